@@ -1,0 +1,1 @@
+"""Starts and stops the services of a cluster; knows no Spark session and no data."""

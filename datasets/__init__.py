@@ -1,0 +1,1 @@
+"""Fetches publishers' data sets and reads them into Spark frames of one shape."""

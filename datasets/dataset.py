@@ -1,0 +1,53 @@
+"""Names a data set: `source/variant` and its reading options, resolved to what can be fetched and read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from datasets.errors import UsageError
+from datasets.options import nearest, parse
+from datasets.source import Raw, Source, Variant
+from datasets.sources import SOURCES
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One variant of one source with its parsed options."""
+
+    name: str
+    source: Source
+    variant: str
+    options: Any
+
+    @property
+    def description(self) -> Variant:
+        """What the source says of this variant."""
+        return self.source.variants[self.variant]
+
+    def fetch(self, data: Path | None, cache: Path) -> Path:
+        """Return where its files lie, downloading them into `cache` unless the folder `data` holds them."""
+        return self.source.fetch(self.variant, self.options, data, cache)
+
+    def read(self, spark: SparkSession, path: Path) -> Raw:
+        """Read what `fetch` returned."""
+        return self.source.read(spark, self.variant, self.options, path)
+
+
+def find(name: str, options: Mapping[str, Any] | None = None) -> Dataset:
+    """Resolve `source/variant`.
+
+    Raises:
+        UsageError: no such source, variant or option; the message names the nearest known one.
+    """
+    source_name, _, variant = name.partition("/")
+    if source_name not in SOURCES:
+        raise UsageError(f"unknown source {source_name!r} in data set {name!r}: {nearest(source_name, SOURCES)}")
+    source = SOURCES[source_name]
+    if not variant and len(source.variants) == 1:
+        (variant,) = source.variants
+    if variant not in source.variants:
+        raise UsageError(f"unknown variant {variant!r} of {source_name}: {nearest(variant, source.variants)}")
+    return Dataset(name, source, variant, parse(source.options, options or {}, f"options of {name}"))

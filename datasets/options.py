@@ -1,0 +1,105 @@
+"""Turns plain mappings (command line, TOML, JSON) into frozen dataclasses, strictly."""
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from datasets.errors import UsageError
+
+T = TypeVar("T")
+
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known name is meant by a wrong one, as the tail of an error message."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    listing = f"known: {', '.join(names)}" if names else "there are none"
+    return f"did you mean {close[0]!r}? ({listing})" if close else listing
+
+
+def parse(cls: type[T], values: Mapping[str, Any], what: str) -> T:
+    """Build the frozen dataclass `cls` from `values`, whose texts are converted to the fields' types.
+
+    Args:
+        cls: a dataclass; fields without a default are required.
+        values: field name -> value; text is accepted for every type (command lines carry only text).
+        what: names the mapping in errors, as in "parameters of model als".
+
+    Raises:
+        UsageError: an unknown key (names the nearest known one), a missing key, a value of the wrong type.
+    """
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(cls)
+    for key in values:
+        if key not in fields:
+            raise UsageError(f"unknown key {key!r} in {what}: {nearest(key, fields)}")
+    missing = [
+        name
+        for name, field in fields.items()
+        if name not in values
+        and field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise UsageError(f"{what}: missing {', '.join(missing)}")
+    return cls(**{key: convert(hints[key], value, f"{key} in {what}") for key, value in values.items()})
+
+
+def convert(hint: Any, value: Any, what: str) -> Any:
+    """Convert one value to the type that a field declares.
+
+    Raises:
+        UsageError: the value does not read as that type.
+    """
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _optional(hint, value, what)
+    if origin in (tuple, list):
+        items = value.split(",") if isinstance(value, str) else value
+        if not isinstance(items, (list, tuple)):
+            raise UsageError(f"{what}: expected a list, got {value!r}")
+        inner = typing.get_args(hint)[0]
+        return (tuple if origin is tuple else list)(convert(inner, item, what) for item in items)
+    if origin is typing.Literal:
+        return _one_of(typing.get_args(hint), value, what)
+    if hint is Any or origin is not None:
+        return value
+    return _scalar(hint, value, what)
+
+
+def _optional(hint: Any, value: Any, what: str) -> Any:
+    if value is None or (isinstance(value, str) and value.lower() in ("", "none")):
+        return None
+    (inner,) = (arg for arg in typing.get_args(hint) if arg is not type(None))
+    return convert(inner, value, what)
+
+
+def _one_of(choices: tuple[Any, ...], value: Any, what: str) -> Any:
+    if value not in choices:
+        raise UsageError(f"{what}: {value!r} is not known; {nearest(str(value), map(str, choices))}")
+    return value
+
+
+def _scalar(hint: Any, value: Any, what: str) -> Any:
+    wrong = UsageError(f"{what}: {value!r} does not read as {hint.__name__}")
+    if hint is bool:
+        if isinstance(value, bool):
+            return value
+        if str(value).lower() not in _BOOLEANS:
+            raise wrong
+        return _BOOLEANS[str(value).lower()]
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise wrong
+    if hint is str:
+        return str(value)
+    try:
+        if hint is int and isinstance(value, float) and not value.is_integer():
+            raise wrong
+        return hint(value)
+    except ValueError:
+        raise wrong from None

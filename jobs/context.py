@@ -1,0 +1,51 @@
+"""What a job is given and how it repeats its measured part."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from pyspark.sql import SparkSession
+
+from jobs.phases import Events, Phases
+from jobs.request import Request, Result
+from jobs.store import Store
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything a job may use; it records nothing itself."""
+
+    request: Request
+    spark: SparkSession
+    store: Store
+    phases: Phases
+    events: Events
+
+    def passes(self) -> Iterator[int]:
+        """Yield the number of each pass: first the warm-ups (the first of them is the cold one), then the repeats.
+
+        With no warm-ups the first repeat is cold too, and is kept as a repeat.
+        """
+        request = self.request
+        for number in range(request.warmups + request.repeats):
+            self.phases.pass_ = number
+            if number >= request.warmups:
+                self.phases.kind = "repeat"
+            else:
+                self.phases.kind = "cold" if number == 0 else "warmup"
+            self.events.add("pass", number=number, of=request.warmups + request.repeats, kind=self.phases.kind)
+            yield number
+
+
+class Job(Protocol):
+    """One Spark application. One file in `jobs/apps` binds an instance to JOB."""
+
+    def run(self, context: Context) -> Result:
+        """Do the work and answer with metrics, counts and fingerprint; phases are added by the caller.
+
+        Raises:
+            JobError: with what happened and what to do next.
+        """
+
+    def parameters(self) -> frozenset[str]:
+        """Every parameter name that some model or mode of this job accepts; specs are checked against it."""

@@ -1,0 +1,54 @@
+"""What a model is: a frozen dataclass of hyper-parameters that fits on tables and returns a scorer."""
+
+from typing import NamedTuple, Protocol
+
+from pyspark.sql import DataFrame
+from pyspark.sql import types as T
+
+RATINGS = T.StructType(
+    [
+        T.StructField("user", T.IntegerType(), nullable=False),
+        T.StructField("item", T.IntegerType(), nullable=False),
+        T.StructField("rating", T.FloatType()),
+        T.StructField("at", T.TimestampType()),
+        T.StructField("fold", T.StringType()),
+    ]
+)
+"""Cleaned interactions: one row a (user, item) pair, ids dense from 0."""
+
+
+class Tables(NamedTuple):
+    """What preprocessing stores. `users` is (user int, key string); `items` is (item int, key string, ...ITEMS)."""
+
+    ratings: DataFrame
+    items: DataFrame
+    users: DataFrame
+
+
+class Scorer(Protocol):
+    """A fitted model. Nothing in it has yet been consumed except what `fit` had to compute."""
+
+    def score(self, pairs: DataFrame) -> DataFrame:
+        """Predict for (user, item) pairs: (user int, item int, prediction float), null where it cannot."""
+
+    def recommend(self, users: DataFrame, k: int, seen: DataFrame | None) -> DataFrame:
+        """Rank the best `k` items for each row of `users` (user int), leaving out the pairs of `seen`.
+
+        Returns:
+            (user int, items array<int>, scores array<float>), best first, ties by smaller item id; users whom the
+            model does not know may be absent; candidates are the items that the model was fitted on.
+        """
+
+    def release(self) -> None:
+        """Unpersist and destroy what fitting left on the executors."""
+
+
+class Model(Protocol):
+    """Something that fits on ratings and items. One file in `jobs/models` binds one to MODEL, a frozen dataclass."""
+
+    @property
+    def predicts_rating(self) -> bool:
+        """Whether `score` is on the rating scale, so that RMSE means something."""
+
+    def fit(self, tables: Tables) -> Scorer:
+        """Fit on `tables.ratings` (the training part) and consume all that is fitted, so that it can be timed."""

@@ -1,0 +1,76 @@
+"""Times the parts of a job, and refuses to time what did not run.
+
+Every timed part must consume what it made: `consume` writes to Spark's `noop` sink, which computes every row and
+column. `count()` would not do: Catalyst drops the columns that a count does not need, prediction included.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pyspark.sql import DataFrame, SparkSession
+
+from jobs.errors import JobError
+from jobs.request import PhaseTime
+
+
+def consume(frame: DataFrame) -> None:
+    """Compute every row and column of `frame` and keep nothing."""
+    frame.write.format("noop").mode("overwrite").save()
+
+
+class Events:
+    """Appends what happens to a JSON-lines file, so that progress is seen live and survives a dead JVM."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, event: str, **values: Any) -> None:
+        """Append one event; `at` is CLOCK_MONOTONIC seconds, comparable between processes of one host."""
+        line = json.dumps({"event": event, "at": time.perf_counter(), **values})
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+@dataclass
+class Phases:
+    """The phase timer of one application."""
+
+    spark: SparkSession
+    events: Events
+    times: list[PhaseTime] = field(default_factory=list)
+    pass_: int = 0
+    kind: Literal["cold", "warmup", "repeat"] = "repeat"
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time the enclosed work; all that it makes must be consumed inside.
+
+        Raises:
+            JobError: no Spark job ran in it, so only a plan was built and the time would mean nothing.
+        """
+        context = self.spark.sparkContext
+        group = f"{name}#{self.pass_}"
+        context.setJobGroup(group, name)
+        self.events.add("phase_start", phase=name, pass_=self.pass_, kind=self.kind)
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - start
+            context.setLocalProperty("spark.jobGroup.id", None)  # type: ignore[arg-type]
+            context.setLocalProperty("spark.job.description", None)  # type: ignore[arg-type]
+        jobs = len(context.statusTracker().getJobIdsForGroup(group))
+        if jobs == 0:
+            raise JobError(
+                f"phase {name!r} ran no Spark job: it built a plan and its {seconds:.3f} s mean nothing. "
+                "Consume what the phase made (jobs.phases.consume) before it ends."
+            )
+        self.times.append(PhaseTime(name, self.pass_, self.kind, seconds, jobs))
+        self.events.add(
+            "phase_end", phase=name, pass_=self.pass_, kind=self.kind, seconds=seconds, spark_jobs=jobs
+        )

@@ -1,0 +1,109 @@
+"""What a job is asked to do and what it answers: the JSON files between the harness and Spark."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from datasets.options import parse
+
+
+@dataclass(frozen=True)
+class Request:
+    """One application to run.
+
+    Attributes:
+        job: key in `jobs.apps.JOBS`.
+        params: the job's own parameters, flat; the job parses them and refuses unknown ones.
+        spark: every Spark setting, `spark.master` included.
+        store: key in `jobs.stores.STORES`.
+        store_root: where that store keeps the tables of this data set.
+        dataset: `source/variant`, with `dataset_options` and `dataset_path` (what the source's fetch returned).
+        executors: how many executors must have registered before the first phase; 0 in local mode.
+        warmups: passes before the measured ones; the first is kept as the cold number.
+        repeats: measured passes.
+        application: which of the trial's applications this is, from 0.
+        work: folder of this application alone: checkpoints, the package zip.
+        events: file to which the job appends its progress, one JSON object a line.
+    """
+
+    job: str
+    params: Mapping[str, Any]
+    spark: Mapping[str, str]
+    store: str
+    store_root: str
+    work: str
+    events: str
+    dataset: str = ""
+    dataset_options: Mapping[str, Any] = field(default_factory=dict)
+    dataset_path: str = ""
+    executors: int = 0
+    warmups: int = 0
+    repeats: int = 1
+    application: int = 0
+
+    @classmethod
+    def load(cls, path: Path) -> "Request":
+        """Read a request; an unknown or missing key is a UsageError."""
+        return parse(cls, json.loads(path.read_text(encoding="utf-8")), f"request {path}")
+
+    def save(self, path: Path) -> None:
+        """Write it where a job can be started with it."""
+        write_json(path, dataclasses.asdict(self))
+
+
+@dataclass(frozen=True)
+class PhaseTime:
+    """Seconds of one phase in one pass. `pass_` counts from 0 over warm-ups and repeats together."""
+
+    phase: str
+    pass_: int
+    kind: Literal["cold", "warmup", "repeat"]
+    seconds: float
+    spark_jobs: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a job answers.
+
+    Attributes:
+        status: "ok" or "failed"; a failed one keeps the phases it had finished.
+        metrics: numbers of quality (rmse, coverage, ...); a metric that does not apply is absent.
+        counts: numbers of rows (train_rows, cold_users, rejected.<reason>, ...).
+        fingerprint: predictions on fixed pairs, equal within 1e-4 when the model is the same; empty if none.
+        info: texts about the application (Spark version, application id, data digest, ...).
+        table: rows to show a person, as [header, row, row, ...]; empty if none.
+        error: what happened, for people, with the traceback in the driver's log.
+    """
+
+    job: str
+    status: Literal["ok", "failed"]
+    phases: list[PhaseTime] = field(default_factory=list)
+    metrics: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    fingerprint: list[float] = field(default_factory=list)
+    info: dict[str, str] = field(default_factory=dict)
+    table: list[list[Any]] = field(default_factory=list)
+    error: str | None = None
+
+    @classmethod
+    def load(cls, path: Path) -> "Result":
+        """Read what a job wrote."""
+        values = json.loads(path.read_text(encoding="utf-8"))
+        values["phases"] = [PhaseTime(**phase) for phase in values.get("phases", [])]
+        return cls(**values)
+
+    def save(self, path: Path) -> None:
+        """Write it whole or not at all."""
+        write_json(path, dataclasses.asdict(self))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON under a temporary name and rename it, so that a reader never sees half of it."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
