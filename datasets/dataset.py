@@ -44,7 +44,9 @@ def find(name: str, options: Mapping[str, Any] | None = None) -> Dataset:
     """
     source_name, _, variant = name.partition("/")
     if source_name not in SOURCES:
-        raise UsageError(f"unknown source {source_name!r} in data set {name!r}: {nearest(source_name, SOURCES)}")
+        raise UsageError(
+            f"unknown source {source_name!r} in data set {name!r}: {nearest(source_name, SOURCES)}"
+        )
     source = SOURCES[source_name]
     if not variant and len(source.variants) == 1:
         (variant,) = source.variants

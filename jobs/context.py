@@ -33,7 +33,9 @@ class Context:
                 self.phases.kind = "repeat"
             else:
                 self.phases.kind = "cold" if number == 0 else "warmup"
-            self.events.add("pass", number=number, of=request.warmups + request.repeats, kind=self.phases.kind)
+            self.events.add(
+                "pass", number=number, of=request.warmups + request.repeats, kind=self.phases.kind
+            )
             yield number
 
 

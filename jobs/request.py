@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,4 +105,4 @@ def write_json(path: Path, value: Any) -> None:
     """Write JSON under a temporary name and rename it, so that a reader never sees half of it."""
     temporary = path.with_name(path.name + ".part")
     temporary.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)
