@@ -1,0 +1,100 @@
+# recscale: what does a recommender cost on a cluster, and how good is it?
+# Variables count only when given on the command line: some systems export NAME, HOST or DATA.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+MAKEFLAGS += --no-print-directory
+
+export PYTHONPATH := $(CURDIR)
+python := .venv/bin/python
+
+# $(call given,VARIABLE) is the variable's value if the command line set it, else nothing.
+given = $(if $(filter command line,$(origin $(1))),$($(1)))
+# $(call option,VARIABLE,--flag) is "--flag value" if the command line set it, else nothing.
+option = $(if $(call given,$(1)),$(2) '$(call given,$(1))')
+# $(call required,VARIABLE,example) stops with a usage line unless the command line set it.
+required = $(if $(call given,$(1)),,$(error $(1) is missing: make $@ $(1)=$(2)))
+
+ifneq ($(call given,DATA),)
+export RECSCALE_DATA := $(abspath $(DATA))
+endif
+
+shape := $(if $(call given,WORKERS),--set spark.workers=$(WORKERS)) \
+         $(if $(call given,CORES),--set spark.cores=$(CORES)) \
+         $(if $(call given,MEMORY),--set spark.memory=$(MEMORY))
+trial_shape := $(call option,WORKERS,--workers) $(call option,CORES,--cores) $(call option,MEMORY,--memory)
+sets := $(foreach pair,$(call given,SET),--set '$(pair)')
+
+.PHONY: help environment environment-dev demo setup preprocess train experiment report mlflow status logs \
+        down doctor clean check test format
+
+help: ## What can be typed
+	@echo 'recscale: what does a recommender cost on a cluster, how does that change, how good is it?'
+	echo
+	awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	echo
+	echo '  DATA=/folder names a folder that holds publishers'"'"' unpacked data sets (ml-1m, ml-latest-small, ...).'
+
+environment:
+	@bash setup.sh
+
+environment-dev:
+	@bash setup.sh --dev
+
+demo: ## The main job: cluster, data, ALS and baselines on 1 and 2 workers, recorded and compared [DATA=]
+	@bash setup.sh || { echo 'demo: failed in setup.sh (see above)'; exit 1; }
+	$(python) -m experiments demo
+
+setup: environment ## Packages, then the cluster: WORKERS=2 CORES=1 MEMORY=2g
+	@$(python) -m cluster up $(shape)
+
+preprocess: environment ## Fetch, clean and store: DATASET=movielens/1m [DATA=] [SET="k_core=5"]
+	@$(call required,DATASET,movielens/1m)
+	$(python) -m experiments preprocess --dataset '$(DATASET)' $(trial_shape) $(sets)
+
+train: environment ## One trial: MODEL=als DATASET=movielens/1m [SET="rank=32 reg=0.06"] [WORKERS= CORES= MEMORY=]
+	@$(call required,MODEL,als)$(call required,DATASET,movielens/1m)
+	$(python) -m experiments train --model '$(MODEL)' --dataset '$(DATASET)' $(trial_shape) $(sets)
+
+experiment: environment ## A grid of trials: NAME=als_scaling (resumes; `.venv/bin/python -m experiments list` names all)
+	@$(call required,NAME,als_scaling)
+	$(python) -m experiments run '$(NAME)' $(call option,APPLICATIONS,--applications) $(call option,REPEATS,--repeats)
+
+report: environment ## Tables, plots and one HTML page from MLflow: NAME=als_scaling
+	@$(call required,NAME,als_scaling)
+	$(python) -m experiments report '$(NAME)'
+
+mlflow: environment ## The MLflow UI, on the address that it prints
+	@$(python) -m cluster mlflow
+
+status: environment ## What runs where
+	@$(python) -m cluster status
+
+logs: environment ## The log of one service: S=spark-master
+	@$(call required,S,spark-master)
+	$(python) -m cluster logs '$(S)'
+
+down: environment ## Stop every service that recscale started
+	@$(python) -m cluster down
+
+doctor: environment ## Check Java, Python, memory, ports and versions, and say how to mend each
+	@$(python) -m cluster doctor $(shape)
+
+clean: environment ## Stop everything and remove what was generated (downloads stay; `python -m cluster clean --all` removes them too)
+	@$(python) -m cluster clean
+
+check: environment-dev ## Lint, types, import contracts, tests without a JVM (under a minute)
+	@$(python) -m ruff check .
+	$(python) -m ruff format --check --quiet .
+	$(python) -m mypy
+	.venv/bin/lint-imports
+	$(python) -m pytest -q tests/unit
+
+test: check ## All tests, on a real Spark cluster too [DATA=]
+	@$(python) -m pytest tests/spark tests/e2e
+
+format: environment-dev
+	@$(python) -m ruff check --fix .
+	$(python) -m ruff format .
