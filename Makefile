@@ -79,8 +79,9 @@ logs: environment ## The log of one service: S=spark-master
 down: environment ## Stop every service that recscale started
 	@$(python) -m cluster down
 
-doctor: environment ## Check Java, Python, memory, ports and versions, and say how to mend each
-	@$(python) -m cluster doctor $(shape)
+doctor: ## Check Java, Python, memory, ports and versions, and say how to mend each
+	@[ -x $(python) ] || bash setup.sh || true
+	$(python) -m cluster doctor $(shape)
 
 clean: environment ## Stop everything and remove what was generated (downloads stay; `python -m cluster clean --all` removes them too)
 	@$(python) -m cluster clean
