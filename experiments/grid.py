@@ -1,0 +1,146 @@
+"""Sorts the keys of a spec: shape, data set, Spark setting or parameter of the job; and multiplies the grid out."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from datasets.dataset import find
+from datasets.errors import UsageError
+from datasets.options import nearest
+from experiments.trial import Data, Shape, Trial
+from jobs.apps import JOBS
+from jobs.models import MODELS
+
+SHAPE = ("workers", "cores", "memory")
+DATA = ("dataset", "k_core")
+
+
+def flatten(values: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Write the tables `spark`, `dataset` and those named after a model as dotted keys (`model:key` for the last).
+
+    Only these are taken apart: a table that is a parameter's value (`select`) stays whole.
+    """
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if not isinstance(value, Mapping):
+            flat[key] = value
+        elif key in ("spark", "dataset"):
+            flat |= dict(_dotted(key, value))
+        elif key in MODELS:
+            flat |= {f"{key}:{inner}": item for inner, item in value.items()}
+        elif key == "select":
+            flat[key] = dict(value)
+        else:
+            raise UsageError(
+                f"{what}: unknown table {key!r}: {nearest(key, ('spark', 'dataset', 'select', *MODELS))}"
+            )
+    return flat
+
+
+def check_key(key: str, job: str, what: str) -> None:
+    """Refuse a key that is neither shape, data set, Spark setting nor a parameter of the job.
+
+    Raises:
+        UsageError: with the nearest known key.
+    """
+    name = key.rpartition(":")[2]
+    known = JOBS[job].parameters()
+    if name in (*SHAPE, *DATA, *known) or name.startswith(("spark.", "dataset.")):
+        return
+    raise UsageError(f"{what}: unknown key {name!r}: {nearest(name, {*SHAPE, *DATA, *known})}")
+
+
+def product(fixed: Mapping[str, Any], grid: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every combination, the last written key turning fastest; keys of another model are left out."""
+    for values in itertools.product(*grid.values()):
+        row = {**fixed, **dict(zip(grid, values, strict=True))}
+        model = row.get("model")
+        scoped = {key: value for key, value in row.items() if ":" in key}
+        plain = {key: value for key, value in row.items() if ":" not in key}
+        own = {
+            key.partition(":")[2]: value for key, value in scoped.items() if key.partition(":")[0] == model
+        }
+        yield {**plain, **own}
+
+
+def matches(values: Mapping[str, Any], selection: Mapping[str, Any]) -> bool:
+    """Whether the values hold all that a selection asks for."""
+    return all(key in values and values[key] == wanted for key, wanted in selection.items())
+
+
+def trial_of(row: Mapping[str, Any], varying: list[str], job: str, default: Shape, what: str) -> Trial:
+    """Make the trial of one combination, its repetitions still to be set.
+
+    Args:
+        row: values by their names in the spec.
+        varying: keys whose values differ within the experiment: they make the label.
+        job: key in `jobs.apps.JOBS`.
+        default: fills in what no key says of the shape.
+        what: names the experiment in errors.
+
+    Raises:
+        UsageError: an unknown data set or option, or a shape that no cluster can have.
+    """
+    shape = Shape(
+        workers=_whole(row.get("workers", default.workers), "workers", what),
+        cores=_whole(row.get("cores", default.cores), "cores", what),
+        memory=str(row.get("memory", default.memory)),
+    )
+    data = _data(row, what)
+    if data is None and "model" in JOBS[job].parameters():
+        raise UsageError(f'{what}: the job {job} needs a data set; add dataset = "source/variant" to fixed')
+    return Trial(
+        job=job,
+        label=_label(row, varying, job, shape),
+        params={key: value for key, value in row.items() if _is_parameter(key)},
+        shape=shape,
+        data=data,
+        spark={key: _text(value) for key, value in row.items() if key.startswith("spark.")},
+    )
+
+
+def _data(row: Mapping[str, Any], what: str) -> Data | None:
+    options = {
+        key.removeprefix("dataset."): value for key, value in row.items() if key.startswith("dataset.")
+    }
+    if "dataset" not in row:
+        if options or row.get("k_core"):
+            raise UsageError(
+                f'{what}: options of a data set without a data set; add dataset = "source/variant"'
+            )
+        return None
+    find(str(row["dataset"]), options)  # refuses what nobody knows before anything starts
+    return Data(str(row["dataset"]), options, _whole(row.get("k_core", 0), "k_core", what))
+
+
+def _dotted(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if not isinstance(value, Mapping):
+        yield prefix, value
+        return
+    for key, inner in value.items():
+        yield from _dotted(f"{prefix}.{key}", inner)
+
+
+def _is_parameter(key: str) -> bool:
+    return key not in (*SHAPE, *DATA) and not key.startswith(("spark.", "dataset."))
+
+
+def _label(row: Mapping[str, Any], varying: list[str], job: str, shape: Shape) -> str:
+    words = [str(row.get("model", job))]
+    for key in varying:
+        if key == "dataset":
+            words.append(str(row.get(key)).rpartition("/")[2])
+        elif key in row and key not in (*SHAPE, "model"):
+            words.append(f"{key.rpartition('.')[2]}={row[key]}")
+    memory = [shape.memory] if "memory" in varying else []
+    return " ".join([*words, str(shape), *memory])
+
+
+def _whole(value: Any, key: str, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, str)) or not str(value).isdigit():
+        raise UsageError(f"{what}: {key} must be a whole number, not {value!r}")
+    return int(value)
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,213 @@
+"""An experiment: a question, and the grid of trials that answers it, in one TOML file."""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from datasets.errors import UsageError
+from datasets.options import nearest, parse
+from experiments.grid import check_key, flatten, matches, product, trial_of
+from experiments.trial import Shape, Trial
+from jobs.apps import JOBS
+
+SPECS = Path(__file__).parent / "specs"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Sets two variants against each other.
+
+    Attributes:
+        baseline: either values that select trials ({"model": "als"}) or one phase of a trial ({"phase": "fit"}).
+        contender: the same kind as `baseline`; trials are paired where all their other values agree.
+        metric: a time in seconds: `phase.<name>_s`, or `total_s` for all phases of a pass together. Phases that are
+            compared name it themselves.
+    """
+
+    baseline: Mapping[str, Any]
+    contender: Mapping[str, Any]
+    metric: str = "total_s"
+
+    @property
+    def of_phases(self) -> bool:
+        """Whether it sets two phases of one trial against each other."""
+        return "phase" in self.baseline
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Asks the report for the mean of a quality metric over trials that differ in the keys of `over` only."""
+
+    metric: str
+    over: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question and its grid.
+
+    Attributes:
+        fixed: values that all trials share; grid: lists, of which every combination is one trial, in written order.
+            A table named after a model holds parameters of that model alone.
+        exclude: selections of combinations that are left out.
+        partitions: shuffle partitions and default parallelism; the default is twice the cores of the largest shape, at
+            least 8: one number for all shapes, because the partitioning may change a fitted model.
+        timeout_s: seconds that one application may take.
+    """
+
+    name: str
+    question: str
+    job: str = "train"
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    grid: Mapping[str, Any] = field(default_factory=dict)
+    applications: int = 1
+    repeats: int = 3
+    warmups: int = 1
+    partitions: int | None = None
+    timeout_s: float = 1800.0
+    comparisons: tuple[Comparison, ...] = ()
+    means: tuple[Mean, ...] = ()
+    exclude: tuple[Mapping[str, Any], ...] = ()
+
+    def trials(self, default: Shape) -> list[Trial]:
+        """Return every combination of the grid, without doubles; `default` fills in what no key says of the shape.
+
+        Raises:
+            UsageError: an unknown key or data set, or a shape with more cores than `partitions` or `blocks`.
+        """
+        rows = [
+            row for row in product(self.fixed, self.grid) if not any(matches(row, x) for x in self.exclude)
+        ]
+        if not rows:
+            raise UsageError(f"experiment {self.name}: `exclude` leaves no trial")
+        varying = [key for key in {key: None for row in rows for key in row} if _varies(rows, key)]
+        trials = [trial_of(row, varying, self.job, default, f"experiment {self.name}") for row in rows]
+        return _completed(self, trials)
+
+    def with_effort(self, applications: int | None, repeats: int | None) -> "Experiment":
+        """Return it with another number of applications or repeats where one is given."""
+        changed: dict[str, Any] = {
+            key: value
+            for key, value in (("applications", applications), ("repeats", repeats))
+            if value is not None
+        }
+        return _sound(dataclasses.replace(self, **changed)) if changed else self
+
+
+def names() -> list[str]:
+    """Names of the specs that ship."""
+    return sorted(path.stem for path in SPECS.glob("*.toml"))
+
+
+def load(name: str | Path) -> Experiment:
+    """Read a shipped spec by name, or any TOML file by its path.
+
+    Raises:
+        UsageError: no such spec, TOML that does not read, or a key that is not known.
+    """
+    path = Path(name)
+    if path.suffix != ".toml":
+        path = SPECS / f"{name}.toml"
+        if not path.is_file():
+            raise UsageError(f"unknown experiment {str(name)!r}: {nearest(str(name), names())}")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the spec {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UsageError(f"{path} is not TOML in UTF-8: {error}") from error
+    return read(path.stem, values)
+
+
+def read(name: str, values: Mapping[str, Any]) -> Experiment:
+    """Check the content of a spec and make an experiment of it.
+
+    Raises:
+        UsageError: names the wrong key or value, and the nearest known one.
+    """
+    what = f"experiment {name}"
+    values = dict(values)
+    if "name" in values:
+        raise UsageError(f"{what}: its name is that of its file; remove the key 'name'")
+    for key, cls in (("comparisons", Comparison), ("means", Mean)):
+        values[key] = tuple(parse(cls, item, f"{key} of {what}") for item in values.get(key, ()))
+    for key in ("fixed", "grid"):
+        if not isinstance(values.get(key, {}), Mapping):
+            raise UsageError(f"{what}: {key} must be a table")
+    experiment = parse(Experiment, {**values, "name": name}, what)
+    if experiment.job not in JOBS:
+        raise UsageError(f"{what}: unknown job {experiment.job!r}: {nearest(experiment.job, JOBS)}")
+    experiment = dataclasses.replace(
+        experiment, fixed=flatten(experiment.fixed, what), grid=flatten(experiment.grid, what)
+    )
+    return _sound(experiment)
+
+
+def _sound(experiment: Experiment) -> Experiment:
+    what = f"experiment {experiment.name}"
+    for key, least in (("applications", 1), ("repeats", 1), ("warmups", 0), ("timeout_s", 1)):
+        if getattr(experiment, key) < least:
+            raise UsageError(f"{what}: {key} must be at least {least}")
+    for key in (*experiment.fixed, *experiment.grid):
+        check_key(key, experiment.job, what)
+    for key, choices in experiment.grid.items():
+        if not isinstance(choices, list) or not choices:
+            raise UsageError(f"{what}: grid.{key} must be a list of values, not {choices!r}")
+        if key in experiment.fixed:
+            raise UsageError(f"{what}: {key} stands in both fixed and grid")
+    _sound_selections(experiment, what)
+    return experiment
+
+
+def _sound_selections(experiment: Experiment, what: str) -> None:
+    known = {key.rpartition(":")[2] for key in (*experiment.fixed, *experiment.grid)}
+    known |= {"workers", "cores", "memory", "k_core"}
+    for item in experiment.comparisons:
+        if ("phase" in item.baseline) != ("phase" in item.contender) or not (
+            item.baseline and item.contender
+        ):
+            raise UsageError(
+                f"{what}: a comparison sets two selections of trials, or two phases, side by side"
+            )
+    sides = [side for item in experiment.comparisons for side in (item.baseline, item.contender)]
+    over = [dict.fromkeys(mean.over) for mean in experiment.means]
+    for key in (key for selection in (*sides, *experiment.exclude, *over) for key in selection):
+        if key not in known | {"phase"}:
+            raise UsageError(
+                f"{what}: {key!r} is selected but stands in neither fixed nor grid: {nearest(key, known)}"
+            )
+
+
+def _varies(rows: list[dict[str, Any]], key: str) -> bool:
+    return any(row.get(key) != rows[0].get(key) for row in rows)
+
+
+def _completed(experiment: Experiment, trials: list[Trial]) -> list[Trial]:
+    largest = max(trial.shape.total_cores for trial in trials)
+    partitions = experiment.partitions
+    if partitions is not None and partitions < largest:
+        raise UsageError(
+            f"experiment {experiment.name}: partitions = {partitions} is less than the {largest} cores of its largest "
+            "shape, which would leave cores idle; raise it (it is one number for all shapes)"
+        )
+    unique: dict[str, Trial] = {}
+    for trial in trials:
+        blocks = trial.params.get("blocks")
+        if isinstance(blocks, int) and blocks < largest:
+            raise UsageError(
+                f"experiment {experiment.name}: blocks = {blocks} is less than the {largest} cores of its largest "
+                "shape; raise it for all shapes (the number of blocks changes the fitted model)"
+            )
+        complete = dataclasses.replace(
+            trial,
+            partitions=partitions or max(8, 2 * largest),
+            applications=experiment.applications,
+            repeats=experiment.repeats,
+            warmups=experiment.warmups,
+            timeout_s=experiment.timeout_s,
+        )
+        unique.setdefault(complete.key("", "", ""), complete)
+    return list(unique.values())

@@ -1,0 +1,123 @@
+"""What is run: a cluster shape, a data set under its protocol, and one trial of the two."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from datasets.errors import UsageError
+
+_MEMORY = re.compile(r"[1-9]\d*[mg]")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Workers of one size: how many, cores of each, memory of each ("2g", "1500m")."""
+
+    workers: int
+    cores: int
+    memory: str
+
+    def __post_init__(self) -> None:
+        if self.workers < 1 or self.cores < 1:
+            raise UsageError(f"a cluster shape needs at least one worker of one core, not {self}")
+        if not _MEMORY.fullmatch(self.memory):
+            raise UsageError(f"memory {self.memory!r} does not read; write it as in 2g or 1500m")
+
+    def __str__(self) -> str:
+        return f"w{self.workers}\u00d7{self.cores}c"
+
+    @property
+    def total_cores(self) -> int:
+        """Cores of all workers together."""
+        return self.workers * self.cores
+
+    def tag(self, host_cores: int) -> str:
+        """How far a time on this shape may be trusted: the driver and the servers need a core too."""
+        if self.total_cores < host_cores:
+            return "clean"
+        return "shared-host" if self.total_cores == host_cores else "oversubscribed"
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set and what is done to it before any trial: the reading options and the k-core filter."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    k_core: int = 0
+
+    @property
+    def slug(self) -> str:
+        """Folder of its tables: readable, with a short hash where the name alone does not say all."""
+        plain = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+        core = f"-core{self.k_core}" if self.k_core else ""
+        if not self.options:
+            return plain + core
+        text = json.dumps(dict(self.options), sort_keys=True, default=str)
+        return f"{plain}{core}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+    def __str__(self) -> str:
+        options = "".join(f" {key}={value}" for key, value in sorted(self.options.items()))
+        return self.name + options + (f" {self.k_core}-core" if self.k_core else "")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One job with one set of parameters on one cluster shape.
+
+    Attributes:
+        label: short name for people: what tells it from the experiment's other trials, and its shape.
+        params: the job's own parameters.
+        data: None for a job that makes its own data.
+        spark: settings beyond those that every trial gets.
+        partitions: Spark's shuffle partitions and default parallelism, the same for all trials of an experiment.
+        applications: how many Spark applications, each with `warmups` and then `repeats` passes.
+        timeout_s: seconds after which an application is stopped and counts as failed.
+    """
+
+    job: str
+    label: str
+    params: Mapping[str, Any]
+    shape: Shape
+    data: Data | None
+    spark: Mapping[str, str]
+    partitions: int = 8
+    applications: int = 1
+    repeats: int = 1
+    warmups: int = 0
+    timeout_s: float = 1800.0
+
+    def key(self, digest: str, code: str, lock: str) -> str:
+        """Return the hash of everything that may change what is measured; the number of applications is not.
+
+        Args:
+            digest: of the data set's rows; empty without a data set.
+            code: hash of the sources of `jobs` and `datasets`.
+            lock: hash of the locked packages.
+        """
+        identity = {
+            "job": self.job,
+            "params": dict(self.params),
+            "shape": [self.shape.workers, self.shape.cores, self.shape.memory],
+            "data": [self.data.slug, digest] if self.data else [],
+            "spark": dict(self.spark),
+            "partitions": self.partitions,
+            "passes": [self.warmups, self.repeats],
+            "code": code,
+            "lock": lock,
+        }
+        return hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
+
+    @property
+    def flat(self) -> dict[str, Any]:
+        """Every value that defines it under the name that a spec gives it."""
+        values: dict[str, Any] = dict(self.params)
+        if self.data:
+            values["dataset"] = self.data.name
+            values |= {f"dataset.{key}": value for key, value in self.data.options.items()}
+            values["k_core"] = self.data.k_core
+        values |= {"workers": self.shape.workers, "cores": self.shape.cores, "memory": self.shape.memory}
+        return values | {f"spark.{key.removeprefix('spark.')}": value for key, value in self.spark.items()}
