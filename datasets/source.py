@@ -14,7 +14,9 @@ RAW = T.StructType(
         T.StructField("item", T.StringType()),
         T.StructField("rating", T.FloatType()),
         T.StructField("at", T.TimestampType()),
-        T.StructField("fold", T.StringType()),  # a publisher's own split ("u1:test|u2:base|..."), else null
+        T.StructField(
+            "fold", T.StringType()
+        ),  # the published fold whose test part holds the row ("u3"), else null
     ]
 )
 """One interaction as its publisher means it; a rating of null means "interacted", at null means "unknown when"."""
