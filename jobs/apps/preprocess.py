@@ -1,0 +1,144 @@
+"""Cleans a source's rows and stores what models read, with a count for every row dropped and why."""
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from datasets.dataset import Dataset, find
+from datasets.options import parse
+from jobs import stored
+from jobs.cleaning import Limits
+from jobs.context import Context
+from jobs.errors import JobError
+from jobs.model import RATINGS
+from jobs.request import Result
+from jobs.tables import Cleaned, clean, statistics
+
+_SHOWN_REASONS = 20
+
+
+@dataclass(frozen=True)
+class PreprocessParams:
+    """How strictly to clean.
+
+    Attributes:
+        k_core: drop users and items with fewer ratings, repeatedly; part of the protocol; 0 keeps all.
+        max_rejected_share: largest share of rows that may be unreadable or out of range.
+        min_rating: lowest rating that is let through; None is the variant's own scale.
+        max_rating: highest rating that is let through; None is the variant's own scale.
+    """
+
+    k_core: int = 0
+    max_rejected_share: float = 0.01
+    min_rating: float | None = None
+    max_rating: float | None = None
+
+
+class Preprocess:
+    """Phases: read_clean (read, check, deduplicate, number), write (all tables)."""
+
+    def parameters(self) -> frozenset[str]:
+        return frozenset(field.name for field in dataclasses.fields(PreprocessParams))
+
+    def run(self, context: Context) -> Result:
+        request = context.request
+        params = parse(PreprocessParams, request.params, "parameters of preprocess")
+        dataset = find(request.dataset, request.dataset_options)
+        limits = _limits(params, dataset)
+        result: Result | None = None
+        for _ in context.passes():
+            with context.phases.phase("read_clean"):
+                raw = dataset.read(context.spark, Path(request.dataset_path))
+                if raw.ratings is None:
+                    raise JobError(
+                        f"{dataset.name} holds items only, no ratings: a recommender cannot be trained on it alone"
+                    )
+                cleaned = clean(
+                    raw,
+                    limits,
+                    params.k_core,
+                    params.max_rejected_share,
+                    request.dataset_path or dataset.name,
+                )
+            facts = {
+                "dataset": dataset.name,
+                "data_digest": cleaned.digest,
+                "scale": _scale(limits, cleaned),
+                "k_core": str(params.k_core),
+            }
+            with context.phases.phase("write"):
+                _write(context, cleaned, facts)
+            cleaned.release()
+            result = _result(cleaned, facts)
+        assert result is not None
+        return result
+
+
+def _limits(params: PreprocessParams, dataset: Dataset) -> Limits:
+    low, high, step = dataset.description.scale or (None, None, None)
+    if params.min_rating is not None:
+        low, step = params.min_rating, None
+    if params.max_rating is not None:
+        high = params.max_rating
+    return Limits(low, high, step)
+
+
+def _scale(limits: Limits, cleaned: Cleaned) -> str:
+    """Write the scale as "lowest,highest,step": what was set, else what was seen (step 0); "" without ratings."""
+    if cleaned.observed is None:
+        return ""
+    low = cleaned.observed[0] if limits.low is None else limits.low
+    high = cleaned.observed[1] if limits.high is None else limits.high
+    return f"{low},{high},{limits.step or 0.0}"
+
+
+def _write(context: Context, cleaned: Cleaned, facts: Mapping[str, str]) -> None:
+    store = context.store
+    stored.begin(store, context.spark)
+    store.write("ratings", cleaned.ratings.select(*RATINGS.fieldNames()))
+    store.write("users", cleaned.users.select("user", "key").orderBy("user").coalesce(1))
+    store.write("items", cleaned.items.orderBy("item").coalesce(1))
+    store.write("user_stats", statistics(cleaned.ratings, "user").coalesce(1))
+    store.write("item_stats", statistics(cleaned.ratings, "item").coalesce(1))
+    store.write("rejected", cleaned.rejected.select("file", "text", "reason").orderBy(F.col("file"), "text"))
+    stored.finish(store, context.spark, facts)
+
+
+def _result(cleaned: Cleaned, facts: Mapping[str, str]) -> Result:
+    ordered = sorted(cleaned.dropped.items(), key=lambda reason: (-reason[1], reason[0]))
+    shown, rest = ordered[:_SHOWN_REASONS], ordered[_SHOWN_REASONS:]
+    if rest:
+        shown.append((f"{len(rest)} other reasons", sum(count for _, count in rest)))
+    counts = {
+        "rows_in": cleaned.rows_in,
+        "rows_out": cleaned.rows_out,
+        "users": cleaned.n_users,
+        "items": cleaned.n_items,
+        "items_rated": cleaned.rated_items,
+        "k_core_rounds": cleaned.rounds,
+    }
+    for reason, count in shown:
+        name = f"dropped.{_slug(reason)}"
+        counts[name] = counts.get(name, 0) + count
+    table: list[list[Any]] = [
+        ["rows", "count"],
+        ["in", cleaned.rows_in],
+        *([f"dropped: {reason}", count] for reason, count in shown),
+        ["out", cleaned.rows_out],
+        ["users", cleaned.n_users],
+        ["items", cleaned.n_items],
+    ]
+    return Result(job="preprocess", status="ok", counts=counts, info=dict(facts), table=table)
+
+
+def _slug(reason: str) -> str:
+    """Make a reason fit for a metric's name."""
+    return re.sub(r"[^a-z0-9]+", "_", reason.lower()).strip("_")[:60] or "unnamed"
+
+
+JOB = Preprocess()

@@ -1,0 +1,84 @@
+"""Says in a sentence why an application failed, whatever threw: our own errors, Spark, or a driver that died."""
+
+import re
+
+from py4j.protocol import Py4JError, Py4JNetworkError
+from pyspark.errors import PySparkException
+
+from datasets.errors import DataError, UsageError
+from jobs.errors import JobError
+
+_KNOWN = (
+    (
+        "No space left on device|Disk quota exceeded|File too large",
+        (
+            "a disk is full: free some space on the disks of the store and of Spark's work folders "
+            "(make clean removes what can be made again), then run again"
+        ),
+    ),
+    (
+        "StackOverflowError",
+        "the JVM's stack overflowed: a plan or lineage grew too long; lower the iterations or the checkpoint interval",
+    ),
+    (
+        "OutOfMemoryError|ran out of memory|Not enough memory to build and broadcast",
+        (
+            "the JVM ran out of memory: give the executors more (MEMORY=...), the driver more "
+            "(spark.driver_memory), or use more workers or a lower rank"
+        ),
+    ),
+    (
+        "All masters are unresponsive|stopped SparkContext|SparkContext was shut down",
+        "Spark ended the application: the master went away or removed it; see make status and make logs S=spark-master",
+    ),
+    (
+        "ExecutorLostFailure|Master removed our application|executor \\d+ lost|Remote RPC client disassociated",
+        (
+            "an executor was lost during the work: see the worker's log (make logs S=spark-worker-1); "
+            "most often the host ran out of memory or a worker was stopped"
+        ),
+    ),
+    (
+        "Cannot run program",
+        "an executor could not start Python: PYSPARK_PYTHON must name an interpreter that is there on every worker",
+    ),
+)
+
+
+def explain(error: BaseException) -> str:
+    """Return what happened and what to do next, in one or two lines."""
+    if isinstance(error, JobError | DataError | UsageError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted before it ended; what was measured until then is kept"
+    if isinstance(error, Py4JNetworkError | ConnectionError):
+        return (
+            "the driver's JVM is gone: it was killed or ran out of memory. "
+            "See the driver's log; give the driver more memory (spark.driver_memory) if the host has it."
+        )
+    text = _text(error)
+    cause = root_cause(text) or f"{type(error).__name__}: {text.strip()[:500]}"
+    for pattern, advice in _KNOWN:
+        if re.search(pattern, text):
+            return f"{advice[0].upper()}{advice[1:]}.\nSpark says: {cause}"
+    source = "Spark says" if isinstance(error, Py4JError | PySparkException) else "unexpected error"
+    return f"{source}: {cause} (the whole trace is in the driver's log)"
+
+
+def root_cause(text: str) -> str:
+    """Return the first line of the innermost `Caused by:` of a Java trace, or of the exception that it starts with."""
+    causes = re.findall(r"^Caused by: (.+)$", text, flags=re.MULTILINE)
+    if causes:
+        return str(causes[-1])[:500]
+    first = re.search(r"^:? ?((?:[a-z]\w*\.)+\w*(?:Exception|Error)\b.*)$", text, flags=re.MULTILINE)
+    return first[1][:500] if first else ""
+
+
+def _text(error: BaseException) -> str:
+    """Return an error's text with its Java cause; reading it fails where the JVM died in between."""
+    try:
+        text = str(error)
+        origin = getattr(error, "_origin", None)
+        return text if origin is None else f"{text}\n{getattr(error, '_stackTrace', '') or ''}"
+    except Exception:  # noqa: BLE001 - a dead JVM cannot say why
+        return type(error).__name__

@@ -1,0 +1,148 @@
+"""Opens the Spark session of one application: the same numbers on every shape, our packages on every executor."""
+
+import os
+import re
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from jobs.errors import JobError
+from jobs.request import Request
+from jobs.shipping import pack
+
+REGISTER_DEADLINE_S = 60.0
+_POLL_S = 0.1
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def defaults(work: Path) -> dict[str, str]:
+    """Return the Spark settings on which an application's numbers depend, unless a request says otherwise.
+
+    Partition counts are fixed, never taken from the number of cores, and adaptive execution, which would choose
+    them by the size of the data, is off: a sweep over workers must run the same plan. One thread for each Python
+    worker, because Spark already runs one worker for each core.
+
+    Args:
+        work: the application's folder; compiled kernels are kept beside it, for all applications together.
+    """
+    settings = {
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.shuffle.partitions": "16",
+        "spark.default.parallelism": "16",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.executorEnv.PYTHONHASHSEED": "0",
+        "spark.executorEnv.NUMBA_CACHE_DIR": str(work.resolve().parent / "numba"),
+    }
+    settings.update({f"spark.executorEnv.{name}": "1" for name in _ONE_THREAD})
+    return settings
+
+
+def resolved(request: Request) -> dict[str, str]:
+    """Return every Spark setting of a request's application: the defaults, overridden by the request.
+
+    Raises:
+        JobError: the request names no master.
+    """
+    if not request.spark.get("spark.master"):
+        raise JobError(
+            "the request names no spark.master: add it to the request's `spark` settings, "
+            "for example spark://127.0.0.1:7077 (a running cluster) or local[2] (this process alone)"
+        )
+    return {
+        "spark.app.name": f"recscale {request.job}",
+        **defaults(Path(request.work)),
+        **{key: str(value) for key, value in request.spark.items()},
+    }
+
+
+def prepare_environment(settings: Mapping[str, str]) -> None:
+    """Give this process what the executors' settings say, before NumPy or numba read it, and name one Python."""
+    prefix = "spark.executorEnv."
+    for key, value in settings.items():
+        if key.startswith(prefix):
+            os.environ.setdefault(key.removeprefix(prefix), value)
+    python = settings.get("spark.pyspark.python") or os.environ.get("PYSPARK_PYTHON") or sys.executable
+    os.environ["PYSPARK_PYTHON"] = python
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+
+
+def open_session(request: Request, deadline_s: float = REGISTER_DEADLINE_S) -> SparkSession:
+    """Start the application and wait until it has its executors.
+
+    Checkpoints go to the request's work folder, which every executor must be able to reach.
+
+    Raises:
+        JobError: no master named or none answers, or fewer executors than asked for came in `deadline_s` seconds.
+    """
+    settings = resolved(request)
+    prepare_environment(settings)
+    _answers(settings["spark.master"])
+    work = Path(request.work).resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    _make_event_folder(settings)
+    builder = SparkSession.builder
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    try:
+        spark.sparkContext.setCheckpointDir((work / "checkpoints").as_uri())
+        package = pack(work)
+        if package is not None:
+            spark.sparkContext.addPyFile(str(package))
+        _wait_for_executors(spark, request.executors, deadline_s)
+    except BaseException:
+        spark.stop()
+        raise
+    return spark
+
+
+def executors(spark: SparkSession) -> int:
+    """Return how many executors are registered; the driver is not one."""
+    return int(spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size()) - 1  # noqa: SLF001 - only the JVM knows
+
+
+def _answers(master: str, timeout_s: float = 5.0) -> None:
+    """Refuse a standalone master that is not there at once; Spark itself would try for a minute."""
+    if not master.startswith("spark://"):
+        return
+    causes = []
+    for address in master.removeprefix("spark://").split(","):
+        match = re.fullmatch(r"\[?([^\]]+)\]?:(\d+)", address)
+        if not match:
+            raise JobError(f"spark.master {master!r} does not read as spark://host:port")
+        try:
+            socket.create_connection((match[1], int(match[2])), timeout_s).close()
+        except OSError as error:
+            causes.append(f"{address}: {error.strerror or error}")
+        else:
+            return
+    raise JobError(
+        f"no Spark master answers at {master} ({'; '.join(causes)}). "
+        "Start the cluster (make setup), or look why it stopped (make status, make logs S=spark-master)."
+    )
+
+
+def _make_event_folder(settings: Mapping[str, str]) -> None:
+    """Create the event log's folder, which Spark refuses to do; a remote one must be there already."""
+    folder = settings.get("spark.eventLog.dir", "")
+    if settings.get("spark.eventLog.enabled") == "true" and folder.startswith(("file:", "/")):
+        Path(re.sub(r"^file:(//)?", "", folder)).mkdir(parents=True, exist_ok=True)
+
+
+def _wait_for_executors(spark: SparkSession, wanted: int, deadline_s: float) -> None:
+    end = time.perf_counter() + deadline_s
+    while (came := executors(spark)) < wanted:
+        if time.perf_counter() > end:
+            raise JobError(
+                f"{came} of {wanted} executors registered with the application in {deadline_s:.0f} s. "
+                "See which workers the master lists as ALIVE and how many cores and how much memory are free "
+                "(make status; the master's page), then the workers' logs (make logs S=spark-worker-1); an "
+                "application that asks for more memory or cores than a worker has never gets an executor."
+            )
+        time.sleep(_POLL_S)

@@ -1,0 +1,108 @@
+"""Tables as Parquet folders under one root; the default store, which needs no server.
+
+A table is a symbolic link `<table>` to a folder `<table>.<unique>`. A write fills a new folder and then moves the link,
+which the file system does at once: a job that is interrupted anywhere leaves the old table or the new one, and the
+next write removes what it left behind.
+"""
+
+import fcntl
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+
+from jobs.errors import JobError
+
+_FULL = re.compile("No space left on device|Disk quota exceeded|File too large")
+
+
+class ParquetStore:
+    """The tables of one data set in one folder that driver and executors share."""
+
+    def __init__(self, spark: SparkSession, root: str) -> None:
+        self.spark = spark
+        self.root = Path(root).absolute()
+
+    def read(self, table: str) -> DataFrame:
+        """Return a table; the frame reads the folder that was current when this was called."""
+        if not self.has(table):
+            raise JobError(
+                f"there is no table {table!r} in {self.root}. Make it from the data set first: "
+                "make preprocess DATASET=... (recommendations come from make train)"
+            )
+        return self.spark.read.parquet(str((self.root / table).resolve()))
+
+    def write(self, table: str, frame: DataFrame) -> None:
+        """Replace a table, whole or not at all.
+
+        Raises:
+            JobError: the disk is full, or another job is writing the same table.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with self._alone(table):
+                self._sweep(table)
+                self._replace(table, frame)
+        except Exception as error:
+            if _FULL.search(str(error)):
+                raise JobError(self._full(table)) from error
+            raise
+
+    def has(self, table: str) -> bool:
+        """Whether the table is there; a link is only made to a folder that was written whole."""
+        return (self.root / table / "_SUCCESS").exists()
+
+    def _replace(self, table: str, frame: DataFrame) -> None:
+        folder = self.root / f"{table}.part-{uuid.uuid4().hex[:12]}"
+        link = folder.with_name(f"{folder.name}.link")
+        try:
+            frame.write.mode("error").parquet(str(folder))
+            link.symlink_to(folder.name)
+            link.replace(self.root / table)
+        except BaseException:
+            link.unlink(missing_ok=True)
+            if self._current(table) != folder.name:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+        self._sweep(table)
+
+    def _sweep(self, table: str) -> None:
+        """Remove folders and links that no finished write points to."""
+        current = self._current(table)
+        for path in self.root.glob(f"{table}.part-*"):
+            if path.is_symlink():
+                path.unlink()
+            elif path.name != current:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _current(self, table: str) -> str:
+        link = self.root / table
+        return str(link.readlink()) if link.is_symlink() else ""
+
+    @contextmanager
+    def _alone(self, table: str) -> Iterator[None]:
+        """Hold the table's lock, which ends with the process, so that no write sweeps another's folder away."""
+        with (self.root / f".{table}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise JobError(
+                    f"another job is writing table {table!r} in {self.root}: wait until it has ended, then run again"
+                ) from None
+            yield
+
+    def _full(self, table: str) -> str:
+        present = self.root if self.root.exists() else self.root.parent
+        free = shutil.disk_usage(present).free / 2**20
+        return (
+            f"the disk is full: table {table!r} could not be written to {self.root}, where {free:,.0f} MiB are free. "
+            "Free some space there (make clean removes what can be made again) or move the run folder "
+            "(RECSCALE_RUN_DIR), then run again. The table is as it was before."
+        )
+
+
+STORE = ParquetStore

@@ -1,0 +1,180 @@
+"""Builds the tables that models read from a source's rows: dense ids, clean ratings, the catalogue, statistics."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyspark import StorageLevel
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from datasets.source import ITEMS, Raw
+from jobs.cleaning import Limits, check_share, flag, k_core, latest, refused
+from jobs.errors import JobError
+from jobs.ids import dense_ids, joinable
+
+_MASK = 2**64 - 1
+
+
+@dataclass
+class Cleaned:
+    """Clean tables and the count of every row on the way; what is `held` on the executors is freed by `release`."""
+
+    ratings: DataFrame
+    users: DataFrame
+    items: DataFrame
+    rejected: DataFrame
+    rows_in: int
+    rows_out: int
+    dropped: Mapping[str, int]
+    n_users: int
+    n_items: int
+    rated_items: int
+    rounds: int
+    digest: str
+    observed: tuple[float, float] | None
+    held: list[DataFrame] = field(default_factory=list)
+
+    def release(self) -> None:
+        """Free what was kept on the executors."""
+        for frame in self.held:
+            frame.unpersist()
+
+
+def clean(raw: Raw, limits: Limits, core: int, max_rejected: float, path: str) -> Cleaned:
+    """Check, deduplicate, filter and number a source's ratings.
+
+    Every row that comes in goes out or is counted in `dropped`: rows_in = rows_out + the sum of `dropped`, where
+    rows_in counts the source's unreadable lines too.
+
+    Args:
+        raw: what the source read; it must have ratings.
+        limits: what a rating may be.
+        core: users and items with fewer ratings are dropped, repeatedly; 0 keeps all.
+        max_rejected: largest share of rows that may be unreadable or out of range.
+        path: names the file of a row in errors where Spark does not know it.
+
+    Raises:
+        JobError: too many bad rows, no row left, or nothing left by `core`.
+    """
+    assert raw.ratings is not None
+    held: list[DataFrame] = []
+    flagged = _hold(flag(raw.ratings, limits, path), held)
+    rejected = _hold(raw.rejected.unionByName(refused(flagged)), held)
+    reasons = {row["reason"]: row["count"] for row in rejected.groupBy("reason").count().collect()}
+    good = flagged.where(F.col("reason").isNull())
+    rows_good = good.count()
+    rows_in = rows_good + sum(reasons.values())
+    check_share(reasons, rows_in, rejected, max_rejected)
+    if rows_good == 0:
+        raise JobError(f"{path} holds no rating: there is nothing to preprocess; check the file")
+    ratings, users, items = _number(good, held)
+    unique = _hold(latest(ratings), held)
+    rows_unique = unique.count()
+    kept, rounds = k_core(unique, core) if core > 0 else (unique, 0)
+    if rounds:
+        kept, users, items = _renumber(kept, users, items, held)
+    facts = _facts(kept)
+    dropped = {
+        **reasons,
+        "duplicate": rows_good - rows_unique,
+        "k_core": rows_unique - facts["rows"],
+    }
+    rated = items.count()
+    catalogue = _hold(_catalogue(items, rated, raw.items), held)
+    return Cleaned(
+        ratings=kept,
+        users=users,
+        items=catalogue,
+        rejected=rejected,
+        rows_in=rows_in,
+        rows_out=facts["rows"],
+        dropped={reason: count for reason, count in dropped.items() if count},
+        n_users=users.count(),
+        n_items=catalogue.count(),
+        rated_items=rated,
+        rounds=rounds,
+        digest=f"{facts['rows']}-{int(facts['sum']) & _MASK:016x}-{facts['xor'] & _MASK:016x}",
+        observed=None if facts["low"] is None else (facts["low"], facts["high"]),
+        held=held,
+    )
+
+
+def statistics(ratings: DataFrame, side: str) -> DataFrame:
+    """Describe each user's or item's ratings: (`side` int, n, mean, sd, first, last); sd is null below two."""
+    columns: list[Column] = [
+        F.count("*").cast("int").alias("n"),
+        F.mean("rating").cast("float").alias("mean"),
+        F.stddev_samp("rating").cast("float").alias("sd"),
+        F.min("at").alias("first"),
+        F.max("at").alias("last"),
+    ]
+    return ratings.groupBy(side).agg(*columns).orderBy(side)
+
+
+def _hold(frame: DataFrame, held: list[DataFrame]) -> DataFrame:
+    held.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
+    return frame
+
+
+def _number(good: DataFrame, held: list[DataFrame]) -> tuple[DataFrame, DataFrame, DataFrame]:
+    """Replace keys by ids; returns ratings (with each row's digest), users and items as (id, key)."""
+    users = _hold(dense_ids(good.select(F.col("user").alias("key")), "user_id"), held)
+    items = _hold(dense_ids(good.select(F.col("item").alias("key")), "item_id"), held)
+    numbered = good.join(joinable(users.withColumnRenamed("key", "user"), users.count()), "user").join(
+        joinable(items.withColumnRenamed("key", "item"), items.count()), "item"
+    )
+    ratings = numbered.select(
+        F.col("user_id").alias("user"), F.col("item_id").alias("item"), "rating", "at", "fold", "digest"
+    )
+    return ratings, _named(users, "user"), _named(items, "item")
+
+
+def _named(ids: DataFrame, name: str) -> DataFrame:
+    return ids.select(F.col(f"{name}_id").alias(name), "key")
+
+
+def _renumber(
+    kept: DataFrame, users: DataFrame, items: DataFrame, held: list[DataFrame]
+) -> tuple[DataFrame, DataFrame, DataFrame]:
+    """Make ids dense again after rows of some users or items have gone; the order of keys stays."""
+    left: dict[str, DataFrame] = {}
+    for name, ids in (("user", users), ("item", items)):
+        survivors = ids.join(kept.select(name).distinct(), name, "left_semi")
+        left[name] = _hold(dense_ids(survivors, f"{name}_id"), held)
+        moved = ids.join(left[name], "key").select(name, f"{name}_id")
+        kept = kept.join(joinable(moved, left[name].count()), name).drop(name)
+        kept = kept.withColumnRenamed(f"{name}_id", name)
+    columns = ["user", "item", "rating", "at", "fold", "digest"]
+    kept = kept.select(*columns).repartition("user").sortWithinPartitions("user", "item")
+    return _hold(kept, held), _named(left["user"], "user"), _named(left["item"], "item")
+
+
+def _facts(ratings: DataFrame) -> dict[str, Any]:
+    row = ratings.agg(
+        F.count("*").alias("rows"),
+        F.sum(F.col("digest").cast("decimal(38,0)")).alias("sum"),
+        F.bit_xor("digest").alias("xor"),
+        F.min("rating").alias("low"),
+        F.max("rating").alias("high"),
+    ).first()
+    assert row is not None
+    return row.asDict()
+
+
+def _catalogue(rated: DataFrame, count: int, catalogue: DataFrame | None) -> DataFrame:
+    """Join ids with what the publisher says of the items; items that nobody rated get the ids after the rated."""
+    described = [field for field in ITEMS if field.name != "item"]
+    if catalogue is None:
+        nothing = [F.lit(None).cast(field.dataType).alias(field.name) for field in described]
+        return rated.select("item", "key", *nothing)
+    first = Window.partitionBy("key").orderBy("title", "text", "year")
+    known = (
+        catalogue.withColumnRenamed("item", "key")
+        .where(F.trim("key") != "")
+        .withColumn("number", F.row_number().over(first))
+        .where("number = 1")
+    )
+    unrated = dense_ids(known.join(rated, "key", "left_anti"), "item", count)
+    ids = rated.unionByName(unrated)
+    return ids.join(known, "key", "left").select("item", "key", *(field.name for field in described))
