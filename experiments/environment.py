@@ -1,0 +1,85 @@
+"""What a number was measured on: code, packages, Java, host; and what an application's process is given."""
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from experiments.identity import ROOT, code_hash, lock_hash
+from experiments.launcher import capture
+
+PACKAGES = ("pyspark", "numpy", "pandas", "pyarrow", "numba", "mlflow")
+_INHERITED_AWAY = ("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "SPARK_LOCAL_DIRS")
+
+
+@cache
+def host() -> dict[str, Any]:
+    """Cores, memory and processor of this host."""
+    return {
+        "host.cores": os.cpu_count() or 1,
+        "host.memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "host.cpu": _cpu_model(),
+        "host.system": f"{platform.system()} {platform.release()}",
+    }
+
+
+def describe(java_home: Path | None = None) -> dict[str, Any]:
+    """Return everything about code and host that belongs to every run, as flat values."""
+    versions = {f"version.{name}": metadata.version(name) for name in PACKAGES}
+    return {
+        **git(),
+        **host(),
+        **versions,
+        "version.python": platform.python_version(),
+        "version.java": _java(java_home),
+        "hash.lock": lock_hash()[:16],
+        "hash.code": code_hash()[:16],
+    }
+
+
+def git() -> dict[str, Any]:
+    """Commit of the working tree and whether it has changes; empty texts where there is no git."""
+    commit = capture(["git", "rev-parse", "HEAD"])
+    changes = capture(["git", "status", "--porcelain", "--untracked-files=no"])
+    return {"git.commit": commit or "", "git.dirty": bool(changes)}
+
+
+def for_driver(host_name: str, java_home: Path | None) -> dict[str, str]:
+    """Return the environment of an application's process: this Python, this Java, no other Spark."""
+    environment = {key: value for key, value in os.environ.items() if key not in _INHERITED_AWAY}
+    environment |= {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": host_name,
+    }
+    return environment | ({"JAVA_HOME": str(java_home)} if java_home else {})
+
+
+@cache
+def _java(java_home: Path | None) -> str:
+    home = java_home or (Path(os.environ["JAVA_HOME"]) if os.environ.get("JAVA_HOME") else None)
+    text = capture([str(home / "bin" / "java") if home else "java", "-version"])
+    return text.splitlines()[0] if text else ""
+
+
+def same_host(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether two descriptions are of one host, so that times of both may be put together."""
+    return all(first.get(key) == second.get(key) for key in host())
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor()

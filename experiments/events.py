@@ -1,0 +1,56 @@
+"""What an application says while it runs: the JSON lines that it appends to its events file."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from jobs.request import PhaseTime
+
+Event = dict[str, Any]
+
+
+class Tail:
+    """Reads the whole lines that were appended to an events file since the last look."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offset = 0
+        self.events: list[Event] = []
+
+    def new(self) -> list[Event]:
+        """Return what came since the last call; a line still being written waits for the next."""
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        return list(_parsed(whole))
+
+
+def _parsed(data: bytes) -> Iterator[Event]:
+    for line in data.splitlines():
+        with suppress(ValueError):
+            value = json.loads(line)
+            if isinstance(value, dict) and "event" in value:
+                yield value
+
+
+def phases_of(events: Sequence[Event]) -> list[PhaseTime]:
+    """Recover the finished phases from an application's events, for one that could not answer itself."""
+    return [
+        PhaseTime(event["phase"], event["pass_"], event["kind"], event["seconds"], event["spark_jobs"])
+        for event in events
+        if event["event"] == "phase_end"
+    ]
+
+
+def last_lines(path: Path, count: int) -> str:
+    """Return the end of a log file, as text."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 8192))
+        lines = file.read().decode("utf-8", "replace").splitlines()
+    return "\n".join(lines[-count:])

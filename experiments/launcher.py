@@ -1,0 +1,222 @@
+"""Runs one Spark application as a process group of its own, follows what it says, and stops it when it must."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from experiments.events import Event, Tail, last_lines, phases_of
+from experiments.identity import ROOT
+from jobs.request import Request, Result
+
+POLL_S = 0.2
+WATCH_S = 1.0
+GRACE_S = 10.0
+
+Status = Literal["ok", "failed", "killed"]
+
+
+class Died(Protocol):
+    """A service that is gone."""
+
+    @property
+    def name(self) -> str:
+        """As in "spark-worker-1"."""
+
+
+class Watched(Protocol):
+    """What the launcher asks of the cluster while an application runs."""
+
+    def died(self) -> Sequence[Died]:
+        """Services that were started and are gone."""
+
+    def log_tail(self, name: str, lines: int = 20) -> str:
+        """The end of a service's log."""
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What came of one application.
+
+    Attributes:
+        result: the job's own answer, or what its events tell where it left none.
+        status: "killed" when a person interrupted it.
+        start_s: seconds from the start of the process to the start of its first phase; None if it came to none.
+        stop_s: seconds from the end of the last phase to the end of the process.
+        seconds: all of it.
+        died: names of the workers that were lost meanwhile.
+    """
+
+    result: Result
+    status: Status
+    start_s: float | None
+    stop_s: float | None
+    seconds: float
+    died: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """How applications are started here.
+
+    Attributes:
+        cluster: asked about dead workers; None where workers are not ours.
+        environment: of the driver's process.
+        workers: names of the workers that the application uses; when all are gone it cannot go on.
+    """
+
+    cluster: Watched | None
+    environment: dict[str, str]
+    workers: frozenset[str] = frozenset()
+    grace_s: float = GRACE_S
+
+    def run(
+        self,
+        request: Request,
+        folder: Path,
+        timeout_s: float,
+        follow: Callable[[Event], None] = lambda _: None,
+    ) -> Launched:
+        """Run `request` in `folder` (request.json, result.json, driver.log) and wait for its end.
+
+        Ctrl-C ends the application and returns what it had measured with status "killed"; the caller decides.
+
+        Args:
+            request: its `events` file is followed live.
+            folder: emptied of an earlier result.
+            timeout_s: after so many seconds the application is stopped and has failed.
+            follow: called with every event as it comes, and with {"event": "tick"} in between.
+        """
+        (folder / "result.json").unlink(missing_ok=True)
+        Path(request.events).unlink(missing_ok=True)
+        request.save(folder / "request.json")
+        begin = time.perf_counter()
+        with (folder / "driver.log").open("wb") as log:
+            process = subprocess.Popen(
+                _command(request, folder), cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        tail = Tail(Path(request.events))
+        died: list[str] = []
+        status: Status = "ok"
+        reason: str | None = None
+        try:
+            reason = self._wait(process, tail, follow, died, begin + timeout_s)
+        except KeyboardInterrupt:
+            status, reason = "killed", "interrupted (Ctrl-C)"
+        finally:
+            stop_group(process, self.grace_s)
+        end = time.perf_counter()
+        events = [*tail.events, *tail.new()]
+        result = _result(folder, request, events, reason, process.returncode)
+        if status == "ok" and result.status == "failed":
+            status = "failed"
+        starts = [event["at"] for event in events if event["event"] == "phase_start"]
+        ends = [event["at"] for event in events if event["event"] == "phase_end"]
+        return Launched(
+            result=result,
+            status=status,
+            start_s=starts[0] - begin if starts else None,
+            stop_s=end - ends[-1] if ends else None,
+            seconds=end - begin,
+            died=died,
+        )
+
+    def _wait(
+        self,
+        process: subprocess.Popen[bytes],
+        tail: Tail,
+        follow: Callable[[Event], None],
+        died: list[str],
+        deadline: float,
+    ) -> str | None:
+        """Follow the process to its end; return why it had to be stopped, None if it ended by itself."""
+        next_watch = 0.0
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(POLL_S)
+            for event in tail.new():
+                tail.events.append(event)
+                follow(event)
+            if process.returncode is not None:
+                missing = self._missing(self.cluster, died) if self.cluster is not None else None
+                return missing if process.returncode else None
+            follow({"event": "tick"})
+            now = time.perf_counter()
+            if now > deadline:
+                return "it took longer than its timeout (timeout_s in the spec) and was stopped"
+            if self.cluster is not None and now > next_watch:
+                next_watch = now + WATCH_S
+                reason = self._missing(self.cluster, died)
+                if reason:
+                    return reason
+
+    def _missing(self, cluster: Watched, died: list[str]) -> str | None:
+        gone = [service.name for service in cluster.died() if service.name.startswith("spark-")]
+        died += [name for name in gone if name not in died and name in self.workers]
+        lost = self.workers and self.workers <= set(died)
+        if not lost and "spark-master" not in gone:
+            return None
+        name = "spark-master" if "spark-master" in gone else died[-1]
+        which = (
+            name if name == "spark-master" or len(died) == 1 else f"all workers ({', '.join(sorted(died))})"
+        )
+        return (
+            f"{which} died while the application ran, so it was stopped. The end of the log of {name}:\n"
+            f"{cluster.log_tail(name)}"
+        )
+
+
+def capture(command: Sequence[str], timeout_s: float = 10.0) -> str | None:
+    """Return what a short command prints on both outputs, None if it cannot be run or fails."""
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=timeout_s, check=True, text=True, errors="replace",
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def stop_group(process: subprocess.Popen[bytes], grace_s: float = GRACE_S) -> None:
+    """End a process and every process of its group: ask first, then kill; a second Ctrl-C kills at once."""
+    try:
+        if process.poll() is None:
+            _signal(process.pid, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(grace_s)
+    finally:
+        _signal(process.pid, signal.SIGKILL)  # the JVM, should the driver have left it behind
+        process.wait()
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+def _command(request: Request, folder: Path) -> list[str]:
+    files = ["--request", str(folder / "request.json"), "--result", str(folder / "result.json")]
+    return [sys.executable, "-m", "jobs", request.job, *files]
+
+
+def _result(folder: Path, request: Request, events: list[Event], reason: str | None, code: int) -> Result:
+    """Return the job's own answer, else one made of its events; a reason to stop it goes before its own error."""
+    try:
+        result = Result.load(folder / "result.json")
+    except (OSError, ValueError, TypeError):
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        error = f"the application ended without a result ({how}); the end of {folder / 'driver.log'}:\n"
+        error += last_lines(folder / "driver.log", 8)
+        result = Result(job=request.job, status="failed", phases=phases_of(events), error=error)
+    if reason is None:
+        return result
+    values = {**vars(result), "status": "failed", "error": reason}
+    return Result(**values)

@@ -1,0 +1,123 @@
+"""The flat numbers of a trial: what MLflow draws, under names that read as they come."""
+
+import re
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from experiments.outcome import Application, Outcome
+
+TOTAL = "total"
+_TELEMETRY = {
+    "tasks": ("tasks", 1.0),
+    "run_s": ("run_s", 1.0),
+    "cpu_s": ("cpu_s", 1.0),
+    "gc_s": ("gc_s", 1.0),
+    "shuffle_read": ("shuffle_read_mb", 1e-6),
+    "shuffle_write": ("shuffle_write_mb", 1e-6),
+    "spill": ("spill_mb", 1e-6),
+    "input_rows": ("input_rows", 1.0),
+    "task_max_s": ("task_max_s", 1.0),
+    "task_median_s": ("task_median_s", 1.0),
+}
+
+
+class Number(NamedTuple):
+    """One value of one metric; `step` counts repeats over all applications, or applications."""
+
+    name: str
+    value: float
+    step: int = 0
+
+
+def phases(outcome: Outcome) -> list[str]:
+    """Names of its phases in the order in which they ran."""
+    return list(dict.fromkeys(time.phase for item in outcome.applications for time in item.phases))
+
+
+def repeats(application: Application, phase: str) -> list[float]:
+    """Seconds of the measured passes of one application; of all phases together under the name "total"."""
+    passes: dict[int, float] = {}
+    for time in application.phases:
+        if time.kind == "repeat" and phase in (time.phase, TOTAL):
+            passes[time.pass_] = passes.get(time.pass_, 0.0) + time.seconds
+    return [passes[number] for number in sorted(passes)]
+
+
+def cold(application: Application, phase: str) -> float | None:
+    """Seconds of the first pass of an application, which finds nothing warm."""
+    first = [time.seconds for time in application.phases if time.pass_ == 0 and phase in (time.phase, TOTAL)]
+    return sum(first) if first else None
+
+
+def medians(outcome: Outcome, phase: str) -> list[float]:
+    """The median of the repeats of each application that ended well."""
+    samples = [repeats(item, phase) for item in outcome.measured]
+    return [statistics.median(sample) for sample in samples if sample]
+
+
+def quality(outcome: Outcome) -> dict[str, float]:
+    """The median over applications of each metric of quality; they are equal where seeds are."""
+    return _medians(item.metrics for item in outcome.measured)
+
+
+def counts(outcome: Outcome) -> dict[str, float]:
+    """The median over applications of each count."""
+    return _medians(item.counts for item in outcome.measured)
+
+
+def numbers(outcome: Outcome) -> Iterator[Number]:
+    """Yield everything that is worth a metric."""
+    shown = outcome.measured or outcome.applications
+    for phase in [*phases(outcome), TOTAL]:
+        name = "total_s" if phase == TOTAL else f"phase.{phase}_s"
+        values = [seconds for item in shown for seconds in repeats(item, phase)]
+        if phase != TOTAL:
+            yield from (Number(name, value, step) for step, value in enumerate(values))
+        typical = medians(outcome, phase) or values
+        if typical:
+            yield Number(f"{name}_median", statistics.median(typical))
+        first = [(item.number, seconds) for item in shown if (seconds := cold(item, phase)) is not None]
+        yield from (Number(f"cold/{phase}_s", seconds, number) for number, seconds in first)
+    for name, value in quality(outcome).items():
+        yield Number(_safe(name), value)
+    for name, value in counts(outcome).items():
+        yield Number(_safe(f"counts/{name}"), value)
+    yield from _harness(shown)
+    yield from _telemetry(shown)
+
+
+def _harness(shown: Sequence[Application]) -> Iterator[Number]:
+    for name in ("start_s", "stop_s", "seconds"):
+        values = [value for item in shown if (value := getattr(item, name)) is not None]
+        if values:
+            yield Number(
+                f"harness/{'application_s' if name == 'seconds' else name}", statistics.median(values)
+            )
+
+
+def _telemetry(shown: Sequence[Application]) -> Iterator[Number]:
+    """The median over measured passes of what each phase cost on the executors."""
+    rows: dict[str, list[Mapping[str, float]]] = {}
+    for item in shown:
+        measured = {f"{time.phase}#{time.pass_}" for time in item.phases if time.kind == "repeat"}
+        for group, totals in item.telemetry.get("groups", {}).items():
+            if group in measured:
+                rows.setdefault(group.rpartition("#")[0], []).append(totals)
+    for phase, totals_of in rows.items():
+        for key, (name, factor) in _TELEMETRY.items():
+            value = statistics.median(totals[key] for totals in totals_of) * factor
+            yield Number(_safe(f"spark/{phase}/{name}"), value)
+
+
+def _medians(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        for name, value in row.items():
+            values.setdefault(name, []).append(float(value))
+    return {name: statistics.median(found) for name, found in values.items()}
+
+
+def _safe(name: str) -> str:
+    """Write a name with the letters that MLflow accepts."""
+    return re.sub(r"[^\w\-./ ]", "_", name)

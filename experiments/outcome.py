@@ -1,0 +1,189 @@
+"""What came of a trial, as one JSON file on disk: the truth from which MLflow runs and reports are made."""
+
+import dataclasses
+import json
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from experiments.launcher import Launched
+from experiments.trial import Shape, Trial
+from jobs.request import PhaseTime, write_json
+
+FILE = "outcome.json"
+
+
+@dataclass(frozen=True)
+class Application:
+    """One application of a trial: what the job answered, and what the harness and Spark's event log saw.
+
+    `start_s` and `stop_s` are the harness' own seconds before the first and after the last phase, `died` names lost
+    workers, `telemetry` is `experiments.telemetry.Telemetry.digest`.
+    """
+
+    number: int
+    status: Literal["ok", "failed", "killed"]
+    error: str | None
+    phases: list[PhaseTime]
+    metrics: dict[str, float]
+    counts: dict[str, int]
+    fingerprint: list[float]
+    info: dict[str, str]
+    table: list[list[Any]]
+    start_s: float | None
+    stop_s: float | None
+    seconds: float
+    died: list[str]
+    telemetry: dict[str, Any]
+
+    @classmethod
+    def of(cls, number: int, launched: Launched, telemetry: dict[str, Any]) -> "Application":
+        """Put together what the launcher and the event log tell."""
+        result = launched.result
+        return cls(
+            number=number,
+            status=launched.status,
+            error=result.error,
+            phases=result.phases,
+            metrics=result.metrics,
+            counts=result.counts,
+            fingerprint=result.fingerprint,
+            info=result.info,
+            table=result.table,
+            start_s=launched.start_s,
+            stop_s=launched.stop_s,
+            seconds=launched.seconds,
+            died=launched.died,
+            telemetry=telemetry,
+        )
+
+    @property
+    def executors_lost(self) -> int:
+        """Executors that went away while it ran, by Spark's log and by the dead workers that the harness saw."""
+        return max(len(self.telemetry.get("executors_lost", ())), len(self.died))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trial with what was measured of it.
+
+    Attributes:
+        key: of the trial; attempt: of this try at it (a failed trial that is run again makes another one).
+        status: "running" until all applications ended well, one failed, or a person interrupted.
+        values: every value that defines the trial, by its name in the spec.
+        basis: what the key was made of: {"code", "lock", "data": {slug: digest}}.
+        data: of the data set: name, digest, rows, scale; empty where the job makes its own.
+        tags: further texts, as of a data set that stands in for another.
+        revision: counts the states that were worth recording.
+    """
+
+    experiment: str
+    key: str
+    attempt: str
+    job: str
+    label: str
+    values: dict[str, Any]
+    shape: dict[str, Any]
+    shape_tag: str
+    wanted: int
+    repeats: int
+    warmups: int
+    basis: dict[str, Any]
+    data: dict[str, Any]
+    environment: dict[str, Any]
+    tags: dict[str, str] = field(default_factory=dict)
+    status: Literal["running", "ok", "failed", "killed"] = "running"
+    error: str | None = None
+    applications: list[Application] = field(default_factory=list)
+    revision: int = 0
+    recording_s: float | None = None
+
+    @property
+    def measured(self) -> list[Application]:
+        """The applications that ended well."""
+        return [item for item in self.applications if item.status == "ok"]
+
+    @property
+    def executors_lost(self) -> int:
+        """Executors lost in all of its applications together."""
+        return sum(item.executors_lost for item in self.applications)
+
+    @property
+    def size(self) -> Shape:
+        """The cluster shape."""
+        return Shape(**self.shape)
+
+    def plus(self, application: Application) -> "Outcome":
+        """Add one application; the last one that was wanted, or one that did not end well, ends the trial."""
+        applications = [*self.applications, application]
+        status: Literal["running", "ok", "failed", "killed"] = application.status
+        if application.status == "ok" and len(applications) < self.wanted:
+            status = "running"
+        return dataclasses.replace(
+            self,
+            applications=applications,
+            status=status,
+            error=application.error,
+            revision=self.revision + (status != "running"),
+        )
+
+    def interrupted(self) -> "Outcome":
+        """End a trial between two of its applications."""
+        error = f"interrupted after {len(self.measured)} of {self.wanted} applications"
+        return dataclasses.replace(self, status="killed", error=error, revision=self.revision + 1)
+
+    def resumed(self, trial: Trial) -> "Outcome":
+        """Take up an interrupted trial where it stopped: what ended well is kept."""
+        return dataclasses.replace(
+            self,
+            label=trial.label,
+            wanted=trial.applications,
+            status="running",
+            error=None,
+            applications=self.measured[: trial.applications],
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write it whole or not at all."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / FILE, dataclasses.asdict(self))
+
+
+def load(path: Path) -> Outcome:
+    """Read what `save` wrote."""
+    values = json.loads(path.read_text(encoding="utf-8"))
+    applications = values.pop("applications")
+    for item in applications:
+        item["phases"] = [PhaseTime(**phase) for phase in item["phases"]]
+    return Outcome(**values, applications=[Application(**item) for item in applications])
+
+
+def stored(folder: Path) -> Iterator[tuple[Path, Outcome]]:
+    """Yield the folder and content of every attempt under an experiment's folder, oldest first."""
+    for path in sorted(folder.glob(f"*/*/{FILE}"), key=lambda item: item.parent.name):
+        yield path.parent, load(path)
+
+
+def new_attempt() -> str:
+    """Name an attempt: sorts by time, never taken twice."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+
+
+def begin(experiment: str, trial: Trial, key: str, context: Mapping[str, Any]) -> Outcome:
+    """Start an attempt; `context` gives shape_tag, basis, data, environment and tags."""
+    return Outcome(
+        experiment=experiment,
+        key=key,
+        attempt=new_attempt(),
+        job=trial.job,
+        label=trial.label,
+        values=trial.flat,
+        shape=dataclasses.asdict(trial.shape),
+        wanted=trial.applications,
+        repeats=trial.repeats,
+        warmups=trial.warmups,
+        **context,
+    )

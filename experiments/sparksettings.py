@@ -1,0 +1,50 @@
+"""The Spark settings of an application: its shape, and what keeps numbers comparable between shapes."""
+
+import sys
+from pathlib import Path
+
+from cluster.settings import Settings
+from experiments.trial import Shape
+
+
+def spark_settings(
+    settings: Settings, master: str, name: str, shape: Shape, partitions: int, folder: Path
+) -> dict[str, str]:
+    """Return every setting that the harness decides on; what a spec says goes over them.
+
+    The numbers of partitions come from the experiment, never from the workers, and an application waits for all its
+    executors, one a worker: otherwise the shape would change the plan as well as the speed.
+
+    Args:
+        settings: where things are.
+        master: URL of Spark's master.
+        name: shown in Spark's pages.
+        shape: the cluster as the application is to use it.
+        partitions: of shuffles, and the default parallelism.
+        folder: gets the event log, uncompressed and in one file.
+    """
+    return {
+        "spark.master": master,
+        "spark.app.name": f"recscale {name}",
+        "spark.cores.max": str(shape.total_cores),
+        "spark.executor.cores": str(shape.cores),
+        "spark.executor.memory": shape.memory,
+        "spark.driver.memory": settings.spark.driver_memory,
+        "spark.driver.host": settings.host,
+        "spark.driver.bindAddress": settings.host,
+        "spark.sql.shuffle.partitions": str(partitions),
+        "spark.default.parallelism": str(partitions),
+        "spark.scheduler.minRegisteredResourcesRatio": "1",
+        "spark.dynamicAllocation.enabled": "false",
+        "spark.speculation": "false",
+        "spark.ui.enabled": "false",
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.dir": (folder / "eventlog").resolve().as_uri(),
+        "spark.eventLog.compress": "false",
+        "spark.eventLog.rolling.enabled": "false",
+        "spark.eventLog.overwrite": "true",
+        "spark.local.dir": str((folder / "work" / "local").resolve()),
+        "spark.sql.warehouse.dir": str((folder / "work" / "warehouse").resolve()),
+        "spark.pyspark.python": sys.executable,
+        "spark.executorEnv.NUMBA_CACHE_DIR": str((settings.run_dir / "numba").resolve()),
+    }
