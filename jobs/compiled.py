@@ -1,0 +1,82 @@
+"""Compiles a kernel once a machine: its machine code is kept under a hash of its source.
+
+Numba's own cache is keyed by the path of the source file. Executors import this package from a zip in a folder
+that is new with every application, so each would compile again and leave its files behind, and a home that cannot be
+written would be an error. Here an unwritable folder only costs the compilation.
+"""
+
+import hashlib
+import inspect
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+
+
+class _BySource(_CacheLocator):
+    """Finds the cache of a function by what its module says, wherever that was imported from."""
+
+    def __init__(self, module: str, line: int) -> None:
+        source = inspect.getsource(sys.modules[module])  # asks the loader, so it reads zips too
+        self._digest = hashlib.sha256(source.encode()).hexdigest()
+        self._path = _folder() / f"{module}-{self._digest[:16]}"
+        self._line = line
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> "_BySource":
+        del py_file
+        return cls(py_func.__module__, py_func.__code__.co_firstlineno)
+
+    def get_cache_path(self) -> str:
+        return str(self._path)
+
+    def get_source_stamp(self) -> str:
+        return self._digest
+
+    def get_disambiguator(self) -> str:
+        return str(self._line)
+
+
+class _Impl(CompileResultCacheImpl):
+    _locator_classes = (_BySource,)
+
+
+class _Cache(FunctionCache):
+    """A cache that is a convenience: where it cannot be read or written, the kernel is compiled."""
+
+    _impl_class = _Impl
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except OSError:
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError:
+            self.disable()
+
+
+def _folder() -> Path:
+    """Return NUMBA_CACHE_DIR, else the user's cache folder, else one that only this user can read."""
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    if named:
+        return Path(named)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "recscale"
+    except RuntimeError:  # no home: a user that exists only as a number, as in some containers
+        return Path(tempfile.mkdtemp(prefix="recscale-"))
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile `function` on its first call with each signature, without Python objects and without the GIL."""
+    dispatcher = numba.njit(nogil=True)(function)
+    dispatcher._cache = _Cache(function)  # noqa: SLF001 - what njit(cache=True) does, with a cache of our own
+    return dispatcher
