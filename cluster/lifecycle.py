@@ -1,0 +1,259 @@
+"""Starts services in the order that they need each other, waits until they are ready, and stops them in reverse."""
+
+import dataclasses
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cluster.errors import ServiceError, SettingsError
+from cluster.guard import locked, undisturbed
+from cluster.local import Local
+from cluster.order import backwards, layers, with_dependents, with_required
+from cluster.probe import answers
+from cluster.readiness import tail, wait
+from cluster.service import Running, Service
+from cluster.services import SERVICES
+from cluster.settings import Settings, nearest
+
+BACKENDS = {"local": Local}
+
+
+@dataclass(frozen=True)
+class Status:
+    """One service at a moment.
+
+    Attributes:
+        state: "died" is one that was started here and ended by itself.
+        detail: how it ended, or whether an external one answers.
+    """
+
+    name: str
+    state: Literal["running", "stopped", "died", "external"]
+    pid: int | None
+    url: str
+    log: Path | None
+    detail: str = ""
+
+
+class Cluster:
+    """The services that the settings describe.
+
+    Args:
+        settings: which, where and how many.
+        say: is told each step, for a person who waits.
+    """
+
+    def __init__(self, settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:
+        self.settings = settings
+        self._backend = BACKENDS[settings.backend](settings)
+        self._say = say
+
+    def up(self, only: Collection[str] | None = None) -> list[str]:
+        """Start what is missing and wait until all of it is ready; twice is harmless.
+
+        Services that run with other numbers than the settings' are started anew, surplus ones are stopped. If it
+        fails or is interrupted, whatever this call started is stopped again.
+
+        Args:
+            only: groups ("spark", "mlflow") or names of services; what they require comes along.
+
+        Returns:
+            Names of the services that were started.
+
+        Raises:
+            ServiceError: one did not come up; with the end of its log and the next step.
+        """
+        self._select(self.describe(), only)  # a wrong name must not make folders
+        with locked(self.settings.run_dir, self._say):
+            self._stop_unfit(only)
+            wanted = self._select(self.describe(), only)  # what was stopped has given its ports back
+            alive = {name for name, record in self._backend.running().items() if record.alive}
+            missing = {s.name for s in wanted if not s.external and s.name not in alive}
+            try:
+                for layer in layers(wanted):
+                    self._start([service for service in layer if service.name in missing])
+                    wait(
+                        layer, self._backend, lambda service, seconds: self._ready(service, seconds, missing)
+                    )
+            except BaseException:
+                self._undo([service for service in wanted if service.name in missing])
+                raise
+            return [service.name for service in wanted if service.name in missing]
+
+    def reshape(self, workers: int, cores: int, memory: str) -> list[str]:
+        """Bring the workers to that number and size; the master lists exactly them when this returns.
+
+        Args:
+            workers: how many.
+            cores: of each.
+            memory: of each, as Spark writes it ("2g").
+
+        Returns:
+            Names of the services that were started, the master too if it was missing.
+
+        Raises:
+            ServiceError: they did not come up, or the master is external and has the shape that it has.
+        """
+        if self.settings.spark.master is not None:
+            raise ServiceError(
+                f"the workers of {self.settings.spark.master} are not ours to reshape; "
+                "unset spark.master (RECSCALE_SPARK_MASTER) to have a cluster started here"
+            )
+        spark = dataclasses.replace(self.settings.spark, workers=workers, cores=cores, memory=memory)
+        self.settings = dataclasses.replace(self.settings, spark=spark)
+        self._backend.settings = self.settings
+        return self.up({"spark"})
+
+    def down(self, names: Collection[str] | None = None) -> list[str]:
+        """Stop services, those that require others first, and return the names of those that ran.
+
+        Args:
+            names: groups or names; None for everything. What requires one of them is stopped too.
+
+        Raises:
+            ServiceError: something still runs; all the others were stopped nevertheless.
+        """
+        if not self.settings.run_dir.exists():
+            return []
+        with locked(self.settings.run_dir, self._say):
+            records, orphans = self._backend.running(), self._backend.orphans()
+            if names is None:
+                return self._stop(set(records) | orphans, records)
+            known: list[Service | Running] = [*self.describe(), *records.values()]
+            groups = {one.name: one.group for one in known} | dict.fromkeys(orphans, "")
+            _check_names(names, groups)
+            return self._stop({n for n, group in groups.items() if n in names or group in names}, records)
+
+    def status(self) -> list[Status]:
+        """Return every described service and everything that still runs beside them."""
+        records = dict(self._backend.running())
+        statuses = []
+        for service in self.describe():
+            if service.external:
+                statuses.append(_external(service))
+            elif service.name in records:
+                statuses.append(_status(records.pop(service.name)))
+            else:
+                statuses.append(Status(service.name, "stopped", None, service.url, None))
+        return statuses + [_status(record) for record in records.values()]
+
+    def died(self) -> list[Status]:
+        """Return the services that were started here and are gone though nobody stopped them."""
+        return [_status(record) for record in self._backend.running().values() if not record.alive]
+
+    def log(self, name: str) -> Path:
+        """Return the log file of a service; it may have been stopped since, or never have run.
+
+        Raises:
+            SettingsError: there is no such service.
+        """
+        path = self._backend.log(name)
+        known = [service.name for service in self.describe()]
+        if name not in known and not path.exists():
+            raise SettingsError(f"unknown service {name!r}: {nearest(name, known)}")
+        return path
+
+    def log_tail(self, name: str, lines: int = 20) -> str:
+        """Return the last lines that a service wrote, nothing if it never ran."""
+        return tail(self.log(name), lines)
+
+    @property
+    def spark_master(self) -> str:
+        """The URL of Spark's master, whether or not it runs."""
+        return next(service.url for service in self.describe() if service.name == "spark-master")
+
+    @property
+    def mlflow_uri(self) -> str | None:
+        """The address of MLflow's server: the external one, or ours if it runs."""
+        if self.settings.mlflow.uri is not None:
+            return self.settings.mlflow.uri
+        record = self._backend.running().get("mlflow")
+        return record.url if record and record.alive else None
+
+    def describe(self) -> list[Service]:
+        """Return every service that the settings ask for."""
+        place = self._backend.place
+        return [service for describe in SERVICES.values() for service in describe(self.settings, place)]
+
+    def _select(self, described: list[Service], only: Collection[str] | None) -> list[Service]:
+        if only is None:
+            return described
+        _check_names(only, {service.name: service.group for service in described})
+        named = [service for service in described if service.name in only or service.group in only]
+        kinds = {
+            service.kind for service in named
+        }  # a numbered one brings its siblings: together they are ready
+        chosen = with_required({s.name for s in described if s.kind in kinds}, described)
+        return [service for service in described if service.name in chosen]
+
+    def _stop_unfit(self, only: Collection[str] | None) -> None:
+        """Stop what died or stands alone, has other numbers than described, or is described no more."""
+        described = self.describe()
+        groups = {service.group for service in self._select(described, only) if not service.external}
+        digests = {service.name: service.digest for service in described if not service.external}
+        records = self._backend.running()
+        alive = {name for name, record in records.items() if record.alive}
+        unfit = {
+            name
+            for name, record in records.items()
+            if record.group in groups
+            and (
+                name not in alive
+                or digests.get(name) != record.digest
+                or not alive.issuperset(record.requires)
+            )
+        }
+        orphans = self._backend.orphans() & set(digests)
+        for name in self._stop(unfit | orphans, records):
+            self._say(f"stopped {name}, which does not fit any more")
+
+    def _stop(self, names: Collection[str], records: Mapping[str, Running]) -> list[str]:
+        chosen = with_dependents(names, list(records.values()))
+        order = [record.name for record in backwards(records.values()) if record.name in chosen]
+        stopped, failures = [], []
+        for name in [*sorted(chosen - set(order), reverse=True), *order]:
+            try:
+                if self._backend.stop(name):
+                    stopped.append(name)
+            except ServiceError as error:
+                failures.append(str(error))
+        if failures:
+            raise ServiceError("\n".join(failures))
+        return stopped
+
+    def _start(self, services: list[Service]) -> None:
+        for service in services:
+            self._say(f"starting {service.name}")
+            self._backend.start(service)
+
+    def _ready(self, service: Service, seconds: float, missing: Collection[str]) -> None:
+        if service.name in missing:
+            self._say(f"{service.name} is ready after {seconds:.1f} s")
+
+    def _undo(self, services: list[Service]) -> None:
+        with undisturbed():
+            for service in backwards(services):
+                with suppress(ServiceError):  # the error that led here is the one to show
+                    self._backend.stop(service.name)
+
+
+def _check_names(names: Collection[str], groups: Mapping[str, str]) -> None:
+    known = set(groups) | set(groups.values()) - {""}
+    for name in names:
+        if name not in known:
+            raise SettingsError(f"unknown service {name!r}: {nearest(name, known)}")
+
+
+def _status(record: Running) -> Status:
+    state: Literal["running", "died"] = "running" if record.alive else "died"
+    return Status(record.name, state, record.pid, record.url, record.log, record.exit)
+
+
+def _external(service: Service) -> Status:
+    if service.ready is None:
+        detail = "cannot be checked from here"
+    else:
+        detail = "answers" if answers(service.ready) else "does not answer"
+    return Status(service.name, "external", None, service.url, None, detail)

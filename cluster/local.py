@@ -1,0 +1,214 @@
+"""The backend that runs services as processes of this machine."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cluster import java, processes
+from cluster.errors import ServiceError
+from cluster.service import Address, Port, Running, Service
+from cluster.settings import SERVICE_MARKER, Settings, environment_name
+
+# A Spark or MLflow that the person uses elsewhere must not bend ours, and a PYTHONPATH would let executors find
+# packages here that they would not find on another machine.
+_DROPPED = ("SPARK_", "PYSPARK_", "MLFLOW_", "PYTHONPATH", "PYTHONHOME")
+_GRACE_S = 10.0
+
+
+@dataclass
+class LocalPlace:
+    """Everything is on this machine, as this process sees it."""
+
+    settings: Settings
+    ports: dict[tuple[str, str], int]
+
+    def address(self, service: str, port: str, wanted: int) -> Address:
+        key = (service, port)
+        number = wanted or self.ports.get(key, 0)
+        if not number:
+            number = processes.free_port(self.settings.host, avoid=self.ports.values())
+            self.ports[key] = number
+        return Address(self.settings.host, number)
+
+    def path(self, kind: Literal["run", "python", "spark"]) -> Path:
+        if kind == "run":
+            return self.settings.run_dir
+        if kind == "python":
+            return Path(sys.executable)
+        spec = importlib.util.find_spec("pyspark")
+        if spec is None or not spec.origin:
+            raise ServiceError("pyspark is not installed in this Python: run `bash setup.sh`")
+        return Path(spec.origin).parent
+
+
+class Local:
+    """Processes, each the leader of its own session, known by a file with its pid and start time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._run = settings.run_dir.resolve()
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+
+    @property
+    def place(self) -> LocalPlace:
+        """A place that knows the ports of what runs; ask anew after a change."""
+        alive = (record for record in self.running().values() if record.alive)
+        return LocalPlace(
+            self.settings, {(record.name, port): n for record in alive for port, n in record.ports.items()}
+        )
+
+    def log(self, name: str) -> Path:
+        return self._run / "logs" / f"{name}.log"
+
+    def start(self, service: Service) -> Running:
+        environment = self._environment(service)
+        for port in service.ports:
+            self._refuse_taken(service, port)
+        log = self.log(service.name)
+        for folder in (log.parent, self._record_path(service.name).parent, *service.folders):
+            folder.mkdir(parents=True, exist_ok=True)
+        if log.exists():
+            log.replace(log.with_name(log.name + ".1"))  # the last run's end is often what one looks for
+        with log.open("wb") as output:
+            try:
+                child = subprocess.Popen(
+                    service.argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    cwd=self._run,
+                    env=environment,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise ServiceError(
+                    f"{service.name} cannot start: {service.argv[0]}: {error.strerror}; run `bash setup.sh`"
+                ) from error
+        self._children[child.pid] = child
+        return self._remember(service, child.pid, log)
+
+    def stop(self, name: str) -> bool:
+        record = self._read(name)
+        grace_s = record["grace_s"] if record else _GRACE_S
+        marker = self._marker(name)
+        leader = processes.find(record["pid"], record["started"], marker) if record else None
+        present = leader is not None or bool(processes.marked(marker))
+        left = processes.end(leader, marker, grace_s) if present else []
+        if record and (child := self._children.pop(record["pid"], None)):
+            child.poll()  # collects the exit state
+        if left:
+            numbers = " ".join(str(process.pid) for process in left)
+            raise ServiceError(f"{name} does not end: try `kill -9 {numbers}`, then `make down` again")
+        self._record_path(name).unlink(missing_ok=True)
+        return present
+
+    def running(self) -> Mapping[str, Running]:
+        names = {path.stem for path in (self._run / "services").glob("*.json")}
+        records = {name: self._read(name) for name in sorted(names)}
+        return {name: self._running(name, record) for name, record in records.items() if record}
+
+    def orphans(self) -> set[str]:
+        """Names of services with living processes and no record: the command that started them was killed."""
+        return processes.marks(str(self._run)) - set(self.running())
+
+    def _running(self, name: str, record: Mapping[str, Any]) -> Running:
+        alive = processes.find(record["pid"], record["started"], self._marker(name)) is not None
+        return Running(
+            name=name,
+            group=record["group"],
+            url=record["url"],
+            pid=record["pid"],
+            digest=record["digest"],
+            requires=tuple(record["requires"]),
+            ports=record["ports"],
+            log=self.log(name),
+            alive=alive,
+            exit="" if alive else self._exit(record["pid"]),
+        )
+
+    def _exit(self, pid: int) -> str:
+        child = self._children.get(pid)
+        code = child.poll() if child else None
+        if code is None:
+            return "ended by itself"
+        if code >= 0:
+            return f"ended with exit status {code}"
+        with suppress(ValueError):
+            return f"ended by {signal.Signals(-code).name}"
+        return f"ended by signal {-code}"
+
+    def _marker(self, name: str) -> str:
+        return f"{self._run}:{name}"
+
+    def _environment(self, service: Service) -> dict[str, str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
+        if "java" in service.needs:
+            environment["JAVA_HOME"] = str(java.find(self.settings.spark.java_home))
+        return {**environment, **service.env, SERVICE_MARKER: self._marker(service.name)}
+
+    def _refuse_taken(self, service: Service, port: Port) -> None:
+        try:
+            if not processes.taken(port.address):
+                return
+        except OSError as error:
+            raise ServiceError(
+                f"{service.name} cannot listen on {port.address}: {error.strerror}; the setting host must be an "
+                "address of this machine (--set host=127.0.0.1) and the port above 1023"
+            ) from error
+        raise ServiceError(f"{service.name} cannot start: {describe_taken(port)}")
+
+    def _record_path(self, name: str) -> Path:
+        return self._run / "services" / f"{name}.json"
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        try:
+            record: dict[str, Any] = json.loads(self._record_path(name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # stopped meanwhile
+            return None
+        return record
+
+    def _remember(self, service: Service, pid: int, log: Path) -> Running:
+        ports = {port.name: port.address.port for port in service.ports}
+        record = {
+            "group": service.group,
+            "url": service.url,
+            "pid": pid,
+            "started": processes.started(pid),
+            "digest": service.digest,
+            "requires": service.requires,
+            "ports": ports,
+            "grace_s": service.grace_s,
+        }
+        path = self._record_path(service.name)
+        temporary = path.with_name(path.name + ".part")
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path)
+        return Running(
+            service.name, service.group, service.url, pid, service.digest, service.requires, ports, log
+        )
+
+
+def describe_taken(port: Port) -> str:
+    """Say who holds a port and which setting would change it."""
+    process = processes.holder(port.address.port)
+    if process is None:
+        who = "a process that this account cannot see"
+    else:
+        owner = processes.mark(process)
+        ours = f", the service {owner}" if owner else ""
+        who = f"pid {process.pid}{ours} ({processes.command(process)})"
+    if port.setting is None:
+        return f"port {port.address} is taken by {who}; run the command again to have another one chosen"
+    other = port.address.port + 1000 if port.address.port < 64000 else port.address.port - 1000
+    return (
+        f"port {port.address} is taken by {who}; stop that, or take another port: "
+        f"--set {port.setting}={other} (environment {environment_name(port.setting)}={other})"
+    )

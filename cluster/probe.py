@@ -1,0 +1,47 @@
+"""Tries a probe once."""
+
+import json
+import socket
+import urllib.request
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from cluster.service import Probe
+
+_TIMEOUT_S = 3.0
+# Our services are on this host or next to it: a proxy of the environment knows nothing of them.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def answers(probe: Probe) -> bool:
+    """Whether the service is ready now; waits at most a few seconds for an answer."""
+    if probe.kind == "tcp":
+        return any(_connects(target) for target in probe.target.split(","))
+    try:
+        with _OPENER.open(probe.target, timeout=_TIMEOUT_S) as response:
+            if response.status != HTTPStatus.OK:
+                return False
+            return not probe.expect or holds(json.loads(response.read()), probe.expect)
+    except (OSError, ValueError):  # no answer, half an answer, or not yet JSON
+        return False
+
+
+def holds(value: Any, expected: Any) -> bool:
+    """Whether the JSON value has everything that is expected of it; what else it has does not matter."""
+    if isinstance(expected, Mapping):
+        return isinstance(value, dict) and all(
+            key in value and holds(value[key], expected[key]) for key in expected
+        )
+    if isinstance(expected, list):
+        return isinstance(value, list) and all(any(holds(item, one) for item in value) for one in expected)
+    return bool(value == expected)
+
+
+def _connects(target: str) -> bool:
+    host, _, port = target.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_TIMEOUT_S):
+            return True
+    except (OSError, ValueError, OverflowError):
+        return False

@@ -1,0 +1,196 @@
+"""Finds and ends the processes of a service, and no others.
+
+A process is a service's own if its environment carries the service's mark, which its children inherit: executors,
+their Python workers, MLflow's helpers. The number in a pid file proves nothing, it may belong to somebody else by now.
+"""
+
+import errno
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+
+import psutil
+
+from cluster.service import Address
+from cluster.settings import SERVICE_MARKER
+
+_POLL_S = 0.05
+_SAME_START_S = 1.0  # start times are derived from the wall clock and jitter
+_KILL_S = 10.0
+_ABSENT = (
+    2  # looks in a row that must find nothing: one that is just being replaced shows no mark for a moment
+)
+
+
+def mark(process: psutil.Process) -> str | None:
+    """Return the mark in a process's environment; None if it has none, is gone, or may not be read."""
+    try:
+        return process.environ().get(SERVICE_MARKER)
+    except (psutil.Error, OSError):
+        return None
+
+
+def marked(marker: str) -> list[psutil.Process]:
+    """Return every living process that carries this mark, except this one."""
+    return [
+        process
+        for process in psutil.process_iter()
+        if process.pid != os.getpid() and mark(process) == marker and lives(process)
+    ]
+
+
+def marks(run: str) -> set[str]:
+    """Return the names of all services with living processes whose mark begins with `run` and a colon."""
+    found = (mark(process) for process in psutil.process_iter() if process.pid != os.getpid())
+    return {
+        name for name in (m.removeprefix(run + ":") for m in found if m and m.startswith(run + ":")) if name
+    }
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether it runs; one that ended and was not yet collected by its parent does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def find(pid: int, started: float, marker: str) -> psutil.Process | None:
+    """Return the process that a pid file means, None if it has ended, though its number may live on.
+
+    Where the environment can be read the mark decides; else the start time must be the same. A process that is just
+    being replaced by another program (a shell's `exec`) shows an empty environment for a moment.
+    """
+    try:
+        process = psutil.Process(pid)
+        if not lives(process):
+            return None
+        environment = _environment(process)
+        if environment:
+            ours = environment.get(SERVICE_MARKER) == marker
+        else:
+            ours = abs(process.create_time() - started) < _SAME_START_S
+    except (psutil.Error, OSError):
+        return None
+    return process if ours else None
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    try:
+        return process.environ()
+    except psutil.AccessDenied:
+        return {}
+
+
+def end(leader: psutil.Process | None, marker: str, grace_s: float) -> list[psutil.Process]:
+    """Ask the leader's process group and everything marked to stop, force what is left after `grace_s`.
+
+    Args:
+        leader: the service's first process if it still lives; it leads a group of its own.
+        marker: what the environment of all its processes says.
+        grace_s: seconds before force is used.
+
+    Returns:
+        Processes that could not be ended.
+    """
+    _signal_group(leader, marker)
+    left = _wait(marker, leader, grace_s)
+    for process in left:
+        _send(process, signal.SIGKILL)
+    return _wait(marker, leader, _KILL_S, force=True) if left else []
+
+
+def _signal_group(leader: psutil.Process | None, marker: str) -> None:
+    if leader is not None and os.getpgid(0) != leader.pid:
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(leader.pid) == leader.pid:
+                os.killpg(leader.pid, signal.SIGTERM)
+    reached = leader.pid if leader is not None else None
+    for process in marked(marker):  # those outside the group, and all of them where the leader is gone
+        with suppress(ProcessLookupError):
+            if os.getpgid(process.pid) != reached:
+                _send(process, signal.SIGTERM)
+
+
+def _wait(
+    marker: str, leader: psutil.Process | None, seconds: float, *, force: bool = False
+) -> list[psutil.Process]:
+    """Return what is left after at most that many seconds."""
+    deadline = time.monotonic() + seconds
+    absent = 0
+    while True:
+        left = {process.pid: process for process in marked(marker)}
+        if leader is not None and lives(leader):
+            left[leader.pid] = leader
+        absent = 0 if left else absent + 1
+        if absent == _ABSENT or time.monotonic() > deadline:
+            return list(left.values())
+        if force:
+            for process in left.values():
+                _send(process, signal.SIGKILL)
+        time.sleep(_POLL_S)
+
+
+def _send(process: psutil.Process, number: signal.Signals) -> None:
+    with suppress(psutil.Error):  # it ended meanwhile; psutil signals no other process of the same number
+        process.send_signal(number)
+
+
+def taken(address: Address) -> bool:
+    """Whether somebody listens on that address already.
+
+    Raises:
+        OSError: it cannot be listened on: the host is no address of this machine, or the port is privileged.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(tuple(address))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return True
+            raise
+    return False
+
+
+def holder(port: int) -> psutil.Process | None:
+    """Return the process that listens on a port, None if that cannot be seen (another person's, a container's)."""
+    with suppress(psutil.Error, OSError):
+        for connection in psutil.net_connections(kind="tcp"):
+            listening = connection.status == psutil.CONN_LISTEN and port in connection.laddr
+            if listening and connection.pid:
+                return psutil.Process(connection.pid)
+    return None
+
+
+def command(process: psutil.Process, width: int = 100) -> str:
+    """Return a process's command line, shortened from the right."""
+    try:
+        line = " ".join(process.cmdline()) or process.name()
+    except psutil.Error:
+        return "ended meanwhile"
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def free_port(host: str, avoid: Iterable[int] = ()) -> int:
+    """Return a port that nobody listens on at the moment."""
+    avoided = set(avoid)
+    while True:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.bind((host, 0))
+            port = int(probe.getsockname()[1])
+        if port not in avoided:
+            return port
+
+
+def started(pid: int) -> float:
+    """Return the start time of a process in seconds of the epoch, 0 if it has ended."""
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return 0.0

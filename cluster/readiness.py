@@ -1,0 +1,56 @@
+"""Waits until services are ready, and says why one is not."""
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from cluster.errors import ServiceError
+from cluster.probe import answers
+from cluster.service import Backend, Service
+
+_POLL_S = 0.1
+
+
+def wait(services: Iterable[Service], backend: Backend, ready: Callable[[Service, float], None]) -> None:
+    """Return when every service is ready; `ready` is told each with the seconds since the call.
+
+    Raises:
+        ServiceError: one ended, or was not ready by its deadline.
+    """
+    pending = {service.name: service for service in services if service.ready is not None}
+    start = time.monotonic()
+    while pending:
+        records = backend.running()
+        for service in list(pending.values()):
+            probe = service.ready
+            assert probe is not None
+            record = records.get(service.name)
+            if not service.external and (record is None or not record.alive):
+                raise failure(service, record.exit if record else "was stopped by another command", backend)
+            waited = time.monotonic() - start
+            if answers(probe):
+                ready(service, waited)
+                del pending[service.name]
+            elif waited > probe.deadline_s:
+                raise failure(service, f"is not ready after {probe.deadline_s:.0f} s", backend)
+        if pending:
+            time.sleep(_POLL_S)
+
+
+def failure(service: Service, what: str, backend: Backend) -> ServiceError:
+    """Make the error that a person sees: name, state, the end of the log, the next step."""
+    if service.external:
+        return ServiceError(f"{service.name} at {service.url} does not answer; {service.hint}")
+    log = backend.log(service.name)
+    lines = tail(log, 20).splitlines()
+    text = "".join(f"\n    {line}" for line in lines) if lines else " it wrote nothing"
+    return ServiceError(f"{service.name} {what}. The end of {log}:{text}\n  Next: {service.hint}")
+
+
+def tail(log: Path, lines: int) -> str:
+    """Return the last lines of a log, nothing if there is none."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])

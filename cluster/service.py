@@ -1,0 +1,170 @@
+"""What a service is: a value that says how to run it, from which every backend can start it in its own way."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+from cluster.settings import Settings
+
+
+class Address(NamedTuple):
+    """Where a port of a service is reached."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class Place(Protocol):
+    """Where things are for one backend; `describe` asks it instead of knowing."""
+
+    def address(self, service: str, port: str, wanted: int) -> Address:
+        """Where `service` listens with its port of that name.
+
+        `wanted` is the number that the settings name; 0 leaves the choice to the backend, which answers the same
+        number for as long as the service runs.
+        """
+
+    def path(self, kind: Literal["run", "python", "spark"]) -> Path:
+        """The folder of everything generated, the Python program, or Spark's folder, as the service sees it."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How to see that a service is ready.
+
+    Attributes:
+        kind: "http" asks for a page and wants status 200; "tcp" connects.
+        target: a URL, or host:port (several with commas between: one that answers is enough).
+        expect: what the JSON of the page must hold: each key with this value; a list must hold an element for each
+            one listed here, in any order.
+        deadline_s: seconds after which waiting ends in an error.
+    """
+
+    kind: Literal["http", "tcp"]
+    target: str
+    expect: Mapping[str, Any] = field(default_factory=dict)
+    deadline_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port that a service listens on, and the setting that changes it (None if it is chosen anew each time)."""
+
+    name: str
+    address: Address
+    setting: str | None
+
+
+@dataclass(frozen=True)
+class Service:
+    """A server that the cluster is made of.
+
+    Attributes:
+        name: unique; numbered ones end in -1, -2, ...
+        group: the product it belongs to; what is started and stopped together.
+        url: what a person or a client opens.
+        argv: the command, empty for an external service.
+        env: its environment on top of the host's.
+        needs: what must be on the machine or in the image: "java".
+        folders: are made before it starts.
+        ports: must be free before it starts.
+        memory_mb: what it may take at most, about; for warnings and containers' limits.
+        requires: names of services that must be ready first; when one of them is started anew, so is this one.
+        ready: how to see that it is ready; None if that cannot be seen from outside.
+        grace_s: seconds between being asked and being forced to stop.
+        external: it is used only, its address stands in the settings.
+        hint: the next step when it does not come up.
+    """
+
+    name: str
+    group: str
+    url: str
+    argv: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = ()
+    ports: tuple[Port, ...] = ()
+    memory_mb: int = 0
+    requires: tuple[str, ...] = ()
+    ready: Probe | None = None
+    grace_s: float = 10.0
+    external: bool = False
+    hint: str = "read the log named above"
+
+    @property
+    def kind(self) -> str:
+        """The name without its number."""
+        return re.sub(r"-\d+$", "", self.name)
+
+    @property
+    def digest(self) -> str:
+        """Changes when a running one would have to be started anew to become this one."""
+        value = [self.argv, sorted(self.env.items()), self.requires]
+        return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
+
+
+Describe = Callable[[Settings, Place], tuple[Service, ...]]
+"""What each file in `cluster/services` binds to `describe`: the services of one kind, none, one or numbered ones."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """What a backend knows of a service that it started and that was not stopped since.
+
+    Attributes:
+        pid: its first process; of a container, that on the host.
+        digest: the described service's, when it was started.
+        ports: number by name, as `Place.address` chose them.
+        log: file that its output goes to.
+        alive: False if it ended by itself.
+        exit: how it ended, for people; empty while it lives.
+    """
+
+    name: str
+    group: str
+    url: str
+    pid: int
+    digest: str
+    requires: tuple[str, ...]
+    ports: Mapping[str, int]
+    log: Path
+    alive: bool = True
+    exit: str = ""
+
+
+class Backend(Protocol):
+    """A way to run services."""
+
+    @property
+    def place(self) -> Place:
+        """Where things are."""
+
+    def start(self, service: Service) -> Running:
+        """Start it, without waiting until it is ready.
+
+        Raises:
+            ServiceError: it cannot start: a port is taken, a program is missing.
+        """
+
+    def stop(self, name: str) -> bool:
+        """Stop it and everything it started, by force after its grace; return whether there was anything to stop.
+
+        Raises:
+            ServiceError: something of it still runs.
+        """
+
+    def running(self) -> Mapping[str, Running]:
+        """Everything started here and not stopped since, by name, dead ones too."""
+
+    def orphans(self) -> set[str]:
+        """Names of services that run without a record: the command that started them was killed at once."""
+
+    def log(self, name: str) -> Path:
+        """The file with its output; it may not exist yet."""

@@ -1,0 +1,11 @@
+"""One file, one kind of service: the file's name is the key, its `describe` the value."""
+
+import pkgutil
+from importlib import import_module
+
+from cluster.service import Describe
+
+SERVICES: dict[str, Describe] = {
+    module.name: import_module(f"{__name__}.{module.name}").describe
+    for module in pkgutil.iter_modules(__path__)
+}

@@ -1,0 +1,55 @@
+"""Spark's standalone master, or the one that the settings name."""
+
+from urllib.parse import urlsplit
+
+from cluster.service import Place, Port, Probe, Service
+from cluster.settings import Settings, megabytes
+
+# Else a taken port would silently become the next one, and everybody else would look for the master in vain.
+DAEMON_OPTIONS = "-Dspark.port.maxRetries=0"
+
+
+def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
+    """Describe one master that serves `settings.spark`."""
+    spark = settings.spark
+    if spark.master is not None:
+        return (_external(spark.master),)
+    rpc = place.address("spark-master", "rpc", spark.master_port)
+    page = place.address("spark-master", "ui", spark.master_ui_port)
+    home = place.path("spark")
+    return (
+        Service(
+            name="spark-master",
+            group="spark",
+            url=f"spark://{rpc}",
+            argv=(
+                str(home / "bin" / "spark-class"),
+                "org.apache.spark.deploy.master.Master",
+                *("--host", rpc.host, "--port", str(rpc.port), "--webui-port", str(page.port)),
+            ),
+            env={
+                "SPARK_HOME": str(home),
+                "SPARK_LOCAL_IP": rpc.host,
+                "SPARK_DAEMON_MEMORY": spark.daemon_memory,
+                "SPARK_DAEMON_JAVA_OPTS": DAEMON_OPTIONS,
+            },
+            needs=("java",),
+            ports=(Port("rpc", rpc, "spark.master_port"), Port("ui", page, "spark.master_ui_port")),
+            memory_mb=megabytes(spark.daemon_memory),
+            ready=Probe("http", f"http://{page}/json/", {"url": f"spark://{rpc}", "status": "ALIVE"}),
+        ),
+    )
+
+
+def _external(master: str) -> Service:
+    """Use a master that is there; only a standalone one can be asked whether it is."""
+    parts = urlsplit(master)
+    ready = Probe("tcp", parts.netloc, deadline_s=10) if parts.scheme == "spark" else None
+    return Service(
+        name="spark-master",
+        group="spark",
+        url=master,
+        ready=ready,
+        external=True,
+        hint="start it, or unset spark.master (RECSCALE_SPARK_MASTER) to have one started here",
+    )

@@ -1,0 +1,227 @@
+"""Where things run: one frozen value from defaults, profile, environment and command line, in rising order."""
+
+import dataclasses
+import difflib
+import os
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cluster.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+PROFILES = Path(__file__).resolve().parent / "profiles"
+PREFIX = "RECSCALE_"
+SERVICE_MARKER = PREFIX + "SERVICE"
+"""Environment variable that marks the processes of our services; it is no setting."""
+
+_UNITS = {"m": 1, "g": 1024}
+
+
+@dataclass(frozen=True)
+class SparkSettings:
+    """Spark's master and workers.
+
+    Attributes:
+        master: URL of a master that is there already (used, never started or stopped), or None to start one.
+        master_port: port of our master.
+        master_ui_port: port of its web page.
+        workers: how many workers; cores and memory are of each.
+        cores: cores of one worker.
+        memory: what one worker may give to executors, as Spark writes it ("2g", "512m").
+        driver_memory: heap of a job's driver.
+        daemon_memory: heap of the master's and each worker's own JVM.
+        java_home: a Java 17, or None to look for one.
+    """
+
+    master: str | None = None
+    master_port: int = 7077
+    master_ui_port: int = 8080
+    workers: int = 2
+    cores: int = 1
+    memory: str = "2g"
+    driver_memory: str = "2g"
+    daemon_memory: str = "512m"
+    java_home: Path | None = None
+
+
+@dataclass(frozen=True)
+class MlflowSettings:
+    """MLflow's server.
+
+    Attributes:
+        uri: address of a server that is there already (used, never started or stopped), or None to start one.
+        port: port of our server.
+        allowed_hosts: further `Host` headers that our server answers to, beside its own address and localhost.
+    """
+
+    uri: str | None = None
+    port: int = 5000
+    allowed_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that says where, and nothing that says what.
+
+    Attributes:
+        backend: how services are run.
+        data: folder that holds publishers' unpacked data sets, or None.
+        run_dir: folder of everything generated.
+        host: address that servers listen on and are reached at.
+    """
+
+    backend: str = "local"
+    data: Path | None = None
+    run_dir: Path = ROOT / ".run"
+    host: str = "127.0.0.1"
+    spark: SparkSettings = field(default_factory=SparkSettings)
+    mlflow: MlflowSettings = field(default_factory=MlflowSettings)
+
+
+def load(sets: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Settings:
+    """Resolve the settings: defaults < profile < RECSCALE_* environment < `sets` ("spark.workers=4").
+
+    Raises:
+        SettingsError: an unknown key (names the nearest known one) or a value that does not read.
+    """
+    known = dict(_keys(Settings))
+    environment = _from_environment(known, environ)
+    command_line = _from_sets(known, sets)
+    backend = command_line.get("backend", environment.get("backend", Settings.backend))
+    values = {**_from_profile(known, backend), **environment, **command_line}
+    typed = {key: _convert(known[key], value, key) for key, value in values.items()}
+    settings: Settings = _build(Settings, typed)
+    _check(settings)
+    return settings
+
+
+def megabytes(memory: str) -> int:
+    """Return Spark's way of writing memory ("2g", "512m") in MiB.
+
+    Raises:
+        SettingsError: it is written in another way.
+    """
+    match = re.fullmatch(r"([1-9]\d*)([mg])b?", memory.strip().lower())
+    if match is None:
+        raise SettingsError(f"{memory!r} is not an amount of memory; write for example 2g or 512m")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def environment_name(key: str) -> str:
+    """Name the environment variable of a setting: spark.workers -> RECSCALE_SPARK_WORKERS."""
+    return PREFIX + key.upper().replace(".", "_")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known name is meant by a wrong one, as the tail of an error message."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    listing = f"known: {', '.join(names)}" if names else "there are none"
+    return f"did you mean {close[0]!r}? ({listing})" if close else listing
+
+
+def _keys(cls: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every setting's dotted key with its type."""
+    for name, hint in typing.get_type_hints(cls).items():
+        if dataclasses.is_dataclass(hint):
+            yield from _keys(typing.cast("type", hint), f"{prefix}{name}.")
+        else:
+            yield prefix + name, hint
+
+
+def _from_profile(known: Mapping[str, Any], backend: str) -> dict[str, Any]:
+    profiles = {path.stem: path for path in PROFILES.glob("*.toml")}
+    if backend not in profiles:
+        raise SettingsError(f"unknown backend {backend!r}: {nearest(backend, profiles)}")
+    with profiles[backend].open("rb") as file:
+        flat = dict(_flatten(tomllib.load(file)))
+    for key in flat:
+        if key not in known:
+            raise SettingsError(f"unknown key {key!r} in {profiles[backend]}: {nearest(key, known)}")
+    return {**flat, "backend": backend}
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _from_environment(known: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    names = {environment_name(key): key for key in known}
+    found = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    found.pop(SERVICE_MARKER, None)
+    for name in found:
+        if name not in names:
+            raise SettingsError(f"unknown environment variable {name}: {nearest(name, names)}")
+    return {names[name]: value for name, value in found.items()}
+
+
+def _from_sets(known: Mapping[str, Any], sets: Sequence[str]) -> dict[str, str]:
+    values = {}
+    for pair in sets:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise SettingsError(f"--set {pair!r} has no value; write --set {key.strip() or 'key'}=value")
+        if key.strip() not in known:
+            raise SettingsError(f"unknown setting {key.strip()!r}: {nearest(key.strip(), known)}")
+        values[key.strip()] = value.strip()
+    return values
+
+
+def _convert(hint: Any, value: Any, key: str) -> Any:
+    """Convert one value (text from outside, or what TOML gives) to the type of its field."""
+    if typing.get_origin(hint) is types.UnionType:
+        if value in ("", "none"):
+            return None
+        (hint,) = (arg for arg in typing.get_args(hint) if arg is not type(None))
+    if typing.get_origin(hint) is tuple:
+        items = value.split(",") if isinstance(value, str) else value
+        return tuple(str(item).strip() for item in items if str(item).strip())
+    if hint is Path:
+        return Path(value).expanduser().resolve()
+    if hint is int:
+        if isinstance(value, bool) or not re.fullmatch(r"[+-]?\d+", str(value).strip()):
+            raise SettingsError(f"{key}: {value!r} is not a whole number")
+        return int(value)
+    return str(value)
+
+
+def _build(cls: type, values: Mapping[str, Any], prefix: str = "") -> Any:
+    fields = {}
+    for name, hint in typing.get_type_hints(cls).items():
+        if dataclasses.is_dataclass(hint):
+            fields[name] = _build(typing.cast("type", hint), values, f"{prefix}{name}.")
+        elif prefix + name in values:
+            fields[name] = values[prefix + name]
+    return cls(**fields)
+
+
+def _check(settings: Settings) -> None:
+    for key in ("spark.master_port", "spark.master_ui_port", "mlflow.port"):
+        section, name = key.split(".")
+        port = getattr(getattr(settings, section), name)
+        if not 1 <= port <= 65535:
+            raise SettingsError(f"{key}: {port} is not a port; take one from 1 to 65535")
+    for key in ("memory", "driver_memory", "daemon_memory"):
+        try:
+            megabytes(getattr(settings.spark, key))
+        except SettingsError as error:
+            raise SettingsError(f"spark.{key}: {error}") from None
+    if settings.spark.workers < 0:
+        raise SettingsError(f"spark.workers: {settings.spark.workers} is less than none")
+    if settings.spark.cores < 1:
+        raise SettingsError(f"spark.cores: a worker needs at least one core, not {settings.spark.cores}")
+    if settings.host in ("0.0.0.0", "::", ""):  # noqa: S104 - refused, not bound
+        raise SettingsError(
+            f"host: {settings.host!r} is no address that workers can be told to connect to; "
+            "name one address of this machine, for example 127.0.0.1"
+        )
