@@ -26,7 +26,9 @@ class Status:
 
     Attributes:
         state: "died" is one that was started here and ended by itself.
+        url: its address; empty while it is stopped and will choose a new one.
         detail: how it ended, or whether an external one answers.
+        page: its web page, where that is another address than the url.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Status:
     url: str
     log: Path | None
     detail: str = ""
+    page: str = ""
 
 
 class Cluster:
@@ -136,7 +139,7 @@ class Cluster:
             elif service.name in records:
                 statuses.append(_status(records.pop(service.name)))
             else:
-                statuses.append(Status(service.name, "stopped", None, service.url, None))
+                statuses.append(_stopped(service))
         return statuses + [_status(record) for record in records.values()]
 
     def died(self) -> list[Status]:
@@ -248,7 +251,12 @@ def _check_names(names: Collection[str], groups: Mapping[str, str]) -> None:
 
 def _status(record: Running) -> Status:
     state: Literal["running", "died"] = "running" if record.alive else "died"
-    return Status(record.name, state, record.pid, record.url, record.log, record.exit)
+    return Status(record.name, state, record.pid, record.url, record.log, record.exit, record.page)
+
+
+def _stopped(service: Service) -> Status:
+    settled = all(port.setting for port in service.ports)
+    return Status(service.name, "stopped", None, service.url if settled else "", None, page=service.page)
 
 
 def _external(service: Service) -> Status:

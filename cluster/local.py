@@ -130,6 +130,7 @@ class Local:
             requires=tuple(record["requires"]),
             ports=record["ports"],
             log=self.log(name),
+            page=record["page"],
             alive=alive,
             exit="" if alive else self._exit(record["pid"]),
         )
@@ -180,6 +181,7 @@ class Local:
         record = {
             "group": service.group,
             "url": service.url,
+            "page": service.page,
             "pid": pid,
             "started": processes.started(pid),
             "digest": service.digest,
@@ -191,9 +193,7 @@ class Local:
         temporary = path.with_name(path.name + ".part")
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         temporary.replace(path)
-        return Running(
-            service.name, service.group, service.url, pid, service.digest, service.requires, ports, log
-        )
+        return self._running(service.name, record)
 
 
 def describe_taken(port: Port) -> str:

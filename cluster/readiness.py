@@ -47,10 +47,10 @@ def failure(service: Service, what: str, backend: Backend) -> ServiceError:
     return ServiceError(f"{service.name} {what}. The end of {log}:{text}\n  Next: {service.hint}")
 
 
-def tail(log: Path, lines: int) -> str:
-    """Return the last lines of a log, nothing if there is none."""
+def tail(log: Path, lines: int, end: int | None = None) -> str:
+    """Return the last lines of a log, or of its first `end` bytes; nothing if there is none."""
     try:
-        text = log.read_text(encoding="utf-8", errors="replace")
+        text = log.read_bytes()[:end].decode("utf-8", errors="replace")
     except OSError:
         return ""
-    return "\n".join(text.splitlines()[-lines:])
+    return "\n".join(text.splitlines()[-lines:]) if lines > 0 else ""

@@ -69,7 +69,8 @@ class Service:
     Attributes:
         name: unique; numbered ones end in -1, -2, ...
         group: the product it belongs to; what is started and stopped together.
-        url: what a person or a client opens.
+        url: what a client opens.
+        page: its web page, where that is another address.
         argv: the command, empty for an external service.
         env: its environment on top of the host's.
         needs: what must be on the machine or in the image: "java".
@@ -87,6 +88,7 @@ class Service:
     group: str
     url: str
     argv: tuple[str, ...] = ()
+    page: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     folders: tuple[Path, ...] = ()
@@ -135,6 +137,7 @@ class Running:
     requires: tuple[str, ...]
     ports: Mapping[str, int]
     log: Path
+    page: str = ""
     alive: bool = True
     exit: str = ""
 

@@ -22,6 +22,7 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
             name="spark-master",
             group="spark",
             url=f"spark://{rpc}",
+            page=f"http://{page}",
             argv=(
                 str(home / "bin" / "spark-class"),
                 "org.apache.spark.deploy.master.Master",

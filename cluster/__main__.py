@@ -1,0 +1,159 @@
+"""`python -m cluster`: starts, shows and stops services."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from cluster import console, doctor
+from cluster.errors import ServiceError, SettingsError
+from cluster.lifecycle import Cluster
+from cluster.readiness import tail
+from cluster.settings import Settings, load
+from cluster.sweep import DOWNLOADED, sweep
+
+OK, USAGE, SERVICE, INTERRUPTED, ENDED = 0, 2, 3, 130, 143
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command in (None, "help"):
+        parser.print_help()
+        return OK
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        return int(COMMANDS[options.command](load(options.set), options))
+    except SettingsError as error:
+        print(f"cluster: {error}", file=sys.stderr)
+        return USAGE
+    except ServiceError as error:
+        print(f"cluster: {error}", file=sys.stderr)
+        return SERVICE
+    except KeyboardInterrupt:
+        print("cluster: interrupted; what this command had started was stopped again", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, `head` for example, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+
+
+def _up(settings: Settings, options: argparse.Namespace) -> int:
+    cluster = Cluster(settings, say=_say)
+    cluster.up(options.services or None)
+    print(console.services(cluster.status()))
+    return OK
+
+
+def _mlflow(settings: Settings, _: argparse.Namespace) -> int:
+    cluster = Cluster(settings, say=_say)
+    cluster.up({"mlflow"})
+    print(f"MLflow: {cluster.mlflow_uri}  (stop it with `make down`)")
+    return OK
+
+
+def _down(settings: Settings, options: argparse.Namespace) -> int:
+    stopped = Cluster(settings, say=_say).down(options.services or None)
+    print(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
+    return OK
+
+
+def _status(settings: Settings, _: argparse.Namespace) -> int:
+    cluster = Cluster(settings)
+    print(console.services(cluster.status()))
+    for status in cluster.died():
+        print(f"{status.name} died: see `make logs S={status.name}`; `make setup` starts it again")
+    return OK
+
+
+def _logs(settings: Settings, options: argparse.Namespace) -> int:
+    log = Cluster(settings).log(options.service)
+    if options.follow:
+        for text in console.follow(log, options.lines):
+            print(text, end="", flush=True)
+    if not log.exists():
+        print(f"{options.service} has not run yet: `make setup` starts it", file=sys.stderr)
+        return SERVICE
+    print(tail(log, options.lines))
+    return OK
+
+
+def _doctor(settings: Settings, _: argparse.Namespace) -> int:
+    found = doctor.examine(settings)
+    print(console.findings(found))
+    stops = sum(finding.state == "stop" for finding in found)
+    print(f"{stops} of {len(found)} would stop a run" if stops else "nothing would stop a run")
+    return SERVICE if stops else OK
+
+
+def _clean(settings: Settings, options: argparse.Namespace) -> int:
+    _down(settings, argparse.Namespace(services=[]))
+    removed = sweep(settings.run_dir, everything=options.all)
+    for one in removed:
+        print(f"removed {one.path} ({console.size(one.size)})")
+    if not removed:
+        print(f"nothing to remove in {settings.run_dir}")
+    kept = [name for name in sorted(DOWNLOADED) if (settings.run_dir / name).exists()]
+    if kept:
+        print(f"kept what was downloaded ({', '.join(kept)}): `python -m cluster clean --all` removes it too")
+    return OK
+
+
+COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
+    "up": _up,
+    "down": _down,
+    "status": _status,
+    "logs": _logs,
+    "doctor": _doctor,
+    "clean": _clean,
+    "mlflow": _mlflow,
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m cluster", description="Starts, shows and stops services."
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, text in {
+        "up": "start what is missing, reshape what differs, wait until ready, show what runs where",
+        "down": "stop everything that was started here",
+        "status": "show what runs where",
+        "logs": "show the end of a service's log",
+        "doctor": "check Java, Python, packages, memory, ports and disk, and say how to mend each",
+        "clean": "stop everything and remove what was generated",
+        "mlflow": "start MLflow's server alone and print its address",
+    }.items():
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument(
+            "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, as in spark.workers=4"
+        )
+        if name in ("up", "down"):
+            command.add_argument(
+                "services", nargs="*", metavar="SERVICE", help="groups or names; all if none"
+            )
+        if name == "logs":
+            command.add_argument("service", metavar="SERVICE")
+            command.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+            command.add_argument(
+                "-n", "--lines", type=int, default=50, help="how many lines from the end (50)"
+            )
+        if name == "clean":
+            command.add_argument("--all", action="store_true", help="remove downloads too")
+    commands.add_parser("help", help="show this")
+    return parser
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _end(*_: object) -> NoReturn:
+    sys.exit(ENDED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

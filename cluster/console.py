@@ -1,0 +1,73 @@
+"""Prints tables and logs for a person."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cluster.doctor import Finding
+from cluster.lifecycle import Status
+from cluster.readiness import tail
+
+_POLL_S = 0.25
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Align rows, the first of which is the header, in columns two spaces apart."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def services(statuses: Sequence[Status]) -> str:
+    """Tabulate what runs where."""
+    rows = [("service", "state", "pid", "address", "log")]
+    for status in statuses:
+        state = f"{status.state} ({status.detail})" if status.detail else status.state
+        log = os.path.relpath(status.log) if status.log else "-"
+        log = log if not log.startswith("..") else str(status.log)
+        address = f"{status.url} ({status.page})" if status.page else status.url or "-"
+        rows.append((status.name, state, str(status.pid or "-"), address, log))
+    return table(rows)
+
+
+def findings(found: Sequence[Finding]) -> str:
+    """Tabulate what the doctor found, with the mending under it."""
+    lines = table([(finding.state, finding.check, finding.found) for finding in found]).splitlines()
+    mends = (f"\n      mend: {finding.mend}" if finding.mend else "" for finding in found)
+    return "\n".join(line + mend for line, mend in zip(lines, mends, strict=True))
+
+
+def size(number: int) -> str:
+    """Write a number of bytes for a person."""
+    amount = float(number)
+    for unit in ("B", "KiB", "MiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GiB"
+
+
+def follow(log: Path, lines: int) -> Iterator[str]:
+    """Yield the end of a log and then what is added to it, for ever; a new file under its name is begun anew."""
+    inode, offset = _state(log)
+    yield from (line + "\n" for line in tail(log, lines, offset).splitlines())
+    while True:
+        time.sleep(_POLL_S)
+        now, length = _state(log)
+        if now != inode or length < offset:
+            inode, offset = now, 0
+        if length > offset:
+            with log.open("rb") as file:
+                file.seek(offset)
+                text = file.read()
+            offset += len(text)
+            yield text.decode("utf-8", errors="replace")
+
+
+def _state(log: Path) -> tuple[int, int]:
+    try:
+        found = log.stat()
+    except OSError:
+        return 0, 0
+    return found.st_ino, found.st_size
