@@ -78,6 +78,8 @@ class Outcome:
         data: of the data set: name, digest, rows, scale; empty where the job makes its own.
         tags: further texts, as of a data set that stands in for another.
         revision: counts the states that were worth recording.
+        ended_at: time of day (seconds since 1970) of the last change.
+        recording_s: seconds that recording it took; known only where it is read back from the record.
     """
 
     experiment: str
@@ -99,6 +101,7 @@ class Outcome:
     error: str | None = None
     applications: list[Application] = field(default_factory=list)
     revision: int = 0
+    ended_at: float = 0.0
     recording_s: float | None = None
 
     @property
@@ -127,13 +130,16 @@ class Outcome:
             applications=applications,
             status=status,
             error=application.error,
+            ended_at=time.time(),
             revision=self.revision + (status != "running"),
         )
 
     def interrupted(self) -> "Outcome":
         """End a trial between two of its applications."""
         error = f"interrupted after {len(self.measured)} of {self.wanted} applications"
-        return dataclasses.replace(self, status="killed", error=error, revision=self.revision + 1)
+        return dataclasses.replace(
+            self, status="killed", error=error, revision=self.revision + 1, ended_at=time.time()
+        )
 
     def resumed(self, trial: Trial) -> "Outcome":
         """Take up an interrupted trial where it stopped: what ended well is kept."""

@@ -8,7 +8,7 @@ from experiments.trial import Shape
 
 
 def spark_settings(
-    settings: Settings, master: str, name: str, shape: Shape, partitions: int, folder: Path
+    settings: Settings, master: str, name: str, shape: Shape, *, partitions: int, folder: Path
 ) -> dict[str, str]:
     """Return every setting that the harness decides on; what a spec says goes over them.
 

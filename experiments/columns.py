@@ -1,0 +1,116 @@
+"""Parameters, tags and notes of a trial's record: few, flat and readable as columns."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from experiments.outcome import Outcome
+
+PREFIX = "recscale."
+_LONGEST_PARAM = 6000
+_LONGEST_TAG = 5000
+_KEY_LETTERS = 16
+_KEYS_A_TAG = 250
+
+
+def params(outcome: Outcome) -> dict[str, str]:
+    """Return what was asked for: every value that defines the trial, and how often it was measured."""
+    effort = {"applications": outcome.wanted, "repeats": outcome.repeats, "warmups": outcome.warmups}
+    values = {"job": outcome.job, **outcome.values, **effort}
+    return {key: as_text(value)[:_LONGEST_PARAM] for key, value in values.items()}
+
+
+def tags(outcome: Outcome) -> dict[str, str]:
+    """Return what is true of the run besides its numbers."""
+    measured = outcome.measured
+    info = measured[0].info if measured else {}
+    own = {
+        "kind": "trial",
+        "status": outcome.status,
+        "key": outcome.key,
+        "attempt": outcome.attempt,
+        "shape": str(outcome.size),
+        "shape_tag": outcome.shape_tag,
+        "executors_lost": outcome.executors_lost,
+        "applications": len(measured),
+        "source": outcome.data.get("name", "none"),
+        "data_digest": outcome.data.get("digest", ""),
+        **outcome.tags,
+    }
+    died = sorted({name for item in outcome.applications for name in item.died})
+    if died:
+        own["died"] = ", ".join(died)
+    if outcome.error:
+        own["error"] = outcome.error
+    described = {**outcome.environment, **{f"info.{key}": value for key, value in info.items()}}
+    named = {f"{PREFIX}{key}": value for key, value in own.items()} | described
+    named["mlflow.note.content"] = note(outcome)
+    named["mlflow.source.name"] = f"python -m experiments run {outcome.experiment}"
+    named["mlflow.source.type"] = "LOCAL"
+    if outcome.environment.get("git.commit"):
+        named["mlflow.source.git.commit"] = outcome.environment["git.commit"]
+    return {key: as_text(value)[:_LONGEST_TAG] for key, value in named.items()}
+
+
+def note(outcome: Outcome) -> str:
+    """Say in a few lines of Markdown how the trial went."""
+    lines = [
+        f"**{outcome.label}**: {outcome.status}, {len(outcome.measured)} of {outcome.wanted} applications"
+    ]
+    if outcome.shape_tag != "clean":
+        lines.append(_SHAPE_NOTES[outcome.shape_tag])
+    if outcome.executors_lost:
+        lines.append(
+            f"{outcome.executors_lost} executor(s) were lost while it ran; its times are not to be trusted."
+        )
+    if outcome.error:
+        lines.append(f"```\n{outcome.error}\n```")
+    return "\n\n".join(lines)
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Say what differs between what two groups of trials were made of; data sets count where both have them."""
+    found = []
+    if old.get("code") != new.get("code"):
+        found.append("the code of jobs or datasets changed")
+    if old.get("lock") != new.get("lock"):
+        found.append("the locked packages changed")
+    before, after = old.get("data", {}), new.get("data", {})
+    found += [
+        f"the rows of {slug} changed"
+        for slug in sorted(before)
+        if after.get(slug, before[slug]) != before[slug]
+    ]
+    return found
+
+
+def short_key(key: str) -> str:
+    """Return as much of a trial's key as a list of keys holds."""
+    return key[:_KEY_LETTERS]
+
+
+def key_tags(keys: Sequence[str]) -> dict[str, str]:
+    """Write the keys of an experiment's trials as tags, in their order, some hundred to a tag."""
+    short = [short_key(key) for key in keys]
+    chunks = [short[start : start + _KEYS_A_TAG] for start in range(0, len(short), _KEYS_A_TAG)]
+    named = {f"{PREFIX}keys.{number}": ",".join(chunk) for number, chunk in enumerate(chunks)}
+    return {f"{PREFIX}keys": str(len(chunks)), **named}
+
+
+def read_keys(run_tags: Mapping[str, str]) -> list[str]:
+    """Read what `key_tags` wrote."""
+    chunks = range(int(run_tags.get(f"{PREFIX}keys", 0)))
+    return [key for number in chunks for key in run_tags[f"{PREFIX}keys.{number}"].split(",")]
+
+
+def as_text(value: Any) -> str:
+    """Write a value as a spec would show it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+
+
+_SHAPE_NOTES = {
+    "shared-host": "Its workers have as many cores as the host, which driver and servers need too (shared-host).",
+    "oversubscribed": "Its workers have more cores than the host: no claim about scaling (oversubscribed).",
+}

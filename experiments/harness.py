@@ -1,0 +1,127 @@
+"""The cluster as an experiment uses it: brought to a shape, lent to applications, left as it was found."""
+
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from cluster.errors import ServiceError
+from cluster.java import find as find_java
+from cluster.lifecycle import Cluster
+from cluster.settings import Settings
+from experiments.environment import for_driver
+from experiments.events import Event
+from experiments.launcher import Launched, Launcher
+from experiments.trial import Shape
+from jobs.request import Request
+
+_WORKER = "spark-worker-"
+
+
+class Harness:
+    """Lends the cluster to one experiment at a time; a context manager.
+
+    Nothing is started before the first `use`. On leaving, services that ran before run as they did, and all others
+    that were started are stopped.
+
+    Args:
+        settings: where the cluster is.
+        say: gets a line for a person.
+    """
+
+    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+        self.settings = settings
+        self.cluster = Cluster(settings, say)
+        self._say = say
+        self._lock: IO[str] | None = None
+        self._before: frozenset[str] = frozenset()
+        self._used = False
+
+    @property
+    def external(self) -> bool:
+        """Whether the master is somebody else's, with workers that cannot be reshaped."""
+        return self.settings.spark.master is not None
+
+    def __enter__(self) -> Self:
+        self._lock = _take_lock(self.settings.run_dir)
+        self._before = frozenset(item.name for item in self.cluster.status() if item.state == "running")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._used:
+                self._give_back()
+        finally:
+            assert self._lock is not None
+            self._lock.close()
+
+    def use(self, shape: Shape) -> None:
+        """Bring the workers to a shape; the dead are started again.
+
+        Raises:
+            ServiceError: they did not come up.
+        """
+        if self.external:
+            return
+        self._used = True
+        self.cluster.reshape(shape.workers, shape.cores, shape.memory)
+
+    def launch(
+        self,
+        request: Request,
+        folder: Path,
+        shape: Shape,
+        timeout_s: float,
+        follow: Callable[[Event], None] = lambda _: None,
+    ) -> Launched:
+        """Run one application on the workers as they are now."""
+        java = find_java(self.settings.spark.java_home)
+        launcher = Launcher(
+            cluster=None if self.external else self.cluster,
+            environment=for_driver(self.settings.host, java),
+            workers=frozenset(f"{_WORKER}{number}" for number in range(1, shape.workers + 1)),
+        )
+        return launcher.run(request, folder, timeout_s, follow)
+
+    @property
+    def default_shape(self) -> Shape:
+        """The shape of the settings: for preprocessing, and for what a spec leaves open."""
+        spark = self.settings.spark
+        return Shape(max(1, spark.workers), spark.cores, spark.memory)
+
+    def _give_back(self) -> None:
+        if "spark-master" not in self._before:
+            self.cluster.down({"spark"})
+            return
+        workers = sum(name.startswith(_WORKER) for name in self._before)
+        if workers:
+            spark = self.settings.spark
+            self.cluster.reshape(workers, spark.cores, spark.memory)
+            return
+        started = {item.name for item in self.cluster.status() if item.state in ("running", "died")}
+        self.cluster.down({name for name in started if name.startswith(_WORKER)})
+
+
+def _take_lock(run_dir: Path) -> IO[str]:
+    """Hold the cluster for this process; the lock goes with the process, however it ends."""
+    folder = run_dir / "experiments"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / "lock").open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        file.close()
+        raise ServiceError(
+            f"another experiment uses this cluster (process {holder}); two at once would disturb each other's times. "
+            "Wait for it, or give this one a cluster of its own: --cluster-set run_dir=/folder and other ports"
+        ) from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file

@@ -1,0 +1,157 @@
+"""Makes sure that a data set lies preprocessed in the store, and does not do twice what was done."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.settings import Settings
+from datasets.dataset import find
+from datasets.errors import DataError
+from experiments.harness import Harness
+from experiments.identity import preprocess_hash, stamp
+from experiments.sparksettings import spark_settings
+from experiments.trial import Data
+from jobs.errors import JobError
+from jobs.request import Request, write_json
+
+MANIFEST = "manifest.json"
+STORE = "parquet"
+_TIMEOUT_S = 6 * 3600.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set whose tables are in the store.
+
+    Attributes:
+        root: folder of its tables; path: what the source's fetch returned.
+        digest: of the rows, whatever their order; scale: "lowest,highest,step", empty without ratings.
+        counts: rows in and out, dropped by reason, users, items.
+        table: the counts for a person.
+        fresh: whether it was done just now.
+    """
+
+    data: Data
+    root: Path
+    path: Path
+    digest: str
+    scale: str
+    counts: dict[str, int]
+    table: list[list[Any]]
+    fresh: bool
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What belongs to every run on it."""
+        return {
+            "name": self.data.name,
+            "options": dict(self.data.options),
+            "k_core": self.data.k_core,
+            "slug": self.data.slug,
+            "digest": self.digest,
+            "scale": self.scale,
+            "rows": self.counts.get("rows_out", 0),
+            "users": self.counts.get("users", 0),
+            "items": self.counts.get("items", 0),
+            "source": str(self.path),
+        }
+
+
+def prepare(data: Data, harness: Harness, say: Callable[[str], None]) -> Prepared:
+    """Fetch and preprocess a data set unless the store holds it as this code would make it.
+
+    Raises:
+        UsageError: an unknown data set or option.
+        DataError: it cannot be fetched.
+        JobError: preprocessing failed; with the reason and the driver's log.
+    """
+    settings = harness.settings
+    path = find(data.name, data.options).fetch(settings.data, settings.run_dir / "data")
+    root = settings.run_dir / "store" / data.slug
+    identity = _identity(data, path)
+    found = _read(root / MANIFEST)
+    if found and found.get("identity") == identity:
+        return _prepared(data, root, path, found, fresh=False)
+    say(f"preprocessing {data} from {path}")
+    (root / MANIFEST).unlink(missing_ok=True)
+    manifest = {"identity": identity, **_preprocess(data, path, root, harness)}
+    write_json(root / MANIFEST, manifest)
+    return _prepared(data, root, path, manifest, fresh=True)
+
+
+def _preprocess(data: Data, path: Path, root: Path, harness: Harness) -> dict[str, Any]:
+    settings = harness.settings
+    shape = harness.default_shape
+    folder = settings.run_dir / "experiments" / "preprocess" / data.slug
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    root.mkdir(parents=True, exist_ok=True)
+    harness.use(shape)
+    master, name = harness.cluster.spark_master, f"preprocess {data}"
+    request = Request(
+        job="preprocess",
+        params={"k_core": data.k_core} if data.k_core else {},
+        spark=spark_settings(settings, master, name, shape, partitions=_partitions(settings), folder=folder),
+        store=STORE,
+        store_root=str(root.resolve()),
+        work=str((folder / "work").resolve()),
+        events=str((folder / "events.jsonl").resolve()),
+        dataset=data.name,
+        dataset_options=data.options,
+        dataset_path=str(path.resolve()),
+        executors=shape.workers,
+    )
+    launched = harness.launch(request, folder, shape, _TIMEOUT_S)
+    shutil.rmtree(folder / "work", ignore_errors=True)
+    if launched.status == "killed":
+        raise KeyboardInterrupt
+    result = launched.result
+    if result.status != "ok":
+        raise JobError(
+            f"preprocessing {data} failed: {result.error}\n(driver's log: {folder / 'driver.log'})"
+        )
+    return {
+        "digest": result.info["data_digest"],
+        "scale": result.info.get("scale", ""),
+        "counts": result.counts,
+        "table": result.table,
+        "seconds": {time.phase: time.seconds for time in result.phases},
+    }
+
+
+def _identity(data: Data, path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise DataError(f"{data.name}: {path} is not there though it was fetched; fetch it again")
+    return json.loads(  # type: ignore[no-any-return]
+        json.dumps(
+            {**asdict(data), "code": preprocess_hash(), "input": stamp(path), "store": STORE}, default=str
+        )
+    )
+
+
+def _partitions(settings: Settings) -> int:
+    return max(8, 2 * settings.spark.workers * settings.spark.cores)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _prepared(data: Data, root: Path, path: Path, manifest: dict[str, Any], fresh: bool) -> Prepared:
+    return Prepared(
+        data=data,
+        root=root,
+        path=path,
+        digest=manifest["digest"],
+        scale=manifest["scale"],
+        counts=manifest["counts"],
+        table=manifest["table"],
+        fresh=fresh,
+    )

@@ -1,0 +1,269 @@
+"""Turns the outcome of a trial into an MLflow run, and reads it back; the only place that knows MLflow.
+
+Every outcome lies on disk first. A run carries the attempt and the revision that it shows; the revision is written
+last, so a recording that broke off is found, thrown away and made anew: nothing is lost, nothing stands there twice.
+"""
+
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, ViewType
+
+from experiments.columns import PREFIX, as_text, changes, key_tags, params, read_keys, short_key, tags
+from experiments.numbers import Number, numbers
+from experiments.outcome import FILE, Outcome, load
+
+for _name in ("mlflow", "alembic"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+_ENDS = {"ok": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
+_ARTIFACTS = ("request.json", "result.json", "events.jsonl", "driver.log", "telemetry.json")
+
+
+class RecordingError(Exception):
+    """MLflow did not take or give what it was asked for; results stay on disk."""
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The run of an experiment, under which its trials lie; `why` says why a new one was opened."""
+
+    run_id: str
+    opened: bool
+    why: list[str]
+
+
+class Recorder:
+    """Records to one tracking server or database.
+
+    Args:
+        uri: MLflow's tracking URI.
+        artifacts: folder for the artifacts of new experiments; None leaves it to the server.
+    """
+
+    def __init__(self, uri: str, artifacts: Path | None) -> None:
+        self.uri = uri
+        self._artifacts = artifacts
+        with _explained(uri):
+            self._client = MlflowClient(tracking_uri=uri)
+
+    def finished(self, experiment: str, applications: int) -> set[str]:
+        """Return the keys of the trials that ended well with at least so many applications."""
+        with _explained(self.uri):
+            return {
+                run.data.tags[PREFIX + "key"]
+                for run in self._runs(experiment, f"tags.`{PREFIX}kind` = 'trial'")
+                if run.data.tags.get(PREFIX + "status") == "ok"
+                and PREFIX + "revision" in run.data.tags
+                and int(run.data.tags.get(PREFIX + "applications", 0)) >= applications
+            }
+
+    def recorded(self, experiment: str) -> dict[str, int]:
+        """Return the newest recorded revision of each attempt, those that a person deleted included."""
+        newest: dict[str, int] = {}
+        with _explained(self.uri):
+            for run in self._runs(experiment, f"tags.`{PREFIX}kind` = 'trial'", ViewType.ALL):
+                attempt, revision = run.data.tags[PREFIX + "attempt"], run.data.tags.get(PREFIX + "revision")
+                if revision is not None:
+                    newest[attempt] = max(int(revision), newest.get(attempt, 0))
+        return newest
+
+    def open(
+        self, experiment: str, basis: Mapping[str, Any], keys: Sequence[str], about: Mapping[str, str]
+    ) -> Parent:
+        """Return the parent run of these trials, opening one if code, packages or data changed since the last.
+
+        Args:
+            experiment: name; also that of the MLflow experiment.
+            basis: what the keys are made of besides the trials' own values.
+            keys: of the trials that make up the experiment now; none leaves those of the run as they are.
+            about: "question" and "spec" (its TOML) for the parent's page; with "adds", keys come to those of the run.
+        """
+        with _explained(self.uri):
+            parents = self._runs(experiment, f"tags.`{PREFIX}kind` = 'experiment'")
+            why: list[str] = []
+            for run in parents:  # newest first
+                why = changes(json.loads(run.data.tags[PREFIX + "basis"]), basis)
+                if not why:
+                    return self._reopened(run, basis, keys, about)
+            parent = Parent(
+                self._new_parent(experiment, basis, about), opened=True, why=_newest(parents, basis)
+            )
+            self._set_tags(parent.run_id, key_tags(keys))
+            return parent
+
+    def close(self, parent: Parent, status: str, note: str) -> None:
+        """End the parent run; `status` as of an outcome, `note` in Markdown for its page."""
+        with _explained(self.uri):
+            self._client.set_tag(parent.run_id, "mlflow.note.content", note)
+            self._client.set_terminated(parent.run_id, _ENDS[status])
+
+    def record(self, outcome: Outcome, folder: Path, parent: Parent) -> float:
+        """Record one outcome under its parent, in place of what an earlier revision of the attempt left there.
+
+        Returns:
+            Seconds that it took.
+        """
+        begin = time.perf_counter()
+        with _explained(self.uri):
+            which = f"tags.`{PREFIX}attempt` = '{outcome.attempt}'"
+            for run in self._runs(outcome.experiment, which):
+                self._client.delete_run(run.info.run_id)
+            run_id = self._write(outcome, folder, parent.run_id)
+            seconds = time.perf_counter() - begin
+            self._client.log_metric(run_id, "harness/recording_s", seconds)
+            self._client.set_tag(run_id, PREFIX + "revision", str(outcome.revision))
+            self._client.set_terminated(run_id, _ENDS[outcome.status], end_time=int(outcome.ended_at * 1000))
+        return seconds
+
+    def outcomes(self, experiment: str) -> tuple[dict[str, str], list[Outcome]]:
+        """Return the newest parent's texts, and of each of its trials the newest attempt, in the spec's order."""
+        with _explained(self.uri):
+            parents = self._runs(experiment, f"tags.`{PREFIX}kind` = 'experiment'")
+            if not parents:
+                return {}, []
+            newest = max(parents, key=lambda run: float(run.data.tags[PREFIX + "used_at"]))
+            wanted = read_keys(newest.data.tags)
+            found: dict[str, Run] = {}
+            for run in self._runs(experiment, f"tags.`{PREFIX}kind` = 'trial'"):
+                short = short_key(run.data.tags[PREFIX + "key"])
+                if short in wanted and PREFIX + "revision" in run.data.tags:
+                    found.setdefault(short, run)
+            about = {"question": newest.data.tags.get(PREFIX + "question", ""), "run_id": newest.info.run_id}
+            return about, [self._read(found[key]) for key in wanted if key in found]
+
+    def _write(self, outcome: Outcome, folder: Path, parent: str) -> str:
+        seconds = sum(item.seconds for item in outcome.applications)
+        run = self._client.create_run(
+            self._experiment(outcome.experiment),
+            start_time=int((outcome.ended_at - seconds) * 1000),
+            run_name=outcome.label,
+            tags={"mlflow.parentRunId": parent, **tags(outcome)},
+        )
+        run_id: str = run.info.run_id
+        for batch in _batches([Param(key, value) for key, value in params(outcome).items()], 100):
+            self._client.log_batch(run_id, params=batch)
+        now = int(outcome.ended_at * 1000)
+        for numbers_batch in _batches([_metric(number, now) for number in numbers(outcome)], 1000):
+            self._client.log_batch(run_id, metrics=numbers_batch)
+        if outcome.data:
+            self._client.log_inputs(run_id, [_dataset(outcome.data)])
+        self._client.log_artifact(run_id, str(folder / FILE))
+        for application in sorted(folder.glob("app-*")):
+            for name in _ARTIFACTS:
+                if (application / name).exists():
+                    self._client.log_artifact(run_id, str(application / name), application.name)
+        return run_id
+
+    def _read(self, run: Run) -> Outcome:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(self._client.download_artifacts(run.info.run_id, FILE, folder))
+            return replace(load(path), recording_s=run.data.metrics.get("harness/recording_s"))
+
+    def _new_parent(self, experiment: str, basis: Mapping[str, Any], about: Mapping[str, str]) -> str:
+        number = len(self._runs(experiment, f"tags.`{PREFIX}kind` = 'experiment'", ViewType.ALL)) + 1
+        values = {
+            "kind": "experiment",
+            "basis": json.dumps(basis, sort_keys=True),
+            "used_at": str(time.time()),
+        }
+        own = {
+            PREFIX + key: value for key, value in (values | {"question": about.get("question", "")}).items()
+        }
+        own["mlflow.note.content"] = about.get("question", "")
+        run = self._client.create_run(
+            self._experiment(experiment), run_name=f"{experiment} #{number}", tags=own
+        )
+        self._write_spec(run.info.run_id, about)
+        return str(run.info.run_id)
+
+    def _reopened(
+        self, run: Run, basis: Mapping[str, Any], keys: Sequence[str], about: Mapping[str, str]
+    ) -> Parent:
+        """Take up a parent run again: with the data sets and trials that came since."""
+        run_id = run.info.run_id
+        old = json.loads(run.data.tags[PREFIX + "basis"])
+        merged = {**old, "data": {**old["data"], **basis["data"]}}
+        self._client.set_tag(run_id, PREFIX + "basis", json.dumps(merged, sort_keys=True))
+        if keys:
+            before = read_keys(run.data.tags) if about.get("adds") else []
+            every = dict.fromkeys([*before, *map(short_key, keys)])
+            self._set_tags(run_id, {PREFIX + "used_at": str(time.time()), **key_tags(list(every))})
+            self._client.update_run(run_id, status="RUNNING")
+            self._write_spec(run_id, about)
+        return Parent(run_id, opened=False, why=[])
+
+    def _set_tags(self, run_id: str, values: Mapping[str, str]) -> None:
+        for key, value in values.items():
+            self._client.set_tag(run_id, key, value)
+
+    def _write_spec(self, run_id: str, about: Mapping[str, str]) -> None:
+        if about.get("spec"):
+            self._client.log_text(run_id, about["spec"], "spec.toml")
+
+    def _experiment(self, name: str) -> str:
+        found = self._client.get_experiment_by_name(name)
+        if found is None:
+            location = (self._artifacts / name).resolve().as_uri() if self._artifacts else None
+            return str(self._client.create_experiment(name, artifact_location=location))
+        if found.lifecycle_stage == "deleted":
+            self._client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+    def _runs(self, experiment: str, filter_: str, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
+        """Return runs, newest first."""
+        found: list[Run] = []
+        token: str | None = None
+        place = self._client.get_experiment_by_name(experiment)
+        while place is not None:
+            page = self._client.search_runs(
+                [place.experiment_id], filter_, view, 1000, ["attributes.start_time DESC"], token
+            )
+            found += page
+            token = page.token
+            if not token:
+                break
+        return found
+
+
+def _newest(parents: Sequence[Run], basis: Mapping[str, Any]) -> list[str]:
+    return changes(json.loads(parents[0].data.tags[PREFIX + "basis"]), basis) if parents else []
+
+
+def _metric(number: Number, now: int) -> Metric:
+    return Metric(number.name, float(number.value), now, number.step)
+
+
+def _dataset(data: Mapping[str, Any]) -> DatasetInput:
+    """Name the data set by the digest of its rows; MLflow's own would hash a query plan."""
+    profile = {key: data[key] for key in ("rows", "users", "items", "k_core", "scale") if key in data}
+    source = json.dumps({"source": data.get("source", ""), "options": as_text(data.get("options", {}))})
+    dataset = Dataset(data["name"], str(data["digest"])[:36], "recscale", source, profile=json.dumps(profile))
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "trial")])
+
+
+def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    rows = list(items)
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+@contextmanager
+def _explained(uri: str) -> Iterator[None]:
+    """Whatever goes wrong inside MLflow, its client, its database or its artifact folder is one kind of error."""
+    try:
+        yield
+    except Exception as error:
+        raise RecordingError(f"MLflow at {uri}: {type(error).__name__}: {error}") from error

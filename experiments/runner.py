@@ -1,0 +1,274 @@
+"""Runs the trials of an experiment that are not finished, shape by shape, and has each recorded as it ends."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal
+
+from cluster.errors import ServiceError
+from cluster.settings import Settings
+from experiments import environment, telemetry
+from experiments.harness import Harness
+from experiments.identity import code_hash, lock_hash
+from experiments.outcome import Application, Outcome, begin, stored
+from experiments.prepare import STORE, Prepared, prepare
+from experiments.progress import Progress
+from experiments.recorder import Parent, Recorder, RecordingError
+from experiments.sparksettings import spark_settings
+from experiments.spec import Experiment
+from experiments.trial import Shape, Trial
+from jobs.request import Request, write_json
+
+
+@dataclass
+class Pending:
+    """A trial that is to be run, its folder, and what came of it so far."""
+
+    trial: Trial
+    folder: Path
+    outcome: Outcome
+
+    @property
+    def open(self) -> bool:
+        """Whether applications are still to be run."""
+        return self.outcome.status == "running"
+
+
+@dataclass
+class Sweep:
+    """One run of an experiment.
+
+    Attributes:
+        tags: further texts for every trial, as of a data set that stands in for another.
+        adds: keep the trials that the record already lists (single trials, one at a time).
+        unrecorded: why results could not be recorded; they are on disk and will be with the next run.
+    """
+
+    experiment: Experiment
+    settings: Settings
+    progress: Progress
+    spec: str
+    tags: dict[str, str] = field(default_factory=dict)
+    adds: bool = False
+    outcomes: list[Outcome] = field(default_factory=list)
+    prepared: dict[str, Prepared] = field(default_factory=dict)
+    unrecorded: list[str] = field(default_factory=list)
+
+    def run(self) -> Literal["ok", "failed"]:
+        """Run what is not finished; the record holds all when this returns.
+
+        Returns:
+            "failed" if a trial failed or could not be recorded.
+
+        Raises:
+            KeyboardInterrupt: after what was measured has been recorded and all that was started was stopped.
+            ServiceError: the cluster or MLflow is not there; what was measured has been recorded.
+            UsageError, DataError, JobError: before any trial.
+        """
+        with Harness(self.settings, self.progress.say) as harness:
+            trials = self.experiment.trials(harness.default_shape)
+            for trial in trials:
+                if trial.data and trial.data.slug not in self.prepared:
+                    self.prepared[trial.data.slug] = prepare(trial.data, harness, self.progress.say)
+            return self._recorded(harness, [(self._key(trial), trial) for trial in trials])
+
+    def _recorded(self, harness: Harness, trials: Sequence[tuple[str, Trial]]) -> Literal["ok", "failed"]:
+        try:
+            recorder = open_recorder(self.settings, harness.cluster.mlflow_uri)
+            self._catch_up(recorder)
+            parent = recorder.open(
+                self.experiment.name, self._basis(), [key for key, _ in trials], self._about()
+            )
+            finished = recorder.finished(self.experiment.name, self.experiment.applications)
+        except RecordingError as error:
+            raise ServiceError(
+                f"{error}\nNothing was run: start MLflow (make setup) or name another."
+            ) from error
+        todo = [(key, trial) for key, trial in trials if key not in finished]
+        self._announce(parent, len(trials), len(todo))
+        status: Literal["ok", "failed", "killed"] = "killed"
+        try:
+            self._sweep(harness, recorder, parent, todo)
+            status = "failed" if self.unrecorded or any(o.status != "ok" for o in self.outcomes) else "ok"
+        finally:
+            self._try(lambda: recorder.close(parent, status, self.experiment.question))
+        return status
+
+    def _sweep(
+        self, harness: Harness, recorder: Recorder, parent: Parent, todo: Sequence[tuple[str, Trial]]
+    ) -> None:
+        described = environment.describe(harness.settings.spark.java_home)
+        pending = [self._pending(key, trial, described) for key, trial in todo]
+        self.progress.total = sum(
+            item.trial.applications - len(item.outcome.applications) for item in pending
+        )
+        try:
+            for shape, group in groupby(sorted_by_shape(pending), key=lambda item: item.trial.shape):
+                harness.use(shape)
+                for item in rounds(list(group)):
+                    if not harness.external and harness.cluster.died():
+                        harness.use(shape)
+                    self._application(harness, item)
+                    if not item.open:
+                        self._finish(recorder, parent, item)
+                    if item.outcome.status == "killed":
+                        raise KeyboardInterrupt
+        finally:
+            for item in pending:
+                if item.open and item.outcome.applications:
+                    item.outcome = item.outcome.interrupted()
+                    self._finish(recorder, parent, item)
+
+    def _application(self, harness: Harness, item: Pending) -> None:
+        """Run the next application of a trial and keep what came of it on disk."""
+        number = len(item.outcome.applications)
+        folder = item.folder / f"app-{number}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        request = self._request(harness, item.trial, number, folder)
+        of = f", application {number + 1} of {item.trial.applications}" if item.trial.applications > 1 else ""
+        self.progress.start(f"{item.trial.label}{of}")
+        shape = item.trial.shape
+        launched = harness.launch(request, folder, shape, item.trial.timeout_s, self.progress.follow)
+        digest = telemetry.read(folder / "eventlog").digest
+        write_json(folder / "telemetry.json", digest)
+        shutil.rmtree(folder / "work", ignore_errors=True)
+        application = Application.of(number, launched, digest)
+        item.outcome = item.outcome.plus(application)
+        item.outcome.save(item.folder)
+        self.progress.end(verdict(application))
+        if application.status == "failed":
+            self.progress.skip(item.trial.applications - len(item.outcome.applications))
+            self.progress.say(f"    {application.error}\n    driver's log: {folder / 'driver.log'}")
+
+    def _finish(self, recorder: Recorder, parent: Parent, item: Pending) -> None:
+        item.outcome.save(item.folder)
+        self.outcomes.append(item.outcome)
+        self._try(lambda: recorder.record(item.outcome, item.folder, parent))
+
+    def _request(self, harness: Harness, trial: Trial, number: int, folder: Path) -> Request:
+        data = self.prepared.get(trial.data.slug) if trial.data else None
+        own = spark_settings(
+            self.settings, harness.cluster.spark_master, f"{self.experiment.name} {trial.label}", trial.shape,
+            partitions=trial.partitions, folder=folder,
+        )  # fmt: skip
+        return Request(
+            job=trial.job,
+            params=trial.params,
+            spark={**own, **trial.spark},
+            store=STORE,
+            store_root=str(data.root.resolve() if data else folder / "store"),
+            work=str((folder / "work").resolve()),
+            events=str((folder / "events.jsonl").resolve()),
+            dataset=trial.data.name if trial.data else "",
+            dataset_options=trial.data.options if trial.data else {},
+            dataset_path=str(data.path.resolve()) if data else "",
+            executors=trial.shape.workers,
+            warmups=trial.warmups,
+            repeats=trial.repeats,
+            application=number,
+        )
+
+    def _pending(self, key: str, trial: Trial, described: dict[str, Any]) -> Pending:
+        """Take up an interrupted attempt of this trial on this host, or begin a new one."""
+        place = self._folder / key[:16]
+        for folder, outcome in reversed(list(stored(place.parent))):
+            if outcome.key == key:
+                if outcome.status not in ("running", "killed") or outcome.tags != self.tags:
+                    break
+                if environment.same_host(outcome.environment, described):
+                    return Pending(trial, folder, outcome.resumed(trial))
+                break
+        data = self.prepared[trial.data.slug].described if trial.data else {}
+        outcome = begin(
+            self.experiment.name, trial, key,
+            {
+                "shape_tag": trial.shape.tag(environment.host()["host.cores"]),
+                "basis": self._basis(),
+                "data": data,
+                "environment": described,
+                "tags": self.tags,
+            },
+        )  # fmt: skip
+        return Pending(trial, place / outcome.attempt, outcome)
+
+    def _catch_up(self, recorder: Recorder) -> None:
+        """Record what an earlier run measured but could not record."""
+        known = recorder.recorded(self.experiment.name)
+        for folder, outcome in stored(self._folder):
+            if outcome.status == "running" or known.get(outcome.attempt, -1) >= outcome.revision:
+                continue
+            parent = recorder.open(outcome.experiment, outcome.basis, [], {})
+            recorder.record(outcome, folder, parent)
+            self.progress.say(
+                f"recorded now what an earlier run measured: {outcome.label} ({outcome.status})"
+            )
+
+    def _try(self, record: Any) -> None:
+        try:
+            record()
+        except RecordingError as error:
+            self.unrecorded.append(str(error))
+            self.progress.say(
+                f"could not be recorded, stays in {self._folder} and will be with the next run: {error}"
+            )
+
+    def _announce(self, parent: Parent, total: int, todo: int) -> None:
+        for why in parent.why:
+            self.progress.say(f"a new parent run was opened: {why} since the last one")
+        done = f", {total - todo} finished before and skipped" if todo < total else ""
+        self.progress.say(f"{self.experiment.name}: {total} trials{done}, {todo} to run")
+
+    def _key(self, trial: Trial) -> str:
+        digest = self.prepared[trial.data.slug].digest if trial.data else ""
+        return trial.key(digest, code_hash(), lock_hash())
+
+    def _basis(self) -> dict[str, Any]:
+        data = {slug: prepared.digest for slug, prepared in self.prepared.items()}
+        return {"code": code_hash(), "lock": lock_hash(), "data": data}
+
+    def _about(self) -> dict[str, str]:
+        about = {"question": self.experiment.question, "spec": self.spec}
+        return about | ({"adds": "yes"} if self.adds else {})
+
+    @property
+    def _folder(self) -> Path:
+        return self.settings.run_dir / "experiments" / self.experiment.name
+
+
+def open_recorder(settings: Settings, uri: str | None) -> Recorder:
+    """Record to MLflow's server where there is one, else to a database in the run folder.
+
+    Raises:
+        RecordingError: it does not open.
+    """
+    if uri is not None:
+        return Recorder(uri, None)
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    folder = settings.run_dir.resolve()
+    return Recorder(f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts")
+
+
+def sorted_by_shape(pending: Sequence[Pending]) -> list[Pending]:
+    """Put trials of one shape together, shapes in the order in which they first come."""
+    order: dict[Shape, int] = {}
+    for item in pending:
+        order.setdefault(item.trial.shape, len(order))
+    return sorted(pending, key=lambda item: order[item.trial.shape])
+
+
+def rounds(group: Sequence[Pending]) -> Iterator[Pending]:
+    """Yield each trial once a round, for its next application, until none has more to run.
+
+    Applications of different trials take turns, so that a host that grows slower or faster meanwhile does so for all.
+    """
+    while any(item.open for item in group):
+        yield from (item for item in group if item.open)
+
+
+def verdict(application: Application) -> str:
+    """Say in a word or two how an application ended."""
+    lost = f", {application.executors_lost} executor(s) lost" if application.executors_lost else ""
+    return {"ok": "ok", "failed": "FAILED", "killed": "interrupted"}[application.status] + lost
