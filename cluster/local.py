@@ -21,6 +21,7 @@ from cluster.settings import SERVICE_MARKER, Settings, environment_name
 # packages here that they would not find on another machine.
 _DROPPED = ("SPARK_", "PYSPARK_", "MLFLOW_", "PYTHONPATH", "PYTHONHOME")
 _GRACE_S = 10.0
+_RECORD = {"group", "url", "page", "pid", "started", "digest", "requires", "ports", "grace_s"}
 
 
 @dataclass
@@ -73,27 +74,32 @@ class Local:
         for port in service.ports:
             self._refuse_taken(service, port)
         log = self.log(service.name)
-        for folder in (log.parent, self._record_path(service.name).parent, *service.folders):
-            folder.mkdir(parents=True, exist_ok=True)
-        if log.exists():
-            log.replace(log.with_name(log.name + ".1"))  # the last run's end is often what one looks for
+        try:
+            for folder in (log.parent, self._record_path(service.name).parent, *service.folders):
+                folder.mkdir(parents=True, exist_ok=True)
+            if log.exists():
+                log.replace(log.with_name(log.name + ".1"))  # the last run's end is often what one looks for
+            child = self._launch(service, environment, log)
+            return self._remember(service, child.pid)
+        except OSError as error:
+            raise ServiceError(
+                f"{service.name} cannot start: {error}; if a program is missing run `bash setup.sh`, if the disk is "
+                f"full or {self._run} may not be written name another folder: RECSCALE_RUN_DIR=/folder"
+            ) from error
+
+    def _launch(self, service: Service, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
         with log.open("wb") as output:
-            try:
-                child = subprocess.Popen(
-                    service.argv,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    cwd=self._run,
-                    env=environment,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise ServiceError(
-                    f"{service.name} cannot start: {service.argv[0]}: {error.strerror}; run `bash setup.sh`"
-                ) from error
+            child = subprocess.Popen(
+                service.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self._run,
+                env=environment,
+                start_new_session=True,
+            )
         self._children[child.pid] = child
-        return self._remember(service, child.pid, log)
+        return child
 
     def stop(self, name: str) -> bool:
         record = self._read(name)
@@ -172,11 +178,11 @@ class Local:
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
             record: dict[str, Any] = json.loads(self._record_path(name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # stopped meanwhile
+        except (OSError, ValueError):  # stopped meanwhile, or damaged: then its mark still finds it
             return None
-        return record
+        return record if record.keys() >= _RECORD else None
 
-    def _remember(self, service: Service, pid: int, log: Path) -> Running:
+    def _remember(self, service: Service, pid: int) -> Running:
         ports = {port.name: port.address.port for port in service.ports}
         record = {
             "group": service.group,
