@@ -1,0 +1,143 @@
+"""Divides ratings into a training and a test part, the same rows whatever the partitioning."""
+
+import math
+from typing import NamedTuple
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from datasets.errors import UsageError
+from datasets.options import nearest
+from jobs.errors import JobError
+
+KINDS = ("random", "leave_last", "time", "fold")
+_BUCKETS = 4096
+
+
+class Split(NamedTuple):
+    """Two frames of the schema RATINGS, which share no row and hold all rows between them."""
+
+    train: DataFrame
+    test: DataFrame
+
+
+def split(ratings: DataFrame, kind: str, *, test: float, seed: int, n: int, fold: str | None) -> Split:
+    """Divide `ratings` by one of the KINDS.
+
+    Args:
+        ratings: rows of the schema RATINGS.
+        kind: "random": each row by a hash of its user and item; "leave_last": each user's latest `n` rows, ties in
+            time broken by the greater item id, users with `n` rows or fewer stay in training; "time": the latest
+            share of all rows, ties broken by (user, item); "fold": the rows that the publisher calls `fold`'s test.
+        test: share of rows for the test part ("random", "time").
+        seed: which random split.
+        n: rows a user gives to the test part ("leave_last").
+        fold: name of a published fold, as "u1".
+
+    Raises:
+        UsageError: an unknown kind, or an argument out of its range.
+        JobError: a part is empty, or the data have no times or no such fold.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"unknown split {kind!r}: {nearest(kind, KINDS)}")
+    if kind in ("random", "time") and not 0 < test < 1:
+        raise UsageError(f"test={test} is not a share of the rows: it must lie between 0 and 1")
+    if kind == "random":
+        parts = _by(ratings, uniform(seed) < test)
+    elif kind == "leave_last":
+        parts = _leave_last(ratings, n)
+    elif kind == "time":
+        parts = _by(ratings, _late(ratings, test))
+    else:
+        parts = _by(ratings, _in_fold(ratings, fold))
+    _check(parts, kind)
+    return parts
+
+
+def uniform(seed: int) -> Column:
+    """Return a number in [0, 1) for each (user, item), a hash: it depends on nothing but these and the seed."""
+    bits = F.shiftrightunsigned(F.xxhash64(F.lit(seed).cast("long"), F.col("user"), F.col("item")), 11)
+    return bits / F.lit(float(2**53))
+
+
+def _by(ratings: DataFrame, is_test: Column) -> Split:
+    return Split(ratings.where(~is_test), ratings.where(is_test))
+
+
+def _check(parts: Split, kind: str) -> None:
+    for name, part in zip(parts._fields, parts, strict=True):
+        if part.isEmpty():
+            raise JobError(
+                f"the {kind} split leaves no row in the {name} part: the data are too few for it; "
+                "choose another split, another share (test=...), or a smaller n"
+            )
+
+
+def _leave_last(ratings: DataFrame, n: int) -> Split:
+    if n < 1:
+        raise UsageError(f"n={n}: leave_last needs at least one row a user for the test part")
+    _check_times(ratings, "leave_last")
+    by_user = Window.partitionBy("user")
+    numbered = ratings.select(
+        *ratings.columns,
+        F.row_number().over(by_user.orderBy(F.desc("at"), F.desc("item"))).alias("_rank"),
+        F.count("*").over(by_user).alias("_rows"),
+    )
+    is_test = (F.col("_rank") <= n) & (F.col("_rows") > n)
+    return Split(*(part.drop("_rank", "_rows") for part in _by(numbered, is_test)))
+
+
+def _check_times(ratings: DataFrame, kind: str) -> None:
+    if not ratings.where(F.col("at").isNull()).isEmpty():
+        raise JobError(
+            f"a {kind} split needs the time of every rating, and some rows have none; use split=random"
+        )
+
+
+def _late(ratings: DataFrame, share: float) -> Column:
+    """Return the condition that holds for exactly the latest ceil(share x rows) rows.
+
+    Finds the time of the cut by counting in ever narrower buckets, not by sorting all rows; only rows at the very
+    time of the cut are ordered by (user, item).
+    """
+    _check_times(ratings, "time")
+    micros = F.unix_micros("at")
+    row = ratings.agg(F.count("*"), F.min(micros), F.max(micros)).first()
+    assert row is not None
+    rows, low, high = row
+    wanted = math.ceil(share * (rows or 0))
+    if not 0 < wanted < rows:
+        return F.lit(wanted > 0)
+    while high > low:
+        width = (high - low) // _BUCKETS + 1
+        bucket = F.floor((micros - F.lit(low)) / F.lit(width)).alias("bucket")
+        inside = ratings.where(micros.between(low, high))
+        for number, count in sorted(inside.groupBy(bucket).count().collect(), reverse=True):
+            if count >= wanted:
+                low, high = low + number * width, min(high, low + (number + 1) * width - 1)
+                break
+            wanted -= count
+    at = F.timestamp_micros(F.lit(low))
+    ties = ratings.where(F.col("at") == at).orderBy(F.desc("user"), F.desc("item")).limit(wanted)
+    last = ties.agg(F.min(F.struct("user", "item")).alias("last")).first()
+    assert last is not None
+    user, item = last["last"]
+    tied: Column = (F.col("user") > user) | ((F.col("user") == user) & (F.col("item") >= item))
+    late: Column = (F.col("at") > at) | ((F.col("at") == at) & tied)
+    return late
+
+
+def _in_fold(ratings: DataFrame, fold: str | None) -> Column:
+    labels = F.split(F.coalesce(F.col("fold"), F.lit("")), r"\|")
+    known = {
+        row["label"].partition(":")[0]
+        for row in ratings.select(F.explode(labels).alias("label"))
+        .where("label like '%:test'")
+        .distinct()
+        .collect()
+    }
+    if not known:
+        raise JobError("this data set has no published folds; use split=random, leave_last or time")
+    if fold not in known:
+        raise UsageError(f"unknown fold {fold!r}: {nearest(str(fold), known)}")
+    return F.array_contains(labels, f"{fold}:test")
