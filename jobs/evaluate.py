@@ -1,0 +1,177 @@
+"""Judges a fitted model on the test part: the only place where metrics are computed.
+
+Ratings: RMSE and MAE over the rows that have a prediction, never without the coverage and without what the two
+simplest predictors reach on the same rows. Rankings: means over users with at least one relevant test item, of whom
+those without a recommendation count as zeros; binary relevance.
+
+* precision at k: hits / k; recall at k: hits / relevant items (Manning, Raghavan, Schütze, "Introduction to
+  Information Retrieval", 2008, chapter 8).
+* nDCG at k: the sum of 1 / log2(rank + 1) over hits, divided by its largest possible value, that of min(k, relevant)
+  hits at the top (Järvelin, Kekäläinen, "Cumulated gain-based evaluation of IR techniques", ACM TOIS 20(4), 2002).
+* MAP at k: the sum of the precision at each hit's rank, divided by min(k, relevant).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import functions as F
+
+from jobs.model import Scorer
+from jobs.models.bias import Bias, clipped, fit_bias
+from jobs.split import Split
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was found; a metric that does not apply is absent.
+
+    Metrics:
+        coverage: rows with a prediction / test rows.
+        rmse, mae: over rows with a prediction; rmse_covered: of these, rows whose user and item training knows.
+        rmse_global_mean, rmse_bias: of the training part's mean and of its bias baseline, over the rows of `rmse`.
+        precision_at_K, recall_at_K, ndcg_at_K, map_at_K: with the number for K.
+
+    Counts:
+        test_rows, scored_rows: rows of the test part, and those with a prediction.
+        cold_users, cold_items: users and items of the test part that training does not know.
+        cold_rows: rows with such a user or item.
+        ranked_users: users over whom the ranking metrics are means.
+    """
+
+    metrics: dict[str, float]
+    counts: dict[str, int]
+
+
+def evaluate(
+    split: Split,
+    scorer: Scorer,
+    recommendations: DataFrame | None,
+    *,
+    predicts_rating: bool,
+    scale: tuple[float, float, float] | None,
+    k: int,
+    relevant: float,
+    scored: DataFrame | None = None,
+) -> Evaluation:
+    """Compare predictions and recommendations with the test part; only sums reach the driver.
+
+    Args:
+        split: the parts, of the schema RATINGS, one row a pair.
+        scorer: fitted on the training part.
+        recommendations: (user, items, ...) with items best first; None leaves the ranking metrics out.
+        predicts_rating: whether the scores are on the rating scale.
+        scale: (lowest, highest, step) of the ratings, None if they are not ratings. Without a scale on both sides
+            there are no error metrics. The bias baseline is clipped to it.
+        k: how many of the recommendations count.
+        relevant: a test row with at least this rating is relevant to its user; one without a rating always is.
+        scored: the test part's pairs with their predictions, where `scorer.score` has been computed already.
+    """
+    if scored is None:
+        scored = scorer.score(split.test.select("user", "item"))
+    rows = _with_predictions(split, scored)
+    errors = predicts_rating and scale is not None
+    if errors:
+        assert scale is not None
+        rows = _with_baselines(rows, split.train, scale)
+    sums = _only_row(rows.agg(*_counts(), *(_errors() if errors else ())))
+    counts = {name: int(sums[name] or 0) for name in ("test_rows", "scored_rows", "cold_rows")}
+    counts |= {f"cold_{side}s": _cold(split, side) for side in ("user", "item")}
+    metrics: dict[str, Any] = {}
+    if errors:
+        metrics = {name: value for name, value in sums.asDict().items() if name not in counts}
+    if counts["test_rows"]:
+        metrics["coverage"] = counts["scored_rows"] / counts["test_rows"]
+    if recommendations is not None:
+        means = _ranking(split.test, recommendations, k, relevant).asDict()
+        counts["ranked_users"] = means.pop("ranked_users")
+        metrics |= means
+    return Evaluation({name: float(value) for name, value in metrics.items() if value is not None}, counts)
+
+
+def _only_row(frame: DataFrame) -> Row:
+    row = frame.first()
+    assert row is not None  # an aggregate without groups has exactly one
+    return row
+
+
+def _with_predictions(split: Split, scored: DataFrame) -> DataFrame:
+    """Return the test rows as (user, item, rating, prediction, warm); a prediction that is no number is none."""
+    prediction = F.col("prediction").cast("double")
+    finite = F.when(F.abs(prediction) < F.lit(math.inf), prediction)  # NaN is larger than infinity to Spark
+    rows = split.test.select("user", "item", "rating").join(
+        scored.select("user", "item", finite.alias("prediction")), ["user", "item"], "left"
+    )
+    for side in ("user", "item"):
+        known = split.train.select(side).distinct().withColumn(f"known_{side}", F.lit(True))
+        rows = rows.join(known, side, "left")
+    warm = F.col("known_user").isNotNull() & F.col("known_item").isNotNull()
+    return rows.select("user", "item", "rating", "prediction", warm.alias("warm"))
+
+
+def _with_baselines(rows: DataFrame, train: DataFrame, scale: tuple[float, float, float]) -> DataFrame:
+    baseline = Bias()
+    fit = fit_bias(train, baseline.reg_user, baseline.reg_item)
+    low, high, _ = scale
+    bias = clipped(F.col("bias_prediction"), low, high)
+    return fit.predict(rows).withColumns({"global_mean": F.lit(fit.mean), "bias": bias})
+
+
+def _counts() -> list[Column]:
+    return [
+        F.count("*").alias("test_rows"),
+        F.count("prediction").alias("scored_rows"),
+        F.count(F.when(~F.col("warm"), 1)).alias("cold_rows"),
+    ]
+
+
+def _errors() -> list[Column]:
+    """Errors of rows that have a rating and a prediction; null if there is none."""
+
+    def rmse(name: str, where: Column | None = None) -> Column:
+        error = F.when(F.col("prediction").isNotNull(), F.col(name) - F.col("rating"))
+        return F.sqrt(F.avg(F.pow(error if where is None else F.when(where, error), 2)))
+
+    return [
+        rmse("prediction").alias("rmse"),
+        F.avg(F.abs(F.col("prediction") - F.col("rating"))).alias("mae"),
+        rmse("prediction", F.col("warm")).alias("rmse_covered"),
+        rmse("global_mean").alias("rmse_global_mean"),
+        rmse("bias").alias("rmse_bias"),
+    ]
+
+
+def _cold(split: Split, side: str) -> int:
+    return split.test.select(side).distinct().join(split.train, side, "left_anti").count()
+
+
+def _ranking(test: DataFrame, recommendations: DataFrame, k: int, relevant: float) -> Row:
+    """Return the means of the ranking metrics, null if no user has a relevant item, and `ranked_users`."""
+    wanted = test.where(F.col("rating").isNull() | (F.col("rating") >= relevant))
+    users = wanted.groupBy("user").agg(F.collect_set("item").alias("relevant"))
+    lists = recommendations.select("user", F.slice("items", 1, k).alias("items"))
+    hits = F.transform("items", lambda item, at: F.when(F.array_contains("relevant", item), at + 1))
+    ranks = F.coalesce(F.filter(hits, lambda rank: rank.isNotNull()), F.array().cast("array<int>"))
+    best = F.least(F.size("relevant"), F.lit(k))  # hits of the best possible list
+    ideal = F.aggregate(F.sequence(F.lit(1), best), F.lit(0.0), lambda total, rank: total + _gain(rank))
+    gain = F.aggregate("ranks", F.lit(0.0), lambda total, rank: total + _gain(rank))
+    precisions = F.transform("ranks", lambda rank, at: (at + 1) / rank)
+    found = F.size("ranks")
+    return _only_row(
+        users.join(lists, "user", "left")
+        .withColumn("ranks", ranks)
+        .agg(
+            F.avg(found / F.lit(k)).alias(f"precision_at_{k}"),
+            F.avg(found / F.size("relevant")).alias(f"recall_at_{k}"),
+            F.avg(gain / ideal).alias(f"ndcg_at_{k}"),
+            F.avg(F.aggregate(precisions, F.lit(0.0), lambda total, at: total + at) / best).alias(
+                f"map_at_{k}"
+            ),
+            F.count("*").alias("ranked_users"),
+        )
+    )
+
+
+def _gain(rank: Column) -> Column:
+    return F.lit(1.0) / F.log2(rank + 1)
