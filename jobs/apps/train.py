@@ -1,0 +1,141 @@
+"""Fits a model on the training part, times it, and judges it on the test part."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs import params as parameters
+from jobs import stored
+from jobs.context import Context
+from jobs.evaluate import Evaluation, evaluate
+from jobs.model import Model, Scorer, Tables
+from jobs.params import TrainParams
+from jobs.phases import consume
+from jobs.preflight import Preflighted
+from jobs.request import Result
+from jobs.select import choose
+from jobs.split import Split, split
+
+FINGERPRINT_PAIRS = 1000
+
+
+class Train:
+    """Phases of each pass: fit; score (the test pairs); recommend (top-N for every user, if top_n > 0).
+
+    Scores and recommendations are computed whole and thrown away in each pass, so that every pass does the same work;
+    after the last one the recommendations are written to the store (table `recommendations_<model>`), untimed.
+    """
+
+    def parameters(self) -> frozenset[str]:
+        return parameters.every_name()
+
+    def run(self, context: Context) -> Result:
+        params, model = parameters.read(context.request.params)
+        tables, summary = stored.load(context.store)
+        parts = _hold(split_of(tables.ratings, params))
+        rows = {"train_rows": parts.train.count(), "test_rows": parts.test.count()}
+        training = tables._replace(ratings=parts.train)
+        info = {"data_digest": summary.digest, "dataset": summary.dataset, "model": params.model}
+        if params.select:
+            model, chosen = choose(model, params, training, summary.scale, context.events)
+            info["selected"] = json.dumps(chosen)
+        if isinstance(model, Preflighted):
+            model.preflight(training)
+        info["hyper_parameters"] = json.dumps(_fields(model), sort_keys=True)
+        measured = _Measured(context, params, model, training, parts)
+        scorer = measured.passes()
+        evaluation = measured.judge(scorer, summary.scale)
+        fingerprint = _fingerprint(scorer, tables.ratings)
+        scorer.release()
+        for part in parts:
+            part.unpersist()
+        return Result(
+            job="train",
+            status="ok",
+            metrics=evaluation.metrics,
+            counts={**rows, **evaluation.counts},
+            fingerprint=fingerprint,
+            info=info,
+            table=[["metric", "value"], *([name, value] for name, value in evaluation.metrics.items())],
+        )
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """One model on one split; `training` holds the training part alone."""
+
+    context: Context
+    params: TrainParams
+    model: Model
+    training: Tables
+    parts: Split
+
+    def passes(self) -> Scorer:
+        """Repeat the measured work; returns the last pass's scorer, the others are released."""
+        phase = self.context.phases.phase
+        pairs = self.parts.test.select("user", "item")
+        scorer: Scorer | None = None
+        for _ in self.context.passes():
+            if scorer is not None:
+                scorer.release()
+            with phase("fit"):
+                scorer = self.model.fit(self.training)
+            with phase("score"):
+                consume(scorer.score(pairs))
+            if self.params.top_n:
+                with phase("recommend"):
+                    consume(self.recommend(scorer))
+        assert scorer is not None
+        return scorer
+
+    def recommend(self, scorer: Scorer) -> DataFrame:
+        """Rank for every user of the data set."""
+        seen = None if self.params.seen else self.training.ratings.select("user", "item")
+        return scorer.recommend(self.training.users.select("user"), self.params.top_n, seen)
+
+    def judge(self, scorer: Scorer, scale: tuple[float, float, float] | None) -> Evaluation:
+        """Store the recommendations, and judge what is stored and the scores of the test pairs."""
+        recommendations = None
+        if self.params.top_n:
+            table = f"recommendations_{self.params.model}"
+            self.context.store.write(table, self.recommend(scorer))
+            recommendations = self.context.store.read(table)
+        return evaluate(
+            self.parts,
+            scorer,
+            recommendations,
+            predicts_rating=self.model.predicts_rating,
+            scale=scale,
+            k=self.params.k,
+            relevant=self.params.relevant,
+        )
+
+
+def split_of(ratings: DataFrame, params: TrainParams) -> Split:
+    """Split as the parameters say."""
+    return split(
+        ratings, params.split, test=params.test, seed=params.split_seed, n=params.n, fold=params.fold
+    )
+
+
+def _hold(parts: Split) -> Split:
+    return Split(*(part.persist(StorageLevel.MEMORY_AND_DISK) for part in parts))
+
+
+def _fields(model: Model) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in parameters.hyper_parameters(type(model))}
+
+
+def _fingerprint(scorer: Scorer, ratings: DataFrame) -> list[float]:
+    """Predict 1,000 pairs that depend on the data alone, in the order of (user, item); no prediction counts as 0."""
+    mixed = F.xxhash64("user", "item")
+    pairs = ratings.select("user", "item").orderBy(mixed, "user", "item").limit(FINGERPRINT_PAIRS)
+    rows = scorer.score(pairs).orderBy("user", "item").collect()
+    return [float(row["prediction"] or 0.0) for row in rows]
+
+
+JOB = Train()

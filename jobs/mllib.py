@@ -1,0 +1,82 @@
+"""Fits MLlib's blocked ALS so that every shape of cluster gets the same model, and frees what it leaves behind."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.ml.recommendation import ALS, ALSModel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.persisted import persisted, release
+from jobs.phases import consume
+
+
+@dataclass(frozen=True)
+class AlsSettings:
+    """What MLlib's ALS takes. `blocks` is the number of user blocks and of item blocks; it changes the model."""
+
+    rank: int
+    iterations: int
+    reg: float
+    blocks: int
+    seed: int
+    checkpoint: int
+    implicit: bool
+    alpha: float = 1.0
+
+
+@dataclass(frozen=True)
+class Factors:
+    """A fitted factor model. `kept` are the RDDs that hold its factors on the executors."""
+
+    model: ALSModel
+    kept: dict[int, Any]
+
+    @property
+    def users(self) -> DataFrame:
+        """Users' factors (id int, features array<float>), known users only."""
+        return self.model.userFactors
+
+    @property
+    def items(self) -> DataFrame:
+        """Items' factors (id int, features array<float>), known items only."""
+        return self.model.itemFactors
+
+    def score(self, pairs: DataFrame) -> DataFrame:
+        """Add `als_prediction` float to `pairs`: null where user or item is unknown."""
+        scored: DataFrame = self.model.transform(pairs)
+        value = F.col("_als")
+        return scored.select(*pairs.columns, F.when(~F.isnan(value), value).alias("als_prediction"))
+
+    def release(self) -> None:
+        """Free the factors."""
+        release(self.kept)
+
+
+def fit_als(ratings: DataFrame, settings: AlsSettings) -> Factors:
+    """Fit ALS on (user int, item int, rating) and compute all factors.
+
+    Explicit: regularisation weighted by the number of ratings (Zhou et al., AAIM 2008). Implicit: confidence
+    1 + alpha x rating (Hu, Koren, Volinsky, ICDM 2008).
+    """
+    before = persisted(ratings.sparkSession)
+    als = ALS(
+        rank=settings.rank,
+        maxIter=settings.iterations,
+        regParam=settings.reg,
+        numUserBlocks=settings.blocks,
+        numItemBlocks=settings.blocks,
+        implicitPrefs=settings.implicit,
+        alpha=settings.alpha,
+        seed=settings.seed,
+        userCol="user",
+        itemCol="item",
+        ratingCol="rating",
+        checkpointInterval=settings.checkpoint,
+        coldStartStrategy="nan",
+    )
+    model = als.setPredictionCol("_als").fit(ratings.select("user", "item", "rating"))
+    consume(model.userFactors)
+    consume(model.itemFactors)
+    after = persisted(ratings.sparkSession)
+    return Factors(model, {number: rdd for number, rdd in after.items() if number not in before})

@@ -1,0 +1,124 @@
+"""Matrix factorisation of ratings by alternating least squares, MLlib's explicit variant.
+
+Y. Zhou, D. Wilkinson, R. Schreiber, R. Pan, "Large-Scale Parallel Collaborative Filtering for the Netflix Prize",
+AAIM 2008. Rows whose user or item it has not seen fall back to the bias baseline.
+"""
+
+from dataclasses import dataclass, field
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.errors import JobError
+from jobs.mllib import AlsSettings, Factors, fit_als
+from jobs.model import Tables
+from jobs.models.bias import BiasFit, clipped, fit_bias
+from jobs.persisted import release_all
+from jobs.preflight import check_als
+from jobs.topn import ItemFactors, recommend_factors
+
+
+@dataclass(frozen=True)
+class AlsScorer:
+    """Scores by factors where it knows both sides, else by the baseline."""
+
+    factors: Factors
+    bias: BiasFit
+    on_residuals: bool
+    clip: bool
+    sent: list[ItemFactors] = field(default_factory=list)
+
+    def score(self, pairs: DataFrame) -> DataFrame:
+        """Predict every pair; none is null."""
+        scored = self.bias.predict(self.factors.score(pairs.select("user", "item")))
+        als = F.col("als_prediction") + (F.col("bias_prediction") if self.on_residuals else F.lit(0.0))
+        prediction = F.coalesce(als, F.col("bias_prediction")).cast("float")
+        if self.clip:
+            prediction = clipped(prediction, self.bias.low, self.bias.high)
+        return scored.select("user", "item", prediction.alias("prediction"))
+
+    def recommend(self, users: DataFrame, k: int, seen: DataFrame | None) -> DataFrame:
+        """Rank by the unclipped prediction, in which ties are rare; users without factors are absent."""
+        left, right = self._ranking_factors()
+        self.sent.append(ItemFactors(right))
+        return recommend_factors(left, self.sent[-1], k, seen, users)
+
+    def release(self) -> None:
+        release_all(self.sent)
+        self.factors.release()
+        self.bias.release()
+
+    def _ranking_factors(self) -> tuple[DataFrame, DataFrame]:
+        """Return both sides' factors, with the baseline as two more dimensions where it is part of the model."""
+        users, items = self.factors.users, self.factors.items
+        if not self.on_residuals:
+            return users, items
+        user_bias, item_bias = (
+            self.bias.users.withColumnRenamed("user", "id"),
+            self.bias.items.withColumnRenamed("item", "id"),
+        )
+        own = F.array(F.lit(1.0), F.lit(self.bias.mean) + F.col("user_bias")).cast("array<float>")
+        other = F.array(F.col("item_bias"), F.lit(1.0)).cast("array<float>")
+        return (
+            users.join(user_bias, "id").select("id", F.concat("features", own).alias("features")),
+            items.join(item_bias, "id").select("id", F.concat("features", other).alias("features")),
+        )
+
+
+@dataclass(frozen=True)
+class Als:
+    """Explicit ALS.
+
+    Attributes:
+        rank: number of factors.
+        iterations: one solves the items and then the users.
+        reg: regularisation, weighted by each side's number of ratings.
+        blocks: user blocks and item blocks; at least the cores of the largest cluster; another number is another model.
+        seed: of the first factors.
+        clip: keep predictions within the ratings seen in training.
+        on_residuals: factorise what the bias baseline leaves unexplained, and add the baseline to predictions.
+        reg_user: shrinkage of users' means in the baseline, in ratings.
+        reg_item: shrinkage of items' means in the baseline, in ratings.
+        checkpoint: iterations from one checkpoint of the lineage to the next.
+    """
+
+    rank: int = 32
+    iterations: int = 12
+    reg: float = 0.06
+    blocks: int = 8
+    seed: int = 1
+    clip: bool = True
+    on_residuals: bool = False
+    reg_user: float = 10.0
+    reg_item: float = 5.0
+    checkpoint: int = 5
+
+    @property
+    def predicts_rating(self) -> bool:
+        return True
+
+    def preflight(self, tables: Tables) -> None:
+        if not tables.ratings.where(F.col("rating").isNull()).isEmpty():
+            raise JobError(
+                "some interactions have no rating: explicit ALS needs one for each row; use als_implicit"
+            )
+        check_als(tables, self.rank, self.blocks)
+
+    def fit(self, tables: Tables) -> AlsScorer:
+        bias = fit_bias(tables.ratings, self.reg_user, self.reg_item).hold()
+        settings = AlsSettings(
+            self.rank, self.iterations, self.reg, self.blocks, self.seed, self.checkpoint, implicit=False
+        )
+        factors = fit_als(self._targets(tables.ratings, bias), settings)
+        return AlsScorer(factors, bias, self.on_residuals, self.clip)
+
+    def _targets(self, ratings: DataFrame, bias: BiasFit) -> DataFrame:
+        if not self.on_residuals:
+            return ratings
+        rest = (F.col("rating") - F.col("bias_prediction")).cast("float")
+        return bias.predict(ratings.select("user", "item", "rating")).select(
+            "user", "item", rest.alias("rating")
+        )
+
+
+MODEL = Als

@@ -1,0 +1,83 @@
+"""Matrix factorisation of preferences by weighted alternating least squares, for ranking.
+
+Y. Hu, Y. Koren, C. Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008. Its scores are
+preferences (about 0 to 1), not ratings, so it has no RMSE.
+"""
+
+from dataclasses import dataclass, field
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.mllib import AlsSettings, Factors, fit_als
+from jobs.model import Tables
+from jobs.persisted import release_all
+from jobs.preflight import check_als
+from jobs.topn import ItemFactors, recommend_factors
+
+
+@dataclass(frozen=True)
+class ImplicitScorer:
+    """Scores by factors; pairs whose user or item it has not seen have no score."""
+
+    factors: Factors
+    sent: list[ItemFactors] = field(default_factory=list)
+
+    def score(self, pairs: DataFrame) -> DataFrame:
+        scored = self.factors.score(pairs.select("user", "item"))
+        return scored.select("user", "item", F.col("als_prediction").alias("prediction"))
+
+    def recommend(self, users: DataFrame, k: int, seen: DataFrame | None) -> DataFrame:
+        self.sent.append(ItemFactors(self.factors.items))
+        return recommend_factors(self.factors.users, self.sent[-1], k, seen, users)
+
+    def release(self) -> None:
+        release_all(self.sent)
+        self.factors.release()
+
+
+@dataclass(frozen=True)
+class AlsImplicit:
+    """Implicit ALS.
+
+    Attributes:
+        rank: number of factors.
+        iterations: one solves the items and then the users.
+        reg: regularisation, weighted by each side's number of interactions.
+        alpha: how much an interaction's rating (1 where there is none) adds to the confidence of 1.
+        blocks: user blocks and item blocks; at least the cores of the largest cluster; another number is another model.
+        seed: of the first factors.
+        checkpoint: iterations from one checkpoint of the lineage to the next.
+    """
+
+    rank: int = 32
+    iterations: int = 12
+    reg: float = 0.05
+    alpha: float = 1.0
+    blocks: int = 8
+    seed: int = 1
+    checkpoint: int = 5
+
+    @property
+    def predicts_rating(self) -> bool:
+        return False
+
+    def preflight(self, tables: Tables) -> None:
+        check_als(tables, self.rank, self.blocks)
+
+    def fit(self, tables: Tables) -> ImplicitScorer:
+        strength = F.coalesce("rating", F.lit(1.0)).cast("float").alias("rating")
+        settings = AlsSettings(
+            self.rank,
+            self.iterations,
+            self.reg,
+            self.blocks,
+            self.seed,
+            self.checkpoint,
+            implicit=True,
+            alpha=self.alpha,
+        )
+        return ImplicitScorer(fit_als(tables.ratings.select("user", "item", strength), settings))
+
+
+MODEL = AlsImplicit

@@ -1,0 +1,146 @@
+"""The baseline that every rating model must beat: global mean, plus what is typical of the item and of the user.
+
+Y. Koren, "Factor in the Neighbors: Scalable and Accurate Collaborative Filtering", ACM TKDD 4(1), 2010, section 2.1.
+"""
+
+from dataclasses import dataclass, field
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.errors import JobError
+from jobs.model import Tables
+from jobs.persisted import release_all
+from jobs.phases import consume
+from jobs.topn import ItemFactors, recommend_factors
+
+
+@dataclass(frozen=True)
+class BiasFit:
+    """The fitted baseline: prediction = mean + user_bias + item_bias, where an unknown user or item adds 0.
+
+    `users` is (user int, user_bias float), `items` is (item int, item_bias float); `low` and `high` are the lowest
+    and highest rating it was fitted on.
+    """
+
+    mean: float
+    users: DataFrame
+    items: DataFrame
+    low: float
+    high: float
+
+    def predict(self, pairs: DataFrame) -> DataFrame:
+        """Return the columns of `pairs` (user, item, ...) and `bias_prediction` float, not clipped."""
+        joined = pairs.join(self.users, "user", "left").join(self.items, "item", "left")
+        value = F.lit(self.mean) + _or_zero("user_bias") + _or_zero("item_bias")
+        return joined.select(*pairs.columns, value.cast("float").alias("bias_prediction"))
+
+    def hold(self) -> "BiasFit":
+        """Compute both tables and keep them on the executors."""
+        for frame in (self.users, self.items):
+            consume(frame.persist())
+        return self
+
+    def release(self) -> None:
+        """Free what `hold` keeps."""
+        self.users.unpersist()
+        self.items.unpersist()
+
+
+def fit_bias(train: DataFrame, reg_user: float, reg_item: float) -> BiasFit:
+    """Fit shrunk means: of each item around the global mean, then of each user around mean and item.
+
+    Args:
+        train: (user, item, rating); rows without a rating are left out.
+        reg_user: a user's mean is shrunk as if it had so many more ratings of nothing unusual.
+        reg_item: the same for items.
+
+    Raises:
+        JobError: no row has a rating.
+    """
+    rated = train.where(F.col("rating").isNotNull())
+    row = rated.agg(F.mean("rating"), F.min("rating"), F.max("rating")).first()
+    if row is None or row[0] is None:
+        raise JobError(
+            "no row of the training part has a rating: this model needs ratings; use als_implicit or popularity"
+        )
+    mean, low, high = (float(value) for value in row)
+    items = rated.groupBy("item").agg(_shrunk(F.col("rating") - mean, reg_item).alias("item_bias"))
+    rest = F.col("rating") - mean - F.col("item_bias")
+    users = rated.join(items, "item").groupBy("user").agg(_shrunk(rest, reg_user).alias("user_bias"))
+    return BiasFit(mean, users, items, low, high)
+
+
+def _shrunk(rest: Column, reg: float) -> Column:
+    return (F.sum(rest) / (F.count("*") + F.lit(reg))).cast("float")
+
+
+def _or_zero(name: str) -> Column:
+    return F.coalesce(F.col(name), F.lit(0.0))
+
+
+def clipped(value: Column, low: float, high: float) -> Column:
+    """Keep predictions on the scale; null stays null."""
+    return F.when(value < low, low).when(value > high, high).otherwise(value).cast("float")
+
+
+@dataclass(frozen=True)
+class BiasScorer:
+    """Scores by the baseline; knows every user and item, if only by the mean."""
+
+    fit: BiasFit
+    clip: bool
+    sent: list[ItemFactors] = field(default_factory=list)
+
+    def score(self, pairs: DataFrame) -> DataFrame:
+        prediction = F.col("bias_prediction")
+        if self.clip:
+            prediction = clipped(prediction, self.fit.low, self.fit.high)
+        return self.fit.predict(pairs.select("user", "item")).select(
+            "user", "item", prediction.alias("prediction")
+        )
+
+    def recommend(self, users: DataFrame, k: int, seen: DataFrame | None) -> DataFrame:
+        """Rank as a model of two factors: (1, mean + user's bias) by (item's bias, 1)."""
+        known = users.select("user").join(self.fit.users, "user", "left")
+        user_factors = known.select(
+            F.col("user").alias("id"),
+            F.array(F.lit(1.0), F.lit(self.fit.mean) + _or_zero("user_bias"))
+            .cast("array<float>")
+            .alias("features"),
+        )
+        item_factors = self.fit.items.select(
+            F.col("item").alias("id"),
+            F.array(F.col("item_bias"), F.lit(1.0)).cast("array<float>").alias("features"),
+        )
+        self.sent.append(ItemFactors(item_factors))
+        return recommend_factors(user_factors, self.sent[-1], k, seen, None)
+
+    def release(self) -> None:
+        release_all(self.sent)
+        self.fit.release()
+
+
+@dataclass(frozen=True)
+class Bias:
+    """Global mean, item and user effects.
+
+    Attributes:
+        reg_user: shrinkage of users' means, in ratings.
+        reg_item: shrinkage of items' means, in ratings.
+        clip: keep predictions within the ratings seen in training.
+    """
+
+    reg_user: float = 10.0
+    reg_item: float = 5.0
+    clip: bool = True
+
+    @property
+    def predicts_rating(self) -> bool:
+        return True
+
+    def fit(self, tables: Tables) -> BiasScorer:
+        return BiasScorer(fit_bias(tables.ratings, self.reg_user, self.reg_item).hold(), self.clip)
+
+
+MODEL = Bias

@@ -1,0 +1,52 @@
+"""The baseline for ranking: what most people have interacted with, the same for everybody but for what they know."""
+
+from dataclasses import dataclass, field
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.model import Tables
+from jobs.persisted import release_all
+from jobs.phases import consume
+from jobs.topn import ItemFactors, recommend_factors
+
+
+@dataclass(frozen=True)
+class PopularityScorer:
+    """Scores an item by its number of interactions; `items` is (item int, count float)."""
+
+    items: DataFrame
+    sent: list[ItemFactors] = field(default_factory=list)
+
+    def score(self, pairs: DataFrame) -> DataFrame:
+        """Return each pair's item's count; null for an item that training never saw."""
+        joined = pairs.select("user", "item").join(self.items, "item", "left")
+        return joined.select("user", "item", F.col("count").alias("prediction"))
+
+    def recommend(self, users: DataFrame, k: int, seen: DataFrame | None) -> DataFrame:
+        """Rank as a model of one factor: 1 by the item's count."""
+        one = users.select(F.col("user").alias("id"), F.array(F.lit(1.0).cast("float")).alias("features"))
+        counts = self.items.select(F.col("item").alias("id"), F.array("count").alias("features"))
+        self.sent.append(ItemFactors(counts))
+        return recommend_factors(one, self.sent[-1], k, seen, None)
+
+    def release(self) -> None:
+        release_all(self.sent)
+        self.items.unpersist()
+
+
+@dataclass(frozen=True)
+class Popularity:
+    """The number of interactions of each item in the training part."""
+
+    @property
+    def predicts_rating(self) -> bool:
+        return False
+
+    def fit(self, tables: Tables) -> PopularityScorer:
+        counts = tables.ratings.groupBy("item").agg(F.count("*").cast("float").alias("count")).persist()
+        consume(counts)
+        return PopularityScorer(counts)
+
+
+MODEL = Popularity

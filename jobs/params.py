@@ -1,0 +1,122 @@
+"""The parameters of the train job: its own and its model's, given in one flat mapping."""
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from datasets.errors import UsageError
+from datasets.options import nearest, parse
+from jobs.model import Model
+from jobs.models import MODELS
+
+
+@dataclass(frozen=True)
+class TrainParams:
+    """How a model is trained and judged.
+
+    Attributes:
+        model: key in `jobs.models.MODELS`.
+        split: random, leave_last, time or fold (see jobs.split).
+        test: share of rows for the test part (random, time).
+        split_seed: which random split.
+        n: rows a user gives to the test part (leave_last).
+        fold: name of a published fold (fold).
+        k: length of the ranking that is judged.
+        relevant: a test row with at least this rating is relevant to its user; one without a rating always is.
+        top_n: how many items are recommended to every user and stored; 0 recommends none.
+        seen: whether items that a user has in training may be recommended to them again.
+        select: hyper-parameter -> values to choose from, on a part of training.
+        validation: share of training on which `select` chooses.
+    """
+
+    model: str
+    split: str = "random"
+    test: float = 0.1
+    split_seed: int = 0
+    n: int = 1
+    fold: str | None = None
+    k: int = 10
+    relevant: float = 4.0
+    top_n: int = 10
+    seen: bool = False
+    select: Mapping[str, Any] = field(default_factory=dict)
+    validation: float = 0.1
+
+
+OWN = frozenset(item.name for item in dataclasses.fields(TrainParams))
+
+
+def hyper_parameters(model: type[Model]) -> frozenset[str]:
+    """Names of a model's fields."""
+    return frozenset(item.name for item in dataclasses.fields(model))  # type: ignore[arg-type]
+
+
+def every_name() -> frozenset[str]:
+    """Names of the job's own parameters and of all models' fields."""
+    return OWN.union(*(hyper_parameters(model) for model in MODELS.values()))
+
+
+def read(params: Mapping[str, Any]) -> tuple[TrainParams, Model]:
+    """Parse the job's and the model's parameters from one mapping.
+
+    Raises:
+        UsageError: an unknown model or key (names the nearest known one), or a value that does not fit.
+    """
+    name = params.get("model")
+    if name not in MODELS:
+        raise UsageError(f"unknown model {name!r}: {nearest(str(name), MODELS)}")
+    fields = hyper_parameters(MODELS[name])
+    unknown = set(params) - OWN - fields
+    if unknown:
+        key = min(unknown)
+        raise UsageError(f"unknown key {key!r} in parameters of model {name}: {nearest(key, OWN | fields)}")
+    own = parse(TrainParams, _with_select(params), "parameters of train")
+    model: Model = parse(
+        MODELS[name], {key: params[key] for key in params if key in fields}, f"parameters of model {name}"
+    )
+    _check(own, fields)
+    return own, model
+
+
+def candidates(model: Model, select: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Model]]:
+    """Yield every combination of the values to choose from, with the model that has them."""
+    names = sorted(select)
+    for values in itertools.product(*(select[name] for name in names)):
+        chosen = dict(zip(names, values, strict=True))
+        known = {item.name: getattr(model, item.name) for item in dataclasses.fields(model)}  # type: ignore[arg-type]
+        yield chosen, parse(type(model), {**known, **chosen}, "select")
+
+
+def _with_select(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep the job's own parameters; `select` may be JSON text, as a command line gives it."""
+    own = {key: params[key] for key in params if key in OWN}
+    if isinstance(own.get("select"), str):
+        try:
+            own["select"] = json.loads(own["select"] or "{}")
+        except json.JSONDecodeError:
+            raise UsageError(
+                f"select={own['select']!r} is not JSON; write it as " + '{"reg": [0.05, 0.1]}'
+            ) from None
+    return own
+
+
+def _check(own: TrainParams, fields: frozenset[str]) -> None:
+    if not isinstance(own.select, Mapping):
+        raise UsageError("select must map names of hyper-parameters to lists of values")
+    for name, values in own.select.items():
+        if name not in fields:
+            raise UsageError(f"unknown hyper-parameter {name!r} in select: {nearest(name, fields)}")
+        if not isinstance(values, list | tuple) or not values:
+            raise UsageError(f"select: {name} needs a list of values to choose from, got {values!r}")
+    if own.k < 1 or own.top_n < 0 or 0 < own.top_n < own.k:
+        raise UsageError(
+            f"top_n={own.top_n}, k={own.k}: k must be 1 or more, and top_n at least k, because the first k "
+            "recommendations are what is judged (or top_n=0, to recommend nothing)"
+        )
+    if own.split == "fold" and not own.fold:
+        raise UsageError("split=fold needs the name of a published fold, for example fold=u1")
+    if not 0 < own.validation < 1:
+        raise UsageError(f"validation={own.validation} must lie between 0 and 1")

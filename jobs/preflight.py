@@ -1,0 +1,174 @@
+"""Checks before a long fit, because MLlib notices these things late, or never."""
+
+import re
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.errors import JobError
+from jobs.model import Tables
+from jobs.session import executors
+
+_USABLE = 0.6  # spark.memory.fraction: the rest of a heap is Spark's own and the user's objects
+_FLOAT = 4
+_INBLOCK = (
+    8  # bytes a rating in MLlib's InBlock: an encoded index and a rating, once by user and once by item
+)
+_RATING = 12  # bytes a rating while blocks are made: two ids and a rating
+_SORTING = 24  # bytes a rating while one block is sorted into place
+
+
+@runtime_checkable
+class Preflighted(Protocol):
+    """A model that wants to see the data before it is fitted."""
+
+    def preflight(self, tables: Tables) -> None:
+        """Refuse what the fit could not survive; not timed.
+
+        Raises:
+            JobError: with numbers and what to do.
+        """
+
+
+@dataclass(frozen=True)
+class Need:
+    """Memory that ALS needs on one executor, in bytes.
+
+    `factors`: both sides' factors, old and new; `gathered`: the other side's factors that each running task collects;
+    `sorting`: the largest blocks while they are built. `spillable`: ratings and blocks, which Spark may put on disk.
+    """
+
+    factors: float
+    gathered: float
+    sorting: float
+    spillable: float
+
+    @property
+    def hard(self) -> float:
+        """What must fit, because it cannot be put on disk."""
+        return self.factors + self.gathered + self.sorting
+
+
+def als_need(
+    *, rows: int, users: int, items: int, rank: int, blocks: int, n_executors: int, cores: int
+) -> Need:
+    """Estimate what blocked ALS (MLlib's) holds on one executor with `cores` tasks at a time."""
+    share = max(n_executors, 1)
+    return Need(
+        factors=2 * (users + items) * rank * _FLOAT / share,
+        gathered=min(cores, blocks) * max(users, items) * rank * _FLOAT,
+        sorting=min(cores, blocks) * rows / blocks * _SORTING,
+        spillable=rows * (2 * _INBLOCK + _RATING) / share,
+    )
+
+
+def check_als(tables: Tables, rank: int, blocks: int) -> None:
+    """Refuse what MLlib's ALS would fail on, or would silently get wrong.
+
+    Raises:
+        JobError: no checkpoint directory, ids that are not dense int32, rows of the same pair, or too little memory.
+    """
+    ratings = tables.ratings
+    spark = ratings.sparkSession
+    if not spark.sparkContext._jsc.sc().getCheckpointDir().isDefined():  # noqa: SLF001 - Python's API cannot ask
+        raise JobError(
+            "Spark has no checkpoint directory, and without one ALS silently keeps none: many iterations then end in a "
+            "StackOverflowError. Open the session with jobs.session, or call SparkContext.setCheckpointDir."
+        )
+    _check_types(ratings)
+    users, items = tables.users.count(), tables.items.count()
+    rows = _check_ids(ratings, users, items)
+    _check_pairs(ratings)
+    heap, cores = _heap(spark)
+    n_executors = max(executors(spark), 1)
+    need = als_need(
+        rows=rows, users=users, items=items, rank=rank, blocks=blocks, n_executors=n_executors, cores=cores
+    )
+    check_memory(need, heap, f"rank {rank}")
+
+
+def check_memory(need: Need, heap: float, what: str) -> None:
+    """Compare an estimate with an executor's heap, in bytes.
+
+    Raises:
+        JobError: it does not fit.
+    """
+    usable = _USABLE * heap
+    if need.hard <= usable:
+        return
+    raise JobError(
+        f"{what} needs about {_mib(need.hard)} on each executor ({_mib(need.factors)} for factors, "
+        f"{_mib(need.gathered)} for the factors that running tasks gather, {_mib(need.sorting)} to build blocks; "
+        f"another {_mib(need.spillable)} of ratings may go to disk), and of its heap of {_mib(heap)} about "
+        f"{_mib(usable)} can be used. Give executors more memory (MEMORY={_gigabytes(need.hard / _USABLE)}g), use more "
+        "workers, lower the rank, or raise blocks."
+    )
+
+
+def _check_types(ratings: DataFrame) -> None:
+    types = dict(ratings.dtypes)
+    wrong = {name: types.get(name, "missing") for name in ("user", "item") if types.get(name) != "int"}
+    if wrong:
+        raise JobError(
+            f"ALS needs int32 ids, got {wrong}: run make preprocess, which numbers users and items"
+        )
+
+
+def _check_ids(ratings: DataFrame, users: int, items: int) -> int:
+    row = ratings.agg(
+        F.count("*"),
+        F.min("user"),
+        F.max("user"),
+        F.min("item"),
+        F.max("item"),
+        F.count("user"),
+        F.count("item"),
+    ).first()
+    assert row is not None
+    rows, low_user, high_user, low_item, high_item, with_user, with_item = row
+    if rows == 0:
+        raise JobError("there is no rating to train on")
+    if min(with_user, with_item) < rows:
+        raise JobError("some ratings have no user or item id: run make preprocess again")
+    if min(low_user, low_item) < 0 or high_user >= users or high_item >= items:
+        raise JobError(
+            f"ids are not dense: users {low_user}..{high_user} of {users:,}, items {low_item}..{high_item} of {items:,}. "
+            "The tables do not belong together: run make preprocess again."
+        )
+    return int(rows)
+
+
+def _check_pairs(ratings: DataFrame) -> None:
+    twice = ratings.groupBy("user", "item").count().where(F.col("count") > 1).limit(1).collect()
+    if twice:
+        user, item, count = twice[0]
+        raise JobError(
+            f"user {user} and item {item} have {count} ratings, and ALS would count each of them: "
+            "run make preprocess, which keeps the latest"
+        )
+
+
+def _heap(spark: SparkSession) -> tuple[float, int]:
+    """Return an executor's heap in bytes and the tasks that it runs at a time."""
+    context = spark.sparkContext
+    conf = context.getConf()
+    jvm = context._jvm  # noqa: SLF001 - only the JVM reads Spark's sizes
+    assert jvm is not None
+    runtime = jvm.java.lang.Runtime.getRuntime()
+    if executors(spark) < 1:  # local mode: the driver is the executor
+        threads = re.match(r"local\[(\d+)", str(context.master))
+        return float(runtime.maxMemory()), int(threads[1]) if threads else runtime.availableProcessors()
+    size = jvm.org.apache.spark.network.util.JavaUtils.byteStringAsBytes(
+        conf.get("spark.executor.memory", "1g")
+    )
+    return float(size), int(conf.get("spark.executor.cores", "1") or 1)
+
+
+def _mib(size: float) -> str:
+    return f"{size / 2**20:,.0f} MiB"
+
+
+def _gigabytes(size: float) -> int:
+    return int(size / 2**30) + 1

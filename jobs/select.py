@@ -1,0 +1,95 @@
+"""Chooses hyper-parameters on a validation part of training; test rows are never seen."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from jobs.errors import JobError
+from jobs.evaluate import evaluate
+from jobs.model import Model, Tables
+from jobs.params import TrainParams, candidates
+from jobs.phases import Events
+from jobs.split import Split, split
+
+
+def choose(
+    model: Model,
+    params: TrainParams,
+    tables: Tables,
+    scale: tuple[float, float, float] | None,
+    events: Events,
+) -> tuple[Model, dict[str, Any]]:
+    """Fit each candidate on a part of training and return the one that does best on the rest, with its values.
+
+    A model of ratings is judged by RMSE, another by nDCG. The validation part is cut as the test part was, except that
+    published folds and random splits both use a random cut, with a seed of its own.
+
+    Args:
+        model: the model whose other fields stay as they are.
+        params: which values to choose from, and how to split.
+        tables: `ratings` is the training part alone.
+        scale: of the ratings.
+        events: gets one `candidate` for each and one `selected`.
+
+    Raises:
+        JobError: no candidate has a score.
+    """
+    inner = _inner(tables.ratings, params)
+    metric, sign = ("rmse", 1.0) if model.predicts_rating else (f"ndcg_at_{params.k}", -1.0)
+    best: tuple[float, dict[str, Any], Model] | None = None
+    try:
+        for values, candidate in candidates(model, params.select):
+            score = _score(candidate, inner, tables, params, scale).get(metric)
+            events.add("candidate", values=values, metric=metric, score=score)
+            if score is not None and (best is None or sign * score < best[0]):
+                best = (sign * score, values, candidate)
+    finally:
+        for part in inner:
+            part.unpersist()
+    if best is None:
+        raise JobError(
+            f"no candidate of select={json.dumps(dict(params.select))} has a {metric} on the validation rows"
+        )
+    events.add("selected", values=best[1], metric=metric, score=sign * best[0])
+    return best[2], best[1]
+
+
+def _inner(train: DataFrame, params: TrainParams) -> Split:
+    kind = "random" if params.split == "fold" else params.split
+    parts = split(
+        train, kind, test=params.validation, seed=params.split_seed + 1_000_003, n=params.n, fold=None
+    )
+    return Split(*(part.persist() for part in parts))
+
+
+def _score(
+    candidate: Model,
+    inner: Split,
+    tables: Tables,
+    params: TrainParams,
+    scale: tuple[float, float, float] | None,
+) -> Mapping[str, float]:
+    scorer = candidate.fit(tables._replace(ratings=inner.train))
+    ranked = None
+    try:
+        if not candidate.predicts_rating:
+            users = inner.test.select("user").distinct()
+            ranked = scorer.recommend(
+                users, params.k, None if params.seen else inner.train.select("user", "item")
+            )
+            ranked = ranked.persist()
+        return evaluate(
+            inner,
+            scorer,
+            ranked,
+            predicts_rating=candidate.predicts_rating,
+            scale=scale,
+            k=params.k,
+            relevant=params.relevant,
+        ).metrics
+    finally:
+        if ranked is not None:
+            ranked.unpersist()
+        scorer.release()
