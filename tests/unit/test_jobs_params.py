@@ -1,0 +1,56 @@
+"""The train job's flat parameters."""
+
+import pytest
+
+from datasets.errors import UsageError
+from jobs import params
+from jobs.apps.train import JOB
+from jobs.models import MODELS
+
+
+def test_own_and_model_parameters_are_told_apart():
+    own, model = params.read(
+        {"model": "als", "rank": "16", "reg": "0.1", "split": "fold", "fold": "u1", "top_n": "0"}
+    )
+    assert (own.split, own.fold, own.top_n, own.k) == ("fold", "u1", 0, 10)
+    assert (model.rank, model.reg, model.seed) == (16, 0.1, 1)
+
+
+def test_no_model_has_a_field_with_a_name_of_the_job():
+    for name, model in MODELS.items():
+        assert not params.hyper_parameters(model) & params.OWN, name
+
+
+def test_the_job_lists_the_names_of_all_models():
+    assert {"rank", "reg_item", "alpha", "split_seed"} <= JOB.parameters()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"model": "asl"}, "did you mean 'als'"),
+        ({}, "unknown model None"),
+        ({"model": "als", "rnak": 3}, "did you mean 'rank'"),
+        ({"model": "als", "test_share": 3}, "did you mean 'test'"),
+        ({"model": "bias", "rank": 3}, "unknown key 'rank' in parameters of model bias"),
+        ({"model": "als", "rank": "many"}, "does not read as int"),
+        ({"model": "als", "select": {"rnak": [1]}}, "did you mean 'rank'"),
+        ({"model": "als", "select": {"rank": 1}}, "needs a list"),
+        ({"model": "als", "select": "rank=1"}, "is not JSON"),
+        ({"model": "als", "top_n": 5, "k": 10}, "top_n at least k"),
+        ({"model": "als", "split": "fold"}, "fold=u1"),
+        ({"model": "als", "validation": 1}, "between 0 and 1"),
+    ],
+)
+def test_what_does_not_fit_is_refused(given, message):
+    with pytest.raises(UsageError, match=message):
+        params.read(given)
+
+
+def test_candidates_are_every_combination():
+    own, model = params.read({"model": "als", "iterations": 3, "select": '{"rank": [8, 16], "reg": [0.1]}'})
+    found = [
+        (values, candidate.rank, candidate.iterations)
+        for values, candidate in params.candidates(model, own.select)
+    ]
+    assert found == [({"rank": 8, "reg": 0.1}, 8, 3), ({"rank": 16, "reg": 0.1}, 16, 3)]
