@@ -1,0 +1,77 @@
+"""Settings: their order, their types, and what is said of wrong ones."""
+
+from pathlib import Path
+
+import pytest
+
+from cluster import settings
+from cluster.errors import SettingsError
+from cluster.settings import ROOT, Settings, load, megabytes
+
+
+def test_without_anything_the_profile_and_defaults_hold():
+    assert load(environ={}) == Settings()
+    assert load(environ={}).run_dir == ROOT / ".run"
+
+
+def test_each_level_overrules_the_one_below(tmp_path, monkeypatch):
+    (tmp_path / "local.toml").write_text("[spark]\nworkers = 3\ncores = 3\nmaster_port = 7003\n")
+    monkeypatch.setattr(settings, "PROFILES", tmp_path)
+    environ = {"RECSCALE_SPARK_CORES": "4", "RECSCALE_SPARK_MASTER_PORT": "7004", "PATH": "/bin"}
+    loaded = load(["spark.master_port=7005"], environ)
+    assert (loaded.spark.workers, loaded.spark.cores, loaded.spark.master_port) == (3, 4, 7005)
+
+
+def test_texts_become_the_types_of_the_fields(tmp_path):
+    environ = {
+        "RECSCALE_DATA": str(tmp_path),
+        "RECSCALE_MLFLOW_ALLOWED_HOSTS": "a.example, b.example:80,",
+        "RECSCALE_SPARK_MASTER": "spark://elsewhere:7077",
+        "RECSCALE_MLFLOW_URI": "",
+        "RECSCALE_SERVICE": "the mark of a running service, which is no setting",
+    }
+    loaded = load(["spark.java_home=~/java"], environ)
+    assert loaded.data == tmp_path
+    assert loaded.mlflow.allowed_hosts == ("a.example", "b.example:80")
+    assert loaded.spark.master == "spark://elsewhere:7077"
+    assert loaded.mlflow.uri is None
+    assert loaded.spark.java_home == Path.home() / "java"
+
+
+@pytest.mark.parametrize(
+    ("sets", "environ", "says"),
+    [
+        (["spark.worker=3"], {}, "did you mean 'spark.workers'"),
+        (["spark.workers"], {}, "has no value"),
+        (["spark.workers=many"], {}, "spark.workers: 'many' is not a whole number"),
+        (["spark.workers=-1"], {}, "spark.workers"),
+        (["spark.cores=0"], {}, "at least one core"),
+        (["spark.memory=2 gigabytes"], {}, "spark.memory"),
+        (["mlflow.port=70000"], {}, "mlflow.port: 70000 is not a port"),
+        (["host=0.0.0.0"], {}, "127.0.0.1"),
+        (["backend=locale"], {}, "did you mean 'local'"),
+        ([], {"RECSCALE_SPARK_WORKER": "3"}, "did you mean 'RECSCALE_SPARK_WORKERS'"),
+        ([], {"RECSCALE_BACKEND": "nomad"}, "unknown backend 'nomad'"),
+    ],
+)
+def test_what_is_wrong_is_named_with_the_nearest_known(sets, environ, says):
+    with pytest.raises(SettingsError, match=says.replace("(", r"\(")):
+        load(sets, environ)
+
+
+def test_an_unknown_key_of_a_profile_names_the_file(tmp_path, monkeypatch):
+    (tmp_path / "local.toml").write_text("[spark]\nwrokers = 3\n")
+    monkeypatch.setattr(settings, "PROFILES", tmp_path)
+    with pytest.raises(SettingsError, match=r"spark.wrokers.*local.toml.*did you mean 'spark.workers'"):
+        load(environ={})
+
+
+@pytest.mark.parametrize(("text", "amount"), [("2g", 2048), ("512m", 512), ("1G", 1024), ("3gb", 3072)])
+def test_memory_is_read_as_spark_writes_it(text, amount):
+    assert megabytes(text) == amount
+
+
+@pytest.mark.parametrize("text", ["", "2", "0g", "-1g", "2t", "1.5g"])
+def test_other_ways_to_write_memory_are_refused(text):
+    with pytest.raises(SettingsError):
+        megabytes(text)
