@@ -8,6 +8,7 @@ from datasets.dataset import find
 from datasets.errors import UsageError
 from datasets.options import nearest
 from experiments.trial import Data, Shape, Trial
+from jobs import params as train_params
 from jobs.apps import JOBS
 from jobs.models import MODELS
 
@@ -87,16 +88,31 @@ def trial_of(row: Mapping[str, Any], varying: list[str], job: str, default: Shap
         memory=str(row.get("memory", default.memory)),
     )
     data = _data(row, what)
-    if data is None and "model" in JOBS[job].parameters():
+    if data is None and takes_model(job):
         raise UsageError(f'{what}: the job {job} needs a data set; add dataset = "source/variant" to fixed')
+    params = {key: value for key, value in row.items() if _is_parameter(key)}
+    if takes_model(job):
+        train_params.read(params)
     return Trial(
         job=job,
         label=_label(row, varying, job, shape),
-        params={key: value for key, value in row.items() if _is_parameter(key)},
+        params=params,
         shape=shape,
         data=data,
         spark={key: _text(value) for key, value in row.items() if key.startswith("spark.")},
     )
+
+
+def takes_model(job: str) -> bool:
+    """Whether a job fits a model on a data set; others make their own data."""
+    return "model" in JOBS[job].parameters()
+
+
+def blocks(trial: Trial) -> int | None:
+    """Into how many blocks a trial's model cuts users and items; None if it cuts nothing."""
+    if not takes_model(trial.job):
+        return None
+    return getattr(train_params.read(trial.params)[1], "blocks", None)
 
 
 def _data(row: Mapping[str, Any], what: str) -> Data | None:

@@ -47,7 +47,8 @@ class Launched:
     Attributes:
         result: the job's own answer, or what its events tell where it left none.
         status: "killed" when a person interrupted it.
-        start_s: seconds from the start of the process to the start of its first phase; None if it came to none.
+        ready_s: seconds from the start of the process until Spark gave it its executors; None if it came to none.
+        start_s: seconds from the start of the process to the start of its first phase (in between it reads its input).
         stop_s: seconds from the end of the last phase to the end of the process.
         seconds: all of it.
         died: names of the workers that were lost meanwhile.
@@ -55,6 +56,7 @@ class Launched:
 
     result: Result
     status: Status
+    ready_s: float | None
     start_s: float | None
     stop_s: float | None
     seconds: float
@@ -117,13 +119,13 @@ class Launcher:
         result = _result(folder, request, events, reason, process.returncode)
         if status == "ok" and result.status == "failed":
             status = "failed"
-        starts = [event["at"] for event in events if event["event"] == "phase_start"]
-        ends = [event["at"] for event in events if event["event"] == "phase_end"]
+        ready, start, last = (_at(events, name) for name in ("session_ready", "phase_start", "phase_end"))
         return Launched(
             result=result,
             status=status,
-            start_s=starts[0] - begin if starts else None,
-            stop_s=end - ends[-1] if ends else None,
+            ready_s=ready[0] - begin if ready else None,
+            start_s=start[0] - begin if start else None,
+            stop_s=end - last[-1] if last else None,
             seconds=end - begin,
             died=died,
         )
@@ -186,20 +188,23 @@ def capture(command: Sequence[str], timeout_s: float = 10.0) -> str | None:
 
 
 def stop_group(process: subprocess.Popen[bytes], grace_s: float = GRACE_S) -> None:
-    """End a process and every process of its group: ask first, then kill; a second Ctrl-C kills at once."""
+    """End a process and every process of its group; a second Ctrl-C kills at once.
+
+    The driver alone is asked first, because it needs its JVM to say goodbye to the cluster.
+    """
     try:
         if process.poll() is None:
-            _signal(process.pid, signal.SIGTERM)
+            process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(grace_s)
     finally:
-        _signal(process.pid, signal.SIGKILL)  # the JVM, should the driver have left it behind
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # whatever the driver left behind
         process.wait()
 
 
-def _signal(group: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(group, number)
+def _at(events: Sequence[Event], name: str) -> list[float]:
+    return [event["at"] for event in events if event["event"] == name]
 
 
 def _command(request: Request, folder: Path) -> list[str]:

@@ -88,7 +88,7 @@ def numbers(outcome: Outcome) -> Iterator[Number]:
 
 
 def _harness(shown: Sequence[Application]) -> Iterator[Number]:
-    for name in ("start_s", "stop_s", "seconds"):
+    for name in ("ready_s", "start_s", "stop_s", "seconds"):
         values = [value for item in shown if (value := getattr(item, name)) is not None]
         if values:
             yield Number(

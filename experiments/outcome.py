@@ -20,8 +20,7 @@ FILE = "outcome.json"
 class Application:
     """One application of a trial: what the job answered, and what the harness and Spark's event log saw.
 
-    `start_s` and `stop_s` are the harness' own seconds before the first and after the last phase, `died` names lost
-    workers, `telemetry` is `experiments.telemetry.Telemetry.digest`.
+    `ready_s`, `start_s` and `stop_s` are seconds as in `experiments.launcher.Launched`, `died` names lost workers, `telemetry` is `experiments.telemetry.Telemetry.digest`.
     """
 
     number: int
@@ -33,6 +32,7 @@ class Application:
     fingerprint: list[float]
     info: dict[str, str]
     table: list[list[Any]]
+    ready_s: float | None
     start_s: float | None
     stop_s: float | None
     seconds: float
@@ -53,6 +53,7 @@ class Application:
             fingerprint=result.fingerprint,
             info=result.info,
             table=result.table,
+            ready_s=launched.ready_s,
             start_s=launched.start_s,
             stop_s=launched.stop_s,
             seconds=launched.seconds,

@@ -7,13 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.settings import Settings
 from datasets.dataset import find
 from datasets.errors import DataError
 from experiments.harness import Harness
 from experiments.identity import preprocess_hash, stamp
 from experiments.sparksettings import spark_settings
-from experiments.trial import Data
+from experiments.trial import Data, Shape
 from jobs.errors import JobError
 from jobs.request import Request, write_json
 
@@ -60,8 +59,8 @@ class Prepared:
         }
 
 
-def prepare(data: Data, harness: Harness, say: Callable[[str], None]) -> Prepared:
-    """Fetch and preprocess a data set unless the store holds it as this code would make it.
+def prepare(data: Data, harness: Harness, shape: Shape, say: Callable[[str], None]) -> Prepared:
+    """Fetch and preprocess a data set on that shape unless the store holds it as this code would make it.
 
     Raises:
         UsageError: an unknown data set or option.
@@ -73,18 +72,17 @@ def prepare(data: Data, harness: Harness, say: Callable[[str], None]) -> Prepare
     root = settings.run_dir / "store" / data.slug
     identity = _identity(data, path)
     found = _read(root / MANIFEST)
-    if found and found.get("identity") == identity:
+    if found and found.get("identity") == identity and (root / "ratings").exists():
         return _prepared(data, root, path, found, fresh=False)
     say(f"preprocessing {data} from {path}")
     (root / MANIFEST).unlink(missing_ok=True)
-    manifest = {"identity": identity, **_preprocess(data, path, root, harness)}
+    manifest = {"identity": identity, **_preprocess(data, path, root, harness, shape)}
     write_json(root / MANIFEST, manifest)
     return _prepared(data, root, path, manifest, fresh=True)
 
 
-def _preprocess(data: Data, path: Path, root: Path, harness: Harness) -> dict[str, Any]:
+def _preprocess(data: Data, path: Path, root: Path, harness: Harness, shape: Shape) -> dict[str, Any]:
     settings = harness.settings
-    shape = harness.default_shape
     folder = settings.run_dir / "experiments" / "preprocess" / data.slug
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -94,7 +92,9 @@ def _preprocess(data: Data, path: Path, root: Path, harness: Harness) -> dict[st
     request = Request(
         job="preprocess",
         params={"k_core": data.k_core} if data.k_core else {},
-        spark=spark_settings(settings, master, name, shape, partitions=_partitions(settings), folder=folder),
+        spark=spark_settings(
+            settings, master, name, shape, partitions=max(8, 2 * shape.total_cores), folder=folder
+        ),
         store=STORE,
         store_root=str(root.resolve()),
         work=str((folder / "work").resolve()),
@@ -130,10 +130,6 @@ def _identity(data: Data, path: Path) -> dict[str, Any]:
             {**asdict(data), "code": preprocess_hash(), "input": stamp(path), "store": STORE}, default=str
         )
     )
-
-
-def _partitions(settings: Settings) -> int:
-    return max(8, 2 * settings.spark.workers * settings.spark.cores)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

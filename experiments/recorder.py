@@ -28,6 +28,7 @@ from experiments.outcome import FILE, Outcome, load
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
+LONGEST_NOTE = 7000
 _ENDS = {"ok": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 _ARTIFACTS = ("request.json", "result.json", "events.jsonl", "driver.log", "telemetry.json")
 
@@ -104,10 +105,14 @@ class Recorder:
             self._set_tags(parent.run_id, key_tags(keys))
             return parent
 
-    def close(self, parent: Parent, status: str, note: str) -> None:
-        """End the parent run; `status` as of an outcome, `note` in Markdown for its page."""
+    def annotate(self, run_id: str, note: str) -> None:
+        """Put a text in Markdown on the page of a run."""
         with _explained(self.uri):
-            self._client.set_tag(parent.run_id, "mlflow.note.content", note)
+            self._client.set_tag(run_id, "mlflow.note.content", note[:LONGEST_NOTE])
+
+    def close(self, parent: Parent, status: str) -> None:
+        """End the parent run; `status` as of an outcome."""
+        with _explained(self.uri):
             self._client.set_terminated(parent.run_id, _ENDS[status])
 
     def record(self, outcome: Outcome, folder: Path, parent: Parent) -> float:

@@ -1,7 +1,7 @@
 """Runs the trials of an experiment that are not finished, shape by shape, and has each recorded as it ends."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -12,28 +12,15 @@ from cluster.settings import Settings
 from experiments import environment, telemetry
 from experiments.harness import Harness
 from experiments.identity import code_hash, lock_hash
-from experiments.outcome import Application, Outcome, begin, stored
+from experiments.outcome import Application, Outcome, stored
+from experiments.pending import Pending, rounds, sorted_by_shape, take_up
 from experiments.prepare import STORE, Prepared, prepare
 from experiments.progress import Progress
 from experiments.recorder import Parent, Recorder, RecordingError
 from experiments.sparksettings import spark_settings
 from experiments.spec import Experiment
-from experiments.trial import Shape, Trial
+from experiments.trial import Trial
 from jobs.request import Request, write_json
-
-
-@dataclass
-class Pending:
-    """A trial that is to be run, its folder, and what came of it so far."""
-
-    trial: Trial
-    folder: Path
-    outcome: Outcome
-
-    @property
-    def open(self) -> bool:
-        """Whether applications are still to be run."""
-        return self.outcome.status == "running"
 
 
 @dataclass
@@ -43,6 +30,8 @@ class Sweep:
     Attributes:
         tags: further texts for every trial, as of a data set that stands in for another.
         adds: keep the trials that the record already lists (single trials, one at a time).
+        keyed: the trials with their keys, known once the data is prepared.
+        outcomes: of the trials that were run now.
         unrecorded: why results could not be recorded; they are on disk and will be with the next run.
     """
 
@@ -55,6 +44,7 @@ class Sweep:
     outcomes: list[Outcome] = field(default_factory=list)
     prepared: dict[str, Prepared] = field(default_factory=dict)
     unrecorded: list[str] = field(default_factory=list)
+    keyed: list[tuple[str, Trial]] = field(default_factory=list)
 
     def run(self) -> Literal["ok", "failed"]:
         """Run what is not finished; the record holds all when this returns.
@@ -69,10 +59,11 @@ class Sweep:
         """
         with Harness(self.settings, self.progress.say) as harness:
             trials = self.experiment.trials(harness.default_shape)
-            for trial in trials:
-                if trial.data and trial.data.slug not in self.prepared:
-                    self.prepared[trial.data.slug] = prepare(trial.data, harness, self.progress.say)
-            return self._recorded(harness, [(self._key(trial), trial) for trial in trials])
+            largest = max((trial.shape for trial in trials), key=lambda shape: shape.total_cores)
+            for data in {trial.data.slug: trial.data for trial in trials if trial.data}.values():
+                self.prepared[data.slug] = prepare(data, harness, largest, self.progress.say)
+            self.keyed = [(self._key(trial), trial) for trial in trials]
+            return self._recorded(harness, self.keyed)
 
     def _recorded(self, harness: Harness, trials: Sequence[tuple[str, Trial]]) -> Literal["ok", "failed"]:
         try:
@@ -93,7 +84,7 @@ class Sweep:
             self._sweep(harness, recorder, parent, todo)
             status = "failed" if self.unrecorded or any(o.status != "ok" for o in self.outcomes) else "ok"
         finally:
-            self._try(lambda: recorder.close(parent, status, self.experiment.question))
+            self._try(lambda: recorder.close(parent, status))
         return status
 
     def _sweep(
@@ -172,27 +163,15 @@ class Sweep:
         )
 
     def _pending(self, key: str, trial: Trial, described: dict[str, Any]) -> Pending:
-        """Take up an interrupted attempt of this trial on this host, or begin a new one."""
-        place = self._folder / key[:16]
-        for folder, outcome in reversed(list(stored(place.parent))):
-            if outcome.key == key:
-                if outcome.status not in ("running", "killed") or outcome.tags != self.tags:
-                    break
-                if environment.same_host(outcome.environment, described):
-                    return Pending(trial, folder, outcome.resumed(trial))
-                break
         data = self.prepared[trial.data.slug].described if trial.data else {}
-        outcome = begin(
-            self.experiment.name, trial, key,
-            {
-                "shape_tag": trial.shape.tag(environment.host()["host.cores"]),
-                "basis": self._basis(),
-                "data": data,
-                "environment": described,
-                "tags": self.tags,
-            },
-        )  # fmt: skip
-        return Pending(trial, place / outcome.attempt, outcome)
+        context = {
+            "shape_tag": trial.shape.tag(environment.host()["host.cores"]),
+            "basis": self._basis(),
+            "data": data,
+            "environment": described,
+            "tags": self.tags,
+        }
+        return take_up(self._folder, self.experiment.name, trial, key, context)
 
     def _catch_up(self, recorder: Recorder) -> None:
         """Record what an earlier run measured but could not record."""
@@ -249,23 +228,6 @@ def open_recorder(settings: Settings, uri: str | None) -> Recorder:
     settings.run_dir.mkdir(parents=True, exist_ok=True)
     folder = settings.run_dir.resolve()
     return Recorder(f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts")
-
-
-def sorted_by_shape(pending: Sequence[Pending]) -> list[Pending]:
-    """Put trials of one shape together, shapes in the order in which they first come."""
-    order: dict[Shape, int] = {}
-    for item in pending:
-        order.setdefault(item.trial.shape, len(order))
-    return sorted(pending, key=lambda item: order[item.trial.shape])
-
-
-def rounds(group: Sequence[Pending]) -> Iterator[Pending]:
-    """Yield each trial once a round, for its next application, until none has more to run.
-
-    Applications of different trials take turns, so that a host that grows slower or faster meanwhile does so for all.
-    """
-    while any(item.open for item in group):
-        yield from (item for item in group if item.open)
 
 
 def verdict(application: Application) -> str:

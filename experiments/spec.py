@@ -9,7 +9,7 @@ from typing import Any
 
 from datasets.errors import UsageError
 from datasets.options import nearest, parse
-from experiments.grid import check_key, flatten, matches, product, trial_of
+from experiments.grid import blocks, check_key, flatten, matches, product, trial_of
 from experiments.trial import Shape, Trial
 from jobs.apps import JOBS
 
@@ -182,7 +182,9 @@ def _sound_selections(experiment: Experiment, what: str) -> None:
 
 
 def _varies(rows: list[dict[str, Any]], key: str) -> bool:
-    return any(row.get(key) != rows[0].get(key) for row in rows)
+    """Whether a key tells rows apart; rows without it (another model's) do not count."""
+    values = [row[key] for row in rows if key in row]
+    return any(value != values[0] for value in values)
 
 
 def _completed(experiment: Experiment, trials: list[Trial]) -> list[Trial]:
@@ -195,10 +197,10 @@ def _completed(experiment: Experiment, trials: list[Trial]) -> list[Trial]:
         )
     unique: dict[str, Trial] = {}
     for trial in trials:
-        blocks = trial.params.get("blocks")
-        if isinstance(blocks, int) and blocks < largest:
+        cut = blocks(trial)
+        if cut is not None and cut < largest:
             raise UsageError(
-                f"experiment {experiment.name}: blocks = {blocks} is less than the {largest} cores of its largest "
+                f"experiment {experiment.name}: blocks = {cut} of {trial.label} is less than the {largest} cores of its largest "
                 "shape; raise it for all shapes (the number of blocks changes the fitted model)"
             )
         complete = dataclasses.replace(

@@ -1,0 +1,236 @@
+"""Medians, intervals, speed-ups and comparisons of trials, and when they must not be claimed."""
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from experiments.grid import SHAPE, matches
+from experiments.numbers import TOTAL, medians, quality, repeats
+from experiments.outcome import Outcome
+from experiments.spec import Comparison, Mean
+
+SAME_MODEL = 1e-4
+LEAST_FOR_INTERVAL = 5
+_RESAMPLES = 10_000
+_SEED = 20_231
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Seconds of one phase of a trial.
+
+    Attributes:
+        median: of the applications' medians; least, most: of all repeats.
+        low, high: 95% interval by resampling applications; None with fewer than five.
+        applications: the median of each application.
+    """
+
+    median: float
+    least: float
+    most: float
+    low: float | None
+    high: float | None
+    applications: list[float]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times faster the second of two is; `ratio` is None where `refused` says why it is not claimed."""
+
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    refused: str | None = None
+    tag: str = "clean"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One pair that an experiment sets against each other; `where` holds the values that both share."""
+
+    baseline: Mapping[str, Any]
+    contender: Mapping[str, Any]
+    metric: str
+    where: str
+    result: Ratio
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """The mean of a metric over trials; `where` holds the values that they share, `values` one number a trial."""
+
+    metric: str
+    over: tuple[str, ...]
+    where: str
+    mean: float
+    values: list[float]
+
+
+def spread(outcome: Outcome, phase: str) -> Spread | None:
+    """Sum up one phase, or "total"; None if no application that ended well measured it."""
+    typical = medians(outcome, phase)
+    every = [seconds for item in outcome.measured for seconds in repeats(item, phase)]
+    if not typical:
+        return None
+    low, high = interval(typical)
+    return Spread(statistics.median(typical), min(every), max(every), low, high, typical)
+
+
+def interval(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Return the 95% bootstrap interval of the median; None twice for fewer than five values."""
+    if len(values) < LEAST_FOR_INTERVAL:
+        return None, None
+    return _percentiles(np.median(_resampled(values, np.random.default_rng(_SEED)), axis=1))
+
+
+def ratio_of(baseline: Sequence[float], contender: Sequence[float]) -> Ratio:
+    """Return the ratio of the medians of two independent samples, with its interval where both have five values."""
+    ratio = statistics.median(baseline) / statistics.median(contender)
+    if min(len(baseline), len(contender)) < LEAST_FOR_INTERVAL:
+        return Ratio(ratio)
+    random = np.random.default_rng(_SEED)
+    first = np.median(_resampled(baseline, random), axis=1)
+    second = np.median(_resampled(contender, random), axis=1)
+    return Ratio(ratio, *_percentiles(first / second))
+
+
+def paired_ratio(pairs: Sequence[tuple[float, float]]) -> Ratio:
+    """Return the median of the ratios of values measured together."""
+    ratios = [baseline / contender for baseline, contender in pairs]
+    return Ratio(statistics.median(ratios), *interval(ratios))
+
+
+def model_change(first: Outcome, second: Outcome) -> str | None:
+    """Say how far two trials' fitted models differ, None if they are the same within 1e-4."""
+    left, right = (item.measured[0].fingerprint if item.measured else [] for item in (first, second))
+    if not left and not right:
+        return None
+    where = f"between {first.size} and {second.size}"
+    if len(left) != len(right):
+        return f"the model changed {where}: {len(left)} and {len(right)} predictions cannot be compared"
+    difference = float(np.max(np.abs(np.asarray(left) - np.asarray(right))))
+    if difference <= SAME_MODEL:
+        return None
+    return f"the model changed {where}: predictions differ by up to {difference:.2g}"
+
+
+def speedup(outcome: Outcome, outcomes: Sequence[Outcome], phase: str = TOTAL) -> Ratio | None:
+    """Return the speed-up against the smallest shape that ran the same trial; None if there is no other shape."""
+    family = [item for item in outcomes if _unshaped(item) == _unshaped(outcome) and medians(item, phase)]
+    if len({item.size for item in family}) < 2 or outcome not in family:
+        return None
+    smallest = min(family, key=lambda item: (item.size.total_cores, item.size.workers))
+    if smallest is outcome:
+        return Ratio(1.0, tag=outcome.shape_tag)
+    tag = _tag(smallest, outcome)
+    refused = _not_scaling(smallest, outcome) or model_change(smallest, outcome)
+    if refused:
+        return Ratio(refused=refused, tag=tag)
+    found = ratio_of(medians(smallest, phase), medians(outcome, phase))
+    return Ratio(found.ratio, found.low, found.high, tag=tag)
+
+
+def compare(comparisons: Sequence[Comparison], outcomes: Sequence[Outcome]) -> Iterator[Compared]:
+    """Yield one result for each pair of trials, or each trial whose phases are compared."""
+    for comparison in comparisons:
+        if comparison.of_phases:
+            yield from _phases(comparison, outcomes)
+        else:
+            yield from _trials(comparison, outcomes)
+
+
+def means(wanted: Sequence[Mean], outcomes: Sequence[Outcome]) -> Iterator[Averaged]:
+    """Yield the mean of a metric for each group of trials that differ in the keys of `over` only."""
+    for mean in wanted:
+        groups: dict[str, list[float]] = {}
+        for outcome in outcomes:
+            value = quality(outcome).get(mean.metric)
+            if value is not None:
+                rest = {key: item for key, item in outcome.values.items() if key not in mean.over}
+                groups.setdefault(_words(rest, outcomes), []).append(value)
+        for where, values in groups.items():
+            yield Averaged(mean.metric, mean.over, where, statistics.fmean(values), values)
+
+
+def phase_of(metric: str) -> str:
+    """Return the phase that a metric's name means ("phase.fit_s" -> "fit"; "total_s" -> "total")."""
+    return metric.removeprefix("phase.").removesuffix("_median").removesuffix("_s")
+
+
+def _phases(comparison: Comparison, outcomes: Sequence[Outcome]) -> Iterator[Compared]:
+    first, second = comparison.baseline["phase"], comparison.contender["phase"]
+    for outcome in outcomes:
+        chosen = {key: value for key, value in comparison.baseline.items() if key != "phase"}
+        pairs = list(zip(medians(outcome, first), medians(outcome, second), strict=False))
+        if pairs and matches(outcome.values, chosen):
+            yield Compared(
+                comparison.baseline, comparison.contender, "phase_s", outcome.label, paired_ratio(pairs)
+            )
+
+
+def _trials(comparison: Comparison, outcomes: Sequence[Outcome]) -> Iterator[Compared]:
+    phase = phase_of(comparison.metric)
+    keys = {*comparison.baseline, *comparison.contender}
+    for first in (item for item in outcomes if matches(item.values, comparison.baseline)):
+        for second in (item for item in outcomes if matches(item.values, comparison.contender)):
+            if not _alike(first, second, keys):
+                continue
+            left, right = medians(first, phase), medians(second, phase)
+            if not left or not right:
+                continue
+            where = _words({key: first.values.get(key) for key in first.values if key not in keys}, outcomes)
+            refused = _refusal(first, second)
+            result = Ratio(refused=refused) if refused else ratio_of(left, right)
+            yield Compared(comparison.baseline, comparison.contender, comparison.metric, where, result)
+
+
+def _alike(first: Outcome, second: Outcome, keys: set[str]) -> bool:
+    """Whether two trials agree in all that both have, but for what is compared; models may have keys of their own."""
+    shared = first.values.keys() & second.values.keys() - keys
+    if "model" not in keys and first.values.keys() ^ second.values.keys() - keys:
+        return False
+    return all(first.values[key] == second.values[key] for key in shared)
+
+
+def _refusal(first: Outcome, second: Outcome) -> str | None:
+    """Where only shape or Spark settings differ the model must be the same, else the times mean different work."""
+    differing = {key for key in first.values if first.values[key] != second.values.get(key)}
+    if not differing or any(key not in SHAPE and not key.startswith("spark.") for key in differing):
+        return None
+    return _not_scaling(first, second) or model_change(first, second)
+
+
+def _not_scaling(first: Outcome, second: Outcome) -> str | None:
+    if first.size != second.size and "oversubscribed" in (first.shape_tag, second.shape_tag):
+        return "more worker cores than the host has (oversubscribed): no claim about scaling"
+    return None
+
+
+def _tag(first: Outcome, second: Outcome) -> str:
+    order = ("oversubscribed", "shared-host", "clean")
+    return min((first.shape_tag, second.shape_tag), key=order.index)
+
+
+def _unshaped(outcome: Outcome) -> dict[str, Any]:
+    return {key: value for key, value in outcome.values.items() if key not in SHAPE}
+
+
+def _words(values: Mapping[str, Any], outcomes: Sequence[Outcome]) -> str:
+    """Write those of the values that are not the same in all trials."""
+    varying = [
+        key for key in values if any(item.values.get(key) != outcomes[0].values.get(key) for item in outcomes)
+    ]
+    return " ".join(f"{key}={values[key]}" for key in varying)
+
+
+def _resampled(values: Sequence[float], random: np.random.Generator) -> Any:
+    sample = np.asarray(values, dtype=float)
+    return sample[random.integers(0, len(sample), (_RESAMPLES, len(sample)))]
+
+
+def _percentiles(values: Any) -> tuple[float, float]:
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)

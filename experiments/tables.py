@@ -1,0 +1,204 @@
+"""The tables of a report: the same rows for the terminal, for Markdown and for the page."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from experiments.analysis import Averaged, Compared, Ratio, Spread, speedup, spread
+from experiments.numbers import phases, quality
+from experiments.outcome import Outcome
+
+NONE = "\u2013"
+_QUALITY = (
+    ("RMSE", "rmse"),
+    ("coverage", "coverage"),
+    ("RMSE of mean", "rmse_global_mean"),
+    ("RMSE of bias", "rmse_bias"),
+)
+_FLOOR = ("noise floor", "noise_floor_rmse")
+_TAG_NOTES = {
+    "shared-host": "shared-host: as many worker cores as the host has, which driver and servers need too",
+    "oversubscribed": "oversubscribed: more worker cores than the host has; no speed-up is claimed",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as text; the first column names the row."""
+
+    header: list[str]
+    rows: list[list[str]]
+
+
+def main_table(outcomes: Sequence[Outcome]) -> Table:
+    """One row a trial: median seconds of each phase (least to most), speed-up with its tag, quality."""
+    named = list(dict.fromkeys(phase for outcome in outcomes for phase in phases(outcome)))
+    shown = _quality_columns(outcomes)
+    scaling = any(speedup(outcome, outcomes) for outcome in outcomes)
+    header = ["trial", *(f"{phase} s" for phase in named)]
+    header += ["speed-up"] * scaling + [title for title, _ in shown]
+    rows = []
+    for outcome in outcomes:
+        row = [_name(outcome), *(seconds(spread(outcome, phase)) for phase in named)]
+        if scaling:
+            row.append(speedup_text(speedup(outcome, outcomes)))
+        rows.append(row + [_metric(outcome, name) for _, name in shown])
+    return Table(header, rows)
+
+
+def comparison_table(compared: Sequence[Compared]) -> Table:
+    """One row a comparison: how many times faster the contender is."""
+    rows = [
+        [
+            side(item.contender),
+            side(item.baseline),
+            item.metric,
+            item.where or NONE,
+            ratio_text(item.result),
+        ]
+        for item in compared
+    ]
+    return Table(["contender", "baseline", "metric", "where", "times as fast"], rows)
+
+
+def mean_table(averaged: Sequence[Averaged]) -> Table:
+    """One row a mean over trials."""
+    rows = [
+        [
+            f"mean {item.metric}",
+            " \u00d7 ".join(item.over),
+            item.where or NONE,
+            f"{item.mean:.4f}",
+            str(len(item.values)),
+        ]
+        for item in averaged
+    ]
+    return Table(["metric", "over", "where", "value", "trials"], rows)
+
+
+def notes(outcomes: Sequence[Outcome]) -> list[str]:
+    """Say what a reader must know of these numbers: data really used, tags, losses, failures, overhead."""
+    lines = _sources(outcomes)
+    lines += [text for tag, text in _TAG_NOTES.items() if any(item.shape_tag == tag for item in outcomes)]
+    for outcome in outcomes:
+        result = speedup(outcome, outcomes)
+        if result and result.refused and "oversubscribed" not in result.refused:
+            lines.append(f"no speed-up for {outcome.label}: {result.refused}")
+        if outcome.executors_lost:
+            lines.append(f"{outcome.label}: {outcome.executors_lost} executor(s) lost while it ran")
+        if outcome.status != "ok":
+            lines.append(f"{outcome.label}: {outcome.status}: {(outcome.error or '').splitlines()[0]}")
+    effort = sorted({(len(item.measured), item.warmups, item.repeats) for item in outcomes if item.measured})
+    for applications, warmups, repeats in effort:
+        interval = (
+            "intervals resample applications" if applications >= 5 else "too few applications for intervals"
+        )
+        lines.append(
+            f"{applications} application(s) of {warmups} warm-up(s) and {repeats} repeat(s): median of applications "
+            f"(least\u2013most repeat); {interval}"
+        )
+    return lines + _overhead(outcomes)
+
+
+def seconds(found: Spread | None) -> str:
+    """Write a spread as "3.21 (3.10-3.40)"."""
+    if found is None:
+        return NONE
+    if found.least == found.most:
+        return _short(found.median)
+    return f"{_short(found.median)} ({_short(found.least)}\u2013{_short(found.most)})"
+
+
+def speedup_text(found: Ratio | None) -> str:
+    """Write a speed-up with how far it may be trusted."""
+    if found is None:
+        return NONE
+    if found.refused:
+        return f"not claimed ({found.tag})" if found.tag == "oversubscribed" else "not claimed"
+    tag = f" {found.tag}" if found.tag != "clean" else ""
+    return f"{ratio_text(found)}{tag}"
+
+
+def ratio_text(found: Ratio) -> str:
+    """Write a ratio with its interval."""
+    if found.ratio is None:
+        return f"not claimed: {found.refused}"
+    if found.low is None or found.high is None:
+        return f"{found.ratio:.2f}\u00d7"
+    return f"{found.ratio:.2f}\u00d7 [{found.low:.2f}, {found.high:.2f}]"
+
+
+def as_text(table: Table) -> str:
+    """Align a table for a terminal: names to the left, numbers to the right."""
+    lines = [table.header, *table.rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(table.header))]
+    rule = ["-" * width for width in widths]
+    aligned = [
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in [lines[0], rule, *lines[1:]]
+    ]
+    return "\n".join(line.rstrip() for line in aligned)
+
+
+def as_markdown(table: Table) -> str:
+    """Write a table as Markdown."""
+    rule = ["---"] + ["---:"] * (len(table.header) - 1)
+    return "\n".join("| " + " | ".join(line) + " |" for line in [table.header, rule, *table.rows])
+
+
+def side(selection: Mapping[str, Any]) -> str:
+    """Write one side of a comparison."""
+    words = (str(v) if key in ("phase", "model") else f"{key}={v}" for key, v in selection.items())
+    return " ".join(words)
+
+
+def _quality_columns(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
+    present = {name for outcome in outcomes for name in quality(outcome)}
+    ranking = sorted(name for name in present if name.startswith("ndcg_at_"))
+    columns = list(_QUALITY) if present & {"rmse", "coverage"} else []
+    columns += [_FLOOR] if _FLOOR[1] in present else []
+    return columns + [(name.replace("ndcg_at_", "nDCG@"), name) for name in ranking[:1]]
+
+
+def _metric(outcome: Outcome, name: str) -> str:
+    found = quality(outcome)
+    if name not in found:
+        return "n/a" if outcome.measured else NONE
+    return f"{found[name]:.1%}" if name == "coverage" else f"{found[name]:.4f}"
+
+
+def _name(outcome: Outcome) -> str:
+    marks = {"ok": "", "failed": " FAILED", "killed": " interrupted", "running": " running"}
+    return outcome.label + marks[outcome.status]
+
+
+def _sources(outcomes: Sequence[Outcome]) -> list[str]:
+    found: dict[str, None] = {}
+    for outcome in outcomes:
+        if outcome.data:
+            text = f"data: {outcome.data['name']}, {outcome.data['rows']:,} rows"
+            text += f", {outcome.data['k_core']}-core" if outcome.data.get("k_core") else ""
+            fallback = outcome.tags.get("fallback")
+            found[text + (f" ({fallback})" if fallback else "")] = None
+    return list(found)
+
+
+def _overhead(outcomes: Sequence[Outcome]) -> list[str]:
+    measured = [item for outcome in outcomes for item in outcome.measured]
+    parts = [
+        ("from the start of an application to its session", [item.ready_s for item in measured]),
+        ("to its first phase", [item.start_s for item in measured]),
+        ("from its last phase to its end, judging included", [item.stop_s for item in measured]),
+        ("to record a trial", [outcome.recording_s for outcome in outcomes]),
+    ]
+    known = [(what, [value for value in values if value is not None]) for what, values in parts]
+    words = [f"{statistics.median(values):.2f} s {what}" for what, values in known if values]
+    return [f"harness: {', '.join(words)}"] if words else []
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}" if value < 100 else f"{value:.0f}"
