@@ -26,7 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return OK
     signal.signal(signal.SIGTERM, _end)
     try:
-        return int(COMMANDS[options.command](load(options.set), options))
+        status = COMMANDS[options.command](load(options.set), options)
+        sys.stdout.flush()  # here, where a closed pipe is caught
+    except BrokenPipeError:  # the reader, `head` for example, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except SettingsError as error:
         print(f"cluster: {error}", file=sys.stderr)
         return USAGE
@@ -36,9 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("cluster: interrupted; what this command had started was stopped again", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader, `head` for example, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+    return status
 
 
 def _up(settings: Settings, options: argparse.Namespace) -> int:

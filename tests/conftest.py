@@ -51,3 +51,20 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
     session.sparkContext.setCheckpointDir(str(folder / "checkpoints"))
     yield session
     session.stop()
+
+
+@pytest.fixture
+def cluster_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Settings ("key=value") of a cluster of its own: its ports are free, its folder new, nothing from outside."""
+    from cluster.processes import free_port  # noqa: PLC0415 - most tests start no service
+
+    for name in [name for name in os.environ if name.startswith("RECSCALE_")]:
+        monkeypatch.delenv(name)
+    ports: list[int] = []
+    for _ in range(3):
+        ports.append(free_port("127.0.0.1", avoid=ports))
+    settings = ("spark.master_port", "spark.master_ui_port", "mlflow.port")
+    return [
+        f"run_dir={tmp_path / 'run'}",
+        *(f"{key}={port}" for key, port in zip(settings, ports, strict=True)),
+    ]

@@ -1,0 +1,167 @@
+"""The commands, probes, the lock and the cleaning: what they say and how they end, without a JVM."""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from cluster.__main__ import main
+from cluster.console import follow, table
+from cluster.errors import ServiceError
+from cluster.guard import LOCK, locked
+from cluster.probe import answers, holds
+from cluster.processes import free_port
+from cluster.service import Probe
+from cluster.settings import ROOT
+from cluster.sweep import sweep
+
+
+def options(cluster_sets):
+    return [part for pair in cluster_sets for part in ("--set", pair)]
+
+
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/json/" else 500)
+        self.end_headers()
+        self.wfile.write(
+            json.dumps({"workers": [{"port": 1, "state": "DEAD"}, {"port": 2, "state": "ALIVE"}]}).encode()
+        )
+
+    def log_message(self, *_):
+        pass
+
+
+def test_probes_answer_for_what_is_there_only(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{server.server_port}"
+        page = f"http://{address}/json/"
+        assert answers(Probe("http", page))
+        assert answers(Probe("http", page, {"workers": [{"port": 2, "state": "ALIVE"}]}))
+        assert not answers(Probe("http", page, {"workers": [{"port": 1, "state": "ALIVE"}]}))
+        assert not answers(Probe("http", f"http://{address}/other"))
+        assert answers(Probe("tcp", f"127.0.0.1:{free_port('127.0.0.1')},{address}"))
+        server.shutdown()
+    assert not answers(Probe("tcp", address))
+    assert not answers(Probe("http", page))
+
+
+def test_json_holds_what_is_expected_whatever_else_it_has():
+    value = {"a": 1, "b": [{"c": 2, "d": 3}, {"c": 4}]}
+    assert holds(value, {"a": 1, "b": [{"c": 4}, {"c": 2}]})
+    assert not holds(value, {"a": 1, "b": [{"c": 4, "d": 3}]})
+    assert not holds(value, {"e": None})
+
+
+def test_a_second_command_waits_and_says_for_whom(tmp_path):
+    said = []
+    second = locked(tmp_path, said.append, patience_s=0)
+    with locked(tmp_path, said.append), pytest.raises(ServiceError, match=f"pid {os.getpid()}"), second:
+        pass
+    with (tmp_path / LOCK).open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        threading.Timer(0.3, lambda: fcntl.flock(file, fcntl.LOCK_UN)).start()
+        with locked(tmp_path, said.append):
+            pass
+    assert said
+    assert said[-1].startswith("waiting for another command")
+
+
+def test_a_folder_that_cannot_be_written_names_the_setting(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ServiceError, match="RECSCALE_RUN_DIR"), locked(tmp_path / "file" / "run", print):
+        pass
+
+
+def test_a_table_is_aligned():
+    assert table([("a", "long"), ("much longer", "b")]) == "a            long\nmuch longer  b"
+
+
+def test_following_a_log_gives_its_end_what_is_added_and_a_new_file(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("one\ntwo\nthree\n")
+    text = follow(log, 2)
+    assert [next(text), next(text)] == ["two\n", "three\n"]
+    threading.Timer(0.1, lambda: log.open("a").write("four\n")).start()
+    assert next(text) == "four\n"
+    log.rename(tmp_path / "log.1")
+    log.write_text("five\n")
+    assert next(text) == "five\n"
+
+
+def test_status_and_down_without_anything_make_no_folder(tmp_path, cluster_sets, capsys):
+    assert main(["status", *options(cluster_sets)]) == 0
+    assert main(["down", *options(cluster_sets)]) == 0
+    output = capsys.readouterr().out
+    assert "spark-worker-2" in output
+    assert "stopped" in output
+    assert "nothing was running" in output
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["up", "--set", "spark.wrokers=1"], 2, "did you mean 'spark.workers'"),
+        (["up", "sprak"], 2, "did you mean 'spark'"),
+        (["logs", "spark-mster"], 2, "did you mean 'spark-master'"),
+        (["logs", "spark-master"], 3, "has not run yet"),
+    ],
+)
+def test_wrong_names_and_absent_logs_are_said_so(arguments, status, says, cluster_sets, tmp_path, capsys):
+    assert main([*arguments, *options(cluster_sets)]) == status
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["help"]])
+def test_help_names_every_command(arguments, capsys):
+    assert main(arguments) == 0
+    output = capsys.readouterr().out
+    assert all(name in output for name in ("up", "down", "status", "logs", "doctor", "clean", "mlflow"))
+
+
+def test_an_external_service_that_does_not_answer_is_an_error_and_is_shown(cluster_sets, capsys):
+    silent = f"spark.master=spark://127.0.0.1:{free_port('127.0.0.1')}"
+    assert main(["status", *options([*cluster_sets, silent])]) == 0
+    assert "external (does not answer)" in capsys.readouterr().out
+
+
+def test_clean_removes_what_was_made_keeps_downloads_and_says_so(cluster_sets, tmp_path, capsys):
+    run = tmp_path / "run"
+    (run / "data").mkdir(parents=True)
+    (run / "data" / "ratings.csv").write_text("1,2,3\n")
+    (run / "reports").mkdir()
+    (run / "reports" / "demo.html").write_text("<p>\n")
+    (run / LOCK).touch()
+    assert main(["clean", *options(cluster_sets)]) == 0
+    output = capsys.readouterr().out
+    assert f"removed {run / 'reports'} (4 B)" in output
+    assert "kept what was downloaded (data)" in output
+    assert (run / "data" / "ratings.csv").exists()
+    assert not (run / "reports").exists()
+    assert main(["clean", "--all", *options(cluster_sets)]) == 0
+    assert not (run / "data").exists()
+
+
+def test_cleaning_refuses_a_folder_that_was_not_filled_here(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(ServiceError, match="nothing was removed"):
+        sweep(tmp_path, everything=True)
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_the_package_starts_as_a_module_and_a_closed_pipe_is_no_error(tmp_path):
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "RECSCALE_RUN_DIR": str(tmp_path / "run")}
+    line = f"{sys.executable} -m cluster status | head -n 0; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", line], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
