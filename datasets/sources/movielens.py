@@ -21,7 +21,7 @@ class Options:
     """MovieLens needs no reading options."""
 
 
-def _variant(
+def _variant(  # noqa: PLR0917 - a row of the table below
     name: str,
     description: str,
     rows: int | None,
