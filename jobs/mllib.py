@@ -10,6 +10,9 @@ from pyspark.sql import functions as F
 from jobs.persisted import persisted, release
 from jobs.phases import consume
 
+KEPT = ("userFactors", "itemFactors")
+"""MLlib's names of what it keeps; a cache of ours that is first filled during the fit is not among them."""
+
 
 @dataclass(frozen=True)
 class AlsSettings:
@@ -78,5 +81,11 @@ def fit_als(ratings: DataFrame, settings: AlsSettings) -> Factors:
     model = als.setPredictionCol("_als").fit(ratings.select("user", "item", "rating"))
     consume(model.userFactors)
     consume(model.itemFactors)
-    after = persisted(ratings.sparkSession)
-    return Factors(model, {number: rdd for number, rdd in after.items() if number not in before})
+    return Factors(
+        model,
+        {
+            number: rdd
+            for number, rdd in persisted(ratings.sparkSession).items()
+            if number not in before and rdd.name() in KEPT
+        },
+    )
