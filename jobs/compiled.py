@@ -16,21 +16,26 @@ from typing import Any
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.dispatcher import Dispatcher
 
 
 class _BySource(_CacheLocator):
     """Finds the cache of a function by what its module says, wherever that was imported from."""
 
-    def __init__(self, module: str, line: int) -> None:
-        source = inspect.getsource(sys.modules[module])  # asks the loader, so it reads zips too
+    def __init__(self, function: Any) -> None:
+        # What it calls is compiled into it, so a kernel imported from another module counts as its source too.
+        kernels = [value for value in vars(sys.modules[function.__module__]).values() if _is_kernel(value)]
+        modules = {function.__module__, *(kernel.py_func.__module__ for kernel in kernels)}
+        # The source comes from the module's loader, which reads zips too.
+        source = "".join(inspect.getsource(sys.modules[module]) for module in sorted(modules))
         self._digest = hashlib.sha256(source.encode()).hexdigest()
-        self._path = _folder() / f"{module}-{self._digest[:16]}"
-        self._line = line
+        self._path = _folder() / f"{function.__module__}-{self._digest[:16]}"
+        self._line = function.__code__.co_firstlineno
 
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> "_BySource":
         del py_file
-        return cls(py_func.__module__, py_func.__code__.co_firstlineno)
+        return cls(py_func)
 
     def get_cache_path(self) -> str:
         return str(self._path)
@@ -62,6 +67,10 @@ class _Cache(FunctionCache):
             super().save_overload(sig, data)
         except OSError:
             self.disable()
+
+
+def _is_kernel(value: Any) -> bool:
+    return isinstance(value, Dispatcher)
 
 
 def _folder() -> Path:

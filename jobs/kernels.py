@@ -55,7 +55,7 @@ def top_k(
         if len(seen[0]) != len(users) + 1:
             raise ValueError(f"seen_indptr has {len(seen[0])} entries for {len(users)} users")
     buffer = np.empty(USERS * ITEMS, dtype=np.float32)
-    with _one_thread():
+    with one_thread():
         for low in range(0, len(users), USERS):
             block = users[low : low + USERS]
             for first in range(0, len(items), ITEMS):
@@ -63,8 +63,13 @@ def top_k(
                 scores = buffer[: len(block) * len(tile)].reshape(len(block), len(tile))
                 np.matmul(block, tile.T, out=scores)
                 if seen is not None:
-                    _leave_out(scores, first, seen[0][low : low + len(block) + 1], seen[1])
-                _select(scores, first, ids[low : low + len(block)], best[low : low + len(block)])
+                    leave_out(scores, first, seen[0][low : low + len(block) + 1], seen[1])
+                select(scores, first, ids[low : low + len(block)], best[low : low + len(block)])
+    return ranked(ids, best)
+
+
+def ranked(ids: Ints, best: Floats) -> tuple[Ints, Floats]:
+    """Sort each row of heaps [n, k], best first, ties by smaller index."""
     order = np.lexsort((ids, -best), axis=1)
     return np.take_along_axis(ids, order, axis=1), np.take_along_axis(best, order, axis=1)
 
@@ -91,7 +96,7 @@ def _length(factors: Floats) -> float:
 
 
 @compiled
-def _leave_out(scores: Floats, first: int, indptr: npt.NDArray[np.int64], indices: Ints) -> None:
+def leave_out(scores: Floats, first: int, indptr: npt.NDArray[np.int64], indices: Ints) -> None:
     """Make what a user has seen worse than everything."""
     width = scores.shape[1]
     for row in range(scores.shape[0]):
@@ -102,7 +107,7 @@ def _leave_out(scores: Floats, first: int, indptr: npt.NDArray[np.int64], indice
 
 
 @compiled
-def _select(scores: Floats, first: int, ids: Ints, best: Floats) -> None:
+def select(scores: Floats, first: int, ids: Ints, best: Floats) -> None:
     """Take the scores of items `first`, `first + 1`, ... into each row's heap, whose root is its worst entry.
 
     Items come in ascending order, so that of equal scores the one already kept has the smaller index.
@@ -125,11 +130,11 @@ def _select(scores: Floats, first: int, ids: Ints, best: Floats) -> None:
 def _take(line: Floats, first: int, heap: Floats, names: Ints) -> None:
     for column in range(len(line)):
         if line[column] > heap[0]:
-            _replace_root(heap, names, line[column], first + column)
+            replace_root(heap, names, line[column], first + column)
 
 
 @compiled
-def _replace_root(heap: Floats, names: Ints, score: float, name: int) -> None:
+def replace_root(heap: Floats, names: Ints, score: float, name: int) -> None:
     """Put a better entry in the place of the worst; of equal scores the larger index is the worse."""
     at, size = 0, len(heap)
     while True:
@@ -158,7 +163,7 @@ def _blas() -> Any:
     return ThreadpoolController()
 
 
-def _one_thread() -> AbstractContextManager[Any]:
+def one_thread() -> AbstractContextManager[Any]:
     """Keep BLAS to the calling thread: parallelism is Spark's, one task a core."""
     controller = _blas()
     return nullcontext() if controller is None else controller.limit(limits=1, user_api="blas")

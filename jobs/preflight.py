@@ -107,6 +107,24 @@ def check_memory(need: Need, heap: float, what: str) -> None:
     )
 
 
+def check_copies(spark: SparkSession, size: float, what: str) -> None:
+    """Refuse a broadcast of `size` bytes that Python workers could not hold: each running task has its own copy.
+
+    They live beside the heap; what a worker may take is not set anywhere, so as much as the heap is taken to be free.
+
+    Raises:
+        JobError: the copies on one executor are together larger than its heap.
+    """
+    heap, cores = _heap(spark)
+    if size * cores <= heap:
+        return
+    raise JobError(
+        f"{what} needs {_mib(size)} in each of an executor's {cores} Python workers, {_mib(size * cores)} together, and "
+        f"only {_mib(heap)}, as much as its heap, is taken to be free for them. Give executors more memory "
+        f"(MEMORY={_gigabytes(size * cores)}g) or fewer cores each, or use a smaller data set or another model."
+    )
+
+
 def _check_types(ratings: DataFrame) -> None:
     types = dict(ratings.dtypes)
     wrong = {name: types.get(name, "missing") for name in ("user", "item") if types.get(name) != "int"}

@@ -118,7 +118,7 @@ import numpy as np
 from jobs import kernels
 assert kernels.__file__.startswith(sys.argv[1]), kernels.__file__
 ids, _ = kernels.top_k(np.ones((2, 1)), np.arange(5.0)[:, None], 2)
-print(ids.tolist(), sum(sum(d.stats.cache_hits.values()) for d in (kernels._select,)))
+print(ids.tolist(), sum(sum(d.stats.cache_hits.values()) for d in (kernels.select,)))
 """
 
 
