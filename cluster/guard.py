@@ -14,7 +14,7 @@ from cluster.errors import ServiceError
 
 LOCK = ".lock"
 _POLL_S = 0.2
-_PATIENCE_S = 300.0  # longer than the slowest start
+_PATIENCE_S = 600.0  # longer than the slowest start
 
 
 @contextmanager

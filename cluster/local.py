@@ -21,6 +21,7 @@ from cluster.settings import SERVICE_MARKER, Settings, environment_name
 # packages here that they would not find on another machine.
 _DROPPED = ("SPARK_", "PYSPARK_", "MLFLOW_", "PYTHONPATH", "PYTHONHOME")
 _GRACE_S = 10.0
+_LAST_THREADS_S = 1.0  # a JVM counts as ended when its first thread has; its exit status comes with the last
 _RECORD = {"group", "url", "page", "pid", "started", "digest", "requires", "ports", "grace_s"}
 
 
@@ -109,7 +110,8 @@ class Local:
         present = leader is not None or bool(processes.marked(marker))
         left = processes.end(leader, marker, grace_s) if present else []
         if record and (child := self._children.pop(record["pid"], None)):
-            child.poll()  # collects the exit state
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=_LAST_THREADS_S)
         if left:
             numbers = " ".join(str(process.pid) for process in left)
             raise ServiceError(f"{name} does not end: try `kill -9 {numbers}`, then `make down` again")
@@ -143,8 +145,11 @@ class Local:
 
     def _exit(self, pid: int) -> str:
         child = self._children.get(pid)
-        code = child.poll() if child else None
-        if code is None:
+        if child is None:
+            return "ended by itself"
+        try:
+            code = child.wait(timeout=_LAST_THREADS_S)
+        except subprocess.TimeoutExpired:
             return "ended by itself"
         if code >= 0:
             return f"ended with exit status {code}"

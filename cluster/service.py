@@ -50,7 +50,7 @@ class Probe:
     kind: Literal["http", "tcp"]
     target: str
     expect: Mapping[str, Any] = field(default_factory=dict)
-    deadline_s: float = 60.0
+    deadline_s: float = 120.0
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
             folders=(run / "mlartifacts",),
             ports=(Port("http", http, "mlflow.port"),),
             memory_mb=600,
-            ready=Probe("http", f"http://{http}/health", deadline_s=120),  # the first start makes its tables
+            ready=Probe("http", f"http://{http}/health", deadline_s=240),  # the first start makes its tables
         ),
     )
 

@@ -1,0 +1,88 @@
+"""A real MLflow server: started, asked, stopped with every helper, used as an external one."""
+
+import os
+import signal
+import time
+import urllib.error
+import urllib.request
+
+import psutil
+import pytest
+
+from cluster.__main__ import main
+from cluster.lifecycle import Cluster
+from cluster.processes import marked
+from cluster.settings import load
+
+
+def get(url, host=None):
+    request = urllib.request.Request(url, headers={"Host": host} if host else {})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+@pytest.fixture
+def cluster(cluster_sets):
+    cluster = Cluster(load([*cluster_sets, "mlflow.allowed_hosts=mlflow.example:81"], {}))
+    yield cluster
+    cluster.down()
+    assert members(cluster) == []
+
+
+def members(cluster):
+    return marked(f"{cluster.settings.run_dir}:mlflow")
+
+
+def test_the_server_starts_answers_its_hosts_and_stops_with_all_its_helpers(cluster):
+    assert cluster.mlflow_uri is None
+    assert cluster.up({"mlflow"}) == ["mlflow"]
+    uri = cluster.mlflow_uri
+    port = cluster.settings.mlflow.port
+    assert uri == f"http://127.0.0.1:{port}"
+    page = f"{uri}/api/2.0/mlflow/experiments/get?experiment_id=0"
+    assert [
+        get(page, host) for host in (None, f"localhost:{port}", "localhost:1234", "mlflow.example:81")
+    ] == [200] * 4
+    assert get(page, "evil.example") == 403
+    assert get(f"{uri}/") == 200
+    assert cluster.up({"mlflow"}) == []
+
+    helpers = members(cluster)
+    assert 2 <= len(helpers) <= 3, [process.cmdline() for process in helpers]
+    assert cluster.down() == ["mlflow"]
+    assert members(cluster) == []
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in helpers)
+    assert cluster.mlflow_uri is None
+    assert (cluster.settings.run_dir / "mlflow.db").exists()
+
+
+def test_helpers_whose_leader_was_killed_are_ended_before_a_new_start(cluster):
+    cluster.up({"mlflow"})
+    (leader,) = (status.pid for status in cluster.status() if status.name == "mlflow")
+    os.kill(leader, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while not cluster.died():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert cluster.mlflow_uri is None
+    orphans = {process.pid for process in members(cluster)}
+    assert orphans
+    assert cluster.up({"mlflow"}) == ["mlflow"]
+    assert not orphans & {process.pid for process in members(cluster)}
+
+
+def test_an_external_server_is_used_and_never_stopped(cluster, cluster_sets, tmp_path, capsys):
+    assert main(["mlflow", *(word for pair in cluster_sets for word in ("--set", pair))]) == 0
+    uri = cluster.mlflow_uri
+    assert f"MLflow: {uri}" in capsys.readouterr().out
+    guest = Cluster(load([f"run_dir={tmp_path / 'guest'}", f"mlflow.uri={uri}"], {}))
+    assert guest.up({"mlflow"}) == []
+    assert guest.mlflow_uri == uri
+    assert [(status.state, status.detail) for status in guest.status() if status.name == "mlflow"] == [
+        ("external", "answers")
+    ]
+    assert guest.down() == []
+    assert get(f"{uri}/health") == 200
