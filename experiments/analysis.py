@@ -189,8 +189,8 @@ def _trials(comparison: Comparison, outcomes: Sequence[Outcome]) -> Iterator[Com
 
 def _alike(first: Outcome, second: Outcome, keys: set[str]) -> bool:
     """Whether two trials agree in all that both have, but for what is compared; models may have keys of their own."""
-    shared = first.values.keys() & second.values.keys() - keys
-    if "model" not in keys and first.values.keys() ^ second.values.keys() - keys:
+    shared = (first.values.keys() & second.values.keys()) - keys
+    if "model" not in keys and (first.values.keys() ^ second.values.keys()) - keys:
         return False
     return all(first.values[key] == second.values[key] for key in shared)
 

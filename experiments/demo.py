@@ -8,8 +8,7 @@ from cluster import settings as cluster_settings
 from cluster.errors import ServiceError, SettingsError
 from cluster.settings import Settings
 from datasets.dataset import find
-from datasets.download import Unreachable
-from datasets.errors import DataError, UsageError
+from datasets.errors import DataError, Unreachable, UsageError
 from experiments import spec
 from experiments.commands import finish
 from experiments.progress import Progress

@@ -45,7 +45,7 @@ def stamp(path: Path) -> str:
 
 
 def _imported(start: str) -> set[Path]:
-    """Files that a module of this project reaches by its imports; a package that is imported counts whole."""
+    """Files that a module of this project reaches by its imports; a plug-in folder that is imported counts whole."""
     found: set[Path] = set()
     waiting = [path for path in [_file(start)] if path]
     while waiting:
@@ -54,7 +54,9 @@ def _imported(start: str) -> set[Path]:
             continue
         found.add(path)
         waiting += _targets(path)
-        if path.name == "__init__.py":  # plug-in folders import what they hold by name
+        if path.name == "__init__.py" and "iter_modules" in path.read_text(
+            encoding="utf-8"
+        ):  # a plug-in folder
             waiting += sorted(path.parent.glob("*.py"))
     return found
 

@@ -169,9 +169,16 @@ def load(path: Path) -> Outcome:
 
 
 def stored(folder: Path) -> Iterator[tuple[Path, Outcome]]:
-    """Yield the folder and content of every attempt under an experiment's folder, oldest first."""
+    """Yield the folder and content of every attempt under an experiment's folder, oldest first.
+
+    One that another version wrote in another way cannot be gone on with, and is passed over.
+    """
     for path in sorted(folder.glob(f"*/*/{FILE}"), key=lambda item: item.parent.name):
-        yield path.parent, load(path)
+        try:
+            outcome = load(path)
+        except (ValueError, TypeError, KeyError):
+            continue
+        yield path.parent, outcome
 
 
 def new_attempt() -> str:

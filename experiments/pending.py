@@ -28,8 +28,10 @@ def take_up(folder: Path, experiment: str, trial: Trial, key: str, context: Mapp
     """Continue the newest attempt of a trial if it was interrupted on this host, else begin a new one.
 
     Args:
-        folder: of the experiment; experiment: its name.
-        trial: what is to be run; key: its key.
+        folder: of the experiment.
+        experiment: its name.
+        trial: what is to be run.
+        key: of the trial.
         context: as for `experiments.outcome.begin`.
     """
     tries = [(place, outcome) for place, outcome in stored(folder) if outcome.key == key]

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,10 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, ViewType
 
-from experiments.columns import PREFIX, as_text, changes, key_tags, params, read_keys, short_key, tags
+from experiments.columns import PREFIX, as_text, params, read_keys, short_key, tags
 from experiments.numbers import Number, numbers
 from experiments.outcome import FILE, Outcome, load
+from experiments.parents import Parent, differences, parent_tags, take_up, write_spec
 
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -35,15 +36,6 @@ _ARTIFACTS = ("request.json", "result.json", "events.jsonl", "driver.log", "tele
 
 class RecordingError(Exception):
     """MLflow did not take or give what it was asked for; results stay on disk."""
-
-
-@dataclass(frozen=True)
-class Parent:
-    """The run of an experiment, under which its trials lie; `why` says why a new one was opened."""
-
-    run_id: str
-    opened: bool
-    why: list[str]
 
 
 class Recorder:
@@ -93,17 +85,19 @@ class Recorder:
             about: "question" and "spec" (its TOML) for the parent's page; with "adds", keys come to those of the run.
         """
         with _explained(self.uri):
-            parents = self._runs(experiment, f"tags.`{PREFIX}kind` = 'experiment'")
-            why: list[str] = []
-            for run in parents:  # newest first
-                why = changes(json.loads(run.data.tags[PREFIX + "basis"]), basis)
-                if not why:
-                    return self._reopened(run, basis, keys, about)
-            parent = Parent(
-                self._new_parent(experiment, basis, about), opened=True, why=_newest(parents, basis)
+            older = self._runs(experiment, f"tags.`{PREFIX}kind` = 'experiment'")
+            for run in older:
+                if not differences(run, basis):
+                    take_up(self._client, run, basis, keys, about)
+                    return Parent(run.info.run_id, opened=False, why=[])
+            number = len(self._runs(experiment, f"tags.`{PREFIX}kind` = 'experiment'", ViewType.ALL)) + 1
+            run = self._client.create_run(
+                self._experiment(experiment),
+                run_name=f"{experiment} #{number}",
+                tags=parent_tags(basis, keys, about),
             )
-            self._set_tags(parent.run_id, key_tags(keys))
-            return parent
+            write_spec(self._client, run.info.run_id, about)
+            return Parent(run.info.run_id, opened=True, why=differences(older[0], basis) if older else [])
 
     def annotate(self, run_id: str, note: str) -> None:
         """Put a text in Markdown on the page of a run."""
@@ -177,47 +171,6 @@ class Recorder:
             path = Path(self._client.download_artifacts(run.info.run_id, FILE, folder))
             return replace(load(path), recording_s=run.data.metrics.get("harness/recording_s"))
 
-    def _new_parent(self, experiment: str, basis: Mapping[str, Any], about: Mapping[str, str]) -> str:
-        number = len(self._runs(experiment, f"tags.`{PREFIX}kind` = 'experiment'", ViewType.ALL)) + 1
-        values = {
-            "kind": "experiment",
-            "basis": json.dumps(basis, sort_keys=True),
-            "used_at": str(time.time()),
-        }
-        own = {
-            PREFIX + key: value for key, value in (values | {"question": about.get("question", "")}).items()
-        }
-        own["mlflow.note.content"] = about.get("question", "")
-        run = self._client.create_run(
-            self._experiment(experiment), run_name=f"{experiment} #{number}", tags=own
-        )
-        self._write_spec(run.info.run_id, about)
-        return str(run.info.run_id)
-
-    def _reopened(
-        self, run: Run, basis: Mapping[str, Any], keys: Sequence[str], about: Mapping[str, str]
-    ) -> Parent:
-        """Take up a parent run again: with the data sets and trials that came since."""
-        run_id = run.info.run_id
-        old = json.loads(run.data.tags[PREFIX + "basis"])
-        merged = {**old, "data": {**old["data"], **basis["data"]}}
-        self._client.set_tag(run_id, PREFIX + "basis", json.dumps(merged, sort_keys=True))
-        if keys:
-            before = read_keys(run.data.tags) if about.get("adds") else []
-            every = dict.fromkeys([*before, *map(short_key, keys)])
-            self._set_tags(run_id, {PREFIX + "used_at": str(time.time()), **key_tags(list(every))})
-            self._client.update_run(run_id, status="RUNNING")
-            self._write_spec(run_id, about)
-        return Parent(run_id, opened=False, why=[])
-
-    def _set_tags(self, run_id: str, values: Mapping[str, str]) -> None:
-        for key, value in values.items():
-            self._client.set_tag(run_id, key, value)
-
-    def _write_spec(self, run_id: str, about: Mapping[str, str]) -> None:
-        if about.get("spec"):
-            self._client.log_text(run_id, about["spec"], "spec.toml")
-
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
         if found is None:
@@ -241,10 +194,6 @@ class Recorder:
             if not token:
                 break
         return found
-
-
-def _newest(parents: Sequence[Run], basis: Mapping[str, Any]) -> list[str]:
-    return changes(json.loads(parents[0].data.tags[PREFIX + "basis"]), basis) if parents else []
 
 
 def _metric(number: Number, now: int) -> Metric:

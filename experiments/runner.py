@@ -13,10 +13,11 @@ from experiments import environment, telemetry
 from experiments.harness import Harness
 from experiments.identity import code_hash, lock_hash
 from experiments.outcome import Application, Outcome, stored
+from experiments.parents import Parent
 from experiments.pending import Pending, rounds, sorted_by_shape, take_up
 from experiments.prepare import STORE, Prepared, prepare
 from experiments.progress import Progress
-from experiments.recorder import Parent, Recorder, RecordingError
+from experiments.recorder import Recorder, RecordingError
 from experiments.sparksettings import spark_settings
 from experiments.spec import Experiment
 from experiments.trial import Trial

@@ -137,7 +137,8 @@ def read(name: str, values: Mapping[str, Any]) -> Experiment:
     for key in ("fixed", "grid"):
         if not isinstance(values.get(key, {}), Mapping):
             raise UsageError(f"{what}: {key} must be a table")
-    experiment = parse(Experiment, {**values, "name": name}, what)
+    nested = {key: values.pop(key) for key in ("comparisons", "means")}
+    experiment = dataclasses.replace(parse(Experiment, {**values, "name": name}, what), **nested)
     if experiment.job not in JOBS:
         raise UsageError(f"{what}: unknown job {experiment.job!r}: {nearest(experiment.job, JOBS)}")
     experiment = dataclasses.replace(

@@ -1,0 +1,286 @@
+"""Applications as processes, their events, identities of code and data, progress, and the command line."""
+
+import io
+import json
+import os
+import time
+
+import pytest
+
+from datasets.errors import UsageError
+from experiments import __main__ as main
+from experiments import commands, environment, identity
+from experiments.events import Tail, last_lines, phases_of
+from experiments.launcher import Launcher, capture
+from experiments.pending import rounds
+from experiments.progress import Progress
+from jobs.request import Request
+
+
+def request(folder, job="train", **changes):
+    values = {
+        "params": {},
+        "spark": {},
+        "store": "parquet",
+        "store_root": str(folder),
+        "work": str(folder / "work"),
+    }
+    return Request(job=job, events=str(folder / "events.jsonl"), **(values | changes))
+
+
+def launcher(cluster=None, **changes):
+    return Launcher(cluster, environment.for_driver("127.0.0.1", None), grace_s=5.0, **changes)
+
+
+def test_application_that_fails_says_why(tmp_path):
+    events = []
+    launched = launcher().run(request(tmp_path), tmp_path, 60.0, events.append)
+    assert launched.status == "failed"
+    assert "names no spark.master" in launched.result.error
+    assert launched.start_s is None
+    assert 0 < launched.seconds < 60
+    assert "application_start" in {event["event"] for event in events}
+    assert "names no spark.master" in (tmp_path / "driver.log").read_text()
+
+
+def test_application_that_leaves_no_result_is_known_by_its_log(tmp_path):
+    (tmp_path / "result.json").write_text('{"job": "train", "status": "ok"}')
+    broken = request(tmp_path, job="--nonsense")
+    launched = launcher().run(broken, tmp_path, 60.0)
+    assert launched.status == "failed"
+    assert "ended without a result (exit code 2)" in launched.result.error
+    assert "usage:" in launched.result.error
+
+
+def test_application_past_its_timeout_is_stopped(tmp_path):
+    begin = time.perf_counter()
+    launched = launcher().run(request(tmp_path), tmp_path, 0.0)
+    assert launched.status == "failed"
+    assert "longer than its timeout" in launched.result.error
+    assert time.perf_counter() - begin < 30
+
+
+def test_interrupt_stops_the_application_and_is_told(tmp_path):
+    def interrupt(_event):
+        raise KeyboardInterrupt
+
+    launched = launcher().run(request(tmp_path), tmp_path, 60.0, interrupt)
+    assert launched.status == "killed"
+    assert launched.result.error == "interrupted (Ctrl-C)"
+
+
+class Gone:
+    """A cluster whose workers are gone."""
+
+    def __init__(self, *names):
+        self.names = names
+
+    def died(self):
+        return [type("Status", (), {"name": name})() for name in self.names]
+
+    def log_tail(self, name, lines=20):
+        return f"the last words of {name}"
+
+
+WORKERS = frozenset({"spark-worker-1", "spark-worker-2"})
+
+
+def test_application_without_workers_is_stopped_and_says_which_died(tmp_path):
+    watched = launcher(Gone("spark-worker-1", "spark-worker-2"), workers=WORKERS)
+    launched = watched.run(request(tmp_path), tmp_path, 60.0)
+    assert launched.status == "failed"
+    assert "all workers (spark-worker-1, spark-worker-2) died" in launched.result.error
+    assert "the last words of spark-worker-2" in launched.result.error
+    assert launched.died == ["spark-worker-1", "spark-worker-2"]
+
+
+def test_one_dead_worker_of_two_is_noted_and_the_application_goes_on(tmp_path):
+    watched = launcher(Gone("spark-worker-2", "mlflow", "spark-worker-9"), workers=WORKERS)
+    launched = watched.run(request(tmp_path), tmp_path, 60.0)
+    assert launched.died == ["spark-worker-2"]
+    assert "names no spark.master" in launched.result.error
+
+
+def test_dead_master_is_named(tmp_path):
+    launched = launcher(Gone("spark-master"), workers=WORKERS).run(request(tmp_path), tmp_path, 60.0)
+    assert "spark-master died while the application ran" in launched.result.error
+
+
+def test_events_are_read_as_they_come_and_only_whole(tmp_path):
+    path = tmp_path / "events.jsonl"
+    tail = Tail(path)
+    assert tail.new() == []
+    path.write_text('{"event": "a"}\n{"event": "b"')
+    assert [event["event"] for event in tail.new()] == ["a"]
+    with path.open("a") as file:
+        file.write('}\nnot json\n["no event"]\n')
+    assert [event["event"] for event in tail.new()] == ["b"]
+
+
+def test_finished_phases_are_recovered_from_events():
+    event = {
+        "event": "phase_end",
+        "phase": "fit",
+        "pass_": 1,
+        "kind": "repeat",
+        "seconds": 2.5,
+        "spark_jobs": 3,
+    }
+    (phase,) = phases_of([{"event": "phase_start", "phase": "fit"}, event, {"event": "phase_start"}])
+    assert (phase.phase, phase.seconds) == ("fit", 2.5)
+
+
+def test_end_of_a_log(tmp_path):
+    path = tmp_path / "log"
+    path.write_bytes(b"x" * 9000 + b"\n\xff\nlast\n")
+    assert last_lines(path, 2) == "\ufffd\nlast"
+
+
+def test_short_commands_are_captured_or_absent():
+    assert capture(["echo", "yes"]) == "yes"
+    assert capture(["false"]) is None
+    assert capture(["no-such-command-here"]) is None
+
+
+def test_environment_describes_code_and_host():
+    found = environment.describe()
+    assert found["host.cores"] == os.cpu_count()
+    assert found["version.pyspark"].startswith("3.5")
+    assert "17" in found["version.java"]
+    assert environment.same_host(found, found)
+    assert not environment.same_host(found, {**found, "host.cores": 4096})
+
+
+def test_driver_gets_this_python_and_no_other_spark(monkeypatch):
+    monkeypatch.setenv("SPARK_HOME", "/elsewhere")
+    found = environment.for_driver("127.0.0.1", None)
+    assert "SPARK_HOME" not in found
+    assert found["SPARK_LOCAL_IP"] == "127.0.0.1"
+    assert found["PYTHONHASHSEED"] == "0"
+
+
+def test_preprocessing_does_not_depend_on_models():
+    names = {
+        path.relative_to(identity.ROOT).as_posix() for path in identity._imported("jobs.apps.preprocess")
+    }
+    assert {"jobs/apps/preprocess.py", "jobs/cleaning.py", "datasets/sources/movielens.py"} <= names
+    assert not any(name.startswith("jobs/models/") for name in names)
+
+
+def test_hash_of_files_is_of_names_and_contents(tmp_path):
+    (tmp_path / "a.py").write_text("1")
+    (tmp_path / "b.py").write_text("2")
+    paths = sorted(tmp_path.iterdir())
+    first = identity.hash_files(paths, tmp_path)
+    assert first == identity.hash_files(reversed(paths), tmp_path)
+    paths[0].write_text("3")
+    assert first != identity.hash_files(paths, tmp_path)
+
+
+def test_stamp_notices_a_replaced_file(tmp_path):
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "data" / "ratings.csv"
+    path.write_text("1")
+    first = identity.stamp(tmp_path / "data")
+    assert first == identity.stamp(tmp_path / "data")
+    path.write_text("12")
+    assert first != identity.stamp(tmp_path / "data")
+    assert identity.stamp(path)
+
+
+class Item:
+    """A trial with so many applications to run."""
+
+    def __init__(self, name, left):
+        self.name, self.left = name, left
+
+    @property
+    def open(self):
+        return self.left > 0
+
+
+def test_applications_of_trials_take_turns():
+    order = []
+    for item in rounds([Item("a", 3), Item("b", 1), Item("c", 2)]):
+        item.left -= 1
+        order.append(item.name)
+    assert order == ["a", "b", "c", "a", "c", "a"]
+
+
+def test_progress_is_plain_lines_when_piped():
+    out = io.StringIO()
+    progress = Progress(out, total=2)
+    for _ in range(2):
+        progress.start("als")
+        progress.follow({"event": "phase_start", "phase": "fit", "kind": "cold", "pass_": 0})
+        progress.follow({"event": "tick"})
+        progress.end("ok")
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 4
+    assert "\r" not in out.getvalue()
+    assert lines[0] == "  [1/2] als: started"
+    assert "s left" in lines[1]
+    assert lines[3].startswith("  [2/2] als: ok after")
+
+
+def test_progress_redraws_one_line_on_a_terminal():
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    out = Terminal()
+    progress = Progress(out, total=1)
+    progress.start("als")
+    progress.follow({"event": "phase_start", "phase": "fit", "kind": "cold", "pass_": 0})
+    progress.end("ok")
+    assert "\r  [1/1] als: fit (cold 1), 0 s" in out.getvalue()
+    assert out.getvalue().count("\n") == 1
+
+
+def test_values_of_set_read_as_in_a_spec():
+    found = commands.read_sets(
+        ["rank=32", "reg=0.06", "clip=true", "dataset.path=/a=b", 'select={"reg": [0.1]}', "fold=u1"]
+    )
+    assert found == {
+        "rank": 32, "reg": 0.06, "clip": True, "dataset.path": "/a=b", "select": {"reg": [0.1]}, "fold": "u1",
+    }  # fmt: skip
+    with pytest.raises(UsageError, match="does not read"):
+        commands.read_sets(["rank"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "als_scalling"], 2, "als_scaling"),
+        (["train", "--model", "asl", "--dataset", "movielens/1m"], 2, "'als'"),
+        (["train", "--model", "als", "--dataset", "movielens/1m", "--set", "rnak=3"], 2, "'rank'"),
+        (["preprocess", "--dataset", "movielens/2m"], 2, "unknown variant"),
+        (["preprocess", "--dataset", "movielens/1m", "--set", "kcore=3"], 2, "'k_core'"),
+        (["preprocess", "--dataset", "movielens/1m", "--set", "k_core=many"], 2, "whole number"),
+        (["report", "demo"], 2, "nothing is recorded of demo"),
+        (["list", "--cluster-set"], 2, None),
+        (["run", "demo", "--cluster-set", "sparc.workers=3"], 2, "sparc.workers"),
+    ],
+)
+def test_wrong_names_exit_with_two(arguments, code, message, tmp_path, capsys):
+    if arguments[0] != "list":
+        arguments = [*arguments, "--cluster-set", f"run_dir={tmp_path}"]
+    try:
+        found = main.main(arguments)
+    except SystemExit as stop:
+        found = stop.code
+    assert found == code
+    if message:
+        assert message in capsys.readouterr().err
+
+
+def test_list_names_every_spec_with_its_question(capsys):
+    assert main.main(["list"]) == 0
+    out = capsys.readouterr().out
+    for name in ("demo", "als_scaling", "data_scaling", "models", "topn_vs_mllib", "ml100k_folds"):
+        assert name in out
+
+
+def test_request_is_what_the_job_reads(tmp_path):
+    launcher().run(request(tmp_path, params={"model": "als"}), tmp_path, 60.0)
+    assert json.loads((tmp_path / "request.json").read_text())["params"] == {"model": "als"}

@@ -1,0 +1,200 @@
+"""The recorder on a real MLflow database: nothing is lost, nothing stands there twice."""
+
+import dataclasses
+from itertools import count
+
+import pytest
+from invented import BASIS, application, outcome
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+
+from experiments.recorder import Recorder, RecordingError
+
+NAMES = count()
+ABOUT = {"question": "How fast?", "spec": "repeats = 2\n"}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mlflow")
+    return folder, Recorder(f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts")
+
+
+@pytest.fixture
+def named(place):
+    """A recorder, its client, an experiment's name of its own, and a folder for attempts."""
+    folder, recorder = place
+    name = f"made-{next(NAMES)}"
+    return recorder, MlflowClient(tracking_uri=recorder.uri), name, folder / name
+
+
+def trial(name, workers=1, applications=1, **changes):
+    made = [application(number, [9.0, 1.0, 2.0]) for number in range(applications)]
+    return outcome(made, workers, experiment=name, **changes)
+
+
+def write(item, folder):
+    place = folder / item.key[-8:] / item.attempt
+    item.save(place)
+    (place / "app-0").mkdir(exist_ok=True)
+    for name in ("request.json", "result.json", "events.jsonl", "driver.log", "telemetry.json"):
+        (place / "app-0" / name).write_text("{}\n")
+    (place / "app-0" / "secret.txt").write_text("not recorded")
+    return place
+
+
+def runs(client, name, view=ViewType.ACTIVE_ONLY):
+    where = [client.get_experiment_by_name(name).experiment_id]
+    return [run for run in client.search_runs(where, "", view) if run.data.tags["recscale.kind"] == "trial"]
+
+
+def test_trial_becomes_a_run_that_reads_as_it_comes(named):
+    recorder, client, name, folder = named
+    item = trial(name, values={"rank": 8, "select": {"reg": [0.1]}}, tags={"fallback": "stands in"})
+    parent = recorder.open(name, BASIS, [item.key], ABOUT)
+    seconds = recorder.record(item, write(item, folder), parent)
+    recorder.close(parent, "ok")
+    (run,) = runs(client, name)
+    assert run.info.run_name == "als w1\u00d71c"
+    assert run.info.status == "FINISHED"
+    assert (run.info.end_time - run.info.start_time) == 20_000
+    assert run.data.params["rank"] == "8"
+    assert run.data.params["select"] == '{"reg": [0.1]}'
+    assert run.data.params["workers"] == "1"
+    assert run.data.metrics["rmse"] == 0.9
+    assert run.data.metrics["phase.fit_s_median"] == 1.5
+    assert run.data.metrics["cold/fit_s"] == 9.0
+    assert run.data.metrics["harness/recording_s"] == pytest.approx(seconds, abs=0.5)
+    assert [m.value for m in client.get_metric_history(run.info.run_id, "phase.fit_s")] == [1.0, 2.0]
+    assert run.data.tags["recscale.fallback"] == "stands in"
+    assert run.data.tags["mlflow.parentRunId"] == parent.run_id
+    assert run.data.tags["git.commit"] == "abc"
+    (data,) = run.inputs.dataset_inputs
+    assert (data.dataset.name, data.dataset.digest) == ("movielens/1m", "d1")
+    artifacts = {entry.path for entry in client.list_artifacts(run.info.run_id, "app-0")}
+    assert artifacts == {f"app-0/{n}" for n in ("request.json", "result.json", "events.jsonl", "driver.log", "telemetry.json")}  # fmt: skip
+    assert client.get_run(parent.run_id).info.status == "FINISHED"
+    assert [entry.path for entry in client.list_artifacts(parent.run_id)] == ["spec.toml"]
+
+
+def test_what_was_recorded_is_read_back_whole(named):
+    recorder, _, name, folder = named
+    first, second = trial(name, 1), trial(name, 2, values={"rank": 8})
+    parent = recorder.open(name, BASIS, [second.key, first.key], ABOUT)
+    for item in (first, second):
+        recorder.record(item, write(item, folder), parent)
+    about, found = recorder.outcomes(name)
+    assert about["question"] == "How fast?"
+    assert [item.key for item in found] == [second.key, first.key]
+    assert [dataclasses.replace(item, recording_s=None) for item in found] == [second, first]
+    assert all(item.recording_s > 0 for item in found)
+
+
+def test_only_what_ended_well_often_enough_is_finished(named):
+    recorder, _, name, folder = named
+    good, short = trial(name, 1, applications=2), trial(name, 2)
+    bad = trial(name, 3, status="failed", error="the worker died\nits log")
+    parent = recorder.open(name, BASIS, [], ABOUT)
+    for item in (good, short, bad):
+        recorder.record(item, write(item, folder), parent)
+    assert recorder.finished(name, 2) == {good.key}
+    assert recorder.finished(name, 1) == {good.key, short.key}
+
+
+def test_failed_trial_is_recorded_with_its_error(named):
+    recorder, client, name, folder = named
+    bad = trial(name, 1, status="failed", error="spark-worker-1 died")
+    recorder.record(bad, write(bad, folder), recorder.open(name, BASIS, [bad.key], ABOUT))
+    (run,) = runs(client, name)
+    assert run.info.status == "FAILED"
+    assert run.data.tags["recscale.error"] == "spark-worker-1 died"
+    assert "spark-worker-1 died" in run.data.tags["mlflow.note.content"]
+
+
+def test_interrupted_trial_that_went_on_replaces_its_run(named):
+    recorder, client, name, folder = named
+    cut = trial(name, 1, status="killed", revision=1)
+    whole = trial(name, 1, applications=2, revision=2)
+    parent = recorder.open(name, BASIS, [cut.key], ABOUT)
+    recorder.record(cut, write(cut, folder), parent)
+    assert [run.info.status for run in runs(client, name)] == ["KILLED"]
+    recorder.record(whole, write(whole, folder), parent)
+    assert [run.info.status for run in runs(client, name)] == ["FINISHED"]
+    assert recorder.recorded(name) == {whole.attempt: 2}
+
+
+def test_recording_that_broke_off_is_made_anew(named):
+    recorder, client, name, folder = named
+    item = trial(name, 1)
+    parent = recorder.open(name, BASIS, [item.key], ABOUT)
+    place = write(item, folder)
+    (place / "outcome.json").rename(place / "hidden")
+    with pytest.raises(RecordingError):
+        recorder.record(item, place, parent)
+    assert recorder.recorded(name) == {}
+    assert recorder.finished(name, 1) == set()
+    (place / "hidden").rename(place / "outcome.json")
+    recorder.record(item, place, parent)
+    assert len(runs(client, name)) == 1
+    assert recorder.finished(name, 1) == {item.key}
+
+
+def test_run_that_a_person_deleted_is_not_recorded_again_but_not_finished(named):
+    recorder, client, name, folder = named
+    item = trial(name, 1)
+    recorder.record(item, write(item, folder), recorder.open(name, BASIS, [item.key], ABOUT))
+    client.delete_run(runs(client, name)[0].info.run_id)
+    assert recorder.recorded(name) == {item.attempt: 1}
+    assert recorder.finished(name, 1) == set()
+
+
+def test_parent_is_taken_up_until_code_packages_or_rows_change(named):
+    recorder, _, name, _ = named
+    first = recorder.open(name, BASIS, ["a" * 64], ABOUT)
+    assert (first.opened, first.why) == (True, [])
+    more = {**BASIS, "data": {**BASIS["data"], "movielens-10m": "d2"}}
+    assert recorder.open(name, more, ["a" * 64], ABOUT).run_id == first.run_id
+    changed = recorder.open(name, {**more, "code": "new"}, ["b" * 64], ABOUT)
+    assert changed.opened
+    assert changed.why == ["the code of jobs or datasets changed"]
+    rows = recorder.open(name, {**more, "data": {"movielens-10m": "other"}}, ["c" * 64], ABOUT)
+    assert rows.opened
+    assert "the rows of movielens-10m changed" in recorder.open(name, {**more, "data": {"movielens-10m": "third"}}, [], ABOUT).why  # fmt: skip
+    assert recorder.open(name, more, ["a" * 64], ABOUT).run_id == first.run_id
+
+
+def test_single_trials_add_up_under_one_parent(named):
+    recorder, _, name, folder = named
+    first, second = trial(name, 1), trial(name, 2)
+    for item in (first, second):
+        parent = recorder.open(name, BASIS, [item.key], {**ABOUT, "adds": "yes"})
+        recorder.record(item, write(item, folder), parent)
+    assert [item.key for item in recorder.outcomes(name)[1]] == [first.key, second.key]
+
+
+def test_hundreds_of_keys_fit(named):
+    recorder, client, name, _ = named
+    keys = [f"{number:064d}"[::-1] for number in range(600)]
+    parent = recorder.open(name, BASIS, keys, ABOUT)
+    assert recorder.outcomes(name) == ({"question": "How fast?", "run_id": parent.run_id}, [])
+    assert client.get_run(parent.run_id).data.tags["recscale.keys"] == "3"
+
+
+def test_experiment_that_was_deleted_is_restored(named):
+    recorder, client, name, _ = named
+    recorder.open(name, BASIS, ["a" * 64], ABOUT)
+    client.delete_experiment(client.get_experiment_by_name(name).experiment_id)
+    recorder.open(name, {**BASIS, "code": "new"}, ["a" * 64], ABOUT)
+    assert client.get_experiment_by_name(name).lifecycle_stage == "active"
+
+
+def test_nothing_recorded_is_read_as_nothing(named):
+    recorder, client, name, _ = named
+    assert recorder.outcomes(name) == ({}, [])
+    assert recorder.finished(name, 1) == set()
+    assert client.get_experiment_by_name(name) is None
+
+
+def test_database_that_cannot_be_opened_is_one_kind_of_error(tmp_path):
+    with pytest.raises(RecordingError, match="MLflow at"):
+        Recorder("sqlite:////proc/absent/mlflow.db", tmp_path).recorded("x")

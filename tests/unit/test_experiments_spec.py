@@ -1,0 +1,159 @@
+"""Specs: what they mean, and that every mistake in one is named with the nearest right word."""
+
+import pytest
+
+from datasets.errors import UsageError
+from experiments import spec
+from experiments.trial import Data, Shape
+
+DEFAULT = Shape(2, 1, "2g")
+
+
+def read(**values):
+    fixed = {"dataset": "movielens/1m", "model": "als"} | values.pop("fixed", {})
+    return spec.read("made", {"question": "?", "fixed": fixed, **values})
+
+
+def test_grid_is_multiplied_out_in_written_order():
+    trials = read(grid={"workers": [1, 2], "rank": [8, 16]}).trials(DEFAULT)
+    assert [(t.shape.workers, t.params["rank"]) for t in trials] == [(1, 8), (1, 16), (2, 8), (2, 16)]
+    assert [t.label for t in trials][:2] == ["als rank=8 w1\u00d71c", "als rank=16 w1\u00d71c"]
+
+
+def test_shape_comes_from_the_settings_where_no_key_says_it():
+    (trial,) = read(fixed={"cores": 4}).trials(DEFAULT)
+    assert trial.shape == Shape(2, 4, "2g")
+
+
+def test_table_of_a_model_holds_for_that_model_alone():
+    experiment = read(fixed={"als": {"iterations": 3}}, grid={"workers": [1, 2]})
+    assert experiment.trials(DEFAULT)[0].params == {"model": "als", "iterations": 3}
+    values = {"dataset": "movielens/1m", "als": {"iterations": 3}}
+    grid = {"model": ["als", "bias"], "als": {"rank": [4, 8]}}
+    trials = spec.read("made", {"question": "?", "fixed": values, "grid": grid}).trials(DEFAULT)
+    assert [t.params for t in trials] == [
+        {"model": "als", "iterations": 3, "rank": 4},
+        {"model": "als", "iterations": 3, "rank": 8},
+        {"model": "bias"},
+    ]
+    assert [t.label.split(" w")[0] for t in trials] == ["als rank=4", "als rank=8", "bias"]
+
+
+def test_spark_settings_and_options_of_the_data_set_are_told_from_parameters():
+    (trial,) = read(fixed={"spark": {"sql": {"ansi": {"enabled": True}}}, "k_core": 5}).trials(DEFAULT)
+    assert trial.spark == {"spark.sql.ansi.enabled": "true"}
+    assert trial.data == Data("movielens/1m", {}, 5)
+    assert trial.params == {"model": "als"}
+    assert trial.flat["spark.sql.ansi.enabled"] == "true"
+    assert trial.data.slug == "movielens-1m-core5"
+
+
+def test_exclude_leaves_combinations_out():
+    experiment = read(grid={"workers": [1, 2], "rank": [8, 16]}, exclude=[{"workers": 2, "rank": 8}])
+    assert len(experiment.trials(DEFAULT)) == 3
+    with pytest.raises(UsageError, match="leaves no trial"):
+        read(exclude=[{"model": "als"}]).trials(DEFAULT)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"fixed": {"rnak": 8}}, "unknown key 'rnak'.*'rank'"),
+        ({"grid": {"worker": [1]}}, "unknown key 'worker'.*'workers'"),
+        ({"grid": {"rank": 8}}, "grid.rank must be a list"),
+        ({"grid": {"rank": []}}, "grid.rank must be a list"),
+        ({"fixed": {"rank": 8}, "grid": {"rank": [8]}}, "rank stands in both"),
+        ({"grid": 3}, "grid must be a table"),
+        ({"fixed": {"asl": {"rank": 3}}}, "unknown table 'asl'.*'als'"),
+        ({"repeat": 3}, "unknown key 'repeat'.*'repeats'"),
+        ({"repeats": 0}, "repeats must be at least 1"),
+        ({"job": "trian"}, "unknown job 'trian'.*'train'"),
+        ({"name": "other"}, "name is that of its file"),
+        ({"exclude": [{"rank": 8}]}, "'rank' is selected"),
+        ({"comparisons": [{"baseline": {"rank": 8}, "contender": {"model": "als"}}]}, "'rank' is selected"),
+        ({"comparisons": [{"baseline": {"phase": "fit"}, "contender": {"model": "als"}}]}, "side by side"),
+        ({"comparisons": [{"baseline": {"model": "als"}}]}, "missing contender"),
+    ],
+)
+def test_mistakes_are_named_when_the_spec_is_read(values, message):
+    with pytest.raises(UsageError, match=message):
+        read(**values)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "message"),
+    [
+        ({"dataset": "movielens/2m"}, "unknown variant '2m'"),
+        ({"dataset": "movielnes/1m"}, "unknown source 'movielnes'.*'movielens'"),
+        ({"dataset.rwos": 3}, "unknown key 'rwos'"),
+        ({"model": "asl"}, "unknown model 'asl'.*'als'"),
+        ({"model": "bias", "rank": 3}, "unknown key 'rank'"),
+        ({"rank": "many"}, "does not read as int"),
+        ({"workers": 0}, "at least one worker"),
+        ({"workers": 1.5}, "whole number"),
+        ({"memory": "lots"}, "memory 'lots' does not read"),
+        ({"workers": 3, "cores": 3}, "blocks = 8 .* less than the 9 cores"),
+    ],
+)
+def test_values_are_checked_before_anything_starts(fixed, message):
+    with pytest.raises(UsageError, match=message):
+        read(fixed=fixed).trials(DEFAULT)
+
+
+def test_partitions_are_one_number_for_all_shapes():
+    trials = read(grid={"workers": [1, 8]}).trials(Shape(1, 1, "1g"))
+    assert {trial.partitions for trial in trials} == {16}
+    with pytest.raises(UsageError, match="partitions = 4"):
+        read(partitions=4, grid={"workers": [1, 8]}).trials(Shape(1, 1, "1g"))
+
+
+def test_a_data_set_is_needed_to_train():
+    with pytest.raises(UsageError, match="needs a data set"):
+        spec.read("made", {"question": "?", "fixed": {"model": "als"}}).trials(DEFAULT)
+
+
+def test_unknown_experiment_names_the_nearest():
+    with pytest.raises(UsageError, match="'als_scaling'"):
+        spec.load("als_scalling")
+
+
+def test_file_that_is_not_toml(tmp_path):
+    path = tmp_path / "broken.toml"
+    path.write_text("question = ")
+    with pytest.raises(UsageError, match="is not TOML"):
+        spec.load(str(path))
+    with pytest.raises(UsageError, match="cannot read"):
+        spec.load(str(tmp_path / "absent.toml"))
+
+
+def test_key_changes_with_all_that_may_change_the_numbers():
+    def key(digest="d", code="c", lock="l", **fixed):
+        return read(fixed=fixed, repeats=fixed.pop("repeats", 3)).trials(DEFAULT)[0].key(digest, code, lock)
+
+    same = key()
+    assert same == key()
+    others = [
+        key(digest="e"), key(code="e"), key(lock="e"), key(rank=9), key(workers=1), key(memory="1g"), key(repeats=4),
+        key(k_core=2), key(**{"spark.locality.wait": "0s"}),
+    ]  # fmt: skip
+    assert len({same, *others}) == len(others) + 1
+
+
+def test_key_does_not_depend_on_how_many_applications():
+    keys = {read(applications=n).trials(DEFAULT)[0].key("d", "c", "l") for n in (1, 5)}
+    assert len(keys) == 1
+
+
+def test_effort_can_be_overridden():
+    experiment = read(applications=5).with_effort(1, 7)
+    assert (experiment.applications, experiment.repeats) == (1, 7)
+    with pytest.raises(UsageError, match="applications must be at least 1"):
+        read().with_effort(0, None)
+
+
+@pytest.mark.parametrize(
+    ("shape", "tag"),
+    [(Shape(1, 1, "1g"), "clean"), (Shape(2, 1, "1g"), "shared-host"), (Shape(3, 1, "1g"), "oversubscribed")],
+)
+def test_shape_says_how_far_its_times_may_be_trusted(shape, tag):
+    assert shape.tag(host_cores=2) == tag
