@@ -1,7 +1,7 @@
 """Names a data set: `source/variant` and its reading options, resolved to what can be fetched and read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,10 @@ class Dataset:
 
     @property
     def description(self) -> Variant:
-        """What the source says of this variant."""
-        return self.source.variants[self.variant]
+        """What the source says of this variant; options named like its fields (rows, scale) override them."""
+        variant = self.source.variants[self.variant]
+        own = {name: getattr(self.options, name, None) for name in ("rows", "scale")}
+        return replace(variant, **{name: value for name, value in own.items() if value is not None})
 
     def fetch(self, data: Path | None, cache: Path) -> Path:
         """Return where its files lie, downloading them into `cache` unless the folder `data` holds them."""

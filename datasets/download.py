@@ -1,14 +1,169 @@
-"""Brings publishers' archives here."""
+"""Brings publishers' archives here: resumable, checked, whole or not at all."""
 
+import errno
+import fcntl
+import http.client
+import json
+import os
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from datasets.errors import DataError
+from datasets.check import check_archive
+from datasets.errors import DataError, Unreachable
+from datasets.progress import Progress
 from datasets.source import Variant
+from datasets.unpack import unpack
+
+_CHUNK = 1 << 18
+_TIMEOUT = 10.0
+_MARGIN = 32 << 20
+_GONE = (
+    http.HTTPStatus.NOT_FOUND,
+    http.HTTPStatus.GONE,
+)  # other refusals may be a proxy's or pass by themselves
+_INSTEAD = "put the publisher's unpacked folder into the folder that RECSCALE_DATA names, or run on a synthetic data set"
 
 
 def locate(variant: Variant, data: Path | None, cache: Path) -> Path:
-    """Return the unpacked folder of a variant, from `data` or `cache`."""
+    """Return the unpacked folder of a variant: in `data`, else in `cache`, else downloaded into `cache`.
+
+    Raises:
+        Unreachable: it has to be downloaded and the publisher cannot be reached.
+        DataError: it cannot be brought here whole; what was transferred is kept and resumed next time.
+    """
     for root in (data, cache):
         if root is not None and (root / variant.folder).is_dir():
             return root / variant.folder
-    raise DataError(f"{variant.folder} is neither in {data} nor in {cache}")
+    if variant.url is None:
+        raise DataError(
+            f"{variant.folder} is in neither {data} nor {cache} and has no address to fetch it from"
+        )
+    with _out_of_space(cache), _alone(cache, variant.folder):
+        if not (cache / variant.folder).is_dir():  # another process may have fetched it meanwhile
+            archive = cache / f"{variant.folder}.zip"
+            if not archive.exists():
+                download(variant.url, archive)
+            check_archive(archive, variant.url, variant.md5, cache / f"{variant.folder}.digest.json")
+            unpack(archive, variant.folder, cache)
+            archive.unlink()
+    return cache / variant.folder
+
+
+def download(url: str, target: Path, timeout: float = _TIMEOUT) -> None:
+    """Transfer `url` to `target`, going on where an earlier attempt stopped if the server still has the same file.
+
+    Raises:
+        Unreachable: no connection within `timeout` seconds, or it broke.
+        DataError: the server has no such file, the transfer ends early, or the disk is full; the part is kept.
+    """
+    part = target.with_name(target.name + ".part")
+    about = target.with_name(target.name + ".part.json")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    have = part.stat().st_size if part.exists() and about.exists() else 0
+    mark = json.loads(about.read_text(encoding="utf-8"))["mark"] if have else None
+    with _out_of_space(target.parent), _open(url, have if mark else 0, mark, timeout) as answer:
+        resumed = answer.status == http.HTTPStatus.PARTIAL_CONTENT
+        if resumed and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            part.unlink()
+            raise DataError(
+                f"{url}: the server went on at another byte than asked; run it again to start afresh"
+            )
+        have = have if resumed else 0
+        length = answer.headers.get("Content-Length")
+        total = have + int(length) if length is not None else None
+        _need_space(target.parent, (total or 0) - have)
+        about.write_text(json.dumps({"url": url, "mark": _mark(answer)}), encoding="utf-8")
+        done = _transfer(answer, part, have, Progress(target.name, total, have), url)
+    if total is not None and done < total:
+        raise DataError(
+            f"{url}: the transfer ended after {done:,} of {total:,} bytes; run it again to go on from there"
+        )
+    part.replace(target)
+    about.unlink()
+
+
+def _open(url: str, have: int, mark: str | None, timeout: float) -> Any:
+    headers = {"User-Agent": "recscale", "Accept-Encoding": "identity"}
+    if have and mark:
+        headers |= {"Range": f"bytes={have}-", "If-Range": mark}
+    try:
+        request = urllib.request.Request(url, headers=headers)  # noqa: S310 - addresses are the sources' own
+        return urllib.request.urlopen(request, timeout=timeout)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
+            return _open(url, 0, None, timeout)  # the part is as long as the file or longer: start afresh
+        kind = DataError if error.code in _GONE else Unreachable
+        raise kind(f"{url}: the server answers {error.code} {error.reason}; {_INSTEAD}") from None
+    except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise Unreachable(f"{url} cannot be reached ({reason}); {_INSTEAD}") from None
+
+
+def _mark(answer: Any) -> str | None:
+    """What says that the file is still the same: a strong ETag, else the time of its last change."""
+    tag = answer.headers.get("ETag")
+    if tag and not tag.startswith("W/"):
+        return str(tag)
+    changed = answer.headers.get("Last-Modified")
+    return str(changed) if changed else None
+
+
+def _transfer(answer: Any, part: Path, have: int, progress: Progress, url: str) -> int:
+    with part.open("ab" if have else "wb") as file:
+        try:
+            while chunk := answer.read(_CHUNK):
+                file.write(chunk)
+                progress.add(len(chunk))
+        except http.client.IncompleteRead as error:
+            file.write(error.partial)
+            progress.add(len(error.partial))
+        except (TimeoutError, ConnectionError) as error:
+            raise DataError(
+                f"{url}: the connection broke ({error}); run it again to go on from there"
+            ) from None
+    progress.finish()
+    return progress.done
+
+
+def _need_space(folder: Path, needed: int) -> None:
+    available = shutil.disk_usage(folder).free
+    if needed + _MARGIN > available:
+        raise DataError(
+            f"{folder}: {needed + _MARGIN:,} bytes are needed and {available:,} are available; free some space or "
+            "choose another folder with --cache"
+        )
+
+
+@contextmanager
+def _out_of_space(folder: Path) -> Iterator[None]:
+    """Say in plain words that the disk is full, or that the folder cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise DataError(
+                f"{folder}: no space is left ({error.strerror}); free some and run it again: what was transferred "
+                "is kept"
+            ) from None
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise DataError(
+                f"{folder} cannot be written ({error.strerror}); choose another with --cache"
+            ) from None
+        raise
+
+
+@contextmanager
+def _alone(cache: Path, folder: str) -> Iterator[None]:
+    """Let one process at a time fetch a data set."""
+    cache.mkdir(parents=True, exist_ok=True)
+    handle = os.open(cache / f".{folder}.lock", os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -84,7 +84,7 @@ def mix(value: np.uint64) -> np.uint64:
 @compiled
 def stream(seed: np.uint64, purpose: np.uint64, number: np.uint64) -> np.uint64:
     """The start of the stream that one user or item has for one purpose."""
-    return mix(mix(seed + purpose * _GOLDEN) ^ mix(number * _GOLDEN + _GOLDEN))
+    return np.uint64(mix(mix(seed + purpose * _GOLDEN) ^ mix(number * _GOLDEN + _GOLDEN)))
 
 
 @compiled

@@ -1,0 +1,147 @@
+"""`python -m datasets list|fetch|describe`: which data sets there are, bring one here, say what is in it."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from datasets import describe
+from datasets.dataset import Dataset, find
+from datasets.errors import DataError, UsageError
+from datasets.source import Source, Variant
+from datasets.sources import SOURCES
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        if parsed.command == "list":
+            print("\n".join(_listing(parsed.data, parsed.cache)))
+            return 0
+        dataset = find(parsed.name, _options(parsed.set))
+        path = dataset.fetch(parsed.data, parsed.cache)
+        if parsed.command == "fetch":
+            print(_fetched(dataset, path))
+        else:
+            print(_described(dataset, path), end="")
+    except UsageError as error:
+        print(f"datasets: {error}", file=sys.stderr)
+        return 2
+    except DataError as error:
+        print(f"datasets: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("datasets: interrupted; what was transferred is kept", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m datasets", description=__doc__)
+    places = argparse.ArgumentParser(add_help=False)
+    given = os.environ.get("RECSCALE_DATA")
+    places.add_argument(
+        "--data",
+        type=Path,
+        default=Path(given) if given else None,
+        help="folder of publishers' unpacked folders, looked at before any download (default: RECSCALE_DATA)",
+    )
+    places.add_argument(
+        "--cache",
+        type=Path,
+        default=_ROOT / ".run" / "data",
+        help="folder for downloads (default: .run/data)",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser(
+        "list", parents=[places], help="all data sets, their rows and terms, and which are here"
+    )
+    for command, what in (("fetch", "bring a data set here"), ("describe", "fetch it and say what it holds")):
+        chosen = commands.add_parser(command, parents=[places], help=what)
+        chosen.add_argument("name", metavar="NAME", help="source/variant, as listed")
+        chosen.add_argument(
+            "--set", action="append", default=[], metavar="K=V", help="reading option; repeatable"
+        )
+    return parser
+
+
+def _options(pairs: Sequence[str]) -> dict[str, str]:
+    options = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set {pair}: expected key=value")
+        options[key] = value
+    return options
+
+
+def _listing(data: Path | None, cache: Path) -> Iterator[str]:
+    rows = [
+        (
+            f"{name}/{key}",
+            f"{variant.rows:,}" if variant.rows else "-",
+            _place(source, variant, data, cache),
+            variant,
+        )
+        for name, source in SOURCES.items()
+        for key, variant in source.variants.items()
+    ]
+    wide = max(len(name) for name, *_ in rows)
+    where = max(len(place) for _, _, place, _ in rows)
+    yield f"{'data set':<{wide}}  {'ratings':>11}  {'here':<{where}}  description"
+    for name, count, place, variant in rows:
+        yield f"{name:<{wide}}  {count:>11}  {place:<{where}}  {variant.description}"
+    yield ""
+    for name, source in SOURCES.items():
+        yield f"{name}: {source.licence}"
+
+
+def _place(source: Source, variant: Variant, data: Path | None, cache: Path) -> str:
+    if variant.url is None:
+        return "generated" if source.variants[next(iter(source.variants))].rows else "your file"
+    if data is not None and (data / variant.folder).is_dir():
+        return "data folder"
+    return "downloaded" if (cache / variant.folder).is_dir() else "no"
+
+
+def _fetched(dataset: Dataset, path: Path) -> str:
+    return f"{dataset.name}: {path if path.exists() else 'generated when it is read, nothing to fetch'}"
+
+
+def _described(dataset: Dataset, path: Path) -> str:
+    with _session() as spark:
+        return describe.text(dataset, describe.count(dataset.read(spark, path)))
+
+
+@contextmanager
+def _session() -> Iterator[SparkSession]:
+    """A Spark session in this process, on all cores."""
+    os.environ["PYTHONPATH"] = str(_ROOT)
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    settings = {
+        "spark.driver.memory": "2g",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "8",
+        "spark.log.level": "ERROR",
+    }
+    builder = SparkSession.builder.master("local[*]").appName("datasets")
+    spark = builder.config(map=settings).getOrCreate()
+    try:
+        yield spark
+    finally:
+        spark.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

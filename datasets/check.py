@@ -1,0 +1,67 @@
+"""Checks that what was fetched is what the publisher offers."""
+
+import hashlib
+import json
+import time
+from pathlib import Path
+
+from datasets.errors import DataError
+
+_CHUNK = 1 << 20
+
+
+def md5(path: Path) -> str:
+    """The MD5 of a file, which is what publishers of data sets give; it guards against accidents only."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def check_archive(archive: Path, url: str, published: str | None, record: Path) -> None:
+    """Compare an archive with the publisher's checksum or, where there is none, with that of the first download.
+
+    Args:
+        archive: the file just downloaded.
+        url: where it came from.
+        published: the publisher's MD5, or None for a data set that moves.
+        record: where the digest of a moving data set is kept.
+
+    Raises:
+        DataError: they differ. What differs from the publisher's checksum is deleted; what differs from an earlier
+            download is kept, because it may be the publisher's new edition.
+    """
+    found = md5(archive)
+    if published is not None:
+        if found != published:
+            archive.unlink()
+            raise DataError(
+                f"{url} arrived with MD5 {found}, the publisher gives {published}: it was damaged on the way "
+                "and has been deleted; fetch it again"
+            )
+        return
+    if not record.exists():
+        known = {
+            "url": url,
+            "md5": found,
+            "bytes": archive.stat().st_size,
+            "fetched": time.strftime("%Y-%m-%d"),
+        }
+        record.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        return
+    known = json.loads(record.read_text(encoding="utf-8"))
+    if known["md5"] != found:
+        raise DataError(
+            f"{url} has changed since {known['fetched']} (MD5 {known['md5']} then, {found} now), so results on it "
+            f"cannot be compared with earlier ones; to accept the new edition delete {record} and fetch again"
+        )
+
+
+def rows_remark(found: int, published: int | None) -> str:
+    """Say how a count of rows compares with the publisher's."""
+    if published is None:
+        return "the publisher gives no count"
+    if found == published:
+        return "as published"
+    return f"the publisher gives {published:,}"
