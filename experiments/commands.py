@@ -16,6 +16,7 @@ from datasets.errors import UsageError
 from datasets.options import nearest
 from experiments import spec
 from experiments.harness import Harness
+from experiments.outcome import Outcome
 from experiments.prepare import prepare
 from experiments.progress import Progress
 from experiments.recorder import RecordingError
@@ -91,14 +92,14 @@ def report(arguments: Namespace) -> int:
     experiment = (
         Experiment(TRAIN, "Single trials, one at a time.") if known == TRAIN else spec.load(arguments.name)
     )
-    _show(settings, experiment, None)
+    _show(settings, experiment)
     return 0
 
 
 def finish(sweep: Sweep, status: str, only: set[str] | None = None) -> int:
     """Print the table of a run that ended and write its report; return the exit code."""
     print()
-    _show(sweep.settings, sweep.experiment, only)
+    _show(sweep.settings, sweep.experiment, only, unrecorded=sweep.outcomes if sweep.unrecorded else [])
     for error in sweep.unrecorded:
         print(f"not recorded, but kept on disk: {error}", file=sys.stderr)
     return 0 if status == "ok" else 1
@@ -135,21 +136,32 @@ def _shape_sets(arguments: Namespace) -> list[str]:
     return [f"spark.{key}={value}" for key, value in given.items() if value is not None]
 
 
-def _show(settings: Settings, experiment: Experiment, only: set[str] | None) -> None:
+def _show(
+    settings: Settings,
+    experiment: Experiment,
+    only: set[str] | None = None,
+    unrecorded: Sequence[Outcome] = (),
+) -> None:
+    """Print and write the report of what is recorded, and of what could not be."""
     uri = Cluster(settings).mlflow_uri
     try:
         recorder = open_recorder(settings, uri)
-        about, outcomes = recorder.outcomes(experiment.name)
+        about, recorded = recorder.outcomes(experiment.name)
+        missing = [item for item in unrecorded if item.attempt not in {known.attempt for known in recorded}]
+        outcomes = [*recorded, *missing]
         found = Report.of(experiment, outcomes)
         if about:
             recorder.annotate(about["run_id"], found.markdown())
     except RecordingError as error:
-        raise ServiceError(f"the record cannot be read: {error}") from error
+        if not unrecorded:
+            raise ServiceError(f"the record cannot be read: {error}") from error
+        outcomes = list(unrecorded)
+        found = Report.of(experiment, outcomes)
     shown = found if only is None else Report.of(experiment, [item for item in outcomes if item.key in only])
     print(shown.text())
     print()
     written = found.write(settings.run_dir / "reports")
-    where = recorder.uri if uri else "make mlflow"
+    where = uri or "make mlflow"
     print(
         f"page: {written[0]}\nnumbers: {written[1]}\ncompare in MLflow: {where}, experiment {experiment.name!r}"
     )

@@ -35,6 +35,9 @@ def demo(arguments: Namespace) -> int:
     except (ServiceError, SettingsError, DataError, UsageError, JobError) as error:
         print(f"{error}\ndemo: failed {str(error).splitlines()[0]}", flush=True)
         return exit_code(error)
+    except Exception as error:
+        print(f"demo: failed {type(error).__name__}: {error}", flush=True)
+        raise
     seconds = time.perf_counter() - begin
     print(
         f"demo: ok {seconds:.0f} s" if code == 0 else "demo: failed some trials failed, see above", flush=True

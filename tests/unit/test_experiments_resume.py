@@ -1,0 +1,143 @@
+"""What is taken up again after an interruption or a recording that failed, without a cluster."""
+
+import dataclasses
+import io
+
+import pytest
+from invented import BASIS, application, outcome
+
+from cluster import settings as cluster_settings
+from cluster.errors import ServiceError
+from experiments import demo, spec
+from experiments.harness import Harness
+from experiments.outcome import load, stored
+from experiments.pending import take_up
+from experiments.progress import Progress
+from experiments.recorder import RecordingError
+from experiments.runner import Sweep, open_recorder
+from experiments.spec import Experiment
+from experiments.trial import Data, Shape, Trial
+
+KEY = "1" * 64
+TRIAL = Trial("train", "als", {"model": "als"}, Shape(1, 1, "1g"), Data("movielens/1m"), {}, applications=3)
+HOST = {key: value for key, value in outcome().environment.items() if key.startswith("host.")}
+CONTEXT = {"shape_tag": "clean", "basis": BASIS, "data": {}, "environment": HOST, "tags": {}}
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return cluster_settings.load([f"run_dir={tmp_path / 'run'}"], {})
+
+
+@pytest.fixture
+def this_host(monkeypatch):
+    monkeypatch.setattr("experiments.environment.host", lambda: HOST)
+
+
+def keep(folder, item):
+    place = folder / item.key[:16] / item.attempt
+    item.save(place)
+    return place
+
+
+@pytest.mark.usefixtures("this_host")
+@pytest.mark.parametrize("status", ["killed", "running"])
+def test_interrupted_attempt_goes_on_with_what_ended_well(tmp_path, status):
+    made = [application(0, [9, 1]), application(1, [9], status="killed")]
+    place = keep(tmp_path, outcome(made, key=KEY, environment=HOST, status=status, revision=4))
+    pending = take_up(tmp_path, "invented", TRIAL, KEY, CONTEXT)
+    assert pending.folder == place
+    assert pending.open
+    assert [item.number for item in pending.outcome.applications] == [0]
+    assert (pending.outcome.wanted, pending.outcome.revision) == (3, 4)
+
+
+@pytest.mark.usefixtures("this_host")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": "failed"},
+        {"status": "ok"},
+        {"status": "killed", "environment": {**HOST, "host.cpu": "another"}},
+        {"status": "killed", "tags": {"fallback": "stands in"}},
+        {"status": "killed", "key": "2" * 64},
+    ],
+)
+def test_anything_else_begins_a_new_attempt(tmp_path, changes):
+    old = outcome([application(0, [9, 1])], **({"key": KEY, "environment": HOST} | changes))
+    keep(tmp_path, old)
+    pending = take_up(tmp_path, "invented", TRIAL, KEY, CONTEXT)
+    assert pending.outcome.applications == []
+    assert pending.outcome.attempt != old.attempt
+
+
+def test_last_application_ends_a_trial_and_a_failure_ends_it_early():
+    running = dataclasses.replace(outcome(), wanted=2, status="running", revision=0)
+    one = running.plus(application(0, [9, 1]))
+    assert (one.status, one.revision) == ("running", 0)
+    assert one.plus(application(1, [9, 1])).status == "ok"
+    failed = one.plus(application(1, [9], status="failed", error="boom"))
+    assert (failed.status, failed.error, failed.revision) == ("failed", "boom", 1)
+    assert one.interrupted().error == "interrupted after 1 of 2 applications"
+
+
+def test_outcome_is_kept_whole_and_another_versions_is_passed_over(tmp_path):
+    item = outcome([application(0, [9, 1])])
+    place = keep(tmp_path, item)
+    assert load(place / "outcome.json") == item
+    (tmp_path / "x" / "y").mkdir(parents=True)
+    (tmp_path / "x" / "y" / "outcome.json").write_text('{"of": "another version", "applications": []}')
+    (tmp_path / "x" / "z").mkdir()
+    (tmp_path / "x" / "z" / "outcome.json").write_text("{")
+    assert [found for _, found in stored(tmp_path)] == [item]
+
+
+def test_what_could_not_be_recorded_is_recorded_by_the_next_run_once(settings):
+    out = io.StringIO()
+    sweep = Sweep(Experiment("invented", "?"), settings, Progress(out), "")
+    folder = settings.run_dir / "experiments" / "invented"
+    good = outcome([application(0, [9, 1])], 1, environment=HOST)
+    bad = outcome([application(0, [9], status="failed")], 2, environment=HOST, status="failed", error="boom")
+    for item in (good, bad, outcome(workers=3, status="running", revision=0)):
+        keep(folder, item)
+    recorder = open_recorder(settings, None)
+    sweep._catch_up(recorder)
+    sweep._catch_up(recorder)
+    assert recorder.recorded("invented") == {good.attempt: 1, bad.attempt: 1}
+    assert recorder.finished("invented", 1) == {good.key}
+    assert out.getvalue().count("recorded now") == 2
+
+
+def test_recording_that_fails_is_said_and_does_not_stop_the_sweep(settings):
+    out = io.StringIO()
+    sweep = Sweep(Experiment("invented", "?"), settings, Progress(out), "")
+
+    def broken():
+        raise RecordingError("the disk is full")
+
+    sweep._try(broken)
+    assert sweep.unrecorded == ["the disk is full"]
+    assert "will be with the next run" in out.getvalue()
+
+
+def test_two_experiments_do_not_share_a_cluster(settings):
+    with (
+        Harness(settings, print),
+        pytest.raises(ServiceError, match="another experiment uses this cluster"),
+        Harness(settings, print),
+    ):
+        pass
+    with Harness(settings, print):
+        pass
+
+
+def test_demo_says_so_when_other_data_stands_in(settings, monkeypatch, capsys):
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    experiment, told = demo.reachable(spec.load("demo"), settings)
+    assert experiment.fixed["dataset"] == "synthetic/ml-latest-small"
+    assert told["requested"] == "movielens/latest-small"
+    assert "stands in for movielens/latest-small" in told["fallback"]
+    assert "movielens/latest-small could not be reached" in capsys.readouterr().out
