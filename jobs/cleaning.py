@@ -22,14 +22,14 @@ class Limits:
 def flag(ratings: DataFrame, limits: Limits, path: str) -> DataFrame:
     """Add `reason` (null for a good row), `file` and `digest` to rows of the schema RAW.
 
-    The digest is the hash of the whole row by its keys; sums of it do not depend on the rows' order.
+    `file` is `path`, the data set's place: which of its files a row came from is lost once a source joins them. The
+    digest is the hash of the whole row by its keys; sums of it do not depend on the rows' order.
     """
     columns = ["user", "item", "rating", "at", "fold"]
-    file = F.input_file_name()
     return ratings.select(
         *columns,
         _reason(limits).alias("reason"),
-        F.when(file == "", F.lit(path)).otherwise(file).alias("file"),
+        F.lit(path).alias("file"),
         F.xxhash64(*columns).alias("digest"),
     )
 

@@ -4,8 +4,10 @@ Each table is replaced whole or not at all, but there are several: `summary` is 
 and after the last as "complete", so that an interrupted preprocessing is noticed and not read as a mixture.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -19,9 +21,13 @@ _SCHEMA = "key string, value string"
 
 @dataclass(frozen=True)
 class Summary:
-    """What preprocessing said of the tables; `scale` is (lowest, highest, step), None without a rating scale."""
+    """What preprocessing said of the tables; `scale` is (lowest, highest, step), None without a rating scale.
+
+    `dataset` and `options` are those that the tables were made from.
+    """
 
     dataset: str
+    options: Mapping[str, Any]
     digest: str
     scale: tuple[float, float, float] | None
 
@@ -53,7 +59,12 @@ def load(store: Store) -> tuple[Tables, Summary]:
         items=store.read("items"),
         users=store.read("users").select("user", "key"),
     )
-    return tables, Summary(facts["dataset"], facts["data_digest"], parse_scale(facts["scale"]))
+    return tables, Summary(
+        facts["dataset"],
+        json.loads(facts["dataset_options"]),
+        facts["data_digest"],
+        parse_scale(facts["scale"]),
+    )
 
 
 def parse_scale(text: str) -> tuple[float, float, float] | None:

@@ -52,7 +52,7 @@ def clean(raw: Raw, limits: Limits, core: int, max_rejected: float, path: str) -
         limits: what a rating may be.
         core: users and items with fewer ratings are dropped, repeatedly; 0 keeps all.
         max_rejected: largest share of rows that may be unreadable or out of range.
-        path: names the file of a row in errors where Spark does not know it.
+        path: the place of the data, for errors and rejected rows.
 
     Raises:
         JobError: too many bad rows, no row left, or nothing left by `core`.

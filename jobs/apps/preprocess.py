@@ -1,6 +1,7 @@
 """Cleans a source's rows and stores what models read, with a count for every row dropped and why."""
 
 import dataclasses
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ class Preprocess:
                 )
             facts = {
                 "dataset": dataset.name,
+                "dataset_options": json.dumps(dict(request.dataset_options), sort_keys=True),
                 "data_digest": cleaned.digest,
                 "scale": _scale(limits, cleaned),
                 "k_core": str(params.k_core),

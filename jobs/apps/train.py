@@ -12,6 +12,7 @@ from jobs import params as parameters
 from jobs import stored
 from jobs.context import Context
 from jobs.evaluate import Evaluation, evaluate
+from jobs.floor import noise_floor
 from jobs.model import Model, Scorer, Tables
 from jobs.params import TrainParams
 from jobs.phases import consume
@@ -49,6 +50,7 @@ class Train:
         measured = _Measured(context, params, model, training, parts)
         scorer = measured.passes()
         evaluation = measured.judge(scorer, summary.scale)
+        metrics = evaluation.metrics | noise_floor(summary, tables, parts.test)
         fingerprint = _fingerprint(scorer, tables.ratings)
         scorer.release()
         for part in parts:
@@ -56,11 +58,11 @@ class Train:
         return Result(
             job="train",
             status="ok",
-            metrics=evaluation.metrics,
+            metrics=metrics,
             counts={**rows, **evaluation.counts},
             fingerprint=fingerprint,
             info=info,
-            table=[["metric", "value"], *([name, value] for name, value in evaluation.metrics.items())],
+            table=[["metric", "value"], *([name, value] for name, value in metrics.items())],
         )
 
 

@@ -1,0 +1,197 @@
+"""`python -m jobs` as the harness runs it: preprocess, then train, and every way in which an application ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from datasets.dataset import find
+from jobs.request import Request, Result
+
+SPARK = {
+    "spark.master": "local[2]",
+    "spark.driver.memory": "1g",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.default.parallelism": "2",
+    "spark.sql.shuffle.partitions": "2",
+}
+ALS = {"model": "als", "rank": 4, "iterations": 3, "blocks": 2, "test": 0.3, "k": 3, "top_n": 3}
+
+
+def request(folder, job="train", name="run", **changes):
+    given = {
+        "job": job,
+        "params": {},
+        "spark": SPARK,
+        "store": "parquet",
+        "store_root": str(folder / "store"),
+        "work": str(folder / name),
+        "events": str(folder / f"{name}.jsonl"),
+    }
+    return Request(**{**given, **changes})
+
+
+def start(folder, asked, name="run"):
+    asked.save(folder / f"{name}.request.json")
+    command = [sys.executable, "-m", "jobs", asked.job, "--request", f"{folder}/{name}.request.json"]
+    log = (folder / f"{name}.log").open("w")
+    return subprocess.Popen(
+        [*command, "--result", f"{folder}/{name}.json"], stdout=log, stderr=log, start_new_session=True
+    )
+
+
+def finish(process, folder, name="run"):
+    try:
+        code = process.wait(timeout=240)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    return code, Result.load(folder / f"{name}.json")
+
+
+def run(folder, asked, name="run"):
+    return finish(start(folder, asked, name), folder, name)
+
+
+def events(folder, name="run"):
+    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("main")
+    source = find("movielens/100k").source.sample("100k", folder / "data")
+    asked = request(folder, "preprocess", "pre", dataset="movielens/100k", dataset_path=str(source),
+                    params={"max_rejected_share": 0.9})  # fmt: skip
+    code, result = run(folder, asked, "pre")
+    assert code == 0, result.error
+    return folder, result
+
+
+def test_preprocess_counts_every_row(prepared):
+    folder, result = prepared
+    dropped = sum(count for name, count in result.counts.items() if name.startswith("dropped."))
+    assert result.counts["rows_in"] == result.counts["rows_out"] + dropped
+    assert [phase.phase for phase in result.phases] == ["read_clean", "write"]
+    assert result.info["scale"] == "1.0,5.0,1.0"
+    assert result.info["data_digest"].startswith(f"{result.counts['rows_out']}-")
+    assert [event["event"] for event in events(folder, "pre")] == [
+        "application_start", "session_ready", "pass", "phase_start", "phase_end", "phase_start", "phase_end",
+        "application_end",
+    ]  # fmt: skip
+
+
+def test_two_applications_fit_the_same_model(prepared):
+    folder, _ = prepared
+    results = []
+    for name, repeats in (("first", 1), ("second", 2)):
+        code, result = run(
+            folder, request(folder, name=name, params=ALS, repeats=repeats, warmups=repeats - 1), name
+        )
+        assert code == 0, result.error
+        results.append(result)
+    first, second = results
+    assert 0 < len(first.fingerprint) <= 1000
+    assert second.fingerprint == pytest.approx(first.fingerprint, abs=1e-4)
+    assert second.metrics == pytest.approx(first.metrics, abs=1e-4)
+    assert {"rmse", "rmse_bias", "coverage", "ndcg_at_3"} <= set(first.metrics)
+    assert [(phase.phase, phase.kind) for phase in second.phases] == [
+        (phase, kind) for kind in ("cold", "repeat", "repeat") for phase in ("fit", "score", "recommend")
+    ]
+    assert (folder / "store" / "recommendations_als" / "_SUCCESS").exists()
+
+
+def test_a_job_that_refuses_its_input_says_so_in_its_result(tmp_path):
+    code, result = run(tmp_path, request(tmp_path, params=ALS))
+    assert (code, result.status) == (1, "failed")
+    assert "make preprocess" in result.error
+    assert events(tmp_path)[-1]["status"] == "failed"
+    assert result.info["spark_version"] == "3.5.9"
+
+
+def test_an_interrupted_preprocessing_is_noticed(prepared, spark, tmp_path):
+    from jobs import stored  # noqa: PLC0415 - only here
+    from jobs.errors import JobError  # noqa: PLC0415
+    from jobs.stores.parquet import ParquetStore  # noqa: PLC0415
+
+    store = ParquetStore(spark, str(tmp_path))
+    stored.begin(store, spark)
+    with pytest.raises(JobError, match="interrupted"):
+        stored.load(store)
+
+
+@pytest.mark.parametrize(
+    ("job", "params", "message"),
+    [("trian", {}, "did you mean 'train'"), ("train", {"model": "asl"}, "did you mean 'als'")],
+)
+def test_unknown_names_end_with_two(prepared, job, params, message):
+    folder, _ = prepared
+    code, result = run(folder, request(folder, job, "usage", params=params), "usage")
+    assert code == 2
+    assert message in result.error
+
+
+def test_a_request_that_does_not_read_ends_with_two(tmp_path):
+    (tmp_path / "request.json").write_text('{"job": "train", "sprak": {}}')
+    command = [
+        sys.executable,
+        "-m",
+        "jobs",
+        "train",
+        "--request",
+        f"{tmp_path}/request.json",
+        "--result",
+        f"{tmp_path}/r",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "did you mean 'spark'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def wait_for(folder, event, name):
+    path = Path(folder) / f"{name}.jsonl"
+    end = time.monotonic() + 200
+    while time.monotonic() < end:
+        if path.exists() and f'"event": "{event}"' in path.read_text():
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"no {event} in time")
+
+
+LONG = {**ALS, "iterations": 3000, "checkpoint": 50}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_application_answers_and_ends(prepared, number):
+    folder, _ = prepared
+    name = f"stop{int(number)}"
+    process = start(folder, request(folder, name=name, params=LONG), name)
+    wait_for(folder, "phase_start", name)
+    process.send_signal(number)
+    code, result = finish(process, folder, name)
+    assert (code, result.status) == (130, "failed")
+    assert "interrupted" in result.error
+
+
+def test_a_dead_driver_is_a_failed_result(prepared):
+    import psutil  # noqa: PLC0415 - only here
+
+    folder, _ = prepared
+    process = start(folder, request(folder, name="dead", params=LONG), "dead")
+    wait_for(folder, "phase_start", "dead")
+    (jvm,) = [
+        child for child in psutil.Process(process.pid).children(recursive=True) if child.name() == "java"
+    ]
+    jvm.kill()
+    code, result = finish(process, folder, "dead")
+    assert (code, result.status) == (1, "failed")
+    assert "JVM is gone" in result.error
