@@ -16,6 +16,7 @@ _QUALITY = (
     ("RMSE of mean", "rmse_global_mean"),
     ("RMSE of bias", "rmse_bias"),
 )
+_MOST_OTHERS = 4
 _FLOOR = ("noise floor", "noise_floor_rmse")
 _TAG_NOTES = {
     "shared-host": "shared-host: as many worker cores as the host has, which driver and servers need too",
@@ -159,7 +160,9 @@ def side(selection: Mapping[str, Any]) -> str:
 def _quality_columns(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
     present = {name for outcome in outcomes for name in quality(outcome)}
     ranking = sorted(name for name in present if name.startswith("ndcg_at_"))
-    columns = list(_QUALITY) if present & {"rmse", "coverage"} else []
+    if not present & {"rmse", "coverage"}:  # a job that judges no predictions: its own numbers, as they come
+        return [(name.replace("_", " "), name) for name in sorted(present)[:_MOST_OTHERS]]
+    columns = list(_QUALITY)
     columns += [_FLOOR] if _FLOOR[1] in present else []
     return columns + [(name.replace("ndcg_at_", "nDCG@"), name) for name in ranking[:1]]
 
@@ -168,7 +171,10 @@ def _metric(outcome: Outcome, name: str) -> str:
     found = quality(outcome)
     if name not in found:
         return "n/a" if outcome.measured else NONE
-    return f"{found[name]:.1%}" if name == "coverage" else f"{found[name]:.4f}"
+    if name == "coverage":
+        return f"{found[name]:.1%}"
+    value = found[name]
+    return f"{value:.4f}" if 0.001 <= abs(value) < 10 else f"{value:.3g}"
 
 
 def _name(outcome: Outcome) -> str:
