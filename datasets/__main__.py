@@ -126,7 +126,7 @@ def _session() -> Iterator[SparkSession]:
     os.environ["PYTHONPATH"] = str(_ROOT)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    settings = {
+    settings: dict[str, bool | float | int | str | None] = {
         "spark.driver.memory": "2g",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",

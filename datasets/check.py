@@ -61,7 +61,7 @@ def check_archive(archive: Path, url: str, published: str | None, record: Path) 
 def rows_remark(found: int, published: int | None) -> str:
     """Say how a count of rows compares with the publisher's."""
     if published is None:
-        return "the publisher gives no count"
+        return "their number is not known beforehand"
     if found == published:
-        return "as published"
-    return f"the publisher gives {published:,}"
+        return "complete"
+    return f"the whole set has {published:,}"

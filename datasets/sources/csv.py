@@ -67,12 +67,14 @@ class Csv:
     def fetch(self, variant: str, options: Options, data: Path | None, cache: Path) -> Path:  # noqa: ARG002 - protocol
         """Return the file."""
         path = Path(options.path).expanduser()
-        for place in (data / path if data is not None else path, path):
+        for place in ((data / path) if data is not None else path, path):
             if place.is_file():
                 return place.resolve()
-        folder = path.parent if path.parent.is_dir() else data
-        names = [entry.name for entry in folder.iterdir()] if folder is not None and folder.is_dir() else []
-        raise DataError(f"no file {options.path}: {nearest(path.name, names)}; set path= to the file's place")
+        folders = [place.parent for place in ((data / path) if data is not None else path, path)]
+        names = [entry.name for folder in folders if folder.is_dir() for entry in folder.glob("*.?sv*")]
+        raise DataError(
+            f"no file {options.path} ({nearest(path.name, names)}); set path= to the file's place"
+        )
 
     def read(self, spark: SparkSession, variant: str, options: Options, path: Path) -> Raw:  # noqa: ARG002 - protocol
         """Read the interactions; there are no items."""

@@ -1,0 +1,84 @@
+"""The command line of data sets, and the names and options that it takes."""
+
+import pytest
+
+from datasets.__main__ import main
+from datasets.dataset import find
+from datasets.errors import UsageError
+from datasets.sources import SOURCES
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    monkeypatch.delenv("RECSCALE_DATA", raising=False)
+    (tmp_path / "data").mkdir()
+    return ["--data", str(tmp_path / "data"), "--cache", str(tmp_path / "cache")]
+
+
+def test_list_names_every_data_set_and_where_it_is(places, tmp_path, capsys):
+    SOURCES["movielens"].sample("1m", tmp_path / "data")
+    SOURCES["movielens"].sample("20m", tmp_path / "cache")
+    assert main(["list", *places]) == 0
+    lines = {line.split("  ")[0]: line for line in capsys.readouterr().out.splitlines()}
+    for name, source in SOURCES.items():
+        assert {f"{name}/{variant}" for variant in source.variants} <= lines.keys()
+    assert "data folder" in lines["movielens/1m"]
+    assert "downloaded" in lines["movielens/20m"]
+    assert "  no  " in lines["movielens/25m"]
+    assert "generated" in lines["synthetic/ml-1m"]
+
+
+def test_fetch_prints_the_place(places, tmp_path, capsys):
+    folder = SOURCES["movielens"].sample("100k", tmp_path / "data")
+    assert main(["fetch", "movielens/100k", *places]) == 0
+    assert str(folder) in capsys.readouterr().out
+
+
+def test_environment_names_the_data_folder(tmp_path, capsys, monkeypatch):
+    folder = SOURCES["movielens"].sample("1m", tmp_path)
+    monkeypatch.setenv("RECSCALE_DATA", str(tmp_path))
+    assert main(["fetch", "movielens/1m"]) == 0
+    assert str(folder) in capsys.readouterr().out
+
+
+def test_missing_file_is_named(places, tmp_path, capsys):
+    folder = SOURCES["movielens"].sample("latest-small", tmp_path / "data")
+    (folder / "tags.csv").unlink()
+    assert main(["fetch", "movielens/latest-small", *places]) == 1
+    assert "lacks tags.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["movielen/1m"], "did you mean 'movielens'"),
+        (["movielens/1M"], "did you mean '1m'"),
+        (["synthetic/ml-1m", "--set", "sed=1"], "did you mean 'seed'"),
+        (["synthetic/ml-1m", "--set", "rows=0"], "at least one row"),
+        (["synthetic/ml-1m", "--set", "rows"], "expected key=value"),
+        (["csv"], "missing path"),
+        (["csv", "--set", "path=x", "--set", "scale=5,1,1"], "expected lowest, highest and step"),
+        (["csv", "--set", "path=x", "--set", "at_format=iso8601"], "'iso'"),
+    ],
+)
+def test_usage_errors(places, capsys, words, message):
+    assert main(["fetch", *words, *places]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_missing_own_file_names_the_nearest(places, tmp_path, capsys):
+    (tmp_path / "data" / "plays.csv").write_text("user,item\n")
+    assert main(["fetch", "csv", "--set", "path=play.csv", *places]) == 1
+    assert "did you mean 'plays.csv'" in capsys.readouterr().err
+
+
+def test_options_show_in_the_description():
+    assert find("synthetic/ml-1m", {"rows": "500"}).description.rows == 500
+    assert find("synthetic/ml-1m").description.rows == 1_000_209
+    assert find("csv", {"path": "x", "scale": "1,10,1"}).description.scale == (1.0, 10.0, 1.0)
+
+
+def test_one_variant_needs_no_name():
+    assert find("csv", {"path": "x"}).variant == "file"
+    with pytest.raises(UsageError, match="unknown variant ''"):
+        find("movielens")
