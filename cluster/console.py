@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cluster.doctor import Finding
-from cluster.lifecycle import Status
 from cluster.readiness import tail
+from cluster.status import Status
 
 _POLL_S = 0.25
 

@@ -1,43 +1,22 @@
 """Starts services in the order that they need each other, waits until they are ready, and stops them in reverse."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from cluster.errors import ServiceError, SettingsError
 from cluster.guard import locked, undisturbed
 from cluster.local import Local
 from cluster.order import backwards, layers, with_dependents, with_required
-from cluster.probe import answers
 from cluster.readiness import tail, wait
 from cluster.service import Running, Service
 from cluster.services import SERVICES
 from cluster.settings import Settings, nearest
+from cluster.status import Status, of_external, of_running, of_stopped
 
 BACKENDS = {"local": Local}
-
-
-@dataclass(frozen=True)
-class Status:
-    """One service at a moment.
-
-    Attributes:
-        state: "died" is one that was started here and ended by itself.
-        url: its address; empty while it is stopped and will choose a new one.
-        detail: how it ended, or whether an external one answers.
-        page: its web page, where that is another address than the url.
-    """
-
-    name: str
-    state: Literal["running", "stopped", "died", "external"]
-    pid: int | None
-    url: str
-    log: Path | None
-    detail: str = ""
-    page: str = ""
 
 
 class Cluster:
@@ -75,11 +54,7 @@ class Cluster:
             alive = {name for name, record in self._backend.running().items() if record.alive}
             missing = {s.name for s in wanted if not s.external and s.name not in alive}
             try:
-                for layer in layers(wanted):
-                    self._start([service for service in layer if service.name in missing])
-                    wait(
-                        layer, self._backend, lambda service, seconds: self._ready(service, seconds, missing)
-                    )
+                self._bring_up(wanted, missing)
             except BaseException:
                 self._undo([service for service in wanted if service.name in missing])
                 raise
@@ -135,16 +110,16 @@ class Cluster:
         statuses = []
         for service in self.describe():
             if service.external:
-                statuses.append(_external(service))
+                statuses.append(of_external(service))
             elif service.name in records:
-                statuses.append(_status(records.pop(service.name)))
+                statuses.append(of_running(records.pop(service.name)))
             else:
-                statuses.append(_stopped(service))
-        return statuses + [_status(record) for record in records.values()]
+                statuses.append(of_stopped(service))
+        return statuses + [of_running(record) for record in records.values()]
 
     def died(self) -> list[Status]:
         """Return the services that were started here and are gone though nobody stopped them."""
-        return [_status(record) for record in self._backend.running().values() if not record.alive]
+        return [of_running(record) for record in self._backend.running().values() if not record.alive]
 
     def log(self, name: str) -> Path:
         """Return the log file of a service; it may have been stopped since, or never have run.
@@ -226,14 +201,25 @@ class Cluster:
             raise ServiceError("\n".join(failures))
         return stopped
 
-    def _start(self, services: list[Service]) -> None:
-        for service in services:
-            self._say(f"starting {service.name}")
-            self._backend.start(service)
+    def _bring_up(self, wanted: list[Service], missing: Collection[str]) -> None:
+        """Start what is missing, each as soon as what it requires is ready; return when all of it is."""
+        starts: dict[str, float] = {}
 
-    def _ready(self, service: Service, seconds: float, missing: Collection[str]) -> None:
-        if service.name in missing:
-            self._say(f"{service.name} is ready after {seconds:.1f} s")
+        def ready(service: Service) -> None:
+            if service.name in starts:
+                self._say(
+                    f"{service.name} is ready after {time.monotonic() - starts.pop(service.name):.1f} s"
+                )
+
+        for layer in layers(wanted):
+            required = {name for service in layer for name in service.requires}
+            wait([service for service in wanted if service.name in required], self._backend, ready)
+            for service in layer:
+                if service.name in missing:
+                    self._say(f"starting {service.name}")
+                    starts[service.name] = time.monotonic()
+                    self._backend.start(service)
+        wait(wanted, self._backend, ready)
 
     def _undo(self, services: list[Service]) -> None:
         with undisturbed():
@@ -247,21 +233,3 @@ def _check_names(names: Collection[str], groups: Mapping[str, str]) -> None:
     for name in names:
         if name not in known:
             raise SettingsError(f"unknown service {name!r}: {nearest(name, known)}")
-
-
-def _status(record: Running) -> Status:
-    state: Literal["running", "died"] = "running" if record.alive else "died"
-    return Status(record.name, state, record.pid, record.url, record.log, record.exit, record.page)
-
-
-def _stopped(service: Service) -> Status:
-    settled = all(port.setting for port in service.ports)
-    return Status(service.name, "stopped", None, service.url if settled else "", None, page=service.page)
-
-
-def _external(service: Service) -> Status:
-    if service.ready is None:
-        detail = "cannot be checked from here"
-    else:
-        detail = "answers" if answers(service.ready) else "does not answer"
-    return Status(service.name, "external", None, service.url, None, detail)

@@ -11,30 +11,35 @@ from cluster.service import Backend, Service
 _POLL_S = 0.1
 
 
-def wait(services: Iterable[Service], backend: Backend, ready: Callable[[Service, float], None]) -> None:
-    """Return when every service is ready; `ready` is told each with the seconds since the call.
+def wait(services: Iterable[Service], backend: Backend, ready: Callable[[Service], None]) -> None:
+    """Return when every service is ready; `ready` is told each as it is.
 
     Raises:
         ServiceError: one ended, or was not ready by its deadline.
     """
-    pending = {service.name: service for service in services if service.ready is not None}
+    everyone = list(services)
+    pending = {service.name: service for service in everyone if service.ready is not None}
     start = time.monotonic()
     while pending:
-        records = backend.running()
+        _fail_if_gone(everyone, backend)  # those that were ready too: others wait for them in vain
         for service in list(pending.values()):
             probe = service.ready
             assert probe is not None
-            record = records.get(service.name)
-            if not service.external and (record is None or not record.alive):
-                raise failure(service, record.exit if record else "was stopped by another command", backend)
-            waited = time.monotonic() - start
             if answers(probe):
-                ready(service, waited)
+                ready(service)
                 del pending[service.name]
-            elif waited > probe.deadline_s:
+            elif time.monotonic() - start > probe.deadline_s:
                 raise failure(service, f"is not ready after {probe.deadline_s:.0f} s", backend)
         if pending:
             time.sleep(_POLL_S)
+
+
+def _fail_if_gone(services: Iterable[Service], backend: Backend) -> None:
+    records = backend.running()
+    for service in services:
+        record = records.get(service.name)
+        if not service.external and (record is None or not record.alive):
+            raise failure(service, record.exit if record else "was stopped by another command", backend)
 
 
 def failure(service: Service, what: str, backend: Backend) -> ServiceError:

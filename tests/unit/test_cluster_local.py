@@ -184,7 +184,7 @@ def test_a_service_that_dies_early_is_noticed_before_its_deadline(backend):
     service = program("import sys; print('no room for me'); sys.exit(7)", ready=probe, hint="make room")
     backend.start(service)
     with pytest.raises(ServiceError) as caught:
-        wait([service], backend, lambda *_: None)
+        wait([service], backend, lambda _: None)
     message = str(caught.value)
     assert "thing ended with exit status 7" in message
     assert "no room for me" in message
@@ -196,7 +196,7 @@ def test_a_service_that_is_never_ready_fails_at_its_deadline(backend):
     service = program(SLEEP, ready=probe)
     backend.start(service)
     with pytest.raises(ServiceError, match="is not ready after"):
-        wait([service], backend, lambda *_: None)
+        wait([service], backend, lambda _: None)
 
 
 def test_the_log_before_this_one_is_kept(backend):
