@@ -17,7 +17,7 @@ _QUALITY = (
     ("RMSE of bias", "rmse_bias"),
 )
 _MOST_OTHERS = 4
-_FLOOR = ("noise floor", "noise_floor_rmse")
+_FLOOR = ("noise floor", "rmse_floor")
 _TAG_NOTES = {
     "shared-host": "shared-host: as many worker cores as the host has, which driver and servers need too",
     "oversubscribed": "oversubscribed: more worker cores than the host has; no speed-up is claimed",
