@@ -80,10 +80,10 @@ down: environment ## Stop every service that recscale started
 	@$(python) -m cluster down
 
 doctor: ## Check Java, Python, memory, ports and versions, and say how to mend each
-	@[ -x $(python) ] || bash setup.sh || true
+	@[ -x $(python) ] || bash setup.sh
 	$(python) -m cluster doctor $(shape)
 
-clean: environment ## Stop everything and remove what was generated (downloads stay; `python -m cluster clean --all` removes them too)
+clean: environment ## Stop everything and remove all that was made, recorded runs too; downloads stay
 	@$(python) -m cluster clean
 
 check: environment-dev ## Lint, types, import contracts, tests without a JVM (under a minute)
@@ -91,7 +91,7 @@ check: environment-dev ## Lint, types, import contracts, tests without a JVM (un
 	$(python) -m ruff format --check --quiet .
 	$(python) -m mypy
 	.venv/bin/lint-imports
-	$(python) -m pytest -q tests/unit
+	$(python) -m pytest -q tests/unit tests/contracts
 
 test: check ## All tests, on a real Spark cluster too [DATA=]
 	@$(python) -m pytest tests/spark tests/e2e
