@@ -128,16 +128,16 @@ def _late(ratings: DataFrame, share: float) -> Column:
 
 
 def _in_fold(ratings: DataFrame, fold: str | None) -> Column:
+    """Return the condition of a row's being in a fold's test part.
+
+    A row's `fold` names the folds in whose test part it is: "u1", or with others and with its part "u1:test|u2:base".
+    """
     labels = F.split(F.coalesce(F.col("fold"), F.lit("")), r"\|")
-    known = {
-        row["label"].partition(":")[0]
-        for row in ratings.select(F.explode(labels).alias("label"))
-        .where("label like '%:test'")
-        .distinct()
-        .collect()
-    }
+    each = ratings.select("fold").distinct().select(F.explode(labels).alias("label")).distinct()
+    names = {row["label"] for row in each.collect()}
+    known = {name.removesuffix(":test") for name in names if name and not name.endswith(":base")}
     if not known:
         raise JobError("this data set has no published folds; use split=random, leave_last or time")
     if fold not in known:
         raise UsageError(f"unknown fold {fold!r}: {nearest(str(fold), known)}")
-    return F.array_contains(labels, f"{fold}:test")
+    return F.arrays_overlap(labels, F.array(F.lit(fold), F.lit(f"{fold}:test")))

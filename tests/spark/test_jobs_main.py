@@ -167,7 +167,7 @@ def wait_for(folder, event, name):
     raise AssertionError(f"no {event} in time")
 
 
-LONG = {**ALS, "iterations": 3000, "checkpoint": 50}
+LONG = {**ALS, "iterations": 3000}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from pyspark.sql import functions as F
 
 from datasets.errors import UsageError
 from jobs.errors import JobError
@@ -71,6 +72,11 @@ def test_time_with_one_time_for_all_rows(spark):
 
 def test_fold_takes_the_publishers_rows(spark):
     assert {item % 5 for _, item in pairs(cut(ratings(spark), "fold", fold="u2").test)} == {1}
+
+
+def test_a_fold_may_be_named_alone(spark):
+    frame = ratings(spark).withColumn("fold", F.concat(F.lit("u"), F.col("item") % 5))
+    assert {item % 5 for _, item in pairs(cut(frame, "fold", fold="u2").test)} == {2}
 
 
 def test_wrong_arguments(spark):
