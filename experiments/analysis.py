@@ -1,5 +1,6 @@
 """Medians, intervals, speed-ups and comparisons of trials, and when they must not be claimed."""
 
+import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments.grid import SHAPE, matches
-from experiments.numbers import TOTAL, medians, quality, repeats
+from experiments.numbers import TOTAL, Number, medians, quality, repeats
 from experiments.outcome import Outcome
 from experiments.spec import Comparison, Mean
 
@@ -153,6 +154,17 @@ def means(wanted: Sequence[Mean], outcomes: Sequence[Outcome]) -> Iterator[Avera
                 groups.setdefault(_words(rest, outcomes), []).append(value)
         for where, values in groups.items():
             yield Averaged(mean.metric, mean.over, where, statistics.fmean(values), values)
+
+
+def summary(outcomes: Sequence[Outcome]) -> Iterator[Number]:
+    """Yield what belongs on the parent's own charts, for each kind of trial: time by cores in all, and RMSE."""
+    for outcome in outcomes:
+        series = re.sub(r"[^\w\-./ ]", "_", outcome.label.replace(f" {outcome.size}", ""))
+        typical = medians(outcome, TOTAL)
+        if typical and outcome.shape_tag != "oversubscribed":
+            yield Number(f"total_s by cores/{series}", statistics.median(typical), outcome.size.total_cores)
+        if "rmse" in quality(outcome):
+            yield Number(f"rmse/{series}", quality(outcome)["rmse"])
 
 
 def phase_of(metric: str) -> str:

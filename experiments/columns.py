@@ -1,23 +1,54 @@
 """Parameters, tags and notes of a trial's record: few, flat and readable as columns."""
 
+import getpass
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from experiments.numbers import numbers
 from experiments.outcome import Outcome
 
 PREFIX = "recscale."
 _LONGEST_PARAM = 6000
 _LONGEST_TAG = 5000
 _KEY_LETTERS = 16
+_JUDGED = ("rmse", "coverage", "rmse_bias", "ndcg_at_10")
+_INFO = ("application_id", "spark_version", "selected")
+VIEW = "trials"
 _KEYS_A_TAG = 250
 
 
 def params(outcome: Outcome) -> dict[str, str]:
     """Return what was asked for: every value that defines the trial, and how often it was measured."""
     effort = {"applications": outcome.wanted, "repeats": outcome.repeats, "warmups": outcome.warmups}
-    values = {"job": outcome.job, **outcome.values, **effort}
+    values = {"job": outcome.job, **_resolved(outcome), **outcome.values, **effort}
     return {key: as_text(value)[:_LONGEST_PARAM] for key, value in values.items()}
+
+
+def view_state(columns: Sequence[str]) -> str:
+    """Write a view of MLflow's run page: the trials alone, by name, with these columns."""
+    chosen = {
+        "searchFilter": f"tags.`{PREFIX}kind` = 'trial'",
+        "orderByKey": "attributes.`run_name`",
+        "orderByAsc": True,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": list(columns),
+    }
+    return json.dumps(chosen)
+
+
+def shown_columns(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the columns that tell the trials apart and say what they cost and are worth."""
+    every = [outcome.values for outcome in outcomes]
+    known = dict.fromkeys(key for values in every for key in values)
+    varying = [key for key in known if len({as_text(values.get(key)) for values in every}) > 1]
+    found = {number.name for outcome in outcomes for number in numbers(outcome)}
+    timed = sorted(name for name in found if name.startswith("phase.") and name.endswith("_median"))
+    metrics = [f"metrics.`{name}`" for name in (*timed, "total_s_median", *_JUDGED) if name in found]
+    return [*(f"params.`{key}`" for key in varying), *metrics, f"tags.`{PREFIX}shape_tag`"]
 
 
 def tags(outcome: Outcome) -> dict[str, str]:
@@ -42,14 +73,22 @@ def tags(outcome: Outcome) -> dict[str, str]:
         own["died"] = ", ".join(died)
     if outcome.error:
         own["error"] = outcome.error
-    described = {**outcome.environment, **{f"info.{key}": value for key, value in info.items()}}
+    described = {**outcome.environment, **{key: info[key] for key in _INFO if key in info}}
     named = {f"{PREFIX}{key}": value for key, value in own.items()} | described
     named["mlflow.note.content"] = note(outcome)
     named["mlflow.source.name"] = f"python -m experiments run {outcome.experiment}"
     named["mlflow.source.type"] = "LOCAL"
+    named["mlflow.user"] = _user()
     if outcome.environment.get("git.commit"):
         named["mlflow.source.git.commit"] = outcome.environment["git.commit"]
     return {key: as_text(value)[:_LONGEST_TAG] for key, value in named.items()}
+
+
+def _resolved(outcome: Outcome) -> dict[str, Any]:
+    """Hyper-parameters as the model had them: defaults, and what was chosen on the validation part."""
+    if not outcome.measured:
+        return {}
+    return dict(json.loads(outcome.measured[0].info.get("hyper_parameters", "{}")))
 
 
 def note(outcome: Outcome) -> str:
@@ -66,6 +105,13 @@ def note(outcome: Outcome) -> str:
     if outcome.error:
         lines.append(f"```\n{outcome.error}\n```")
     return "\n\n".join(lines)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return ""
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

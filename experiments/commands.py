@@ -15,6 +15,8 @@ from cluster.settings import Settings
 from datasets.errors import UsageError
 from datasets.options import nearest
 from experiments import spec
+from experiments.analysis import summary
+from experiments.columns import shown_columns
 from experiments.harness import Harness
 from experiments.outcome import Outcome
 from experiments.prepare import prepare
@@ -151,17 +153,18 @@ def _show(
         outcomes = [*recorded, *missing]
         found = Report.of(experiment, outcomes)
         if about:
-            recorder.annotate(about["run_id"], found.markdown())
+            recorder.annotate(about["run_id"], found.markdown(), list(summary(outcomes)))
+        view = recorder.show(experiment.name, shown_columns(outcomes))
     except RecordingError as error:
         if not unrecorded:
             raise ServiceError(f"the record cannot be read: {error}") from error
-        outcomes = list(unrecorded)
+        outcomes, view = list(unrecorded), ""
         found = Report.of(experiment, outcomes)
     shown = found if only is None else Report.of(experiment, [item for item in outcomes if item.key in only])
     print(shown.text())
     print()
     written = found.write(settings.run_dir / "reports")
-    where = uri or "make mlflow"
-    print(
-        f"page: {written[0]}\nnumbers: {written[1]}\ncompare in MLflow: {where}, experiment {experiment.name!r}"
-    )
+    print(f"page: {written[0]}\nnumbers: {written[1]}")
+    if view:
+        where = f"{uri}/{view}" if uri else f"make mlflow, then add /{view} to the address that it prints"
+        print(f"compare in MLflow: {where}")

@@ -1,4 +1,8 @@
-"""The flat numbers of a trial: what MLflow draws, under names that read as they come."""
+"""The flat numbers of a trial: what MLflow draws, under names that read as they come.
+
+MLflow's charts make a section of what stands before a slash and sort the sections by name, those without a slash as
+"Model metrics": the names are chosen so that times and quality come first, telemetry last.
+"""
 
 import re
 import statistics
@@ -78,11 +82,11 @@ def numbers(outcome: Outcome) -> Iterator[Number]:
         if typical:
             yield Number(f"{name}_median", statistics.median(typical))
         first = [(item.number, seconds) for item in shown if (seconds := cold(item, phase)) is not None]
-        yield from (Number(f"cold/{phase}_s", seconds, number) for number, seconds in first)
+        yield from (Number(f"phase_cold/{phase}_s", seconds, number) for number, seconds in first)
     for name, value in quality(outcome).items():
         yield Number(_safe(name), value)
     for name, value in counts(outcome).items():
-        yield Number(_safe(f"counts/{name}"), value)
+        yield Number(_safe(f"rows/{name}"), value)
     yield from _harness(shown)
     yield from _telemetry(shown)
 
@@ -92,7 +96,7 @@ def _harness(shown: Sequence[Application]) -> Iterator[Number]:
         values = [value for item in shown if (value := getattr(item, name)) is not None]
         if values:
             yield Number(
-                f"harness/{'application_s' if name == 'seconds' else name}", statistics.median(values)
+                f"overhead/{'application_s' if name == 'seconds' else name}", statistics.median(values)
             )
 
 

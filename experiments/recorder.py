@@ -21,7 +21,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, ViewType
 
-from experiments.columns import PREFIX, as_text, params, read_keys, short_key, tags
+from experiments.columns import PREFIX, VIEW, as_text, params, read_keys, short_key, tags, view_state
 from experiments.numbers import Number, numbers
 from experiments.outcome import FILE, Outcome, load
 from experiments.parents import Parent, differences, parent_tags, take_up, write_spec
@@ -30,6 +30,7 @@ for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 LONGEST_NOTE = 7000
+_DECIMALS = 5
 _ENDS = {"ok": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 _ARTIFACTS = ("request.json", "result.json", "events.jsonl", "driver.log", "telemetry.json")
 
@@ -99,10 +100,24 @@ class Recorder:
             write_spec(self._client, run.info.run_id, about)
             return Parent(run.info.run_id, opened=True, why=differences(older[0], basis) if older else [])
 
-    def annotate(self, run_id: str, note: str) -> None:
-        """Put a text in Markdown on the page of a run."""
+    def annotate(self, run_id: str, note: str, summary: Sequence[Number]) -> None:
+        """Put a text in Markdown and some numbers of its trials on the page of a parent run."""
         with _explained(self.uri):
             self._client.set_tag(run_id, "mlflow.note.content", note[:LONGEST_NOTE])
+            for metric in map(_metric, summary):
+                known = self._client.get_metric_history(run_id, metric.key)
+                if (metric.step, metric.value) not in {(item.step, item.value) for item in known}:
+                    self._client.log_metric(run_id, metric.key, metric.value, step=metric.step)
+
+    def show(self, experiment: str, columns: Sequence[str]) -> str:
+        """Keep a view of an experiment's trials with few columns, and return its address within MLflow's pages.
+
+        MLflow lists parent runs with their children folded away; the view lists the trials, ready to be compared.
+        """
+        with _explained(self.uri):
+            number = self._experiment(experiment)
+            self._client.set_experiment_tag(number, f"mlflow.sharedViewState.{VIEW}", view_state(columns))
+            return f"#/experiments/{number}/runs?viewStateShareKey={VIEW}"
 
     def close(self, parent: Parent, status: str) -> None:
         """End the parent run; `status` as of an outcome."""
@@ -122,7 +137,7 @@ class Recorder:
                 self._client.delete_run(run.info.run_id)
             run_id = self._write(outcome, folder, parent.run_id)
             seconds = time.perf_counter() - begin
-            self._client.log_metric(run_id, "harness/recording_s", seconds)
+            self._client.log_metric(run_id, "overhead/recording_s", seconds)
             self._client.set_tag(run_id, PREFIX + "revision", str(outcome.revision))
             self._client.set_terminated(run_id, _ENDS[outcome.status], end_time=int(outcome.ended_at * 1000))
         return seconds
@@ -169,13 +184,14 @@ class Recorder:
     def _read(self, run: Run) -> Outcome:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(self._client.download_artifacts(run.info.run_id, FILE, folder))
-            return replace(load(path), recording_s=run.data.metrics.get("harness/recording_s"))
+            return replace(load(path), recording_s=run.data.metrics.get("overhead/recording_s"))
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
         if found is None:
             location = (self._artifacts / name).resolve().as_uri() if self._artifacts else None
-            return str(self._client.create_experiment(name, artifact_location=location))
+            kind = {"mlflow.experimentKind": "custom_model_development"}
+            return str(self._client.create_experiment(name, artifact_location=location, tags=kind))
         if found.lifecycle_stage == "deleted":
             self._client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
@@ -196,8 +212,8 @@ class Recorder:
         return found
 
 
-def _metric(number: Number, now: int) -> Metric:
-    return Metric(number.name, float(number.value), now, number.step)
+def _metric(number: Number, now: int = 0) -> Metric:
+    return Metric(number.name, round(float(number.value), _DECIMALS), now, number.step)
 
 
 def _dataset(data: Mapping[str, Any]) -> DatasetInput:

@@ -169,7 +169,7 @@ def test_demo_from_a_publishers_folder_to_a_compared_experiment(shared, tmp_path
     assert second["speedup"]["refused"] is None or "oversubscribed" in second["speedup"]["refused"]
     metrics = next(run for run in trials if run.info.run_name == "als w1\u00d71c").data.metrics
     assert metrics["spark/fit/tasks"] > 0
-    assert metrics["harness/start_s"] > 0
+    assert metrics["overhead/start_s"] > 0
     assert metrics["phase.fit_s_median"] > 0
 
     again = place.run("demo", "--repeats", "1")
@@ -206,7 +206,7 @@ def test_death_of_the_only_worker_is_a_recorded_failure(shared):
     (run,) = shared.runs("orphaned")
     assert run.info.status == "FAILED"
     assert "spark-worker-1 died" in run.data.tags["recscale.error"]
-    assert run.data.metrics["cold/fit_s"] > 0  # what was measured before is kept
+    assert run.data.metrics["phase_cold/fit_s"] > 0  # what was measured before is kept
     assert shared.processes() == []
 
 

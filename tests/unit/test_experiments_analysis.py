@@ -128,9 +128,9 @@ def test_metrics_are_flat_and_count_repeats_over_applications():
     single = {number.name: number.value for number in found}
     assert single["phase.fit_s_median"] == 2.0
     assert single["rmse"] == 0.9
-    assert single["counts/test_rows"] == 100
+    assert single["rows/test_rows"] == 100
     assert single["spark/fit/tasks"] == 2
-    assert single["harness/start_s"] == 6.0
+    assert single["overhead/start_s"] == 6.0
     assert "spark/outside/tasks" not in single
 
 

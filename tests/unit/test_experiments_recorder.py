@@ -1,6 +1,7 @@
 """The recorder on a real MLflow database: nothing is lost, nothing stands there twice."""
 
 import dataclasses
+import json
 from itertools import count
 
 import pytest
@@ -8,6 +9,8 @@ from invented import BASIS, application, outcome
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
+from experiments.analysis import summary
+from experiments.columns import shown_columns
 from experiments.recorder import Recorder, RecordingError
 
 NAMES = count()
@@ -63,8 +66,8 @@ def test_trial_becomes_a_run_that_reads_as_it_comes(named):
     assert run.data.params["workers"] == "1"
     assert run.data.metrics["rmse"] == 0.9
     assert run.data.metrics["phase.fit_s_median"] == 1.5
-    assert run.data.metrics["cold/fit_s"] == 9.0
-    assert run.data.metrics["harness/recording_s"] == pytest.approx(seconds, abs=0.5)
+    assert run.data.metrics["phase_cold/fit_s"] == 9.0
+    assert run.data.metrics["overhead/recording_s"] == pytest.approx(seconds, abs=0.5)
     assert [m.value for m in client.get_metric_history(run.info.run_id, "phase.fit_s")] == [1.0, 2.0]
     assert run.data.tags["recscale.fallback"] == "stands in"
     assert run.data.tags["mlflow.parentRunId"] == parent.run_id
@@ -198,3 +201,22 @@ def test_nothing_recorded_is_read_as_nothing(named):
 def test_database_that_cannot_be_opened_is_one_kind_of_error(tmp_path):
     with pytest.raises(RecordingError, match="MLflow at"):
         Recorder("sqlite:////proc/absent/mlflow.db", tmp_path).recorded("x")
+
+
+def test_view_lists_the_trials_with_few_columns_and_the_parent_has_charts_of_its_own(named):
+    recorder, client, name, folder = named
+    trials = [trial(name, 1), trial(name, 2, applications=2)]
+    parent = recorder.open(name, BASIS, [item.key for item in trials], ABOUT)
+    for item in trials:
+        recorder.record(item, write(item, folder), parent)
+    address = recorder.show(name, shown_columns(trials))
+    experiment = client.get_experiment_by_name(name)
+    assert address == f"#/experiments/{experiment.experiment_id}/runs?viewStateShareKey=trials"
+    view = json.loads(experiment.tags["mlflow.sharedViewState.trials"])
+    assert view["selectedColumns"][:2] == ["params.`workers`", "metrics.`phase.fit_s_median`"]
+    assert "metrics.`rmse`" in view["selectedColumns"]
+    for _ in range(2):
+        recorder.annotate(parent.run_id, "### Trials", list(summary(trials)))
+    history = client.get_metric_history(parent.run_id, "total_s by cores/als")
+    assert [(item.step, item.value) for item in history] == [(1, 1.5), (2, 1.5)]
+    assert client.get_run(parent.run_id).data.tags["mlflow.note.content"] == "### Trials"
