@@ -12,7 +12,7 @@ PREFIX = "recscale."
 _LONGEST_PARAM = 6000
 _LONGEST_TAG = 5000
 _KEY_LETTERS = 16
-_JUDGED = ("rmse", "coverage", "rmse_bias", "ndcg_at_10")
+_JUDGED = ("rmse", "coverage")
 _INFO = ("application_id", "spark_version", "selected")
 VIEW = "trials"
 _KEYS_A_TAG = 250
@@ -26,8 +26,24 @@ def params(outcome: Outcome) -> dict[str, str]:
 
 
 def view_state(columns: Sequence[str]) -> str:
-    """Write a view of MLflow's run page: the trials alone, by name, with these columns."""
+    """Write a view of MLflow's run page: the trials alone, by name, with these columns; their charts come first.
+
+    By itself the page would begin with the charts of overhead and telemetry, whose sections sort before "Model metrics".
+    """
+    drawn = [column[len("metrics.`") : -1] for column in columns if column.startswith("metrics.")]
+    chart = {
+        "type": "BAR",
+        "runsCountToCompare": 20,
+        "metricSectionId": "main",
+        "deleted": False,
+        "isGenerated": True,
+    }
     chosen = {
+        "compareRunSections": [
+            {"uuid": "main", "name": "Model metrics", "display": True, "isReordered": True}
+        ],
+        "compareRunCharts": [{**chart, "uuid": f"bar-{name}", "metricKey": name} for name in drawn],
+        "isAccordionReordered": True,
         "searchFilter": f"tags.`{PREFIX}kind` = 'trial'",
         "orderByKey": "attributes.`run_name`",
         "orderByAsc": True,

@@ -166,5 +166,7 @@ def _show(
     written = found.write(settings.run_dir / "reports")
     print(f"page: {written[0]}\nnumbers: {written[1]}")
     if view:
-        where = f"{uri}/{view}" if uri else f"make mlflow, then add /{view} to the address that it prints"
-        print(f"compare in MLflow: {where}")
+        address = uri or f"http://{settings.host}:{settings.mlflow.port}"
+        print(
+            f"compare in MLflow: {'' if uri else 'make mlflow, then '}{address}/{view}&compareRunsMode=CHART"
+        )

@@ -159,7 +159,8 @@ def _rmse(axes: Any, outcomes: Sequence[Outcome]) -> None:
         ("rmse", "o", "model"),
     ):
         at = [(item[name], row) for row, item in zip(rows, values, strict=True) if name in item]
-        axes.plot([x for x, _ in at], [y for _, y in at], marker, markersize=9, label=label, linestyle="none")
+        xs, ys = [x for x, _ in at], [y for _, y in at]
+        axes.plot(xs, ys, marker, markersize=9, markeredgewidth=2, label=label, linestyle="none")
     for row, item in zip(rows, values, strict=True):
         text = f"  {item['rmse']:.4f}" + (f", {item['coverage']:.0%} scored" if "coverage" in item else "")
         axes.annotate(text, (item["rmse"], row), (0, 7), textcoords="offset points", fontsize=8)
