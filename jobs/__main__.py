@@ -41,7 +41,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UsageError, OSError) as error:
         print(f"jobs: {error}", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, _interrupt)
     return _Application(request, arguments.result).run()
 
 
@@ -50,10 +49,6 @@ def _load(path: Path) -> Request:
         return Request.load(path)
     except json.JSONDecodeError as error:
         raise UsageError(f"request {path} is not JSON: {error}") from None
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 class _Application:
@@ -66,8 +61,10 @@ class _Application:
         self.spark: SparkSession | None = None
         self.times: list[PhaseTime] = []
         self.info: dict[str, str] = {"python": platform.python_version()}
+        self.interrupted = False
 
     def run(self) -> int:
+        self._listen()
         self.events.add("application_start", job=self.request.job, application=self.request.application)
         try:
             result, code = self._work(), 0
@@ -77,7 +74,10 @@ class _Application:
             result, code = self._failed(error), 2
         except Exception as error:  # noqa: BLE001 - whatever ends an application is its result
             traceback.print_exc()
-            result, code = self._failed(error), 1
+            if self.interrupted:
+                result, code = self._failed(KeyboardInterrupt()), INTERRUPTED
+            else:
+                result, code = self._failed(error), 1
         result.save(self.result)
         self.events.add("application_end", status=result.status, error=result.error)
         self._stop()
@@ -85,10 +85,20 @@ class _Application:
             print(f"{self.request.job} failed: {result.error}", file=sys.stderr)
         return code
 
+    def _listen(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._interrupt)
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        """Note it before raising: a call to the JVM that is cut off may turn the exception into one of its own."""
+        self.interrupted = True
+        raise KeyboardInterrupt
+
     def _work(self) -> Result:
         prepare_environment(resolved(self.request))
         job, store = _plugins(self.request)
         self.spark = open_session(self.request)
+        self._listen()  # Spark has put a handler of its own there, which calls the JVM in the middle of another call
         context = self.spark.sparkContext
         self.info |= {
             "spark_version": context.version,
@@ -111,7 +121,6 @@ class _Application:
         """End the application; a JVM that is gone has nothing left to end."""
         if self.spark is not None:
             with contextlib.suppress(Exception):
-                self.spark.sparkContext.cancelAllJobs()
                 self.spark.stop()
 
 
