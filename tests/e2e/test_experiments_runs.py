@@ -17,7 +17,7 @@ from cluster import settings as cluster_settings
 from cluster.lifecycle import Cluster
 from datasets.sources import SOURCES
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 SMALL = """
 question = "How do two small models do?"
@@ -55,7 +55,7 @@ class Place:
 
     def run(self, *arguments, code=0):
         done = subprocess.run(
-            self.command(*arguments), capture_output=True, text=True, timeout=500, check=False
+            self.command(*arguments), capture_output=True, text=True, timeout=1000, check=False
         )
         assert done.returncode == code, done.stdout + done.stderr + self.logs()
         return done.stdout
