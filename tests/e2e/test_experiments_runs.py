@@ -144,8 +144,23 @@ def shared(tmp_path_factory, sets):
     os.environ.update(clean)
 
 
+def publish(folder):
+    """Write a small folder in the publisher's layout in which every line is good: 40 users, 30 movies."""
+    place = SOURCES["movielens"].sample("latest-small", folder)
+    movies = [f"{item},Film {item} ({1980 + item}),Drama|Comedy" for item in range(1, 31)]
+    ratings = [
+        f"{user},{item},{0.5 * (1 + (user * 3 + item * item) % 10)},{1_000_000_000 + user * 100 + item}"
+        for user in range(1, 41)
+        for item in range(1, 31)
+        if (user + 3 * item) % 4
+    ]
+    (place / "movies.csv").write_text("\n".join(["movieId,title,genres", *movies, ""]))
+    (place / "ratings.csv").write_text("\n".join(["userId,movieId,rating,timestamp", *ratings, ""]))
+    (place / "tags.csv").write_text("userId,movieId,tag,timestamp\n")
+
+
 def test_demo_from_a_publishers_folder_to_a_compared_experiment(shared, tmp_path):
-    SOURCES["movielens"].sample("latest-small", tmp_path / "data")
+    publish(tmp_path / "data")
     place = Place(tmp_path, [*shared.sets, f"run_dir={tmp_path / 'run'}", f"data={tmp_path / 'data'}"])
     text = place.run("demo", "--repeats", "1")
     assert text.splitlines()[-1].startswith("demo: ok ")
