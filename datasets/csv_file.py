@@ -27,9 +27,11 @@ def check_encoding(path: Path, encoding: str) -> None:
     """Check that the whole file decodes, since Spark would quietly replace what does not.
 
     Raises:
-        DataError: names the line that does not decode and what to try.
+        DataError: there is no such file, or a line does not decode: names it and what to try.
     """
     java_name(encoding)
+    if not path.is_file():
+        raise DataError(f"no file {path}; set path= to its place")
     decoder = codecs.getincrementaldecoder(encoding)()
     lines = 1
     with path.open("rb") as file:

@@ -80,9 +80,9 @@ class Synthetic:
         """Generate ratings and items; none is ever rejected."""
         shape, seed = SHAPES[variant], options.seed
         rows = options.rows or shape.rows
-        blocks = len(_blocks(plan(shape, seed, rows)))
+        blocks = len(_blocks(plan(shape, seed, rows), _TASK_ROWS))
         numbers = spark.range(blocks, numPartitions=blocks).mapInArrow(
-            partial(_ratings, shape, seed, rows), _NUMBERS
+            partial(_ratings, shape, seed, rows, _TASK_ROWS), _NUMBERS
         )
         ratings = numbers.select(
             F.col("user").cast("string").alias("user"),
@@ -113,17 +113,17 @@ class Synthetic:
         return folder / self.variants[variant].folder
 
 
-def _blocks(made: Plan) -> np.ndarray:
-    """The first user of each task: as many users as make up its rows."""
+def _blocks(made: Plan, task_rows: int) -> np.ndarray:
+    """The first user of each task: as many users as make up `task_rows`."""
     total = np.cumsum(made.counts, dtype=np.int64)
-    return np.unique(np.searchsorted(total, np.arange(0, total[-1], _TASK_ROWS), side="right"))
+    return np.unique(np.searchsorted(total, np.arange(0, total[-1], task_rows), side="right"))
 
 
 def _ratings(
-    shape: Shape, seed: int, rows: int, batches: Iterator[pa.RecordBatch]
+    shape: Shape, seed: int, rows: int, task_rows: int, batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     made = plan(shape, seed, rows)
-    firsts = [*_blocks(made), len(made.counts)]
+    firsts = [*_blocks(made, task_rows), len(made.counts)]
     for batch in batches:
         for block in batch.column(0).to_pylist():
             first, end = int(firsts[block]), int(firsts[block + 1])

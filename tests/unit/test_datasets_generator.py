@@ -1,6 +1,11 @@
 """The compiled generator: even, independent of how users are shared out, and with the floor that it claims."""
 
+import os
+import subprocess
+import sys
+import zipfile
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,3 +125,21 @@ def test_text_and_features_tell_about_factors():
     assert np.corrcoef(storms, factors[:400, 0])[0, 1] > 0.3
     assert all(row["genres"] and row["year"] <= 1997 for row in described)
     assert described[3] == describe(7, 3, factors[3], made.popularity[3], 1997)
+
+
+def test_runs_from_a_zip_where_nothing_can_be_written(tmp_path):
+    """This is how executors get the code."""
+    root = Path(generator.__file__).resolve().parent
+    with zipfile.ZipFile(tmp_path / "code.zip", "w") as made:
+        for file in root.rglob("*.py"):
+            made.write(file, file.relative_to(root.parent))
+    script = (
+        "from datasets.generator import quantile; import datasets; print(datasets.__file__, quantile(0.5))"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path / "code.zip"), "HOME": "/proc/nowhere"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120, check=True
+    )  # fmt: skip
+    assert "code.zip" in done.stdout
+    assert float(done.stdout.split()[-1]) == 0.0
+    assert [file.name for file in tmp_path.iterdir()] == ["code.zip"]
