@@ -37,6 +37,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
         SparkSession.builder.master("local[2]")
         .appName("recscale-tests")
         .config("spark.driver.memory", "1g")
+        # Hundreds of short plans: the JVM's second compiler would take longer than it saves.
+        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.ui.enabled", "false")
