@@ -73,47 +73,52 @@ def check_header(path: Path, layout: Layout) -> None:
 
 
 def read_lines(spark: SparkSession, path: Path, layout: Layout) -> DataFrame:
-    """Read a file as (text string, problem string): its lines without the header, problem null where it decodes.
+    """Read a file as (value string): its lines as they are, without the header."""
+    check_header(path, layout)
+    lines = spark.read.text(str(path), lineSep="\n")
+    if layout.header is None:
+        return lines
+    first = F.monotonically_increasing_id() == 0  # Spark lists a file's splits in order
+    return lines.where(~(first & (F.regexp_replace("value", r"^\uFEFF|\r$", "") == layout.header)))
+
+
+def decoded(lines: DataFrame, layout: Layout) -> DataFrame:
+    """Decode lines: (text string, problem string), problem null where the line is in the layout's encoding.
 
     A line that does not decode is shown byte by byte as Latin-1, so that nothing of it is lost.
     """
-    check_header(path, layout)
-    raw = spark.read.text(str(path), lineSep="\n")
-    first = F.monotonically_increasing_id() == 0  # Spark lists a file's splits in order
-    if layout.header is not None:
-        clean = F.regexp_replace("value", r"^\uFEFF|\r$", "")
-        raw = raw.where(~(first & (clean == layout.header)))
     octets = F.col("value").cast("binary")
+    other = F.col("value").rlike(_OTHER_THAN_ASCII)
+    as_utf8 = F.encode(F.decode(octets, UTF8), UTF8) == octets
     if layout.encoding == UTF8:
-        other = F.col("value").rlike(_OTHER_THAN_ASCII)
-        broken = other & (F.encode(F.decode(octets, UTF8), UTF8) != octets)
+        broken = other & ~as_utf8
         problem = F.when(broken, "is not UTF-8 (shown as Latin-1)")
         text = F.when(broken, F.decode(octets, LATIN1)).otherwise(F.col("value"))
     else:
         text = F.decode(octets, LATIN1)
-        as_utf8 = F.encode(F.decode(octets, UTF8), UTF8) == octets
+        controls = F.when(text.rlike(_LATIN1_CONTROLS), "holds bytes 0x80-0x9F, which are no Latin-1 text")
         problem = F.when(
-            F.col("value").rlike(_OTHER_THAN_ASCII),
-            F.when(as_utf8, "is UTF-8 where the publisher writes Latin-1").when(
-                text.rlike(_LATIN1_CONTROLS), "holds bytes 0x80-0x9F, which are no Latin-1 text"
-            ),
+            other, F.when(as_utf8, "is UTF-8 where the publisher writes Latin-1").otherwise(controls)
         )
-    return raw.select(F.regexp_replace(text, r"\r$", "").alias("text"), problem.alias("problem"))
+    return lines.select(F.regexp_replace(text, r"\r$", "").alias("text"), problem.alias("problem"))
 
 
 def split_lines(spark: SparkSession, path: Path, layout: Layout) -> tuple[DataFrame, DataFrame]:
-    """Parse a table whose fields hold no separators: (frame of its fields as strings, rejected lines)."""
+    """Parse a table whose fields are plain ASCII: (frame of its fields as strings, rejected lines).
+
+    A good line costs one regular expression and one split, since these tables have millions of lines.
+    """
     lines = read_lines(spark, path, layout)
-    matches = F.col("text").rlike(layout.pattern)
-    parts = F.split("text", _literal(layout.separator))
+    matches = F.col("value").rlike(layout.pattern.removesuffix(r"\z") + r"\r?\z")
+    parts = F.split(F.expr(r"rtrim('\r', value)"), _literal(layout.separator))
     good = lines.where(matches).select(parts.alias("parts"))
     columns = [F.col("parts")[n].alias(field.name) for n, field in enumerate(layout.fields)]
-    return good.select(*columns), _rejected(lines.where(~matches), path, layout)
+    return good.select(*columns), _rejected(decoded(lines.where(~matches), layout), path, layout)
 
 
 def match_lines(spark: SparkSession, path: Path, layout: Layout) -> tuple[DataFrame, DataFrame]:
     """Parse a table whose fields may hold what their patterns allow: (fields as strings and `line`, rejected)."""
-    lines = read_lines(spark, path, layout)
+    lines = decoded(read_lines(spark, path, layout), layout)
     matches = F.col("text").rlike(layout.pattern) & F.col("problem").isNull()
     columns = [
         F.regexp_extract("text", layout.pattern, n + 1).alias(field.name)
