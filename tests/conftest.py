@@ -15,6 +15,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PYTHONPATH"] = str(ROOT)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    # Hundreds of short plans in dozens of JVMs: the second compiler would take longer than it saves.
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -37,8 +39,6 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
         SparkSession.builder.master("local[2]")
         .appName("recscale-tests")
         .config("spark.driver.memory", "1g")
-        # Hundreds of short plans: the JVM's second compiler would take longer than it saves.
-        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.ui.enabled", "false")
