@@ -68,7 +68,8 @@ def for_driver(host_name: str, java_home: Path | None) -> dict[str, str]:
 def _java(java_home: Path | None) -> str:
     home = java_home or (Path(os.environ["JAVA_HOME"]) if os.environ.get("JAVA_HOME") else None)
     text = capture([str(home / "bin" / "java") if home else "java", "-version"])
-    return text.splitlines()[0] if text else ""
+    # Java may say first which options it picked up from the environment.
+    return next((line for line in (text or "").splitlines() if " version " in line), "")
 
 
 def same_host(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
