@@ -8,9 +8,12 @@ from pyspark.errors import PySparkException
 from datasets.errors import DataError, UsageError
 from jobs.errors import JobError
 
+DISK_FULL = "No space left on device|Disk quota exceeded|File too large"
+"""What the system says, in whatever wraps it, when a disk, a quota or a file's limit is reached."""
+
 _KNOWN = (
     (
-        "No space left on device|Disk quota exceeded|File too large",
+        DISK_FULL,
         (
             "a disk is full: free some space on the disks of the store and of Spark's work folders "
             "(make clean removes what can be made again), then run again"

@@ -16,8 +16,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from jobs.errors import JobError
-
-_FULL = re.compile("No space left on device|Disk quota exceeded|File too large")
+from jobs.failures import DISK_FULL
 
 
 class ParquetStore:
@@ -48,7 +47,7 @@ class ParquetStore:
                 self._sweep(table)
                 self._replace(table, frame)
         except Exception as error:
-            if _FULL.search(str(error)):
+            if re.search(DISK_FULL, str(error)):
                 raise JobError(self._full(table)) from error
             raise
 
