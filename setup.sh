@@ -165,9 +165,10 @@ stamp() { # what an up-to-date environment was made from
   cat "$@" | "$python" -c 'import hashlib, sys; print(sys.version, hashlib.sha256(sys.stdin.buffer.read()).hexdigest())'
 }
 
-# Without compiling ahead: half of the time goes there, and most modules are never imported.
+# Without compiling ahead: half of the time goes there, and most modules are never imported. Without looking for
+# dependencies: the lock files name them all.
 pip_install() {
-  "$python" -m pip install --quiet --no-compile --disable-pip-version-check --no-input --require-hashes "$@"
+  "$python" -m pip install --quiet --no-compile --disable-pip-version-check --no-input --no-deps --require-hashes "$@"
 }
 
 install_packages() { # install_packages <lock file> <what for>

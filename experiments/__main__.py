@@ -94,7 +94,7 @@ def _shape() -> argparse.ArgumentParser:
 
 def _sets() -> argparse.ArgumentParser:
     part = argparse.ArgumentParser(add_help=False)
-    what = "a parameter, k_core, dataset.<option> or spark.<setting>; may be repeated"
+    what = "a parameter, k_core, max_rejected_share, min_rating, max_rating, dataset.<option> or spark.<setting>; may be repeated"
     part.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=what)
     return part
 

@@ -17,6 +17,7 @@ from datasets.options import nearest
 from experiments import spec
 from experiments.analysis import summary
 from experiments.columns import shown_columns
+from experiments.grid import CLEANING, data_of
 from experiments.harness import Harness
 from experiments.outcome import Outcome
 from experiments.prepare import prepare
@@ -26,7 +27,6 @@ from experiments.report import Report
 from experiments.runner import Sweep, open_recorder
 from experiments.spec import Experiment
 from experiments.tables import Table, as_text
-from experiments.trial import Data
 
 TRAIN = "train"
 
@@ -54,19 +54,15 @@ def preprocess(arguments: Namespace) -> int:
     settings = cluster_settings.load([*_shape_sets(arguments), *arguments.cluster_set])
     values = read_sets(arguments.set)
     for key in values:
-        if key != "k_core" and not key.startswith("dataset."):
+        if key not in CLEANING and not key.startswith("dataset."):
             raise UsageError(
-                f"unknown key {key!r} of preprocess: {nearest(key, ('k_core', 'dataset.<option>'))}"
+                f"unknown key {key!r} of preprocess: {nearest(key, (*CLEANING, 'dataset.<option>'))}"
             )
-    options = {key.removeprefix("dataset."): value for key, value in values.items() if key != "k_core"}
-    k_core = values.get("k_core", 0)
-    if not isinstance(k_core, int):
-        raise UsageError(f"k_core must be a whole number, not {k_core!r}")
+    data = data_of({**values, "dataset": arguments.dataset}, "preprocess")
+    assert data is not None
     progress = Progress()
     with Harness(settings, progress.say) as harness:
-        prepared = prepare(
-            Data(arguments.dataset, options, k_core), harness, harness.default_shape, progress.say
-        )
+        prepared = prepare(data, harness, harness.default_shape, progress.say)
     header, *rows = [
         [f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in prepared.table
     ]

@@ -1,19 +1,22 @@
 """Sorts the keys of a spec: shape, data set, Spark setting or parameter of the job; and multiplies the grid out."""
 
+import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from datasets.dataset import find
 from datasets.errors import UsageError
-from datasets.options import nearest
+from datasets.options import nearest, parse
 from experiments.trial import Data, Shape, Trial
 from jobs import params as train_params
 from jobs.apps import JOBS
+from jobs.apps.preprocess import PreprocessParams
 from jobs.models import MODELS
 
 SHAPE = ("workers", "cores", "memory")
-DATA = ("dataset", "k_core")
+CLEANING = tuple(field.name for field in dataclasses.fields(PreprocessParams))
+DATA = ("dataset", *CLEANING)
 
 
 def flatten(values: Mapping[str, Any], what: str) -> dict[str, Any]:
@@ -87,7 +90,7 @@ def trial_of(row: Mapping[str, Any], varying: list[str], job: str, default: Shap
         cores=_whole(row.get("cores", default.cores), "cores", what),
         memory=str(row.get("memory", default.memory)),
     )
-    data = _data(row, what)
+    data = data_of(row, what)
     if data is None and takes_model(job):
         raise UsageError(f'{what}: the job {job} needs a data set; add dataset = "source/variant" to fixed')
     params = {key: value for key, value in row.items() if _is_parameter(key)}
@@ -115,18 +118,28 @@ def blocks(trial: Trial) -> int | None:
     return getattr(train_params.read(trial.params)[1], "blocks", None)
 
 
-def _data(row: Mapping[str, Any], what: str) -> Data | None:
+def data_of(row: Mapping[str, Any], what: str) -> Data | None:
+    """Return the data set that a combination names, how it is read and how it is cleaned; None if it names none.
+
+    Raises:
+        UsageError: an unknown data set, an unknown option, or options without a data set.
+    """
     options = {
         key.removeprefix("dataset."): value for key, value in row.items() if key.startswith("dataset.")
     }
     if "dataset" not in row:
-        if options or row.get("k_core"):
+        if options or any(key in row for key in CLEANING):
             raise UsageError(
                 f'{what}: options of a data set without a data set; add dataset = "source/variant"'
             )
         return None
     find(str(row["dataset"]), options)  # refuses what nobody knows before anything starts
-    return Data(str(row["dataset"]), options, _whole(row.get("k_core", 0), "k_core", what))
+    given = {key: row[key] for key in CLEANING if key in row}
+    cleaning = dataclasses.asdict(parse(PreprocessParams, given, f"preprocessing of {what}"))
+    usual = dataclasses.asdict(PreprocessParams())
+    return Data(
+        str(row["dataset"]), options, {key: value for key, value in cleaning.items() if value != usual[key]}
+    )
 
 
 def _dotted(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -2,9 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from datasets.dataset import find
@@ -47,7 +48,7 @@ class Prepared:
         return {
             "name": self.data.name,
             "options": dict(self.data.options),
-            "k_core": self.data.k_core,
+            "cleaning": dict(self.data.cleaning),
             "slug": self.data.slug,
             "digest": self.digest,
             "scale": self.scale,
@@ -58,8 +59,21 @@ class Prepared:
         }
 
 
-def prepare(data: Data, harness: Harness, shape: Shape, say: Callable[[str], None]) -> Prepared:
+def prepare(
+    data: Data,
+    harness: Harness,
+    shape: Shape,
+    say: Callable[[str], None],
+    spark: Mapping[str, str] = MappingProxyType({}),
+) -> Prepared:
     """Fetch and preprocess a data set on that shape unless the store holds it as this code would make it.
+
+    Args:
+        data: what to prepare.
+        harness: lends the cluster.
+        shape: how many workers to use of it.
+        say: gets a line for a person.
+        spark: settings of the trials that wait for the data, which hold here too; they change no table.
 
     Raises:
         UsageError: an unknown data set or option.
@@ -75,12 +89,14 @@ def prepare(data: Data, harness: Harness, shape: Shape, say: Callable[[str], Non
         return _prepared(data, root, path, found, fresh=False)
     say(f"preprocessing {data} from {path}")
     (root / MANIFEST).unlink(missing_ok=True)
-    manifest = {"identity": identity, **_preprocess(data, path, root, harness, shape)}
+    manifest = {"identity": identity, **_preprocess(data, path, root, harness, shape, spark)}
     write_json(root / MANIFEST, manifest)
     return _prepared(data, root, path, manifest, fresh=True)
 
 
-def _preprocess(data: Data, path: Path, root: Path, harness: Harness, shape: Shape) -> dict[str, Any]:
+def _preprocess(
+    data: Data, path: Path, root: Path, harness: Harness, shape: Shape, spark: Mapping[str, str]
+) -> dict[str, Any]:
     settings = harness.settings
     folder = settings.run_dir / "experiments" / "preprocess" / data.slug
     shutil.rmtree(folder, ignore_errors=True)
@@ -88,12 +104,13 @@ def _preprocess(data: Data, path: Path, root: Path, harness: Harness, shape: Sha
     root.mkdir(parents=True, exist_ok=True)
     harness.use(shape)
     master, name = harness.cluster.spark_master, f"preprocess {data}"
+    own = spark_settings(
+        settings, master, name, shape, partitions=max(8, 2 * shape.total_cores), folder=folder
+    )
     request = Request(
         job="preprocess",
-        params={"k_core": data.k_core} if data.k_core else {},
-        spark=spark_settings(
-            settings, master, name, shape, partitions=max(8, 2 * shape.total_cores), folder=folder
-        ),
+        params=data.cleaning,
+        spark={**own, **spark},
         store=STORE,
         store_root=str(root.resolve()),
         work=str((folder / "work").resolve()),

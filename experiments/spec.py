@@ -9,7 +9,7 @@ from typing import Any
 
 from datasets.errors import UsageError
 from datasets.options import nearest, parse
-from experiments.grid import blocks, check_key, flatten, matches, product, trial_of
+from experiments.grid import CLEANING, SHAPE, blocks, check_key, flatten, matches, product, trial_of
 from experiments.trial import Shape, Trial
 from jobs.apps import JOBS
 
@@ -165,7 +165,7 @@ def _sound(experiment: Experiment) -> Experiment:
 
 def _sound_selections(experiment: Experiment, what: str) -> None:
     known = {key.rpartition(":")[2] for key in (*experiment.fixed, *experiment.grid)}
-    known |= {"workers", "cores", "memory", "k_core"}
+    known |= {*SHAPE, *CLEANING}
     for item in experiment.comparisons:
         if ("phase" in item.baseline) != ("phase" in item.contender) or not (
             item.baseline and item.contender

@@ -187,7 +187,7 @@ def _sources(outcomes: Sequence[Outcome]) -> list[str]:
     for outcome in outcomes:
         if outcome.data:
             text = f"data: {outcome.data['name']}, {outcome.data['rows']:,} rows"
-            text += f", {outcome.data['k_core']}-core" if outcome.data.get("k_core") else ""
+            text += "".join(f", {key}={value}" for key, value in outcome.data.get("cleaning", {}).items())
             fallback = outcome.tags.get("fallback")
             found[text + (f" ({fallback})" if fallback else "")] = None
     return list(found)

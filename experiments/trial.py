@@ -43,25 +43,30 @@ class Shape:
 
 @dataclass(frozen=True)
 class Data:
-    """A data set and what is done to it before any trial: the reading options and the k-core filter."""
+    """A data set and what is done to it before any trial.
+
+    Attributes:
+        name: `source/variant`.
+        options: how the source is read.
+        cleaning: parameters of the job `preprocess` that are not its defaults.
+    """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    k_core: int = 0
+    cleaning: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def slug(self) -> str:
         """Folder of its tables: readable, with a short hash where the name alone does not say all."""
         plain = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
-        core = f"-core{self.k_core}" if self.k_core else ""
-        if not self.options:
-            return plain + core
-        text = json.dumps(dict(self.options), sort_keys=True, default=str)
-        return f"{plain}{core}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        if not self.options and not self.cleaning:
+            return plain
+        text = json.dumps([dict(self.options), dict(self.cleaning)], sort_keys=True, default=str)
+        return f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
     def __str__(self) -> str:
-        options = "".join(f" {key}={value}" for key, value in sorted(self.options.items()))
-        return self.name + options + (f" {self.k_core}-core" if self.k_core else "")
+        given = sorted({**self.options, **self.cleaning}.items())
+        return self.name + "".join(f" {key}={value}" for key, value in given)
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,6 @@ class Trial:
         if self.data:
             values["dataset"] = self.data.name
             values |= {f"dataset.{key}": value for key, value in self.data.options.items()}
-            values["k_core"] = self.data.k_core
+            values |= self.data.cleaning
         values |= {"workers": self.shape.workers, "cores": self.shape.cores, "memory": self.shape.memory}
         return values | {f"spark.{key.removeprefix('spark.')}": value for key, value in self.spark.items()}

@@ -42,10 +42,21 @@ def test_table_of_a_model_holds_for_that_model_alone():
 def test_spark_settings_and_options_of_the_data_set_are_told_from_parameters():
     (trial,) = read(fixed={"spark": {"sql": {"ansi": {"enabled": True}}}, "k_core": 5}).trials(DEFAULT)
     assert trial.spark == {"spark.sql.ansi.enabled": "true"}
-    assert trial.data == Data("movielens/1m", {}, 5)
+    assert trial.data == Data("movielens/1m", {}, {"k_core": 5})
     assert trial.params == {"model": "als"}
     assert trial.flat["spark.sql.ansi.enabled"] == "true"
-    assert trial.data.slug == "movielens-1m-core5"
+    assert trial.flat["k_core"] == 5
+    assert trial.data.slug.startswith("movielens-1m-")
+
+
+def test_how_strictly_to_clean_belongs_to_the_data_set():
+    def data(**fixed):
+        return read(fixed=fixed).trials(DEFAULT)[0].data
+
+    assert data(max_rating=4, min_rating="1").cleaning == {"min_rating": 1.0, "max_rating": 4.0}
+    assert data(k_core=0, max_rejected_share=0.01) == data() == Data("movielens/1m")
+    assert data().slug == "movielens-1m"
+    assert len({data().slug, data(max_rating=4).slug, data(max_rejected_share=0.5).slug}) == 3
 
 
 def test_exclude_leaves_combinations_out():
