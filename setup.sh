@@ -168,7 +168,7 @@ stamp() { # what an up-to-date environment was made from
 # Without compiling ahead: half of the time goes there, and most modules are never imported. Without looking for
 # dependencies: the lock files name them all.
 pip_install() {
-  "$python" -m pip install --quiet --no-compile --disable-pip-version-check --no-input --no-deps --require-hashes "$@"
+  DIST_EXTRA_CONFIG=$root/.venv/.build.cfg "$python" -m pip install --quiet --no-compile --disable-pip-version-check --no-input --no-deps --require-hashes "$@"
 }
 
 install_packages() { # install_packages <lock file> <what for>
@@ -176,7 +176,8 @@ install_packages() { # install_packages <lock file> <what for>
   [ "$(cat "$file" 2>/dev/null || true)" = "$(stamp requirements-build.lock "$lock")" ] && return
   say "installing $(grep -c '^[A-Za-z0-9]' "$lock") pinned packages $2 (the first time this takes a few minutes)"
   rm -f .venv/.recscale-*
-  # One package comes as source: its build must not fetch tools that nobody pinned.
+  # One package comes as source: its build must not fetch tools that nobody pinned, nor deflate 300 MB of jars.
+  printf '[bdist_wheel]\ncompression = stored\n' >.venv/.build.cfg
   if ! { pip_install -r requirements-build.lock && pip_install --use-pep517 --no-build-isolation -r "$lock"; }; then
     fail "the packages could not be installed (see above). Check the connection to the package index and the room" \
       "on the disk (3 GB), then run it again: it goes on where it stopped"

@@ -89,24 +89,15 @@ def prepare(
         return _prepared(data, root, path, found, fresh=False)
     say(f"preprocessing {data} from {path}")
     (root / MANIFEST).unlink(missing_ok=True)
-    manifest = {"identity": identity, **_preprocess(data, path, root, harness, shape, spark)}
-    write_json(root / MANIFEST, manifest)
-    return _prepared(data, root, path, manifest, fresh=True)
-
-
-def _preprocess(
-    data: Data, path: Path, root: Path, harness: Harness, shape: Shape, spark: Mapping[str, str]
-) -> dict[str, Any]:
-    settings = harness.settings
+    root.mkdir(parents=True, exist_ok=True)
     folder = settings.run_dir / "experiments" / "preprocess" / data.slug
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    root.mkdir(parents=True, exist_ok=True)
     harness.use(shape)
-    master, name = harness.cluster.spark_master, f"preprocess {data}"
     own = spark_settings(
-        settings, master, name, shape, partitions=max(8, 2 * shape.total_cores), folder=folder
-    )
+        settings, harness.cluster.spark_master, f"preprocess {data}", shape,
+        partitions=max(8, 2 * shape.total_cores), folder=folder,
+    )  # fmt: skip
     request = Request(
         job="preprocess",
         params=data.cleaning,
@@ -120,6 +111,13 @@ def _preprocess(
         dataset_path=str(path.resolve()),
         executors=shape.workers,
     )
+    manifest = {"identity": identity, **_launch(harness, request, shape, folder)}
+    write_json(root / MANIFEST, manifest)
+    return _prepared(data, root, path, manifest, fresh=True)
+
+
+def _launch(harness: Harness, request: Request, shape: Shape, folder: Path) -> dict[str, Any]:
+    """Run the job and return what the manifest keeps of its answer."""
     launched = harness.launch(request, folder, shape, _TIMEOUT_S)
     shutil.rmtree(folder / "work", ignore_errors=True)
     if launched.status == "killed":
@@ -127,7 +125,7 @@ def _preprocess(
     result = launched.result
     if result.status != "ok":
         raise JobError(
-            f"preprocessing {data} failed: {result.error}\n(driver's log: {folder / 'driver.log'})"
+            f"preprocessing {request.dataset} failed: {result.error}\n(driver's log: {folder / 'driver.log'})"
         )
     return {
         "digest": result.info["data_digest"],

@@ -22,6 +22,8 @@ from jobs.model import Scorer
 from jobs.models.bias import Bias, clipped, fit_bias
 from jobs.split import Split
 
+_COUNTS = ("test_rows", "scored_rows", "cold_rows", "cold_users", "cold_items")
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -76,8 +78,7 @@ def evaluate(
         assert scale is not None
         rows = _with_baselines(rows, split.train, scale)
     sums = _only_row(rows.agg(*_counts(), *(_errors() if errors else ())))
-    counts = {name: int(sums[name] or 0) for name in ("test_rows", "scored_rows", "cold_rows")}
-    counts |= {f"cold_{side}s": _cold(split, side) for side in ("user", "item")}
+    counts = {name: int(sums[name] or 0) for name in _COUNTS}
     metrics: dict[str, Any] = {}
     if errors:
         metrics = {name: value for name, value in sums.asDict().items() if name not in counts}
@@ -97,17 +98,17 @@ def _only_row(frame: DataFrame) -> Row:
 
 
 def _with_predictions(split: Split, scored: DataFrame) -> DataFrame:
-    """Return the test rows as (user, item, rating, prediction, warm); a prediction that is no number is none."""
+    """Return the test rows as (user, item, rating, prediction, known_user, known_item); no number is no prediction."""
     prediction = F.col("prediction").cast("double")
     finite = F.when(F.abs(prediction) < F.lit(math.inf), prediction)  # NaN is larger than infinity to Spark
     rows = split.test.select("user", "item", "rating").join(
         scored.select("user", "item", finite.alias("prediction")), ["user", "item"], "left"
     )
     for side in ("user", "item"):
-        known = split.train.select(side).distinct().withColumn(f"known_{side}", F.lit(True))
-        rows = rows.join(known, side, "left")
-    warm = F.col("known_user").isNotNull() & F.col("known_item").isNotNull()
-    return rows.select("user", "item", "rating", "prediction", warm.alias("warm"))
+        there = split.train.select(side).distinct().withColumn(f"known_{side}", F.lit(True))
+        rows = rows.join(there, side, "left")
+    known = {f"known_{side}": F.col(f"known_{side}").isNotNull() for side in ("user", "item")}
+    return rows.withColumns(known).select("user", "item", "rating", "prediction", *known)
 
 
 def _with_baselines(rows: DataFrame, train: DataFrame, scale: tuple[float, float, float]) -> DataFrame:
@@ -118,11 +119,20 @@ def _with_baselines(rows: DataFrame, train: DataFrame, scale: tuple[float, float
     return fit.predict(rows).withColumns({"global_mean": F.lit(fit.mean), "bias": bias})
 
 
+def _warm() -> Column:
+    return F.col("known_user") & F.col("known_item")
+
+
 def _counts() -> list[Column]:
+    """Return the columns named in _COUNTS; a set of ids is small beside the factors, and spares two more queries."""
     return [
         F.count("*").alias("test_rows"),
         F.count("prediction").alias("scored_rows"),
-        F.count(F.when(~F.col("warm"), 1)).alias("cold_rows"),
+        F.count(F.when(~_warm(), 1)).alias("cold_rows"),
+        *(
+            F.size(F.collect_set(F.when(~F.col(f"known_{side}"), F.col(side)))).alias(f"cold_{side}s")
+            for side in ("user", "item")
+        ),
     ]
 
 
@@ -136,14 +146,10 @@ def _errors() -> list[Column]:
     return [
         rmse("prediction").alias("rmse"),
         F.avg(F.abs(F.col("prediction") - F.col("rating"))).alias("mae"),
-        rmse("prediction", F.col("warm")).alias("rmse_covered"),
+        rmse("prediction", _warm()).alias("rmse_covered"),
         rmse("global_mean").alias("rmse_global_mean"),
         rmse("bias").alias("rmse_bias"),
     ]
-
-
-def _cold(split: Split, side: str) -> int:
-    return split.test.select(side).distinct().join(split.train, side, "left_anti").count()
 
 
 def _ranking(test: DataFrame, recommendations: DataFrame, k: int, relevant: float) -> Row:

@@ -1,6 +1,5 @@
 """Checks before a long fit, because MLlib notices these things late, or never."""
 
-import re
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -9,7 +8,7 @@ from pyspark.sql import functions as F
 
 from jobs.errors import JobError
 from jobs.model import Tables
-from jobs.session import executors
+from jobs.session import cores, executors
 
 _USABLE = 0.6  # spark.memory.fraction: the rest of a heap is Spark's own and the user's objects
 _FLOAT = 4
@@ -81,12 +80,17 @@ def check_als(tables: Tables, rank: int, blocks: int) -> None:
     users, items = tables.users.count(), tables.items.count()
     rows = _check_ids(ratings, users, items)
     _check_pairs(ratings)
-    heap, cores = _heap(spark)
     n_executors = max(executors(spark), 1)
     need = als_need(
-        rows=rows, users=users, items=items, rank=rank, blocks=blocks, n_executors=n_executors, cores=cores
+        rows=rows,
+        users=users,
+        items=items,
+        rank=rank,
+        blocks=blocks,
+        n_executors=n_executors,
+        cores=cores(spark),
     )
-    check_memory(need, heap, f"rank {rank}")
+    check_memory(need, _heap(spark), f"rank {rank}")
 
 
 def check_memory(need: Need, heap: float, what: str) -> None:
@@ -115,13 +119,13 @@ def check_copies(spark: SparkSession, size: float, what: str) -> None:
     Raises:
         JobError: the copies on one executor are together larger than its heap.
     """
-    heap, cores = _heap(spark)
-    if size * cores <= heap:
+    heap, tasks = _heap(spark), cores(spark)
+    if size * tasks <= heap:
         return
     raise JobError(
-        f"{what} needs {_mib(size)} in each of an executor's {cores} Python workers, {_mib(size * cores)} together, and "
+        f"{what} needs {_mib(size)} in each of an executor's {tasks} Python workers, {_mib(size * tasks)} together, and "
         f"only {_mib(heap)}, as much as its heap, is taken to be free for them. Give executors more memory "
-        f"(MEMORY={_gigabytes(size * cores)}g) or fewer cores each, or use a smaller data set or another model."
+        f"(MEMORY={_gigabytes(size * tasks)}g) or fewer cores each, or use a smaller data set or another model."
     )
 
 
@@ -168,20 +172,15 @@ def _check_pairs(ratings: DataFrame) -> None:
         )
 
 
-def _heap(spark: SparkSession) -> tuple[float, int]:
-    """Return an executor's heap in bytes and the tasks that it runs at a time."""
+def _heap(spark: SparkSession) -> float:
+    """Return an executor's heap in bytes; in local mode the driver is the executor."""
     context = spark.sparkContext
-    conf = context.getConf()
     jvm = context._jvm  # noqa: SLF001 - only the JVM reads Spark's sizes
     assert jvm is not None
-    runtime = jvm.java.lang.Runtime.getRuntime()
-    if executors(spark) < 1:  # local mode: the driver is the executor
-        threads = re.match(r"local\[(\d+)", str(context.master))
-        return float(runtime.maxMemory()), int(threads[1]) if threads else runtime.availableProcessors()
-    size = jvm.org.apache.spark.network.util.JavaUtils.byteStringAsBytes(
-        conf.get("spark.executor.memory", "1g")
-    )
-    return float(size), int(conf.get("spark.executor.cores", "1") or 1)
+    if executors(spark) < 1:
+        return float(jvm.java.lang.Runtime.getRuntime().maxMemory())
+    size = context.getConf().get("spark.executor.memory", "1g")
+    return float(jvm.org.apache.spark.network.util.JavaUtils.byteStringAsBytes(size))
 
 
 def _mib(size: float) -> str:

@@ -107,6 +107,18 @@ def executors(spark: SparkSession) -> int:
     return int(spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size()) - 1  # noqa: SLF001 - only the JVM knows
 
 
+def cores(spark: SparkSession) -> int:
+    """Return how many tasks an executor runs at a time; in local mode the driver is the executor."""
+    context = spark.sparkContext
+    if executors(spark) >= 1:
+        return int(context.getConf().get("spark.executor.cores", "1") or 1)
+    threads = re.match(r"local\[(\d+)", str(context.master))
+    if threads:
+        return int(threads[1])
+    assert context._jvm is not None  # noqa: SLF001 - only the JVM knows what it counts as its processors
+    return int(context._jvm.java.lang.Runtime.getRuntime().availableProcessors())  # noqa: SLF001
+
+
 def _answers(master: str, timeout_s: float = 5.0) -> None:
     """Refuse a standalone master that is not there at once; Spark itself would try for a minute."""
     if not master.startswith("spark://"):

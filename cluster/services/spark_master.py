@@ -5,8 +5,9 @@ from urllib.parse import urlsplit
 from cluster.service import Place, Port, Probe, Service
 from cluster.settings import Settings, megabytes
 
-# Else a taken port would silently become the next one, and everybody else would look for the master in vain.
-DAEMON_OPTIONS = "-Dspark.port.maxRetries=0"
+# The first: else a taken port would silently become the next one, and everybody else would look for the master in
+# vain. The others: these processes only pass messages; no compiler or collector threads beside what is measured.
+DAEMON_OPTIONS = "-Dspark.port.maxRetries=0 -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 def describe(settings: Settings, place: Place) -> tuple[Service, ...]:

@@ -12,6 +12,7 @@ from jobs.context import Context
 from jobs.errors import JobError
 from jobs.mllib import AlsSettings, Factors, fit_als
 from jobs.phases import consume
+from jobs.pythonworkers import PythonWorkers
 from jobs.request import Result
 from jobs.topn import ItemFactors, recommend_factors
 
@@ -58,11 +59,13 @@ class Topn:
         for name in self.parameters() - {"seed"}:
             if getattr(params, name) < 1:
                 raise UsageError(f"{name} in parameters of topn: must be at least 1")
+        workers = PythonWorkers(context.spark)
         settings = AlsSettings(
             params.rank, params.iterations, reg=0.1, blocks=params.blocks, seed=params.seed, checkpoint=10, implicit=False
         )  # fmt: skip
         model = fit_als(generated(context.spark, params), settings)
         try:
+            workers.wait()
             for number in context.passes():
                 for side in SIDES if number % 2 == 0 else SIDES[::-1]:
                     with context.phases.phase(f"recommend_{side}"):

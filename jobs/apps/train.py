@@ -17,6 +17,7 @@ from jobs.model import Model, Scorer, Tables
 from jobs.params import TrainParams
 from jobs.phases import consume
 from jobs.preflight import Preflighted
+from jobs.pythonworkers import PythonWorkers
 from jobs.request import Result
 from jobs.select import choose
 from jobs.split import Split, split
@@ -36,6 +37,7 @@ class Train:
 
     def run(self, context: Context) -> Result:
         params, model = parameters.read(context.request.params)
+        workers = PythonWorkers(context.spark)
         tables, summary = stored.load(context.store)
         parts = _hold(split_of(tables.ratings, params))
         rows = {"train_rows": parts.train.count(), "test_rows": parts.test.count()}
@@ -47,6 +49,7 @@ class Train:
         if isinstance(model, Preflighted):
             model.preflight(training)
         info["hyper_parameters"] = json.dumps(_fields(model), sort_keys=True)
+        workers.wait()
         measured = _Measured(context, params, model, training, parts)
         scorer = measured.passes()
         evaluation = measured.judge(scorer, summary.scale)

@@ -1,0 +1,53 @@
+"""Starts the executors' Python workers, with the kernels in them, before anything is timed.
+
+A worker takes seconds to start and to import what it needs. A warm-up pass does not see to all of them: where a phase
+has a single task, it warms one executor, and another pays in the middle of a measured pass.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyspark import InheritableThread
+from pyspark.sql import SparkSession
+
+from jobs.kernels import top_k
+from jobs.session import cores, executors
+
+
+class PythonWorkers:
+    """One on every core of every executor, started beside what the driver does meanwhile."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark = spark
+        self._error: Exception | None = None
+        self._thread: threading.Thread = InheritableThread(target=self._start, daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Return when all are ready.
+
+        Raises:
+            Exception: what kept one from starting, as Spark reports it.
+        """
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _start(self) -> None:
+        count = max(executors(self._spark), 1) * cores(self._spark)
+        try:
+            # A barrier stage runs all its tasks at the same time, so that none waits for another's worker.
+            rows = self._spark.range(count, numPartitions=count).mapInArrow(_load, "id long", barrier=True)
+            rows.write.format("noop").mode("overwrite").save()
+        except Exception as error:  # noqa: BLE001 - raised again by wait
+            self._error = error
+
+
+def _load(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Rank one item for one user, which loads the machine code."""
+    one: Any = np.ones((1, 1), dtype=np.float32)
+    top_k(one, one, 1, np.zeros(2, dtype=np.int64), np.zeros(0, dtype=np.int32))
+    yield from batches
