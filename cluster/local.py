@@ -128,7 +128,11 @@ class Local:
         return processes.marks(str(self._run)) - set(self.running())
 
     def _running(self, name: str, record: Mapping[str, Any]) -> Running:
-        alive = processes.find(record["pid"], record["started"], self._marker(name)) is not None
+        child = self._children.get(record["pid"])
+        if child is not None:  # nobody knows better than its parent
+            alive = child.poll() is None
+        else:
+            alive = processes.find(record["pid"], record["started"], self._marker(name)) is not None
         return Running(
             name=name,
             group=record["group"],

@@ -62,8 +62,19 @@ def find(pid: int, started: float, marker: str) -> psutil.Process | None:
     """Return the process that a pid file means, None if it has ended, though its number may live on.
 
     Where the environment can be read the mark decides; else the start time must be the same. A process that is just
-    being replaced by another program (a shell's `exec`) shows an empty environment for a moment.
+    being replaced by another program (a shell's `exec`) shows an empty environment for a moment, so a look that finds
+    nothing is repeated.
     """
+    for look in range(_ABSENT):
+        if look:
+            time.sleep(_POLL_S)
+        found = _look(pid, started, marker)
+        if found is not None or not psutil.pid_exists(pid):
+            return found
+    return None
+
+
+def _look(pid: int, started: float, marker: str) -> psutil.Process | None:
     try:
         process = psutil.Process(pid)
         if not lives(process):

@@ -1,36 +1,31 @@
-"""Draws synthetic ratings in compiled code: every number follows from (seed, user, item) alone.
+"""Draws synthetic ratings in compiled code, the same rows however users are shared out among tasks.
 
-A counter-based generator (splitmix64; Steele, Lea and Flood, 2014) gives each user and each item a stream of its
-own, so that rows do not depend on how users are shared out among tasks. The latent rating of user u for item i is
-mean + user bias + item bias + user factors . item factors + normal noise; it is rounded and clipped to the scale.
-Items are drawn without repeats, in proportion to popularity, and kept the more likely the better they fit the user.
-
-All of it is one module because numba's cache on disk does not see changes in functions of other modules.
+The latent rating of user u for item i is mean + user bias + item bias + user factors . item factors + normal noise;
+it is rounded and clipped to the scale. Items are drawn without repeats, in proportion to popularity, and kept the more
+likely the better they fit the user.
 """
 
 import math
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numba
 import numpy as np
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX2 = np.uint64(0x94D049BB133111EB)
-_RATIO = 0.6180339887498949  # steps of the golden ratio fill [0, 1) evenly, however many are taken
-
-# What a stream is for.
-ORDER = np.uint64(1)
-FACTOR = np.uint64(2)
-BIAS = np.uint64(3)
-_PICK = np.uint64(4)
-_CLOCK = np.uint64(5)
-_NOISE = np.uint64(6)
-_TIME = np.uint64(7)
-USERS = np.uint64(0)
-ITEMS = np.uint64(1 << 40)  # added to an item's number, so that users and items never share a stream
+from datasets.compiled import compiled
+from datasets.streams import (
+    BIAS,
+    CLOCK,
+    FACTOR,
+    ITEMS,
+    NOISE,
+    PICK,
+    TIME,
+    USERS,
+    normals,
+    quantile,
+    spread_out,
+    stream,
+    uniform,
+)
 
 LEAST = 20
 """Ratings of the least active user, as in the real sets."""
@@ -64,66 +59,10 @@ class Curve(NamedTuple):
     bend: float
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile without Python objects, keeping the machine code beside the source where that is a writable file."""
-    try:
-        on_disk = Path(function.__code__.co_filename).is_file()  # not inside the zip that executors get
-        return numba.njit(cache=on_disk, nogil=True)(function)  # type: ignore[no-any-return]
-    except RuntimeError:  # no folder that numba may write
-        return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]
-
-
-@compiled
-def mix(value: np.uint64) -> np.uint64:
-    """Scramble 64 bits."""
-    value = (value ^ (value >> np.uint64(30))) * _MIX1
-    value = (value ^ (value >> np.uint64(27))) * _MIX2
-    return np.uint64(value ^ (value >> np.uint64(31)))
-
-
-@compiled
-def stream(seed: np.uint64, purpose: np.uint64, number: np.uint64) -> np.uint64:
-    """The start of the stream that one user or item has for one purpose."""
-    return np.uint64(mix(mix(seed + purpose * _GOLDEN) ^ mix(number * _GOLDEN + _GOLDEN)))
-
-
-@compiled
-def uniform(start: np.uint64, n: int) -> float:
-    """The nth number of a stream, strictly between 0 and 1."""
-    return (float(mix(start + np.uint64(n) * _GOLDEN) >> np.uint64(12)) + 0.5) * 2.0**-52
-
-
-@compiled
-def quantile(p: float) -> float:
-    """The standard normal's quantile by Acklam's rational approximation, relative error below 1.2e-9."""
-    q = min(p, 1.0 - p)
-    if q < 0.02425:
-        t = math.sqrt(-2.0 * math.log(q))
-        top = -7.784894002430293e-03 * t - 3.223964580411365e-01
-        top = ((top * t - 2.400758277161838) * t - 2.549732539343734) * t + 4.374664141464968
-        low = (7.784695709041462e-03 * t + 3.224671290700398e-01) * t + 2.445134137142996
-        z = (top * t + 2.938163982698783) / ((low * t + 3.754408661907416) * t + 1.0)
-    else:
-        d = q - 0.5
-        r = d * d
-        top = (-39.69683028665376 * r + 220.9460984245205) * r - 275.9285104469687
-        top = ((top * r + 138.3577518672690) * r - 30.66479806614716) * r + 2.506628277459239
-        low = (-54.47609879822406 * r + 161.5858368580409) * r - 155.6989798598866
-        z = d * top / (((low * r + 66.80131188771972) * r - 13.28068155288572) * r + 1.0)
-    return z if p <= 0.5 else -z
-
-
 @compiled
 def curve_at(curve: Curve, z: float) -> float:
     """Evaluate a curve."""
     return math.exp(curve.base + curve.slope * z - curve.bend * math.log1p(math.exp(-z)))
-
-
-@compiled
-def spread_out(seed: np.uint64, kind: np.uint64, number: int) -> float:
-    """The normal quantile of a user's activity or an item's popularity: evenly spread over any first n numbers."""
-    position = uniform(stream(seed, ORDER, kind), 0) + number * _RATIO
-    return float(quantile(min(max(position - math.floor(position), 1e-9), 1.0 - 1e-9)))
 
 
 @compiled
@@ -133,14 +72,6 @@ def activity(seed: np.uint64, users: int, curve: Curve, most: int) -> np.ndarray
     for user in range(users):
         counts[user] = min(most, LEAST + int(curve_at(curve, spread_out(seed, USERS, user))))
     return counts
-
-
-@compiled
-def normals(seed: np.uint64, purpose: np.uint64, number: int, out: np.ndarray) -> None:
-    """Fill `out` with the standard normal numbers of one user or item."""
-    start = stream(seed, purpose, np.uint64(number))
-    for k in range(out.shape[0]):
-        out[k] = quantile(uniform(start, k))
 
 
 @compiled
@@ -199,7 +130,7 @@ def fit(own: np.ndarray, factors: np.ndarray, item: int) -> float:
 def pick(world: World, user: int, own: np.ndarray, stamp: np.ndarray, items: np.ndarray) -> None:
     """Fill `items` with distinct items for a user; `stamp` holds, for each item, the last user that picked it."""
     wanted, n = items.shape[0], world.alias.shape[0]
-    start = stream(world.seed, _PICK, np.uint64(user))
+    start = stream(world.seed, PICK, np.uint64(user))
     found = 0
     for draw in range(6 * wanted + 64):
         u = uniform(start, 2 * draw) * n
@@ -223,7 +154,7 @@ def pick(world: World, user: int, own: np.ndarray, stamp: np.ndarray, items: np.
 def pick_rest(world: World, user: int, own: np.ndarray, stamp: np.ndarray, items: np.ndarray) -> None:
     """Go on for users who have rated most popular items: the items whose exponential clocks ring first."""
     n = world.alias.shape[0]
-    start = stream(world.seed, _CLOCK, np.uint64(user))
+    start = stream(world.seed, CLOCK, np.uint64(user))
     rings = np.full(n, np.inf)
     for item in range(n):
         if stamp[item] != user:
@@ -243,7 +174,7 @@ def latent(world: World, user: int, own: np.ndarray, item: int) -> float:
 @compiled
 def rate(world: World, user: int, item: int, middle: float) -> float:
     """The rating that a user gives: noise added, rounded to the nearest step, clipped to the scale."""
-    noise = quantile(uniform(stream(world.seed, _NOISE, np.uint64(user)), item))
+    noise = quantile(uniform(stream(world.seed, NOISE, np.uint64(user)), item))
     steps = math.floor((middle + world.noise_sd * noise - world.low) / world.step + 0.5)
     return float(min(max(world.low + steps * world.step, world.low), world.high))
 
@@ -290,7 +221,7 @@ def generate(
 @compiled
 def times(world: World, user: int, at: np.ndarray) -> None:
     """Fill `at` with rising times: sittings of a rating every twenty seconds or so, a month or so between them."""
-    start = stream(world.seed, _TIME, np.uint64(user))
+    start = stream(world.seed, TIME, np.uint64(user))
     now = world.begin + uniform(start, 0) * (world.end - world.begin - 86400.0)
     for n in range(at.shape[0]):
         now -= 20.0 * math.log(uniform(start, 3 * n + 1))

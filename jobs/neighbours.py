@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from jobs.compiled import compiled
+from datasets.compiled import compiled
 from jobs.kernels import Floats, Ints, leave_out, ranked, replace_root, select
 
 Offsets = npt.NDArray[np.int64]

@@ -1,6 +1,29 @@
-"""Makes `planted` importable by the tests of this folder and of those below it."""
+"""Makes `planted` importable by the tests of this folder and of those below it, and lends jobs their context."""
 
 import sys
 from pathlib import Path
 
+import pytest
+
+from jobs.context import Context
+from jobs.phases import Events, Phases
+from jobs.request import Request
+from jobs.stores import STORES
+
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+
+@pytest.fixture
+def context(spark, tmp_path):
+    """Make the context of a job in this process: context(job, params, warmups=1, ...)."""
+
+    def make(job, params, **changes):
+        store, log = tmp_path / "store", tmp_path / "events.jsonl"
+        request = Request(
+            job=job, params=params, spark={}, store="parquet", store_root=str(store), work=str(tmp_path),
+            events=str(log), **changes,
+        )  # fmt: skip
+        events = Events(log)
+        return Context(request, spark, STORES["parquet"](spark, str(store)), Phases(spark, events), events)
+
+    return make

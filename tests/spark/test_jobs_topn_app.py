@@ -8,28 +8,13 @@ from pyspark.sql import functions as F
 from datasets.errors import UsageError
 from jobs.apps import topn
 from jobs.apps.topn import JOB, TopnParams, compare, generated
-from jobs.context import Context
 from jobs.errors import JobError
-from jobs.phases import Events, Phases
-from jobs.request import Request
-from jobs.stores import STORES
 
 SMALL = {"users": 60, "items": 83, "rank": 4, "k": 5, "blocks": 2}
 
 
-def context(spark, folder, params, **changes):
-    request = Request(
-        job="topn", params=params, spark={}, store="parquet", store_root=str(folder / "store"),
-        work=str(folder), events=str(folder / "events.jsonl"), **changes,
-    )  # fmt: skip
-    events = Events(folder / "events.jsonl")
-    return Context(
-        request, spark, STORES["parquet"](spark, str(folder / "store")), Phases(spark, events), events
-    )
-
-
-def test_times_both_ways_in_both_orders_and_compares_them(spark, tmp_path):
-    given = context(spark, tmp_path, SMALL, warmups=1, repeats=2)
+def test_times_both_ways_in_both_orders_and_compares_them(spark, context):
+    given = context("topn", SMALL, warmups=1, repeats=2)
     kept = spark.sparkContext._jsc.getPersistentRDDs().size()
     result = JOB.run(given)
     assert [(time.phase, time.kind) for time in given.phases.times] == [
@@ -90,7 +75,7 @@ def test_comparison_sees_scores_lengths_and_users(spark, wrong, expected):
         topn._agree(facts, TopnParams(users=2))
 
 
-def test_a_wrong_ranking_fails_the_job(spark, tmp_path, monkeypatch):
+def test_a_wrong_ranking_fails_the_job(context, monkeypatch):
     right = topn.recommend_factors
     monkeypatch.setattr(
         topn,
@@ -98,12 +83,12 @@ def test_a_wrong_ranking_fails_the_job(spark, tmp_path, monkeypatch):
         lambda *given: right(*given).withColumn("scores", F.transform("scores", lambda score: score + 0.01)),
     )
     with pytest.raises(JobError, match="disagree"):
-        JOB.run(context(spark, tmp_path, SMALL))
+        JOB.run(context("topn", SMALL))
 
 
-def test_parameters_are_checked(spark, tmp_path):
+def test_parameters_are_checked(context):
     assert {"users", "items", "rank", "k", "seed", "iterations"} <= JOB.parameters()
     with pytest.raises(UsageError, match="did you mean 'rank'"):
-        JOB.run(context(spark, tmp_path, {"ranks": 3}))
+        JOB.run(context("topn", {"ranks": 3}))
     with pytest.raises(UsageError, match="users in parameters of topn"):
-        JOB.run(context(spark, tmp_path, {"users": 0}))
+        JOB.run(context("topn", {"users": 0}))

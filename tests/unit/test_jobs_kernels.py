@@ -137,8 +137,8 @@ def test_kernels_from_a_zip_compile_once_wherever_the_zip_lies(tmp_path):
     for place in places:
         place.parent.mkdir()
         with zipfile.ZipFile(place, "w") as archive:
-            for name in ("__init__", "compiled", "kernels"):
-                archive.write(ROOT / "jobs" / f"{name}.py", f"jobs/{name}.py")
+            for name in ("datasets/__init__", "datasets/compiled", "jobs/__init__", "jobs/kernels"):
+                archive.write(ROOT / f"{name}.py", f"{name}.py")
     assert child(places[0], tmp_path / "cache") == "[[4, 3], [4, 3]] 0"
     assert child(places[1], tmp_path / "cache") == "[[4, 3], [4, 3]] 1"
     # A cache that cannot be made costs the compilation, not the task.

@@ -23,9 +23,7 @@ class _BySource(_CacheLocator):
     """Finds the cache of a function by what its module says, wherever that was imported from."""
 
     def __init__(self, function: Any) -> None:
-        # What it calls is compiled into it, so a kernel imported from another module counts as its source too.
-        kernels = [value for value in vars(sys.modules[function.__module__]).values() if _is_kernel(value)]
-        modules = {function.__module__, *(kernel.py_func.__module__ for kernel in kernels)}
+        modules = _reached(function.__module__)
         # The source comes from the module's loader, which reads zips too.
         source = "".join(inspect.getsource(sys.modules[module]) for module in sorted(modules))
         self._digest = hashlib.sha256(source.encode()).hexdigest()
@@ -69,8 +67,15 @@ class _Cache(FunctionCache):
             self.disable()
 
 
-def _is_kernel(value: Any) -> bool:
-    return isinstance(value, Dispatcher)
+def _reached(module: str) -> set[str]:
+    """Return the modules of all kernels that a module's kernels may call: what is called is compiled in."""
+    found, waiting = set(), {module}
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        kernels = (value for value in vars(sys.modules[name]).values() if isinstance(value, Dispatcher))
+        waiting |= {kernel.py_func.__module__ for kernel in kernels} - found
+    return found
 
 
 def _folder() -> Path:
