@@ -62,7 +62,7 @@ def preprocess(arguments: Namespace) -> int:
     assert data is not None
     progress = Progress()
     with Harness(settings, progress.say) as harness:
-        prepared = prepare(data, harness, harness.default_shape, progress.say)
+        prepared = prepare(data, harness, [harness.default_shape], progress.say)
     header, *rows = [
         [f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in prepared.table
     ]

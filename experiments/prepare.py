@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +19,7 @@ from jobs.request import Request, write_json
 MANIFEST = "manifest.json"
 STORE = "parquet"
 _TIMEOUT_S = 6 * 3600.0
+_SPLIT = 128 * 2**20  # spark.sql.files.maxPartitionBytes
 
 
 @dataclass(frozen=True)
@@ -62,16 +63,19 @@ class Prepared:
 def prepare(
     data: Data,
     harness: Harness,
-    shape: Shape,
+    shapes: Sequence[Shape],
     say: Callable[[str], None],
     spark: Mapping[str, str] = MappingProxyType({}),
 ) -> Prepared:
-    """Fetch and preprocess a data set on that shape unless the store holds it as this code would make it.
+    """Fetch and preprocess a data set unless the store holds it as this code would make it.
+
+    Input of less than one of Spark's splits is prepared on the smallest shape: more workers would only take longer to
+    start. Anything else, and what is generated, on the largest.
 
     Args:
         data: what to prepare.
         harness: lends the cluster.
-        shape: how many workers to use of it.
+        shapes: those of the trials that wait for the data.
         say: gets a line for a person.
         spark: settings of the trials that wait for the data, which hold here too; they change no table.
 
@@ -88,6 +92,8 @@ def prepare(
     if found and found.get("identity") == identity and (root / "ratings").exists():
         return _prepared(data, root, path, found, fresh=False)
     say(f"preprocessing {data} from {path}")
+    by_size = sorted(shapes, key=lambda shape: shape.total_cores)
+    shape = by_size[0] if 0 < _size(path) < _SPLIT else by_size[-1]
     (root / MANIFEST).unlink(missing_ok=True)
     root.mkdir(parents=True, exist_ok=True)
     folder = settings.run_dir / "experiments" / "preprocess" / data.slug
@@ -114,6 +120,12 @@ def prepare(
     manifest = {"identity": identity, **_launch(harness, request, shape, folder)}
     write_json(root / MANIFEST, manifest)
     return _prepared(data, root, path, manifest, fresh=True)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder; 0 if there is nothing."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _launch(harness: Harness, request: Request, shape: Shape, folder: Path) -> dict[str, Any]:

@@ -60,11 +60,11 @@ class Sweep:
         """
         with Harness(self.settings, self.progress.say) as harness:
             trials = self.experiment.trials(harness.default_shape)
-            largest = max((trial.shape for trial in trials), key=lambda shape: shape.total_cores)
+            shapes = [trial.shape for trial in trials]
             for trial in trials:
                 if trial.data and trial.data.slug not in self.prepared:
                     self.prepared[trial.data.slug] = prepare(
-                        trial.data, harness, largest, self.progress.say, trial.spark
+                        trial.data, harness, shapes, self.progress.say, trial.spark
                     )
             self.keyed = [(self._key(trial), trial) for trial in trials]
             return self._recorded(harness, self.keyed)
