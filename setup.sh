@@ -42,7 +42,7 @@ for argument in "$@"; do
       ;;
   esac
 done
-trap 'printf "setup: interrupted; run it again to go on\n" >&2; kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
+trap 'printf "setup: interrupted; run it again to go on\n" >&2; kill $(jobs -p) 2>/dev/null || true; exit 130' INT TERM
 
 # Ours alone: what else is installed on this machine must not reach into .venv, nor into what runs here.
 unset PYTHONHOME VIRTUAL_ENV
@@ -167,16 +167,19 @@ stamp() { # what an up-to-date environment was made from
 
 # Without compiling ahead: half of the time goes there, and most modules are never imported. Without looking for
 # dependencies: the lock files name them all.
-pip_install() {
-  DIST_EXTRA_CONFIG=$root/.venv/.build.cfg "$python" -m pip install --quiet --no-compile --disable-pip-version-check --no-input --no-deps --require-hashes "$@"
-}
+pip_install=(
+  env "DIST_EXTRA_CONFIG=$root/.venv/.build.cfg" "$python" -m pip install --quiet --no-compile
+  --disable-pip-version-check --no-input --no-deps --require-hashes
+)
 
 # pip uses one core and its packages do not depend on one another's files, so two of it share the list.
 install_side_by_side() { # install_side_by_side <lock file>
   local part status=0 pids=()
   for part in 0 1; do
-    awk -v part=$part '/^[A-Za-z0-9]/ { n++ } n % 2 == part' "$1" >".venv/.part-$part" || return 1
-    pip_install --use-pep517 --no-build-isolation -r ".venv/.part-$part" &
+    ( # becomes pip, so that an interruption ends pip and not only the shell around it
+      awk -v part=$part '/^[A-Za-z0-9]/ { n++ } n % 2 == part' "$1" >".venv/.part-$part" || exit 1
+      exec "${pip_install[@]}" --use-pep517 --no-build-isolation -r ".venv/.part-$part"
+    ) &
     pids+=($!)
   done
   for part in "${pids[@]}"; do wait "$part" || status=1; done
@@ -191,7 +194,7 @@ install_packages() { # install_packages <lock file> <what for>
   rm -f .venv/.recscale-*
   # One package comes as source: its build must not fetch tools that nobody pinned, nor deflate 300 MB of jars.
   printf '[bdist_wheel]\ncompression = stored\n' >.venv/.build.cfg
-  if ! { pip_install -r requirements-build.lock && install_side_by_side "$lock"; }; then
+  if ! { "${pip_install[@]}" -r requirements-build.lock && install_side_by_side "$lock"; }; then
     fail "the packages could not be installed (see above). Check the connection to the package index and the room" \
       "on the disk (3 GB), then run it again: it goes on where it stopped"
   fi

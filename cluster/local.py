@@ -151,10 +151,7 @@ class Local:
         child = self._children.get(pid)
         if child is None:
             return "ended by itself"
-        try:
-            code = child.wait(timeout=_LAST_THREADS_S)
-        except subprocess.TimeoutExpired:
-            return "ended by itself"
+        code = child.returncode
         if code >= 0:
             return f"ended with exit status {code}"
         with suppress(ValueError):

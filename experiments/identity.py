@@ -37,10 +37,16 @@ def preprocess_hash() -> str:
     return hash_files(_imported("jobs.apps.preprocess"))
 
 
+def files_at(path: Path) -> list[Path]:
+    """Return the file, or all files in the folder and below; nothing if there is neither."""
+    return [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
+
+
 def stamp(path: Path) -> str:
     """Hash of names, sizes and change times of the files at `path`: notices input that was replaced."""
-    files = [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
-    lines = [f"{item.relative_to(path)} {item.stat().st_size} {item.stat().st_mtime_ns}" for item in files]
+    lines = [
+        f"{item.relative_to(path)} {item.stat().st_size} {item.stat().st_mtime_ns}" for item in files_at(path)
+    ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

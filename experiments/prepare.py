@@ -10,7 +10,7 @@ from typing import Any
 
 from datasets.dataset import find
 from experiments.harness import Harness
-from experiments.identity import preprocess_hash, stamp
+from experiments.identity import files_at, preprocess_hash, stamp
 from experiments.sparksettings import spark_settings
 from experiments.trial import Data, Shape
 from jobs.errors import JobError
@@ -93,7 +93,8 @@ def prepare(
         return _prepared(data, root, path, found, fresh=False)
     say(f"preprocessing {data} from {path}")
     by_size = sorted(shapes, key=lambda shape: shape.total_cores)
-    shape = by_size[0] if 0 < _size(path) < _SPLIT else by_size[-1]
+    size = sum(file.stat().st_size for file in files_at(path))
+    shape = by_size[0] if 0 < size < _SPLIT else by_size[-1]
     (root / MANIFEST).unlink(missing_ok=True)
     root.mkdir(parents=True, exist_ok=True)
     folder = settings.run_dir / "experiments" / "preprocess" / data.slug
@@ -120,12 +121,6 @@ def prepare(
     manifest = {"identity": identity, **_launch(harness, request, shape, folder)}
     write_json(root / MANIFEST, manifest)
     return _prepared(data, root, path, manifest, fresh=True)
-
-
-def _size(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder; 0 if there is nothing."""
-    files = [path] if path.is_file() else path.rglob("*")
-    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _launch(harness: Harness, request: Request, shape: Shape, folder: Path) -> dict[str, Any]:

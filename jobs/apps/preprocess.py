@@ -11,6 +11,7 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from datasets.dataset import Dataset, find
+from datasets.errors import UsageError
 from datasets.options import parse
 from jobs import stored
 from jobs.cleaning import Limits
@@ -38,6 +39,12 @@ class PreprocessParams:
     max_rejected_share: float = 0.01
     min_rating: float | None = None
     max_rating: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.k_core < 0:
+            raise UsageError(f"k_core must be a whole number from 0, not {self.k_core}")
+        if not 0 <= self.max_rejected_share <= 1:
+            raise UsageError(f"max_rejected_share must be a share from 0 to 1, not {self.max_rejected_share}")
 
 
 class Preprocess:

@@ -4,9 +4,10 @@ Item-item cosine similarity as in B. Sarwar, G. Karypis, J. Konstan, J. Riedl, "
 recommendation algorithms", WWW 2001, of residuals of the bias baseline and shrunk by support as in Y. Koren, "Factor in
 the Neighbors", ACM TKDD 4(1), 2010.
 
-Chosen among some sixty combinations on a validation part (9% of the rows) of MovieLens-1M, RMSE: residuals of the bias baseline 0.855 against 0.867
-when similarities are of ratings around the user's mean; the cosine over all raters of an item against 0.864 over common
-raters only; 60 neighbours with damping 0.1 give 0.8515, without damping 0.863, and 200 neighbours without it 0.854.
+Chosen among some sixty combinations on a validation part (9% of the rows) of MovieLens-1M, RMSE: residuals of the bias
+baseline 0.855 against 0.867 when similarities are of ratings around the user's mean; the cosine over all raters of an
+item against 0.864 over common raters only; 60 neighbours with damping 0.1 give 0.8515, without damping 0.863, and 200
+neighbours without it 0.854.
 """
 
 from collections.abc import Callable, Iterable, Iterator
