@@ -134,6 +134,15 @@ make_venv() {
   changed=1
 }
 
+# Images for containers often tell Python to keep no compiled modules. Without them every driver, server and Python
+# worker compiles pandas, pyspark and numba anew: seconds of each start. What is kept here is in .venv or ignored by git.
+keep_bytecode() {
+  local packages
+  for packages in .venv/lib/python*/site-packages; do
+    printf 'import sys; sys.dont_write_bytecode = False\n' >"$packages/recscale-keep-bytecode.pth"
+  done
+}
+
 java_home() { # print the Java 17 that the services will use; 2: the settings are wrong, 3: there is none
   "$python" - <<'PY'
 import sys
@@ -211,6 +220,7 @@ if command -v flock >/dev/null 2>&1; then
 fi
 
 make_venv
+keep_bytecode
 see_to_java
 if [ -n "$dev" ]; then # this lock holds everything that the other does, in the same versions
   install_packages requirements-dev.lock 'to run and to test it'

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ case "$*" in
   *version_info*not\\ in*) [ "$version" = 3.11 ] || [ "$version" = 3.12 ] ;;
   *%d.%d*) echo "$version" ;;
   *import\\ ensurepip*) [ -e "$home/venv" ] ;;
-  *-m\\ venv*) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+  *-m\\ venv*) mkdir -p .venv/bin .venv/lib/python3/site-packages && cp "$0" .venv/bin/python ;;
   *-m\\ pip\\ --version) ;;
   *-m\\ pip\\ install*)
     echo "$*" >>"$home/pip.log"
@@ -233,3 +234,12 @@ def test_the_lock_for_tests_holds_everything_of_the_other_in_the_same_versions()
         return {line.split(" \\")[0] for line in (ROOT / name).read_text().splitlines() if "==" in line}
 
     assert pins("requirements.lock") <= pins("requirements-dev.lock")
+
+
+def test_pythons_of_the_environment_keep_compiled_modules_whatever_the_image_says():
+    says = "import sys; print(sys.dont_write_bytecode)"
+    environ = {"PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", says], env=environ, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
