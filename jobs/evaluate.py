@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 from jobs.model import Scorer
 from jobs.models.bias import Bias, clipped, fit_bias
 from jobs.split import Split
+from jobs.together import together
 
 _COUNTS = ("test_rows", "scored_rows", "cold_rows", "cold_users", "cold_items")
 
@@ -72,23 +73,31 @@ def evaluate(
     """
     if scored is None:
         scored = scorer.score(split.test.select("user", "item"))
-    rows = _with_predictions(split, scored)
-    errors = predicts_rating and scale is not None
-    if errors:
-        assert scale is not None
-        rows = _with_baselines(rows, split.train, scale)
-    sums = _only_row(rows.agg(*_counts(), *(_errors() if errors else ())))
+    predictions = scored
+    errors_on = scale if predicts_rating else None
+    sums, ranking = together(
+        lambda: _sums(split, predictions, errors_on),
+        lambda: None if recommendations is None else _ranking(split.test, recommendations, k, relevant),
+    )
     counts = {name: int(sums[name] or 0) for name in _COUNTS}
     metrics: dict[str, Any] = {}
-    if errors:
+    if errors_on is not None:
         metrics = {name: value for name, value in sums.asDict().items() if name not in counts}
     if counts["test_rows"]:
         metrics["coverage"] = counts["scored_rows"] / counts["test_rows"]
-    if recommendations is not None:
-        means = _ranking(split.test, recommendations, k, relevant).asDict()
+    if ranking is not None:
+        means = ranking.asDict()
         counts["ranked_users"] = means.pop("ranked_users")
         metrics |= means
     return Evaluation({name: float(value) for name, value in metrics.items() if value is not None}, counts)
+
+
+def _sums(split: Split, scored: DataFrame, errors_on: tuple[float, float, float] | None) -> Row:
+    """Count the test rows and, on a rating scale, sum up their errors."""
+    rows = _with_predictions(split, scored)
+    if errors_on is None:
+        return _only_row(rows.agg(*_counts()))
+    return _only_row(_with_baselines(rows, split.train, errors_on).agg(*_counts(), *_errors()))
 
 
 def _only_row(frame: DataFrame) -> Row:

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.errors import JobError
 from jobs.model import Tables
 from jobs.session import cores, executors
+from jobs.together import together
 
 _USABLE = 0.6  # spark.memory.fraction: the rest of a heap is Spark's own and the user's objects
 _FLOAT = 4
@@ -77,9 +78,11 @@ def check_als(tables: Tables, rank: int, blocks: int) -> None:
             "StackOverflowError. Open the session with jobs.session, or call SparkContext.setCheckpointDir."
         )
     _check_types(ratings)
-    users, items = tables.users.count(), tables.items.count()
-    rows = _check_ids(ratings, users, items)
-    _check_pairs(ratings)
+    users, items, row, twice = together(
+        tables.users.count, tables.items.count, lambda: _extremes(ratings), lambda: _twice(ratings)
+    )
+    rows = _check_ids(row, users, items)
+    _check_pairs(twice)
     n_executors = max(executors(spark), 1)
     need = als_need(
         rows=rows,
@@ -138,7 +141,8 @@ def _check_types(ratings: DataFrame) -> None:
         )
 
 
-def _check_ids(ratings: DataFrame, users: int, items: int) -> int:
+def _extremes(ratings: DataFrame) -> Row:
+    """Return the counts and extremes that `_check_ids` judges."""
     row = ratings.agg(
         F.count("*"),
         F.min("user"),
@@ -149,6 +153,10 @@ def _check_ids(ratings: DataFrame, users: int, items: int) -> int:
         F.count("item"),
     ).first()
     assert row is not None
+    return row
+
+
+def _check_ids(row: Row, users: int, items: int) -> int:
     rows, low_user, high_user, low_item, high_item, with_user, with_item = row
     if rows == 0:
         raise JobError("there is no rating to train on")
@@ -162,8 +170,12 @@ def _check_ids(ratings: DataFrame, users: int, items: int) -> int:
     return int(rows)
 
 
-def _check_pairs(ratings: DataFrame) -> None:
-    twice = ratings.groupBy("user", "item").count().where(F.col("count") > 1).limit(1).collect()
+def _twice(ratings: DataFrame) -> list[Row]:
+    """Return one pair that has several rows, with their count; nothing if there is none."""
+    return ratings.groupBy("user", "item").count().where(F.col("count") > 1).limit(1).collect()
+
+
+def _check_pairs(twice: list[Row]) -> None:
     if twice:
         user, item, count = twice[0]
         raise JobError(

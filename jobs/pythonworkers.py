@@ -4,17 +4,16 @@ A worker takes seconds to start and to import what it needs. A warm-up pass does
 has a single task, it warms one executor, and another pays in the middle of a measured pass.
 """
 
-import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyspark import InheritableThread
 from pyspark.sql import SparkSession
 
 from jobs.kernels import top_k
 from jobs.session import cores, executors
+from jobs.together import beside
 
 
 class PythonWorkers:
@@ -22,9 +21,7 @@ class PythonWorkers:
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark
-        self._error: Exception | None = None
-        self._thread: threading.Thread = InheritableThread(target=self._start, daemon=True)
-        self._thread.start()
+        self._ready = beside(self._start)
 
     def wait(self) -> None:
         """Return when all are ready.
@@ -32,18 +29,13 @@ class PythonWorkers:
         Raises:
             Exception: what kept one from starting, as Spark reports it.
         """
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
+        self._ready()
 
     def _start(self) -> None:
         count = max(executors(self._spark), 1) * cores(self._spark)
-        try:
-            # A barrier stage runs all its tasks at the same time, so that none waits for another's worker.
-            rows = self._spark.range(count, numPartitions=count).mapInArrow(_load, "id long", barrier=True)
-            rows.write.format("noop").mode("overwrite").save()
-        except Exception as error:  # noqa: BLE001 - raised again by wait
-            self._error = error
+        # A barrier stage runs all its tasks at the same time, so that none waits for another's worker.
+        rows = self._spark.range(count, numPartitions=count).mapInArrow(_load, "id long", barrier=True)
+        rows.write.format("noop").mode("overwrite").save()
 
 
 def _load(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

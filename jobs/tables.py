@@ -12,6 +12,7 @@ from datasets.source import ITEMS, Raw
 from jobs.cleaning import Limits, check_share, flag, k_core, latest, refused
 from jobs.errors import JobError
 from jobs.ids import dense_ids, joinable
+from jobs.together import together
 
 _MASK = 2**64 - 1
 
@@ -121,8 +122,9 @@ def _number(good: DataFrame, held: list[DataFrame]) -> tuple[DataFrame, DataFram
     """Replace keys by ids; returns ratings (with each row's digest), users and items as (id, key)."""
     users = _hold(dense_ids(good.select(F.col("user").alias("key")), "user_id"), held)
     items = _hold(dense_ids(good.select(F.col("item").alias("key")), "item_id"), held)
-    numbered = good.join(joinable(users.withColumnRenamed("key", "user"), users.count()), "user").join(
-        joinable(items.withColumnRenamed("key", "item"), items.count()), "item"
+    n_users, n_items = together(users.count, items.count)
+    numbered = good.join(joinable(users.withColumnRenamed("key", "user"), n_users), "user").join(
+        joinable(items.withColumnRenamed("key", "item"), n_items), "item"
     )
     ratings = numbered.select(
         F.col("user_id").alias("user"), F.col("item_id").alias("item"), "rating", "at", "fold", "digest"

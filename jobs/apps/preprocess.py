@@ -5,10 +5,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-from pyspark.sql import functions as F
 
 from datasets.dataset import Dataset, find
 from datasets.errors import UsageError
@@ -20,6 +19,7 @@ from jobs.errors import JobError
 from jobs.model import RATINGS
 from jobs.request import Result
 from jobs.tables import Cleaned, clean, statistics
+from jobs.together import together
 
 _SHOWN_REASONS = 20
 
@@ -109,12 +109,15 @@ def _scale(limits: Limits, cleaned: Cleaned) -> str:
 def _write(context: Context, cleaned: Cleaned, facts: Mapping[str, str]) -> None:
     store = context.store
     stored.begin(store, context.spark)
-    store.write("ratings", cleaned.ratings.select(*RATINGS.fieldNames()))
-    store.write("users", cleaned.users.select("user", "key").orderBy("user").coalesce(1))
-    store.write("items", cleaned.items.orderBy("item").coalesce(1))
-    store.write("user_stats", statistics(cleaned.ratings, "user").coalesce(1))
-    store.write("item_stats", statistics(cleaned.ratings, "item").coalesce(1))
-    store.write("rejected", cleaned.rejected.select("file", "text", "reason").orderBy(F.col("file"), "text"))
+    tables = {
+        "ratings": cleaned.ratings.select(*RATINGS.fieldNames()),
+        "users": cleaned.users.select("user", "key").orderBy("user").coalesce(1),
+        "items": cleaned.items.orderBy("item").coalesce(1),
+        "user_stats": statistics(cleaned.ratings, "user").coalesce(1),
+        "item_stats": statistics(cleaned.ratings, "item").coalesce(1),
+        "rejected": cleaned.rejected.select("file", "text", "reason").orderBy("file", "text"),
+    }
+    together(*(partial(store.write, name, frame) for name, frame in tables.items()))
     stored.finish(store, context.spark, facts)
 
 

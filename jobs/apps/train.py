@@ -21,6 +21,7 @@ from jobs.pythonworkers import PythonWorkers
 from jobs.request import Result
 from jobs.select import choose
 from jobs.split import Split, split
+from jobs.together import together
 
 FINGERPRINT_PAIRS = 1000
 
@@ -40,7 +41,7 @@ class Train:
         workers = PythonWorkers(context.spark)
         tables, summary = stored.load(context.store)
         parts = _hold(split_of(tables.ratings, params))
-        rows = {"train_rows": parts.train.count(), "test_rows": parts.test.count()}
+        train_rows, test_rows = together(parts.train.count, parts.test.count)
         training = tables._replace(ratings=parts.train)
         info = {"data_digest": summary.digest, "dataset": summary.dataset, "model": params.model}
         if params.select:
@@ -52,9 +53,12 @@ class Train:
         workers.wait()
         measured = _Measured(context, params, model, training, parts)
         scorer = measured.passes()
-        evaluation = measured.judge(scorer, summary.scale)
-        metrics = evaluation.metrics | noise_floor(summary, tables, parts.test)
-        fingerprint = _fingerprint(scorer, tables.ratings)
+        evaluation, floor, fingerprint = together(
+            lambda: measured.judge(scorer, summary.scale),
+            lambda: noise_floor(summary, tables, parts.test),
+            lambda: _fingerprint(scorer, tables.ratings),
+        )
+        metrics = evaluation.metrics | floor
         scorer.release()
         for part in parts:
             part.unpersist()
@@ -62,7 +66,7 @@ class Train:
             job="train",
             status="ok",
             metrics=metrics,
-            counts={**rows, **evaluation.counts},
+            counts={"train_rows": train_rows, "test_rows": test_rows, **evaluation.counts},
             fingerprint=fingerprint,
             info=info,
             table=[["metric", "value"], *([name, value] for name, value in metrics.items())],
