@@ -20,6 +20,7 @@ MANIFEST = "manifest.json"
 STORE = "parquet"
 _TIMEOUT_S = 6 * 3600.0
 _SPLIT = 128 * 2**20  # spark.sql.files.maxPartitionBytes
+_ROW = 24  # bytes of a generated row, about what a publisher's file has
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ def prepare(
 ) -> Prepared:
     """Fetch and preprocess a data set unless the store holds it as this code would make it.
 
-    Input of less than one of Spark's splits is prepared on the smallest shape: more workers would only take longer to
-    start. Anything else, and what is generated, on the largest.
+    Data of less than one of Spark's splits is prepared on the smallest shape: more workers would only take longer to
+    start. Anything else on the largest.
 
     Args:
         data: what to prepare.
@@ -85,7 +86,8 @@ def prepare(
         JobError: preprocessing failed; with the reason and the driver's log.
     """
     settings = harness.settings
-    path = find(data.name, data.options).fetch(settings.data, settings.run_dir / "data")
+    dataset = find(data.name, data.options)
+    path = dataset.fetch(settings.data, settings.run_dir / "data")
     root = settings.run_dir / "store" / data.slug
     identity = _identity(data, path)
     found = _read(root / MANIFEST)
@@ -93,8 +95,8 @@ def prepare(
         return _prepared(data, root, path, found, fresh=False)
     say(f"preprocessing {data} from {path}")
     by_size = sorted(shapes, key=lambda shape: shape.total_cores)
-    size = sum(file.stat().st_size for file in files_at(path))
-    shape = by_size[0] if 0 < size < _SPLIT else by_size[-1]
+    size = sum(file.stat().st_size for file in files_at(path)) or (dataset.description.rows or 0) * _ROW
+    shape = by_size[0] if size < _SPLIT else by_size[-1]
     (root / MANIFEST).unlink(missing_ok=True)
     root.mkdir(parents=True, exist_ok=True)
     folder = settings.run_dir / "experiments" / "preprocess" / data.slug

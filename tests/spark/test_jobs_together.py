@@ -6,10 +6,12 @@ from jobs.together import beside, together
 
 
 def test_answers_come_in_the_order_of_the_calls_and_belong_to_the_phase(spark):
-    spark.sparkContext.setJobGroup("a phase", "a phase")
-    assert together(spark.range(3).count, spark.range(5).count, lambda: "no job") == [3, 5, "no job"]
-    spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
-    assert len(spark.sparkContext.statusTracker().getJobIdsForGroup("a phase")) == 2
+    context = spark.sparkContext
+    three, five = context.parallelize(range(3)), context.parallelize(range(5))
+    context.setJobGroup("a phase", "a phase")
+    assert together(three.count, five.count, lambda: "no job") == [3, 5, "no job"]
+    context.setLocalProperty("spark.jobGroup.id", None)
+    assert len(context.statusTracker().getJobIdsForGroup("a phase")) == 2
 
 
 def test_the_first_error_in_order_is_raised_after_all_have_ended(spark):
