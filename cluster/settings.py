@@ -97,6 +97,7 @@ class Settings:
         data: folder that holds publishers' unpacked data sets, or None.
         run_dir: folder of everything generated.
         host: address that servers listen on and are reached at.
+        store: where tables lie, "parquet" or "cassandra"; None is Cassandra where it runs, else Parquet.
         maven: URL of the Maven repository that jars come from, or None for the central one.
     """
 
@@ -104,6 +105,7 @@ class Settings:
     data: Path | None = None
     run_dir: Path = ROOT / ".run"
     host: str = "127.0.0.1"
+    store: str | None = None
     maven: str | None = None
     spark: SparkSettings = field(default_factory=SparkSettings)
     mlflow: MlflowSettings = field(default_factory=MlflowSettings)
@@ -249,14 +251,7 @@ def _check(settings: Settings) -> None:
             megabytes(getattr(getattr(settings, section), name))
         except SettingsError as error:
             raise SettingsError(f"{key}: {error}") from None
-    cassandra = settings.cassandra
-    if cassandra.nodes < 0:
-        raise SettingsError(f"cassandra.nodes: {cassandra.nodes} is less than none")
-    if cassandra.rf < 1 or (cassandra.nodes and cassandra.rf > cassandra.nodes):
-        raise SettingsError(
-            f"cassandra.rf: {cassandra.rf} copies of a row cannot lie on {cassandra.nodes} nodes; "
-            "take from 1 to cassandra.nodes"
-        )
+    _check_stores(settings)
     if settings.spark.workers < 0:
         raise SettingsError(f"spark.workers: {settings.spark.workers} is less than none")
     if settings.spark.cores < 1:
@@ -265,4 +260,19 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             f"host: {settings.host!r} is no address that workers can be told to connect to; "
             "name one address of this machine, for example 127.0.0.1"
+        )
+
+
+def _check_stores(settings: Settings) -> None:
+    if settings.store not in (None, "parquet", "cassandra"):
+        raise SettingsError(
+            f"store: {settings.store!r} is no store: {nearest(settings.store, ('parquet', 'cassandra'))}"
+        )
+    cassandra = settings.cassandra
+    if cassandra.nodes < 0:
+        raise SettingsError(f"cassandra.nodes: {cassandra.nodes} is less than none")
+    if cassandra.rf < 1 or (cassandra.nodes and cassandra.rf > cassandra.nodes):
+        raise SettingsError(
+            f"cassandra.rf: {cassandra.rf} copies of a row cannot lie on {cassandra.nodes} nodes; "
+            "take from 1 to cassandra.nodes"
         )

@@ -6,7 +6,7 @@ import os
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from cassandra import ConsistencyLevel, DriverException, OperationTimedOut, RequestExecutionException
 from cassandra.auth import PlainTextAuthProvider
@@ -19,19 +19,15 @@ from jobs.errors import JobError
 VERSION = "1"
 """Of the keyspace's layout; another version's keyspace is refused."""
 
-USER, PASSWORD, CERTIFICATES = "CASSANDRA_USER", "CASSANDRA_PASSWORD", "CASSANDRA_CA"
-"""Environment variables: secrets stand in no file, and no request."""
+USER, PASSWORD = "CASSANDRA_USER", "CASSANDRA_PASSWORD"
+CERTIFICATES = "CASSANDRA_CA"
+TRUST_STORE, TRUST_PASSWORD = "CASSANDRA_TRUSTSTORE", "CASSANDRA_TRUSTSTORE_PASSWORD"
+"""Environment variables, because secrets stand in no file and no request. Over TLS the driver wants the authority's
+certificate as PEM (CERTIFICATES) and the connector the same in a Java trust store."""
 
 _META, _CATALOGUE = "recscale_meta", "recscale_catalogue"
 _SCHEMA_TIMEOUT_S = 60.0
 _DOWN = (NoHostAvailable, OperationTimedOut, RequestExecutionException, DriverException, OSError)
-
-
-class Conf(Protocol):
-    """A session's settings."""
-
-    def get(self, key: str, default: str | None = None, /) -> str | None:
-        """Return a setting."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +40,8 @@ class Connection:
     rf: int
 
     @classmethod
-    def of(cls, spark: Conf) -> "Connection":
-        """Read a session's settings.
+    def of(cls, spark: Any) -> "Connection":
+        """Read a session's settings: its `conf`, or a mapping.
 
         Raises:
             JobError: they name no Cassandra.
@@ -69,6 +65,20 @@ class Entry(NamedTuple):
 
     physical: str
     columns: dict[str, Any]
+
+
+def secrets() -> dict[str, str]:
+    """Return the connector's settings that come from the environment alone."""
+    names = {
+        "spark.cassandra.auth.username": USER,
+        "spark.cassandra.auth.password": PASSWORD,
+        "spark.cassandra.connection.ssl.trustStore.path": TRUST_STORE,
+        "spark.cassandra.connection.ssl.trustStore.password": TRUST_PASSWORD,
+    }
+    found = {key: os.environ[name] for key, name in names.items() if os.environ.get(name)}
+    if os.environ.get(CERTIFICATES) or os.environ.get(TRUST_STORE):
+        found["spark.cassandra.connection.ssl.enabled"] = "true"
+    return found
 
 
 @functools.cache

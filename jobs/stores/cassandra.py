@@ -7,6 +7,7 @@ A logical table is a row of `recscale_catalogue` that names a physical one. A wr
 changes that row, so readers see the old table or the new one, and what an interrupted write left is dropped by the next.
 """
 
+import hashlib
 import re
 import time
 import uuid
@@ -18,11 +19,12 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from jobs.cassandra import Connection, Keyspace
+from jobs.cassandra import Connection, Keyspace, secrets
 from jobs.errors import JobError
 from jobs.failures import DISK_FULL
 
 _SEEN_S = 30.0
+_LONGEST = 48 - len("recscale_")
 FORMAT = "org.apache.spark.sql.cassandra"
 
 
@@ -77,6 +79,8 @@ class CassandraStore:
 
     def __init__(self, spark: SparkSession, root: str) -> None:
         self.spark = spark
+        for key, value in secrets().items():
+            spark.conf.set(key, value)
         self._keyspace = Keyspace(Connection.of(spark.conf), keyspace_name(root))
 
     def read(self, table: str) -> DataFrame:
@@ -157,7 +161,9 @@ class CassandraStore:
 def keyspace_name(root: str) -> str:
     """Return a keyspace's name for a data set: lower case letters, digits and _, at most 48 of them."""
     name = re.sub(r"[^a-z0-9]+", "_", root.rstrip("/").rpartition("/")[2].lower()).strip("_") or "tables"
-    return f"recscale_{name}"[:48]
+    if len(name) > _LONGEST:
+        name = f"{name[: _LONGEST - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"recscale_{name}"
 
 
 def key_of(table: str) -> Key:
