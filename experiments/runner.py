@@ -22,6 +22,7 @@ from experiments.sparksettings import spark_settings
 from experiments.spec import Experiment
 from experiments.stores import PARQUET
 from experiments.trial import Trial
+from jobs.apps import JOBS
 from jobs.request import Request, write_json
 
 
@@ -146,7 +147,7 @@ class Sweep:
 
     def _request(self, harness: Harness, trial: Trial, number: int, folder: Path) -> Request:
         data = self.prepared.get(trial.data.slug) if trial.data else None
-        store = trial.data.store if trial.data else PARQUET
+        store = trial.data.store if trial.data else getattr(JOBS[trial.job], "store", PARQUET)
         own = spark_settings(
             self.settings, harness.cluster.spark_master, f"{self.experiment.name} {trial.label}", trial.shape,
             partitions=trial.partitions, folder=folder,

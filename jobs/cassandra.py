@@ -162,12 +162,11 @@ class Keyspace:
         except JobError:
             return
 
-    def get(self, physical: str, columns: Iterable[str], key: Sequence[Any]) -> dict[str, Any] | None:
-        """Read one row by its primary key."""
+    def get(self, physical: str, columns: Iterable[str], key: Sequence[Any]) -> list[dict[str, Any]]:
+        """Read the rows with these values of key columns, by a prepared statement."""
         where = " AND ".join(f'"{name}" = ?' for name in columns)
         statement = _prepared(connect(self._where), f"SELECT * FROM {self.name}.{physical} WHERE {where}")
-        row = connect(self._where).execute(statement, list(key)).one()
-        return dict(row) if row else None
+        return list(connect(self._where).execute(statement, list(key)))
 
     def _there(self) -> bool:
         """Whether the keyspace is there.

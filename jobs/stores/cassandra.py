@@ -92,9 +92,7 @@ class CassandraStore:
                 "first: make preprocess DATASET=... (recommendations come from make train)"
             )
         columns = T.StructType.fromJson(entry.columns)
-        rows = (
-            self.spark.read.format(FORMAT).options(keyspace=self._keyspace.name, table=entry.physical).load()
-        )
+        rows = self.whole(entry.physical)
         return rows.select(*(F.col(field.name).cast(field.dataType) for field in columns))
 
     def write(self, table: str, frame: DataFrame) -> None:
@@ -103,20 +101,45 @@ class CassandraStore:
         Raises:
             JobError: Cassandra does not take it, or a column cannot be kept without loss.
         """
-        physical = f"{table}_{uuid.uuid4().hex[:8]}"
-        key = key_of(table)
-        rows = keyed(frame, key)
-        self._keyspace.create(physical, columns_of(rows.schema), key.partition, key.clustering)
+        rows = keyed(frame, key_of(table))
+        physical = self.empty(table, rows.schema)
         try:
-            self._wait_until_seen(physical)
-            ordered(rows, key).write.format(FORMAT).options(
-                keyspace=self._keyspace.name, table=physical, **TUNING
-            ).mode("append").save()
+            self.fill(physical, ordered(rows, key_of(table)), TUNING)
             old = self._keyspace.point(table, physical, frame.schema.jsonValue())
         except BaseException as error:
             self._keyspace.drop_quietly(physical)
-            raise self._explained(table, error) from error
+            explained = self._explained(table, str(error))
+            if explained is None:
+                raise
+            raise explained from error
         self._keyspace.sweep(table, physical, old)
+
+    def empty(self, table: str, schema: T.StructType) -> str:
+        """Make a new physical table that the connector knows but the catalogue does not; return its name."""
+        physical, key = f"{table}_{uuid.uuid4().hex[:8]}", key_of(table)
+        self._keyspace.create(physical, columns_of(schema), key.partition, key.clustering)
+        self._wait_until_seen(physical)
+        return physical
+
+    def fill(self, physical: str, rows: DataFrame, tuning: Mapping[str, str]) -> None:
+        """Write rows to a physical table as they come."""
+        self._at(rows.write.format(FORMAT).options(**tuning), physical).mode("append").save()
+
+    def whole(self, physical: str) -> DataFrame:
+        """Return a physical table with all its columns."""
+        frame: DataFrame = self._at(self.spark.read.format(FORMAT), physical).load()
+        return frame
+
+    def drop(self, physical: str) -> None:
+        """Drop a physical table."""
+        self._keyspace.drop_quietly(physical)
+
+    def partition(self, physical: str, table: str, *key: Any) -> list[dict[str, Any]]:
+        """Return the rows of one partition: a read by key, without Spark."""
+        return self._keyspace.get(physical, key_of(table).partition, key)
+
+    def _at(self, access: Any, physical: str) -> Any:
+        return access.options(keyspace=self._keyspace.name, table=physical)
 
     def has(self, table: str) -> bool:
         """Whether the table is there; the catalogue only names tables that were written whole."""
@@ -125,14 +148,15 @@ class CassandraStore:
     def get(self, table: str, *key: Any) -> dict[str, Any] | None:
         """Return the row with that primary key, None if there is none: a point read, without Spark."""
         entry = self._keyspace.entry(table)
-        return None if entry is None else self._keyspace.get(entry.physical, key_of(table).columns, key)
+        found = self._keyspace.get(entry.physical, key_of(table).columns, key) if entry else []
+        return found[0] if found else None
 
     def _wait_until_seen(self, physical: str) -> None:
         """Return when the connector knows a new table; it hears of it from Cassandra a second or two later."""
         end = time.monotonic() + _SEEN_S
         while True:
             try:
-                self.spark.read.format(FORMAT).options(keyspace=self._keyspace.name, table=physical).load()
+                self.whole(physical)
             except AnalysisException:
                 if time.monotonic() > end:
                     raise
@@ -140,8 +164,7 @@ class CassandraStore:
             else:
                 return
 
-    def _explained(self, table: str, error: BaseException) -> BaseException:
-        text = str(error)
+    def _explained(self, table: str, text: str) -> JobError | None:
         if re.search(DISK_FULL, text):
             return JobError(
                 f"a Cassandra node's disk is full: table {table!r} of {self._keyspace.name} could not be written and is "
@@ -155,7 +178,7 @@ class CassandraStore:
                 f"Cassandra stopped answering while table {table!r} of {self._keyspace.name} was written; the table is as "
                 "it was before. Look why (make status, make logs S=cassandra-1), start it again (make setup), run again."
             )
-        return error
+        return None
 
 
 def keyspace_name(root: str) -> str:
