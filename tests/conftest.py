@@ -77,6 +77,7 @@ def cassandra_sets(run: Path) -> list[str]:
     from cluster.processes import free_port  # noqa: PLC0415 - most tests start no service
 
     (ROOT / ".run" / "jars").mkdir(parents=True, exist_ok=True)
+    run.mkdir(parents=True, exist_ok=True)
     (run / "jars").symlink_to(ROOT / ".run" / "jars")
     cql = free_port("127.0.0.1")
     return [
