@@ -14,6 +14,7 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from datasets.errors import UsageError
 from jobs.errors import JobError
 from jobs.kernels import Ints
 from jobs.vectors import Vectors, vectors

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pyspark import Broadcast, StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
+from datasets.errors import UsageError
 from jobs.histories import Batch, Fitted, HistoryScorer, histories, item_counts
 from jobs.kernels import Floats, Ints
 from jobs.model import Tables
@@ -23,11 +24,12 @@ from jobs.neighbours import Csr, Neighbours, adjust, best_items, reverse
 from jobs.phases import consume
 from jobs.preflight import check_copies
 from jobs.similar import search, similar_items
-from jobs.terms import Catalogue, Weights, catalogue
+from jobs.terms import Catalogue, Weights, catalogue, check_options
 from jobs.topn import Lists
 from jobs.vectors import Vectors, best_by_profile, cosines, only
 
 _NEIGHBOUR_BYTES = 16  # a place and a similarity, in both directions
+_ENTRY_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,16 @@ class Content:
     reg_item: float = 5.0
     blocks: int = 32
 
+    def __post_init__(self) -> None:
+        check_options(self.weights, self.min_items, self.knots)
+        if self.neighbours < 1:
+            raise UsageError(f"neighbours={self.neighbours}: an item needs at least 1")
+
+    @property
+    def weights(self) -> Weights:
+        """How much each group of terms counts."""
+        return Weights(self.text, self.genres, self.tags, self.people, self.features)
+
     @property
     def predicts_rating(self) -> bool:
         return True
@@ -133,9 +145,7 @@ class Content:
     def fit(self, tables: Tables) -> ContentScorer:
         ratings, spark = tables.ratings, tables.ratings.sparkSession
         counts = item_counts(ratings)
-        weights = Weights(self.text, self.genres, self.tags, self.people, self.features)
-        known = catalogue(tables.items, counts["item"].to_numpy(), weights, self.min_items, self.knots)
-        self._check(spark, known)
+        known = catalogue(tables.items, counts["item"].to_numpy(), self.weights, self.min_items, self.knots)
         self._check(spark, known)
         profiles = Profiles(known.vectors, _average(known, counts))
         fitted, bias = Fitted(known.ids, profiles, profiles), None
@@ -152,7 +162,7 @@ class Content:
 
     def _check(self, spark: SparkSession, known: Catalogue) -> None:
         m, entries = len(known.ids), len(known.vectors.by_item.indices)
-        size = m * self.neighbours * _NEIGHBOUR_BYTES + 2 * entries * 8
+        size = m * min(self.neighbours, m) * _NEIGHBOUR_BYTES + 2 * entries * _ENTRY_BYTES
         what = f"content on {m:,} items with {self.neighbours} neighbours and {entries:,} terms"
         check_copies(spark, size, what)
 
@@ -165,7 +175,7 @@ class Content:
         )
         item_bias[at], rated[at] = effects["item_bias"].to_numpy(), True
         by_item, by_term = known.vectors
-        near = search(spark, by_item, only(by_term, rated), self.neighbours, self.blocks)
+        near = search(spark, by_item, only(by_term, rated), min(self.neighbours, len(rated)), self.blocks)
         near = Neighbours(near.ids, near.similarities ** np.float32(self.sharpness))
         item_bias[~rated] = _guessed(near, item_bias, self.damping)[~rated]
         return Neighbourhoods(

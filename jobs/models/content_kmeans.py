@@ -20,7 +20,7 @@ from jobs.model import Tables
 from jobs.models.bias import BiasFit, fit_bias
 from jobs.neighbours import Csr
 from jobs.phases import consume
-from jobs.terms import Weights, catalogue
+from jobs.terms import Weights, catalogue, check_options
 from jobs.topn import Lists
 
 
@@ -136,10 +136,16 @@ class ContentKmeans:
     seed: int = 1
 
     def __post_init__(self) -> None:
+        check_options(self.weights, self.min_items, self.knots)
         if not self.clusters or min(self.clusters) < 1:
             raise UsageError(
                 f"clusters={self.clusters}: give one number of clusters or several, each at least 1"
             )
+
+    @property
+    def weights(self) -> Weights:
+        """How much each group of terms counts."""
+        return Weights(self.text, self.genres, self.tags, self.people, self.features)
 
     @property
     def predicts_rating(self) -> bool:
@@ -148,8 +154,7 @@ class ContentKmeans:
     def fit(self, tables: Tables) -> ClusterScorer:
         ratings, spark = tables.ratings, tables.ratings.sparkSession
         counts = item_counts(ratings)
-        weights = Weights(self.text, self.genres, self.tags, self.people, self.features)
-        known = catalogue(tables.items, counts["item"].to_numpy(), weights, self.min_items, self.knots)
+        known = catalogue(tables.items, counts["item"].to_numpy(), self.weights, self.min_items, self.knots)
         groups = cluster(
             spark, known.vectors.by_item, len(known.names), self.clusters, seed=self.seed, iterations=self.iterations
         )  # fmt: skip

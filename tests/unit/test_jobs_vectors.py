@@ -34,7 +34,7 @@ def expected(found, weights=WEIGHTS):
     """Weigh, scale by group, scale again: one item after the other."""
     out = np.zeros_like(found)
     for group in range(3):
-        inside = np.nonzero(GROUPS == group)[0]
+        inside = np.nonzero(group == GROUPS)[0]
         n = (found[:, inside] > 0).any(axis=1).sum()
         for item in range(M):
             part = np.array([
