@@ -46,6 +46,22 @@ class Weights(NamedTuple):
     features: float
 
 
+def check_options(weights: Weights, min_items: int, knots: int) -> None:
+    """Refuse what makes no vectors.
+
+    Raises:
+        UsageError: names the value and what it must be.
+    """
+    if min(weights) < 0 or max(weights) <= 0:
+        raise UsageError(
+            f"weights {dict(zip(GROUPS, weights, strict=True))}: none may be negative, and one must count"
+        )
+    if min_items < 1 or knots < 2:
+        raise UsageError(
+            f"min_items={min_items}, knots={knots}: min_items must be at least 1, knots at least 2"
+        )
+
+
 def catalogue(
     items: DataFrame, rated: npt.NDArray[Any], weights: Weights, min_items: int, knots: int
 ) -> Catalogue:

@@ -50,9 +50,13 @@ def vectors(
         weights: [groups], 0 leaves a group out.
         m: number of items.
     """
+    order = np.lexsort(
+        (terms, items)
+    )  # sums then have one order, and equal items equal vectors to the last bit
+    items, terms, counts = items[order], terms[order], counts[order]
     group, n_groups = groups[terms], len(weights)
     cell = items.astype(np.int64) * n_groups + group
-    present = np.bincount(np.unique(cell) % max(n_groups, 1), minlength=n_groups)
+    present = np.bincount(np.unique(cell) % n_groups, minlength=n_groups)
     frequency = np.maximum(np.bincount(terms, minlength=len(groups)), 1)
     values = counts.astype(np.float64) * np.log((1.0 + present[groups]) / frequency)[terms]
     values *= np.sqrt(weights)[group] / _lengths(cell, values, m * n_groups)

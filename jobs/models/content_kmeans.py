@@ -24,6 +24,9 @@ from jobs.terms import Weights, catalogue, check_options
 from jobs.topn import Lists
 
 
+_PAIRS = 1 << 16  # pairs whose factors are gathered at a time
+
+
 @dataclass(frozen=True)
 class Effects:
     """Predicts ratings. `items` is float32 [m + 1, clusters + 2]: one-hot cluster, bias, 1; the last row is unknown."""
@@ -35,7 +38,7 @@ class Effects:
     bounds: tuple[float, float] | None
 
     def predict(self, batch: Batch, rows: Ints, items: Ints) -> Floats:
-        found: Floats = np.einsum("pf,pf->p", self._users(batch)[rows], self.items[items])
+        found = products(self._users(batch), rows, self.items, items)
         return found if self.bounds is None else found.clip(*self.bounds).astype(np.float32)
 
     def rank(self, batch: Batch, k: int, seen: Lists | None) -> tuple[Ints, Floats]:
@@ -62,7 +65,7 @@ class Shares:
     average: Floats
 
     def predict(self, batch: Batch, rows: Ints, items: Ints) -> Floats:
-        found = np.einsum("pf,pf->p", self._users(batch)[rows], self.items[items])
+        found = products(self._users(batch), rows, self.items, items)
         return np.where(items < 0, np.float32(np.nan), found)
 
     def rank(self, batch: Batch, k: int, seen: Lists | None) -> tuple[Ints, Floats]:
@@ -72,6 +75,15 @@ class Shares:
         counts = sums(batch.liked, self.of_item, self.items.shape[1])
         total = counts.sum(axis=1, keepdims=True)
         return np.where(total > 0, counts / np.maximum(total, 1), self.average).astype(np.float32)
+
+
+def products(left: Floats, rows: Ints, right: Floats, items: Ints) -> Floats:
+    """Return float32 [pairs]: the product of a row of `left` and one of `right` for each pair."""
+    out = np.empty(len(rows), dtype=np.float32)
+    for low in range(0, len(rows), _PAIRS):
+        part = slice(low, low + _PAIRS)
+        np.einsum("pf,pf->p", left[rows[part]], right[items[part]], out=out[part])
+    return out
 
 
 def sums(rows: Csr, of_item: Ints, clusters: int) -> npt.NDArray[np.float64]:
