@@ -23,7 +23,6 @@ from jobs.phases import consume
 from jobs.terms import Weights, catalogue, check_options
 from jobs.topn import Lists
 
-
 _PAIRS = 1 << 16  # pairs whose factors are gathered at a time
 
 
