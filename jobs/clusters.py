@@ -1,24 +1,19 @@
-"""Groups items by their vectors with MLlib's k-means, and chooses the number of groups by the silhouette.
+"""Groups items by their vectors: spherical k-means in compiled code, and the number of groups by the silhouette.
 
-Silhouette: P. Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis",
-Journal of Computational and Applied Mathematics 20, 1987; from -1 to 1, more is better separated.
+I. Dhillon, D. Modha, "Concept decompositions for large sparse text data using clustering", Machine Learning 42, 2001;
+first centres as in D. Arthur, S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007; silhouette:
+P. Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis", Journal of
+Computational and Applied Mathematics 20, 1987. Knows nothing of Spark; the same on every shape of cluster.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from pyspark.ml.clustering import KMeans
-from pyspark.ml.evaluation import ClusteringEvaluator
-from pyspark.ml.linalg import Vectors as MlVectors
-from pyspark.ml.linalg import VectorUDT
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import types as T
+import numpy.typing as npt
 
+from datasets.compiled import compiled
 from jobs.kernels import Floats, Ints
 from jobs.neighbours import Csr
-
-_ROWS = T.StructType([T.StructField("place", T.IntegerType()), T.StructField("features", VectorUDT())])
 
 
 class Clusters(NamedTuple):
@@ -27,72 +22,119 @@ class Clusters(NamedTuple):
     Attributes:
         of_item: int32 [items], -1 for an item without a vector.
         closeness: float32 [items], the cosine of each item and its cluster's centre, 0 without one.
-        sizes: of the clusters; some may be 0.
-        silhouette: by cosine distance; None for a single cluster.
+        sizes: int [clusters], of which some may be 0.
+        silhouette: mean over items by cosine distance, from -1 to 1, more is better separated; 0 for one cluster.
     """
 
     of_item: Ints
     closeness: Floats
     sizes: list[int]
-    silhouette: float | None
+    silhouette: float
 
 
-def cluster(
-    spark: SparkSession, by_item: Csr, terms: int, ks: Sequence[int], *, seed: int, iterations: int
-) -> Clusters:
-    """Cluster by cosine distance with each number of clusters in `ks` and return the one with the best silhouette.
-
-    Of equal ones the first is taken. No number of clusters is larger than that of the items.
+def cluster(by_item: Csr, terms: int, k: int, *, seed: int, iterations: int) -> Clusters:
+    """Cluster by cosine.
 
     Args:
-        spark: where k-means runs.
-        by_item: vectors of length 1 or 0.
+        by_item: vectors of length 1 or 0; those of 0 are left out.
         terms: the vectors' dimensions.
-        ks: numbers of clusters.
+        k: number of clusters; no more than there are different vectors are used.
         seed: of the first centres.
-        iterations: at most so many.
+        iterations: at most so many; fewer where nothing moves any more.
     """
-    frame = _frame(spark, by_item, terms).persist()
-    try:
-        limit = frame.count()
-        found = [_clustered(frame, by_item, min(k, limit), seed, iterations) for k in dict.fromkeys(ks)]
-    finally:
-        frame.unpersist()
-    return max(found, key=lambda one: -1.0 if one.silhouette is None else one.silhouette)
+    known = np.diff(by_item.indptr) > 0
+    centres = _first(by_item, known, terms, k, np.random.default_rng(seed))
+    of_item = np.full(len(known), -1, dtype=np.int32)
+    closeness = np.zeros(len(known), dtype=np.float32)
+    for _ in range(iterations):
+        moved = _assign(by_item, centres, of_item, closeness)
+        if not moved:
+            break
+        total = _sums(by_item, of_item, len(centres), terms)
+        lengths = np.linalg.norm(total, axis=1)
+        centres[lengths > 0] = (total / np.maximum(lengths, 1e-12)[:, None])[lengths > 0]
+    sizes = np.bincount(of_item[known], minlength=len(centres))
+    total = _sums(by_item, of_item, len(centres), terms)
+    silhouette = (
+        float(_silhouettes(by_item, of_item, total, sizes)[known].mean()) if (sizes > 0).sum() > 1 else 0.0
+    )
+    return Clusters(of_item, closeness, sizes.tolist(), silhouette)
 
 
-def _frame(spark: SparkSession, by_item: Csr, terms: int) -> DataFrame:
-    """Return the items that have a vector, in order: the first centres depend on it."""
-    bounds = zip(by_item.indptr[:-1].tolist(), by_item.indptr[1:].tolist(), strict=True)
-    rows = [
-        (place, MlVectors.sparse(terms, by_item.indices[low:high], by_item.values[low:high]))
-        for place, (low, high) in enumerate(bounds)
-        if high > low
-    ]
-    return spark.createDataFrame(rows, _ROWS)
+def _first(
+    by_item: Csr, known: npt.NDArray[np.bool_], terms: int, k: int, rng: np.random.Generator
+) -> Floats:
+    """Draw items as the first centres, each with a chance that grows with its distance from those drawn before."""
+    candidates = np.nonzero(known)[0]
+    centres = np.zeros((k, terms), dtype=np.float32)
+    chance = np.ones(len(candidates))
+    for number in range(k):
+        if chance.sum() <= 0:
+            return centres[:number]
+        item = candidates[np.searchsorted(np.cumsum(chance), rng.random() * chance.sum(), side="right")]
+        inside = slice(by_item.indptr[item], by_item.indptr[item + 1])
+        centres[number, by_item.indices[inside]] = by_item.values[inside]
+        distance = 1.0 - _products(by_item, centres[number])[candidates]
+        chance = np.minimum(chance, np.where(distance > 1e-6, distance, 0.0))
+    return centres
 
 
-def _clustered(frame: DataFrame, by_item: Csr, k: int, seed: int, iterations: int) -> Clusters:
-    m = len(by_item.indptr) - 1
-    of_item = np.full(m, -1, dtype=np.int32)
-    if k < 2:
-        of_item[np.diff(by_item.indptr) > 0] = 0
-        return Clusters(of_item, (of_item + 1).astype(np.float32), [int((of_item == 0).sum())], None)
-    means = KMeans(k=k, seed=seed, maxIter=iterations, distanceMeasure="cosine").fit(frame)
-    placed = means.transform(frame)
-    rows = placed.select("place", "prediction").toPandas()
-    of_item[rows["place"].to_numpy()] = rows["prediction"].to_numpy()
-    sizes = np.bincount(of_item[of_item >= 0], minlength=k)
-    silhouette = None
-    if (sizes > 0).sum() > 1:
-        judge = ClusteringEvaluator(metricName="silhouette", distanceMeasure="cosine")
-        silhouette = float(judge.evaluate(placed))
-    return Clusters(of_item, _closeness(by_item, of_item, means.clusterCenters()), sizes.tolist(), silhouette)
+@compiled
+def _products(by_item, vector):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    out = np.zeros(len(by_item.indptr) - 1, dtype=np.float32)
+    for item in range(len(out)):
+        for at in range(by_item.indptr[item], by_item.indptr[item + 1]):
+            out[item] += by_item.values[at] * vector[by_item.indices[at]]
+    return out
 
 
-def _closeness(by_item: Csr, of_item: Ints, centres: list[Any]) -> Floats:
-    matrix = np.stack(centres)
-    matrix /= np.maximum(np.linalg.norm(matrix, axis=1), 1e-12)[:, None]
-    row = np.repeat(np.arange(len(of_item)), np.diff(by_item.indptr))
-    products = matrix[of_item[row], by_item.indices] * by_item.values
-    return np.bincount(row, products, minlength=len(of_item)).astype(np.float32)
+@compiled
+def _assign(by_item, centres, of_item, closeness):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Put each item into the cluster of its nearest centre, of equal ones the first; return how many have moved."""
+    moved = 0
+    for item in range(len(of_item)):
+        if by_item.indptr[item] == by_item.indptr[item + 1]:
+            continue
+        best, nearest = np.float32(-1.0), 0
+        for number in range(centres.shape[0]):
+            product = np.float32(0.0)
+            for at in range(by_item.indptr[item], by_item.indptr[item + 1]):
+                product += by_item.values[at] * centres[number, by_item.indices[at]]
+            if product > best:
+                best, nearest = product, number
+        moved += of_item[item] != nearest
+        of_item[item], closeness[item] = nearest, best
+    return moved
+
+
+@compiled
+def _sums(by_item, of_item, k, terms):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    out = np.zeros((k, terms))
+    for item in range(len(of_item)):
+        for at in range(by_item.indptr[item], by_item.indptr[item + 1]):
+            out[of_item[item], by_item.indices[at]] += by_item.values[at]
+    return out
+
+
+@compiled
+def _silhouettes(by_item, of_item, sums, sizes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return each item's silhouette; exact, as the mean distance from a cluster follows from the sum of its vectors."""
+    out = np.zeros(len(of_item))
+    for item in range(len(of_item)):
+        own = of_item[item]
+        if own < 0 or sizes[own] < 2:
+            continue
+        inside, other = 0.0, np.inf
+        for number in range(len(sizes)):
+            if sizes[number] == 0:
+                continue
+            product = 0.0
+            for at in range(by_item.indptr[item], by_item.indptr[item + 1]):
+                product += by_item.values[at] * sums[number, by_item.indices[at]]
+            if number == own:
+                inside = 1.0 - (product - 1.0) / (sizes[own] - 1)  # without the item itself
+            else:
+                other = min(other, 1.0 - product / sizes[number])
+        larger = max(inside, other)
+        out[item] = (other - inside) / larger if larger > 0.0 else 0.0
+    return out

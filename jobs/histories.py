@@ -5,7 +5,7 @@ Only what is known of the items is broadcast, so the number of ratings is limite
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +15,11 @@ from pyspark.sql import functions as F
 
 from jobs.errors import JobError
 from jobs.kernels import Floats, Ints
-from jobs.models.bias import BiasFit
 from jobs.neighbours import Csr
 from jobs.topn import RECOMMENDATIONS, Lists, lists, places, positions, recommendation_batch, with_lists
+
+if TYPE_CHECKING:
+    from jobs.models.bias import BiasFit  # jobs.models imports this module
 
 
 class Batch(NamedTuple):
@@ -122,7 +124,7 @@ def item_counts(ratings: DataFrame) -> Any:
     return rows
 
 
-def histories(ratings: DataFrame, bias: BiasFit | None) -> DataFrame:
+def histories(ratings: DataFrame, bias: "BiasFit | None") -> DataFrame:
     """Gather each user's history.
 
     Args:

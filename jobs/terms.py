@@ -6,12 +6,13 @@ the terms with sqrt(1 - t) and sqrt(t). So equal numbers have a cosine of 1, nea
 apart 0, whatever the number's unit and however skewed it is.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame, Window
+import pandas as pd
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from datasets.errors import UsageError
@@ -20,8 +21,9 @@ from jobs.kernels import Ints
 from jobs.vectors import Vectors, vectors
 
 GROUPS = ("text", "genres", "tags", "people", "features")
-_KINDS = ("word", "genre", "tag", "person", "")  # how a term of each group is called in a reason
+_KINDS = ("word", "genre", "tag", "person")  # how a term of each group is called in a reason
 _NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
+_BETWEEN = 4  # so many items with a number ask for another knot
 _YEAR_IN_TITLE = r"\(\d{4}\)"
 
 
@@ -72,23 +74,23 @@ def catalogue(
         rated: ids of the items that have ratings; one that is not in the table has a vector of length 0.
         weights: of the groups.
         min_items: terms of fewer items are left out: what one item alone has tells nothing of another.
-        knots: at most so many for each number.
+        knots: at most so many for each number; fewer for one that few items have.
 
     Raises:
         JobError: the table is empty, or no two items have a term in common.
     """
-    listed = items.select("item").toPandas()["item"].to_numpy(dtype=np.int32)
-    if not len(listed):
+    listed = _listed(items)
+    if listed.empty:
         raise JobError(
             "the catalogue is empty, and a content model knows items by nothing else: preprocess a data set that "
             "describes its items, or use a model of ratings alone (als, knn)"
         )
-    ids = np.union1d(listed, rated).astype(np.int32)
-    names, groups, entries = _collect(items, min_items, knots)
+    ids = np.union1d(listed["item"].to_numpy(), rated).astype(np.int32)
+    names, groups, entries = _terms(listed, min_items, knots)
     used = np.asarray(weights)[groups] > 0
     if not used.any():
         raise JobError(
-            f"no {min_items} of the {len(listed):,} items in the catalogue have a word, genre, tag, person or number "
+            f"no {min_items} of the {listed['item'].nunique():,} items in the catalogue have a word, genre, tag, person or number "
             "in common that counts: a content model has nothing to go by; use a data set that describes its items, "
             "lower min_items, or use a model of ratings alone (als, knn)"
         )
@@ -103,93 +105,72 @@ def catalogue(
     return Catalogue(ids, matrix, names)
 
 
-def _collect(items: DataFrame, min_items: int, knots: int) -> tuple[list[str], npt.NDArray[np.int64], Any]:
-    """Return the names and groups of the terms, and the entries (item, term, n)."""
-    at = _knots(items, knots)
-    summed = _tokens(items, at).groupBy("item", "group", "token").agg(F.sum("n").alias("n"))
-    tokens = summed.persist(StorageLevel.MEMORY_AND_DISK)
-    counted = tokens.groupBy("group", "token").count().where(F.col("count") >= min_items)
-    number = F.row_number().over(Window.orderBy("group", "token")) - 1
-    terms = counted.select(number.alias("term"), "group", "token").persist()
-    try:
-        rows = terms.orderBy("term").toPandas()
-        often = F.col("group").isin(GROUPS.index("text"), GROUPS.index("tags"))
-        n = F.when(often, 1 + F.log("n")).otherwise(F.col("n"))
-        entries = tokens.join(terms, ["group", "token"]).select("item", "term", n.alias("n")).toPandas()
-    finally:
-        terms.unpersist()
-        tokens.unpersist()
-    places = {(name, place): value for name, values in at for place, value in enumerate(values, 1)}
-    names = [_name(group, token, places) for group, token in zip(rows["group"], rows["token"], strict=True)]
-    return names, rows["group"].to_numpy(dtype=np.int64), entries
+def _listed(items: DataFrame) -> Any:
+    """Return all that items have as (item, group, token, n), in one pass; an item that has nothing has a null token.
 
-
-def _name(group: int, token: str, places: dict[tuple[str, int], float]) -> str:
-    if GROUPS[group] != "features":
-        return f"{_KINDS[group]} {token}"
-    name, _, place = token.rpartition(" ")
-    return f"{name} about {float(f'{places[name, int(place)]:.4g}'):g}"
-
-
-def _tokens(items: DataFrame, at: list[tuple[str, list[float]]]) -> DataFrame:
-    """Return (item, group, token, n) of all groups; a token may come several times."""
+    A token may come several times for an item; of a number, `n` is the value.
+    """
     title = F.regexp_replace(F.coalesce("title", F.lit("")), _YEAR_IN_TITLE, " ")
     words = F.split(F.lower(F.concat_ws(" ", title, "text")), _NO_WORD)
-    found = [
-        _entries(items.select("item", F.explode(words).alias("token")), "text"),
+    once = F.lit(1.0)
+    year = F.array(F.struct(F.lit("year").alias("key"), F.col("year").alias("value")))
+    parts = [
+        _part("text", words, lambda word: (word, once)),
         *(
-            _entries(items.select("item", F.explode(F.array_distinct(name)).alias("token")), name)
+            _part(name, F.array_distinct(name), lambda token: (F.trim(token), once))
             for name in ("genres", "people")
         ),
-        _entries(
-            items.select("item", F.explode("tags").alias("token", "n")), "tags", F.lower("token"), F.col("n")
-        ),
+        _part("tags", F.map_entries("tags"), lambda tag: (F.lower(F.trim(tag["key"])), tag["value"])),
+        _part("features", F.map_entries("features"), lambda number: (number["key"], number["value"])),
+        _part("features", year, lambda number: (number["key"], number["value"])),
     ]
-    if at:
-        found.append(_numbers(items, at))
-    result = found[0]
-    for frame in found[1:]:
-        result = result.unionByName(frame)
-    return result
+    rows = items.select("item", F.explode_outer(F.concat(*parts)).alias("row"))
+    return rows.select("item", "row.group", "row.token", "row.n").toPandas()
 
 
-def _entries(frame: DataFrame, group: str, token: Column | None = None, n: Column | None = None) -> DataFrame:
-    number = F.lit(GROUPS.index(group)).alias("group")
-    name = F.trim(F.col("token") if token is None else token).alias("token")
-    times = (F.lit(1.0) if n is None else n).cast("double").alias("n")
-    return frame.select("item", number, name, times).where("token != '' and n > 0")
+def _part(group: str, values: Column, entry: Callable[[Column], tuple[Column, Column]]) -> Column:
+    def struct(value: Column) -> Column:
+        token, n = entry(value)
+        number = F.lit(GROUPS.index(group)).alias("group")
+        return F.struct(number, token.alias("token"), n.cast("double").alias("n"))
+
+    none = F.array().cast("array<struct<group:int,token:string,n:double>>")
+    return F.coalesce(F.transform(values, struct), none)
 
 
-def _melted(items: DataFrame) -> DataFrame:
-    """Return all numbers as (item, name, value)."""
-    year = items.select("item", F.lit("year").alias("name"), F.col("year").cast("double").alias("value"))
-    others = items.select("item", F.explode("features").alias("name", "value"))
-    value = F.col("value").cast("double")
-    both = year.unionByName(others.where("name != 'year'").select("item", "name", value.alias("value")))
-    return both.where(F.abs("value") < F.lit(float("inf")))  # NaN is larger than infinity to Spark
+def _terms(listed: Any, min_items: int, knots: int) -> tuple[list[str], npt.NDArray[np.int64], Any]:
+    """Return the names and groups of the terms, and the entries (item, term, n)."""
+    finite = listed[np.isfinite(listed["n"]) & (listed["token"] != "")]
+    numeric = finite["group"] == GROUPS.index("features")
+    rows = finite[~numeric & (finite["n"] > 0)].groupby(["item", "group", "token"], as_index=False)["n"].sum()
+    often = rows["group"].isin([GROUPS.index("text"), GROUPS.index("tags")])
+    rows["n"] = np.where(often, 1 + np.log(rows["n"]), rows["n"])
+    rows["name"] = [
+        f"{_KINDS[group]} {token}" for group, token in zip(rows["group"], rows["token"], strict=True)
+    ]
+    numbers = finite[numeric].drop_duplicates(["item", "token"])
+    both = [rows, *(_knotted(part, name, knots) for name, part in numbers.groupby("token"))]
+    entries = pd.concat(both, ignore_index=True)[["item", "group", "name", "n"]]
+    counted = entries.groupby(["group", "name"], as_index=False).size()
+    terms = counted[counted["size"] >= min_items].reset_index(drop=True)
+    terms["term"] = terms.index
+    found = entries.merge(terms, on=["group", "name"])
+    return terms["name"].to_list(), terms["group"].to_numpy(dtype=np.int64), found[["item", "term", "n"]]
 
 
-def _knots(items: DataFrame, knots: int) -> list[tuple[str, list[float]]]:
-    """Return the knots of each number, ascending; a number that is the same everywhere tells nothing."""
-    shares = [place / (knots - 1) for place in range(knots)]
-    values = F.array_distinct(F.percentile("value", F.array(*map(F.lit, shares))))
-    rows = _melted(items).groupBy("name").agg(values.alias("knots")).where(F.size("knots") > 1)
-    return sorted((row["name"], list(row["knots"])) for row in rows.collect())
-
-
-def _numbers(items: DataFrame, at: list[tuple[str, list[float]]]) -> DataFrame:
-    known = items.sparkSession.createDataFrame(at, "name string, knots array<double>")
-    rows = _melted(items).join(F.broadcast(known), "name")
-    below = F.size(F.filter("knots", lambda knot: knot <= F.col("value")))
-    placed = rows.withColumn("at", F.least(below, F.size("knots") - 1))
-    low, high = F.element_at("knots", F.col("at")), F.element_at("knots", F.col("at") + 1)
-    shared = placed.withColumn("share", (F.col("value") - low) / (high - low))
-    terms = F.array(
-        F.struct(F.col("at").alias("place"), F.sqrt(1 - F.col("share")).alias("n")),
-        F.struct((F.col("at") + 1).alias("place"), F.sqrt("share").alias("n")),
-    )
-    each = shared.select("item", "name", F.explode(terms).alias("term"))
-    token = F.concat_ws(" ", "name", F.col("term.place").cast("string"))
-    return _entries(
-        each.select("item", token.alias("token"), F.col("term.n").alias("n")), "features", n=F.col("n")
-    )
+def _knotted(rows: Any, name: str, knots: int) -> Any:
+    """Return a number's entries: those of the knots on either side of each value; none if all values are the same."""
+    values = rows["n"].to_numpy()
+    some = min(knots, 1 + -(-len(values) // _BETWEEN))
+    at = np.unique(np.quantile(values, np.linspace(0.0, 1.0, some)))
+    if len(at) < 2:
+        return rows.head(0).assign(name="")
+    low = np.minimum(np.searchsorted(at, values, side="right") - 1, len(at) - 2)
+    share = (values - at[low]) / (at[low + 1] - at[low])
+    names = np.array([f"{name} about {float(f'{knot:.4g}'):g}" for knot in at], dtype=object)
+    sides = [
+        rows.assign(name=names[low], n=np.sqrt(1 - share)),
+        rows.assign(name=names[low + 1], n=np.sqrt(share)),
+    ]
+    # Knots that read the same are one.
+    return pd.concat(sides).query("n > 0").groupby(["item", "group", "name"], as_index=False)["n"].sum()

@@ -5,12 +5,14 @@ so that everything is a product of two narrow matrices.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pyspark import StorageLevel
+from pyspark import Broadcast, StorageLevel
+from pyspark.sql import SparkSession
 
 from datasets.errors import UsageError
 from jobs.clusters import Clusters, cluster
@@ -20,7 +22,7 @@ from jobs.model import Tables
 from jobs.models.bias import BiasFit, fit_bias
 from jobs.neighbours import Csr
 from jobs.phases import consume
-from jobs.terms import Weights, catalogue, check_options
+from jobs.terms import Catalogue, Weights, catalogue, check_options
 from jobs.topn import Lists
 
 _PAIRS = 1 << 16  # pairs whose factors are gathered at a time
@@ -103,9 +105,10 @@ class ClusterScorer(HistoryScorer):
 
     def describe(self) -> tuple[dict[str, float], dict[str, str]]:
         """Return the metrics `silhouette` and `clusters`, and the sizes of the clusters, largest first."""
-        metrics = {"clusters": float(sum(size > 0 for size in self.clusters.sizes))}
-        if self.clusters.silhouette is not None:
-            metrics["silhouette"] = self.clusters.silhouette
+        metrics = {
+            "clusters": float(sum(size > 0 for size in self.clusters.sizes)),
+            "silhouette": self.clusters.silhouette,
+        }
         return metrics, {"cluster_sizes": json.dumps(sorted(self.clusters.sizes, reverse=True))}
 
 
@@ -166,9 +169,7 @@ class ContentKmeans:
         ratings, spark = tables.ratings, tables.ratings.sparkSession
         counts = item_counts(ratings)
         known = catalogue(tables.items, counts["item"].to_numpy(), self.weights, self.min_items, self.knots)
-        groups = cluster(
-            spark, known.vectors.by_item, len(known.names), self.clusters, seed=self.seed, iterations=self.iterations
-        )  # fmt: skip
+        groups = self._clusters(spark, known)
         at = np.searchsorted(known.ids, counts["item"].to_numpy())
         shares = _shares(groups, at, counts["n"].to_numpy())
         fitted, bias = Fitted(known.ids, shares, shares), None
@@ -181,6 +182,16 @@ class ContentKmeans:
         if bias is not None:
             bias.release()
         return ClusterScorer(spark.sparkContext.broadcast(fitted), kept, groups)
+
+    def _clusters(self, spark: SparkSession, known: Catalogue) -> Clusters:
+        """Cluster with each number on the executors, a task each; return the best, of equal ones the first."""
+        given = spark.sparkContext.broadcast(known)
+        try:
+            numbers = spark.sparkContext.parallelize(self.clusters, len(self.clusters))
+            found = numbers.map(_clusterer(given, self)).collect()
+        finally:
+            given.destroy()
+        return max(found, key=lambda groups: groups.silhouette)
 
     def _effects(self, groups: Clusters, ids: Ints, bias: BiasFit) -> Effects:
         rows = bias.items.toPandas()
@@ -197,6 +208,16 @@ class ContentKmeans:
         items = np.concatenate([hot, item_bias[:, None], np.ones((m + 1, 1))], axis=1).astype(np.float32)
         bounds = (bias.low, bias.high) if self.clip else None
         return Effects(groups.of_item, items, bias.mean, self.damping, bounds)
+
+
+def _clusterer(given: "Broadcast[Catalogue]", model: ContentKmeans) -> Callable[[int], Clusters]:
+    def run(k: int) -> Clusters:
+        known = given.value
+        return cluster(
+            known.vectors.by_item, len(known.names), k, seed=model.seed, iterations=model.iterations
+        )
+
+    return run
 
 
 def _shares(groups: Clusters, at: npt.NDArray[Any], counts: npt.NDArray[Any]) -> Shares:
