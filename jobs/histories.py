@@ -171,3 +171,18 @@ def read(batch: pa.RecordBatch, ids: Ints) -> Batch:
     )
     bias = batch.column("user_bias").fill_null(0.0).to_numpy(zero_copy_only=False)
     return Batch(rest, liked, bias.astype(np.float32))
+
+
+def by_place(ids: Ints, bias: "BiasFit", counts: Any) -> tuple[Floats, Floats]:
+    """Return float32 [m] each item's effect in the baseline and its number of ratings, 0 where it has none.
+
+    Args:
+        ids: ascending ids of all items.
+        bias: the baseline.
+        counts: what `item_counts` returns.
+    """
+    item_bias, support = np.zeros(len(ids), dtype=np.float32), np.zeros(len(ids), dtype=np.float32)
+    effects = bias.items.toPandas()
+    item_bias[np.searchsorted(ids, effects["item"].to_numpy())] = effects["item_bias"].to_numpy()
+    support[np.searchsorted(ids, counts["item"].to_numpy())] = counts["rated"].to_numpy()
+    return item_bias, support

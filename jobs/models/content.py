@@ -5,18 +5,22 @@ neighbours like any other and can be recommended. Ratings are predicted by neigh
 J. Konstan, J. Riedl, "Item-based collaborative filtering recommendation algorithms", WWW 2001, but with the cosine of
 contents in place of that of ratings. Profiles as in M. Pazzani, D. Billsus, "Content-based recommendation systems",
 The Adaptive Web, 2007.
+
+Chosen among some thirty combinations on a validation part (9% of the rows) of MovieLens-1M, which describes a film by
+title, year and genres, RMSE with the bias baseline at 0.909: 0.887 to 0.889 with 200 or 400 neighbours, sharpness 2 to
+4 and damping 2 to 4. For items without ratings (a tenth of the items held out of training; 1.061 by the mean and the
+user's effect alone), 1.024 with their neighbours' effects weighted by their number of ratings, against 1.05 unweighted.
 """
 
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pyspark import Broadcast, StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
 from datasets.errors import UsageError
-from jobs.histories import Batch, Fitted, HistoryScorer, histories, item_counts
+from jobs.histories import Batch, Fitted, HistoryScorer, by_place, histories, item_counts
 from jobs.kernels import Floats, Ints
 from jobs.model import Tables
 from jobs.models.bias import BiasFit, fit_bias
@@ -92,7 +96,7 @@ class Content:
     """Item-item neighbours and users' profiles by content.
 
     prediction = baseline + sum(s * residual) / (damping + sum(s)), over the item's neighbours that the user rated, where
-    s = cosine ** sharpness. The baseline of an item without a rating takes its neighbours' effects for its own.
+    s = cosine ** sharpness. The baseline of an item without a rating takes its neighbours' ratings for its own.
 
     Where no row has a rating, an item's score is its cosine with the sum of the user's items.
 
@@ -112,16 +116,16 @@ class Content:
         blocks: parts into which the search for neighbours is divided; at least the cores of the largest cluster.
     """
 
-    text: float = 0.2
+    text: float = 0.3
     genres: float = 1.0
     tags: float = 1.0
     people: float = 1.0
     features: float = 0.5
     min_items: int = 2
     knots: int = 8
-    neighbours: int = 400
+    neighbours: int = 200
     sharpness: float = 3.0
-    damping: float = 2.0
+    damping: float = 3.0
     rank_by: Literal["rating", "profile"] = "rating"
     clip: bool = True
     reg_user: float = 10.0
@@ -151,7 +155,7 @@ class Content:
         fitted, bias = Fitted(known.ids, profiles, profiles), None
         if counts["rated"].any():
             bias = fit_bias(ratings, self.reg_user, self.reg_item).hold()
-            near = self._neighbourhoods(spark, known, bias)
+            near = self._neighbourhoods(spark, known, bias, counts)
             fitted = Fitted(known.ids, near, near if self.rank_by == "rating" else profiles)
         kept = histories(ratings, bias).persist(StorageLevel.MEMORY_AND_DISK)
         consume(kept)
@@ -166,18 +170,16 @@ class Content:
         what = f"content on {m:,} items with {self.neighbours} neighbours and {entries:,} terms"
         check_copies(spark, size, what)
 
-    def _neighbourhoods(self, spark: SparkSession, known: Catalogue, bias: BiasFit) -> Neighbourhoods:
-        effects = bias.items.toPandas()
-        at = np.searchsorted(known.ids, effects["item"].to_numpy())
-        item_bias, rated = (
-            np.zeros(len(known.ids), dtype=np.float32),
-            np.zeros(len(known.ids), dtype=np.bool_),
-        )
-        item_bias[at], rated[at] = effects["item_bias"].to_numpy(), True
+    def _neighbourhoods(
+        self, spark: SparkSession, known: Catalogue, bias: BiasFit, counts: Any
+    ) -> Neighbourhoods:
+        item_bias, support = by_place(known.ids, bias, counts)
         by_item, by_term = known.vectors
-        near = search(spark, by_item, only(by_term, rated), min(self.neighbours, len(rated)), self.blocks)
+        near = search(
+            spark, by_item, only(by_term, support > 0), min(self.neighbours, len(support)), self.blocks
+        )
         near = Neighbours(near.ids, near.similarities ** np.float32(self.sharpness))
-        item_bias[~rated] = _guessed(near, item_bias, self.damping)[~rated]
+        item_bias = np.where(support > 0, item_bias, _guessed(near, item_bias, support, self.reg_item))
         return Neighbourhoods(
             near,
             reverse(near),
@@ -198,12 +200,11 @@ def _average(known: Catalogue, counts: Any) -> Floats:
     return (total / (np.linalg.norm(total) or 1.0)).astype(np.float32)
 
 
-def _guessed(near: Neighbours, item_bias: Floats, damping: float) -> npt.NDArray[np.float32]:
-    """Return for each item the mean effect of its neighbours, weighted by similarity."""
-    weight = near.similarities.sum(axis=1)
-    total = (near.similarities * np.where(near.ids >= 0, item_bias[near.ids], 0)).sum(axis=1)
-    guess: npt.NDArray[np.float32] = (total / np.maximum(damping + weight, 1e-9)).astype(np.float32)
-    return guess
+def _guessed(near: Neighbours, item_bias: Floats, support: Floats, reg: float) -> Floats:
+    """Return for each item what its effect would be if its neighbours' ratings, times their similarity, were its own."""
+    weight = near.similarities * np.where(near.ids >= 0, support[near.ids], 0)
+    guess: Floats = (weight * item_bias[near.ids]).sum(axis=1) / np.maximum(weight.sum(axis=1) + reg, 1e-9)
+    return guess.astype(np.float32)
 
 
 MODEL = Content

@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from datasets.errors import UsageError
 from jobs.clusters import Clusters, cluster
-from jobs.histories import Batch, Fitted, HistoryScorer, histories, item_counts
+from jobs.histories import Batch, Fitted, HistoryScorer, by_place, histories, item_counts
 from jobs.kernels import Floats, Ints, top_k
 from jobs.model import Tables
 from jobs.models.bias import BiasFit, fit_bias
@@ -117,7 +117,7 @@ class ContentKmeans:
     """Clusters of items by content.
 
     prediction = baseline + (sum of the user's residuals in the item's cluster) / (damping + their number). The baseline
-    of an item without a rating takes its cluster's effect for its own. Where no row has a rating, an item's score is the
+    of an item without a rating takes its cluster's ratings for its own. Where no row has a rating, an item's score is the
     share of the user's history that lies in its cluster, times its closeness to the cluster's centre.
 
     Attributes:
@@ -134,7 +134,7 @@ class ContentKmeans:
     """
 
     clusters: tuple[int, ...] = (10, 20, 40)
-    text: float = 0.2
+    text: float = 0.3
     genres: float = 1.0
     tags: float = 1.0
     people: float = 1.0
@@ -175,7 +175,7 @@ class ContentKmeans:
         fitted, bias = Fitted(known.ids, shares, shares), None
         if counts["rated"].any():
             bias = fit_bias(ratings, self.reg_user, self.reg_item).hold()
-            effects = self._effects(groups, known.ids, bias)
+            effects = self._effects(groups, known.ids, bias, counts)
             fitted = Fitted(known.ids, effects, effects if self.rank_by == "rating" else shares)
         kept = histories(ratings, bias).persist(StorageLevel.MEMORY_AND_DISK)
         consume(kept)
@@ -193,17 +193,16 @@ class ContentKmeans:
             given.destroy()
         return max(found, key=lambda groups: groups.silhouette)
 
-    def _effects(self, groups: Clusters, ids: Ints, bias: BiasFit) -> Effects:
-        rows = bias.items.toPandas()
-        at = np.searchsorted(ids, rows["item"].to_numpy())
+    def _effects(self, groups: Clusters, ids: Ints, bias: BiasFit, counts: Any) -> Effects:
+        item_bias, support = (np.append(values, np.float32(0)) for values in by_place(ids, bias, counts))
         m, k = len(ids), len(groups.sizes)
-        item_bias, rated = np.zeros(m + 1), np.zeros(m + 1, dtype=np.bool_)
-        item_bias[at], rated[at] = rows["item_bias"].to_numpy(), True
         own = np.append(groups.of_item, -1)
-        of_rated = rated & (own >= 0)
-        total = np.bincount(own[of_rated], item_bias[of_rated], minlength=k)
-        mean = total / (np.bincount(own[of_rated], minlength=k) + self.reg_item)
-        item_bias = np.where(rated | (own < 0), item_bias, mean[own])
+        placed = own >= 0
+        ratings = np.bincount(own[placed], support[placed], minlength=k)
+        mean = np.bincount(own[placed], (support * item_bias)[placed], minlength=k) / np.maximum(
+            ratings + self.reg_item, 1e-9
+        )
+        item_bias = np.where((support > 0) | ~placed, item_bias, mean[own])
         hot = (own[:, None] == np.arange(k)).astype(np.float32)
         items = np.concatenate([hot, item_bias[:, None], np.ones((m + 1, 1))], axis=1).astype(np.float32)
         bounds = (bias.low, bias.high) if self.clip else None

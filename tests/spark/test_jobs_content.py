@@ -10,12 +10,13 @@ from datasets.errors import UsageError
 from datasets.source import ITEMS
 from jobs import stored
 from jobs.apps.train import JOB
+from jobs.clusters import cluster
 from jobs.errors import JobError
 from jobs.model import RATINGS, Tables
 from jobs.models.content import Content
 from jobs.models.content_kmeans import ContentKmeans
 from jobs.similar import SIMILAR, SimilarItems
-from jobs.terms import Weights, catalogue
+from jobs.terms import catalogue
 
 COLUMNS = "item int, key string, " + ", ".join(
     f"{field.name} {field.dataType.simpleString()}" for field in ITEMS if field.name != "item"
@@ -91,8 +92,12 @@ class Dense:
         self.user_bias = np.nansum(rest, axis=1) / (mask.sum(axis=1) + model.reg_user)
         near = self.cosine * mask.any(axis=0)
         np.fill_diagonal(near, 0)
-        near = np.where(near >= np.sort(near, axis=1)[:, [-model.neighbours]], near, 0) ** model.sharpness
-        guess = near @ item_bias / (model.damping + near.sum(axis=1))
+        near = (
+            np.where(near >= np.sort(near, axis=1)[:, [-min(model.neighbours, 10)]], near, 0)
+            ** model.sharpness
+        )
+        support = mask.sum(axis=0)
+        guess = near @ (support * item_bias) / (near @ support + model.reg_item)
         residual = np.nan_to_num(self.rating - self.mean - item_bias - self.user_bias[:, None])
         self.item_bias = np.where(mask.any(axis=0), item_bias, guess)
         weight = mask.astype(float) @ near.T
@@ -103,13 +108,29 @@ class Dense:
         self.profile = (profile / np.linalg.norm(profile, axis=1)[:, None]) @ matrix.T
 
 
-def vectors(spark, model=MODEL):
-    weights = Weights(model.text, model.genres, model.tags, model.people, model.features)
-    return catalogue(items(spark), np.arange(RATED), weights, model.min_items, model.knots)
+@pytest.fixture(scope="module")
+def known(spark):
+    return catalogue(items(spark), np.arange(RATED), MODEL.weights, MODEL.min_items, MODEL.knots)
 
 
-def test_the_catalogue_gives_words_of_any_script_and_numbers_by_knots(spark):
-    known = vectors(spark)
+@pytest.fixture(scope="module")
+def fitted(spark):
+    scorer = MODEL.fit(tables(spark))
+    yield scorer
+    scorer.release()
+
+
+CLUSTERED = ContentKmeans(clusters=(2, 3), damping=1.0, clip=False)
+
+
+@pytest.fixture(scope="module")
+def clustered(spark):
+    scorer = CLUSTERED.fit(tables(spark))
+    yield scorer
+    scorer.release()
+
+
+def test_the_catalogue_gives_words_of_any_script_and_numbers_by_knots(known):
     assert known.ids.tolist() == list(range(10))
     # Words of one item alone, years in titles, empty texts and NaN are no terms; tags are compared without case.
     words = {"word night", "word train", "word поезд", "word again", "word ducks", "word laughing", "word 夜"}
@@ -126,30 +147,28 @@ def test_the_catalogue_gives_words_of_any_script_and_numbers_by_knots(spark):
     assert column.indices[column.indptr[at] : column.indptr[at + 1]].tolist() == [3, 4, 7]
 
 
-def test_predicts_and_ranks_as_a_dense_computation_does(spark):
+def test_predicts_and_ranks_as_a_dense_computation_does(spark, known, fitted):
     data = tables(spark)
-    scorer = MODEL.fit(data)
-    dense = Dense(vectors(spark).vectors, ratings(), MODEL)
-    answer = scores(scorer, spark)
+    dense = Dense(known.vectors, ratings(), MODEL)
+    answer = scores(fitted, spark)
     for user in range(12):
         assert [answer[user, item] for item in range(10)] == pytest.approx(dense.prediction[user], abs=1e-5)
     assert [answer[12, item] for item in range(10)] == pytest.approx(dense.mean + dense.item_bias, abs=1e-5)
     seen = data.ratings.select("user", "item")
     for left_out in (None, seen):
-        answer = recommended(scorer, data.users, 10, left_out)
+        answer = recommended(fitted, data.users, 10, left_out)
         assert set(answer) == set(range(14))
         for user in range(12):
             line = np.where(dense.mask[user] & (left_out is not None), -np.inf, dense.prediction[user])
             assert sorted(answer[user][0]) == np.nonzero(np.isfinite(line))[0].tolist()
             assert answer[user][1] == pytest.approx(line[answer[user][0]], abs=1e-5)
             assert answer[user][1] == sorted(answer[user][1], reverse=True)
-    scorer.release()
 
 
-def test_profiles_rank_items_that_nobody_rated(spark):
+def test_profiles_rank_items_that_nobody_rated(spark, known):
     data = tables(spark)
-    scorer = Content(rank_by="profile", clip=False).fit(data)
-    dense = Dense(vectors(spark, Content()).vectors, ratings(), Content())
+    scorer = Content(rank_by="profile", blocks=2).fit(data)
+    dense = Dense(known.vectors, ratings(), MODEL)
     answer = recommended(scorer, data.users, 10, data.ratings.select("user", "item"))
     for user in range(12):
         found, values = answer[user]
@@ -159,52 +178,44 @@ def test_profiles_rank_items_that_nobody_rated(spark):
     scorer.release()
 
 
-def test_pairs_of_unknown_users_and_items_have_the_baselines_rating(spark):
-    scorer = Content(blocks=2).fit(tables(spark))
-    answer = scores(scorer, spark, users=(0, 99), wanted=(999, 5))
-    dense = Dense(vectors(spark).vectors, ratings(), Content())
+def test_pairs_of_unknown_users_and_items_have_the_baselines_rating(spark, known, fitted):
+    answer = scores(fitted, spark, users=(0, 99), wanted=(999, 5))
+    dense = Dense(known.vectors, ratings(), MODEL)
     assert answer[99, 999] == pytest.approx(dense.mean, abs=1e-5)
     assert answer[0, 999] == pytest.approx(dense.mean + dense.user_bias[0], abs=1e-5)
-    scorer.release()
 
 
 @pytest.mark.parametrize("model", [Content(blocks=2), ContentKmeans(clusters=(3,))])
-def test_interactions_without_ratings(spark, model):
+def test_interactions_without_ratings(spark, known, model):
     rows = ratings(rated=False)
     data = tables(spark, rows)
     scorer = model.fit(data)
     answer = scores(scorer, spark, wanted=(*range(10), 999))
     assert all(answer[user, 999] is None for user in range(13))
-    known = [answer[user, item] for user in range(13) for item in range(10)]
-    assert all(0 <= value <= 1 + 1e-5 for value in known)
+    assert all(0 <= answer[user, item] <= 1 + 1e-5 for user in range(13) for item in range(10))
     for user, (found, values) in recommended(scorer, data.users.where("user < 13"), 10).items():
         assert values == pytest.approx([answer[user, item] for item in found], abs=1e-5)
         assert len(found) == 10
     if isinstance(model, Content):
-        dense = Dense(vectors(spark, model).vectors, [(*row[:2], 1.0) for row in rows], model)
+        dense = Dense(known.vectors, [(*row[:2], 1.0) for row in rows], MODEL)
         assert [answer[3, item] for item in range(10)] == pytest.approx(dense.profile[3], abs=1e-5)
     scorer.release()
 
 
-@pytest.mark.parametrize("model", [MODEL, ContentKmeans(clusters=(2, 3))])
-def test_another_partitioning_gives_the_same_model(spark, model):
-    answers = []
-    for partitions in (1, 7):
-        scorer = model.fit(tables(spark, partitions=partitions))
-        answers.append(scores(scorer, spark))
-        scorer.release()
-    assert answers[0] == pytest.approx(answers[1], abs=1e-5)
+def test_another_partitioning_gives_the_same_model(spark, fitted, clustered):
+    for model, scorer in ((MODEL, fitted), (CLUSTERED, clustered)):
+        again = model.fit(tables(spark, partitions=1))
+        assert scores(again, spark) == pytest.approx(scores(scorer, spark), abs=1e-5)
+        again.release()
 
 
-def test_similar_items_say_why(spark):
-    scorer = MODEL.fit(tables(spark))
-    assert isinstance(scorer, SimilarItems)
-    frame = scorer.similar_items(3)
+def test_similar_items_say_why(known, fitted):
+    assert isinstance(fitted, SimilarItems)
+    frame = fitted.similar_items(3)
     assert ", ".join(f"{name} {kind}" for name, kind in frame.dtypes) == SIMILAR
     rows = {row.item: row for row in frame.collect()}
     assert set(rows) == set(range(10))
-    known = vectors(spark).vectors
-    dense = Dense(known, ratings(), MODEL)
+    dense = Dense(known.vectors, ratings(), MODEL)
     for item, row in rows.items():
         line = dense.cosine[item].copy()
         line[item] = 0
@@ -217,7 +228,6 @@ def test_similar_items_say_why(spark):
     assert "word 夜" in rows[9].reasons[0]
     assert "tempo about 9" in rows[9].reasons[0]
     assert "person Ann Lee" in rows[8].reasons[0]
-    scorer.release()
 
 
 @pytest.mark.parametrize("model", [Content(), ContentKmeans()])
@@ -251,16 +261,15 @@ def test_options_that_make_no_vectors_are_refused(changes, message):
             model(**changes)
 
 
-def test_clusters_predict_by_their_mean_residual(spark):
-    model = ContentKmeans(clusters=(3,), damping=1.0, clip=False)
-    scorer = model.fit(tables(spark))
-    metrics, texts = scorer.describe()
+def test_clusters_predict_by_their_mean_residual(spark, known, clustered):
+    metrics, texts = clustered.describe()
     assert sum(json.loads(texts["cluster_sizes"])) == 9
-    assert -1 <= metrics["silhouette"] <= 1
-    own = scorer.clusters.of_item
+    tried = [cluster(known.vectors.by_item, len(known.names), k, seed=1, iterations=20) for k in (2, 3)]
+    assert metrics["silhouette"] == pytest.approx(max(one.silhouette for one in tried), abs=1e-6)
+    own = clustered.clusters.of_item
     assert own[5] == -1
-    dense = Dense(vectors(spark).vectors, ratings(), Content())
-    answer = scores(scorer, spark)
+    dense = Dense(known.vectors, ratings(), MODEL)
+    answer = scores(clustered, spark)
     base = dense.mean + dense.item_bias + dense.user_bias[:, None]
     rest = np.nan_to_num(dense.rating - base)
     for user in range(12):
@@ -269,7 +278,8 @@ def test_clusters_predict_by_their_mean_residual(spark):
             expected = base[user, item] + rest[user][inside].sum() / (1.0 + inside.sum())
             assert answer[user, item] == pytest.approx(expected, abs=1e-5)
     assert all(math.isfinite(answer[user, 8]) for user in range(13))
-    scorer.release()
+    with pytest.raises(UsageError, match="at least 1"):
+        ContentKmeans(clusters=(0,))
 
 
 def stored_tables(context, data):
@@ -303,15 +313,3 @@ def test_train_says_how_items_were_clustered(spark, context):
     assert sum(json.loads(result.info["cluster_sizes"])) == 9
     assert result.counts["cold_rows"] == result.counts["test_rows"] > 0
     assert not given.store.has("similar_items_content_kmeans")
-
-
-def test_the_number_of_clusters_is_chosen_by_the_silhouette(spark):
-    found = {}
-    for clusters in ((2,), (4,), (2, 4)):
-        scorer = ContentKmeans(clusters=clusters).fit(tables(spark))
-        found[clusters] = scorer.describe()[0]
-        scorer.release()
-    best = max(found[2,], found[4,], key=lambda metrics: metrics["silhouette"])
-    assert found[2, 4] == best
-    with pytest.raises(UsageError, match="at least 1"):
-        ContentKmeans(clusters=(0,))
