@@ -1,6 +1,6 @@
 """What a model is: a frozen dataclass of hyper-parameters that fits on tables and returns a scorer."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from pyspark.sql import DataFrame
 from pyspark.sql import types as T
@@ -36,11 +36,20 @@ class Scorer(Protocol):
 
         Returns:
             (user int, items array<int>, scores array<float>), best first, ties by smaller item id; users whom the
-            model does not know may be absent; candidates are the items that the model was fitted on.
+            model does not know may be absent; candidates are the items that the model was fitted on, which for a model
+            of contents is the whole catalogue.
         """
 
     def release(self) -> None:
         """Unpersist and destroy what fitting left on the executors."""
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A scorer that has something to say of how it was fitted."""
+
+    def describe(self) -> tuple[dict[str, float], dict[str, str]]:
+        """Return metrics and texts that go into the result beside those of the evaluation."""
 
 
 class Model(Protocol):

@@ -19,9 +19,9 @@ class TrainParams:
 
     Attributes:
         model: key in `jobs.models.MODELS`.
-        split: random, leave_last, time or fold (see jobs.split).
-        test: share of rows for the test part (random, time).
-        split_seed: which random split.
+        split: random, leave_last, time, fold, cold_items or cold_users (see jobs.split).
+        test: share for the test part: of rows (random, time), of items (cold_items) or of users (cold_users).
+        split_seed: which random split, or which items or users are cold.
         n: rows a user gives to the test part (leave_last).
         fold: name of a published fold (fold).
         k: length of the ranking that is judged.

@@ -23,8 +23,8 @@ def choose(
 ) -> tuple[Model, dict[str, Any]]:
     """Fit each candidate on a part of training and return the one that does best on the rest, with its values.
 
-    A model of ratings is judged by RMSE, another by nDCG. The validation part is cut as the test part was, except that
-    published folds and random splits both use a random cut, with a seed of its own.
+    A model of ratings is judged by RMSE where the data have ratings, else by nDCG. The validation part is cut as the
+    test part was, except that published folds and random splits both use a random cut, with a seed of its own.
 
     Args:
         model: the model whose other fields stay as they are.
@@ -37,7 +37,8 @@ def choose(
         JobError: no candidate has a score.
     """
     inner = _inner(tables.ratings, params)
-    metric, sign = ("rmse", 1.0) if model.predicts_rating else (f"ndcg_at_{params.k}", -1.0)
+    rated = model.predicts_rating and scale is not None
+    metric, sign = ("rmse", 1.0) if rated else (f"ndcg_at_{params.k}", -1.0)
     best: tuple[float, dict[str, Any], Model] | None = None
     try:
         for values, candidate in candidates(model, params.select):
@@ -74,7 +75,7 @@ def _score(
     scorer = candidate.fit(tables._replace(ratings=inner.train))
     ranked = None
     try:
-        if not candidate.predicts_rating:
+        if scale is None or not candidate.predicts_rating:
             users = inner.test.select("user").distinct()
             ranked = scorer.recommend(
                 users, params.k, None if params.seen else inner.train.select("user", "item")

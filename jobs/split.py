@@ -10,7 +10,9 @@ from datasets.errors import UsageError
 from datasets.options import nearest
 from jobs.errors import JobError
 
-KINDS = ("random", "leave_last", "time", "fold")
+_COLD = {"cold_items": "item", "cold_users": "user"}
+_SHARES = ("random", "time", *_COLD)  # kinds that cut off a share
+KINDS = (*_SHARES, "leave_last", "fold")
 _BUCKETS = 4096
 
 
@@ -28,9 +30,11 @@ def split(ratings: DataFrame, kind: str, *, test: float, seed: int, n: int, fold
         ratings: rows of the schema RATINGS.
         kind: "random": each row by a hash of its user and item; "leave_last": each user's latest `n` rows, ties in
             time broken by the greater item id, users with `n` rows or fewer stay in training; "time": the latest
-            share of all rows, ties broken by (user, item); "fold": the rows that the publisher calls `fold`'s test.
-        test: share of rows for the test part ("random", "time").
-        seed: which random split.
+            share of all rows, ties broken by (user, item); "fold": the rows that the publisher calls `fold`'s test;
+            "cold_items", "cold_users": all rows of items, or users, chosen by a hash of their ids, so that training
+            knows nothing of them.
+        test: share for the test part: of the rows ("random", "time"), of the items or of the users, about.
+        seed: which random split, or which items or users.
         n: rows a user gives to the test part ("leave_last").
         fold: name of a published fold, as "u1".
 
@@ -40,10 +44,12 @@ def split(ratings: DataFrame, kind: str, *, test: float, seed: int, n: int, fold
     """
     if kind not in KINDS:
         raise UsageError(f"unknown split {kind!r}: {nearest(kind, KINDS)}")
-    if kind in ("random", "time") and not 0 < test < 1:
-        raise UsageError(f"test={test} is not a share of the rows: it must lie between 0 and 1")
+    if kind in _SHARES and not 0 < test < 1:
+        raise UsageError(f"test={test} is not a share: it must lie between 0 and 1")
     if kind == "random":
-        parts = _by(ratings, uniform(seed) < test)
+        parts = _by(ratings, uniform(seed, "user", "item") < test)
+    elif kind in _COLD:
+        parts = _by(ratings, uniform(seed, _COLD[kind]) < test)
     elif kind == "leave_last":
         parts = _leave_last(ratings, n)
     elif kind == "time":
@@ -54,9 +60,9 @@ def split(ratings: DataFrame, kind: str, *, test: float, seed: int, n: int, fold
     return parts
 
 
-def uniform(seed: int) -> Column:
-    """Return a number in [0, 1) for each (user, item), a hash: it depends on nothing but these and the seed."""
-    bits = F.shiftrightunsigned(F.xxhash64(F.lit(seed).cast("long"), F.col("user"), F.col("item")), 11)
+def uniform(seed: int, *columns: str) -> Column:
+    """Return a number in [0, 1) for each value of the columns, a hash: it depends on nothing but these and the seed."""
+    bits = F.shiftrightunsigned(F.xxhash64(F.lit(seed).cast("long"), *map(F.col, columns)), 11)
     return bits / F.lit(float(2**53))
 
 

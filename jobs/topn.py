@@ -110,6 +110,13 @@ def lists(column: pa.ListArray) -> Lists:
     return Lists(offsets, column.flatten().to_numpy(zero_copy_only=False))
 
 
+def places(column: pa.Array, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Return where each id stands in the ascending `ids`, -1 for one that is not there."""
+    values = column.to_numpy(zero_copy_only=False)
+    found = np.minimum(np.searchsorted(ids, values), len(ids) - 1)
+    return np.where(ids[found] == values, found, -1).astype(np.int32)
+
+
 def positions(named: Lists, ids: npt.NDArray[Any]) -> Lists:
     """Replace item ids by their places in the ascending array `ids`; ids that are not in it are dropped."""
     places = np.minimum(np.searchsorted(ids, named.values), len(ids) - 1).astype(np.int32)

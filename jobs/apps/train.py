@@ -13,13 +13,14 @@ from jobs import stored
 from jobs.context import Context
 from jobs.evaluate import Evaluation, evaluate
 from jobs.floor import noise_floor
-from jobs.model import Model, Scorer, Tables
+from jobs.model import Described, Model, Scorer, Tables
 from jobs.params import TrainParams
 from jobs.phases import consume
 from jobs.preflight import Preflighted
 from jobs.pythonworkers import PythonWorkers
 from jobs.request import Result
 from jobs.select import choose
+from jobs.similar import SimilarItems
 from jobs.split import Split, split
 from jobs.together import together
 
@@ -30,7 +31,8 @@ class Train:
     """Phases of each pass: fit; score (the test pairs); recommend (top-N for every user, if top_n > 0).
 
     Scores and recommendations are computed whole and thrown away in each pass, so that every pass does the same work;
-    after the last one the recommendations are written to the store (table `recommendations_<model>`), untimed.
+    after the last one the recommendations are written to the store (table `recommendations_<model>`), untimed, and where
+    the model knows which items are alike, these too (table `similar_items_<model>`).
     """
 
     def parameters(self) -> frozenset[str]:
@@ -53,12 +55,17 @@ class Train:
         workers.wait()
         measured = _Measured(context, params, model, training, parts)
         scorer = measured.passes()
-        evaluation, floor, fingerprint = together(
+        evaluation, floor, fingerprint, _ = together(
             lambda: measured.judge(scorer, summary.scale),
             lambda: noise_floor(summary, tables, parts.test),
             lambda: _fingerprint(scorer, tables.ratings),
+            lambda: measured.store_similar(scorer),
         )
         metrics = evaluation.metrics | floor
+        if isinstance(scorer, Described):
+            described, texts = scorer.describe()
+            metrics |= described
+            info |= texts
         scorer.release()
         for part in parts:
             part.unpersist()
@@ -122,6 +129,12 @@ class _Measured:
             k=self.params.k,
             relevant=self.params.relevant,
         )
+
+    def store_similar(self, scorer: Scorer) -> None:
+        """Store what is like each item, where the model can say."""
+        if self.params.top_n and isinstance(scorer, SimilarItems):
+            similar = scorer.similar_items(self.params.top_n)
+            self.context.store.write(f"similar_items_{self.params.model}", similar)
 
 
 def split_of(ratings: DataFrame, params: TrainParams) -> Split:

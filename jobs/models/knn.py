@@ -25,7 +25,7 @@ from jobs.model import Tables
 from jobs.models.bias import BiasFit, fit_bias
 from jobs.neighbours import Csr, Neighbours, adjust, best_items, csr, neighbours, reverse
 from jobs.preflight import check_copies
-from jobs.topn import RECOMMENDATIONS, lists, positions, recommendation_batch, with_lists
+from jobs.topn import RECOMMENDATIONS, lists, places, positions, recommendation_batch, with_lists
 
 RATING_BYTES = 16  # a residual and a place, once by user and once by item
 
@@ -189,8 +189,8 @@ def _scorer(fitted: "Broadcast[Fitted]", bounds: tuple[float, float] | None, dam
     def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         model = fitted.value
         for batch in batches:
-            users = _places(batch.column("user"), model.users)
-            items = _places(batch.column("item"), model.items)
+            users = places(batch.column("user"), model.users)
+            items = places(batch.column("item"), model.items)
             known = np.where(users < 0, np.float32(0), model.user_bias[users])
             prediction = (
                 np.float32(model.mean) + known + np.where(items < 0, np.float32(0), model.item_bias[items])
@@ -209,7 +209,7 @@ def _ranker(fitted: "Broadcast[Fitted]", k: int, damping: float) -> Batches:
         model = fitted.value
         for batch in batches:
             names = batch.column("user")
-            users = _places(names, model.users)
+            users = places(names, model.users)
             seen = (
                 positions(lists(batch.column("seen")), model.items) if "seen" in batch.schema.names else None
             )
@@ -220,13 +220,6 @@ def _ranker(fitted: "Broadcast[Fitted]", k: int, damping: float) -> Batches:
             yield recommendation_batch(names, model.items, found, scores + own[:, None].astype(np.float32))
 
     return rank
-
-
-def _places(column: pa.Array, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Return where each id stands in the ascending `ids`, -1 for one that is not there."""
-    values = column.to_numpy(zero_copy_only=False)
-    places = np.minimum(np.searchsorted(ids, values), len(ids) - 1)
-    return np.where(ids[places] == values, places, -1).astype(np.int32)
 
 
 MODEL = Knn

@@ -59,3 +59,13 @@ def test_only_training_rows_are_seen_and_the_best_wins(spark, tmp_path):
     lines = [json.loads(line) for line in events.path.read_text().splitlines()]
     assert [line["event"] for line in lines] == ["candidate"] * 4 + ["selected"]
     assert lines[-1]["values"] == chosen
+
+
+def test_data_without_a_rating_scale_are_judged_by_their_rankings(spark, tmp_path):
+    tables, parts = planted.tables(spark), planted.parts(spark)
+    params = TrainParams(model="bias", select={"reg_item": [2.0]}, validation=0.25)
+    events = Events(tmp_path / "events.jsonl")
+    choose(Bias(), params, tables._replace(ratings=parts.train), None, events)
+    lines = [json.loads(line) for line in events.path.read_text().splitlines()]
+    assert [line["metric"] for line in lines] == ["ndcg_at_10"] * 2
+    assert lines[0]["score"] > 0

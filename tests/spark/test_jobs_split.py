@@ -33,7 +33,7 @@ def cut(frame, kind, **changes):
     return split(frame, kind, **{"test": 0.2, "seed": 3, "n": 2, "fold": "u1", **changes})
 
 
-@pytest.mark.parametrize("kind", ["random", "leave_last", "time", "fold"])
+@pytest.mark.parametrize("kind", ["random", "leave_last", "time", "fold", "cold_items", "cold_users"])
 def test_every_row_is_in_one_part_and_the_parts_are_stable(spark, kind):
     frame = ratings(spark)
     train, test = (pairs(part) for part in cut(frame, kind))
@@ -49,6 +49,17 @@ def test_random_takes_its_share_and_follows_the_seed(spark):
     share = cut(frame, "random").test.count() / frame.count()
     assert share == pytest.approx(0.2, abs=0.02)
     assert pairs(cut(frame, "random").test) != pairs(cut(frame, "random", seed=4).test)
+
+
+@pytest.mark.parametrize(("kind", "side", "other"), [("cold_items", 1, 0), ("cold_users", 0, 1)])
+def test_cold_sides_are_in_one_part_whole(spark, kind, side, other):
+    frame = ratings(spark, users=100, items=60)
+    train, test = (pairs(part) for part in cut(frame, kind))
+    cold = {pair[side] for pair in test}
+    assert not cold & {pair[side] for pair in train}
+    assert len(cold) / len({pair[side] for pair in train + test}) == pytest.approx(0.2, abs=0.1)
+    assert {pair[other] for pair in test} <= {pair[other] for pair in train}
+    assert pairs(cut(frame, kind, seed=4).test) != test
 
 
 def test_leave_last_breaks_ties_by_item_and_leaves_small_users_alone(spark):
@@ -85,8 +96,9 @@ def test_wrong_arguments(spark):
         cut(frame, "randon")
     with pytest.raises(UsageError, match="did you mean 'u1'"):
         cut(frame, "fold", fold="u11")
-    with pytest.raises(UsageError, match="between 0 and 1"):
-        cut(frame, "random", test=1.0)
+    for kind in ("random", "cold_items"):
+        with pytest.raises(UsageError, match="between 0 and 1"):
+            cut(frame, kind, test=1.0)
 
 
 def test_an_empty_part_is_an_error(spark):

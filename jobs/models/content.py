@@ -1,0 +1,210 @@
+"""Content-based recommendations: what a user thinks of an item is what they think of the items that are described alike.
+
+Items are vectors of what the catalogue says of them (jobs.terms, jobs.vectors), so one that nobody has rated yet has
+neighbours like any other and can be recommended. Ratings are predicted by neighbourhoods as in B. Sarwar, G. Karypis,
+J. Konstan, J. Riedl, "Item-based collaborative filtering recommendation algorithms", WWW 2001, but with the cosine of
+contents in place of that of ratings. Profiles as in M. Pazzani, D. Billsus, "Content-based recommendation systems",
+The Adaptive Web, 2007.
+
+Chosen among some thirty combinations on a validation part (9% of the rows) of MovieLens-1M, which describes a film by
+title, year and genres, RMSE with the bias baseline at 0.909: 0.887 to 0.889 with 200 or 400 neighbours, sharpness 2 to
+4 and damping 2 to 4. For items without ratings (a tenth of the items held out of training; 1.061 by the mean and the
+user's effect alone), 1.024 with their neighbours' effects weighted by their number of ratings, against 1.05 unweighted.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pyspark import Broadcast, StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+
+from datasets.errors import UsageError
+from jobs.histories import Batch, Fitted, HistoryScorer, by_place, histories, item_counts
+from jobs.kernels import Floats, Ints
+from jobs.model import Tables
+from jobs.models.bias import BiasFit, fit_bias
+from jobs.neighbours import Csr, Neighbours, adjust, best_items, reverse
+from jobs.phases import consume
+from jobs.preflight import check_copies
+from jobs.similar import search, similar_items
+from jobs.terms import Catalogue, Weights, catalogue, check_options
+from jobs.topn import Lists
+from jobs.vectors import Vectors, best_by_profile, cosines, only
+
+_NEIGHBOUR_BYTES = 16  # a place and a similarity, in both directions
+_ENTRY_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Neighbourhoods:
+    """Predicts ratings, by places of items; `item_bias` is a guess for items without a rating."""
+
+    near: Neighbours
+    reverse_of: Csr
+    mean: float
+    item_bias: Floats
+    damping: float
+    bounds: tuple[float, float] | None
+
+    def predict(self, batch: Batch, rows: Ints, items: Ints) -> Floats:
+        effect = np.where(items < 0, np.float32(0), self.item_bias[items])
+        total = np.float32(self.mean) + batch.user_bias[rows] + effect
+        total += adjust(rows, items, batch.rest, self.near, self.damping)
+        return total if self.bounds is None else total.clip(*self.bounds).astype(np.float32)
+
+    def rank(self, batch: Batch, k: int, seen: Lists | None) -> tuple[Ints, Floats]:
+        users = np.arange(len(batch.user_bias), dtype=np.int32)
+        found, scores = best_items(
+            users, batch.rest, self.reverse_of, self.item_bias, damping=self.damping, k=k, seen=seen
+        )
+        return found, scores + (np.float32(self.mean) + batch.user_bias)[:, None]
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Scores by the cosine of profile and item; `average` is the profile of all users together."""
+
+    matrix: Vectors
+    average: Floats
+
+    def predict(self, batch: Batch, rows: Ints, items: Ints) -> Floats:
+        found = cosines(rows, items, batch.liked, self.matrix.by_item, self.average)
+        return np.where(items < 0, np.float32(np.nan), found)
+
+    def rank(self, batch: Batch, k: int, seen: Lists | None) -> tuple[Ints, Floats]:
+        return best_by_profile(batch.liked, self.matrix, self.average, k, seen)
+
+
+@dataclass(frozen=True)
+class ContentScorer(HistoryScorer):
+    """Scores from histories, and knows which items are alike."""
+
+    catalogue: "Broadcast[Catalogue]"
+    blocks: int
+
+    def similar_items(self, k: int) -> DataFrame:
+        return similar_items(self.kept.sparkSession, self.catalogue, k, self.blocks)
+
+    def release(self) -> None:
+        super().release()
+        self.catalogue.destroy()
+
+
+@dataclass(frozen=True)
+class Content:
+    """Item-item neighbours and users' profiles by content.
+
+    prediction = baseline + sum(s * residual) / (damping + sum(s)), over the item's neighbours that the user rated, where
+    s = cosine ** sharpness. The baseline of an item without a rating takes its neighbours' ratings for its own.
+
+    Where no row has a rating, an item's score is its cosine with the sum of the user's items.
+
+    Attributes:
+        text, genres, tags, people, features: how much words of title and text, genres, tags, people, and numbers (year,
+            audio features, ...) count in the cosine of two items; 0 leaves them out.
+        min_items: terms of fewer items are left out.
+        knots: of each number (see jobs.terms).
+        neighbours: how many of the most similar rated items each item keeps; only positive similarities count.
+        sharpness: the power to which a cosine is raised; more gives the nearest more of the say.
+        damping: sum of similarities at which a prediction goes half of the way from the baseline to the neighbours.
+        rank_by: "rating" recommends by the unclipped prediction; "profile" by the cosine with the sum of the items that
+            the user rated no lower than their mean, which is kinder to items with few ratings or none.
+        clip: keep predictions within the ratings seen in training.
+        reg_user: shrinkage of users' means in the baseline, in ratings.
+        reg_item: shrinkage of items' means in the baseline, in ratings.
+        blocks: parts into which the search for neighbours is divided; at least the cores of the largest cluster.
+    """
+
+    text: float = 0.3
+    genres: float = 1.0
+    tags: float = 1.0
+    people: float = 1.0
+    features: float = 0.5
+    min_items: int = 2
+    knots: int = 8
+    neighbours: int = 200
+    sharpness: float = 3.0
+    damping: float = 3.0
+    rank_by: Literal["rating", "profile"] = "rating"
+    clip: bool = True
+    reg_user: float = 10.0
+    reg_item: float = 5.0
+    blocks: int = 32
+
+    def __post_init__(self) -> None:
+        check_options(self.weights, self.min_items, self.knots)
+        if self.neighbours < 1:
+            raise UsageError(f"neighbours={self.neighbours}: an item needs at least 1")
+
+    @property
+    def weights(self) -> Weights:
+        """How much each group of terms counts."""
+        return Weights(self.text, self.genres, self.tags, self.people, self.features)
+
+    @property
+    def predicts_rating(self) -> bool:
+        return True
+
+    def fit(self, tables: Tables) -> ContentScorer:
+        ratings, spark = tables.ratings, tables.ratings.sparkSession
+        counts = item_counts(ratings)
+        known = catalogue(tables.items, counts["item"].to_numpy(), self.weights, self.min_items, self.knots)
+        self._check(spark, known)
+        profiles = Profiles(known.vectors, _average(known, counts))
+        fitted, bias = Fitted(known.ids, profiles, profiles), None
+        if counts["rated"].any():
+            bias = fit_bias(ratings, self.reg_user, self.reg_item).hold()
+            near = self._neighbourhoods(spark, known, bias, counts)
+            fitted = Fitted(known.ids, near, near if self.rank_by == "rating" else profiles)
+        kept = histories(ratings, bias).persist(StorageLevel.MEMORY_AND_DISK)
+        consume(kept)
+        if bias is not None:
+            bias.release()
+        send = spark.sparkContext.broadcast
+        return ContentScorer(send(fitted), kept, send(known), self.blocks)
+
+    def _check(self, spark: SparkSession, known: Catalogue) -> None:
+        m, entries = len(known.ids), len(known.vectors.by_item.indices)
+        size = m * min(self.neighbours, m) * _NEIGHBOUR_BYTES + 2 * entries * _ENTRY_BYTES
+        what = f"content on {m:,} items with {self.neighbours} neighbours and {entries:,} terms"
+        check_copies(spark, size, what)
+
+    def _neighbourhoods(
+        self, spark: SparkSession, known: Catalogue, bias: BiasFit, counts: Any
+    ) -> Neighbourhoods:
+        item_bias, support = by_place(known.ids, bias, counts)
+        by_item, by_term = known.vectors
+        near = search(
+            spark, by_item, only(by_term, support > 0), min(self.neighbours, len(support)), self.blocks
+        )
+        near = Neighbours(near.ids, near.similarities ** np.float32(self.sharpness))
+        item_bias = np.where(support > 0, item_bias, _guessed(near, item_bias, support, self.reg_item))
+        return Neighbourhoods(
+            near,
+            reverse(near),
+            bias.mean,
+            item_bias,
+            self.damping,
+            (bias.low, bias.high) if self.clip else None,
+        )
+
+
+def _average(known: Catalogue, counts: Any) -> Floats:
+    """Return the sum of all interactions' items, of length 1."""
+    weight = np.zeros(len(known.ids))
+    weight[np.searchsorted(known.ids, counts["item"].to_numpy())] = counts["n"].to_numpy()
+    by_item, by_term = known.vectors
+    row = np.repeat(np.arange(len(known.ids)), np.diff(by_item.indptr))
+    total = np.bincount(by_item.indices, by_item.values * weight[row], minlength=len(by_term.indptr) - 1)
+    return (total / (np.linalg.norm(total) or 1.0)).astype(np.float32)
+
+
+def _guessed(near: Neighbours, item_bias: Floats, support: Floats, reg: float) -> Floats:
+    """Return for each item what its effect would be if its neighbours' ratings, times their similarity, were its own."""
+    weight = near.similarities * np.where(near.ids >= 0, support[near.ids], 0)
+    guess: Floats = (weight * item_bias[near.ids]).sum(axis=1) / np.maximum(weight.sum(axis=1) + reg, 1e-9)
+    return guess.astype(np.float32)
+
+
+MODEL = Content

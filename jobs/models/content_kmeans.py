@@ -1,0 +1,231 @@
+"""Content-based recommendations by groups of items: what a user thinks of an item is what they think of its cluster.
+
+The cheap relative of `content`: items are clustered by the same vectors, and a user is what they did in each cluster,
+so that everything is a product of two narrow matrices.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pyspark import Broadcast, StorageLevel
+from pyspark.sql import SparkSession
+
+from datasets.errors import UsageError
+from jobs.clusters import Clusters, cluster
+from jobs.histories import Batch, Fitted, HistoryScorer, by_place, histories, item_counts
+from jobs.kernels import Floats, Ints, top_k
+from jobs.model import Tables
+from jobs.models.bias import BiasFit, fit_bias
+from jobs.neighbours import Csr
+from jobs.phases import consume
+from jobs.terms import Catalogue, Weights, catalogue, check_options
+from jobs.topn import Lists
+
+_PAIRS = 1 << 16  # pairs whose factors are gathered at a time
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Predicts ratings. `items` is float32 [m + 1, clusters + 2]: one-hot cluster, bias, 1; the last row is unknown."""
+
+    of_item: Ints
+    items: Floats
+    mean: float
+    damping: float
+    bounds: tuple[float, float] | None
+
+    def predict(self, batch: Batch, rows: Ints, items: Ints) -> Floats:
+        found = products(self._users(batch), rows, self.items, items)
+        return found if self.bounds is None else found.clip(*self.bounds).astype(np.float32)
+
+    def rank(self, batch: Batch, k: int, seen: Lists | None) -> tuple[Ints, Floats]:
+        return top_k(self._users(batch), self.items[:-1], k, *(seen or ()))
+
+    def _users(self, batch: Batch) -> Floats:
+        clusters = self.items.shape[1] - 2
+        total = sums(batch.rest, self.of_item, clusters)
+        support = sums(batch.rest._replace(values=np.ones_like(batch.rest.values)), self.of_item, clusters)
+        effects = total / np.maximum(self.damping + support, 1e-9)
+        own = np.stack([np.ones(len(total)), self.mean + batch.user_bias], axis=1)
+        return np.concatenate([effects, own], axis=1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Scores by the share of a user's history in the item's cluster, times the item's closeness to the centre.
+
+    `items` is float32 [m, clusters], `average` float32 [clusters] the shares of all users together.
+    """
+
+    of_item: Ints
+    items: Floats
+    average: Floats
+
+    def predict(self, batch: Batch, rows: Ints, items: Ints) -> Floats:
+        found = products(self._users(batch), rows, self.items, items)
+        return np.where(items < 0, np.float32(np.nan), found)
+
+    def rank(self, batch: Batch, k: int, seen: Lists | None) -> tuple[Ints, Floats]:
+        return top_k(self._users(batch), self.items, k, *(seen or ()))
+
+    def _users(self, batch: Batch) -> Floats:
+        counts = sums(batch.liked, self.of_item, self.items.shape[1])
+        total = counts.sum(axis=1, keepdims=True)
+        return np.where(total > 0, counts / np.maximum(total, 1), self.average).astype(np.float32)
+
+
+def products(left: Floats, rows: Ints, right: Floats, items: Ints) -> Floats:
+    """Return float32 [pairs]: the product of a row of `left` and one of `right` for each pair."""
+    out = np.empty(len(rows), dtype=np.float32)
+    for low in range(0, len(rows), _PAIRS):
+        part = slice(low, low + _PAIRS)
+        np.einsum("pf,pf->p", left[rows[part]], right[items[part]], out=out[part])
+    return out
+
+
+def sums(rows: Csr, of_item: Ints, clusters: int) -> npt.NDArray[np.float64]:
+    """Return [users, clusters]: the sum of the values of each user's items in each cluster."""
+    n = len(rows.indptr) - 1
+    at = of_item[rows.indices]
+    cell = np.repeat(np.arange(n), np.diff(rows.indptr)) * clusters + at
+    known = at >= 0
+    total = np.bincount(cell[known], rows.values[known], minlength=n * clusters)
+    return total.astype(np.float64).reshape(n, clusters)
+
+
+@dataclass(frozen=True)
+class ClusterScorer(HistoryScorer):
+    """Scores from histories, and says how the items were grouped."""
+
+    clusters: Clusters
+
+    def describe(self) -> tuple[dict[str, float], dict[str, str]]:
+        """Return the metrics `silhouette` and `clusters`, and the sizes of the clusters, largest first."""
+        metrics = {
+            "clusters": float(sum(size > 0 for size in self.clusters.sizes)),
+            "silhouette": self.clusters.silhouette,
+        }
+        return metrics, {"cluster_sizes": json.dumps(sorted(self.clusters.sizes, reverse=True))}
+
+
+@dataclass(frozen=True)
+class ContentKmeans:
+    """Clusters of items by content.
+
+    prediction = baseline + (sum of the user's residuals in the item's cluster) / (damping + their number). The baseline
+    of an item without a rating takes its cluster's ratings for its own. Where no row has a rating, an item's score is the
+    share of the user's history that lies in its cluster, times its closeness to the cluster's centre.
+
+    Attributes:
+        clusters: how many; of several numbers the one with the best silhouette is taken.
+        text, genres, tags, people, features, min_items, knots: the vectors, as in `content`.
+        damping: number of ratings at which a cluster's effect counts half.
+        rank_by: "rating" recommends by the unclipped prediction, "profile" as where there are no ratings, counting items
+            that the user rated no lower than their mean.
+        clip: keep predictions within the ratings seen in training.
+        reg_user: shrinkage of users' means in the baseline, in ratings.
+        reg_item: shrinkage of items' means in the baseline, in ratings.
+        iterations: of k-means, at most.
+        seed: of the first centres.
+    """
+
+    clusters: tuple[int, ...] = (10, 20, 40)
+    text: float = 0.3
+    genres: float = 1.0
+    tags: float = 1.0
+    people: float = 1.0
+    features: float = 0.5
+    min_items: int = 2
+    knots: int = 8
+    damping: float = 5.0
+    rank_by: Literal["rating", "profile"] = "rating"
+    clip: bool = True
+    reg_user: float = 10.0
+    reg_item: float = 5.0
+    iterations: int = 20
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        check_options(self.weights, self.min_items, self.knots)
+        if not self.clusters or min(self.clusters) < 1:
+            raise UsageError(
+                f"clusters={self.clusters}: give one number of clusters or several, each at least 1"
+            )
+
+    @property
+    def weights(self) -> Weights:
+        """How much each group of terms counts."""
+        return Weights(self.text, self.genres, self.tags, self.people, self.features)
+
+    @property
+    def predicts_rating(self) -> bool:
+        return True
+
+    def fit(self, tables: Tables) -> ClusterScorer:
+        ratings, spark = tables.ratings, tables.ratings.sparkSession
+        counts = item_counts(ratings)
+        known = catalogue(tables.items, counts["item"].to_numpy(), self.weights, self.min_items, self.knots)
+        groups = self._clusters(spark, known)
+        at = np.searchsorted(known.ids, counts["item"].to_numpy())
+        shares = _shares(groups, at, counts["n"].to_numpy())
+        fitted, bias = Fitted(known.ids, shares, shares), None
+        if counts["rated"].any():
+            bias = fit_bias(ratings, self.reg_user, self.reg_item).hold()
+            effects = self._effects(groups, known.ids, bias, counts)
+            fitted = Fitted(known.ids, effects, effects if self.rank_by == "rating" else shares)
+        kept = histories(ratings, bias).persist(StorageLevel.MEMORY_AND_DISK)
+        consume(kept)
+        if bias is not None:
+            bias.release()
+        return ClusterScorer(spark.sparkContext.broadcast(fitted), kept, groups)
+
+    def _clusters(self, spark: SparkSession, known: Catalogue) -> Clusters:
+        """Cluster with each number on the executors, a task each; return the best, of equal ones the first."""
+        given = spark.sparkContext.broadcast(known)
+        try:
+            numbers = spark.sparkContext.parallelize(self.clusters, len(self.clusters))
+            found = numbers.map(_clusterer(given, self)).collect()
+        finally:
+            given.destroy()
+        return max(found, key=lambda groups: groups.silhouette)
+
+    def _effects(self, groups: Clusters, ids: Ints, bias: BiasFit, counts: Any) -> Effects:
+        item_bias, support = (np.append(values, np.float32(0)) for values in by_place(ids, bias, counts))
+        m, k = len(ids), len(groups.sizes)
+        own = np.append(groups.of_item, -1)
+        placed = own >= 0
+        ratings = np.bincount(own[placed], support[placed], minlength=k)
+        mean = np.bincount(own[placed], (support * item_bias)[placed], minlength=k) / np.maximum(
+            ratings + self.reg_item, 1e-9
+        )
+        item_bias = np.where((support > 0) | ~placed, item_bias, mean[own])
+        hot = (own[:, None] == np.arange(k)).astype(np.float32)
+        items = np.concatenate([hot, item_bias[:, None], np.ones((m + 1, 1))], axis=1).astype(np.float32)
+        bounds = (bias.low, bias.high) if self.clip else None
+        return Effects(groups.of_item, items, bias.mean, self.damping, bounds)
+
+
+def _clusterer(given: "Broadcast[Catalogue]", model: ContentKmeans) -> Callable[[int], Clusters]:
+    def run(k: int) -> Clusters:
+        known = given.value
+        return cluster(
+            known.vectors.by_item, len(known.names), k, seed=model.seed, iterations=model.iterations
+        )
+
+    return run
+
+
+def _shares(groups: Clusters, at: npt.NDArray[Any], counts: npt.NDArray[Any]) -> Shares:
+    k = len(groups.sizes)
+    hot = groups.of_item[:, None] == np.arange(k)
+    known = groups.of_item[at] >= 0
+    total = np.bincount(groups.of_item[at][known], counts[known], minlength=k)
+    average = (total / max(total.sum(), 1)).astype(np.float32)
+    return Shares(groups.of_item, (hot * groups.closeness[:, None]).astype(np.float32), average)
+
+
+MODEL = ContentKmeans
