@@ -64,7 +64,7 @@ MALFORMED_FILMS = {
 """What is wrong with records of films, by the reason given; the last is wrong in The Movies Dataset only."""
 
 SHIFTED = (
-    'False,,0,[],,82663,tt0113002,en,Midnight,"A man, ""late""',
+    'False,,0,[],,82663,tt0113002,en,Midnight,"A man, ""late"""',
     " - Written by Ørnås,0.065736,/ff9q.jpg,[],[],1997-08-20,0,104.0,[],Released,,Midnight Man,False,6.0,1",
 )
 """A record of movies_metadata.csv that was torn in two, so that its columns are shifted."""

@@ -10,10 +10,10 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from datasets.fields import Parse, distinct, entries, given, json_value, key, number, python_literal, year
-from datasets.lines import Field, Layout, match_lines, reject, rejected, shaped
+from datasets.lines import Field, Layout, match_lines, rejected, shaped
 from datasets.movielens_layouts import COMMAS
 from datasets.movielens_tables import read_ratings
-from datasets.records import once, read_records, refuse
+from datasets.records import among, once, read_records, readable, refused
 from datasets.source import ITEMS, Raw
 
 KAGGLE = ("movies_metadata.csv", "keywords.csv", "credits.csv", "links.csv")
@@ -40,6 +40,7 @@ _FILM = (
     *_FEATURES,
 )
 _CAST = 10
+_STRAY = "id is not among the movies"
 
 
 def _part(*names: str) -> T.StructType:
@@ -59,50 +60,50 @@ def read_kaggle(spark: SparkSession, folder: Path, ratings_file: str) -> Raw:
     rejected, so that it is counted: a link without a TMDB number or to one without description, a description that
     no link leads to, keywords and credits of a film that is not described.
     """
-    ratings, bad_ratings = read_ratings(
+    ratings, bad = read_ratings(
         spark, folder, COMMAS._replace(ratings=COMMAS.ratings._replace(file=ratings_file))
     )
+    links, bad_links = _links(spark, folder / LINKS.file)
+    films, keywords, people = (folder / file for file in KAGGLE[:3])
     film = partial(described, python_literal, keywords=False)
-    said, bad_said = _table(spark, folder / "movies_metadata.csv", _FILM, film, _SAID)
-    tags, bad_tags = _table(
-        spark, folder / "keywords.csv", ("id", "keywords"), partial(tagged, python_literal), _TAGS
-    )
-    people, bad_people = _table(
-        spark,
-        folder / "credits.csv",
-        ("id", "cast", "crew"),
-        partial(credited, python_literal, "id"),
-        _PEOPLE,
-    )
-    links, bad_links = _links(spark, folder, said)
-    path = folder / "movies_metadata.csv"
-    unlinked = refuse(said.join(links, "id", "left_anti"), path, "no movieId leads to it")
-    strays = [
-        refuse(part.join(said, "id", "left_anti"), folder / file, "id is not among the movies")
-        for part, file in ((tags, "keywords.csv"), (people, "credits.csv"))
-    ]
+    said = _table(spark, films, _FILM, film, _SAID)
+    tags = _table(spark, keywords, ("id", "keywords"), partial(tagged, python_literal), _TAGS)
+    named = _table(spark, people, ("id", "cast", "crew"), partial(credited, python_literal, "id"), _PEOPLE)
+    known, linked = readable(said), readable(links)
     items = (
-        links.join(said.drop("line", "record", "tags"), "id")
-        .join(tags.select("id", "tags"), "id", "left")
-        .join(people.select("id", "people"), "id", "left")
+        linked.select(F.col("movieId").alias("item"), "id")
+        .join(known.drop("line", "record", "tags"), "id")
+        .join(readable(tags).select("id", "tags"), "id", "left")
+        .join(readable(named).select("id", "people"), "id", "left")
     )
-    bad = (*bad_ratings, *bad_said, *bad_tags, *bad_people, *bad_links, unlinked, *strays)
-    return Raw(ratings, shaped(items, ITEMS), rejected(spark, *bad))
+    return Raw(
+        ratings,
+        shaped(items, ITEMS),
+        rejected(
+            spark,
+            *bad,
+            bad_links,
+            refused(among(links, known, "id", "tmdbId is not among the movies"), folder / LINKS.file),
+            refused(among(said, linked, "id", "no movieId leads to it"), films),
+            refused(among(tags, known, "id", _STRAY), keywords),
+            refused(among(named, known, "id", _STRAY), people),
+        ),
+    )
 
 
 def read_tmdb5000(spark: SparkSession, folder: Path) -> Raw:
     """Read TMDB 5000: films only, by TMDB's number; people only where the file of credits is there."""
-    said, bad = _table(
-        spark, folder / MOVIES, (*_FILM, "keywords"), partial(described, json_value, keywords=True), _SAID
-    )
-    if not (folder / CREDITS).is_file():
-        items = said.withColumn("people", F.lit(None).cast("array<string>"))
-        return Raw(None, _items(items), rejected(spark, *bad))
-    convert = partial(credited, json_value, "movie_id")
-    people, bad_people = _table(spark, folder / CREDITS, ("movie_id", "cast", "crew"), convert, _PEOPLE)
-    stray = refuse(people.join(said, "id", "left_anti"), folder / CREDITS, "id is not among the movies")
-    items = said.join(people.select("id", "people"), "id", "left")
-    return Raw(None, _items(items), rejected(spark, *bad, *bad_people, stray))
+    film = partial(described, json_value, keywords=True)
+    said = _table(spark, folder / MOVIES, (*_FILM, "keywords"), film, _SAID)
+    known, bad = readable(said), [refused(said, folder / MOVIES)]
+    if (folder / CREDITS).is_file():
+        convert = partial(credited, json_value, "movie_id")
+        named = _table(spark, folder / CREDITS, ("movie_id", "cast", "crew"), convert, _PEOPLE)
+        bad.append(refused(among(named, known, "id", _STRAY), folder / CREDITS))
+        items = known.join(readable(named).select("id", "people"), "id", "left")
+    else:
+        items = known.withColumn("people", F.lit(None).cast("array<string>"))
+    return Raw(None, shaped(items.withColumnRenamed("id", "item"), ITEMS), rejected(spark, *bad))
 
 
 def described(parse: Parse, fields: Mapping[str, str], *, keywords: bool) -> dict[str, Any]:
@@ -158,27 +159,17 @@ def _id(text: str, column: str) -> str:
 
 def _table(
     spark: SparkSession, path: Path, needed: tuple[str, ...], convert: Any, schema: T.StructType
-) -> tuple[DataFrame, list[DataFrame]]:
-    """One record a film, and the rejected ones."""
-    good, bad = read_records(spark, path, needed, convert, schema)
-    unique, twice = once(good, path, "id")
-    return unique, [bad, twice]
+) -> DataFrame:
+    """The records of a table that has one for each film."""
+    return once(read_records(spark, path, needed, convert, schema), "id")
 
 
-def _links(spark: SparkSession, folder: Path, said: DataFrame) -> tuple[DataFrame, list[DataFrame]]:
-    """The films of MovieLens that are described, as (item, id), and the rejected links."""
-    path = folder / LINKS.file
+def _links(spark: SparkSession, path: Path) -> tuple[DataFrame, DataFrame]:
+    """The lines that lead from `movieId` to TMDB's number `id`, as `read_records` has them, and unreadable ones."""
     fields, bad = match_lines(spark, path, LINKS)
-    links = fields.withColumn("id", F.regexp_extract("tmdbId", r"^0*(\d+)", 1))
-    first = links.groupBy("movieId").agg(F.min("line").alias("line"))
-    twice = reject(links.join(first, ["movieId", "line"], "left_anti"), path, "movieId is listed twice")
-    unique = links.join(first, ["movieId", "line"], "left_semi").dropDuplicates(["movieId"])
-    without = reject(unique.where("id = ''"), path, "tmdbId is empty")
-    leading = unique.where("id != ''")
-    astray = reject(leading.join(said, "id", "left_anti"), path, "tmdbId is not among the movies")
-    known = leading.join(said, "id", "left_semi").select(F.col("movieId").alias("item"), "id")
-    return known, [bad, twice, without, astray]
-
-
-def _items(said: DataFrame) -> DataFrame:
-    return shaped(said.withColumnRenamed("id", "item"), ITEMS)
+    number = F.regexp_extract("tmdbId", r"^0*(\d+)", 1)
+    empty = F.when(number == "", "tmdbId is empty")
+    records = fields.select(
+        "line", F.col("line").alias("record"), empty.alias("reason"), "movieId", number.alias("id")
+    )
+    return once(records, "movieId"), bad

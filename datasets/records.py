@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.pandas.types import to_arrow_schema
@@ -115,7 +115,7 @@ def _reason(fields: Sequence[str], text: str, width: int) -> str | None:
 
 def read_records(
     spark: SparkSession, path: Path, needed: Sequence[str], convert: Convert, schema: T.StructType
-) -> tuple[DataFrame, DataFrame]:
+) -> DataFrame:
     """Read a UTF-8 file that begins with a header.
 
     Args:
@@ -126,7 +126,8 @@ def read_records(
         schema: of what `convert` returns.
 
     Returns:
-        (`line` long, `record` string and the columns of `schema`, a row a record; rejected records).
+        One row a record, read or not: `line` long (of its beginning), `record` string (its text), `reason` string (why
+        it cannot be read, else null) and the columns of `schema`.
 
     Raises:
         DataError: there is no such file, or its header lacks a column.
@@ -137,34 +138,43 @@ def read_records(
     if parts > 1:
         records = records.repartition(parts, "line")
     full = T.StructType([*_RECORD.fields, *schema.fields])
-    judged = records.mapInArrow(partial(_converted, header, convert, full), full)
-    good = judged.where("reason IS NULL").drop("reason")
-    return good, _refused(judged.where("reason IS NOT NULL"), path, F.col("reason"))
+    return records.mapInArrow(partial(_converted, header, convert, full), full)
 
 
-def refuse(records: DataFrame, path: Path, reason: str) -> DataFrame:
-    """What `read_records` read, as rejected records of their file."""
-    return _refused(records, path, F.lit(reason))
+def once(records: DataFrame, column: str) -> DataFrame:
+    """Give every record a reason that is not the first in the file with its value of `column`.
 
-
-def once(records: DataFrame, path: Path, column: str) -> tuple[DataFrame, DataFrame]:
-    """One record for each value of `column`: the first in the file, and the rejected others.
-
-    A record that repeats the first one to the letter says nothing new and is not counted as rejected.
+    A record that repeats the first one to the letter says nothing new: it is left out, and not counted as rejected.
     """
-    first = Window.partitionBy(column).orderBy("line")
+    value = F.coalesce(F.col(column), F.concat(F.lit("\0"), F.col("line").cast("string")))
+    first = Window.partitionBy(value).orderBy("line")
     ranked = records.withColumns(
         {"n": F.row_number().over(first), "same": F.col("record") == F.first("record").over(first)}
     )
-    unique = ranked.where("n = 1").drop("n", "same")
-    return unique, refuse(ranked.where("n > 1 AND NOT same"), path, f"{column} is listed twice")
+    later = F.when(F.col("n") > 1, f"{column} is listed twice")
+    different = ranked.where("n = 1 OR NOT same").withColumn("reason", F.coalesce("reason", later))
+    return different.drop("n", "same")
 
 
-def _refused(records: DataFrame, path: Path, reason: Column) -> DataFrame:
-    named = records.select(
-        F.lit(path.name).alias("file"), F.col("record").alias("text"), reason.alias("reason")
+def among(records: DataFrame, known: DataFrame, column: str, reason: str) -> DataFrame:
+    """Give every record a reason whose value of `column` is not among those of `known`."""
+    values = known.select(column).distinct().withColumn("known", F.lit(True))
+    joined = records.join(values, column, "left")
+    stray = F.when(F.col("known").isNull(), reason)
+    return joined.withColumn("reason", F.coalesce("reason", stray)).drop("known")
+
+
+def readable(records: DataFrame) -> DataFrame:
+    """The records that have no reason to be rejected."""
+    return records.where("reason IS NULL").drop("reason")
+
+
+def refused(records: DataFrame, path: Path) -> DataFrame:
+    """The records of the file `path` that have one, in the schema REJECTED."""
+    bad = records.where("reason IS NOT NULL")
+    return shaped(
+        bad.select(F.lit(path.name).alias("file"), F.col("record").alias("text"), "reason"), REJECTED
     )
-    return shaped(named, REJECTED)
 
 
 def _header(path: Path, needed: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from datasets.fields import given, key, numbers, python_literal, texts, year
 from datasets.lines import rejected, shaped
-from datasets.records import once, read_records, refuse
+from datasets.records import once, read_records, readable, refused
 from datasets.source import ITEMS, Raw
 from datasets.spotify_items import ENTRY, FEATURES, Item, interactions, items
 
@@ -41,14 +41,15 @@ def read_songs(spark: SparkSession, path: Path, item: Item) -> Raw:
     needed = tuple(
         name for name in SONGS if name not in ("track_popularity", "track_album_id", "playlist_name")
     )
-    good, bad = read_records(spark, path, needed, song, ENTRY)
-    lacking = F.col(item).isNull()
-    nameless = refuse(good.where(lacking), path, "track_artist is empty")
-    entries = good.where(~lacking)
+    nameless = F.when(F.col(item).isNull(), "track_artist is empty")
+    records = read_records(spark, path, needed, song, ENTRY).withColumn(
+        "reason", F.coalesce("reason", nameless)
+    )
+    entries = readable(records)
     return Raw(
         interactions(entries, item),
         items(entries, item, F.col("line")),
-        rejected(spark, bad, nameless),
+        rejected(spark, refused(records, path)),
     )
 
 
@@ -75,9 +76,8 @@ def read_tracks(spark: SparkSession, path: Path) -> Raw:
     Features are the audio features, `time_signature`, `popularity` (0 to 100, of the year 2021) and `explicit` (0, 1).
     A track that is listed again with the same line is taken once; with another line, the later ones are rejected.
     """
-    good, bad = read_records(spark, path, TRACKS, track, ITEMS)
-    unique, twice = once(good, path, "item")
-    return Raw(None, shaped(unique, ITEMS), rejected(spark, bad, twice))
+    records = once(read_records(spark, path, TRACKS, track, ITEMS), "item")
+    return Raw(None, shaped(readable(records), ITEMS), rejected(spark, refused(records, path)))
 
 
 def track(fields: Mapping[str, str]) -> dict[str, Any]:
