@@ -47,10 +47,9 @@ KEYS: Mapping[str, Key] = {
     "items": _BY_ITEM,
     "user_stats": _BY_USER,
     "item_stats": _BY_ITEM,
-    "similar_items": _BY_ITEM,
     "summary": Key(("key",)),
 }
-_PREFIXES = {"recommendations_": _BY_USER}
+_PREFIXES = {"recommendations_": _BY_USER, "similar_items_": _BY_ITEM}
 _NUMBERED = Key(("task",), ("number",))
 """Key of a table whose rows have none of their own: the task that wrote a row, and the row's number there."""
 _ABSENT = "absent"
