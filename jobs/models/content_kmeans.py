@@ -2,6 +2,9 @@
 
 The cheap relative of `content`: items are clustered by the same vectors, and a user is what they did in each cluster,
 so that everything is a product of two narrow matrices.
+
+On the validation part of `content` (RMSE of the bias baseline 0.906): 0.893 to 0.895 with 10 to 40 clusters at damping 10,
+0.895 to 0.897 at 5.
 """
 
 import json
@@ -141,7 +144,7 @@ class ContentKmeans:
     features: float = 0.5
     min_items: int = 2
     knots: int = 8
-    damping: float = 5.0
+    damping: float = 10.0
     rank_by: Literal["rating", "profile"] = "rating"
     clip: bool = True
     reg_user: float = 10.0
