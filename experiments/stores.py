@@ -3,7 +3,7 @@
 from cluster import artifacts
 from cluster.settings import Settings
 from experiments.trial import Data
-from jobs.cassandra import Connection, Keyspace
+from jobs.cassandra import Connection, Keyspace, disconnect
 from jobs.stores.cassandra import keyspace_name
 
 PARQUET, CASSANDRA = "parquet", "cassandra"
@@ -41,5 +41,8 @@ def holds_ratings(data: Data, settings: Settings, spark: dict[str, str]) -> bool
         JobError: Cassandra does not answer.
     """
     if data.store == CASSANDRA:
-        return Keyspace(Connection.of(spark), keyspace_name(data.tables)).entry("ratings") is not None
+        where = Connection.of(spark)
+        entry = Keyspace(where, keyspace_name(data.tables)).entry("ratings")
+        disconnect(where)
+        return entry is not None
     return (settings.run_dir / "store" / data.slug / "ratings").exists()

@@ -111,6 +111,13 @@ def connect(where: Connection) -> Session:
         raise JobError(_silent(where, error)) from error
 
 
+def disconnect(where: Connection) -> None:
+    """Close the session of this process, which would complain of every node that is stopped later."""
+    session = connect(where)
+    connect.cache_clear()
+    session.cluster.shutdown()
+
+
 class Keyspace:
     """One keyspace of ours; it is made with the first table."""
 

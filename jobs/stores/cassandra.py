@@ -152,8 +152,8 @@ class CassandraStore:
         found = self._keyspace.get(entry.physical, key_of(table).columns, key) if entry else []
         if not found:
             return None
-        row = found[0]
-        return {**row, **dict.fromkeys(row.pop(_ABSENT, None) or ())}
+        absent = found[0].pop(_ABSENT, None) or ()
+        return {**found[0], **dict.fromkeys(absent)}
 
     def _wait_until_seen(self, physical: str) -> None:
         """Return when the connector knows a new table; it hears of it from Cassandra a second or two later."""
