@@ -130,6 +130,7 @@ def test_where_none_answers_it_says_how_to_start_one():
         Keyspace(nobody, "recscale_things").entry("ratings")
 
 
+@pytest.mark.timeout(900)
 def test_a_node_that_dies_during_a_write_loses_and_doubles_nothing(spark, tmp_path, root):
     cluster = Cluster(load(cassandra_sets(tmp_path), {}))
     try:
@@ -140,10 +141,10 @@ def test_a_node_that_dies_during_a_write_loses_and_doubles_nothing(spark, tmp_pa
         store = CassandraStore(spark, root)
         first = spark.range(1000).select(F.col("id").cast("int").alias("user"), F.lit("old").alias("key"))
         store.write("users", first)
-        many = spark.range(20_000_000).select(
-            F.col("id").cast("int").alias("user"), F.lit("new").alias("key")
-        )
-        killer = threading.Thread(target=_kill_soon, args=(cluster,))
+        many = spark.range(3_000_000).select(F.col("id").cast("int").alias("user"), F.lit("new").alias("key"))
+        keyspace = keyspace_name(root)
+        finished = tables(connect(Connection.of(spark.conf)), keyspace)
+        killer = threading.Thread(target=_kill_when_written, args=(cluster, keyspace, finished))
         killer.start()
         with pytest.raises(JobError, match="the table is as it was before"):
             store.write("users", many)
@@ -158,7 +159,13 @@ def test_a_node_that_dies_during_a_write_loses_and_doubles_nothing(spark, tmp_pa
         cluster.down()
 
 
-def _kill_soon(cluster):
-    time.sleep(12)
-    record = cluster._backend.running()["cassandra-1"]
-    os.kill(record.pid, signal.SIGKILL)
+def _kill_when_written(cluster, keyspace, finished):
+    """Kill the node as soon as a table that is not `finished` has a row."""
+    session = connect(Connection(("127.0.0.1",), cluster.settings.cassandra.port, "datacenter1", 1))
+    end = time.monotonic() + 240
+    while time.monotonic() < end:
+        for table in tables(session, keyspace) - finished:
+            if session.execute(f"SELECT user FROM {keyspace}.{table} LIMIT 1").one():
+                os.kill(cluster._backend.running()["cassandra-1"].pid, signal.SIGKILL)
+                return
+        time.sleep(0.1)
