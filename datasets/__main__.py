@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from datasets import describe
 from datasets.dataset import Dataset, find
+from datasets.download import found
 from datasets.errors import DataError, UsageError
 from datasets.source import Source, Variant
 from datasets.sources import SOURCES
@@ -104,11 +105,11 @@ def _listing(data: Path | None, cache: Path) -> Iterator[str]:
 
 
 def _place(source: Source, variant: Variant, data: Path | None, cache: Path) -> str:
-    if variant.url is None:
+    if variant.url is None and variant.page is None:
         return "generated" if source.variants[next(iter(source.variants))].rows else "your file"
-    if data is not None and (data / variant.folder).is_dir():
+    if found(variant, data):
         return "data folder"
-    return "downloaded" if (cache / variant.folder).is_dir() else "no"
+    return "downloaded" if found(variant, cache) else "no"
 
 
 def _fetched(dataset: Dataset, path: Path) -> str:

@@ -14,9 +14,9 @@ _BAR = 40
 
 
 class Facts(NamedTuple):
-    """What was counted; `histogram` is rating -> rows, `rejected` is (file, reason) -> lines."""
+    """What was counted; `histogram` is rating -> rows, `rejected` is (file, reason) -> lines; rows None: items only."""
 
-    rows: int
+    rows: int | None
     users: int
     items: int
     mean: float | None
@@ -36,7 +36,7 @@ def count(raw: Raw) -> Facts:
         for row in raw.rejected.groupBy("file", "reason").count().collect()
     }
     if raw.ratings is None:
-        return Facts(0, 0, 0, None, None, None, {}, {}, described, rejected)
+        return Facts(None, 0, 0, None, None, None, {}, {}, described, rejected)
     ratings = raw.ratings.persist()
     try:
         total = ratings.agg(
@@ -64,24 +64,32 @@ def _lines(dataset: Dataset, facts: Facts) -> Iterator[str]:
     variant = dataset.description
     yield f"{dataset.name}: {variant.description}"
     yield ""
-    yield f"ratings   {facts.rows:,} ({rows_remark(facts.rows, variant.rows)})"
-    yield f"users     {facts.users:,}"
-    described = "" if facts.described is None else f" rated, {facts.described:,} described"
-    yield f"items     {facts.items:,}{described}"
-    if facts.users and facts.items:
-        yield f"sparsity  {1 - facts.rows / (facts.users * facts.items):.3%} of the pairs have no rating"
-        yield f"          {facts.rows / facts.users:.1f} ratings a user, {facts.rows / facts.items:.1f} an item"
-    yield f"time      {facts.first} to {facts.last} UTC" if facts.first else "time      not given"
-    if facts.folds:
-        yield "folds     " + ", ".join(f"{fold} {rows:,}" for fold, rows in sorted(facts.folds.items()))
-    yield from _histogram(facts)
+    if facts.rows is None:
+        yield "ratings   none: this data set describes items only"
+        yield f"items     {facts.described or 0:,} described"
+    else:
+        yield from _ratings(facts, facts.rows, variant.rows)
     yield from _rejected(facts)
     yield ""
     yield f"licence   {dataset.source.licence}"
     yield f"citation  {dataset.source.citation}"
 
 
-def _histogram(facts: Facts) -> Iterator[str]:
+def _ratings(facts: Facts, rows: int, published: int | None) -> Iterator[str]:
+    yield f"ratings   {rows:,} ({rows_remark(rows, published)})"
+    yield f"users     {facts.users:,}"
+    described = "" if facts.described is None else f" rated, {facts.described:,} described"
+    yield f"items     {facts.items:,}{described}"
+    if facts.users and facts.items:
+        yield f"sparsity  {1 - rows / (facts.users * facts.items):.3%} of the pairs have no rating"
+        yield f"          {rows / facts.users:.1f} ratings a user, {rows / facts.items:.1f} an item"
+    yield f"time      {facts.first} to {facts.last} UTC" if facts.first else "time      not given"
+    if facts.folds:
+        yield "folds     " + ", ".join(f"{fold} {rows:,}" for fold, rows in sorted(facts.folds.items()))
+    yield from _histogram(facts, rows)
+
+
+def _histogram(facts: Facts, total: int) -> Iterator[str]:
     if not facts.histogram:
         return
     yield ""
@@ -90,7 +98,7 @@ def _histogram(facts: Facts) -> Iterator[str]:
     most = max(facts.histogram.values())
     for rating, rows in sorted(facts.histogram.items(), key=lambda pair: (pair[0] is not None, pair[0])):
         label = "none" if rating is None else f"{rating:g}"
-        yield f"{label:>8}  {'#' * round(_BAR * rows / most):<{_BAR}}  {rows:>11,}  {rows / facts.rows:6.1%}"
+        yield f"{label:>8}  {'#' * round(_BAR * rows / most):<{_BAR}}  {rows:>11,}  {rows / total:6.1%}"
 
 
 def _rejected(facts: Facts) -> Iterator[str]:

@@ -29,29 +29,61 @@ _GONE = (
 _INSTEAD = "put the publisher's unpacked folder into the folder that RECSCALE_DATA names, or run on a synthetic data set"
 
 
+def found(variant: Variant, *roots: Path | None) -> Path | None:
+    """Return the folder that holds a variant, in the first of `roots` that has it.
+
+    A variant that names its files is also found where they lie in a root itself.
+    """
+    for root in roots:
+        if root is None:
+            continue
+        places = [root / variant.folder, root] if variant.files else [root / variant.folder]
+        for place in places:
+            if place.is_dir() and all(any(place.glob(name)) for name in variant.files):
+                return place
+    return None
+
+
 def locate(variant: Variant, data: Path | None, cache: Path) -> Path:
-    """Return the unpacked folder of a variant: in `data`, else in `cache`, else downloaded into `cache`.
+    """Return the folder of a variant's files: in `data`, else in `cache`, else downloaded into `cache`.
+
+    What is downloaded is a zip of the folder, or the one file that the variant names.
 
     Raises:
-        Unreachable: it has to be downloaded and the publisher cannot be reached.
+        Unreachable: it has to be downloaded and the publisher cannot be reached, or gives it to members only.
         DataError: it cannot be brought here whole; what was transferred is kept and resumed next time.
     """
-    for root in (data, cache):
-        if root is not None and (root / variant.folder).is_dir():
-            return root / variant.folder
+    place = found(variant, data, cache)
+    if place is not None:
+        return place
     if variant.url is None:
-        raise DataError(
-            f"{variant.folder} is in neither {data} nor {cache} and has no address to fetch it from"
-        )
+        raise _by_hand(variant, data, cache)
     with _out_of_space(cache), _alone(cache, variant.folder):
-        if not (cache / variant.folder).is_dir():  # another process may have fetched it meanwhile
-            archive = cache / f"{variant.folder}.zip"
+        if found(variant, cache) is None:  # another process may have fetched it meanwhile
+            single = variant.files[0] if variant.files else None
+            archive = cache / (f"{single}.fetched" if single else f"{variant.folder}.zip")
             if not archive.exists():
                 download(variant.url, archive)
-            check_archive(archive, variant.url, variant.md5, cache / f"{variant.folder}.digest.json")
-            unpack(archive, variant.folder, cache)
-            archive.unlink()
+            record = cache / f"{single or variant.folder}.digest.json"
+            check_archive(archive, variant.url, variant.md5, record)
+            if single:
+                (cache / variant.folder).mkdir(exist_ok=True)
+                archive.replace(cache / variant.folder / single)
+            else:
+                unpack(archive, variant.folder, cache)
+                archive.unlink()
     return cache / variant.folder
+
+
+def _by_hand(variant: Variant, data: Path | None, cache: Path) -> DataError:
+    wanted = ", ".join(variant.files) or variant.folder
+    if variant.page is None:
+        return DataError(f"{wanted} is in neither {data} nor {cache} and has no address to fetch it from")
+    root = data or "FOLDER"
+    return Unreachable(
+        f"{wanted}: its publisher gives it to members only. Get it from {variant.page}, unpack it into "
+        f"{root}/{variant.folder}/" + ("" if data else " and set RECSCALE_DATA=FOLDER (make: DATA=FOLDER)")
+    )
 
 
 def download(url: str, target: Path, timeout: float = _TIMEOUT) -> None:

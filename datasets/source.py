@@ -58,7 +58,9 @@ class Variant:
     """One size or edition of a source.
 
     `scale` is (lowest, highest, step) of its ratings, or None where they are not ratings; `folder` is the
-    publisher's name for the unpacked folder; `rows` is the publisher's count of ratings, None if it moves.
+    publisher's name for the unpacked folder; `rows` is the publisher's count of ratings, None if it moves. Where the
+    publisher has no such folder, or others' files lie there too, `files` are patterns of the names that it must hold.
+    `page` says where a person gets what has no `url` because it is given to members only.
     """
 
     description: str
@@ -67,6 +69,8 @@ class Variant:
     scale: tuple[float, float, float] | None = None
     url: str | None = None
     md5: str | None = None
+    files: tuple[str, ...] = ()
+    page: str | None = None
 
 
 class Source(Protocol):

@@ -109,6 +109,41 @@ def test_two_applications_fit_the_same_model(prepared):
     assert (folder / "store" / "recommendations_als" / "_SUCCESS").exists()
 
 
+def test_playlists_without_ratings_go_all_the_way(tmp_path):
+    source = find("spotify/playlists").source.sample("playlists", tmp_path / "data")
+    spark = {**SPARK, "spark.master": "local[1]"}
+    asked = request(tmp_path, "preprocess", "pre", dataset="spotify/playlists", dataset_path=str(source), spark=spark,
+                    params={"max_rejected_share": 0.9})  # fmt: skip
+    code, result = run(tmp_path, asked, "pre")
+    assert code == 0, result.error
+    counts = result.counts
+    assert (counts["rows_in"], counts["rows_out"], counts["users"], counts["items"]) == (21, 13, 2, 7)
+    assert counts["dropped.duplicate"] == 1
+    assert result.info["scale"] == ""
+    params = {
+        "model": "als_implicit",
+        "rank": 2,
+        "iterations": 2,
+        "blocks": 1,
+        "test": 0.3,
+        "k": 3,
+        "top_n": 3,
+    }
+    code, result = run(tmp_path, request(tmp_path, name="train", params=params, spark=spark), "train")
+    assert code == 0, result.error
+    assert "ndcg_at_3" in result.metrics
+    assert "rmse" not in result.metrics
+    assert (tmp_path / "store" / "recommendations_als_implicit" / "_SUCCESS").exists()
+
+
+def test_a_set_of_items_only_is_refused(tmp_path):
+    source = find("movies/tmdb5000").source.sample("tmdb5000", tmp_path / "data")
+    asked = request(tmp_path, "preprocess", dataset="movies/tmdb5000", dataset_path=str(source))
+    code, result = run(tmp_path, asked)
+    assert (code, result.status) == (1, "failed")
+    assert "movies/tmdb5000 holds items only, no ratings" in result.error
+
+
 def test_a_job_that_refuses_its_input_says_so_in_its_result(tmp_path):
     code, result = run(tmp_path, request(tmp_path, params=ALS))
     assert (code, result.status) == (1, "failed")

@@ -18,6 +18,7 @@ def places(tmp_path, monkeypatch):
 def test_list_names_every_data_set_and_where_it_is(places, tmp_path, capsys):
     SOURCES["movielens"].sample("1m", tmp_path / "data")
     SOURCES["movielens"].sample("20m", tmp_path / "cache")
+    SOURCES["spotify"].sample("playlists", tmp_path / "data")
     assert main(["list", *places]) == 0
     lines = {line.split("  ")[0]: line for line in capsys.readouterr().out.splitlines()}
     for name, source in SOURCES.items():
@@ -26,6 +27,10 @@ def test_list_names_every_data_set_and_where_it_is(places, tmp_path, capsys):
     assert "downloaded" in lines["movielens/20m"]
     assert "  no  " in lines["movielens/25m"]
     assert "generated" in lines["synthetic/ml-1m"]
+    assert "your file" in lines["csv/file"]
+    assert "data folder" in lines["spotify/playlists"]
+    assert "  no  " in lines["spotify/mpd"]
+    assert "  no  " in lines["movies/kaggle"]
 
 
 def test_fetch_prints_the_place(places, tmp_path, capsys):
@@ -56,6 +61,8 @@ def test_missing_file_is_named(places, tmp_path, capsys):
         (["synthetic/ml-1m", "--set", "sed=1"], "did you mean 'seed'"),
         (["synthetic/ml-1m", "--set", "rows=0"], "at least one row"),
         (["synthetic/ml-1m", "--set", "rows"], "expected key=value"),
+        (["spotify/playlists", "--set", "item=album"], "known: artist, track"),
+        (["spotify/tracks", "--set", "item=artist"], "describes tracks only"),
         (["csv"], "missing path"),
         (["csv", "--set", "path=x", "--set", "scale=5,1,1"], "expected lowest, highest and step"),
         (["csv", "--set", "path=x", "--set", "at_format=iso8601"], "'iso'"),
@@ -64,6 +71,18 @@ def test_missing_file_is_named(places, tmp_path, capsys):
 def test_usage_errors(places, capsys, words, message):
     assert main(["fetch", *words, *places]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("spotify/tracks", "spotify"), ("spotify/mpd", "spotify"), ("movies/kaggle", "the-movies-dataset"),
+     ("movies/kaggle-small", "the-movies-dataset"), ("movies/tmdb5000", "tmdb")],
+)  # fmt: skip
+def test_what_only_members_get_is_told_with_its_place(places, tmp_path, capsys, name, folder):
+    assert main(["fetch", name, *places]) == 1
+    told = capsys.readouterr().err
+    assert "Get it from https://" in told
+    assert f"unpack it into {tmp_path / 'data'}/{folder}/" in told
 
 
 def test_missing_own_file_names_the_nearest(places, tmp_path, capsys):

@@ -198,6 +198,46 @@ def test_locate_fetches_checks_unpacks(publisher, tmp_path):
     assert not list((tmp_path / "cache").glob("*.zip*"))
 
 
+def test_locate_fetches_a_single_file(publisher, tmp_path):
+    publisher.body = b"track,name\n"
+    songs = Variant("a file", "music", url=publisher.url, files=("songs.csv",))
+    folder = locate(songs, None, tmp_path)
+    assert folder == tmp_path / "music"
+    assert [path.name for path in folder.iterdir()] == ["songs.csv"]
+    assert (folder / "songs.csv").read_bytes() == publisher.body
+    assert locate(songs, None, tmp_path) == folder
+    assert len(publisher.asked) == 1
+    record = tmp_path / "songs.csv.digest.json"
+    assert json.loads(record.read_text())["md5"] == hashlib.md5(publisher.body).hexdigest()
+
+
+def test_a_single_file_that_changed_is_refused(publisher, tmp_path):
+    songs = Variant("a file", "music", url=publisher.url, files=("songs.csv",))
+    file = locate(songs, None, tmp_path) / "songs.csv"
+    file.unlink()
+    publisher.body, publisher.tag = b"other", '"two"'
+    with pytest.raises(DataError, match=r"has changed since .*delete .*songs\.csv\.digest\.json"):
+        locate(songs, None, tmp_path)
+    assert not file.exists()
+
+
+def test_a_folder_shared_with_other_sets_counts_only_with_its_files(tmp_path):
+    slices = Variant(
+        "files", "music", files=("slice.*.json", "about.txt"), page="https://example.org/members"
+    )
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music" / "slice.0.json").write_text("{}")
+    with pytest.raises(
+        Unreachable, match=r"slice\.\*\.json, about\.txt: .*https://example.org/members.*/music/"
+    ):
+        locate(slices, tmp_path, tmp_path / "cache")
+    (tmp_path / "music" / "about.txt").write_text("")
+    assert locate(slices, tmp_path, tmp_path / "cache") == tmp_path / "music"
+    assert locate(slices, tmp_path / "music", tmp_path / "cache") == tmp_path / "music"
+    with pytest.raises(Unreachable, match="set RECSCALE_DATA"):
+        locate(slices, None, tmp_path / "cache")
+
+
 def test_data_folder_comes_first(publisher, tmp_path):
     (tmp_path / "data" / "ml-test").mkdir(parents=True)
     assert locate(variant(publisher), tmp_path / "data", tmp_path / "cache") == tmp_path / "data" / "ml-test"

@@ -1,0 +1,91 @@
+"""Spotify: tracks in people's playlists, and tables of tracks with their audio features."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from datasets import spotify_sample
+from datasets.download import locate
+from datasets.errors import UsageError
+from datasets.source import Raw, Variant
+from datasets.spotify_items import Item
+from datasets.spotify_mpd import SLICES, read_slices
+from datasets.spotify_tables import read_songs, read_tracks
+
+_FILES = {"playlists": "spotify_songs.csv", "tracks": "tracks.csv"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is recommended.
+
+    Attributes:
+        item: "track", or "artist" for the artists of the tracks; `spotify/tracks` has tracks only.
+    """
+
+    item: Item = "track"
+
+
+class Spotify:
+    """Playlists are the users. Nobody rates: every rating is null, a track is in a playlist or is not."""
+
+    variants: Mapping[str, Variant] = {
+        "playlists": Variant(
+            "471 playlists of 28,356 tracks with audio features and genres (TidyTuesday, 2020-01-21)",
+            "spotify",
+            32_833,
+            url="https://raw.githubusercontent.com/rfordatascience/tidytuesday/main/data/2020/2020-01-21/spotify_songs.csv",
+            files=(_FILES["playlists"],),
+        ),
+        "tracks": Variant(
+            "600 thousand tracks of 1921-2020 with audio features; items only",
+            "spotify",
+            files=(_FILES["tracks"],),
+            page="https://www.kaggle.com/datasets/yamaerenay/spotify-dataset-19212020-600k-tracks",
+        ),
+        "mpd": Variant(
+            "Million Playlist Dataset: 1,000,000 playlists, 2,262,292 tracks; as many slices as there are",
+            "spotify",
+            66_346_428,
+            files=(SLICES,),
+            page="https://www.aicrowd.com/challenges/spotify-million-playlist-dataset-challenge",
+        ),
+    }
+    options = Options
+    citation = (
+        "playlists: TidyTuesday, 2020-01-21, from Spotify's API by Charlie Thompson, Josiah Parry, Donal Phipps and Tom "
+        "Wolff. tracks: Yamac Eren Ay, Spotify Dataset 1921-2020. mpd: Ching-Wei Chen, Paul Lamere, Markus Schedl and "
+        "Hamed Zamani. 2018. RecSys Challenge 2018: Automatic Music Playlist Continuation. RecSys '18. "
+        "https://doi.org/10.1145/3240323.3240342"
+    )
+    licence = "playlists: not stated by TidyTuesday; tracks: see its page on Kaggle; mpd: research only, no redistribution"
+
+    def fetch(self, variant: str, options: Options, data: Path | None, cache: Path) -> Path:
+        """Return the file, or the folder of slices, from `data`, `cache` or (playlists only) the publisher."""
+        _check(variant, options)
+        folder = locate(self.variants[variant], data, cache)
+        return folder / _FILES[variant] if variant in _FILES else folder
+
+    def read(self, spark: SparkSession, variant: str, options: Options, path: Path) -> Raw:
+        """Read interactions, if the variant has any, tracks or artists, and rejected records."""
+        _check(variant, options)
+        if variant == "tracks":
+            return read_tracks(spark, path)
+        return (read_songs if variant == "playlists" else read_slices)(spark, path, options.item)
+
+    def sample(self, variant: str, folder: Path) -> Path:
+        """Write invented rows in the publisher's layout."""
+        return spotify_sample.write(variant, folder / self.variants[variant].folder)
+
+
+def _check(variant: str, options: Options) -> None:
+    if variant == "tracks" and options.item != "track":
+        raise UsageError(
+            f"spotify/tracks describes tracks only, not item={options.item}; spotify/playlists and spotify/mpd "
+            "have artists too"
+        )
+
+
+SOURCE = Spotify()
