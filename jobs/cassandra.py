@@ -126,6 +126,14 @@ class Keyspace:
         self._where = where
         self._known = False
 
+    def session(self) -> Session:
+        """Return this process's session.
+
+        Raises:
+            JobError: no node answers.
+        """
+        return connect(self._where)
+
     def entry(self, table: str) -> Entry | None:
         """Return what the catalogue says of a table, None if it has none."""
         if not self._there():

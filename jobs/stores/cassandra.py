@@ -22,6 +22,7 @@ from pyspark.sql import types as T
 from jobs.cassandra import Connection, Keyspace, secrets
 from jobs.errors import JobError
 from jobs.failures import DISK_FULL
+from jobs.outage import NoNodeAnswers, ended_by_outage
 
 _SEEN_S = 30.0
 _LONGEST = 48 - len("recscale_")
@@ -52,6 +53,7 @@ KEYS: Mapping[str, Key] = {
 _PREFIXES = {"recommendations_": _BY_USER, "similar_items_": _BY_ITEM}
 _NUMBERED = Key(("task",), ("number",))
 """Key of a table whose rows have none of their own: the task that wrote a row, and the row's number there."""
+_OUTAGE = r"AllNodesFailed|NoNodeAvailable|WriteTimeout|Unavailable|ClosedConnection|HeartbeatException"
 _ABSENT = "absent"
 """Column that names a row's lists and maps that are null, not empty."""
 
@@ -109,7 +111,7 @@ class CassandraStore:
             old = self._keyspace.point(table, physical, frame.schema.jsonValue())
         except BaseException as error:
             self._keyspace.drop_quietly(physical)
-            explained = self._explained(table, str(error))
+            explained = self._explained(table, error)
             if explained is None:
                 raise
             raise explained from error
@@ -124,7 +126,8 @@ class CassandraStore:
 
     def fill(self, physical: str, rows: DataFrame, tuning: Mapping[str, str]) -> None:
         """Write rows to a physical table as they come."""
-        self._at(rows.write.format(FORMAT).options(**tuning), physical).mode("append").save()
+        with ended_by_outage(self.spark.sparkContext, self._keyspace.session()):
+            self._at(rows.write.format(FORMAT).options(**tuning), physical).mode("append").save()
 
     def whole(self, physical: str) -> DataFrame:
         """Return a physical table with all its columns."""
@@ -168,16 +171,13 @@ class CassandraStore:
             else:
                 return
 
-    def _explained(self, table: str, text: str) -> JobError | None:
-        if re.search(DISK_FULL, text):
+    def _explained(self, table: str, error: BaseException) -> JobError | None:
+        if re.search(DISK_FULL, str(error)):
             return JobError(
                 f"a Cassandra node's disk is full: table {table!r} of {self._keyspace.name} could not be written and is "
                 "as it was before. Free some space there, start the node again (make setup), then run again."
             )
-        if re.search(
-            r"AllNodesFailed|NoNodeAvailable|WriteTimeout|Unavailable|ClosedConnection|HeartbeatException",
-            text,
-        ):
+        if isinstance(error, NoNodeAnswers) or re.search(_OUTAGE, str(error)):
             return JobError(
                 f"Cassandra stopped answering while table {table!r} of {self._keyspace.name} was written; the table is as "
                 "it was before. Look why (make status, make logs S=cassandra-1), start it again (make setup), run again."
