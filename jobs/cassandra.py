@@ -255,9 +255,14 @@ def _names(columns: Iterable[str]) -> str:
 
 
 def _silent(where: Connection, error: BaseException) -> str:
-    nodes = ", ".join(f"{host}:{where.port}" for host in where.hosts)
+    nodes, text = ", ".join(f"{host}:{where.port}" for host in where.hosts), str(error)
+    if "AuthenticationFailed" in text or "requires authentication" in text:
+        return (
+            f"Cassandra at {nodes} refuses the user or the password: {USER} and {PASSWORD} in the environment must hold "
+            "those of a user who may make keyspaces"
+        )
     return (
-        f"Cassandra at {nodes} does not answer as it should ({type(error).__name__}: {str(error)[:200]}). Look why "
+        f"Cassandra at {nodes} does not answer as it should ({type(error).__name__}: {text[:200]}). Look why "
         "(make status, make logs S=cassandra-1), start it (make setup CASSANDRA=1), or keep tables in Parquet files "
-        "(STORE=parquet)."
+        f"(STORE=parquet). A cluster of others that speaks TLS wants {CERTIFICATES} and {TRUST_STORE} in the environment."
     )

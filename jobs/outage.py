@@ -21,7 +21,7 @@ _SILENCE_S = 60.0
 """A node that collects garbage answers late, one that is gone refuses: only of the first is there anything to expect."""
 
 
-class NoNodeAnswers(JobError):
+class OutageError(JobError):
     """No node of Cassandra answers any more."""
 
 
@@ -30,7 +30,7 @@ def ended_by_outage(context: SparkContext, session: Session) -> Iterator[None]:
     """Cancel the Spark jobs of the enclosed block when no node answers.
 
     Raises:
-        NoNodeAnswers: in place of what the cancelled job raises.
+        OutageError: in place of what the cancelled job raises.
     """
     tag = f"cassandra-{uuid.uuid4().hex[:8]}"
     context.addJobTag(tag)
@@ -42,7 +42,7 @@ def ended_by_outage(context: SparkContext, session: Session) -> Iterator[None]:
     except Exception as error:
         if watch.reason is None:
             raise
-        raise NoNodeAnswers(watch.reason) from error
+        raise OutageError(watch.reason) from error
     finally:
         watch.stopped.set()
         watch.join()

@@ -83,6 +83,7 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
             # Nobody else can be gossiping on a machine of our own: waiting for silence only takes time.
             "-Dcassandra.skip_wait_for_gossip_to_settle=0",
             "-Dcassandra.ring_delay_ms=5000",
+            f"-XX:ErrorFile={folder / 'crash.log'}",  # the commit log is mapped: a full disk may crash the JVM
             f"-Dcassandra.config=file://{folder / 'cassandra.yaml'}",
             f"-Dcassandra.storagedir={folder}",
             f"-Dlogback.configurationFile={folder / 'logback.xml'}",

@@ -22,7 +22,7 @@ from pyspark.sql import types as T
 from jobs.cassandra import Connection, Keyspace, secrets
 from jobs.errors import JobError
 from jobs.failures import DISK_FULL
-from jobs.outage import NoNodeAnswers, ended_by_outage
+from jobs.outage import OutageError, ended_by_outage
 
 _SEEN_S = 30.0
 _LONGEST = 48 - len("recscale_")
@@ -172,15 +172,16 @@ class CassandraStore:
                 return
 
     def _explained(self, table: str, error: BaseException) -> JobError | None:
-        if re.search(DISK_FULL, str(error)):
+        if re.search(f"{DISK_FULL}|disk usage exceeds", str(error)):
             return JobError(
                 f"a Cassandra node's disk is full: table {table!r} of {self._keyspace.name} could not be written and is "
-                "as it was before. Free some space there, start the node again (make setup), then run again."
+                "as it was before. Free some space there, see that the node runs (make setup), then run again."
             )
-        if isinstance(error, NoNodeAnswers) or re.search(_OUTAGE, str(error)):
+        if isinstance(error, OutageError) or re.search(_OUTAGE, str(error)):
             return JobError(
                 f"Cassandra stopped answering while table {table!r} of {self._keyspace.name} was written; the table is as "
-                "it was before. Look why (make status, make logs S=cassandra-1), start it again (make setup), run again."
+                "it was before. A node's log says why, a full disk for one (make status, make logs S=cassandra-1); "
+                "start it again (make setup), then run again."
             )
         return None
 
