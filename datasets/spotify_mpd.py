@@ -14,6 +14,7 @@ from pyspark.sql import types as T
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from datasets.errors import DataError
+from datasets.fields import SURROGATE
 from datasets.lines import rejected, shaped
 from datasets.source import REJECTED, Raw
 from datasets.spotify_items import ENTRY, Item, interactions, items
