@@ -18,6 +18,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _DATE = re.compile(r"(\d{4})(?:-\d{1,2}){0,2}", re.ASCII)
 _LARGEST = 3e38  # features are single precision
 SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a character: JSON may escape it, no table can hold it."""
 
 
 def python_literal(text: str) -> Any:
