@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from cluster.lifecycle import Cluster
 from cluster.processes import free_port
+from jobs.cassandra import Connection, disconnect
+from jobs.stores import STORES
 from tests.conftest import cassandra_sets
 from tests.e2e.place import Place
 
@@ -45,7 +48,7 @@ def place(tmp_path, monkeypatch):
     return Place(tmp_path, [*sets, "spark.workers=1", "spark.memory=1g"])
 
 
-def test_both_stores_give_the_same_answers_and_cassandra_is_stopped_again(place, tmp_path):
+def test_both_stores_give_the_same_answers_and_cassandra_is_stopped_again(place, tmp_path, spark):
     spec = tmp_path / "stores.toml"
     spec.write_text(SPEC)
     text = place.run("run", str(spec))
@@ -60,3 +63,38 @@ def test_both_stores_give_the_same_answers_and_cassandra_is_stopped_again(place,
         assert in_cassandra[name] == pytest.approx(in_files[name], abs=1e-6)
     digests = {run.inputs.dataset_inputs[0].dataset.digest for run in place.runs("stores")}
     assert len(digests) == 1
+    same_tables(spark, place)
+
+
+def same_tables(spark, place):
+    """Compare tables row by row, and every list that the models recommend."""
+    (folder,) = [path for path in (place.run_dir / "store").iterdir() if (path / "ratings").exists()]
+    files = STORES["parquet"](spark, str(folder))
+    cluster = Cluster(place.settings)
+    try:
+        (node,) = cluster.cassandra()
+        spark.conf.set("spark.cassandra.connection.host", "127.0.0.1")
+        spark.conf.set("spark.cassandra.connection.port", node.rpartition(":")[2])
+        nodes = STORES["cassandra"](spark, folder.name)
+        for table in ("ratings", "users", "items", "user_stats", "item_stats"):
+            in_files, in_nodes = (lines(store.read(table)) for store in (files, nodes))
+            assert len(in_files) > 0, table
+            assert in_files == in_nodes, table
+        in_files, in_nodes = (
+            store.read("recommendations_als").orderBy("user").collect() for store in (files, nodes)
+        )
+        assert [(row["user"], row["items"]) for row in in_files] == [
+            (row["user"], row["items"]) for row in in_nodes
+        ]
+        for one, other in zip(in_files, in_nodes, strict=True):  # sums of floats in another order
+            assert one["scores"] == pytest.approx(other["scores"], rel=1e-6)
+        disconnect(Connection.of(spark.conf))
+    finally:
+        cluster.down()
+        spark.conf.unset("spark.cassandra.connection.host")
+        spark.conf.unset("spark.cassandra.connection.port")
+
+
+def lines(frame):
+    """Rows as sorted JSON, which maps and lists have too."""
+    return sorted(frame.select(*sorted(frame.columns)).toJSON().collect())
