@@ -21,9 +21,15 @@ ifneq ($(call given,DATA),)
 export RECSCALE_DATA := $(abspath $(DATA))
 endif
 
+ifneq ($(call given,STORE),)
+export RECSCALE_STORE := $(STORE)
+endif
+
 shape := $(if $(call given,WORKERS),--set spark.workers=$(WORKERS)) \
          $(if $(call given,CORES),--set spark.cores=$(CORES)) \
-         $(if $(call given,MEMORY),--set spark.memory=$(MEMORY))
+         $(if $(call given,MEMORY),--set spark.memory=$(MEMORY)) \
+         $(if $(call given,CASSANDRA),--set cassandra.nodes=$(CASSANDRA)) \
+         $(if $(call given,RF),--set cassandra.rf=$(RF))
 trial_shape := $(call option,WORKERS,--workers) $(call option,CORES,--cores) $(call option,MEMORY,--memory)
 sets := $(foreach pair,$(call given,SET),--set '$(pair)')
 
@@ -47,10 +53,10 @@ demo: ## The main job: cluster, data, ALS and baselines on 1 and 2 workers, reco
 	@bash setup.sh || { echo 'demo: failed in setup.sh (see above)'; exit 1; }
 	$(python) -m experiments demo
 
-setup: environment ## Packages, then the cluster: WORKERS=2 CORES=1 MEMORY=2g
+setup: environment ## Packages, then the cluster: WORKERS=2 CORES=1 MEMORY=2g [CASSANDRA=1] [RF=1]
 	@$(python) -m cluster up $(shape)
 
-preprocess: environment ## Fetch, clean and store: DATASET=movielens/1m [DATA=] [SET="k_core=5"]
+preprocess: environment ## Fetch, clean and store: DATASET=movielens/1m [STORE=cassandra] [DATA=] [SET="k_core=5"]
 	@$(call required,DATASET,movielens/1m)
 	$(python) -m experiments preprocess --dataset '$(DATASET)' $(trial_shape) $(sets)
 

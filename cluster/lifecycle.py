@@ -150,6 +150,33 @@ class Cluster:
         record = self._backend.running().get("mlflow")
         return record.url if record and record.alive else None
 
+    def cassandra(self, *, start: bool = True) -> list[str]:
+        """Return host:port, for clients, of every Cassandra node: the external ones, or ours that run.
+
+        Args:
+            start: start ours (one, unless the settings say how many) if none runs; else the list may be empty.
+
+        Raises:
+            ServiceError: they did not come up, or the external ones do not answer.
+        """
+        cassandra = self.settings.cassandra
+        if cassandra.contact_points:
+            if start:
+                self.up({"cassandra"})
+            return next(s for s in self.describe() if s.group == "cassandra").url.split(",")
+        nodes = self._cassandra_nodes()
+        if nodes or not start:
+            return nodes
+        wanted = dataclasses.replace(cassandra, nodes=max(1, cassandra.nodes))
+        self.settings = dataclasses.replace(self.settings, cassandra=wanted)
+        self._backend.settings = self.settings
+        self.up({"cassandra"})
+        return self._cassandra_nodes()
+
+    def _cassandra_nodes(self) -> list[str]:
+        records = self._backend.running().values()
+        return [record.url for record in records if record.group == "cassandra" and record.alive]
+
     def describe(self) -> list[Service]:
         """Return every service that the settings ask for."""
         place = self._backend.place

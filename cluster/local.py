@@ -1,6 +1,7 @@
 """The backend that runs services as processes of this machine."""
 
 import importlib.util
+import ipaddress
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cluster import java, processes
+from cluster import artifacts, java, processes
 from cluster.errors import ServiceError
 from cluster.service import Address, Port, Running, Service
 from cluster.settings import SERVICE_MARKER, Settings, environment_name
@@ -40,11 +41,26 @@ class LocalPlace:
             self.ports[key] = number
         return Address(self.settings.host, number)
 
-    def path(self, kind: Literal["run", "python", "spark"]) -> Path:
+    def jars(self, name: str) -> Path:
+        return artifacts.folder(name, self.settings.run_dir)
+
+    def member(self, service: str, number: int) -> str:  # noqa: ARG002 - hosts have no names here
+        """Return the host itself, and for further ones the loopback addresses after it: 127.0.0.2, 127.0.0.3, ..."""
+        first = ipaddress.ip_address(self.settings.host)
+        if number > 1 and not first.is_loopback:
+            raise ServiceError(
+                f"several nodes on {self.settings.host} would need the same port: use host=127.0.0.1, whose neighbours "
+                "are free, or one node on each machine"
+            )
+        return str(first + number - 1)
+
+    def path(self, kind: Literal["run", "python", "spark", "java"]) -> Path:
         if kind == "run":
             return self.settings.run_dir
         if kind == "python":
             return Path(sys.executable)
+        if kind == "java":
+            return java.find(self.settings.spark.java_home) / "bin" / "java"
         spec = importlib.util.find_spec("pyspark")
         if spec is None or not spec.origin:
             raise ServiceError("pyspark is not installed in this Python: run `bash setup.sh`")
@@ -72,12 +88,17 @@ class Local:
 
     def start(self, service: Service) -> Running:
         environment = self._environment(service)
+        if service.jars:
+            artifacts.fetch(service.jars, self.settings)
         for port in service.ports:
             self._refuse_taken(service, port)
         log = self.log(service.name)
         try:
             for folder in (log.parent, self._record_path(service.name).parent, *service.folders):
                 folder.mkdir(parents=True, exist_ok=True)
+            for path, text in service.files.items():
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                Path(path).write_text(text, encoding="utf-8")
             if log.exists():
                 log.replace(log.with_name(log.name + ".1"))  # the last run's end is often what one looks for
             child = self._launch(service, environment, log)

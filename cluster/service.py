@@ -31,8 +31,14 @@ class Place(Protocol):
         number for as long as the service runs.
         """
 
-    def path(self, kind: Literal["run", "python", "spark"]) -> Path:
-        """The folder of everything generated, the Python program, or Spark's folder, as the service sees it."""
+    def path(self, kind: Literal["run", "python", "spark", "java"]) -> Path:
+        """The folder of everything generated, the Python or Java program, or Spark's folder, as the service sees it."""
+
+    def jars(self, name: str) -> Path:
+        """The folder of the jars of a lock file, as the service sees it; they may not be there yet."""
+
+    def member(self, service: str, number: int) -> str:
+        """The host of the `number`th (from 1) of several servers that all listen on the same ports."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,9 @@ class Service:
         argv: the command, empty for an external service.
         env: its environment on top of the host's.
         needs: what must be on the machine or in the image: "java".
+        jars: the lock file in `cluster/jars` whose jars it runs on; empty for none.
         folders: are made before it starts.
+        files: text by path, written before it starts.
         ports: must be free before it starts.
         memory_mb: what it may take at most, about; for warnings and containers' limits.
         requires: names of services that must be ready first; when one of them is started anew, so is this one.
@@ -91,7 +99,9 @@ class Service:
     page: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    jars: str = ""
     folders: tuple[Path, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()
     memory_mb: int = 0
     requires: tuple[str, ...] = ()
@@ -108,7 +118,7 @@ class Service:
     @property
     def digest(self) -> str:
         """Changes when a running one would have to be started anew to become this one."""
-        value = [self.argv, sorted(self.env.items()), self.requires]
+        value = [self.argv, sorted(self.env.items()), self.requires, sorted(self.files.items())]
         return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 

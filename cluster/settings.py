@@ -66,6 +66,29 @@ class MlflowSettings:
 
 
 @dataclass(frozen=True)
+class CassandraSettings:
+    """Cassandra's nodes, or those that are there already. User and password come from the environment alone.
+
+    Attributes:
+        contact_points: nodes of a cluster that is there already (used, never started or stopped); none to start ours.
+        nodes: how many of ours to start; with 0 tables lie in Parquet files.
+        rf: copies of every row, at most the number of nodes.
+        port: for clients.
+        storage_port: for the nodes among themselves.
+        heap: of each node, as Java writes it ("1g", "512m").
+        datacenter: whose nodes clients talk to; of ours the only one.
+    """
+
+    contact_points: tuple[str, ...] = ()
+    nodes: int = 0
+    rf: int = 1
+    port: int = 9042
+    storage_port: int = 7000
+    heap: str = "1g"
+    datacenter: str = "datacenter1"
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that says where, and nothing that says what.
 
@@ -74,14 +97,19 @@ class Settings:
         data: folder that holds publishers' unpacked data sets, or None.
         run_dir: folder of everything generated.
         host: address that servers listen on and are reached at.
+        store: where tables lie, "parquet" or "cassandra"; None is Cassandra where it runs, else Parquet.
+        maven: URL of the Maven repository that jars come from, or None for the central one.
     """
 
     backend: str = "local"
     data: Path | None = None
     run_dir: Path = ROOT / ".run"
     host: str = "127.0.0.1"
+    store: str | None = None
+    maven: str | None = None
     spark: SparkSettings = field(default_factory=SparkSettings)
     mlflow: MlflowSettings = field(default_factory=MlflowSettings)
+    cassandra: CassandraSettings = field(default_factory=CassandraSettings)
 
 
 def load(sets: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Settings:
@@ -206,16 +234,24 @@ def _build(cls: type, values: Mapping[str, Any], prefix: str = "") -> Any:
 
 
 def _check(settings: Settings) -> None:
-    for key in ("spark.master_port", "spark.master_ui_port", "mlflow.port"):
+    for key in (
+        "spark.master_port",
+        "spark.master_ui_port",
+        "mlflow.port",
+        "cassandra.port",
+        "cassandra.storage_port",
+    ):
         section, name = key.split(".")
         port = getattr(getattr(settings, section), name)
         if not 1 <= port <= 65535:
             raise SettingsError(f"{key}: {port} is not a port; take one from 1 to 65535")
-    for key in ("memory", "driver_memory", "daemon_memory"):
+    for key in ("spark.memory", "spark.driver_memory", "spark.daemon_memory", "cassandra.heap"):
+        section, name = key.split(".")
         try:
-            megabytes(getattr(settings.spark, key))
+            megabytes(getattr(getattr(settings, section), name))
         except SettingsError as error:
-            raise SettingsError(f"spark.{key}: {error}") from None
+            raise SettingsError(f"{key}: {error}") from None
+    _check_stores(settings)
     if settings.spark.workers < 0:
         raise SettingsError(f"spark.workers: {settings.spark.workers} is less than none")
     if settings.spark.cores < 1:
@@ -224,4 +260,19 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             f"host: {settings.host!r} is no address that workers can be told to connect to; "
             "name one address of this machine, for example 127.0.0.1"
+        )
+
+
+def _check_stores(settings: Settings) -> None:
+    if settings.store not in (None, "parquet", "cassandra"):
+        raise SettingsError(
+            f"store: {settings.store!r} is no store: {nearest(settings.store, ('parquet', 'cassandra'))}"
+        )
+    cassandra = settings.cassandra
+    if cassandra.nodes < 0:
+        raise SettingsError(f"cassandra.nodes: {cassandra.nodes} is less than none")
+    if cassandra.rf < 1 or (cassandra.nodes and cassandra.rf > cassandra.nodes):
+        raise SettingsError(
+            f"cassandra.rf: {cassandra.rf} copies of a row cannot lie on {cassandra.nodes} nodes; "
+            "take from 1 to cassandra.nodes"
         )

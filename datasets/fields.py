@@ -17,7 +17,8 @@ Parse = Callable[[str], Any]
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _DATE = re.compile(r"(\d{4})(?:-\d{1,2}){0,2}", re.ASCII)
 _LARGEST = 3e38  # features are single precision
-_SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a character: JSON may escape it, no table can hold it."""
 
 
 def python_literal(text: str) -> Any:
@@ -99,7 +100,7 @@ def texts(text: str, column: str, parse: Parse) -> list[str]:
 def distinct(names: Iterable[str], column: str) -> list[str]:
     """The names without spaces around them, each once, in their order."""
     found = [name for name in dict.fromkeys(name.strip() for name in names) if name]
-    if any(_SURROGATE.search(name) for name in found):
+    if any(SURROGATE.search(name) for name in found):
         raise ValueError(f"{column} holds half a character (a lone surrogate)")
     return found
 

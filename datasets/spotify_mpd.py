@@ -14,6 +14,7 @@ from pyspark.sql import types as T
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from datasets.errors import DataError
+from datasets.fields import SURROGATE
 from datasets.lines import rejected, shaped
 from datasets.source import REJECTED, Raw
 from datasets.spotify_items import ENTRY, Item, interactions, items
@@ -24,7 +25,6 @@ SLICES = "mpd.slice.*.json"
 _LIST = re.compile(r'"playlists"\s*:\s*\[')
 _SPACE = re.compile(r"\s*")
 _NEXT = re.compile(r'\{\s*"name"\s*:')  # how a playlist begins; an entry begins with its position
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _BROKEN = "is not the JSON of a playlist"
 _END = "(the file ends within its list of playlists)"
 _SHOWN = 100_000
@@ -173,7 +173,7 @@ def _entry_reason(entry: Any, item: Item) -> str | None:
         value = entry.get(name)
         if value is not None and not isinstance(value, str):
             return f"{name} is not a text"
-        if value and _SURROGATE.search(value):
+        if value and SURROGATE.search(value):
             return f"{name} is not UTF-8 or holds half a character"
     for name in ("track_uri", f"{item}_uri"):
         if not (entry.get(name) or "").strip():

@@ -5,6 +5,7 @@ import sys
 import tomllib
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +63,15 @@ def preprocess(arguments: Namespace) -> int:
     assert data is not None
     progress = Progress()
     with Harness(settings, progress.say) as harness:
+        data = replace(data, store=data.store or harness.default_store)
         prepared = prepare(data, harness, [harness.default_shape], progress.say)
     header, *rows = [
         [f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in prepared.table
     ]
     print(as_text(Table(header, rows)))
-    print(f"{'stored in' if prepared.fresh else 'nothing to do, already in'} {prepared.root}")
+    print(
+        f"{'stored in' if prepared.fresh else 'nothing to do, already in'} {prepared.data.store}: {prepared.root}"
+    )
     return 0
 
 

@@ -13,10 +13,11 @@ from jobs import params as train_params
 from jobs.apps import JOBS
 from jobs.apps.preprocess import PreprocessParams
 from jobs.models import MODELS
+from jobs.stores import STORES
 
 SHAPE = ("workers", "cores", "memory")
 CLEANING = tuple(field.name for field in dataclasses.fields(PreprocessParams))
-DATA = ("dataset", *CLEANING)
+DATA = ("dataset", "store", *CLEANING)
 
 
 def flatten(values: Mapping[str, Any], what: str) -> dict[str, Any]:
@@ -128,7 +129,7 @@ def data_of(row: Mapping[str, Any], what: str) -> Data | None:
         key.removeprefix("dataset."): value for key, value in row.items() if key.startswith("dataset.")
     }
     if "dataset" not in row:
-        if options or any(key in row for key in CLEANING):
+        if options or any(key in row for key in ("store", *CLEANING)):
             raise UsageError(
                 f'{what}: options of a data set without a data set; add dataset = "source/variant"'
             )
@@ -137,9 +138,11 @@ def data_of(row: Mapping[str, Any], what: str) -> Data | None:
     given = {key: row[key] for key in CLEANING if key in row}
     cleaning = dataclasses.asdict(parse(PreprocessParams, given, f"preprocessing of {what}"))
     usual = dataclasses.asdict(PreprocessParams())
-    return Data(
-        str(row["dataset"]), options, {key: value for key, value in cleaning.items() if value != usual[key]}
-    )
+    store = str(row.get("store", ""))
+    if store and store not in STORES:
+        raise UsageError(f"{what}: unknown store {store!r}: {nearest(store, STORES)}")
+    unusual = {key: value for key, value in cleaning.items() if value != usual[key]}
+    return Data(str(row["dataset"]), options, unusual, store)
 
 
 def _dotted(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:

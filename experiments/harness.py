@@ -14,6 +14,7 @@ from cluster.settings import Settings
 from experiments.environment import for_driver
 from experiments.events import Event
 from experiments.launcher import Launched, Launcher
+from experiments.stores import CASSANDRA, PARQUET, connector
 from experiments.trial import Shape
 from jobs.request import Request
 
@@ -70,6 +71,23 @@ class Harness:
         self._used = True
         self.cluster.reshape(shape.workers, shape.cores, shape.memory)
 
+    @property
+    def default_store(self) -> str:
+        """The settings' store; else Cassandra where it runs or is named, else Parquet."""
+        running = self.settings.store is None and self.cluster.cassandra(start=False)
+        return self.settings.store or (CASSANDRA if running else PARQUET)
+
+    def reach(self, store: str) -> dict[str, str]:
+        """Return the Spark settings that an application needs to reach a store, which is started if it must be.
+
+        Raises:
+            ServiceError: it did not come up.
+        """
+        if store != CASSANDRA:
+            return {}
+        self._used = True
+        return connector(self.settings, self.cluster.cassandra())
+
     def launch(
         self,
         request: Request,
@@ -94,6 +112,11 @@ class Harness:
         return Shape(max(1, spark.workers), spark.cores, spark.memory)
 
     def _give_back(self) -> None:
+        if not any(name.startswith("cassandra") for name in self._before):
+            status = self.cluster.status()
+            self.cluster.down(
+                [item.name for item in status if item.name.startswith("cassandra-") and item.pid]
+            )
         if "spark-master" not in self._before:
             self.cluster.down({"spark"})
             return

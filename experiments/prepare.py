@@ -12,12 +12,12 @@ from datasets.dataset import find
 from experiments.harness import Harness
 from experiments.identity import files_at, preprocess_hash, stamp
 from experiments.sparksettings import spark_settings
+from experiments.stores import holds_ratings, root_of
 from experiments.trial import Data, Shape
 from jobs.errors import JobError
 from jobs.request import Request, write_json
 
 MANIFEST = "manifest.json"
-STORE = "parquet"
 _TIMEOUT_S = 6 * 3600.0
 _SPLIT = 128 * 2**20  # spark.sql.files.maxPartitionBytes
 _ROW = 24  # bytes of a generated row, about what a publisher's file has
@@ -28,7 +28,7 @@ class Prepared:
     """A data set whose tables are in the store.
 
     Attributes:
-        root: folder of its tables; path: what the source's fetch returned.
+        root: what its store is opened with; path: what the source's fetch returned.
         digest: of the rows, whatever their order; scale: "lowest,highest,step", empty without ratings.
         counts: rows in and out, dropped by reason, users, items.
         table: the counts for a person.
@@ -36,7 +36,7 @@ class Prepared:
     """
 
     data: Data
-    root: Path
+    root: str
     path: Path
     digest: str
     scale: str
@@ -88,17 +88,19 @@ def prepare(
     settings = harness.settings
     dataset = find(data.name, data.options)
     path = dataset.fetch(settings.data, settings.run_dir / "data")
-    root = settings.run_dir / "store" / data.slug
+    kept = settings.run_dir / "store" / data.slug
+    root = root_of(data, settings)
+    reach = harness.reach(data.store)
     identity = _identity(data, path)
-    found = _read(root / MANIFEST)
-    if found and found.get("identity") == identity and (root / "ratings").exists():
+    found = _read(kept / MANIFEST)
+    if found and found.get("identity") == identity and holds_ratings(data, settings, reach):
         return _prepared(data, root, path, found, fresh=False)
     say(f"preprocessing {data} from {path}")
     by_size = sorted(shapes, key=lambda shape: shape.total_cores)
     size = sum(file.stat().st_size for file in files_at(path)) or (dataset.description.rows or 0) * _ROW
     shape = by_size[0] if size < _SPLIT else by_size[-1]
-    (root / MANIFEST).unlink(missing_ok=True)
-    root.mkdir(parents=True, exist_ok=True)
+    (kept / MANIFEST).unlink(missing_ok=True)
+    kept.mkdir(parents=True, exist_ok=True)
     folder = settings.run_dir / "experiments" / "preprocess" / data.slug
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -110,9 +112,9 @@ def prepare(
     request = Request(
         job="preprocess",
         params=data.cleaning,
-        spark={**own, **spark},
-        store=STORE,
-        store_root=str(root.resolve()),
+        spark={**own, **reach, **spark},
+        store=data.store,
+        store_root=root,
         work=str((folder / "work").resolve()),
         events=str((folder / "events.jsonl").resolve()),
         dataset=data.name,
@@ -121,7 +123,7 @@ def prepare(
         executors=shape.workers,
     )
     manifest = {"identity": identity, **_launch(harness, request, shape, folder)}
-    write_json(root / MANIFEST, manifest)
+    write_json(kept / MANIFEST, manifest)
     return _prepared(data, root, path, manifest, fresh=True)
 
 
@@ -151,7 +153,6 @@ def _identity(data: Data, path: Path) -> dict[str, Any]:
         **asdict(data),
         "code": preprocess_hash(),
         "input": stamp(path) if path.exists() else "",
-        "store": STORE,
     }
     return dict(json.loads(json.dumps(values, default=str)))
 
@@ -164,7 +165,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _prepared(data: Data, root: Path, path: Path, manifest: dict[str, Any], fresh: bool) -> Prepared:
+def _prepared(data: Data, root: str, path: Path, manifest: dict[str, Any], fresh: bool) -> Prepared:
     return Prepared(
         data=data,
         root=root,

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
@@ -15,12 +15,14 @@ from experiments.identity import code_hash, lock_hash
 from experiments.outcome import Application, Outcome, stored
 from experiments.parents import Parent
 from experiments.pending import Pending, rounds, sorted_by_shape, take_up
-from experiments.prepare import STORE, Prepared, prepare
+from experiments.prepare import Prepared, prepare
 from experiments.progress import Progress
 from experiments.recorder import Recorder, RecordingError
 from experiments.sparksettings import spark_settings
 from experiments.spec import Experiment
+from experiments.stores import PARQUET
 from experiments.trial import Trial
+from jobs.apps import JOBS
 from jobs.request import Request, write_json
 
 
@@ -59,7 +61,7 @@ class Sweep:
             UsageError, DataError, JobError: before any trial.
         """
         with Harness(self.settings, self.progress.say) as harness:
-            trials = self.experiment.trials(harness.default_shape)
+            trials = [_stored(trial, harness) for trial in self.experiment.trials(harness.default_shape)]
             shapes = [trial.shape for trial in trials]
             for trial in trials:
                 if trial.data and trial.data.slug not in self.prepared:
@@ -145,6 +147,7 @@ class Sweep:
 
     def _request(self, harness: Harness, trial: Trial, number: int, folder: Path) -> Request:
         data = self.prepared.get(trial.data.slug) if trial.data else None
+        store = trial.data.store if trial.data else getattr(JOBS[trial.job], "store", PARQUET)
         own = spark_settings(
             self.settings, harness.cluster.spark_master, f"{self.experiment.name} {trial.label}", trial.shape,
             partitions=trial.partitions, folder=folder,
@@ -152,9 +155,9 @@ class Sweep:
         return Request(
             job=trial.job,
             params=trial.params,
-            spark={**own, **trial.spark},
-            store=STORE,
-            store_root=str(data.root.resolve() if data else folder / "store"),
+            spark={**own, **harness.reach(store), **trial.spark},
+            store=store,
+            store_root=data.root if data else str(folder / "store"),
             work=str((folder / "work").resolve()),
             events=str((folder / "events.jsonl").resolve()),
             dataset=trial.data.name if trial.data else "",
@@ -219,6 +222,13 @@ class Sweep:
     @property
     def _folder(self) -> Path:
         return self.settings.run_dir / "experiments" / self.experiment.name
+
+
+def _stored(trial: Trial, harness: Harness) -> Trial:
+    """Fill in the store where the spec leaves it open."""
+    if trial.data is None or trial.data.store:
+        return trial
+    return replace(trial, data=replace(trial.data, store=harness.default_store))
 
 
 def open_recorder(settings: Settings, uri: str | None) -> Recorder:

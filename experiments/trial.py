@@ -49,15 +49,22 @@ class Data:
         name: `source/variant`.
         options: how the source is read.
         cleaning: parameters of the job `preprocess` that are not its defaults.
+        store: where its tables lie; empty until the harness has said which store it is.
     """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     cleaning: Mapping[str, Any] = field(default_factory=dict)
+    store: str = ""
 
     @property
     def slug(self) -> str:
-        """Folder of its tables: readable, with a short hash where the name alone does not say all."""
+        """Names its tables in this store."""
+        return self.tables + ("-cassandra" if self.store == "cassandra" else "")
+
+    @property
+    def tables(self) -> str:
+        """Names its tables in any store: readable, with a short hash where the data set's name does not say all."""
         plain = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
         if not self.options and not self.cleaning:
             return plain
@@ -124,5 +131,6 @@ class Trial:
             values["dataset"] = self.data.name
             values |= {f"dataset.{key}": value for key, value in self.data.options.items()}
             values |= self.data.cleaning
+            values["store"] = self.data.store
         values |= {"workers": self.shape.workers, "cores": self.shape.cores, "memory": self.shape.memory}
         return values | {f"spark.{key.removeprefix('spark.')}": value for key, value in self.spark.items()}

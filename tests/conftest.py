@@ -34,6 +34,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
     """A local session with two cores and few partitions; standalone clusters have tests of their own."""
     from pyspark.sql import SparkSession  # noqa: PLC0415 - tests without a JVM must not import pyspark
 
+    from cluster import artifacts, settings  # noqa: PLC0415 - most tests need no jars
+
     folder = tmp_path_factory.mktemp("spark")
     session = (
         SparkSession.builder.master("local[2]")
@@ -42,6 +44,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.ui.enabled", "false")
+        .config("spark.jars", artifacts.listed("connector", settings.load([], {})))
         .config("spark.sql.shuffle.partitions", "4")
         .config("spark.default.parallelism", "4")
         .config("spark.sql.session.timeZone", "UTC")
@@ -53,6 +56,34 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
     session.sparkContext.setCheckpointDir(str(folder / "checkpoints"))
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
+    """A real node for all tests that need one; gives its settings."""
+    from cluster.lifecycle import Cluster  # noqa: PLC0415 - most tests start no service
+    from cluster.settings import load  # noqa: PLC0415 - most tests start no service
+
+    cluster = Cluster(load(cassandra_sets(tmp_path_factory.mktemp("cassandra")), {}))
+    try:
+        cluster.up({"cassandra"})
+        yield cluster.settings
+    finally:
+        cluster.down()
+
+
+def cassandra_sets(run: Path) -> list[str]:
+    """Settings of one small node in a folder of its own, on free ports, with the jars of this clone."""
+    from cluster.processes import free_port  # noqa: PLC0415 - most tests start no service
+
+    (ROOT / ".run" / "jars").mkdir(parents=True, exist_ok=True)
+    run.mkdir(parents=True, exist_ok=True)
+    (run / "jars").symlink_to(ROOT / ".run" / "jars")
+    cql = free_port("127.0.0.1")
+    return [
+        *(f"run_dir={run}", "cassandra.nodes=1", "cassandra.heap=512m"),
+        *(f"cassandra.port={cql}", f"cassandra.storage_port={free_port('127.0.0.1', avoid=[cql])}"),
+    ]
 
 
 @pytest.fixture

@@ -14,6 +14,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 
 @pytest.fixture
+def in_cassandra(spark, cassandra):
+    """Let the session's settings name the tests' node."""
+    settings = {
+        "spark.cassandra.connection.host": cassandra.host,
+        "spark.cassandra.connection.port": str(cassandra.cassandra.port),
+        "spark.cassandra.connection.localDC": cassandra.cassandra.datacenter,
+    }
+    for key, value in settings.items():
+        spark.conf.set(key, value)
+    yield cassandra
+    for key in settings:
+        spark.conf.unset(key)
+
+
+@pytest.fixture
 def context(spark, tmp_path):
     """Make the context of a job in this process: context(job, params, warmups=1, ...)."""
 

@@ -1,5 +1,7 @@
 """What every store must do."""
 
+import uuid
+
 import pytest
 
 from jobs.errors import JobError
@@ -8,7 +10,9 @@ from jobs.stores import STORES
 
 @pytest.fixture(params=sorted(STORES))
 def store(request, spark, tmp_path):
-    return STORES[request.param](spark, str(tmp_path / "tables"))
+    if request.param == "cassandra":
+        request.getfixturevalue("in_cassandra")
+    return STORES[request.param](spark, str(tmp_path / f"tables-{uuid.uuid4().hex[:8]}"))
 
 
 def frame(spark, *values):

@@ -1,0 +1,48 @@
+"""Where the tables of an experiment lie, and what its applications need to reach them."""
+
+from cluster import artifacts
+from cluster.settings import Settings
+from experiments.trial import Data
+from jobs.cassandra import Connection, Keyspace, disconnect
+from jobs.stores.cassandra import keyspace_name
+
+PARQUET, CASSANDRA = "parquet", "cassandra"
+
+
+def connector(settings: Settings, nodes: list[str]) -> dict[str, str]:
+    """Return the Spark settings of an application whose tables lie in Cassandra.
+
+    Args:
+        settings: where things are; the connector's jars are fetched if they are not there.
+        nodes: host:port of each, for clients.
+
+    Raises:
+        ServiceError: the jars cannot be fetched.
+    """
+    hosts = [node.rpartition(":")[0] for node in nodes]
+    return {
+        "spark.jars": artifacts.listed("connector", settings),
+        "spark.cassandra.connection.host": ",".join(hosts),
+        "spark.cassandra.connection.port": nodes[0].rpartition(":")[2],
+        "spark.cassandra.connection.localDC": settings.cassandra.datacenter,
+        "spark.recscale.cassandra.rf": str(settings.cassandra.rf),
+    }
+
+
+def root_of(data: Data, settings: Settings) -> str:
+    """Return what the store of a data set is opened with: a folder, or what a keyspace is named after."""
+    return data.tables if data.store == CASSANDRA else str((settings.run_dir / "store" / data.slug).resolve())
+
+
+def holds_ratings(data: Data, settings: Settings, spark: dict[str, str]) -> bool:
+    """Whether the ratings of a data set that was prepared once are still there.
+
+    Raises:
+        JobError: Cassandra does not answer.
+    """
+    if data.store == CASSANDRA:
+        where = Connection.of(spark)
+        entry = Keyspace(where, keyspace_name(data.tables)).entry("ratings")
+        disconnect(where)
+        return entry is not None
+    return (settings.run_dir / "store" / data.slug / "ratings").exists()

@@ -1,0 +1,268 @@
+"""Cassandra's driver for what Spark is too slow or too coarse for: schema, the catalogue, and point reads."""
+
+import functools
+import json
+import os
+import ssl
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from cassandra import ConsistencyLevel, DriverException, OperationTimedOut, RequestExecutionException
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
+from cassandra.query import dict_factory
+
+from jobs.errors import JobError
+
+VERSION = "1"
+"""Of the keyspace's layout; another version's keyspace is refused."""
+
+USER, PASSWORD = "CASSANDRA_USER", "CASSANDRA_PASSWORD"
+CERTIFICATES = "CASSANDRA_CA"
+TRUST_STORE, TRUST_PASSWORD = "CASSANDRA_TRUSTSTORE", "CASSANDRA_TRUSTSTORE_PASSWORD"
+"""Environment variables, because secrets stand in no file and no request. Over TLS the driver wants the authority's
+certificate as PEM (CERTIFICATES) and the connector the same in a Java trust store."""
+
+_META, _CATALOGUE = "recscale_meta", "recscale_catalogue"
+_SCHEMA_TIMEOUT_S = 60.0
+_DOWN = (NoHostAvailable, OperationTimedOut, RequestExecutionException, DriverException, OSError)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where Cassandra is: what the connector's settings say, for the driver too."""
+
+    hosts: tuple[str, ...]
+    port: int
+    datacenter: str
+    rf: int
+
+    @classmethod
+    def of(cls, spark: Any) -> "Connection":
+        """Read a session's settings: its `conf`, or a mapping.
+
+        Raises:
+            JobError: they name no Cassandra.
+        """
+        hosts = tuple(filter(None, (spark.get("spark.cassandra.connection.host", "") or "").split(",")))
+        if not hosts:
+            raise JobError(
+                "the session names no Cassandra (spark.cassandra.connection.host): start it (make setup CASSANDRA=1) or "
+                "keep tables in Parquet files (STORE=parquet)"
+            )
+        return cls(
+            hosts,
+            int(spark.get("spark.cassandra.connection.port", "9042") or 9042),
+            spark.get("spark.cassandra.connection.localDC", "") or "datacenter1",
+            int(spark.get("spark.recscale.cassandra.rf", "1") or 1),
+        )
+
+
+class Entry(NamedTuple):
+    """What the catalogue says of a table; `columns` is Spark's, as JSON."""
+
+    physical: str
+    columns: dict[str, Any]
+
+
+def secrets() -> dict[str, str]:
+    """Return the connector's settings that come from the environment alone."""
+    names = {
+        "spark.cassandra.auth.username": USER,
+        "spark.cassandra.auth.password": PASSWORD,
+        "spark.cassandra.connection.ssl.trustStore.path": TRUST_STORE,
+        "spark.cassandra.connection.ssl.trustStore.password": TRUST_PASSWORD,
+    }
+    found = {key: os.environ[name] for key, name in names.items() if os.environ.get(name)}
+    if os.environ.get(CERTIFICATES) or os.environ.get(TRUST_STORE):
+        found["spark.cassandra.connection.ssl.enabled"] = "true"
+    return found
+
+
+@functools.cache
+def connect(where: Connection) -> Session:
+    """Open one session for this process.
+
+    Raises:
+        JobError: no node answers.
+    """
+    user, password, certificates = (os.environ.get(name) for name in (USER, PASSWORD, CERTIFICATES))
+    profile = ExecutionProfile(
+        load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(where.datacenter)),
+        consistency_level=ConsistencyLevel.LOCAL_QUORUM,
+        request_timeout=_SCHEMA_TIMEOUT_S,
+        row_factory=dict_factory,
+    )
+    cluster = Cluster(
+        where.hosts,
+        port=where.port,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        auth_provider=PlainTextAuthProvider(user, password) if user else None,
+        ssl_context=ssl.create_default_context(cafile=certificates) if certificates else None,
+        connect_timeout=10,
+        protocol_version=4,  # of every Cassandra since 2.2
+    )
+    try:
+        return cluster.connect()
+    except _DOWN as error:
+        cluster.shutdown()
+        raise JobError(_silent(where, error)) from error
+
+
+def disconnect(where: Connection) -> None:
+    """Close the session of this process, which would complain of every node that is stopped later."""
+    session = connect(where)
+    connect.cache_clear()
+    session.cluster.shutdown()
+
+
+class Keyspace:
+    """One keyspace of ours; it is made with the first table."""
+
+    def __init__(self, where: Connection, name: str) -> None:
+        self.name = name
+        self._where = where
+        self._known = False
+
+    def session(self) -> Session:
+        """Return this process's session.
+
+        Raises:
+            JobError: no node answers.
+        """
+        return connect(self._where)
+
+    def entry(self, table: str) -> Entry | None:
+        """Return what the catalogue says of a table, None if it has none."""
+        if not self._there():
+            return None
+        rows = self._run(f"SELECT physical, columns FROM {self.name}.{_CATALOGUE} WHERE name = %s", [table])
+        return Entry(rows[0]["physical"], json.loads(rows[0]["columns"])) if rows else None
+
+    def create(
+        self, physical: str, columns: Mapping[str, str], partition: Sequence[str], clustering: Sequence[str]
+    ) -> None:
+        """Create an empty table, and the keyspace before it."""
+        self._make()
+        listed = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+        key = f"({_names(partition)}){''.join(f', {_names([name])}' for name in clustering)}"
+        self._run(
+            f"CREATE TABLE {self.name}.{physical} ({listed}, PRIMARY KEY ({key})) "
+            "WITH compression = {'class': 'LZ4Compressor'} AND gc_grace_seconds = 3600"
+        )
+
+    def point(self, table: str, physical: str, columns: Mapping[str, Any]) -> str | None:
+        """Let a table be the physical one from now on; return which it was."""
+        old = self.entry(table)
+        self._run(
+            f"INSERT INTO {self.name}.{_CATALOGUE} (name, physical, columns) VALUES (%s, %s, %s)",
+            [table, physical, json.dumps(columns)],
+        )
+        return old.physical if old else None
+
+    def sweep(self, table: str, current: str, old: str | None) -> None:
+        """Drop what the catalogue does not point to any more, and what interrupted writes of the table left."""
+        rows = self._run("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", [self.name])
+        for row in rows:
+            name = row["table_name"]
+            if name != current and (name == old or _physical_of(name) == table):
+                self._run(f"DROP TABLE IF EXISTS {self.name}.{name}")
+
+    def drop_quietly(self, physical: str) -> None:
+        """Drop a table that was not finished, if Cassandra still answers."""
+        try:
+            self._run(f"DROP TABLE IF EXISTS {self.name}.{physical}")
+        except JobError:
+            return
+
+    def get(self, physical: str, columns: Iterable[str], key: Sequence[Any]) -> list[dict[str, Any]]:
+        """Read the rows with these values of key columns, by a prepared statement."""
+        where = " AND ".join(f'"{name}" = ?' for name in columns)
+        statement = _prepared(connect(self._where), f"SELECT * FROM {self.name}.{physical} WHERE {where}")
+        return list(connect(self._where).execute(statement, list(key)))
+
+    def _there(self) -> bool:
+        """Whether the keyspace is there.
+
+        Raises:
+            JobError: it is, and is not ours or of another version.
+        """
+        if self._known:
+            return True
+        tables = {
+            row["table_name"]
+            for row in self._run(
+                "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", [self.name]
+            )
+        }
+        if not tables and not self._run(
+            "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s", [self.name]
+        ):
+            return False
+        if tables and _META not in tables:
+            raise JobError(
+                f"Cassandra's keyspace {self.name} belongs to something else: it has tables, but none of recscale's. "
+                "Nothing in it was touched; rename it, or use another Cassandra"
+            )
+        if not {_META, _CATALOGUE} <= tables:  # its making was interrupted
+            return False
+        found = self._run(f"SELECT value FROM {self.name}.{_META} WHERE key = 'version'")
+        if not found:
+            return False
+        if found[0]["value"] != VERSION:
+            raise JobError(
+                f"Cassandra's keyspace {self.name} has the layout of version {found[0]['value']}, and this is version "
+                f"{VERSION}. Its tables can be made again: DROP KEYSPACE {self.name}, then make preprocess DATASET=..."
+            )
+        self._known = True
+        return True
+
+    def _make(self) -> None:
+        if self._there():
+            return
+        self._run(
+            f"CREATE KEYSPACE IF NOT EXISTS {self.name} WITH replication = "
+            f"{{'class': 'NetworkTopologyStrategy', '{self._where.datacenter}': {self._where.rf}}}"
+        )
+        self._run(f"CREATE TABLE IF NOT EXISTS {self.name}.{_META} (key text PRIMARY KEY, value text)")
+        self._run(
+            f"CREATE TABLE IF NOT EXISTS {self.name}.{_CATALOGUE} (name text PRIMARY KEY, physical text, columns text)"
+        )
+        self._run(f"INSERT INTO {self.name}.{_META} (key, value) VALUES ('version', %s)", [VERSION])
+        self._known = True
+
+    def _run(self, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        try:
+            return list(connect(self._where).execute(statement, list(values) or None))
+        except _DOWN as error:
+            raise JobError(_silent(self._where, error)) from error
+
+
+@functools.cache
+def _prepared(session: Session, statement: str) -> Any:
+    return session.prepare(statement)
+
+
+def _physical_of(name: str) -> str:
+    """Return the table that a physical one was written for: its name without what makes it unique."""
+    return name.rpartition("_")[0]
+
+
+def _names(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+def _silent(where: Connection, error: BaseException) -> str:
+    nodes, text = ", ".join(f"{host}:{where.port}" for host in where.hosts), str(error)
+    if "AuthenticationFailed" in text or "requires authentication" in text:
+        return (
+            f"Cassandra at {nodes} refuses the user or the password: {USER} and {PASSWORD} in the environment must hold "
+            "those of a user who may make keyspaces"
+        )
+    return (
+        f"Cassandra at {nodes} does not answer as it should ({type(error).__name__}: {text[:200]}). Look why "
+        "(make status, make logs S=cassandra-1), start it (make setup CASSANDRA=1), or keep tables in Parquet files "
+        f"(STORE=parquet). A cluster of others that speaks TLS wants {CERTIFICATES} and {TRUST_STORE} in the environment."
+    )

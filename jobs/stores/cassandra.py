@@ -1,0 +1,274 @@
+"""Tables in a Cassandra keyspace, written and read through the Spark Cassandra connector.
+
+Reads that the keys serve: one user's ratings (`ratings` by user, sorted by item), one user's or item's key, text or
+statistics, one user's recommendations as one row, one item's neighbours as one row, and every table whole, by Spark.
+
+A logical table is a row of `recscale_catalogue` that names a physical one. A write fills a new physical table and then
+changes that row, so readers see the old table or the new one, and what an interrupted write left is dropped by the next.
+"""
+
+import hashlib
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from jobs.cassandra import Connection, Keyspace, secrets
+from jobs.errors import JobError
+from jobs.failures import DISK_FULL
+from jobs.outage import OutageError, ended_by_outage
+
+_SEEN_S = 30.0
+_LONGEST = 48 - len("recscale_")
+FORMAT = "org.apache.spark.sql.cassandra"
+
+
+class Key(NamedTuple):
+    """Columns of a primary key: those that choose the partition, and those that sort within it."""
+
+    partition: tuple[str, ...]
+    clustering: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All of them in order."""
+        return self.partition + self.clustering
+
+
+_BY_USER, _BY_ITEM = Key(("user",)), Key(("item",))
+KEYS: Mapping[str, Key] = {
+    "ratings": Key(("user",), ("item",)),
+    "users": _BY_USER,
+    "items": _BY_ITEM,
+    "user_stats": _BY_USER,
+    "item_stats": _BY_ITEM,
+    "summary": Key(("key",)),
+}
+_PREFIXES = {"recommendations_": _BY_USER, "similar_items_": _BY_ITEM}
+_NUMBERED = Key(("task",), ("number",))
+"""Key of a table whose rows have none of their own: the task that wrote a row, and the row's number there."""
+_OUTAGE = r"AllNodesFailed|NoNodeAvailable|WriteTimeout|Unavailable|ClosedConnection|HeartbeatException"
+_ABSENT = "absent"
+"""Column that names a row's lists and maps that are null, not empty."""
+
+# Measured on rows of 30 bytes: the connector's own 1 KiB batches and 5 writes at a time take three times as long.
+TUNING = {
+    "spark.cassandra.output.batch.size.bytes": str(32 * 1024),
+    "spark.cassandra.output.batch.grouping.buffer.size": "100",
+    "spark.cassandra.output.concurrent.writes": "16",
+    "spark.cassandra.output.ignoreNulls": "true",  # a new table has nothing that a null would have to delete
+}
+_TYPES: Mapping[type[T.DataType], str] = {
+    T.IntegerType: "int",
+    T.LongType: "bigint",
+    T.FloatType: "float",
+    T.DoubleType: "double",
+    T.StringType: "text",
+    T.BooleanType: "boolean",
+    T.TimestampType: "timestamp",
+    T.DateType: "date",
+    T.BinaryType: "blob",
+}
+
+
+class CassandraStore:
+    """The tables of one data set in one keyspace, of which the session's settings say where it is."""
+
+    def __init__(self, spark: SparkSession, root: str) -> None:
+        self.spark = spark
+        for key, value in secrets().items():
+            spark.conf.set(key, value)
+        self._keyspace = Keyspace(Connection.of(spark.conf), keyspace_name(root))
+
+    def read(self, table: str) -> DataFrame:
+        """Return a table; the frame reads the physical table that was current when this was called."""
+        entry = self._keyspace.entry(table)
+        if entry is None:
+            raise JobError(
+                f"there is no table {table!r} in Cassandra's keyspace {self._keyspace.name}. Make it from the data set "
+                "first: make preprocess DATASET=... (recommendations come from make train)"
+            )
+        columns = T.StructType.fromJson(entry.columns)
+        rows = self.whole(entry.physical)
+        return rows.select(*(_restored(field).alias(field.name) for field in columns))
+
+    def write(self, table: str, frame: DataFrame) -> None:
+        """Replace a table, whole or not at all.
+
+        Raises:
+            JobError: Cassandra does not take it, or a column cannot be kept without loss.
+        """
+        rows = keyed(frame, key_of(table))
+        physical = self.empty(table, rows.schema)
+        try:
+            self.fill(physical, ordered(rows, key_of(table)), TUNING)
+            old = self._keyspace.point(table, physical, frame.schema.jsonValue())
+        except BaseException as error:
+            self._keyspace.drop_quietly(physical)
+            explained = self._explained(table, error)
+            if explained is None:
+                raise
+            raise explained from error
+        self._keyspace.sweep(table, physical, old)
+
+    def empty(self, table: str, schema: T.StructType) -> str:
+        """Make a new physical table that the connector knows but the catalogue does not; return its name."""
+        physical, key = f"{table}_{uuid.uuid4().hex[:8]}", key_of(table)
+        self._keyspace.create(physical, columns_of(schema), key.partition, key.clustering)
+        self._wait_until_seen(physical)
+        return physical
+
+    def fill(self, physical: str, rows: DataFrame, tuning: Mapping[str, str]) -> None:
+        """Write rows to a physical table as they come."""
+        with ended_by_outage(self.spark.sparkContext, self._keyspace.session()):
+            self._at(rows.write.format(FORMAT).options(**tuning), physical).mode("append").save()
+
+    def whole(self, physical: str) -> DataFrame:
+        """Return a physical table with all its columns."""
+        frame: DataFrame = self._at(self.spark.read.format(FORMAT), physical).load()
+        return frame
+
+    def drop(self, physical: str) -> None:
+        """Drop a physical table."""
+        self._keyspace.drop_quietly(physical)
+
+    def partition(self, physical: str, table: str, *key: Any) -> list[dict[str, Any]]:
+        """Return the rows of one partition: a read by key, without Spark."""
+        return self._keyspace.get(physical, key_of(table).partition, key)
+
+    def _at(self, access: Any, physical: str) -> Any:
+        return access.options(keyspace=self._keyspace.name, table=physical)
+
+    def has(self, table: str) -> bool:
+        """Whether the table is there; the catalogue only names tables that were written whole."""
+        return self._keyspace.entry(table) is not None
+
+    def get(self, table: str, *key: Any) -> dict[str, Any] | None:
+        """Return the row with that primary key, None if there is none: a point read, without Spark."""
+        entry = self._keyspace.entry(table)
+        found = self._keyspace.get(entry.physical, key_of(table).columns, key) if entry else []
+        if not found:
+            return None
+        absent = found[0].pop(_ABSENT, None) or ()
+        return {**found[0], **dict.fromkeys(absent)}
+
+    def _wait_until_seen(self, physical: str) -> None:
+        """Return when the connector knows a new table; it hears of it from Cassandra a second or two later."""
+        end = time.monotonic() + _SEEN_S
+        while True:
+            try:
+                self.whole(physical)
+            except AnalysisException:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
+
+    def _explained(self, table: str, error: BaseException) -> JobError | None:
+        if re.search(f"{DISK_FULL}|disk usage exceeds", str(error)):
+            return JobError(
+                f"a Cassandra node's disk is full: table {table!r} of {self._keyspace.name} could not be written and is "
+                "as it was before. Free some space there, see that the node runs (make setup), then run again."
+            )
+        if isinstance(error, OutageError) or re.search(_OUTAGE, str(error)):
+            return JobError(
+                f"Cassandra stopped answering while table {table!r} of {self._keyspace.name} was written; the table is as "
+                "it was before. A node's log says why, a full disk for one (make status, make logs S=cassandra-1); "
+                "start it again (make setup), then run again."
+            )
+        return None
+
+
+def keyspace_name(root: str) -> str:
+    """Return a keyspace's name for a data set: lower case letters, digits and _, at most 48 of them."""
+    name = re.sub(r"[^a-z0-9]+", "_", root.rstrip("/").rpartition("/")[2].lower()).strip("_") or "tables"
+    if len(name) > _LONGEST:
+        name = f"{name[: _LONGEST - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"recscale_{name}"
+
+
+def key_of(table: str) -> Key:
+    """Return a table's primary key; rows of an unknown table are numbered."""
+    for prefix, key in _PREFIXES.items():
+        if table.startswith(prefix):
+            return key
+    return KEYS.get(table, _NUMBERED)
+
+
+def keyed(frame: DataFrame, key: Key) -> DataFrame:
+    """Return rows that have the key's columns and that Cassandra can keep without loss."""
+    rows = frame.select(*(_exact(field).alias(field.name) for field in frame.schema))
+    collections = [
+        F.when(F.col(field.name).isNull(), F.lit(field.name)) for field in frame.schema if _is_list(field)
+    ]
+    if collections:
+        rows = rows.withColumn(_ABSENT, F.array_compact(F.array(*collections)))
+    if key is _NUMBERED:
+        number = F.monotonically_increasing_id()
+        rows = rows.withColumns({"task": F.spark_partition_id(), "number": number})
+    return rows
+
+
+def ordered(rows: DataFrame, key: Key) -> DataFrame:
+    """Bring rows of one partition together: a batch of them costs the node little more than a single row."""
+    if key is _NUMBERED:
+        return rows
+    return rows.repartition(*key.partition).sortWithinPartitions(*key.columns)
+
+
+def columns_of(schema: T.StructType) -> dict[str, str]:
+    """Return the CQL type of each column.
+
+    Raises:
+        JobError: a type that has no counterpart.
+    """
+    return {field.name: _cql(field.dataType, field.name) for field in schema}
+
+
+def _cql(kind: T.DataType, name: str) -> str:
+    if isinstance(kind, T.ArrayType):
+        return f"frozen<list<{_cql(kind.elementType, name)}>>"
+    if isinstance(kind, T.MapType):
+        return f"frozen<map<{_cql(kind.keyType, name)}, {_cql(kind.valueType, name)}>>"
+    if type(kind) not in _TYPES:
+        raise JobError(
+            f"column {name!r} is of type {kind.simpleString()}, which a Cassandra table here cannot hold"
+        )
+    return _TYPES[type(kind)]
+
+
+def _is_list(field: T.StructField) -> bool:
+    return isinstance(field.dataType, T.ArrayType | T.MapType)
+
+
+def _restored(field: T.StructField) -> Column:
+    """Return a column as it was written: the connector reads an absent list as an empty one."""
+    column = F.col(field.name).cast(field.dataType)
+    return F.when(~F.array_contains(_ABSENT, field.name), column) if _is_list(field) else column
+
+
+def _exact(field: T.StructField) -> Column:
+    """Return the column; a time between two milliseconds, which Cassandra would cut off, is an error."""
+    column = F.col(field.name)
+    if not isinstance(field.dataType, T.TimestampType):
+        return column
+    micros = F.unix_micros(column)
+    told = F.concat(
+        F.lit(f"column {field.name!r} holds "),
+        column.cast("string"),
+        F.lit(
+            ", and Cassandra keeps milliseconds only: "
+            "use the Parquet store (STORE=parquet) or round the times"
+        ),
+    )
+    return F.when(micros % 1000 != 0, F.raise_error(told).cast("timestamp")).otherwise(column)
+
+
+STORE = CassandraStore

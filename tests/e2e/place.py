@@ -1,0 +1,135 @@
+"""A run folder in which experiments run as a person runs them, and a small invented data set."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import psutil
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+
+from cluster import settings as cluster_settings
+from cluster.lifecycle import Cluster
+from datasets.sources import SOURCES
+
+SMALL = """
+question = "How do two small models do?"
+repeats = 1
+warmups = {warmups}
+applications = {applications}
+
+[fixed]
+dataset = "synthetic/ml-latest-small"
+"dataset.rows" = 3000
+workers = {workers}
+cores = 1
+memory = "1g"
+top_n = 0
+k = 5
+{fixed}
+
+[grid]
+{grid}
+"""
+
+
+class Place:
+    """A run folder with settings of its own, in which experiments run as a person runs them."""
+
+    def __init__(self, folder, sets):
+        self.folder = folder
+        self.sets = sets
+        self.settings = cluster_settings.load(sets, {})
+        self.run_dir = self.settings.run_dir
+
+    def command(self, *arguments):
+        flags = [word for item in self.sets for word in ("--cluster-set", item)]
+        return [sys.executable, "-m", "experiments", *arguments, *flags]
+
+    def run(self, *arguments, code=0):
+        done = subprocess.run(
+            self.command(*arguments), capture_output=True, text=True, timeout=1000, check=False
+        )
+        assert done.returncode == code, done.stdout + done.stderr + self.logs()
+        return done.stdout
+
+    def spec(self, name, grid, workers=1, warmups=0, applications=1, fixed=""):
+        path = self.folder / f"{name}.toml"
+        path.write_text(
+            SMALL.format(grid=grid, workers=workers, warmups=warmups, applications=applications, fixed=fixed)
+        )
+        return str(path)
+
+    def runs(self, name, kind="trial"):
+        client = MlflowClient(tracking_uri=f"sqlite:///{self.run_dir / 'mlflow.db'}")
+        where = [client.get_experiment_by_name(name).experiment_id]
+        found = client.search_runs(where, "", ViewType.ACTIVE_ONLY, order_by=["attributes.start_time ASC"])
+        return [run for run in found if run.data.tags["recscale.kind"] == kind]
+
+    @contextmanager
+    def started(self, *arguments):
+        """Run an experiment beside the test; whatever it leaves is stopped."""
+        with (self.folder / "output").open("w") as out:
+            process = subprocess.Popen(self.command(*arguments), stdout=out, stderr=out)
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.send_signal(signal.SIGTERM)
+                    process.wait(120)
+
+    def output(self):
+        return (self.folder / "output").read_text()
+
+    def wait_for(self, process, name, phase, count=1):
+        """Wait until an application of an experiment has begun a phase so many times, over all applications."""
+        end = time.perf_counter() + 240
+        while time.perf_counter() < end:
+            assert process.poll() is None, self.output() + self.logs()
+            events = [
+                json.loads(line)
+                for path in sorted((self.run_dir / "experiments" / name).glob("*/*/app-*/events.jsonl"))
+                for line in path.read_text().splitlines()
+                if line.endswith("}")
+            ]
+            if sum(item["event"] == "phase_start" and item["phase"] == phase for item in events) >= count:
+                return
+            time.sleep(0.2)
+        pytest.fail(f"{phase} did not start: {self.output()}{self.logs()}")
+
+    def kill_worker(self, name):
+        (found,) = (item for item in Cluster(self.settings).status() if item.name == name)
+        os.kill(found.pid, signal.SIGKILL)
+
+    def logs(self):
+        paths = [*self.run_dir.glob("experiments/**/driver.log")]
+        return "".join(f"\n== {path}\n{path.read_text()[-2000:]}" for path in paths[-2:])
+
+    def processes(self):
+        """Whatever still runs for this folder."""
+        found = []
+        for process in psutil.process_iter(["cmdline", "pid"]):
+            words = " ".join(process.info["cmdline"] or [])
+            if str(self.run_dir) in words and process.pid != os.getpid():
+                found.append(words)
+        return found
+
+
+def publish(folder):
+    """Write a small folder in the publisher's layout in which every line is good: 40 users, 30 movies."""
+    place = SOURCES["movielens"].sample("latest-small", folder)
+    movies = [f"{item},Film {item} ({1980 + item}),Drama|Comedy" for item in range(1, 31)]
+    ratings = [
+        f"{user},{item},{0.5 * (1 + (user * 3 + item * item) % 10)},{1_000_000_000 + user * 100 + item}"
+        for user in range(1, 41)
+        for item in range(1, 31)
+        if (user + 3 * item) % 4
+    ]
+    (place / "movies.csv").write_text("\n".join(["movieId,title,genres", *movies, ""]))
+    (place / "ratings.csv").write_text("\n".join(["userId,movieId,rating,timestamp", *ratings, ""]))
+    (place / "tags.csv").write_text("userId,movieId,tag,timestamp\n")

@@ -1,0 +1,100 @@
+"""The same experiment on both stores: the same rows, the same model, the same judgement."""
+
+import json
+
+import pytest
+
+from cluster.lifecycle import Cluster
+from cluster.processes import free_port
+from jobs.cassandra import Connection, disconnect
+from jobs.stores import STORES
+from tests.conftest import cassandra_sets
+from tests.e2e.place import Place
+
+pytestmark = pytest.mark.timeout(1200)
+
+SPEC = """
+question = "Does the store change an answer?"
+repeats = 1
+warmups = 0
+
+[fixed]
+model = "als"
+dataset = "synthetic/ml-latest-small"
+"dataset.rows" = 3000
+workers = 1
+cores = 1
+memory = "1g"
+top_n = 5
+k = 5
+rank = 4
+iterations = 3
+blocks = 2
+
+[grid]
+store = ["parquet", "cassandra"]
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    for name in ("RECSCALE_DATA", "RECSCALE_STORE"):
+        monkeypatch.delenv(name, raising=False)
+    sets = cassandra_sets(tmp_path / "run")
+    ports = []
+    for name in ("spark.master_port", "spark.master_ui_port", "mlflow.port"):
+        ports.append(free_port("127.0.0.1", avoid=ports))
+        sets.append(f"{name}={ports[-1]}")
+    return Place(tmp_path, [*sets, "spark.workers=1", "spark.memory=1g"])
+
+
+def test_both_stores_give_the_same_answers_and_cassandra_is_stopped_again(place, tmp_path, spark):
+    spec = tmp_path / "stores.toml"
+    spec.write_text(SPEC)
+    text = place.run("run", str(spec))
+    assert "cassandra-1 is ready" in text
+    assert place.processes() == []
+    report = json.loads((place.run_dir / "reports" / "stores.json").read_text())
+    trials = {trial["params"]["store"]: trial for trial in report["trials"]}
+    assert {trial["status"] for trial in trials.values()} == {"ok"}
+    in_files, in_cassandra = (trials[store]["metrics"] for store in ("parquet", "cassandra"))
+    assert in_files.keys() == in_cassandra.keys()
+    for name in ("rmse", "coverage", "rmse_bias", "ndcg_at_5", "map_at_5"):
+        assert in_cassandra[name] == pytest.approx(in_files[name], abs=1e-6)
+    digests = {run.inputs.dataset_inputs[0].dataset.digest for run in place.runs("stores")}
+    assert len(digests) == 1
+    same_tables(spark, place)
+
+
+def same_tables(spark, place):
+    """Compare tables row by row, and every list that the models recommend."""
+    (folder,) = [path for path in (place.run_dir / "store").iterdir() if (path / "ratings").exists()]
+    files = STORES["parquet"](spark, str(folder))
+    cluster = Cluster(place.settings)
+    try:
+        (node,) = cluster.cassandra()
+        spark.conf.set("spark.cassandra.connection.host", "127.0.0.1")
+        spark.conf.set("spark.cassandra.connection.port", node.rpartition(":")[2])
+        nodes = STORES["cassandra"](spark, folder.name)
+        for table in ("ratings", "users", "items", "user_stats", "item_stats"):
+            in_files, in_nodes = (lines(store.read(table)) for store in (files, nodes))
+            assert len(in_files) > 0, table
+            assert in_files == in_nodes, table
+        in_files, in_nodes = (
+            store.read("recommendations_als").orderBy("user").collect() for store in (files, nodes)
+        )
+        assert [(row["user"], row["items"]) for row in in_files] == [
+            (row["user"], row["items"]) for row in in_nodes
+        ]
+        for one, other in zip(in_files, in_nodes, strict=True):  # sums of floats in another order
+            assert one["scores"] == pytest.approx(other["scores"], rel=1e-6)
+        disconnect(Connection.of(spark.conf))
+    finally:
+        cluster.down()
+        spark.conf.unset("spark.cassandra.connection.host")
+        spark.conf.unset("spark.cassandra.connection.port")
+
+
+def lines(frame):
+    """Rows as sorted JSON, which maps and lists have too."""
+    return sorted(frame.select(*sorted(frame.columns)).toJSON().collect())

@@ -1,0 +1,79 @@
+"""Real Cassandra nodes: they start, join, keep their data, are stopped; one that is already there is only used."""
+
+import socket
+
+import pytest
+from cassandra.cluster import Cluster as Driver
+
+from cluster.errors import ServiceError
+from cluster.lifecycle import Cluster
+from cluster.processes import free_port, marks
+from cluster.settings import load
+from tests.conftest import cassandra_sets
+
+
+@pytest.fixture
+def sets(tmp_path):
+    return cassandra_sets(tmp_path / "run")
+
+
+@pytest.fixture
+def cluster(sets):
+    cluster = Cluster(load(sets, {}))
+    yield cluster
+    cluster.down()
+    assert marks(str(cluster.settings.run_dir)) == set()
+
+
+def ask(cluster, *statements, host="127.0.0.1"):
+    """Run statements and return the rows of the last."""
+    driver = Driver([host], port=cluster.settings.cassandra.port, protocol_version=4)
+    try:
+        session = driver.connect()
+        return [list(session.execute(statement, timeout=60)) for statement in statements][-1]
+    finally:
+        driver.shutdown()
+
+
+def test_a_node_keeps_its_data_when_it_is_stopped_and_an_external_one_is_left_alone(cluster, sets, tmp_path):
+    assert cluster.cassandra(start=False) == []
+    assert cluster.up({"cassandra"}) == ["cassandra-1"]
+    (node,) = cluster.cassandra()
+    ask(
+        cluster,
+        "CREATE KEYSPACE kept WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+        "CREATE TABLE kept.rows (id int PRIMARY KEY)",
+        "INSERT INTO kept.rows (id) VALUES (7)",
+    )
+    user = Cluster(load([f"run_dir={tmp_path / 'other'}", f"cassandra.contact_points={node}"], {}))
+    assert user.cassandra() == [node]
+    assert {status.name: status.state for status in user.status()}["cassandra"] == "external"
+    user.down()
+    assert cluster.up({"cassandra"}) == []
+    cluster.down()
+    with pytest.raises(ServiceError, match=r"does not answer; start it, or unset cassandra.contact_points"):
+        user.cassandra()
+    assert cluster.up({"cassandra"}) == ["cassandra-1"]
+    assert [row.id for row in ask(cluster, "SELECT id FROM kept.rows")] == [7]
+
+
+def test_two_nodes_on_neighbouring_addresses_hold_every_row_twice(sets):
+    cluster = Cluster(load([*sets, "cassandra.nodes=2", "cassandra.rf=2"], {}))
+    try:
+        assert cluster.up({"cassandra"}) == ["cassandra-1", "cassandra-2"]
+        port = cluster.settings.cassandra.port
+        assert cluster.cassandra() == [f"127.0.0.1:{port}", f"127.0.0.2:{port}"]
+        assert len(ask(cluster, "SELECT peer FROM system.peers", host="127.0.0.2")) == 1
+    finally:
+        cluster.down()
+
+
+def test_a_taken_port_names_its_holder_and_the_setting(sets):
+    port = free_port("127.0.0.1")
+    cluster = Cluster(load([*sets, f"cassandra.port={port}"], {}))
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(ServiceError, match=r"--set cassandra.port="),
+    ):
+        cluster.up({"cassandra"})
+    assert marks(str(cluster.settings.run_dir)) == set()

@@ -1,0 +1,198 @@
+"""Cassandra as others run it: behind a password and TLS, and on a disk that fills."""
+
+import subprocess
+import sys
+import textwrap
+import time
+from contextlib import contextmanager
+
+import pytest
+from pyspark.sql import functions as F
+
+from cluster.lifecycle import Cluster
+from cluster.services import cassandra as node
+from cluster.settings import load
+from jobs.cassandra import (
+    CERTIFICATES,
+    PASSWORD,
+    TRUST_PASSWORD,
+    TRUST_STORE,
+    USER,
+    Connection,
+    connect,
+    disconnect,
+    secrets,
+)
+from jobs.errors import JobError
+from jobs.stores.cassandra import CassandraStore
+from tests.conftest import ROOT, cassandra_sets
+
+SECRET = "trust-me"
+
+
+def keytool(*arguments):
+    subprocess.run(["keytool", "-storepass", SECRET, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def certificates(tmp_path):
+    """A key store for a node, the authority's certificate as PEM, and a trust store with it."""
+    keys, pem, trust = tmp_path / "node.p12", tmp_path / "node.pem", tmp_path / "trust.p12"
+    keytool(
+        *("-genkeypair", "-keystore", str(keys), "-alias", "node", "-keyalg", "RSA", "-dname", "CN=node"),
+        *("-ext", "san=ip:127.0.0.1"),
+    )
+    keytool("-exportcert", "-keystore", str(keys), "-alias", "node", "-rfc", "-file", str(pem))
+    keytool("-importcert", "-keystore", str(trust), "-alias", "node", "-file", str(pem), "-noprompt")
+    return keys, pem, trust
+
+
+@contextmanager
+def node_of(run, monkeypatch, options):
+    """A node whose configuration has further options."""
+    plain = node._configuration
+    monkeypatch.setattr(node, "_configuration", lambda *arguments: plain(*arguments) | options)
+    cluster = Cluster(load(cassandra_sets(run), {}))
+    try:
+        cluster.up({"cassandra"})
+        yield cluster
+    finally:
+        cluster.down()
+
+
+@contextmanager
+def settings_of(spark, cluster):
+    """Let the session's settings name the node."""
+    settings = {
+        "spark.cassandra.connection.host": "127.0.0.1",
+        "spark.cassandra.connection.port": str(cluster.settings.cassandra.port),
+        "spark.cassandra.connection.localDC": "datacenter1",
+    }
+    for key, value in settings.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key in (*settings, *secrets()):
+            spark.conf.unset(key)
+
+
+@pytest.fixture
+def guarded(spark, tmp_path, monkeypatch, certificates):
+    """A node that talks to clients over TLS only, and to those that know the password."""
+    options = {
+        "authenticator": "PasswordAuthenticator",
+        "authorizer": "CassandraAuthorizer",
+        "client_encryption_options": {
+            "enabled": True,
+            "optional": False,
+            "keystore": str(certificates[0]),
+            "keystore_password": SECRET,
+        },
+    }
+    with node_of(tmp_path / "run", monkeypatch, options) as cluster, settings_of(spark, cluster):
+        yield Connection.of(spark.conf)
+
+
+def test_user_password_and_tls_come_from_the_environment(spark, guarded, monkeypatch, certificates):
+    _, pem, trust = certificates
+    with pytest.raises(JobError, match=f"speaks TLS wants {CERTIFICATES}"):
+        connect(guarded)
+    monkeypatch.setenv(CERTIFICATES, str(pem))
+    monkeypatch.setenv(TRUST_STORE, str(trust))
+    monkeypatch.setenv(TRUST_PASSWORD, SECRET)
+    monkeypatch.setenv(USER, "cassandra")
+    monkeypatch.setenv(PASSWORD, "wrong")
+    with pytest.raises(JobError, match=f"refuses the user or the password: {USER} and {PASSWORD}"):
+        connect(guarded)
+    monkeypatch.setenv(PASSWORD, "cassandra")
+    wait_for_user(guarded)
+    store = CassandraStore(spark, "guarded")
+    store.write(
+        "users", spark.range(10).select(F.col("id").cast("int").alias("user"), F.lit("a").alias("key"))
+    )
+    assert store.read("users").count() == 10
+    assert store.get("users", 3) == {"user": 3, "key": "a"}
+    disconnect(guarded)
+
+
+def wait_for_user(where):
+    """Return when the node has made its first user, ten seconds after its start."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            connect(where)
+        except JobError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(1)
+        else:
+            return
+
+
+FULL = """
+    import os, subprocess, sys
+    sys.path.insert(0, {root!r})
+    os.environ["PYTHONPATH"] = {root!r}
+    from pathlib import Path
+    from pyspark.sql import SparkSession
+    from cluster import artifacts
+    from cluster.lifecycle import Cluster
+    from cluster.settings import load
+    from jobs.cassandra import connect
+    from jobs.errors import JobError
+    from jobs.stores.cassandra import CassandraStore
+    from tests.conftest import cassandra_sets
+    from tests.spark.test_jobs_cassandra_hosts import few, many
+
+    cluster = Cluster(load(cassandra_sets(Path(sys.argv[1]) / "run"), {{}}))
+    try:
+        (address,) = cluster.cassandra()
+        spark = (SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+            .config("spark.jars", artifacts.listed("connector", cluster.settings))
+            .config("spark.cassandra.connection.host", "127.0.0.1")
+            .config("spark.cassandra.connection.port", address.rpartition(":")[2])
+            .config("spark.cassandra.connection.localDC", "datacenter1").getOrCreate())
+        store = CassandraStore(spark, "full")
+        store.write("users", few(spark))
+        try:
+            store.write("users", many(spark))
+        except JobError as error:
+            print("ANSWER", error)
+        subprocess.run(["mount", "-o", "remount,size=2g", sys.argv[1]], check=True)
+        cluster.up({{"cassandra"}})
+        connect.cache_clear()
+        print("ANSWER", sum(store.get("users", user) == {{"user": user, "key": "old"}} for user in range(1000)))
+    finally:
+        cluster.down()
+"""
+
+
+@pytest.mark.timeout(600)
+def test_a_node_whose_disk_is_full_keeps_the_old_table(tmp_path):
+    """A disk of its own, which needs no root: a user namespace may mount a tmpfs."""
+    script, disk = tmp_path / "full.py", tmp_path / "disk"
+    script.write_text(textwrap.dedent(FULL).format(root=str(ROOT)))
+    disk.mkdir()
+    command = f"mount -t tmpfs -o size=200m tmpfs {disk} && exec {sys.executable} {script} {disk}"
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", command], capture_output=True, text=True, timeout=540, check=False
+    )
+    answers = [
+        line.removeprefix("ANSWER ") for line in done.stdout.splitlines() if line.startswith("ANSWER ")
+    ]
+    assert len(answers) == 2, done.stderr[-3000:]
+    assert "table is as it was before" in answers[0]
+    assert "full" in answers[0]
+    assert answers[1] == "1000"
+
+
+def few(spark):
+    """A thousand users."""
+    return spark.range(1000).select(F.col("id").cast("int").alias("user"), F.lit("old").alias("key"))
+
+
+def many(spark):
+    """Some 800 MB that compress badly."""
+    noise = F.concat(*(F.sha2(F.concat("id", F.lit(n)), 512) for n in range(16)))
+    return spark.range(400_000).select(F.col("id").cast("int").alias("user"), noise.alias("key"))
