@@ -25,7 +25,7 @@ _SETTINGS = (
     '<ibiblio name="maven" m2compatible="true" usepoms="false"{root}/></resolvers></ivysettings>'
 )
 _MODULE = (
-    '<ivy-module version="2.0" xmlns:m="http://ant.apache.org/ivy/maven">'
+    '<ivy-module version="2.0" xmlns:m="recscale">'
     '<info organisation="recscale" module="jars"/><dependencies>{dependencies}</dependencies></ivy-module>'
 )
 _PATTERN = "[artifact]-[revision](-[classifier]).[ext]"

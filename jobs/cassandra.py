@@ -180,8 +180,8 @@ class Keyspace:
     def get(self, physical: str, columns: Iterable[str], key: Sequence[Any]) -> list[dict[str, Any]]:
         """Read the rows with these values of key columns, by a prepared statement."""
         where = " AND ".join(f'"{name}" = ?' for name in columns)
-        statement = _prepared(connect(self._where), f"SELECT * FROM {self.name}.{physical} WHERE {where}")
-        return list(connect(self._where).execute(statement, list(key)))
+        statement = _prepared(self.session(), f"SELECT * FROM {self.name}.{physical} WHERE {where}")
+        return list(self.session().execute(statement, list(key)))
 
     def _there(self) -> bool:
         """Whether the keyspace is there.
@@ -235,7 +235,7 @@ class Keyspace:
 
     def _run(self, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         try:
-            return list(connect(self._where).execute(statement, list(values) or None))
+            return list(self.session().execute(statement, list(values) or None))
         except _DOWN as error:
             raise JobError(_silent(self._where, error)) from error
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,23 @@ def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
         yield cluster.settings
     finally:
         cluster.down()
+
+
+@contextmanager
+def connected(spark: "object", settings: "object", node: str) -> Iterator[None]:
+    """Let the session talk to a node (host:port), as the harness lets applications do."""
+    from experiments.stores import connector  # noqa: PLC0415 - most tests need no node
+    from jobs.cassandra import secrets  # noqa: PLC0415 - most tests need no node
+
+    conf = spark.conf
+    named = {key: value for key, value in connector(settings, [node]).items() if key != "spark.jars"}
+    for key, value in named.items():
+        conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key in (*named, *secrets()):
+            conf.unset(key)
 
 
 def cassandra_sets(run: Path) -> list[str]:

@@ -8,7 +8,7 @@ from cluster.lifecycle import Cluster
 from cluster.processes import free_port
 from jobs.cassandra import Connection, disconnect
 from jobs.stores import STORES
-from tests.conftest import cassandra_sets
+from tests.conftest import cassandra_sets, connected
 from tests.e2e.place import Place
 
 pytestmark = pytest.mark.timeout(1200)
@@ -73,26 +73,23 @@ def same_tables(spark, place):
     cluster = Cluster(place.settings)
     try:
         (node,) = cluster.cassandra()
-        spark.conf.set("spark.cassandra.connection.host", "127.0.0.1")
-        spark.conf.set("spark.cassandra.connection.port", node.rpartition(":")[2])
-        nodes = STORES["cassandra"](spark, folder.name)
-        for table in ("ratings", "users", "items", "user_stats", "item_stats"):
-            in_files, in_nodes = (lines(store.read(table)) for store in (files, nodes))
-            assert len(in_files) > 0, table
-            assert in_files == in_nodes, table
-        in_files, in_nodes = (
-            store.read("recommendations_als").orderBy("user").collect() for store in (files, nodes)
-        )
-        assert [(row["user"], row["items"]) for row in in_files] == [
-            (row["user"], row["items"]) for row in in_nodes
-        ]
-        for one, other in zip(in_files, in_nodes, strict=True):  # sums of floats in another order
-            assert one["scores"] == pytest.approx(other["scores"], rel=1e-6)
-        disconnect(Connection.of(spark.conf))
+        with connected(spark, place.settings, node):
+            nodes = STORES["cassandra"](spark, folder.name)
+            for table in ("ratings", "users", "items", "user_stats", "item_stats"):
+                in_files, in_nodes = (lines(store.read(table)) for store in (files, nodes))
+                assert len(in_files) > 0, table
+                assert in_files == in_nodes, table
+            in_files, in_nodes = (
+                store.read("recommendations_als").orderBy("user").collect() for store in (files, nodes)
+            )
+            assert [(row["user"], row["items"]) for row in in_files] == [
+                (row["user"], row["items"]) for row in in_nodes
+            ]
+            for one, other in zip(in_files, in_nodes, strict=True):  # sums of floats in another order
+                assert one["scores"] == pytest.approx(other["scores"], rel=1e-6)
+            disconnect(Connection.of(spark.conf))
     finally:
         cluster.down()
-        spark.conf.unset("spark.cassandra.connection.host")
-        spark.conf.unset("spark.cassandra.connection.port")
 
 
 def lines(frame):

@@ -9,6 +9,7 @@ from jobs.context import Context
 from jobs.phases import Events, Phases
 from jobs.request import Request
 from jobs.stores import STORES
+from tests.conftest import connected
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -16,16 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 @pytest.fixture
 def in_cassandra(spark, cassandra):
     """Let the session's settings name the tests' node."""
-    settings = {
-        "spark.cassandra.connection.host": cassandra.host,
-        "spark.cassandra.connection.port": str(cassandra.cassandra.port),
-        "spark.cassandra.connection.localDC": cassandra.cassandra.datacenter,
-    }
-    for key, value in settings.items():
-        spark.conf.set(key, value)
-    yield cassandra
-    for key in settings:
-        spark.conf.unset(key)
+    with connected(spark, cassandra, f"{cassandra.host}:{cassandra.cassandra.port}"):
+        yield cassandra
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from cluster.settings import load
 from jobs.cassandra import VERSION, Connection, Keyspace, connect, disconnect
 from jobs.errors import JobError
 from jobs.stores.cassandra import CassandraStore, keyspace_name
-from tests.conftest import cassandra_sets
+from tests.conftest import cassandra_sets, connected
 
 AT = dt.datetime(2020, 1, 2, 3, 4, 5, 678000, tzinfo=dt.UTC)
 
@@ -137,13 +137,16 @@ def test_where_none_answers_it_says_how_to_start_one():
 WRITER = """
     import sys
     from pyspark.sql import SparkSession, functions as F
+    from cluster.lifecycle import Cluster
+    from cluster.settings import load
+    from experiments.stores import connector
     from jobs.errors import JobError
     from jobs.stores.cassandra import CassandraStore
 
-    jars, port, root = sys.argv[1:]
-    spark = (SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").config("spark.jars", jars)
-        .config("spark.cassandra.connection.host", "127.0.0.1").config("spark.cassandra.connection.port", port)
-        .config("spark.cassandra.connection.localDC", "datacenter1").getOrCreate())
+    *sets, root = sys.argv[1:]
+    cluster = Cluster(load(sets, {}))
+    given = connector(cluster.settings, cluster.cassandra())
+    spark = SparkSession.builder.master("local[2]").config(map={**given, "spark.ui.enabled": "false"}).getOrCreate()
     store = CassandraStore(spark, root)
     for key, rows in ("old", 1000), ("new", 3_000_000):
         try:
@@ -157,11 +160,11 @@ WRITER = """
 @pytest.mark.timeout(600)
 def test_a_node_that_dies_during_a_write_loses_and_doubles_nothing(spark, tmp_path, root):
     """The writer is an application of its own, as it is for users: the next one has not seen the node go."""
-    cluster = Cluster(load(cassandra_sets(tmp_path), {}))
-    port = str(cluster.settings.cassandra.port)
-    command = [sys.executable, "-c", textwrap.dedent(WRITER), spark.conf.get("spark.jars"), port, root]
+    sets = cassandra_sets(tmp_path)
+    cluster = Cluster(load(sets, {}))
+    command = [sys.executable, "-c", textwrap.dedent(WRITER), *sets, root]
     try:
-        cluster.up({"cassandra"})
+        (node,) = cluster.cassandra()
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         ) as writer:
@@ -173,17 +176,14 @@ def test_a_node_that_dies_during_a_write_loses_and_doubles_nothing(spark, tmp_pa
             finally:
                 writer.kill()
         cluster.up({"cassandra"})
-        spark.conf.set("spark.cassandra.connection.host", "127.0.0.1")
-        spark.conf.set("spark.cassandra.connection.port", port)
-        store = CassandraStore(spark, root)
-        assert store.read("users").where("key = 'old'").count() == 1000
-        store.write("users", store.read("users").withColumn("key", F.lit("new")))
-        assert store.read("users").where("key = 'new'").count() == 1000
-        disconnect(Connection.of(spark.conf))
+        with connected(spark, cluster.settings, node):
+            store = CassandraStore(spark, root)
+            assert store.read("users").where("key = 'old'").count() == 1000
+            store.write("users", store.read("users").withColumn("key", F.lit("new")))
+            assert store.read("users").where("key = 'new'").count() == 1000
+            disconnect(Connection.of(spark.conf))
     finally:
         cluster.down()
-        spark.conf.unset("spark.cassandra.connection.host")
-        spark.conf.unset("spark.cassandra.connection.port")
 
 
 def _kill_when_written(cluster, keyspace):

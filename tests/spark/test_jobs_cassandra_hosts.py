@@ -4,7 +4,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from contextlib import contextmanager
 
 import pytest
 from pyspark.sql import functions as F
@@ -21,11 +20,10 @@ from jobs.cassandra import (
     Connection,
     connect,
     disconnect,
-    secrets,
 )
 from jobs.errors import JobError
 from jobs.stores.cassandra import CassandraStore
-from tests.conftest import ROOT, cassandra_sets
+from tests.conftest import ROOT, cassandra_sets, connected
 
 SECRET = "trust-me"
 
@@ -47,36 +45,6 @@ def certificates(tmp_path):
     return keys, pem, trust
 
 
-@contextmanager
-def node_of(run, monkeypatch, options):
-    """A node whose configuration has further options."""
-    plain = node._configuration
-    monkeypatch.setattr(node, "_configuration", lambda *arguments: plain(*arguments) | options)
-    cluster = Cluster(load(cassandra_sets(run), {}))
-    try:
-        cluster.up({"cassandra"})
-        yield cluster
-    finally:
-        cluster.down()
-
-
-@contextmanager
-def settings_of(spark, cluster):
-    """Let the session's settings name the node."""
-    settings = {
-        "spark.cassandra.connection.host": "127.0.0.1",
-        "spark.cassandra.connection.port": str(cluster.settings.cassandra.port),
-        "spark.cassandra.connection.localDC": "datacenter1",
-    }
-    for key, value in settings.items():
-        spark.conf.set(key, value)
-    try:
-        yield
-    finally:
-        for key in (*settings, *secrets()):
-            spark.conf.unset(key)
-
-
 @pytest.fixture
 def guarded(spark, tmp_path, monkeypatch, certificates):
     """A node that talks to clients over TLS only, and to those that know the password."""
@@ -90,8 +58,15 @@ def guarded(spark, tmp_path, monkeypatch, certificates):
             "keystore_password": SECRET,
         },
     }
-    with node_of(tmp_path / "run", monkeypatch, options) as cluster, settings_of(spark, cluster):
-        yield Connection.of(spark.conf)
+    plain = node._configuration
+    monkeypatch.setattr(node, "_configuration", lambda *arguments: plain(*arguments) | options)
+    cluster = Cluster(load(cassandra_sets(tmp_path / "run"), {}))
+    try:
+        (address,) = cluster.cassandra()
+        with connected(spark, cluster.settings, address):
+            yield Connection.of(spark.conf)
+    finally:
+        cluster.down()
 
 
 def test_user_password_and_tls_come_from_the_environment(spark, guarded, monkeypatch, certificates):
@@ -136,9 +111,9 @@ FULL = """
     os.environ["PYTHONPATH"] = {root!r}
     from pathlib import Path
     from pyspark.sql import SparkSession
-    from cluster import artifacts
     from cluster.lifecycle import Cluster
     from cluster.settings import load
+    from experiments.stores import connector
     from jobs.cassandra import connect
     from jobs.errors import JobError
     from jobs.stores.cassandra import CassandraStore
@@ -147,12 +122,8 @@ FULL = """
 
     cluster = Cluster(load(cassandra_sets(Path(sys.argv[1]) / "run"), {{}}))
     try:
-        (address,) = cluster.cassandra()
-        spark = (SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
-            .config("spark.jars", artifacts.listed("connector", cluster.settings))
-            .config("spark.cassandra.connection.host", "127.0.0.1")
-            .config("spark.cassandra.connection.port", address.rpartition(":")[2])
-            .config("spark.cassandra.connection.localDC", "datacenter1").getOrCreate())
+        given = connector(cluster.settings, cluster.cassandra())
+        spark = SparkSession.builder.master("local[2]").config(map={{**given, "spark.ui.enabled": "false"}}).getOrCreate()
         store = CassandraStore(spark, "full")
         store.write("users", few(spark))
         try:
