@@ -2,31 +2,20 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
+from experiments.finding import Finding
 from experiments.plots import Plot
-from experiments.tables import Table
-
-
-@dataclass(frozen=True)
-class Section:
-    """A titled table."""
-
-    title: str
-    table: Table
 
 
 def render(
     name: str,
     question: str,
     *,
-    sections: Sequence[Section],
-    pictures: Sequence[Plot],
-    notes: Sequence[str],
+    findings: Sequence[Finding],
     facts: Mapping[str, Any],
 ) -> str:
     """Return the page; the pictures are inlined, one for light and one for dark surroundings."""
@@ -37,14 +26,12 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    inlined = [
-        {"caption": plot.caption, "light": _inline(plot.png("light")), "dark": _inline(plot.png("dark"))}
-        for plot in pictures
-    ]
     template = environment.get_template("page.html.j2")
-    return template.render(
-        name=name, question=question, sections=sections, pictures=inlined, notes=notes, facts=facts
-    )
+    return template.render(name=name, question=question, findings=findings, inlined=_inlined, facts=facts)
+
+
+def _inlined(plot: Plot) -> dict[str, str]:
+    return {theme: _inline(plot.png(theme)) for theme in ("light", "dark")}
 
 
 def _inline(png: bytes) -> str:

@@ -17,7 +17,7 @@ from experiments.tables import side
 
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#7f7f7f")
 _THEMES = {"light": ("#ffffff", "#1b1f24", "#d0d7de"), "dark": ("#161b22", "#e6edf3", "#3d444d")}
-_MOST_BARS = 40
+MOST_BARS = 40
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Plot:
         return buffer.getvalue()
 
 
-def plots(outcomes: Sequence[Outcome], compared: Sequence[Compared]) -> Iterator[Plot]:
+def plots(outcomes: Sequence[Outcome]) -> Iterator[Plot]:
     """Yield the pictures that these trials have numbers for."""
     timed = [outcome for outcome in outcomes if spread(outcome, TOTAL)]
-    if timed and len(timed) <= _MOST_BARS:
+    if timed and len(timed) <= MOST_BARS:
         caption = "Median seconds of each phase in one pass; whiskers from the least to the most repeat of all phases."
         yield Plot("phases", caption, lambda axes: _bars(axes, timed), (7.5, 1.2 + 0.42 * len(timed)))
     lines = _lines(timed)
@@ -66,17 +66,9 @@ def plots(outcomes: Sequence[Outcome], compared: Sequence[Compared]) -> Iterator
         caption = "Median seconds of one pass over the rows of the data set, both axes logarithmic."
         yield Plot("rows", caption, lambda axes: _rows(axes, sizes), (7.5, 4.2))
     rated = [outcome for outcome in timed if "rmse" in quality(outcome)]
-    if rated and len(rated) <= _MOST_BARS:
+    if rated and len(rated) <= MOST_BARS:
         caption = "RMSE of each trial beside that of the global mean and the bias baseline on the same rows."
         yield Plot("rmse", caption, lambda axes: _rmse(axes, rated), (7.5, 1.4 + 0.42 * len(rated)))
-    claimed = [item for item in compared if item.result.ratio is not None]
-    if claimed and len(claimed) <= _MOST_BARS:
-        caption = (
-            "How many times as fast the contender is; with a 95% interval where there are five applications."
-        )
-        yield Plot(
-            "comparisons", caption, lambda axes: _ratios(axes, claimed), (7.5, 1.3 + 0.5 * len(claimed))
-        )
 
 
 def _bars(axes: Any, outcomes: Sequence[Outcome]) -> None:
@@ -170,7 +162,8 @@ def _rmse(axes: Any, outcomes: Sequence[Outcome]) -> None:
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 
 
-def _ratios(axes: Any, compared: Sequence[Compared]) -> None:
+def ratios(axes: Any, compared: Sequence[Compared]) -> None:
+    """Draw how many times as fast each contender is."""
     for row, item in enumerate(compared):
         axes.plot(item.result.ratio, row, "o", color=_COLOURS[0], markersize=9)
         if item.result.low is not None:

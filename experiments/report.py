@@ -1,19 +1,21 @@
 """Turns the recorded trials of an experiment into a terminal table, pictures, one HTML page and one JSON file."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from datasets.errors import UsageError
-from experiments.analysis import Averaged, Compared, compare, means, speedup, spread
+from experiments.analysis import speedup, spread
+from experiments.finding import Finding
+from experiments.findings import FINDINGS
 from experiments.numbers import TOTAL, cold, phases, quality, repeats
 from experiments.outcome import Application, Outcome
-from experiments.page import Section, render
+from experiments.page import render
 from experiments.plots import plots
 from experiments.spec import Experiment
-from experiments.tables import as_markdown, as_text, comparison_table, main_table, mean_table, notes
+from experiments.tables import Table, as_markdown, as_text, main_table, notes
 from jobs.request import write_json
 
 _FACTS = (
@@ -28,8 +30,7 @@ class Report:
 
     experiment: Experiment
     outcomes: list[Outcome]
-    compared: list[Compared]
-    averaged: list[Averaged]
+    findings: list[Finding]
 
     @classmethod
     def of(cls, experiment: Experiment, outcomes: Sequence[Outcome]) -> "Report":
@@ -42,40 +43,27 @@ class Report:
             raise UsageError(
                 f"nothing is recorded of {experiment.name}; run it first (make experiment NAME={experiment.name})"
             )
-        good = [outcome for outcome in outcomes if outcome.measured]
-        return cls(
-            experiment,
-            list(outcomes),
-            list(compare(experiment.comparisons, good)),
-            list(means(experiment.means, good)),
+        found = [find(experiment, outcomes) for find in FINDINGS.values()]
+        trials = Finding(
+            "Trials",
+            tables=(main_table(outcomes),),
+            plots=tuple(plots(outcomes)),
+            notes=tuple(notes(outcomes)),
         )
-
-    @property
-    def sections(self) -> list[Section]:
-        """Its tables, those without rows left out."""
-        tables = [
-            Section("Trials", main_table(self.outcomes)),
-            Section("Comparisons", comparison_table(self.compared)),
-            Section("Means", mean_table(self.averaged)),
-        ]
-        return [section for section in tables if section.table.rows]
+        return cls(experiment, list(outcomes), [trials, *(item for item in found if item)])
 
     def text(self) -> str:
         """Return it for a terminal."""
-        tables = [as_text(section.table) for section in self.sections]
-        return "\n\n".join([*tables, "\n".join(notes(self.outcomes))])
+        return "\n\n".join(_lines(self.findings, as_text, title="", bullet=""))
 
     def markdown(self) -> str:
         """Return it for the page of the parent run."""
-        tables = [f"### {section.title}\n\n{as_markdown(section.table)}" for section in self.sections]
-        lines = "\n".join(f"- {note}" for note in notes(self.outcomes))
-        return "\n\n".join([self.experiment.question, *tables, lines])
+        return "\n\n".join([self.experiment.question, *_lines(self.findings, as_markdown, "### ", "- ")])
 
     def write(self, folder: Path) -> list[Path]:
         """Write NAME.html, NAME.json and the pictures; return their paths, the page first."""
         folder.mkdir(parents=True, exist_ok=True)
         name = self.experiment.name
-        pictures = list(plots(self.outcomes, self.compared))
         page = folder / f"{name}.html"
         environment = self.outcomes[-1].environment
         facts = {
@@ -87,16 +75,14 @@ class Report:
             render(
                 name,
                 self.experiment.question,
-                sections=self.sections,
-                pictures=pictures,
-                notes=notes(self.outcomes),
+                findings=self.findings,
                 facts=facts,
             ),
             encoding="utf-8",
         )
         write_json(folder / f"{name}.json", self.as_json())
         written = [page, folder / f"{name}.json"]
-        for picture in pictures:
+        for picture in (plot for finding in self.findings for plot in finding.plots):
             path = folder / f"{name}-{picture.name}.png"
             path.write_bytes(picture.png("light"))
             written.append(path)
@@ -109,9 +95,8 @@ class Report:
             "question": self.experiment.question,
             "environment": self.outcomes[-1].environment,
             "trials": [self._trial(outcome) for outcome in self.outcomes],
-            "comparisons": [_comparison(item) for item in self.compared],
-            "means": [dataclasses.asdict(item) for item in self.averaged],
-            "notes": notes(self.outcomes),
+            "notes": [note for finding in self.findings for note in finding.notes],
+            **{key: value for finding in self.findings for key, value in finding.data.items()},
         }
 
     def _trial(self, outcome: Outcome) -> dict[str, Any]:
@@ -156,14 +141,15 @@ def _application(item: Application) -> dict[str, Any]:
     }
 
 
-def _comparison(item: Compared) -> dict[str, Any]:
-    return {
-        "baseline": dict(item.baseline),
-        "contender": dict(item.contender),
-        "metric": item.metric,
-        "where": item.where,
-        "ratio": item.result.ratio,
-        "low": item.result.low,
-        "high": item.result.high,
-        "refused": item.result.refused,
-    }
+def _lines(
+    findings: Sequence[Finding], write: Callable[[Table], str], title: str, bullet: str
+) -> Iterator[str]:
+    """Yield the paragraphs of a report; without a sign for titles there are none."""
+    for finding in findings:
+        if title:
+            yield title + finding.title
+        if finding.answer:
+            yield finding.answer
+        yield from (write(table) for table in finding.tables)
+        if finding.notes:
+            yield "\n".join(bullet + note for note in finding.notes)

@@ -9,7 +9,7 @@ import pytest
 
 from datasets.errors import UsageError
 from experiments import __main__ as main
-from experiments import commands, environment, identity
+from experiments import arguments, environment, identity
 from experiments.events import Tail, last_lines, phases_of
 from experiments.launcher import Launcher, capture
 from experiments.pending import rounds
@@ -238,14 +238,14 @@ def test_progress_redraws_one_line_on_a_terminal():
 
 
 def test_values_of_set_read_as_in_a_spec():
-    found = commands.read_sets(
+    found = arguments.read_sets(
         ["rank=32", "reg=0.06", "clip=true", "dataset.path=/a=b", 'select={"reg": [0.1]}', "fold=u1"]
     )
     assert found == {
         "rank": 32, "reg": 0.06, "clip": True, "dataset.path": "/a=b", "select": {"reg": [0.1]}, "fold": "u1",
     }  # fmt: skip
     with pytest.raises(UsageError, match="does not read"):
-        commands.read_sets(["rank"])
+        arguments.read_sets(["rank"])
 
 
 @pytest.mark.parametrize(

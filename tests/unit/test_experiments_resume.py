@@ -8,7 +8,8 @@ from invented import BASIS, application, outcome
 
 from cluster import settings as cluster_settings
 from cluster.errors import ServiceError
-from experiments import demo, spec
+from experiments import spec
+from experiments.commands import demo
 from experiments.harness import Harness
 from experiments.outcome import load, stored
 from experiments.pending import take_up

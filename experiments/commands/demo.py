@@ -1,18 +1,21 @@
-"""The demo: from nothing to a compared, recorded experiment, with data that can be reached."""
+"""`demo`: from nothing to a compared, recorded experiment, with data that can be reached."""
 
 import dataclasses
 import time
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 
 from cluster import settings as cluster_settings
 from cluster.errors import ServiceError, SettingsError
 from cluster.settings import Settings
 from datasets.dataset import find
 from datasets.errors import DataError, Unreachable, UsageError
+from experiments import arguments as shared
 from experiments import spec
-from experiments.commands import finish
+from experiments.command import Command
+from experiments.exits import exit_code
 from experiments.progress import Progress
 from experiments.runner import Sweep
+from experiments.show import finish
 from experiments.spec import Experiment
 from jobs.errors import JobError
 
@@ -43,13 +46,6 @@ def demo(arguments: Namespace) -> int:
         f"demo: ok {seconds:.0f} s" if code == 0 else "demo: failed some trials failed, see above", flush=True
     )
     return code
-
-
-def exit_code(error: BaseException) -> int:
-    """Return what a command that ends with this error exits with."""
-    if isinstance(error, UsageError | SettingsError):
-        return 2
-    return 3 if isinstance(error, ServiceError) else 1
 
 
 def reachable(experiment: Experiment, settings: Settings) -> tuple[Experiment, dict[str, str]]:
@@ -84,3 +80,13 @@ def _run(settings: Settings, arguments: Namespace) -> int:
     code = finish(sweep, sweep.run())
     print(f"requests, results and logs: {settings.run_dir / 'experiments' / NAME}")
     return code
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    shared.cluster(parser)
+    shared.effort(parser)
+
+
+COMMAND = Command(
+    "the main job: ALS and baselines on 1 and 2 workers, recorded and compared", demo, _arguments
+)

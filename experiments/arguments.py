@@ -1,0 +1,73 @@
+"""Arguments that several commands share, and how K=V pairs are read."""
+
+import json
+import tomllib
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from typing import Any
+
+from datasets.errors import UsageError
+
+
+def cluster(parser: ArgumentParser) -> None:
+    """Add --cluster-set."""
+    what = "a setting of the cluster, for example spark.master_port=7177; may be repeated"
+    parser.add_argument("--cluster-set", action="append", default=[], metavar="KEY=VALUE", help=what)
+
+
+def effort(parser: ArgumentParser) -> None:
+    """Add --applications and --repeats."""
+    parser.add_argument(
+        "--applications", type=int, help="Spark applications of each trial (5 for a claim, 1 for a look)"
+    )
+    parser.add_argument("--repeats", type=int, help="measured passes of each application")
+
+
+def shape(parser: ArgumentParser) -> None:
+    """Add --workers, --cores and --memory."""
+    parser.add_argument("--workers", type=int, help="how many workers")
+    parser.add_argument("--cores", type=int, help="cores of each worker")
+    parser.add_argument("--memory", help="memory of each worker, for example 2g")
+
+
+def sets(parser: ArgumentParser) -> None:
+    """Add --set."""
+    what = "a parameter, k_core, max_rejected_share, min_rating, max_rating, dataset.<option> or spark.<setting>; may be repeated"
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=what)
+
+
+def name(parser: ArgumentParser) -> None:
+    """Add the name of an experiment."""
+    parser.add_argument("name", help="name of an experiment that ships, or the path of a TOML file")
+
+
+def shape_sets(arguments: Namespace) -> list[str]:
+    """Return what `shape` was given as settings of the cluster."""
+    given = {key: getattr(arguments, key) for key in ("workers", "cores", "memory")}
+    return [f"spark.{key}={value}" for key, value in given.items() if value is not None]
+
+
+def read_sets(pairs: Sequence[str], option: str = "--set") -> dict[str, Any]:
+    """Read K=V pairs as a spec would have them: numbers, booleans and lists as in TOML, anything else as text.
+
+    Raises:
+        UsageError: a pair without "=".
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"{option} {pair!r} does not read; write {option} key=value")
+        values[key.strip()] = _value(text.strip())
+    return values
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        pass
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

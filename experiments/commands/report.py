@@ -1,0 +1,26 @@
+"""`report`: an experiment's tables, pictures and page, from the record."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from cluster import settings as cluster_settings
+from experiments import arguments as shared
+from experiments import spec
+from experiments.command import Command
+from experiments.show import SINGLE, TRAIN, show
+from experiments.spec import Experiment
+
+
+def _run(arguments: Namespace) -> int:
+    settings = cluster_settings.load(arguments.cluster_set)
+    known = Path(arguments.name).stem
+    show(settings, Experiment(TRAIN, SINGLE) if known == TRAIN else spec.load(arguments.name))
+    return 0
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    shared.cluster(parser)
+    shared.name(parser)
+
+
+COMMAND = Command("tables, pictures and one page from the record", _run, _arguments)

@@ -1,0 +1,29 @@
+"""`run`: an experiment, as far as it is not finished."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from cluster import settings as cluster_settings
+from experiments import arguments as shared
+from experiments import spec
+from experiments.command import Command
+from experiments.progress import Progress
+from experiments.runner import Sweep
+from experiments.show import finish
+
+
+def _run(arguments: Namespace) -> int:
+    settings = cluster_settings.load(arguments.cluster_set)
+    experiment = spec.load(arguments.name).with_effort(arguments.applications, arguments.repeats)
+    path = Path(arguments.name) if arguments.name.endswith(".toml") else spec.SPECS / f"{arguments.name}.toml"
+    sweep = Sweep(experiment, settings, Progress(), path.read_text(encoding="utf-8"))
+    return finish(sweep, sweep.run())
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    shared.cluster(parser)
+    shared.effort(parser)
+    shared.name(parser)
+
+
+COMMAND = Command("run what is not finished of an experiment", _run, _arguments)

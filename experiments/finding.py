@@ -1,0 +1,28 @@
+"""What a report says of an experiment beyond its trials' own numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from experiments.plots import Plot
+from experiments.tables import Table
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One section of a report.
+
+    Attributes:
+        title: of the section.
+        answer: one sentence that a person can act on; empty if there is none.
+        tables, plots: shown in this order; the names of the plots are unique within the report.
+        notes: what a reader must know of these numbers, a sentence each.
+        data: the numbers behind it, as plain JSON.
+    """
+
+    title: str
+    answer: str = ""
+    tables: tuple[Table, ...] = ()
+    plots: tuple[Plot, ...] = ()
+    notes: tuple[str, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)

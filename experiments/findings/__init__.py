@@ -1,0 +1,16 @@
+"""One file, one kind of finding: the file's name is its key, its FIND the value.
+
+FIND(experiment, outcomes) returns a `experiments.finding.Finding`, or None where the trials have no numbers for it.
+"""
+
+import pkgutil
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from experiments.finding import Finding
+from experiments.outcome import Outcome
+from experiments.spec import Experiment
+
+FINDINGS: dict[str, Callable[[Experiment, Sequence[Outcome]], Finding | None]] = {
+    module.name: import_module(f"{__name__}.{module.name}").FIND for module in pkgutil.iter_modules(__path__)
+}

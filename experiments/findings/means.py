@@ -1,0 +1,21 @@
+"""The means over trials that a spec asks for."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from experiments.analysis import means
+from experiments.finding import Finding
+from experiments.outcome import Outcome
+from experiments.spec import Experiment
+from experiments.tables import mean_table
+
+
+def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
+    averaged = list(means(experiment.means, [item for item in outcomes if item.measured]))
+    if not averaged:
+        return None
+    data = {"means": [dataclasses.asdict(item) for item in averaged]}
+    return Finding("Means", tables=(mean_table(averaged),), data=data)
+
+
+FIND = _find

@@ -1,0 +1,71 @@
+"""Prints an experiment's report and writes its page, from the record and from what could not be recorded."""
+
+import sys
+from collections.abc import Sequence
+
+from cluster.errors import ServiceError
+from cluster.lifecycle import Cluster
+from cluster.settings import Settings
+from experiments.analysis import summary
+from experiments.columns import shown_columns
+from experiments.outcome import Outcome
+from experiments.recorder import RecordingError
+from experiments.report import Report
+from experiments.runner import Sweep, open_recorder
+from experiments.spec import Experiment
+
+TRAIN = "train"
+SINGLE = "Single trials, one at a time."
+
+
+def finish(sweep: Sweep, status: str, only: set[str] | None = None) -> int:
+    """Print the table of a run that ended and write its report; return the exit code."""
+    print()
+    show(sweep.settings, sweep.experiment, only, unrecorded=sweep.outcomes if sweep.unrecorded else [])
+    for error in sweep.unrecorded:
+        print(f"not recorded, but kept on disk: {error}", file=sys.stderr)
+    return 0 if status == "ok" else 1
+
+
+def show(
+    settings: Settings,
+    experiment: Experiment,
+    only: set[str] | None = None,
+    unrecorded: Sequence[Outcome] = (),
+) -> None:
+    """Print and write the report.
+
+    Args:
+        settings: where the record is.
+        experiment: whose trials.
+        only: keys of the trials that are printed; the page shows all.
+        unrecorded: outcomes that the record may lack.
+
+    Raises:
+        ServiceError: the record cannot be read.
+    """
+    uri = Cluster(settings).mlflow_uri
+    try:
+        recorder = open_recorder(settings, uri)
+        about, recorded = recorder.outcomes(experiment.name)
+        missing = [item for item in unrecorded if item.attempt not in {known.attempt for known in recorded}]
+        outcomes = [*recorded, *missing]
+        found = Report.of(experiment, outcomes)
+        if about:
+            recorder.annotate(about["run_id"], found.markdown(), list(summary(outcomes)))
+        view = recorder.show(experiment.name, shown_columns(outcomes))
+    except RecordingError as error:
+        if not unrecorded:
+            raise ServiceError(f"the record cannot be read: {error}") from error
+        outcomes, view = list(unrecorded), ""
+        found = Report.of(experiment, outcomes)
+    shown = found if only is None else Report.of(experiment, [item for item in outcomes if item.key in only])
+    print(shown.text())
+    print()
+    written = found.write(settings.run_dir / "reports")
+    print(f"page: {written[0]}\nnumbers: {written[1]}")
+    if view:
+        address = uri or f"http://{settings.host}:{settings.mlflow.port}"
+        print(
+            f"compare in MLflow: {'' if uri else 'make mlflow, then '}{address}/{view}&compareRunsMode=CHART"
+        )
