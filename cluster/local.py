@@ -1,5 +1,6 @@
 """The backend that runs services as processes of this machine."""
 
+import hashlib
 import importlib.util
 import ipaddress
 import json
@@ -7,13 +8,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cluster import artifacts, java, processes
+from cluster import artifacts, cgroups, java, processes
 from cluster.errors import ServiceError
 from cluster.service import Address, Port, Running, Service
 from cluster.settings import SERVICE_MARKER, Settings, environment_name
@@ -93,6 +94,7 @@ class Local:
         for port in service.ports:
             self._refuse_taken(service, port)
         log = self.log(service.name)
+        group = self._group(service)
         try:
             for folder in (log.parent, self._record_path(service.name).parent, *service.folders):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -101,18 +103,30 @@ class Local:
                 Path(path).write_text(text, encoding="utf-8")
             if log.exists():
                 log.replace(log.with_name(log.name + ".1"))  # the last run's end is often what one looks for
-            child = self._launch(service, environment, log)
-            return self._remember(service, child.pid)
+            child = self._launch(service, environment, log, group)
+            return self._remember(service, child.pid, group)
         except OSError as error:
+            if group is not None:
+                cgroups.remove(group)
             raise ServiceError(
                 f"{service.name} cannot start: {error}; if a program is missing run `bash setup.sh`, if the disk is "
                 f"full or {self._run} may not be written name another folder: RECSCALE_RUN_DIR=/folder"
             ) from error
 
-    def _launch(self, service: Service, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-        with log.open("wb") as output:
+    def _group(self, service: Service) -> Path | None:
+        """Make the control group of a service that has a limit."""
+        return None if service.cpus is None else cgroups.create(self._group_name(service.name), service.cpus)
+
+    def _group_name(self, name: str) -> str:
+        return f"recscale-{hashlib.sha256(str(self._run).encode()).hexdigest()[:12]}-{name}"
+
+    def _launch(
+        self, service: Service, environment: Mapping[str, str], log: Path, group: Path | None
+    ) -> subprocess.Popen[bytes]:
+        argv = service.argv if group is None else cgroups.enter(group, service.argv)
+        with log.open("wb") as output, _pinned(service):
             child = subprocess.Popen(
-                service.argv,
+                argv,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -136,8 +150,15 @@ class Local:
         if left:
             numbers = " ".join(str(process.pid) for process in left)
             raise ServiceError(f"{name} does not end: try `kill -9 {numbers}`, then `make down` again")
+        self._remove_groups(name, record)
         self._record_path(name).unlink(missing_ok=True)
         return present
+
+    def _remove_groups(self, name: str, record: Mapping[str, Any] | None) -> None:
+        """Remove the service's control group, also where the record of it was lost."""
+        kept = record.get("cgroup") if record else None
+        for group in [Path(kept)] if kept else cgroups.places(self._group_name(name)):
+            cgroups.remove(group)
 
     def running(self) -> Mapping[str, Running]:
         names = {path.stem for path in (self._run / "services").glob("*.json")}
@@ -209,7 +230,7 @@ class Local:
             return None
         return record if record.keys() >= _RECORD else None
 
-    def _remember(self, service: Service, pid: int) -> Running:
+    def _remember(self, service: Service, pid: int, group: Path | None) -> Running:
         ports = {port.name: port.address.port for port in service.ports}
         record = {
             "group": service.group,
@@ -221,12 +242,33 @@ class Local:
             "requires": service.requires,
             "ports": ports,
             "grace_s": service.grace_s,
+            "cgroup": str(group or ""),
         }
         path = self._record_path(service.name)
         temporary = path.with_name(path.name + ".part")
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         temporary.replace(path)
         return self._running(service.name, record)
+
+
+@contextmanager
+def _pinned(service: Service) -> Iterator[None]:
+    """Whatever this thread starts meanwhile runs on the service's cores only: children inherit the affinity."""
+    if not service.pin:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, service.pin)
+    except OSError as error:
+        raise ServiceError(
+            f"{service.name} cannot be pinned to the cores {', '.join(map(str, service.pin))} ({error.strerror}): this "
+            f"process may use {', '.join(map(str, sorted(before)))}; leave spark.pin (pin) out"
+        ) from error
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def describe_taken(port: Port) -> str:
