@@ -15,7 +15,7 @@ from jobs.apps.preprocess import PreprocessParams
 from jobs.models import MODELS
 from jobs.stores import STORES
 
-SHAPE = ("workers", "cores", "memory")
+SHAPE = ("workers", "cores", "memory", "cpus", "pin")
 CLEANING = tuple(field.name for field in dataclasses.fields(PreprocessParams))
 DATA = ("dataset", "store", *CLEANING)
 
@@ -90,6 +90,8 @@ def trial_of(row: Mapping[str, Any], varying: list[str], job: str, default: Shap
         workers=_whole(row.get("workers", default.workers), "workers", what),
         cores=_whole(row.get("cores", default.cores), "cores", what),
         memory=str(row.get("memory", default.memory)),
+        cpus=_share(row.get("cpus", default.cpus), what),
+        pin=_truth(row.get("pin", default.pin), what),
     )
     data = data_of(row, what)
     if data is None and takes_model(job):
@@ -172,6 +174,20 @@ def _whole(value: Any, key: str, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, str)) or not str(value).isdigit():
         raise UsageError(f"{what}: {key} must be a whole number, not {value!r}")
     return int(value)
+
+
+def _share(value: Any, what: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise UsageError(f"{what}: cpus must be a number of processors, as 0.5, not {value!r}")
+    return float(value)
+
+
+def _truth(value: Any, what: str) -> bool:
+    if not isinstance(value, bool):
+        raise UsageError(f"{what}: pin must be true or false, not {value!r}")
+    return value
 
 
 def _text(value: Any) -> str:
