@@ -6,6 +6,7 @@ share what their worker was given.
 """
 
 import contextlib
+import hashlib
 import os
 import time
 from collections.abc import Iterator
@@ -31,6 +32,21 @@ class Hierarchy:
 
     version: int
     parents: tuple[Path, ...]
+
+
+def of(run: Path, service: str, cpus: float | None) -> Path | None:
+    """Make the group of a service of this run folder, None for one without a limit; errors as of `create`."""
+    return None if cpus is None else create(_name(run, service), cpus)
+
+
+def clear(run: Path, service: str, kept: str | None) -> None:
+    """Remove the group of a service that has ended; `kept` is its folder, found by its name where that was lost.
+
+    Raises:
+        ServiceError: something still runs in it.
+    """
+    for group in [Path(kept)] if kept else places(_name(run, service)):
+        remove(group)
 
 
 def enter(group: Path, argv: tuple[str, ...]) -> tuple[str, ...]:
@@ -162,6 +178,10 @@ def _mounts(proc: Path) -> Iterator[tuple[Path, str, list[str]]]:
             before, _, after = line.partition(" - ")
             kind, _, options = after.split(" ", 2)
             yield Path(before.split()[4]), kind, options.split(",")
+
+
+def _name(run: Path, service: str) -> str:
+    return f"recscale-{hashlib.sha256(str(run).encode()).hexdigest()[:12]}-{service}"
 
 
 def _refusal(name: str, cpus: float, why: str) -> str:

@@ -1,6 +1,5 @@
 """The backend that runs services as processes of this machine."""
 
-import hashlib
 import importlib.util
 import ipaddress
 import json
@@ -8,14 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from cluster import artifacts, cgroups, java, processes
 from cluster.errors import ServiceError
+from cluster.pinning import pinned
 from cluster.service import Address, Port, Running, Service
 from cluster.settings import SERVICE_MARKER, Settings, environment_name
 
@@ -94,7 +94,7 @@ class Local:
         for port in service.ports:
             self._refuse_taken(service, port)
         log = self.log(service.name)
-        group = self._group(service)
+        group = cgroups.of(self._run, service.name, service.cpus)
         try:
             for folder in (log.parent, self._record_path(service.name).parent, *service.folders):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -113,18 +113,11 @@ class Local:
                 f"full or {self._run} may not be written name another folder: RECSCALE_RUN_DIR=/folder"
             ) from error
 
-    def _group(self, service: Service) -> Path | None:
-        """Make the control group of a service that has a limit."""
-        return None if service.cpus is None else cgroups.create(self._group_name(service.name), service.cpus)
-
-    def _group_name(self, name: str) -> str:
-        return f"recscale-{hashlib.sha256(str(self._run).encode()).hexdigest()[:12]}-{name}"
-
     def _launch(
         self, service: Service, environment: Mapping[str, str], log: Path, group: Path | None
     ) -> subprocess.Popen[bytes]:
         argv = service.argv if group is None else cgroups.enter(group, service.argv)
-        with log.open("wb") as output, _pinned(service):
+        with log.open("wb") as output, pinned(service.name, service.pin):
             child = subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
@@ -150,15 +143,9 @@ class Local:
         if left:
             numbers = " ".join(str(process.pid) for process in left)
             raise ServiceError(f"{name} does not end: try `kill -9 {numbers}`, then `make down` again")
-        self._remove_groups(name, record)
+        cgroups.clear(self._run, name, record.get("cgroup") if record else None)
         self._record_path(name).unlink(missing_ok=True)
         return present
-
-    def _remove_groups(self, name: str, record: Mapping[str, Any] | None) -> None:
-        """Remove the service's control group, also where the record of it was lost."""
-        kept = record.get("cgroup") if record else None
-        for group in [Path(kept)] if kept else cgroups.places(self._group_name(name)):
-            cgroups.remove(group)
 
     def running(self) -> Mapping[str, Running]:
         names = {path.stem for path in (self._run / "services").glob("*.json")}
@@ -249,26 +236,6 @@ class Local:
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         temporary.replace(path)
         return self._running(service.name, record)
-
-
-@contextmanager
-def _pinned(service: Service) -> Iterator[None]:
-    """Whatever this thread starts meanwhile runs on the service's cores only: children inherit the affinity."""
-    if not service.pin:
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    try:
-        os.sched_setaffinity(0, service.pin)
-    except OSError as error:
-        raise ServiceError(
-            f"{service.name} cannot be pinned to the cores {', '.join(map(str, service.pin))} ({error.strerror}): this "
-            f"process may use {', '.join(map(str, sorted(before)))}; leave spark.pin (pin) out"
-        ) from error
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def describe_taken(port: Port) -> str:

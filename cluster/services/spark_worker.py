@@ -1,8 +1,6 @@
 """Spark's standalone workers; those of an external master are its own affair."""
 
-import os
-from collections.abc import Sequence
-
+from cluster.pinning import own_cores
 from cluster.service import Place, Port, Probe, Service
 from cluster.services.spark_master import DAEMON_OPTIONS
 from cluster.settings import Settings, megabytes
@@ -61,16 +59,3 @@ def _worker(number: int, settings: Settings, place: Place) -> Service:
         ),
         hint="compare spark.cores and spark.memory with what this machine has (`make doctor`)",
     )
-
-
-def own_cores(number: int, cores: int, available: Sequence[int] | None = None) -> tuple[int, ...]:
-    """Return the cores that the `number`th worker (from 1) is pinned to: round robin over those of the host.
-
-    Args:
-        number: of the worker.
-        cores: of each worker.
-        available: the host's cores; those that this process may use if not given.
-    """
-    usable = sorted(os.sched_getaffinity(0)) if available is None else list(available)
-    first = (number - 1) * cores
-    return tuple(sorted({usable[(first + step) % len(usable)] for step in range(cores)}))
