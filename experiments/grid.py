@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from datasets.dataset import find
@@ -55,10 +55,15 @@ def check_key(key: str, job: str, what: str) -> None:
     raise UsageError(f"{what}: unknown key {name!r}: {nearest(name, {*SHAPE, *DATA, *known})}")
 
 
-def product(fixed: Mapping[str, Any], grid: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield every combination, the last written key turning fastest; keys of another model are left out."""
-    for values in itertools.product(*grid.values()):
-        row = {**fixed, **dict(zip(grid, values, strict=True))}
+def product(
+    fixed: Mapping[str, Any], grid: Mapping[str, Any], points: Sequence[Mapping[str, Any]] = ()
+) -> Iterator[dict[str, Any]]:
+    """Yield every combination, the last written key turning fastest; keys of another model are left out.
+
+    Points are values that go together: each combination of the grid comes with each of them.
+    """
+    for *values, point in itertools.product(*grid.values(), points or ({},)):
+        row = {**fixed, **dict(zip(grid, values, strict=True)), **point}
         model = row.get("model")
         scoped = {key: value for key, value in row.items() if ":" in key}
         plain = {key: value for key, value in row.items() if ":" not in key}
