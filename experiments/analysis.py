@@ -120,13 +120,20 @@ def speedup(outcome: Outcome, outcomes: Sequence[Outcome], phase: str = TOTAL) -
     found = family(outcome, outcomes, phase)
     if outcome not in found:
         return None
-    return Ratio(1.0, tag=outcome.shape_tag) if found[0] == outcome else faster(found[0], outcome, phase)
+    if found[0] == outcome:
+        return Ratio(1.0, tag=outcome.shape_tag)
+    return faster(found[0], outcome, phase, found)
 
 
-def faster(first: Outcome, second: Outcome, phase: str = TOTAL) -> Ratio:
-    """Return how many times as fast the second trial is; refused where shapes or models forbid it."""
+def faster(
+    first: Outcome, second: Outcome, phase: str = TOTAL, sweep: Sequence[Outcome] | None = None
+) -> Ratio:
+    """Return how many times as fast the second trial is; refused where shapes or models forbid it.
+
+    A model that changed anywhere along a sweep forbids all of its speed-ups: nobody can say which fit is the odd one.
+    """
     tag = _tag(first, second)
-    changed = model_change(first, second)
+    changed = model_change(*(sweep or (first, second)))
     refused = _not_scaling(first, second) or (None if allowed(second) else changed)
     if refused:
         return Ratio(refused=refused, tag=tag)

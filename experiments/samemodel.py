@@ -53,9 +53,9 @@ class Change:
         return f"predictions differ by up to {self.difference:.2g}"
 
 
-def model_change(first: Outcome, second: Outcome) -> str | None:
-    """Say how far the fitted models of two trials differ, None if they are one model, also within each trial."""
-    found = next(iter(changes([first, second])), None)
+def model_change(*outcomes: Outcome) -> str | None:
+    """Say how far the fitted models of trials differ, None if they are one model, also within each trial."""
+    found = next(iter(changes(outcomes)), None)
     return said(found) if found else None
 
 

@@ -119,17 +119,18 @@ def _points(kind: Literal["strong", "weak"], timed: Sequence[Outcome]) -> Iterat
         size = outcome.size.capacity / timed[0].size.capacity
         seconds = spread(outcome, TOTAL)
         assert seconds is not None
-        ratio = _ratio(kind, timed[0], outcome, size)
+        ratio = _ratio(kind, timed, outcome, size)
         yield Point(
             outcome, size, seconds, ratio, _serial(kind, timed[0], outcome, ratio), _left_out(outcome)
         )
 
 
-def _ratio(kind: Literal["strong", "weak"], first: Outcome, outcome: Outcome, size: float) -> Ratio:
+def _ratio(kind: Literal["strong", "weak"], timed: Sequence[Outcome], outcome: Outcome, size: float) -> Ratio:
+    first = timed[0]
     if outcome is first:
         return Ratio(1.0, tag=outcome.shape_tag)
     if kind == "strong":
-        return faster(first, outcome)
+        return faster(first, outcome, sweep=timed)
     if outcome.shape_tag == "oversubscribed":
         return Ratio(refused="more worker cores than the host has (oversubscribed)", tag=outcome.shape_tag)
     found = ratio_of(medians(first, TOTAL), medians(outcome, TOTAL))

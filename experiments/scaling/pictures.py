@@ -44,35 +44,28 @@ def _speedups(axes: Any, curves: Sequence[Curve], *, fitted: bool) -> None:
         colour = COLOURS[number % len(COLOURS)]
         points = _drawn(item)
         if fitted:
-            sizes = np.linspace(1, most, 120)
-            for law in _good(item):
-                label = f"{item.name}: {NAMES[law.law]}" if len(curves) > 1 else NAMES[law.law]
-                axes.plot(
-                    sizes,
-                    [law.speedup(n) for n in sizes],
-                    _STYLES[law.law],
-                    color=colour,
-                    alpha=0.6,
-                    label=label,
-                )
+            _laws(axes, item, most, "" if len(curves) == 1 else f"{item.name}: ")
         for point in points:
             assert point.ratio.ratio is not None
             _mark(axes, point, (point.ratio.ratio, point.ratio.low, point.ratio.high), colour)
+        joined = "none" if fitted and _good(item) else "-"
         values = [point.ratio.ratio for point in points]
-        line = "none" if fitted and _good(item) else "-"
-        axes.plot(
-            [point.size for point in points],
-            values,
-            line,
-            color=colour,
-            marker="o",
-            markersize=1,
-            label=item.name,
-        )
+        sizes = [point.size for point in points]
+        axes.plot(sizes, values, linestyle=joined, marker="o", markersize=4, color=colour, label=item.name)
     _named(axes, curves)
     axes.set_ylabel("speed-up")
     axes.set_ylim(bottom=0)
     axes.legend()
+
+
+def _laws(axes: Any, curve: Curve, most: float, prefix: str) -> None:
+    sizes = np.linspace(1, most, 120)
+    for number, law in enumerate(_good(curve), start=1):
+        values = [law.speedup(size) for size in sizes]
+        label = f"{prefix}{NAMES[law.law]}"
+        axes.plot(
+            sizes, values, linestyle=_STYLES[law.law], color=COLOURS[-number], linewidth=1.3, label=label
+        )
 
 
 def _efficiencies(axes: Any, curves: Sequence[Curve]) -> None:
@@ -101,6 +94,9 @@ def _mark(axes: Any, point: Point, value: tuple[float, float | None, float | Non
     if low is not None and high is not None:
         axes.vlines(point.size, low, high, color=colour, linewidth=1.5)
     axes.plot(point.size, at, "o", markersize=8, color=colour, markerfacecolor=full, zorder=3)
+    if point.outcome.shape_tag != "clean":
+        tag, place = point.outcome.shape_tag, (0, -16)
+        axes.annotate(tag, (point.size, at), place, textcoords="offset points", fontsize=7, ha="center")
 
 
 def _named(axes: Any, curves: Sequence[Curve]) -> None:

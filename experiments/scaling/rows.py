@@ -28,7 +28,7 @@ def fit_table(curves: Sequence[Curve]) -> Table | None:
             f"{parameter.value:.3f}",
             f"[{parameter.low:.3f}, {parameter.high:.3f}]",
             f"{fit.missed:.1%}",
-            "poor" if fit.poor else "good" if parameter.shown else "contains 0",
+            "poor fit" if fit.poor else "not 0" if parameter.shown else "may be 0",
         ]
         for curve in curves
         for fit in curve.fits
