@@ -30,6 +30,7 @@ shape := $(if $(call given,WORKERS),--set spark.workers=$(WORKERS)) \
          $(if $(call given,MEMORY),--set spark.memory=$(MEMORY)) \
          $(if $(call given,CASSANDRA),--set cassandra.nodes=$(CASSANDRA)) \
          $(if $(call given,RF),--set cassandra.rf=$(RF))
+allow := $(if $(call given,ALLOW_MODEL_CHANGE),--allow-model-change)
 trial_shape := $(call option,WORKERS,--workers) $(call option,CORES,--cores) $(call option,MEMORY,--memory)
 sets := $(foreach pair,$(call given,SET),--set '$(pair)')
 
@@ -66,11 +67,11 @@ train: environment ## One trial: MODEL=als DATASET=movielens/1m [SET="rank=32 re
 
 experiment: environment ## A grid of trials: NAME=als_scaling (resumes; `.venv/bin/python -m experiments list` names all)
 	@$(call required,NAME,als_scaling)
-	$(python) -m experiments run '$(NAME)' $(call option,APPLICATIONS,--applications) $(call option,REPEATS,--repeats)
+	$(python) -m experiments run '$(NAME)' $(call option,APPLICATIONS,--applications) $(call option,REPEATS,--repeats) $(allow)
 
-report: environment ## Tables, plots and one HTML page from MLflow: NAME=als_scaling
+report: environment ## Tables, plots and one HTML page from MLflow: NAME=als_scaling [ALLOW_MODEL_CHANGE=1]
 	@$(call required,NAME,als_scaling)
-	$(python) -m experiments report '$(NAME)'
+	$(python) -m experiments report '$(NAME)' $(allow)
 
 mlflow: environment ## The MLflow UI, on the address that it prints
 	@$(python) -m cluster mlflow

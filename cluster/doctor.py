@@ -118,13 +118,15 @@ def _cores(settings: Settings) -> Finding:
     if settings.spark.master is not None:
         return Finding("cores", "ok", "those of the external Spark")
     cores = psutil.cpu_count() or 1
-    asked = settings.spark.workers * settings.spark.cores
-    found = f"workers use {asked} of {cores}"
+    spark = settings.spark
+    each = spark.cores if spark.cpus is None else min(spark.cores, spark.cpus)
+    asked = spark.workers * each
+    found = f"workers use {asked:g} of {cores}"
     if asked > cores:
         return Finding(
             "cores", "warn", found, "timings mean little beyond the machine's cores: fewer workers or cores"
         )
-    if asked == cores:
+    if asked > cores - 1:
         return Finding(
             "cores", "warn", found, "driver and servers share them: leave one free for clean timings"
         )

@@ -60,26 +60,33 @@ class Cluster:
                 raise
             return [service.name for service in wanted if service.name in missing]
 
-    def reshape(self, workers: int, cores: int, memory: str) -> list[str]:
+    def reshape(
+        self, workers: int, cores: int, memory: str, cpus: float | None = None, *, pin: bool = False
+    ) -> list[str]:
         """Bring the workers to that number and size; the master lists exactly them when this returns.
 
         Args:
             workers: how many.
             cores: of each.
             memory: of each, as Spark writes it ("2g").
+            cpus: CPU time a second that each may take, as 0.5; None for no limit.
+            pin: give each cores of its own.
 
         Returns:
             Names of the services that were started, the master too if it was missing.
 
         Raises:
-            ServiceError: they did not come up, or the master is external and has the shape that it has.
+            ServiceError: they did not come up, a limit cannot be enforced here, or the master is external and has the
+                shape that it has.
         """
         if self.settings.spark.master is not None:
             raise ServiceError(
                 f"the workers of {self.settings.spark.master} are not ours to reshape; "
                 "unset spark.master (RECSCALE_SPARK_MASTER) to have a cluster started here"
             )
-        spark = dataclasses.replace(self.settings.spark, workers=workers, cores=cores, memory=memory)
+        spark = dataclasses.replace(
+            self.settings.spark, workers=workers, cores=cores, memory=memory, cpus=cpus, pin=pin
+        )
         self.settings = dataclasses.replace(self.settings, spark=spark)
         self._backend.settings = self.settings
         return self.up({"spark"})

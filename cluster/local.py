@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cluster import artifacts, java, processes
+from cluster import artifacts, cgroups, java, processes
 from cluster.errors import ServiceError
+from cluster.pinning import pinned
 from cluster.service import Address, Port, Running, Service
 from cluster.settings import SERVICE_MARKER, Settings, environment_name
 
@@ -93,6 +94,7 @@ class Local:
         for port in service.ports:
             self._refuse_taken(service, port)
         log = self.log(service.name)
+        group = cgroups.of(self._run, service.name, service.cpus)
         try:
             for folder in (log.parent, self._record_path(service.name).parent, *service.folders):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -101,18 +103,23 @@ class Local:
                 Path(path).write_text(text, encoding="utf-8")
             if log.exists():
                 log.replace(log.with_name(log.name + ".1"))  # the last run's end is often what one looks for
-            child = self._launch(service, environment, log)
-            return self._remember(service, child.pid)
+            child = self._launch(service, environment, log, group)
+            return self._remember(service, child.pid, group)
         except OSError as error:
+            if group is not None:
+                cgroups.remove(group)
             raise ServiceError(
                 f"{service.name} cannot start: {error}; if a program is missing run `bash setup.sh`, if the disk is "
                 f"full or {self._run} may not be written name another folder: RECSCALE_RUN_DIR=/folder"
             ) from error
 
-    def _launch(self, service: Service, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-        with log.open("wb") as output:
+    def _launch(
+        self, service: Service, environment: Mapping[str, str], log: Path, group: Path | None
+    ) -> subprocess.Popen[bytes]:
+        argv = service.argv if group is None else cgroups.enter(group, service.argv)
+        with log.open("wb") as output, pinned(service.name, service.pin):
             child = subprocess.Popen(
-                service.argv,
+                argv,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -136,6 +143,7 @@ class Local:
         if left:
             numbers = " ".join(str(process.pid) for process in left)
             raise ServiceError(f"{name} does not end: try `kill -9 {numbers}`, then `make down` again")
+        cgroups.clear(self._run, name, record.get("cgroup") if record else None)
         self._record_path(name).unlink(missing_ok=True)
         return present
 
@@ -209,7 +217,7 @@ class Local:
             return None
         return record if record.keys() >= _RECORD else None
 
-    def _remember(self, service: Service, pid: int) -> Running:
+    def _remember(self, service: Service, pid: int, group: Path | None) -> Running:
         ports = {port.name: port.address.port for port in service.ports}
         record = {
             "group": service.group,
@@ -221,6 +229,7 @@ class Local:
             "requires": service.requires,
             "ports": ports,
             "grace_s": service.grace_s,
+            "cgroup": str(group or ""),
         }
         path = self._record_path(service.name)
         temporary = path.with_name(path.name + ".part")

@@ -85,6 +85,8 @@ class Service:
         files: text by path, written before it starts.
         ports: must be free before it starts.
         memory_mb: what it may take at most, about; for warnings and containers' limits.
+        cpus: CPU time a second that it and all its children may take together, as 0.5; None for no limit.
+        pin: numbers of the host's cores that it may run on; empty for all.
         requires: names of services that must be ready first; when one of them is started anew, so is this one.
         ready: how to see that it is ready; None if that cannot be seen from outside.
         grace_s: seconds between being asked and being forced to stop.
@@ -104,6 +106,8 @@ class Service:
     files: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()
     memory_mb: int = 0
+    cpus: float | None = None
+    pin: tuple[int, ...] = ()
     requires: tuple[str, ...] = ()
     ready: Probe | None = None
     grace_s: float = 10.0
@@ -118,7 +122,8 @@ class Service:
     @property
     def digest(self) -> str:
         """Changes when a running one would have to be started anew to become this one."""
-        value = [self.argv, sorted(self.env.items()), self.requires, sorted(self.files.items())]
+        value: list[Any] = [self.argv, sorted(self.env.items()), self.requires, sorted(self.files.items())]
+        value += [self.cpus, self.pin]
         return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 

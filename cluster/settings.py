@@ -7,7 +7,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,9 @@ class SparkSettings:
         workers: how many workers; cores and memory are of each.
         cores: cores of one worker.
         memory: what one worker may give to executors, as Spark writes it ("2g", "512m").
+        cpus: CPU time a second that one worker, its executors and their Python workers may take together, as 0.5; None
+            for no limit. Fractions of a core let a small host show the curve of many workers.
+        pin: give each worker cores of its own, round robin over the host's, instead of leaving them to the scheduler.
         driver_memory: heap of a job's driver.
         daemon_memory: heap of the master's and each worker's own JVM.
         java_home: a Java 17, or None to look for one.
@@ -45,6 +48,8 @@ class SparkSettings:
     workers: int = 2
     cores: int = 1
     memory: str = "2g"
+    cpus: float | None = None
+    pin: bool = False
     driver_memory: str = "2g"
     daemon_memory: str = "512m"
     java_home: Path | None = None
@@ -216,11 +221,35 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
         return tuple(str(item).strip() for item in items if str(item).strip())
     if hint is Path:
         return Path(value).expanduser().resolve()
-    if hint is int:
-        if isinstance(value, bool) or not re.fullmatch(r"[+-]?\d+", str(value).strip()):
-            raise SettingsError(f"{key}: {value!r} is not a whole number")
-        return int(value)
-    return str(value)
+    return _SCALARS[hint](value, key)
+
+
+def _whole(value: Any, key: str) -> int:
+    if isinstance(value, bool) or not re.fullmatch(r"[+-]?\d+", str(value).strip()):
+        raise SettingsError(f"{key}: {value!r} is not a whole number")
+    return int(value)
+
+
+def _share(value: Any, key: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise SettingsError(f"{key}: {value!r} is not a number") from None
+
+
+def _truth(value: Any, key: str) -> bool:
+    text = str(value).strip().lower()
+    if text not in ("true", "false"):
+        raise SettingsError(f"{key}: {value!r} is neither true nor false")
+    return text == "true"
+
+
+_SCALARS: Mapping[type, Callable[[Any, str], Any]] = {
+    int: _whole,
+    float: _share,
+    bool: _truth,
+    str: lambda value, _: str(value),
+}
 
 
 def _build(cls: type, values: Mapping[str, Any], prefix: str = "") -> Any:
@@ -256,6 +285,10 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"spark.workers: {settings.spark.workers} is less than none")
     if settings.spark.cores < 1:
         raise SettingsError(f"spark.cores: a worker needs at least one core, not {settings.spark.cores}")
+    if settings.spark.cpus is not None and not 0.01 <= settings.spark.cpus < float("inf"):
+        raise SettingsError(
+            f"spark.cpus: {settings.spark.cpus:g} is no share of a processor; take 0.01 or more"
+        )
     if settings.host in ("0.0.0.0", "::", ""):  # noqa: S104 - refused, not bound
         raise SettingsError(
             f"host: {settings.host!r} is no address that workers can be told to connect to; "

@@ -1,5 +1,6 @@
 """Medians, intervals, speed-ups and comparisons of trials, and when they must not be claimed."""
 
+import dataclasses
 import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,9 +12,10 @@ import numpy as np
 from experiments.grid import SHAPE, matches
 from experiments.numbers import TOTAL, Number, medians, quality, repeats
 from experiments.outcome import Outcome
+from experiments.samemodel import allowed, model_change
+from experiments.scaling.families import family
 from experiments.spec import Comparison, Mean
 
-SAME_MODEL = 1e-4
 LEAST_FOR_INTERVAL = 5
 _RESAMPLES = 10_000
 _SEED = 20_231
@@ -39,13 +41,22 @@ class Spread:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times faster the second of two is; `ratio` is None where `refused` says why it is not claimed."""
+    """How many times faster the second of two is.
+
+    Attributes:
+        ratio: None where it is not claimed.
+        low, high: 95% interval; None with fewer than five applications.
+        refused: why it is not claimed.
+        tag: the worse one of the two shapes'.
+        changed: how the model changed between the two, where a person asked for the ratio nevertheless.
+    """
 
     ratio: float | None = None
     low: float | None = None
     high: float | None = None
     refused: str | None = None
     tag: str = "clean"
+    changed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -104,34 +115,30 @@ def paired_ratio(pairs: Sequence[tuple[float, float]]) -> Ratio:
     return Ratio(statistics.median(ratios), *interval(ratios))
 
 
-def model_change(first: Outcome, second: Outcome) -> str | None:
-    """Say how far two trials' fitted models differ, None if they are the same within 1e-4."""
-    left, right = (item.measured[0].fingerprint if item.measured else [] for item in (first, second))
-    if not left and not right:
-        return None
-    where = f"between {first.size} and {second.size}"
-    if len(left) != len(right):
-        return f"the model changed {where}: {len(left)} and {len(right)} predictions cannot be compared"
-    difference = float(np.max(np.abs(np.asarray(left) - np.asarray(right))))
-    if difference <= SAME_MODEL:
-        return None
-    return f"the model changed {where}: predictions differ by up to {difference:.2g}"
-
-
 def speedup(outcome: Outcome, outcomes: Sequence[Outcome], phase: str = TOTAL) -> Ratio | None:
     """Return the speed-up against the smallest shape that ran the same trial; None if there is no other shape."""
-    family = [item for item in outcomes if _unshaped(item) == _unshaped(outcome) and medians(item, phase)]
-    if len({item.size for item in family}) < 2 or outcome not in family:
+    found = family(outcome, outcomes, phase)
+    if outcome not in found:
         return None
-    smallest = min(family, key=lambda item: (item.size.total_cores, item.size.workers))
-    if smallest is outcome:
+    if found[0] == outcome:
         return Ratio(1.0, tag=outcome.shape_tag)
-    tag = _tag(smallest, outcome)
-    refused = _not_scaling(smallest, outcome) or model_change(smallest, outcome)
+    return faster(found[0], outcome, phase, found)
+
+
+def faster(
+    first: Outcome, second: Outcome, phase: str = TOTAL, sweep: Sequence[Outcome] | None = None
+) -> Ratio:
+    """Return how many times as fast the second trial is; refused where shapes or models forbid it.
+
+    A model that changed anywhere along a sweep forbids all of its speed-ups: nobody can say which fit is the odd one.
+    """
+    tag = _tag(first, second)
+    changed = model_change(*(sweep or (first, second)))
+    refused = _not_scaling(first, second) or (None if allowed(second) else changed)
     if refused:
         return Ratio(refused=refused, tag=tag)
-    found = ratio_of(medians(smallest, phase), medians(outcome, phase))
-    return Ratio(found.ratio, found.low, found.high, tag=tag)
+    found = ratio_of(medians(first, phase), medians(second, phase))
+    return dataclasses.replace(found, tag=tag, changed=changed)
 
 
 def compare(comparisons: Sequence[Comparison], outcomes: Sequence[Outcome]) -> Iterator[Compared]:
@@ -194,8 +201,7 @@ def _trials(comparison: Comparison, outcomes: Sequence[Outcome]) -> Iterator[Com
             if not left or not right:
                 continue
             where = _words({key: first.values.get(key) for key in first.values if key not in keys}, outcomes)
-            refused = _refusal(first, second)
-            result = Ratio(refused=refused) if refused else ratio_of(left, right)
+            result = faster(first, second, phase) if _same_work(first, second) else ratio_of(left, right)
             yield Compared(comparison.baseline, comparison.contender, comparison.metric, where, result)
 
 
@@ -207,12 +213,14 @@ def _alike(first: Outcome, second: Outcome, keys: set[str]) -> bool:
     return all(first.values[key] == second.values[key] for key in shared)
 
 
-def _refusal(first: Outcome, second: Outcome) -> str | None:
+def _same_work(first: Outcome, second: Outcome) -> bool:
     """Where only shape or Spark settings differ the model must be the same, else the times mean different work."""
-    differing = {key for key in first.values if first.values[key] != second.values.get(key)}
-    if not differing or any(key not in SHAPE and not key.startswith("spark.") for key in differing):
-        return None
-    return _not_scaling(first, second) or model_change(first, second)
+    differing = {
+        key
+        for key in first.values.keys() | second.values.keys()
+        if first.values.get(key) != second.values.get(key)
+    }
+    return bool(differing) and all(key in SHAPE or key.startswith("spark.") for key in differing)
 
 
 def _not_scaling(first: Outcome, second: Outcome) -> str | None:
@@ -224,10 +232,6 @@ def _not_scaling(first: Outcome, second: Outcome) -> str | None:
 def _tag(first: Outcome, second: Outcome) -> str:
     order = ("oversubscribed", "shared-host", "clean")
     return min((first.shape_tag, second.shape_tag), key=order.index)
-
-
-def _unshaped(outcome: Outcome) -> dict[str, Any]:
-    return {key: value for key, value in outcome.values.items() if key not in SHAPE}
 
 
 def _words(values: Mapping[str, Any], outcomes: Sequence[Outcome]) -> str:

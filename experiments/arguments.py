@@ -36,6 +36,12 @@ def sets(parser: ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=what)
 
 
+def allow_model_change(parser: ArgumentParser) -> None:
+    """Add --allow-model-change."""
+    what = "show speed-ups even where the fitted model changed along the sweep; the report says so"
+    parser.add_argument("--allow-model-change", action="store_true", help=what)
+
+
 def name(parser: ArgumentParser) -> None:
     """Add the name of an experiment."""
     parser.add_argument("name", help="name of an experiment that ships, or the path of a TOML file")

@@ -11,8 +11,10 @@ from typing import Any
 
 import psutil
 
+from cluster.pinning import own_cores
 from experiments.identity import ROOT, code_hash, lock_hash
 from experiments.launcher import capture
+from experiments.trial import Shape
 
 PACKAGES = ("pyspark", "numpy", "pandas", "pyarrow", "numba", "mlflow")
 _INHERITED_AWAY = ("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "SPARK_LOCAL_DIRS")
@@ -41,6 +43,15 @@ def describe(java_home: Path | None = None) -> dict[str, Any]:
         "hash.lock": lock_hash()[:16],
         "hash.code": code_hash()[:16],
     }
+
+
+def pins(shape: Shape) -> dict[str, str]:
+    """Return which cores each worker of a pinned shape runs on; nothing for others."""
+    if not shape.pin:
+        return {}
+    cores = [own_cores(number, shape.cores) for number in range(1, shape.workers + 1)]
+    words = (f"spark-worker-{k}: {' '.join(map(str, own))}" for k, own in enumerate(cores, start=1))
+    return {"spark.pinned": ", ".join(words)}
 
 
 def git() -> dict[str, Any]:

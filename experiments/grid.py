@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from datasets.dataset import find
@@ -15,7 +15,7 @@ from jobs.apps.preprocess import PreprocessParams
 from jobs.models import MODELS
 from jobs.stores import STORES
 
-SHAPE = ("workers", "cores", "memory")
+SHAPE = ("workers", "cores", "memory", "cpus", "pin")
 CLEANING = tuple(field.name for field in dataclasses.fields(PreprocessParams))
 DATA = ("dataset", "store", *CLEANING)
 
@@ -55,10 +55,15 @@ def check_key(key: str, job: str, what: str) -> None:
     raise UsageError(f"{what}: unknown key {name!r}: {nearest(name, {*SHAPE, *DATA, *known})}")
 
 
-def product(fixed: Mapping[str, Any], grid: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield every combination, the last written key turning fastest; keys of another model are left out."""
-    for values in itertools.product(*grid.values()):
-        row = {**fixed, **dict(zip(grid, values, strict=True))}
+def product(
+    fixed: Mapping[str, Any], grid: Mapping[str, Any], points: Sequence[Mapping[str, Any]] = ()
+) -> Iterator[dict[str, Any]]:
+    """Yield every combination, the last written key turning fastest; keys of another model are left out.
+
+    Points are values that go together: each combination of the grid comes with each of them.
+    """
+    for *values, point in itertools.product(*grid.values(), points or ({},)):
+        row = {**fixed, **dict(zip(grid, values, strict=True)), **point}
         model = row.get("model")
         scoped = {key: value for key, value in row.items() if ":" in key}
         plain = {key: value for key, value in row.items() if ":" not in key}
@@ -90,6 +95,8 @@ def trial_of(row: Mapping[str, Any], varying: list[str], job: str, default: Shap
         workers=_whole(row.get("workers", default.workers), "workers", what),
         cores=_whole(row.get("cores", default.cores), "cores", what),
         memory=str(row.get("memory", default.memory)),
+        cpus=_share(row.get("cpus", default.cpus), what),
+        pin=_truth(row.get("pin", default.pin), what),
     )
     data = data_of(row, what)
     if data is None and takes_model(job):
@@ -172,6 +179,20 @@ def _whole(value: Any, key: str, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, str)) or not str(value).isdigit():
         raise UsageError(f"{what}: {key} must be a whole number, not {value!r}")
     return int(value)
+
+
+def _share(value: Any, what: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise UsageError(f"{what}: cpus must be a number of processors, as 0.5, not {value!r}")
+    return float(value)
+
+
+def _truth(value: Any, what: str) -> bool:
+    if not isinstance(value, bool):
+        raise UsageError(f"{what}: pin must be true or false, not {value!r}")
+    return value
 
 
 def _text(value: Any) -> str:

@@ -64,12 +64,17 @@ class Harness:
         """Bring the workers to a shape; the dead are started again.
 
         Raises:
-            ServiceError: they did not come up.
+            ServiceError: they did not come up, or a limit cannot be enforced.
         """
         if self.external:
+            if shape.limits:
+                raise ServiceError(
+                    f"{', '.join(shape.limits)} cannot be enforced on the workers of {self.settings.spark.master}, which "
+                    "are not ours: limit them where they run and leave it out of the spec, or unset spark.master"
+                )
             return
         self._used = True
-        self.cluster.reshape(shape.workers, shape.cores, shape.memory)
+        self.cluster.reshape(shape.workers, shape.cores, shape.memory, shape.cpus, pin=shape.pin)
 
     @property
     def default_store(self) -> str:
@@ -109,7 +114,7 @@ class Harness:
     def default_shape(self) -> Shape:
         """The shape of the settings: for preprocessing, and for what a spec leaves open."""
         spark = self.settings.spark
-        return Shape(max(1, spark.workers), spark.cores, spark.memory)
+        return Shape(max(1, spark.workers), spark.cores, spark.memory, spark.cpus, spark.pin)
 
     def _give_back(self) -> None:
         if not any(name.startswith("cassandra") for name in self._before):
@@ -123,7 +128,7 @@ class Harness:
         workers = sum(name.startswith(_WORKER) for name in self._before)
         if workers:
             spark = self.settings.spark
-            self.cluster.reshape(workers, spark.cores, spark.memory)
+            self.cluster.reshape(workers, spark.cores, spark.memory, spark.cpus, pin=spark.pin)
             return
         started = {item.name for item in self.cluster.status() if item.state in ("running", "died")}
         self.cluster.down({name for name in started if name.startswith(_WORKER)})

@@ -10,12 +10,13 @@ import matplotlib as mpl
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-from experiments.analysis import Compared, speedup, spread
+from experiments.analysis import Compared, spread
 from experiments.numbers import TOTAL, phases, quality
 from experiments.outcome import Outcome
 from experiments.tables import side
 
-_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#7f7f7f")
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#7f7f7f")
+GREY = "#8b949e"
 _THEMES = {"light": ("#ffffff", "#1b1f24", "#d0d7de"), "dark": ("#161b22", "#e6edf3", "#3d444d")}
 MOST_BARS = 40
 
@@ -36,7 +37,7 @@ class Plot:
             "figure.facecolor": ground, "axes.facecolor": ground, "savefig.facecolor": ground, "text.color": ink,
             "axes.labelcolor": ink, "axes.edgecolor": grid, "xtick.color": ink, "ytick.color": ink,
             "grid.color": grid, "axes.grid": True, "axes.axisbelow": True, "font.size": 11, "lines.color": ink,
-            "axes.prop_cycle": plt.cycler(color=list(_COLOURS)), "axes.spines.top": False,
+            "axes.prop_cycle": plt.cycler(color=list(COLOURS)), "axes.spines.top": False,
             "axes.spines.right": False, "legend.frameon": False,
         }  # fmt: skip
         with mpl.rc_context(style):
@@ -54,13 +55,6 @@ def plots(outcomes: Sequence[Outcome]) -> Iterator[Plot]:
     if timed and len(timed) <= MOST_BARS:
         caption = "Median seconds of each phase in one pass; whiskers from the least to the most repeat of all phases."
         yield Plot("phases", caption, lambda axes: _bars(axes, timed), (7.5, 1.2 + 0.42 * len(timed)))
-    lines = _lines(timed)
-    if lines:
-        caption = (
-            "Speed-up against the smallest shape, all phases together. Hollow: shared-host (driver and servers compete "
-            "for the same cores). Oversubscribed shapes and changed models are left out. Dashed: ideal."
-        )
-        yield Plot("speedup", caption, lambda axes: _speedups(axes, lines), (7.5, 4.2))
     sizes = _sizes(timed)
     if sizes:
         caption = "Median seconds of one pass over the rows of the data set, both axes logarithmic."
@@ -88,38 +82,6 @@ def _bars(axes: Any, outcomes: Sequence[Outcome]) -> None:
     axes.set_xlabel("seconds")
     axes.margins(x=0.12)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(named))
-
-
-def _lines(outcomes: Sequence[Outcome]) -> dict[str, list[tuple[Outcome, Any]]]:
-    found: dict[str, list[tuple[Outcome, Any]]] = {}
-    for outcome in outcomes:
-        result = speedup(outcome, outcomes)
-        if result and result.ratio is not None and outcome.shape_tag != "oversubscribed":
-            found.setdefault(_without_shape(outcome), []).append((outcome, result))
-    return {name: points for name, points in found.items() if len(points) > 1}
-
-
-def _speedups(axes: Any, lines: Mapping[str, list[tuple[Outcome, Any]]]) -> None:
-    most = 1.0
-    for number, (name, points) in enumerate(lines.items()):
-        colour = _COLOURS[number % len(_COLOURS)]
-        points.sort(key=lambda point: point[0].size.total_cores)
-        least = points[0][0].size.total_cores
-        cores = [outcome.size.total_cores for outcome, _ in points]
-        axes.plot(cores, [result.ratio for _, result in points], color=colour, label=name)
-        for outcome, result in points:
-            full = colour if outcome.shape_tag == "clean" else axes.get_facecolor()
-            at = outcome.size.total_cores
-            axes.plot(at, result.ratio, "o", markersize=8, color=colour, markerfacecolor=full)
-            if result.low is not None:
-                axes.vlines(at, result.low, result.high, color=colour)
-        most = max(most, max(cores) / least)
-    first = min(points[0][0].size.total_cores for points in lines.values())
-    axes.plot([first, first * most], [1, most], linestyle="--", linewidth=1, color="#8b949e", label="ideal")
-    axes.set_xlabel("worker cores in all")
-    axes.set_ylabel("speed-up")
-    axes.set_xticks(sorted({outcome.size.total_cores for points in lines.values() for outcome, _ in points}))
-    axes.legend()
 
 
 def _sizes(outcomes: Sequence[Outcome]) -> dict[str, list[tuple[int, float]]]:
@@ -165,16 +127,16 @@ def _rmse(axes: Any, outcomes: Sequence[Outcome]) -> None:
 def ratios(axes: Any, compared: Sequence[Compared]) -> None:
     """Draw how many times as fast each contender is."""
     for row, item in enumerate(compared):
-        axes.plot(item.result.ratio, row, "o", color=_COLOURS[0], markersize=9)
+        axes.plot(item.result.ratio, row, "o", color=COLOURS[0], markersize=9)
         if item.result.low is not None:
-            axes.hlines(row, item.result.low, item.result.high, color=_COLOURS[0])
+            axes.hlines(row, item.result.low, item.result.high, color=COLOURS[0])
         axes.annotate(
             f"{item.result.ratio:.2f}\u00d7", (item.result.ratio, row), (0, 8), textcoords="offset points"
         )
     names = [f"{side(item.contender)} over {side(item.baseline)}\n{item.where}".strip() for item in compared]
     axes.set_yticks(range(len(compared)), names)
     axes.invert_yaxis()
-    axes.axvline(1.0, linestyle="--", linewidth=1, color="#8b949e")
+    axes.axvline(1.0, linestyle="--", linewidth=1, color=GREY)
     axes.set_xlim(left=0)
     axes.margins(x=0.15, y=0.3)
     axes.set_xlabel("times as fast")
@@ -184,7 +146,3 @@ def _rows_named(axes: Any, outcomes: Sequence[Outcome]) -> None:
     axes.set_yticks(range(len(outcomes)), [outcome.label for outcome in outcomes])
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
-
-
-def _without_shape(outcome: Outcome) -> str:
-    return outcome.label.replace(f" {outcome.size}", "").replace(f" {outcome.size.memory}", "")

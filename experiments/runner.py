@@ -175,7 +175,7 @@ class Sweep:
             "shape_tag": trial.shape.tag(environment.host()["host.cores"]),
             "basis": self._basis(),
             "data": data,
-            "environment": described,
+            "environment": {**described, **environment.pins(trial.shape)},
             "tags": self.tags,
         }
         return take_up(self._folder, self.experiment.name, trial, key, context)

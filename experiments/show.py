@@ -12,16 +12,20 @@ from experiments.outcome import Outcome
 from experiments.recorder import RecordingError
 from experiments.report import Report
 from experiments.runner import Sweep, open_recorder
+from experiments.samemodel import allow_changes
 from experiments.spec import Experiment
 
 TRAIN = "train"
 SINGLE = "Single trials, one at a time."
 
 
-def finish(sweep: Sweep, status: str, only: set[str] | None = None) -> int:
+def finish(
+    sweep: Sweep, status: str, only: set[str] | None = None, *, allow_model_change: bool = False
+) -> int:
     """Print the table of a run that ended and write its report; return the exit code."""
     print()
-    show(sweep.settings, sweep.experiment, only, unrecorded=sweep.outcomes if sweep.unrecorded else [])
+    unrecorded = sweep.outcomes if sweep.unrecorded else []
+    show(sweep.settings, sweep.experiment, only, unrecorded, allow_model_change=allow_model_change)
     for error in sweep.unrecorded:
         print(f"not recorded, but kept on disk: {error}", file=sys.stderr)
     return 0 if status == "ok" else 1
@@ -32,6 +36,8 @@ def show(
     experiment: Experiment,
     only: set[str] | None = None,
     unrecorded: Sequence[Outcome] = (),
+    *,
+    allow_model_change: bool = False,
 ) -> None:
     """Print and write the report.
 
@@ -40,16 +46,18 @@ def show(
         experiment: whose trials.
         only: keys of the trials that are printed; the page shows all.
         unrecorded: outcomes that the record may lack.
+        allow_model_change: show speed-ups although the fitted model changed along the sweep.
 
     Raises:
         ServiceError: the record cannot be read.
     """
+    marked = allow_changes if allow_model_change else list
     uri = Cluster(settings).mlflow_uri
     try:
         recorder = open_recorder(settings, uri)
         about, recorded = recorder.outcomes(experiment.name)
         missing = [item for item in unrecorded if item.attempt not in {known.attempt for known in recorded}]
-        outcomes = [*recorded, *missing]
+        outcomes = marked([*recorded, *missing])
         found = Report.of(experiment, outcomes)
         if about:
             recorder.annotate(about["run_id"], found.markdown(), list(summary(outcomes)))
@@ -57,7 +65,7 @@ def show(
     except RecordingError as error:
         if not unrecorded:
             raise ServiceError(f"the record cannot be read: {error}") from error
-        outcomes, view = list(unrecorded), ""
+        outcomes, view = marked(list(unrecorded)), ""
         found = Report.of(experiment, outcomes)
     shown = found if only is None else Report.of(experiment, [item for item in outcomes if item.key in only])
     print(shown.text())

@@ -52,6 +52,8 @@ class Experiment:
     Attributes:
         fixed: values that all trials share; grid: lists, of which every combination is one trial, in written order.
             A table named after a model holds parameters of that model alone.
+        points: tables of values that go together, as workers with the rows that they are given; each combination of the
+            grid comes with each of them.
         exclude: selections of combinations that are left out.
         partitions: shuffle partitions and default parallelism; the default is twice the cores of the largest shape, at
             least 8: one number for all shapes, because the partitioning may change a fitted model.
@@ -71,6 +73,7 @@ class Experiment:
     comparisons: tuple[Comparison, ...] = ()
     means: tuple[Mean, ...] = ()
     exclude: tuple[Mapping[str, Any], ...] = ()
+    points: tuple[Mapping[str, Any], ...] = ()
 
     def trials(self, default: Shape) -> list[Trial]:
         """Return every combination of the grid, without doubles; `default` fills in what no key says of the shape.
@@ -79,7 +82,9 @@ class Experiment:
             UsageError: an unknown key or data set, or a shape with more cores than `partitions` or `blocks`.
         """
         rows = [
-            row for row in product(self.fixed, self.grid) if not any(matches(row, x) for x in self.exclude)
+            row
+            for row in product(self.fixed, self.grid, self.points)
+            if not any(matches(row, x) for x in self.exclude)
         ]
         if not rows:
             raise UsageError(f"experiment {self.name}: `exclude` leaves no trial")
@@ -142,7 +147,10 @@ def read(name: str, values: Mapping[str, Any]) -> Experiment:
     if experiment.job not in JOBS:
         raise UsageError(f"{what}: unknown job {experiment.job!r}: {nearest(experiment.job, JOBS)}")
     experiment = dataclasses.replace(
-        experiment, fixed=flatten(experiment.fixed, what), grid=flatten(experiment.grid, what)
+        experiment,
+        fixed=flatten(experiment.fixed, what),
+        grid=flatten(experiment.grid, what),
+        points=tuple(flatten(point, f"points of {what}") for point in experiment.points),
     )
     return _sound(experiment)
 
@@ -152,19 +160,36 @@ def _sound(experiment: Experiment) -> Experiment:
     for key, least in (("applications", 1), ("repeats", 1), ("warmups", 0), ("timeout_s", 1)):
         if getattr(experiment, key) < least:
             raise UsageError(f"{what}: {key} must be at least {least}")
-    for key in (*experiment.fixed, *experiment.grid):
+    for key in (*experiment.fixed, *experiment.grid, *_together(experiment)):
         check_key(key, experiment.job, what)
     for key, choices in experiment.grid.items():
         if not isinstance(choices, list) or not choices:
             raise UsageError(f"{what}: grid.{key} must be a list of values, not {choices!r}")
         if key in experiment.fixed:
             raise UsageError(f"{what}: {key} stands in both fixed and grid")
+    _sound_points(experiment, what)
     _sound_selections(experiment, what)
     return experiment
 
 
+def _sound_points(experiment: Experiment, what: str) -> None:
+    together = _together(experiment)
+    for number, point in enumerate(experiment.points, start=1):
+        missing = [key for key in together if key not in point]
+        if missing:
+            raise UsageError(f"{what}: point {number} lacks {', '.join(missing)}, which other points have")
+    for key in together:
+        if key in (*experiment.fixed, *experiment.grid):
+            raise UsageError(f"{what}: {key} stands in points and in fixed or grid")
+
+
+def _together(experiment: Experiment) -> list[str]:
+    """The keys of the points, in their order."""
+    return list(dict.fromkeys(key for point in experiment.points for key in point))
+
+
 def _sound_selections(experiment: Experiment, what: str) -> None:
-    known = {key.rpartition(":")[2] for key in (*experiment.fixed, *experiment.grid)}
+    known = {key.rpartition(":")[2] for key in (*experiment.fixed, *experiment.grid, *_together(experiment))}
     known |= {*SHAPE, *CLEANING}
     for item in experiment.comparisons:
         if ("phase" in item.baseline) != ("phase" in item.contender) or not (

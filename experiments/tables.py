@@ -8,6 +8,7 @@ from typing import Any
 from experiments.analysis import Averaged, Compared, Ratio, Spread, speedup, spread
 from experiments.numbers import phases, quality
 from experiments.outcome import Outcome
+from experiments.samemodel import allowed
 
 NONE = "\u2013"
 _QUALITY = (
@@ -22,6 +23,7 @@ _TAG_NOTES = {
     "shared-host": "shared-host: as many worker cores as the host has, which driver and servers need too",
     "oversubscribed": "oversubscribed: more worker cores than the host has; no speed-up is claimed",
 }
+_OVERRIDE = "--allow-model-change: speed-ups are shown even where the model changed and the work was another"
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,13 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
     """Say what a reader must know of these numbers: data really used, tags, losses, failures, overhead."""
     lines = _sources(outcomes)
     lines += [text for tag, text in _TAG_NOTES.items() if any(item.shape_tag == tag for item in outcomes)]
+    lines += [_OVERRIDE] if any(map(allowed, outcomes)) else []
     for outcome in outcomes:
         result = speedup(outcome, outcomes)
         if result and result.refused and "oversubscribed" not in result.refused:
             lines.append(f"no speed-up for {outcome.label}: {result.refused}")
+        if result and result.changed:
+            lines.append(f"the speed-up of {outcome.label} is of other work: {result.changed}")
         if outcome.executors_lost:
             lines.append(f"{outcome.label}: {outcome.executors_lost} executor(s) lost while it ran")
         if outcome.status != "ok":
@@ -118,6 +123,7 @@ def speedup_text(found: Ratio | None) -> str:
     if found.refused:
         return f"not claimed ({found.tag})" if found.tag == "oversubscribed" else "not claimed"
     tag = f" {found.tag}" if found.tag != "clean" else ""
+    tag += " model changed" if found.changed else ""
     return f"{ratio_text(found)}{tag}"
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,36 +10,65 @@ from typing import Any
 
 from datasets.errors import UsageError
 
+LEAST_CPUS = 0.01
+_ROUNDED = 1.001  # six times 0.3335 of a core is meant to be two cores
 _MEMORY = re.compile(r"[1-9]\d*[mg]")
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Workers of one size: how many, cores of each, memory of each ("2g", "1500m")."""
+    """Workers of one size.
+
+    Attributes:
+        workers: how many.
+        cores: of each: how many tasks it runs at a time.
+        memory: of each ("2g", "1500m").
+        cpus: CPU time a second that each may take, all its processes together, as 0.5; None for no limit.
+        pin: whether each runs on cores of its own, round robin over the host's.
+    """
 
     workers: int
     cores: int
     memory: str
+    cpus: float | None = None
+    pin: bool = False
 
     def __post_init__(self) -> None:
         if self.workers < 1 or self.cores < 1:
             raise UsageError(f"a cluster shape needs at least one worker of one core, not {self}")
+        if self.cpus is not None and not LEAST_CPUS <= self.cpus < math.inf:
+            raise UsageError(
+                f"cpus = {self.cpus:g}: a worker needs at least {LEAST_CPUS} of a processor; leave cpus out for no limit"
+            )
         if not _MEMORY.fullmatch(self.memory):
             raise UsageError(f"memory {self.memory!r} does not read; write it as in 2g or 1500m")
 
     def __str__(self) -> str:
-        return f"w{self.workers}\u00d7{self.cores}c"
+        limit = "" if self.cpus is None else f"@{self.cpus:.3g}"
+        return f"w{self.workers}\u00d7{self.cores}c{limit}{' pinned' if self.pin else ''}"
 
     @property
     def total_cores(self) -> int:
-        """Cores of all workers together."""
+        """Cores of all workers together: how many tasks run at a time."""
         return self.workers * self.cores
+
+    @property
+    def capacity(self) -> float:
+        """Cores' worth of CPU time that all workers together may take: a limited core counts as its share."""
+        each = self.cores if self.cpus is None else min(self.cores, self.cpus)
+        return self.workers * each
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """What bounds the workers further, by its name in a spec; what is not set is left out."""
+        limit: dict[str, Any] = {} if self.cpus is None else {"cpus": self.cpus}
+        return limit | ({"pin": True} if self.pin else {})
 
     def tag(self, host_cores: int) -> str:
         """How far a time on this shape may be trusted: the driver and the servers need a core too."""
-        if self.total_cores < host_cores:
+        if self.capacity <= (host_cores - 1) * _ROUNDED:
             return "clean"
-        return "shared-host" if self.total_cores == host_cores else "oversubscribed"
+        return "shared-host" if self.capacity <= host_cores * _ROUNDED else "oversubscribed"
 
 
 @dataclass(frozen=True)
@@ -110,10 +140,11 @@ class Trial:
             code: hash of the sources of `jobs` and `datasets`.
             lock: hash of the locked packages.
         """
+        limits = self.shape.limits
         identity = {
             "job": self.job,
             "params": dict(self.params),
-            "shape": [self.shape.workers, self.shape.cores, self.shape.memory],
+            "shape": [self.shape.workers, self.shape.cores, self.shape.memory, *limits.items()],
             "data": [self.data.slug, digest] if self.data else [],
             "spark": dict(self.spark),
             "partitions": self.partitions,
@@ -133,4 +164,5 @@ class Trial:
             values |= self.data.cleaning
             values["store"] = self.data.store
         values |= {"workers": self.shape.workers, "cores": self.shape.cores, "memory": self.shape.memory}
+        values |= self.shape.limits
         return values | {f"spark.{key.removeprefix('spark.')}": value for key, value in self.spark.items()}

@@ -1,5 +1,6 @@
 """Spark's standalone workers; those of an external master are its own affair."""
 
+from cluster.pinning import own_cores
 from cluster.service import Place, Port, Probe, Service
 from cluster.services.spark_master import DAEMON_OPTIONS
 from cluster.settings import Settings, megabytes
@@ -50,6 +51,8 @@ def _worker(number: int, settings: Settings, place: Place) -> Service:
         folders=(work / "local",),
         ports=(Port("rpc", rpc, None), Port("ui", page, None)),
         memory_mb=megabytes(spark.daemon_memory) + megabytes(spark.memory),
+        cpus=spark.cpus,
+        pin=own_cores(number, spark.cores) if spark.pin else (),
         requires=("spark-master",),
         ready=Probe(
             "http", f"http://{master_page}/json/", {"aliveworkers": spark.workers, "workers": [listed]}

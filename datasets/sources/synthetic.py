@@ -1,7 +1,7 @@
 """Synthetic ratings in MovieLens' shapes: seeded, as large as wanted, with a known noise floor."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from datasets.source import ITEMS, RAW, Raw, Variant
 from datasets.synthetic_items import describe
 from datasets.synthetic_shapes import SHAPES, Plan, Shape, plan
 
+LEAST_ITEMS = 100
 _TASK_ROWS = 250_000
 _TASK_ITEMS = 4_000
 
@@ -41,13 +42,20 @@ class Options:
         rows: exactly how many ratings, if not the variant's own number. The items stay and users are added: a larger
             set of the same variant and seed holds all users of a smaller one with the same ratings, except that the
             smaller one's last user is cut short.
+        items: how many items, if not the variant's own number. With rows and items twice as many, users are twice as
+            many too, and each still rates as many items: a set that grows in all directions at once.
     """
 
     seed: int = 20261
     rows: int | None = None
+    items: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a set without rows."""
+        """Refuse a set without rows, or with fewer items than its least active user rates."""
+        if self.items is not None and self.items < LEAST_ITEMS:
+            raise UsageError(
+                f"items={self.items}: a synthetic set has at least {LEAST_ITEMS} items, as everybody rates some of them"
+            )
         if self.rows is not None and self.rows < 1:
             raise UsageError(f"rows={self.rows}: a synthetic set has at least one row")
 
@@ -78,7 +86,7 @@ class Synthetic:
 
     def read(self, spark: SparkSession, variant: str, options: Options, path: Path) -> Raw:  # noqa: ARG002 - protocol
         """Generate ratings and items; none is ever rejected."""
-        shape, seed = SHAPES[variant], options.seed
+        shape, seed = _shape(variant, options), options.seed
         rows = options.rows or shape.rows
         blocks = len(_blocks(plan(shape, seed, rows), _TASK_ROWS))
         numbers = spark.range(blocks, numPartitions=blocks).mapInArrow(
@@ -103,7 +111,7 @@ class Synthetic:
         It is the mean of the rounded and clipped rating, so no predictor has a smaller RMSE than this one: its RMSE on
         test rows is their noise floor. A key that the set does not have gets null.
         """
-        shape = SHAPES[variant]
+        shape = _shape(variant, options)
         schema = T.StructType([*pairs.schema.fields, T.StructField("expected", T.DoubleType())])
         rows = options.rows or shape.rows
         return pairs.mapInArrow(partial(_expected, shape, options.seed, rows), schema)
@@ -111,6 +119,11 @@ class Synthetic:
     def sample(self, variant: str, folder: Path) -> Path:
         """Return a place; invented rows need no files."""
         return folder / self.variants[variant].folder
+
+
+def _shape(variant: str, options: Options) -> Shape:
+    shape = SHAPES[variant]
+    return shape if options.items is None else replace(shape, items=options.items)
 
 
 def _blocks(made: Plan, task_rows: int) -> np.ndarray:

@@ -14,12 +14,14 @@ from experiments.spec import Experiment
 def _run(arguments: Namespace) -> int:
     settings = cluster_settings.load(arguments.cluster_set)
     known = Path(arguments.name).stem
-    show(settings, Experiment(TRAIN, SINGLE) if known == TRAIN else spec.load(arguments.name))
+    experiment = Experiment(TRAIN, SINGLE) if known == TRAIN else spec.load(arguments.name)
+    show(settings, experiment, allow_model_change=arguments.allow_model_change)
     return 0
 
 
 def _arguments(parser: ArgumentParser) -> None:
     shared.cluster(parser)
+    shared.allow_model_change(parser)
     shared.name(parser)
 
 

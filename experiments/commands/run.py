@@ -17,12 +17,14 @@ def _run(arguments: Namespace) -> int:
     experiment = spec.load(arguments.name).with_effort(arguments.applications, arguments.repeats)
     path = Path(arguments.name) if arguments.name.endswith(".toml") else spec.SPECS / f"{arguments.name}.toml"
     sweep = Sweep(experiment, settings, Progress(), path.read_text(encoding="utf-8"))
-    return finish(sweep, sweep.run())
+    status = sweep.run()
+    return finish(sweep, status, allow_model_change=arguments.allow_model_change)
 
 
 def _arguments(parser: ArgumentParser) -> None:
     shared.cluster(parser)
     shared.effort(parser)
+    shared.allow_model_change(parser)
     shared.name(parser)
 
 

@@ -33,6 +33,15 @@ def test_same_rows_for_other_partitions(spark, tmp_path, monkeypatch):
     assert digest(second.ratings) == before
 
 
+def test_items_are_as_many_as_asked_for(spark, tmp_path):
+    dataset, raw = read(spark, tmp_path, "synthetic/ml-100k", rows=5_000, items=400)
+    assert raw.items.count() == 400
+    assert raw.ratings.agg(F.max(F.col("item").cast("int"))).first()[0] <= 400
+    pairs = spark.createDataFrame([("1", "400"), ("1", "401")], "user string, item string")
+    known = dataset.source.expected(dataset.variant, dataset.options, pairs)
+    assert [row.expected is None for row in known.orderBy("item").collect()] == [False, True]
+
+
 def test_seeds_and_pairs(spark, tmp_path):
     _, one = read(spark, tmp_path, "synthetic/ml-1m", rows=20_000, seed=1)
     _, two = read(spark, tmp_path, "synthetic/ml-1m", rows=20_000, seed=2)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -141,3 +142,8 @@ def test_runs_from_a_zip_where_nothing_can_be_written(tmp_path):
     assert "code.zip" in done.stdout
     assert float(done.stdout.split()[-1]) == 0.0
     assert [file.name for file in tmp_path.iterdir()] == ["code.zip"]
+
+
+def test_users_follow_the_rows_where_rows_and_items_grow_together():
+    sizes = [plan(replace(SHAPES["ml-1m"], items=970 * n), 7, 250_000 * n).counts.size for n in (1, 2, 4)]
+    assert [round(size / sizes[0], 1) for size in sizes[1:]] == pytest.approx([2, 4], rel=0.06)

@@ -66,9 +66,22 @@ def test_exclude_leaves_combinations_out():
         read(exclude=[{"model": "als"}]).trials(DEFAULT)
 
 
+def test_points_hold_values_that_go_together_within_each_combination_of_the_grid():
+    points = [{"workers": 1, "dataset": {"rows": 100}}, {"workers": 2, "dataset": {"rows": 200}}]
+    fixed = {"dataset": "synthetic/ml-1m", "dataset.items": 500}
+    trials = read(fixed=fixed, grid={"rank": [8, 16]}, points=points).trials(DEFAULT)
+    assert [(t.params["rank"], t.shape.workers, t.data.options["rows"]) for t in trials] == [
+        (8, 1, 100), (8, 2, 200), (16, 1, 100), (16, 2, 200),
+    ]  # fmt: skip
+    assert trials[0].label == "als rank=8 rows=100 w1\u00d71c"
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"points": [{"rnak": 8}]}, "unknown key 'rnak'.*'rank'"),
+        ({"points": [{"rank": 8, "workers": 1}, {"rank": 9}]}, "point 2 lacks workers"),
+        ({"points": [{"rank": 8}], "grid": {"rank": [8]}}, "rank stands in points and in fixed or grid"),
         ({"fixed": {"rnak": 8}}, "unknown key 'rnak'.*'rank'"),
         ({"grid": {"worker": [1]}}, "unknown key 'worker'.*'workers'"),
         ({"grid": {"rank": 8}}, "grid.rank must be a list"),
@@ -103,6 +116,10 @@ def test_mistakes_are_named_when_the_spec_is_read(values, message):
         ({"workers": 0}, "at least one worker"),
         ({"workers": 1.5}, "whole number"),
         ({"memory": "lots"}, "memory 'lots' does not read"),
+        ({"cpus": 0}, "cpus = 0: a worker needs at least"),
+        ({"cpus": "half"}, "cpus must be a number"),
+        ({"pin": 1}, "pin must be true or false"),
+        ({"dataset": "synthetic/ml-1m", "dataset.items": 3}, "at least 100 items"),
         ({"workers": 3, "cores": 3}, "blocks = 8 .* less than the 9 cores"),
     ],
 )
@@ -147,7 +164,26 @@ def test_key_changes_with_all_that_may_change_the_numbers():
         key(digest="e"), key(code="e"), key(lock="e"), key(rank=9), key(workers=1), key(memory="1g"), key(repeats=4),
         key(k_core=2), key(**{"spark.locality.wait": "0s"}),
     ]  # fmt: skip
+    others += [key(cpus=0.5), key(cpus=0.25), key(pin=True)]
     assert len({same, *others}) == len(others) + 1
+
+
+def test_key_of_a_shape_without_limits_is_what_it_always_was():
+    (trial,) = read(fixed={"memory": "1g"}).trials(DEFAULT)
+    assert trial.key("d", "c", "l").startswith("a89fc463d5dba99a")
+    assert "cpus" not in trial.flat
+    assert "pin" not in trial.flat
+
+
+def test_limits_belong_to_the_shape_its_label_and_its_parameters():
+    trials = read(grid={"workers": [1, 2], "cpus": [0.333, 0.5]}, fixed={"pin": True}).trials(DEFAULT)
+    assert [trial.label for trial in trials][:2] == [
+        "als w1\u00d71c@0.333 pinned",
+        "als w1\u00d71c@0.5 pinned",
+    ]
+    assert trials[1].shape == Shape(1, 1, "2g", 0.5, pin=True)
+    assert (trials[1].flat["cpus"], trials[1].flat["pin"]) == (0.5, True)
+    assert read().trials(Shape(2, 1, "2g", 0.5))[0].shape.cpus == 0.5
 
 
 def test_key_does_not_depend_on_how_many_applications():
@@ -164,7 +200,16 @@ def test_effort_can_be_overridden():
 
 @pytest.mark.parametrize(
     ("shape", "tag"),
-    [(Shape(1, 1, "1g"), "clean"), (Shape(2, 1, "1g"), "shared-host"), (Shape(3, 1, "1g"), "oversubscribed")],
+    [
+        (Shape(1, 1, "1g"), "clean"),
+        (Shape(2, 1, "1g"), "shared-host"),
+        (Shape(3, 1, "1g"), "oversubscribed"),
+        (Shape(3, 1, "1g", 0.333), "clean"),
+        (Shape(4, 1, "1g", 0.333), "shared-host"),  # the driver has less than a core to itself
+        (Shape(6, 1, "1g", 0.3334), "shared-host"),
+        (Shape(7, 1, "1g", 0.333), "oversubscribed"),
+        (Shape(1, 1, "1g", 8.0), "clean"),  # one core's tasks cannot take more than a core
+    ],
 )
 def test_shape_says_how_far_its_times_may_be_trusted(shape, tag):
     assert shape.tag(host_cores=2) == tag

@@ -1,0 +1,84 @@
+"""Which trials make one curve: those that differ in the cluster's shape only, or also in how much data they have."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from experiments.grid import SHAPE
+from experiments.numbers import TOTAL, medians
+from experiments.outcome import Outcome
+
+GROWTH = ("dataset.rows", "dataset.users", "dataset.items")
+"""What of a data set may grow with the workers."""
+
+_OBSERVED = ("rows", "users", "items")
+
+
+def strong(outcomes: Sequence[Outcome]) -> Iterator[list[Outcome]]:
+    """Yield the groups of trials of the same work on several shapes, failed ones among them, smallest shape first.
+
+    Where one shape comes with several amounts of memory, each amount is a group of its own; else memory may go along.
+    """
+    for group in _grouped(outcomes, SHAPE):
+        many = len({_size_of(item) for item in group}) < len({item.size for item in group})
+        for part in _split(group, "memory") if many else [group]:
+            if len({item.size for item in part}) > 1:
+                yield sorted(part, key=_order)
+
+
+def weak(outcomes: Sequence[Outcome]) -> Iterator[list[Outcome]]:
+    """Yield the groups of trials in which every shape has its own amount of data, smallest shape first."""
+    for group in _grouped(outcomes, (*SHAPE, *GROWTH)):
+        shapes = {item.size for item in group}
+        amounts = {_amount(item) for item in group}
+        if len(shapes) > 1 and len(shapes) == len(amounts) == len(group):
+            yield sorted(group, key=_order)
+
+
+def family(outcome: Outcome, outcomes: Sequence[Outcome], phase: str = TOTAL) -> list[Outcome]:
+    """Return the trials with times that an outcome's speed-up is measured in, smallest shape first; maybe none."""
+    for group in strong(outcomes):
+        if outcome in group:
+            timed = [item for item in group if medians(item, phase)]
+            return timed if len({item.size for item in timed}) > 1 else []
+    return []
+
+
+def growth(outcome: Outcome) -> dict[str, float]:
+    """How many rows, users and items it worked on, as counted when the data was prepared, else as asked for."""
+    counted = {key: float(outcome.data.get(key) or 0) for key in _OBSERVED}
+    asked = {key: float(outcome.values.get(f"dataset.{key}") or 0) for key in _OBSERVED}
+    return {key: counted[key] or asked[key] for key in _OBSERVED if counted[key] or asked[key]}
+
+
+def _grouped(outcomes: Sequence[Outcome], left_out: Sequence[str]) -> Iterator[list[Outcome]]:
+    groups: dict[Any, list[Outcome]] = {}
+    for outcome in outcomes:
+        rest = {key: value for key, value in outcome.values.items() if key not in left_out}
+        groups.setdefault((outcome.job, _frozen(rest)), []).append(outcome)
+    yield from groups.values()
+
+
+def _split(group: Sequence[Outcome], key: str) -> Iterator[list[Outcome]]:
+    parts: dict[Any, list[Outcome]] = {}
+    for outcome in group:
+        parts.setdefault(getattr(outcome.size, key), []).append(outcome)
+    yield from parts.values()
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return tuple(sorted((key, _frozen(item)) for key, item in value.items()))
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+
+
+def _size_of(outcome: Outcome) -> tuple[Any, ...]:
+    size = outcome.size
+    return size.workers, size.cores, size.cpus, size.pin
+
+
+def _amount(outcome: Outcome) -> tuple[Any, ...]:
+    return tuple(outcome.values.get(key) for key in GROWTH)
+
+
+def _order(outcome: Outcome) -> tuple[float, int, int]:
+    return outcome.size.capacity, outcome.size.total_cores, outcome.size.workers

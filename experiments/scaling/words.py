@@ -1,0 +1,167 @@
+"""What a curve says, in sentences."""
+
+from collections.abc import Iterator, Sequence
+
+from experiments.analysis import LEAST_FOR_INTERVAL
+from experiments.samemodel import said
+from experiments.scaling.curves import Curve, Point
+from experiments.scaling.fits import NAMES, Fit, Parameter
+
+_LITTLE = 0.05
+_MOST_ANSWERS = 4
+_NUMBERS = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
+
+
+def answer(curves: Sequence[Curve]) -> str:
+    """Answer in one sentence; the curves are told apart by name where there are several."""
+    told = [
+        item
+        for item in curves
+        if any(point.ratio.ratio is not None for point in item.points[1:]) or item.changes
+    ]
+    if not told:
+        return ""
+    if len(told) == 1:
+        return _upper(_of(told[0])) + "."
+    texts = [f"{item.name}: {_of(item)}" for item in told[:_MOST_ANSWERS]]
+    more = len(told) - len(texts)
+    return "; ".join(texts) + (f"; and {more} more in the table" if more else "") + "."
+
+
+def notes(curve: Curve) -> Iterator[str]:
+    """Yield what a reader must know of a curve: gaps, overrides, fits and why others are missing."""
+    yield from curve.gaps
+    if curve.changes and not curve.allowed:
+        yield f"no speed-up is claimed for {curve.name}: {said(curve.changes[0])} (--allow-model-change overrides this)"
+    if curve.unproportional:
+        yield f"no weak scaling is claimed for {curve.name}: {curve.unproportional}"
+    if any(item.outcome.size.cpus is not None for item in curve.points):
+        yield (
+            "cores are fractions: each worker may take the share of a core's time behind the @, enforced by the kernel; "
+            "the driver is not limited"
+        )
+    yield from (f"{curve.name}: {_fit(item, curve)}" for item in curve.fits)
+    yield from (f"{curve.name}: {item}" for item in curve.refusals)
+    if any(item.serial and item.serial[0] < 0 for item in curve.points):
+        yield "a negative serial fraction (Karp and Flatt) means more speed-up than cores: caches, or the one-core time is off"
+
+
+def _of(curve: Curve) -> str:
+    if curve.changes and not curve.allowed:
+        return f"no speed-up is claimed, because {said(curve.changes[0])}"
+    if curve.unproportional:
+        return f"no weak scaling is claimed, because {curve.unproportional}"
+    drawn = [item for item in curve.points if item.drawn]
+    if len(drawn) < 2:
+        return "no speed-up is claimed: all shapes beyond the smallest are oversubscribed"
+    head, first = drawn[-1], drawn[0]
+    assert head.ratio.ratio is not None
+    if head.ratio.low is None or head.ratio.high is None:
+        fewest = min(len(item.seconds.applications) for item in (first, head))
+        return (
+            f"no claim about scaling from {fewest} application(s) of a shape, it takes {LEAST_FOR_INTERVAL}; measured was "
+            f"{head.ratio.ratio:.2f}\u00d7 on {head.outcome.size} against {first.outcome.size}"
+        )
+    interval = f"(95%: {head.ratio.low:.2f}\u2013{head.ratio.high:.2f})"
+    text = _faster(curve, head, first, interval) + f", efficiency {head.efficiency:.0%}"
+    if head.outcome.shape_tag == "shared-host":
+        text += ", on a host whose cores they share with the driver"
+    if curve.changes:
+        text += ", though the model changed"
+    return text + _expectation(curve)
+
+
+def _faster(curve: Curve, head: Point, first: Point, interval: str) -> str:
+    ratio = head.ratio
+    assert ratio.ratio is not None
+    assert ratio.low is not None
+    assert ratio.high is not None
+    more, one, verb = _subject(head, curve), _subject(first, curve), _verb(head, curve)
+    if curve.kind == "weak":
+        return (
+            f"in the time in which {one} did its work, {more} did {ratio.ratio:.2f} times as much {interval}"
+        )
+    if ratio.low <= 1 <= ratio.high:
+        return f"{more} cannot be told from {one}: {ratio.ratio:.2f} times as fast {interval}"
+    return f"{more} {verb} {ratio.ratio:.2f} times as fast as {one} {interval}"
+
+
+def _expectation(curve: Curve) -> str:
+    """What the fit expects of more of the same, if there is one to speak of and the shapes are multiples."""
+    law = curve.law
+    if law is None:
+        return "; no law describes the times well" if curve.fits else ""
+    if not _by_workers(curve):
+        return ""
+    size = law.little_more(_LITTLE)
+    if size is None:
+        return ""
+    workers = size * curve.points[0].outcome.size.workers
+    most = max(item.outcome.size.workers for item in curve.points if item.left_out is None)
+    beyond = ", which was not measured," if workers > most else ""
+    who = NAMES[law.law] if law.law == "amdahl" else "the Universal Scalability Law"
+    return (
+        f"; from {_word(workers)} on{beyond} the fit ({who}) expects less than {_LITTLE:.0%} per worker more"
+    )
+
+
+def _fit(fit: Fit, curve: Curve) -> str:
+    used = [item for item in curve.points if item.left_out is None and item.ratio.ratio is not None]
+    worst = max(range(len(used)), key=lambda k: abs(fit.residuals[k]))
+    text = f"{NAMES[fit.law]} fit: " + ", ".join(map(_parameter, fit.parameters))
+    text += f"; it misses the medians by {fit.missed:.1%}, most {used[worst].outcome.size} ({fit.residuals[worst]:+.1%})"
+    if fit.poor:
+        return text + "; a poor fit: this law does not describe the times, and nothing is concluded from it"
+    hidden = [item.name for item in fit.parameters if not item.shown]
+    if hidden:
+        text += f"; the interval of {' and '.join(hidden)} contains 0, so these times do not show it"
+    if any(item.high < 0 for item in fit.parameters):
+        text += "; a negative value has no meaning in this law: something else speeds up the larger shapes"
+    if fit.peak is not None:
+        text += f"; beyond {fit.peak:.1f} times the smallest shape more makes it slower"
+    return text
+
+
+def _parameter(item: Parameter) -> str:
+    return f"{item.name} {item.value:.3f} [{item.low:.3f}, {item.high:.3f}]"
+
+
+def _by_workers(curve: Curve) -> bool:
+    """Whether the shapes differ in the number of workers alone."""
+    return len({(p.outcome.size.cores, p.outcome.size.cpus) for p in curve.points}) == 1
+
+
+def _subject(point: Point, curve: Curve) -> str:
+    size = point.outcome.size
+    if not _by_workers(curve):
+        return str(size)
+    each = "" if size.cpus is None else f" of {size.cpus:.3g} cores"
+    return _word(size.workers) + (each if point is not curve.points[0] else "")
+
+
+def _verb(point: Point, curve: Curve) -> str:
+    return "are" if _by_workers(curve) and point.outcome.size.workers > 1 else "is"
+
+
+def _word(workers: int) -> str:
+    number = _NUMBERS[workers] if workers < len(_NUMBERS) else str(workers)
+    return f"{number} worker{'s' if workers != 1 else ''}"
+
+
+def _upper(text: str) -> str:
+    """Begin a sentence with a capital letter, unless it begins with the name of a shape."""
+    return text if text[1:2].isdigit() else text[:1].upper() + text[1:]

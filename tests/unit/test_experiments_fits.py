@@ -1,0 +1,96 @@
+"""Fits find the parameters of curves that were made with known ones, and their intervals hold them."""
+
+import numpy as np
+import pytest
+
+from experiments.scaling.fits import Sample, fit, why_not
+
+SIZES = (1, 2, 3, 4, 5, 6)
+
+
+def times(contention, coherency, noise=0.0, sizes=SIZES, applications=5, seed=0):
+    random = np.random.default_rng(seed)
+    return [
+        Sample(
+            f"w{n}", n,
+            40 * (1 + contention * (n - 1) + coherency * n * (n - 1)) / n * np.exp(random.normal(0, noise, applications)),
+        )
+        for n in sizes
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("serial", [0.0, 0.05, 0.5, 1.0])
+@pytest.mark.parametrize("sizes", [(1, 2, 4), SIZES, (1, 8, 64)])
+def test_amdahl_finds_the_serial_fraction(serial, sizes):
+    found = fit("amdahl", times(serial, 0, sizes=sizes))
+    assert found.parameters[0].value == pytest.approx(serial, abs=1e-9)
+    assert found.seconds == pytest.approx(40)
+    assert found.missed < 1e-9
+    assert not found.poor
+    assert found.speedup(sizes[-1]) == pytest.approx(sizes[-1] / (1 + serial * (sizes[-1] - 1)))
+
+
+@pytest.mark.parametrize(("contention", "coherency"), [(0.0, 0.0), (0.1, 0.02), (0.02, 0.001)])
+def test_universal_scalability_law_finds_contention_and_coherency(contention, coherency):
+    found = fit("usl", times(contention, coherency))
+    assert [item.value for item in found.parameters] == pytest.approx([contention, coherency], abs=1e-9)
+    assert found.speedup(6) == pytest.approx(6 / (1 + 5 * contention + 30 * coherency))
+
+
+def test_peak_is_told_only_where_coherency_is_shown():
+    assert fit("usl", times(0.1, 0.02)).peak == pytest.approx((0.9 / 0.02) ** 0.5)
+    noisy = fit("usl", times(0.1, 0.0, noise=0.05))
+    assert noisy.parameters[1].low < 0 < noisy.parameters[1].high
+    assert not noisy.parameters[1].shown
+    assert noisy.peak is None
+    assert fit("amdahl", times(0.1, 0.0)).peak is None
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say():
+    held = {"serial": 0, "contention": 0, "coherency": 0}
+    rounds = 60
+    for seed in range(rounds):
+        for law, truth in (("amdahl", {"serial": 0.1}), ("usl", {"contention": 0.1, "coherency": 0.02})):
+            made = times(0.1, truth.get("coherency", 0.0), noise=0.05, seed=seed)
+            for item in fit(law, made).parameters:
+                held[item.name] += item.low <= truth[item.name] <= item.high
+    assert all(0.88 <= count / rounds <= 1.0 for count in held.values()), held
+
+
+def test_intervals_are_not_so_wide_that_they_hold_anything():
+    found = fit("usl", times(0.1, 0.02, noise=0.02))
+    contention, coherency = found.parameters
+    assert 0 < contention.high - contention.low < 0.15
+    assert 0 < coherency.high - coherency.low < 0.04
+
+
+def test_amdahl_is_poor_where_more_workers_make_it_slower():
+    assert fit("amdahl", times(0.05, 0.15, noise=0.01)).poor
+    assert not fit("usl", times(0.05, 0.15, noise=0.01)).poor
+
+
+def test_superlinear_times_give_a_negative_fraction_as_it_is():
+    assert fit("amdahl", times(-0.05, 0)).parameters[0].value == pytest.approx(-0.05)
+    assert fit("amdahl", times(-0.05, 0)).parameters[0].high < 0
+
+
+def test_first_size_from_which_more_is_worth_little():
+    assert fit("amdahl", times(0.2, 0)).little_more(0.05) == 7
+    assert fit("amdahl", times(1.0, 0)).little_more(0.05) == 1
+    assert fit("amdahl", times(-0.19, 0)).little_more(0.05) is None
+
+
+@pytest.mark.parametrize(
+    ("law", "sizes", "applications", "why"),
+    [
+        ("amdahl", (1, 2), 5, "takes 3 sizes, there are 2"),
+        ("amdahl", (1, 2, 2, 1), 5, "takes 3 sizes, there are 2"),
+        ("usl", (1, 2, 3, 4, 5), 5, "takes 6 sizes, there are 5"),
+        ("amdahl", (1, 2, 4), 4, "5 applications a point: w1 has 4, w2 has 4, w4 has 4"),
+        ("amdahl", (1, 2, 4), 5, None),
+        ("usl", SIZES, 5, None),
+    ],
+)
+def test_too_little_is_refused_with_the_reason(law, sizes, applications, why):
+    found = why_not(law, times(0.1, 0, sizes=sizes, applications=applications))
+    assert found is None if why is None else why in found

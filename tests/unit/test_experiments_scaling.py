@@ -1,0 +1,301 @@
+"""Curves of scaling, from invented times: what is said, what is refused, and why."""
+
+import json
+
+import pytest
+from invented import application, outcome
+
+from experiments.findings.scaling import FIND
+from experiments.report import Report
+from experiments.samemodel import allow_changes, changes
+from experiments.scaling.curves import curves
+from experiments.scaling.fits import karp_flatt
+from experiments.scaling.words import notes
+from experiments.spec import Experiment
+from experiments.tables import main_table
+from experiments.tables import notes as trial_notes
+
+SPEC = Experiment("invented", "How does it scale?")
+NOISE = (0.99, 1.0, 1.01, 0.995, 1.005, 1.0, 0.985, 1.015)
+
+
+def trial(workers, seconds, applications=5, shape=None, **changes):
+    """A trial whose applications take about `seconds`; `shape` holds what differs from one core a worker."""
+    own = changes.pop("made", {})
+    made = [application(n, [9.0, seconds * NOISE[n]], **own) for n in range(applications)]
+    size = {"workers": workers, "cores": 1, "memory": "1g", **(shape or {})}
+    values = {**size, **changes.pop("values", {})}
+    return outcome(made, workers, shape=size, values=values, **changes)
+
+
+def sweep(times, **changes):
+    return [trial(workers, seconds, **changes) for workers, seconds in times.items()]
+
+
+def amdahl(serial, *workers, seconds=60.0):
+    return {n: seconds * (serial + (1 - serial) / n) for n in workers}
+
+
+def only(outcomes):
+    (curve,) = curves(outcomes)
+    return curve
+
+
+def test_two_shapes_are_answered_with_interval_and_efficiency():
+    found = FIND(SPEC, sweep({1: 10.0, 2: 7.5}))
+    assert found.answer.startswith("Two workers are 1.33 times as fast as one worker (95%: 1.3")
+    assert found.answer.endswith("efficiency 67%.")
+    assert [plot.name for plot in found.plots] == ["speedup", "efficiency"]
+    assert any("Amdahl's law is not fitted: it takes 3 sizes, there are 2" in note for note in found.notes)
+    assert any("Universal Scalability Law is not fitted: it takes 6 sizes" in note for note in found.notes)
+
+
+def test_difference_within_the_noise_is_said_to_be_none():
+    assert (
+        "two workers cannot be told from one worker" in FIND(SPEC, sweep({1: 10.0, 2: 10.02})).answer.lower()
+    )
+
+
+def test_fewer_than_five_applications_show_raw_values_and_no_interval():
+    found = FIND(SPEC, sweep({1: 10.0, 2: 7.5, 3: 6.0}, applications=2))
+    assert "no claim about scaling from 2 application(s)" in found.answer.lower()
+    assert "1.67\u00d7 on w3\u00d71c" in found.answer
+    points = found.data["scaling"][0]["points"]
+    assert [point["speedup"]["low"] for point in points] == [None] * 3
+    assert found.data["scaling"][0]["fits"] == []
+    assert any("intervals take 5 applications a point: w1\u00d71c has 2" in note for note in found.notes)
+
+
+def test_amdahl_is_fitted_from_three_sizes_and_says_where_more_is_worth_little():
+    found = FIND(SPEC, sweep(amdahl(0.2, 1, 2, 4)))
+    (fit,) = found.data["scaling"][0]["fits"]
+    (serial,) = fit["parameters"]
+    assert serial["value"] == pytest.approx(0.2, abs=1e-6)
+    assert serial["low"] < 0.2 < serial["high"]
+    # S(n) = n / (1 + 0.2 (n - 1)): from 8 to 9 workers it grows by 3.8%, from 7 to 8 by 4.8%, from 6 to 7 by 6.1%.
+    assert (
+        "from seven workers on, which was not measured, the fit (Amdahl) expects less than 5% per worker more"
+        in found.answer
+    )
+    assert any("Amdahl fit: serial 0.200 [" in note for note in found.notes)
+
+
+def test_law_that_does_not_describe_the_times_is_called_poor_and_concludes_nothing():
+    found = FIND(SPEC, sweep({1: 60.0, 2: 20.0, 3: 45.0, 4: 15.0}))
+    assert any("a poor fit" in note for note in found.notes)
+    assert "no law describes the times well" in found.answer
+    assert found.data["scaling"][0]["fits"][0]["poor"]
+
+
+def test_karp_flatt_counts_cores_and_shows_negative_values():
+    assert karp_flatt(2.0, 4) == pytest.approx((0.5 - 0.25) / 0.75)
+    found = FIND(SPEC, sweep({1: 10.0, 2: 4.0}))
+    assert found.data["scaling"][0]["points"][1]["karp_flatt"][0] == pytest.approx(-0.2)
+    assert any("negative serial fraction" in note for note in found.notes)
+
+
+def test_karp_flatt_is_left_out_where_the_smallest_shape_is_not_one_core():
+    two_cores = [trial(n, 60 / n, shape={"cores": 2}) for n in (1, 2)]
+    fractions = [trial(n, 60 / n, shape={"cpus": 0.5}) for n in (2, 4)]
+    assert [point.serial for point in only(two_cores).points] == [None, None]
+    assert [point.serial is None for point in only(fractions).points] == [
+        True,
+        False,
+    ]  # two halves are one core
+
+
+def test_oversubscribed_points_are_neither_fitted_nor_drawn():
+    outcomes = [*sweep(amdahl(0.1, 1, 2, 3)), trial(8, 90.0, shape_tag="oversubscribed")]
+    curve = only(outcomes)
+    assert [point.drawn for point in curve.points] == [True, True, True, False]
+    assert curve.fits[0].parameters[0].value == pytest.approx(0.1, abs=1e-6)
+    assert "three workers" in FIND(SPEC, outcomes).answer.lower()
+    assert any("no law is fitted to" in note and "oversubscribed" in note for note in notes(curve))
+
+
+def test_failed_point_leaves_a_gap_that_is_said(tmp_path):
+    failed = outcome(
+        [application(0, [9.0], status="failed", error="boom")], 2, status="failed", error="boom\ntrace"
+    )
+    outcomes = [*sweep(amdahl(0.1, 1, 3, 4)), failed]
+    curve = only(outcomes)
+    assert [point.outcome.size.workers for point in curve.points] == [1, 3, 4]
+    assert "als w2\u00d71c has no times (failed: boom); the curve goes on without it" in curve.gaps
+    assert curve.fits[0].law == "amdahl"
+    assert Report.of(SPEC, outcomes).write(tmp_path)[0].exists()
+
+
+def test_failed_smallest_shape_changes_what_speed_ups_are_against():
+    failed = outcome([application(0, [9.0], status="failed")], 1, status="failed", error="boom")
+    curve = only([failed, *sweep(amdahl(0.1, 2, 4))])
+    assert [point.size for point in curve.points] == [1, 2]
+    assert "speed-ups are against w2\u00d71c" in " ".join(curve.gaps)
+    assert curve.points[1].serial is None
+
+
+def test_trial_that_failed_half_way_or_lost_executors_is_shown_but_not_fitted():
+    half = trial(4, 20.0, applications=3, status="failed", error="boom")
+    lost = trial(5, 18.0, made={"died": ["spark-worker-2"]})
+    curve = only([*sweep(amdahl(0.1, 1, 2, 3)), half, lost])
+    assert [point.left_out for point in curve.points] == [
+        None, None, None, "failed after 3 application(s)", "executors were lost while it ran",
+    ]  # fmt: skip
+    assert len(curve.fits[0].residuals) == 3
+
+
+def test_trial_without_repeats_has_no_times():
+    cold = outcome([application(n, [9.0]) for n in range(5)], 2)
+    curve = only([trial(1, 10.0), cold, trial(3, 5.0)])
+    assert [point.outcome.size.workers for point in curve.points] == [1, 3]
+    assert "no measured pass" in " ".join(curve.gaps)
+    found = FIND(SPEC, [trial(1, 10.0), cold])
+    assert found.answer == ""
+    assert "no measured pass" in " ".join(found.notes)
+
+
+def test_memory_that_varies_by_itself_makes_curves_of_its_own():
+    outcomes = [trial(n, 60 / n, shape={"memory": memory}) for memory in ("1g", "2g") for n in (1, 2)]
+    assert [len(curve.points) for curve in curves(outcomes)] == [2, 2]
+    along = [trial(1, 60, shape={"memory": "4g"}), trial(2, 30, shape={"memory": "2g"})]
+    assert len(only(along).points) == 2
+
+
+def test_shapes_of_other_sizes_are_named_by_their_shape():
+    found = FIND(SPEC, [trial(1, 60, shape={"cores": 1}), trial(1, 35, shape={"cores": 2})])
+    assert "w1\u00d72c is 1.71 times as fast as w1\u00d71c" in found.answer
+
+
+def test_several_models_are_answered_one_by_one():
+    outcomes = [*sweep({1: 10.0, 2: 7.0}), *sweep({1: 4.0, 2: 4.1}, values={"model": "bias"})]
+    assert FIND(SPEC, outcomes).answer.startswith("als: two workers are")
+    assert "; bias: two workers" in FIND(SPEC, outcomes).answer
+
+
+def test_shared_hosts_are_drawn_hollow_and_said(tmp_path):
+    found = FIND(SPEC, [trial(1, 10.0), trial(2, 7.0, shape_tag="shared-host")])
+    assert "share with the driver" in found.answer
+    assert all("Hollow: shared-host" in plot.caption for plot in found.plots)
+    assert all(plot.png("dark").startswith(b"\x89PNG") for plot in found.plots)
+
+
+def test_no_curve_from_one_shape():
+    assert FIND(SPEC, [trial(1, 10.0)]) is None
+
+
+MOVED = {"fingerprint": [3.0, 4.01]}
+
+
+def test_changed_predictions_refuse_the_speed_up_and_are_shown():
+    outcomes = [trial(1, 10.0), trial(2, 5.0), trial(3, 4.0, made=MOVED)]
+    found = FIND(SPEC, outcomes)
+    assert (
+        "no speed-up is claimed, because the model changed between w1\u00d71c and w3\u00d71c"
+        in found.answer.lower()
+    )
+    assert found.plots == ()
+    assert "refused" in str(found.tables[0].rows)
+    changed = found.tables[-1]
+    assert changed.header[0] == "changed"
+    assert ["predictions", "w1\u00d71c", "w3\u00d71c", "\u2013", "\u2013", "0.01", "1e-04"] in changed.rows
+    assert found.data["scaling"][0]["points"][1]["speedup"] is None
+    assert [row[2] for row in main_table(outcomes).rows] == ["1.00\u00d7", "not claimed", "not claimed"]
+
+
+def test_model_that_changes_between_the_applications_of_one_trial_is_found():
+    two = outcome([application(0, [9, 5.0]), application(1, [9, 5.0], **MOVED), application(2, [9, 5.0])], 2)
+    (change,) = changes([trial(1, 10.0), two])
+    assert (change.first, change.second) == ("application 1 of w2\u00d71c", "application 2 of w2\u00d71c")
+    assert "between application 1 of w2" in FIND(SPEC, [trial(1, 10.0), two]).answer
+
+
+@pytest.mark.parametrize(
+    ("metrics", "what"),
+    [
+        ({"rmse": 0.9003, "coverage": 1.0}, "rmse"),
+        ({"rmse": 0.9, "coverage": 0.99}, "coverage"),
+        ({"coverage": 1.0}, "rmse"),
+    ],
+)
+def test_quality_that_equal_predictions_cannot_explain_is_a_change(metrics, what):
+    (change,) = changes([trial(1, 10.0), trial(2, 5.0, made={"metrics": metrics})])
+    assert change.what == what
+
+
+def test_quality_that_predictions_within_the_limit_explain_is_none():
+    near = {"fingerprint": [3.0, 4.00009], "metrics": {"rmse": 0.90009, "coverage": 1.0, "ndcg_at_10": 0.3}}
+    assert list(changes([trial(1, 10.0), trial(2, 5.0, made=near)])) == []
+
+
+def test_models_without_predictions_are_compared_by_their_rankings():
+    def ranked(workers, value):
+        return trial(
+            workers,
+            10 / workers,
+            made={"fingerprint": [], "metrics": {"ndcg_at_10": value, "m_pairs_per_s": workers}},
+        )
+
+    assert list(changes([ranked(1, 0.25), ranked(2, 0.2505)])) == []
+    (change,) = changes([ranked(1, 0.25), ranked(2, 0.26)])
+    assert change.what == "ndcg_at_10"
+
+
+def test_predictions_that_cannot_be_compared_are_a_change():
+    (short,) = changes([trial(1, 10.0), trial(2, 5.0, made={"fingerprint": [3.0]})])
+    assert "cannot be compared" in short.words
+    nan = {"fingerprint": [3.0, float("nan")]}
+    assert [item.what for item in changes([trial(1, 10.0), trial(2, 5.0, made=nan)])] == ["predictions"]
+    assert list(changes([trial(1, 10.0, made=nan), trial(2, 5.0, made=nan)])) == []
+
+
+def test_override_shows_the_speed_up_and_is_printed_everywhere(tmp_path):
+    outcomes = allow_changes([trial(1, 10.0), trial(2, 5.0, made=MOVED)])
+    report = Report.of(SPEC, outcomes)
+    found = FIND(SPEC, outcomes)
+    assert "2.00 times as fast" in found.answer
+    assert "though the model changed" in found.answer
+    assert "model changed" in str(main_table(outcomes).rows[1])
+    for text in (report.text(), report.markdown(), report.write(tmp_path)[0].read_text()):
+        assert "--allow-model-change" in text
+    values = json.loads((tmp_path / "invented.json").read_text())
+    assert values["allow_model_change"] is True
+    assert values["scaling"][0]["changes"][0]["what"] == "predictions"
+    assert any("of other work" in line for line in trial_notes(outcomes))
+
+
+def growing(workers, seconds, rows=None, **changes):
+    amount = rows or 1000 * workers
+    data = {"name": "synthetic/x", "rows": amount, "users": 10 * workers, "items": 5 * workers, "digest": "d"}
+    values = {"dataset.rows": amount, "dataset.items": 5 * workers}
+    return trial(
+        workers, seconds, data=data, values=values, made={"fingerprint": [float(workers)]}, **changes
+    )
+
+
+def test_weak_scaling_is_work_done_in_the_same_time():
+    found = FIND(SPEC, [growing(1, 10.0), growing(2, 12.5), growing(4, 16.0)])
+    points = found.data["scaling"][0]["points"]
+    assert found.data["scaling"][0]["kind"] == "weak"
+    assert [round(point["efficiency"], 3) for point in points] == [1.0, 0.8, 0.625]
+    assert points[2]["speedup"]["ratio"] == pytest.approx(2.5)
+    assert points[2]["speedup"]["low"] < 2.5 < points[2]["speedup"]["high"]
+    assert "four workers did 2.50 times as much" in found.answer
+    assert found.tables[0].header[1:4] == ["rows", "users", "items"]
+    assert [plot.name for plot in found.plots] == ["weak_speedup", "weak_efficiency"]
+    assert any("are of fixed data" in note for note in found.notes)
+
+
+def test_data_that_does_not_grow_as_the_workers_do_is_no_weak_scaling():
+    found = FIND(SPEC, [growing(1, 10.0), growing(4, 12.5, rows=2000)])
+    assert "no weak scaling is claimed" in found.answer.lower()
+    assert "4 times the cores" in found.answer
+    assert "2 times its rows" in found.answer
+    assert found.plots == ()
+
+
+def test_fractions_of_a_core_are_said():
+    found = FIND(SPEC, [trial(n, 60 / n, shape={"cpus": 0.333}) for n in (1, 2, 3)])
+    assert "three workers of 0.333 cores are 3.00 times as fast as one worker" in found.answer.lower()
+    assert any("cores are fractions" in note for note in found.notes)
+    assert [point["cores"] for point in found.data["scaling"][0]["points"]] == pytest.approx(
+        [0.333, 0.666, 0.999]
+    )
