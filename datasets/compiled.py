@@ -5,12 +5,13 @@ that is new with every application, so each would compile again and leave its fi
 written would be an error. Here an unwritable folder only costs the compilation.
 """
 
+import functools
 import hashlib
 import inspect
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,16 @@ def _folder() -> Path:
         return Path(tempfile.mkdtemp(prefix="recscale-"))
 
 
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile `function` on its first call with each signature, without Python objects and without the GIL."""
-    dispatcher = numba.njit(nogil=True)(function)
+def compiled(function: Callable[..., Any] | None = None, *, fastmath: Collection[str] = ()) -> Any:
+    """Compile `function` on its first call with each signature, without Python objects and without the GIL.
+
+    Args:
+        function: the kernel; absent where the decorator is given options.
+        fastmath: freedoms that the compiler may take with floating-point numbers, by LLVM's names; "contract" lets it
+            fuse a product and a sum.
+    """
+    if function is None:
+        return functools.partial(compiled, fastmath=fastmath)
+    dispatcher = numba.njit(nogil=True, fastmath=set(fastmath) or False)(function)
     dispatcher._cache = _Cache(function)  # noqa: SLF001 - what njit(cache=True) does, with a cache of our own
     return dispatcher

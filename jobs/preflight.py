@@ -1,7 +1,7 @@
 """Checks before a long fit, because MLlib notices these things late, or never."""
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
@@ -77,12 +77,7 @@ def check_als(tables: Tables, rank: int, blocks: int) -> None:
             "Spark has no checkpoint directory, and without one ALS silently keeps none: many iterations then end in a "
             "StackOverflowError. Open the session with jobs.session, or call SparkContext.setCheckpointDir."
         )
-    _check_types(ratings)
-    users, items, row, twice = together(
-        tables.users.count, tables.items.count, lambda: _extremes(ratings), lambda: _twice(ratings)
-    )
-    rows = _check_ids(row, users, items)
-    _check_pairs(twice)
+    rows, users, items = check_ratings(tables)
     n_executors = max(executors(spark), 1)
     need = als_need(
         rows=rows,
@@ -96,6 +91,22 @@ def check_als(tables: Tables, rank: int, blocks: int) -> None:
     check_memory(need, _heap(spark), f"rank {rank}")
 
 
+def check_ratings(tables: Tables) -> tuple[int, int, int]:
+    """Return the numbers of ratings, users and items.
+
+    Raises:
+        JobError: ids that are not dense int32, or rows of the same pair.
+    """
+    ratings = tables.ratings
+    _check_types(ratings)
+    users, items, row, twice = together(
+        tables.users.count, tables.items.count, lambda: _extremes(ratings), lambda: _twice(ratings)
+    )
+    rows = _check_ids(row, users, items)
+    _check_pairs(twice)
+    return rows, users, items
+
+
 def check_memory(need: Need, heap: float, what: str) -> None:
     """Compare an estimate with an executor's heap, in bytes.
 
@@ -106,10 +117,10 @@ def check_memory(need: Need, heap: float, what: str) -> None:
     if need.hard <= usable:
         return
     raise JobError(
-        f"{what} needs about {_mib(need.hard)} on each executor ({_mib(need.factors)} for factors, "
-        f"{_mib(need.gathered)} for the factors that running tasks gather, {_mib(need.sorting)} to build blocks; "
-        f"another {_mib(need.spillable)} of ratings may go to disk), and of its heap of {_mib(heap)} about "
-        f"{_mib(usable)} can be used. Give executors more memory (MEMORY={_gigabytes(need.hard / _USABLE)}g), use more "
+        f"{what} needs about {mib(need.hard)} on each executor ({mib(need.factors)} for factors, "
+        f"{mib(need.gathered)} for the factors that running tasks gather, {mib(need.sorting)} to build blocks; "
+        f"another {mib(need.spillable)} of ratings may go to disk), and of its heap of {mib(heap)} about "
+        f"{mib(usable)} can be used. Give executors more memory (MEMORY={gigabytes(need.hard / _USABLE)}g), use more "
         "workers, lower the rank, or raise blocks."
     )
 
@@ -126,9 +137,9 @@ def check_copies(spark: SparkSession, size: float, what: str) -> None:
     if size * tasks <= heap:
         return
     raise JobError(
-        f"{what} needs {_mib(size)} in each of an executor's {tasks} Python workers, {_mib(size * tasks)} together, and "
-        f"only {_mib(heap)}, as much as its heap, is taken to be free for them. Give executors more memory "
-        f"(MEMORY={_gigabytes(size * tasks)}g) or fewer cores each, or use a smaller data set or another model."
+        f"{what} needs {mib(size)} in each of an executor's {tasks} Python workers, {mib(size * tasks)} together, and "
+        f"only {mib(heap)}, as much as its heap, is taken to be free for them. Give executors more memory "
+        f"(MEMORY={gigabytes(size * tasks)}g) or fewer cores each, or use a smaller data set or another model."
     )
 
 
@@ -186,18 +197,28 @@ def _check_pairs(twice: list[Row]) -> None:
 
 def _heap(spark: SparkSession) -> float:
     """Return an executor's heap in bytes; in local mode the driver is the executor."""
-    context = spark.sparkContext
-    jvm = context._jvm  # noqa: SLF001 - only the JVM reads Spark's sizes
-    assert jvm is not None
     if executors(spark) < 1:
-        return float(jvm.java.lang.Runtime.getRuntime().maxMemory())
-    size = context.getConf().get("spark.executor.memory", "1g")
-    return float(jvm.org.apache.spark.network.util.JavaUtils.byteStringAsBytes(size))
+        return float(jvm(spark).java.lang.Runtime.getRuntime().maxMemory())
+    return size_in_bytes(spark, spark.sparkContext.getConf().get("spark.executor.memory", "1g") or "1g")
 
 
-def _mib(size: float) -> str:
+def jvm(spark: SparkSession) -> Any:
+    """Return the way into the driver's JVM."""
+    found = spark.sparkContext._jvm  # noqa: SLF001 - only the JVM reads Spark's sizes
+    assert found is not None
+    return found
+
+
+def size_in_bytes(spark: SparkSession, size: str) -> float:
+    """Read a size as Spark writes it."""
+    return float(jvm(spark).org.apache.spark.network.util.JavaUtils.byteStringAsBytes(size))
+
+
+def mib(size: float) -> str:
+    """Write a number of bytes."""
     return f"{size / 2**20:,.0f} MiB"
 
 
-def _gigabytes(size: float) -> int:
+def gigabytes(size: float) -> int:
+    """Round a number of bytes up to gigabytes, as a setting takes them."""
     return int(size / 2**30) + 1

@@ -1,0 +1,1 @@
+"""From how many worker cores on Spark beats one competent thread."""

@@ -1,0 +1,194 @@
+"""COST: from how many worker cores on Spark beats one competent thread, at equal quality."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from experiments.analysis import LEAST_FOR_INTERVAL, Ratio, spread
+from experiments.cost.drawing import over_cores, over_time
+from experiments.cost.rivals import Rivals, iterations, rivals
+from experiments.cost.verdict import (
+    SAME_NDCG,
+    SAME_RMSE,
+    Match,
+    Verdict,
+    curve,
+    faster,
+    matched,
+    shapes,
+    verdict,
+)
+from experiments.finding import Finding
+from experiments.numbers import TOTAL, medians, quality
+from experiments.outcome import Outcome
+from experiments.plots import Plot
+from experiments.spec import Experiment
+from experiments.tables import NONE, Table, ratio_text, seconds
+
+_PHASES = ("fit", TOTAL)
+_FACTS = (
+    "one thread: an executor idles beside it; its times contain the fetching of the ratings through Arrow, and the total the "
+    "handing back of scores and recommendations; compiling falls into the cold pass, as the JVM's does"
+)
+
+
+def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
+    del experiment
+    matches = [matched(found) for found in rivals(outcomes)]
+    if not matches:
+        return None
+    return Finding(
+        "COST",
+        answer=" ".join(_answer(match, several=len(matches) > 1) for match in matches),
+        tables=tuple(_table(match) for match in matches if match.single),
+        plots=tuple(plot for number, match in enumerate(matches) for plot in _plots(match, number)),
+        notes=tuple(dict.fromkeys(note for match in matches for note in _notes(match))),
+        data={"cost": [_plain(match) for match in matches]},
+    )
+
+
+def _answer(match: Match, *, several: bool) -> str:
+    where = f"{match.rivals.where}: " if several else ""
+    if match.refused or not match.counted:
+        why = match.refused or "; ".join(f"{point.trial.size}: {point.refused}" for point in match.points)
+        return f"{where}No COST of {match.rivals.counterpart} is claimed ({why})."
+    return where + " ".join(_sentence(match, verdict(match, phase)) for phase in _PHASES)
+
+
+def _sentence(match: Match, found: Verdict) -> str:
+    name = match.rivals.counterpart
+    what = {"fit": f"The fit of {name}", TOTAL: "All phases together"}[found.phase]
+    if found.ratio is None or found.ratio.ratio is None:
+        return f"{what}: not measured."
+    cores = f"{found.cores} worker core{'s' if found.cores != 1 else ''}"
+    if found.kind == "reached":
+        return f"{what}: faster than one thread from {cores} on ({_words(found.ratio)} as fast)."
+    if found.kind == "undecided":
+        return f"{what}: no faster than one thread as far as can be told ({cores}, the best shape: {_words(found.ratio)} as fast)."
+    slower = Ratio(
+        1 / found.ratio.ratio,
+        None if found.ratio.high is None else 1 / found.ratio.high,
+        None if found.ratio.low is None else 1 / found.ratio.low,
+    )
+    return f"{what}: COST not reached on this host (fastest with {cores}, which takes {_words(slower)} as long as one thread)."
+
+
+def _words(ratio: Ratio) -> str:
+    text = f"{ratio.ratio:.2f} times"
+    return text if ratio.low is None else f"{text}, 95% interval {ratio.low:.2f}\u2013{ratio.high:.2f},"
+
+
+def _table(match: Match) -> Table:
+    assert match.single is not None
+    metric = match.rivals.metric
+    title = "RMSE" if metric == "rmse" else metric.replace("ndcg_at_", "nDCG@")
+    header = ["", "worker cores", "iterations", title, "fit s", "as fast", "total s", "as fast"]
+    rows = [["one thread", NONE, *_cells(match.single, metric, [None, None])]]
+    for point in match.points:
+        ratios = [None if point.refused else faster(match, point, phase) for phase in _PHASES]
+        tag = "" if point.trial.shape_tag == "clean" else f" {point.trial.shape_tag}"
+        label = f"{match.rivals.counterpart} {point.trial.size}{tag}"
+        rows.append([label, str(point.cores), *_cells(point.trial, metric, ratios)])
+    return Table(header, rows)
+
+
+def _cells(trial: Outcome, metric: str, ratios: Sequence[Ratio | None]) -> Iterator[str]:
+    value = quality(trial).get(metric)
+    yield str(iterations(trial))
+    yield NONE if value is None else f"{value:.4f}"
+    for phase, ratio in zip(_PHASES, ratios, strict=True):
+        yield seconds(spread(trial, phase))
+        yield NONE if ratio is None else ratio_text(ratio)
+
+
+def _plots(match: Match, number: int) -> Iterator[Plot]:
+    if match.single is None:
+        return
+    drawn = [point for point in match.points if point.trial.shape_tag != "oversubscribed"]
+    caption = (
+        f"Median seconds of a fit of {match.rivals.counterpart} over its worker cores; the line across is one thread "
+        f"({match.rivals.model}). Bars: 95% intervals, or least to most repeat where there are too few applications. "
+        "Hollow: shared-host."
+    )
+    yield Plot(f"cost-{number}", caption, lambda axes: over_cores(axes, match, drawn), (7.5, 4.2))
+    if match.target is not None:
+        caption = (
+            "nDCG over the median seconds of a fit, one point for each number of iterations. "
+            "Dashed: the nDCG that both must reach."
+        )
+        yield Plot(f"cost-quality-{number}", caption, lambda axes: over_time(axes, match), (7.5, 4.2))
+
+
+def _notes(match: Match) -> Iterator[str]:
+    yield from (
+        f"COST leaves out {point.trial.label}: {point.refused}" for point in match.points if point.refused
+    )
+    if match.single is None:
+        return
+    if match.target is None:
+        yield f"equal quality: same iterations and regularisation, RMSE at most {SAME_RMSE} apart"
+    else:
+        yield (
+            f"equal quality: of each side the fewest iterations tried that reach an nDCG of {match.target:.4f}, which is "
+            f"{SAME_NDCG:.0%} of the lower of both sides' best"
+        )
+        yield from _censored(match)
+    yield _FACTS
+    known = quality(match.single)
+    if "single_fetch_s" in known:
+        parts = ", ".join(
+            f"{known[name]:.2f} s {name.removeprefix('single_').removesuffix('_s')}"
+            for name in known
+            if name.startswith("single_") and name.endswith("_s")
+        )
+        speed = f"; {known['single_solve_gflops']:.1f} GFLOP/s" if "single_solve_gflops" in known else ""
+        yield f"one thread's last fit: {parts}{speed}; processor time of the process over its thread's: {known['single_threads']:.2f}"
+    few = min(len(medians(item, "fit")) for item in (match.single, *(point.trial for point in match.points)))
+    if few < LEAST_FOR_INTERVAL:
+        yield f"COST from {few} application(s) a side: a look, no claim; an interval takes {LEAST_FOR_INTERVAL}"
+
+
+def _censored(match: Match) -> Iterator[str]:
+    assert match.single is not None
+    for trial, all_of in ((match.single, match.rivals.singles), *((point.trial, match.rivals.sparks) for point in match.counted)):  # fmt: skip
+        if iterations(trial) == min(iterations(item) for item in all_of):
+            yield f"{trial.label} reaches it with the fewest iterations that were tried; still fewer may do"
+
+
+def _plain(match: Match) -> dict[str, Any]:
+    found: Rivals = match.rivals
+    verdicts = [verdict(match, phase) for phase in _PHASES] if match.counted and match.single else []
+    return {
+        "model": found.model,
+        "counterpart": found.counterpart,
+        "where": found.where,
+        "metric": found.metric,
+        "target": match.target,
+        "refused": match.refused,
+        "verdicts": [
+            {"phase": item.phase, "kind": item.kind, "cores": item.cores, **_ratio(item.ratio)}
+            for item in verdicts
+        ],
+        "single_fit_s": statistics.median(medians(match.single, "fit")) if match.single else None,
+        "points": [
+            {
+                "cores": point.cores,
+                "shape": str(point.trial.size),
+                "tag": point.trial.shape_tag,
+                "iterations": iterations(point.trial),
+                "refused": point.refused,
+                "fit_s": statistics.median(medians(point.trial, "fit")),
+            }
+            for point in match.points
+        ],
+        "curves": [curve(trials, found.metric) for trials in (found.singles, *shapes(found))]
+        if match.target
+        else [],
+    }
+
+
+def _ratio(ratio: Ratio | None) -> dict[str, float | None]:
+    return {"ratio": ratio.ratio, "low": ratio.low, "high": ratio.high} if ratio else {}
+
+
+FIND = _find

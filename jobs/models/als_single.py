@@ -1,0 +1,121 @@
+"""Explicit ALS in one thread of the driver: what MLlib's ALS must beat to be worth its workers.
+
+The objective, the order of the half-steps, the fallback for unknown users and items and the clipping are those of
+`als` (`jobs/factorise.py` says what is computed); the first factors are drawn by another generator. Fitting fetches the ratings
+through Arrow, so that the time contains what it takes to get them out of Spark.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from pyspark.sql import functions as F
+
+from jobs.errors import JobError
+from jobs.factorise import UndeterminedError, factorise, flops
+from jobs.fetching import arranged, check_driver, fetch
+from jobs.kernels import Floats, Ints
+from jobs.model import Tables
+from jobs.preflight import check_ratings
+from jobs.single import Clock, Known, SingleScorer
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """The bias baseline (see `jobs.models.bias`) by id, and the clipping."""
+
+    mean: float
+    users: npt.NDArray[Any]
+    items: npt.NDArray[Any]
+    bounds: tuple[float, float] | None
+
+    def __call__(self, user: Ints, item: Ints, product: Floats) -> Floats:
+        """Put the baseline where a product is not known, and clip."""
+        baseline = self.mean + _of(self.users, user) + _of(self.items, item)
+        prediction = np.where(np.isnan(product), baseline, product)
+        if self.bounds is not None:
+            prediction = prediction.clip(*self.bounds)
+        return np.asarray(prediction, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class AlsSingle:
+    """Explicit ALS in one thread.
+
+    Attributes:
+        rank: number of factors.
+        iterations: one solves the items and then the users.
+        reg: regularisation, weighted by each side's number of ratings.
+        seed: of the first factors.
+        clip: keep predictions within the ratings seen in training.
+        reg_user: shrinkage of users' means in the baseline, in ratings.
+        reg_item: shrinkage of items' means in the baseline, in ratings.
+    """
+
+    counterpart: ClassVar[str] = "als"
+
+    rank: int = 32
+    iterations: int = 12
+    reg: float = 0.06
+    seed: int = 1
+    clip: bool = True
+    reg_user: float = 10.0
+    reg_item: float = 5.0
+
+    @property
+    def predicts_rating(self) -> bool:
+        return True
+
+    def preflight(self, tables: Tables) -> None:
+        """Refuse what `als` refuses, and ratings that do not fit in the driver."""
+        if not tables.ratings.where(F.col("rating").isNull()).isEmpty():
+            raise JobError(
+                "some interactions have no rating: explicit ALS needs one for each row; use implicit_single"
+            )
+        rows, users, items = check_ratings(tables)
+        check_driver(tables.ratings.sparkSession, rows, 8 * (users + items) * self.rank, "als_single")
+
+    def fit(self, tables: Tables) -> SingleScorer:
+        clock = Clock()
+        with clock.part("fetch", alone=False):
+            user, item, rating = fetch(tables.ratings)
+        with clock.part("sort"):
+            ratings = arranged(user, item, rating)
+        with clock.part("bias"):
+            fallback = self._baseline(user, item, rating)
+        with clock.part("solve"):
+            try:
+                factors = factorise(
+                    *ratings, rank=self.rank, iterations=self.iterations, reg=self.reg, seed=self.seed
+                )
+            except UndeterminedError as error:
+                raise JobError(str(error)) from error
+        users, items = Known.of(ratings.by_user, factors.users), Known.of(ratings.by_item, factors.items)
+        work = flops(len(user), len(users.ids) + len(items.ids), self.rank, self.iterations)
+        clock.seconds["single_solve_gflops"] = work / clock.seconds["single_solve_s"] / 1e9
+        return SingleScorer(users, items, clock, fallback)
+
+    def _baseline(self, user: Ints, item: Ints, rating: Floats) -> Fallback:
+        values = rating.astype(np.float64)
+        mean = float(values.mean())
+        items = _shrunk(item, values - mean, self.reg_item)
+        users = _shrunk(user, values - mean - items[item], self.reg_user)
+        bounds = (float(values.min()), float(values.max())) if self.clip else None
+        return Fallback(mean, users, items, bounds)
+
+
+def _shrunk(ids: Ints, rest: npt.NDArray[Any], reg: float) -> npt.NDArray[Any]:
+    """Return each id's sum over its number of ratings and `reg` more; 0 for an id without ratings."""
+    number = np.bincount(ids)
+    total = np.bincount(ids, rest)
+    means: npt.NDArray[Any] = np.divide(total, number + reg, out=np.zeros_like(total), where=number > 0)
+    return means
+
+
+def _of(values: npt.NDArray[Any], ids: Ints) -> npt.NDArray[Any]:
+    inside = ids < len(values)
+    return np.where(inside, values[np.where(inside, ids, 0)], 0.0)
+
+
+MODEL = AlsSingle
