@@ -13,6 +13,10 @@ from experiments.spec import Experiment
 from experiments.tables import NONE, Table
 
 _DIGITS = 4
+_NOTE = (
+    "{metric} of the trials is on the validation part of training, on which they were chosen; that of the best is on the "
+    "test part, which no trial of the search saw"
+)
 
 
 def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
@@ -27,10 +31,7 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
         answer=_answer(experiment, search, trials, chosen, last),
         tables=(_table(search, trials, chosen),),
         plots=tuple(_plots(search, trials, chosen)),
-        notes=(
-            f"{search.metric} of the trials is on the validation part of training, on which they were chosen; that of the "
-            "best is on the test part, which no trial of the search saw",
-        ),
+        notes=(_NOTE.format(metric=search.metric),),
         data={"search": _plain(search, trials, chosen, last)},
     )
 

@@ -9,7 +9,7 @@ import optuna
 from experiments.search.space import Range, Search
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-_OVER = "over"
+_OVER = "seconds above the limit"
 
 
 class Sampler(Protocol):
@@ -40,9 +40,7 @@ class Parzen:
 
     def __init__(self, search: Search) -> None:
         self._ranges = search.ranges
-        sampler = optuna.samplers.TPESampler(
-            seed=search.seed, constraints_func=lambda trial: (trial.user_attrs[_OVER],)
-        )
+        sampler = optuna.samplers.TPESampler(seed=search.seed)
         direction: Literal["minimize", "maximize"] = "minimize" if search.lowest else "maximize"
         self._study = optuna.create_study(direction=direction, sampler=sampler)
         self._last: Any = None
@@ -52,7 +50,7 @@ class Parzen:
         return {key: self._suggest(key, found) for key, found in self._ranges.items()}
 
     def tell(self, score: float | None, over_s: float) -> None:
-        self._last.set_user_attr(_OVER, over_s)
+        self._last.set_constraint(_OVER, over_s)
         if score is None:
             self._study.tell(self._last, state=optuna.trial.TrialState.FAIL)
         else:
