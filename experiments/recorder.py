@@ -53,12 +53,12 @@ class Recorder:
     def __init__(self, uri: str, artifacts: Path | None) -> None:
         self.uri = uri
         self._artifacts = artifacts
-        with _explained(uri):
+        with explained(uri):
             self._client = MlflowClient(tracking_uri=uri)
 
     def finished(self, experiment: str, applications: int) -> set[str]:
         """Return the keys of the trials that ended well with at least so many applications."""
-        with _explained(self.uri):
+        with explained(self.uri):
             return {
                 run.data.tags[PREFIX + "key"]
                 for run in self._runs(experiment, f"tags.`{PREFIX}kind` = 'trial'")
@@ -70,7 +70,7 @@ class Recorder:
     def recorded(self, experiment: str) -> dict[str, int]:
         """Return the newest recorded revision of each attempt, those that a person deleted included."""
         newest: dict[str, int] = {}
-        with _explained(self.uri):
+        with explained(self.uri):
             for run in self._runs(experiment, f"tags.`{PREFIX}kind` = 'trial'", ViewType.ALL):
                 attempt, revision = run.data.tags[PREFIX + "attempt"], run.data.tags.get(PREFIX + "revision")
                 if revision is not None:
@@ -88,7 +88,7 @@ class Recorder:
             keys: of the trials that make up the experiment now; none leaves those of the run as they are.
             about: "question" and "spec" (its TOML) for the parent's page; with "adds", keys come to those of the run.
         """
-        with _explained(self.uri):
+        with explained(self.uri):
             older = self._runs(experiment, f"tags.`{PREFIX}kind` = 'experiment'")
             for run in older:
                 if not differences(run, basis):
@@ -105,7 +105,7 @@ class Recorder:
 
     def annotate(self, run_id: str, note: str, summary: Sequence[Number]) -> None:
         """Put a text in Markdown and some numbers of its trials on the page of a parent run."""
-        with _explained(self.uri):
+        with explained(self.uri):
             self._client.set_tag(run_id, "mlflow.note.content", note[:LONGEST_NOTE])
             for metric in map(_metric, summary):
                 known = self._client.get_metric_history(run_id, metric.key)
@@ -117,14 +117,14 @@ class Recorder:
 
         MLflow lists parent runs with their children folded away; the view lists the trials, ready to be compared.
         """
-        with _explained(self.uri):
+        with explained(self.uri):
             number = self._experiment(experiment)
             self._client.set_experiment_tag(number, f"mlflow.sharedViewState.{VIEW}", view_state(columns))
             return f"#/experiments/{number}/runs?viewStateShareKey={VIEW}"
 
     def close(self, parent: Parent, status: str) -> None:
         """End the parent run; `status` as of an outcome."""
-        with _explained(self.uri):
+        with explained(self.uri):
             self._client.set_terminated(parent.run_id, _ENDS[status])
 
     def record(self, outcome: Outcome, folder: Path, parent: Parent) -> float:
@@ -134,7 +134,7 @@ class Recorder:
             Seconds that it took.
         """
         begin = time.perf_counter()
-        with _explained(self.uri):
+        with explained(self.uri):
             which = f"tags.`{PREFIX}attempt` = '{outcome.attempt}'"
             for run in self._runs(outcome.experiment, which):
                 self._client.delete_run(run.info.run_id)
@@ -145,9 +145,21 @@ class Recorder:
             self._client.set_terminated(run_id, _ENDS[outcome.status], end_time=int(outcome.ended_at * 1000))
         return seconds
 
+    def run_of(self, outcome: Outcome) -> str:
+        """Return the id of the run that shows an outcome.
+
+        Raises:
+            RecordingError: there is none.
+        """
+        with explained(self.uri):
+            runs = self._runs(outcome.experiment, f"tags.`{PREFIX}attempt` = '{outcome.attempt}'")
+        if not runs:
+            raise RecordingError(f"MLflow at {self.uri} has no run of {outcome.label}")
+        return str(runs[0].info.run_id)
+
     def outcomes(self, experiment: str) -> tuple[dict[str, str], list[Outcome]]:
         """Return the newest parent's texts, and of each of its trials the newest attempt, in the spec's order."""
-        with _explained(self.uri):
+        with explained(self.uri):
             parents = self._runs(experiment, f"tags.`{PREFIX}kind` = 'experiment'")
             if not parents:
                 return {}, []
@@ -234,7 +246,7 @@ def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 
 @contextmanager
-def _explained(uri: str) -> Iterator[None]:
+def explained(uri: str) -> Iterator[None]:
     """Whatever goes wrong inside MLflow, its client, its database or its artifact folder is one kind of error."""
     try:
         yield

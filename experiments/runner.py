@@ -33,6 +33,7 @@ class Sweep:
     Attributes:
         tags: further texts for every trial, as of a data set that stands in for another.
         adds: keep the trials that the record already lists (single trials, one at a time).
+        quiet: do not say how many trials there are.
         keyed: the trials with their keys, known once the data is prepared.
         outcomes: of the trials that were run now.
         unrecorded: why results could not be recorded; they are on disk and will be with the next run.
@@ -44,6 +45,7 @@ class Sweep:
     spec: str
     tags: dict[str, str] = field(default_factory=dict)
     adds: bool = False
+    quiet: bool = False
     outcomes: list[Outcome] = field(default_factory=list)
     prepared: dict[str, Prepared] = field(default_factory=dict)
     unrecorded: list[str] = field(default_factory=list)
@@ -61,15 +63,19 @@ class Sweep:
             UsageError, DataError, JobError: before any trial.
         """
         with Harness(self.settings, self.progress.say) as harness:
-            trials = [_stored(trial, harness) for trial in self.experiment.trials(harness.default_shape)]
-            shapes = [trial.shape for trial in trials]
-            for trial in trials:
-                if trial.data and trial.data.slug not in self.prepared:
-                    self.prepared[trial.data.slug] = prepare(
-                        trial.data, harness, shapes, self.progress.say, trial.spark
-                    )
-            self.keyed = [(self._key(trial), trial) for trial in trials]
-            return self._recorded(harness, self.keyed)
+            return self.within(harness)
+
+    def within(self, harness: Harness) -> Literal["ok", "failed"]:
+        """Run on a cluster that is lent already; as `run`."""
+        trials = [_stored(trial, harness) for trial in self.experiment.trials(harness.default_shape)]
+        shapes = [trial.shape for trial in trials]
+        for trial in trials:
+            if trial.data and trial.data.slug not in self.prepared:
+                self.prepared[trial.data.slug] = prepare(
+                    trial.data, harness, shapes, self.progress.say, trial.spark
+                )
+        self.keyed = [(self._key(trial), trial) for trial in trials]
+        return self._recorded(harness, self.keyed)
 
     def _recorded(self, harness: Harness, trials: Sequence[tuple[str, Trial]]) -> Literal["ok", "failed"]:
         try:
@@ -98,9 +104,8 @@ class Sweep:
     ) -> None:
         described = environment.describe(harness.settings.spark.java_home)
         pending = [self._pending(key, trial, described) for key, trial in todo]
-        self.progress.total = sum(
-            item.trial.applications - len(item.outcome.applications) for item in pending
-        )
+        waiting = sum(item.trial.applications - len(item.outcome.applications) for item in pending)
+        self.progress.total = max(self.progress.total, self.progress.done + waiting)
         try:
             for shape, group in groupby(sorted_by_shape(pending), key=lambda item: item.trial.shape):
                 harness.use(shape)
@@ -160,6 +165,7 @@ class Sweep:
             store_root=data.root if data else str(folder / "store"),
             work=str((folder / "work").resolve()),
             events=str((folder / "events.jsonl").resolve()),
+            keep=str(folder.resolve()),
             dataset=trial.data.name if trial.data else "",
             dataset_options=trial.data.options if trial.data else {},
             dataset_path=str(data.path.resolve()) if data else "",
@@ -204,6 +210,8 @@ class Sweep:
     def _announce(self, parent: Parent, total: int, todo: int) -> None:
         for why in parent.why:
             self.progress.say(f"a new parent run was opened: {why} since the last one")
+        if self.quiet:
+            return
         done = f", {total - todo} finished before and skipped" if todo < total else ""
         self.progress.say(f"{self.experiment.name}: {total} trials{done}, {todo} to run")
 

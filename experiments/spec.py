@@ -10,6 +10,8 @@ from typing import Any
 from datasets.errors import UsageError
 from datasets.options import nearest, parse
 from experiments.grid import CLEANING, SHAPE, blocks, check_key, flatten, matches, product, trial_of
+from experiments.search.space import Search
+from experiments.search.space import read as read_search
 from experiments.trial import Shape, Trial
 from jobs.apps import JOBS
 
@@ -58,6 +60,8 @@ class Experiment:
         partitions: shuffle partitions and default parallelism; the default is twice the cores of the largest shape, at
             least 8: one number for all shapes, because the partitioning may change a fitted model.
         timeout_s: seconds that one application may take.
+        search: looks for the best settings instead of running a grid.
+        labelled: keys that stand in a trial's label though all trials share their value.
     """
 
     name: str
@@ -74,6 +78,8 @@ class Experiment:
     means: tuple[Mean, ...] = ()
     exclude: tuple[Mapping[str, Any], ...] = ()
     points: tuple[Mapping[str, Any], ...] = ()
+    search: Search | None = None
+    labelled: tuple[str, ...] = ()
 
     def trials(self, default: Shape) -> list[Trial]:
         """Return every combination of the grid, without doubles; `default` fills in what no key says of the shape.
@@ -89,6 +95,7 @@ class Experiment:
         if not rows:
             raise UsageError(f"experiment {self.name}: `exclude` leaves no trial")
         varying = [key for key in {key: None for row in rows for key in row} if _varies(rows, key)]
+        varying += [key for key in self.labelled if key not in varying]
         trials = [trial_of(row, varying, self.job, default, f"experiment {self.name}") for row in rows]
         return _completed(self, trials)
 
@@ -142,7 +149,9 @@ def read(name: str, values: Mapping[str, Any]) -> Experiment:
     for key in ("fixed", "grid"):
         if not isinstance(values.get(key, {}), Mapping):
             raise UsageError(f"{what}: {key} must be a table")
-    nested = {key: values.pop(key) for key in ("comparisons", "means")}
+    nested: dict[str, Any] = {key: values.pop(key) for key in ("comparisons", "means")}
+    if "search" in values:
+        nested["search"] = read_search(values.pop("search"), what)
     experiment = dataclasses.replace(parse(Experiment, {**values, "name": name}, what), **nested)
     if experiment.job not in JOBS:
         raise UsageError(f"{what}: unknown job {experiment.job!r}: {nearest(experiment.job, JOBS)}")
@@ -169,6 +178,7 @@ def _sound(experiment: Experiment) -> Experiment:
             raise UsageError(f"{what}: {key} stands in both fixed and grid")
     _sound_points(experiment, what)
     _sound_selections(experiment, what)
+    _sound_search(experiment, what)
     return experiment
 
 
@@ -186,6 +196,20 @@ def _sound_points(experiment: Experiment, what: str) -> None:
 def _together(experiment: Experiment) -> list[str]:
     """The keys of the points, in their order."""
     return list(dict.fromkeys(key for point in experiment.points for key in point))
+
+
+def _sound_search(experiment: Experiment, what: str) -> None:
+    if experiment.search is None:
+        return
+    if experiment.grid or experiment.points or experiment.comparisons or experiment.job != "train":
+        raise UsageError(f"{what}: a search has no grid, no points and no comparisons, and its job is train")
+    for key in experiment.search.space:
+        check_key(key, experiment.job, what)
+        if key in experiment.fixed or key in ("model", "dataset", "part", "export"):
+            raise UsageError(f"{what}: {key} cannot be searched: it is fixed, or not a setting of the model")
+    for key in ("part", "export", "select"):
+        if key in experiment.fixed:
+            raise UsageError(f"{what}: {key} is the search's own to set")
 
 
 def _sound_selections(experiment: Experiment, what: str) -> None:

@@ -30,6 +30,9 @@ class TrainParams:
         seen: whether items that a user has in training may be recommended to them again.
         select: hyper-parameter -> values to choose from, on a part of training.
         validation: share of training on which `select` chooses.
+        part: what the model is judged on: "test", or "validation", a part of training on which a search may look as
+            often as it likes; the test part is then left alone, and the model is fitted on the rest of training.
+        export: keep the fitted model as NumPy arrays beside the result (see jobs.export).
     """
 
     model: str
@@ -44,6 +47,8 @@ class TrainParams:
     seen: bool = False
     select: Mapping[str, Any] = field(default_factory=dict)
     validation: float = 0.1
+    part: str = "test"
+    export: bool = False
 
 
 OWN = frozenset(item.name for item in dataclasses.fields(TrainParams))
@@ -78,6 +83,7 @@ def read(params: Mapping[str, Any]) -> tuple[TrainParams, Model]:
         MODELS[name], {key: params[key] for key in params if key in fields}, f"parameters of model {name}"
     )
     _check(own, fields)
+    _check_part(own)
     return own, model
 
 
@@ -101,6 +107,18 @@ def _with_select(params: Mapping[str, Any]) -> dict[str, Any]:
                 f"select={own['select']!r} is not JSON; write it as " + '{"reg": [0.05, 0.1]}'
             ) from None
     return own
+
+
+def _check_part(own: TrainParams) -> None:
+    if own.part not in ("test", "validation"):
+        raise UsageError(
+            f"part={own.part!r} is not known; a model is judged on the test or the validation part"
+        )
+    able = sorted(name for name, model in MODELS.items() if getattr(model, "exportable", False))
+    if own.export and own.model not in able:
+        raise UsageError(
+            f"model {own.model} cannot be exported: what it knows is more than factors. {able} can"
+        )
 
 
 def _check(own: TrainParams, fields: frozenset[str]) -> None:

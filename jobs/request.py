@@ -27,6 +27,7 @@ class Request:
         application: which of the trial's applications this is, from 0.
         work: folder of this application alone: checkpoints, the package zip.
         events: file to which the job appends its progress, one JSON object a line.
+        keep: folder for files that outlive the application.
     """
 
     job: str
@@ -43,6 +44,7 @@ class Request:
     warmups: int = 0
     repeats: int = 1
     application: int = 0
+    keep: str = ""
 
     @classmethod
     def load(cls, path: Path) -> "Request":

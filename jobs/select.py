@@ -23,8 +23,7 @@ def choose(
 ) -> tuple[Model, dict[str, Any]]:
     """Fit each candidate on a part of training and return the one that does best on the rest, with its values.
 
-    A model of ratings is judged by RMSE where the data have ratings, else by nDCG. The validation part is cut as the
-    test part was, except that published folds and random splits both use a random cut, with a seed of its own.
+    A model of ratings is judged by RMSE where the data have ratings, else by nDCG.
 
     Args:
         model: the model whose other fields stay as they are.
@@ -36,7 +35,7 @@ def choose(
     Raises:
         JobError: no candidate has a score.
     """
-    inner = _inner(tables.ratings, params)
+    inner = Split(*(part.persist() for part in validation_split(tables.ratings, params)))
     rated = model.predicts_rating and scale is not None
     metric, sign = ("rmse", 1.0) if rated else (f"ndcg_at_{params.k}", -1.0)
     best: tuple[float, dict[str, Any], Model] | None = None
@@ -57,12 +56,12 @@ def choose(
     return best[2], best[1]
 
 
-def _inner(train: DataFrame, params: TrainParams) -> Split:
+def validation_split(train: DataFrame, params: TrainParams) -> Split:
+    """Cut a validation part from training as the test part was cut; published folds get a random cut."""
     kind = "random" if params.split == "fold" else params.split
-    parts = split(
+    return split(
         train, kind, test=params.validation, seed=params.split_seed + 1_000_003, n=params.n, fold=None
     )
-    return Split(*(part.persist() for part in parts))
 
 
 def _score(

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pyspark import StorageLevel
@@ -12,6 +13,7 @@ from jobs import params as parameters
 from jobs import stored
 from jobs.context import Context
 from jobs.evaluate import Evaluation, evaluate
+from jobs.export import Exportable, export
 from jobs.floor import noise_floor
 from jobs.model import Described, Model, Scorer, Tables
 from jobs.params import TrainParams
@@ -19,12 +21,13 @@ from jobs.phases import consume
 from jobs.preflight import Preflighted
 from jobs.pythonworkers import PythonWorkers
 from jobs.request import Result
-from jobs.select import choose
+from jobs.select import choose, validation_split
 from jobs.similar import SimilarItems
 from jobs.split import Split, split
 from jobs.together import together
 
 FINGERPRINT_PAIRS = 1000
+MODEL_FOLDER = "model"
 
 
 class Train:
@@ -32,7 +35,8 @@ class Train:
 
     Scores and recommendations are computed whole and thrown away in each pass, so that every pass does the same work;
     after the last one the recommendations are written to the store (table `recommendations_<model>`), untimed, and where
-    the model knows which items are alike, these too (table `similar_items_<model>`).
+    the model knows which items are alike, these too (table `similar_items_<model>`). With `export` the last pass's model is
+    kept in the folder "model" of what outlives the application.
     """
 
     def parameters(self) -> frozenset[str]:
@@ -62,6 +66,9 @@ class Train:
             lambda: measured.store_similar(scorer),
         )
         metrics = evaluation.metrics | floor
+        if params.export:
+            assert isinstance(scorer, Exportable)  # the parameters were checked
+            export(scorer.exported(), training, Path(context.request.keep) / MODEL_FOLDER)
         if isinstance(scorer, Described):
             described, texts = scorer.describe()
             metrics |= described
@@ -138,10 +145,11 @@ class _Measured:
 
 
 def split_of(ratings: DataFrame, params: TrainParams) -> Split:
-    """Split as the parameters say."""
-    return split(
+    """Split as the parameters say; where the validation part is judged, the test part is in neither."""
+    parts = split(
         ratings, params.split, test=params.test, seed=params.split_seed, n=params.n, fold=params.fold
     )
+    return validation_split(parts.train, params) if params.part == "validation" else parts
 
 
 def _hold(parts: Split) -> Split:

@@ -5,11 +5,13 @@ AAIM 2008. Rows whose user or item it has not seen fall back to the bias baselin
 """
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.errors import JobError
+from jobs.export import Exported
 from jobs.mllib import AlsSettings, Factors, fit_als
 from jobs.model import Tables
 from jobs.models.bias import BiasFit, clipped, fit_bias
@@ -42,6 +44,9 @@ class AlsScorer:
         left, right = self._ranking_factors()
         self.sent.append(ItemFactors(right))
         return recommend_factors(left, self.sent[-1], k, seen, users)
+
+    def exported(self) -> Exported:
+        return Exported(self.factors.users, self.factors.items, self.bias, self.on_residuals, self.clip)
 
     def release(self) -> None:
         release_all(self.sent)
@@ -81,6 +86,8 @@ class Als:
         reg_item: shrinkage of items' means in the baseline, in ratings.
         checkpoint: iterations from one checkpoint of the lineage to the next.
     """
+
+    exportable: ClassVar[bool] = True
 
     rank: int = 32
     iterations: int = 12

@@ -5,10 +5,12 @@ preferences (about 0 to 1), not ratings, so it has no RMSE.
 """
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.export import Exported
 from jobs.mllib import AlsSettings, Factors, fit_als
 from jobs.model import Tables
 from jobs.persisted import release_all
@@ -31,6 +33,9 @@ class ImplicitScorer:
         self.sent.append(ItemFactors(self.factors.items))
         return recommend_factors(self.factors.users, self.sent[-1], k, seen, users)
 
+    def exported(self) -> Exported:
+        return Exported(self.factors.users, self.factors.items)
+
     def release(self) -> None:
         release_all(self.sent)
         self.factors.release()
@@ -49,6 +54,8 @@ class AlsImplicit:
         seed: of the first factors.
         checkpoint: iterations from one checkpoint of the lineage to the next.
     """
+
+    exportable: ClassVar[bool] = True
 
     rank: int = 32
     iterations: int = 12

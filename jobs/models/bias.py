@@ -4,11 +4,13 @@ Y. Koren, "Factor in the Neighbors: Scalable and Accurate Collaborative Filterin
 """
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.errors import JobError
+from jobs.export import Exported
 from jobs.model import Tables
 from jobs.persisted import release_all
 from jobs.phases import consume
@@ -116,6 +118,9 @@ class BiasScorer:
         self.sent.append(ItemFactors(item_factors))
         return recommend_factors(user_factors, self.sent[-1], k, seen, None)
 
+    def exported(self) -> Exported:
+        return Exported(bias=self.fit, clip=self.clip)
+
     def release(self) -> None:
         release_all(self.sent)
         self.fit.release()
@@ -130,6 +135,8 @@ class Bias:
         reg_item: shrinkage of items' means, in ratings.
         clip: keep predictions within the ratings seen in training.
     """
+
+    exportable: ClassVar[bool] = True
 
     reg_user: float = 10.0
     reg_item: float = 5.0

@@ -1,10 +1,12 @@
 """The baseline for ranking: what most people have interacted with, the same for everybody but for what they know."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.export import Exported
 from jobs.model import Tables
 from jobs.persisted import release_all
 from jobs.phases import consume
@@ -30,6 +32,11 @@ class PopularityScorer:
         self.sent.append(ItemFactors(counts))
         return recommend_factors(one, self.sent[-1], k, seen, None)
 
+    def exported(self) -> Exported:
+        return Exported(
+            items=self.items.select(F.col("item").alias("id"), F.array("count").alias("features"))
+        )
+
     def release(self) -> None:
         release_all(self.sent)
         self.items.unpersist()
@@ -38,6 +45,8 @@ class PopularityScorer:
 @dataclass(frozen=True)
 class Popularity:
     """The number of interactions of each item in the training part."""
+
+    exportable: ClassVar[bool] = True
 
     @property
     def predicts_rating(self) -> bool:

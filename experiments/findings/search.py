@@ -1,0 +1,146 @@
+"""What a search tried, what was best, and what that is worth on the test part."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from experiments.finding import Finding
+from experiments.numbers import quality
+from experiments.outcome import Outcome
+from experiments.plots import Plot
+from experiments.search.best import Tried, best, final, validated
+from experiments.search.space import Search
+from experiments.spec import Experiment
+from experiments.tables import NONE, Table
+
+_DIGITS = 4
+_NOTE = (
+    "{metric} of the trials is on the validation part of training, on which they were chosen; that of the best is on the "
+    "test part, which no trial of the search saw"
+)
+
+
+def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
+    search = experiment.search
+    trials = validated(search, outcomes) if search else []
+    if search is None or not trials:
+        return None
+    chosen = best(search, trials)
+    last = final(outcomes, chosen) if chosen else None
+    return Finding(
+        "Search",
+        answer=_answer(experiment, search, trials, chosen, last),
+        tables=(_table(search, trials, chosen),),
+        plots=tuple(_plots(search, trials, chosen)),
+        notes=(_NOTE.format(metric=search.metric),),
+        data={"search": _plain(search, trials, chosen, last)},
+    )
+
+
+def _answer(
+    experiment: Experiment,
+    search: Search,
+    trials: Sequence[Tried],
+    chosen: Tried | None,
+    last: Outcome | None,
+) -> str:
+    if chosen is None:
+        return "No trial could be chosen: each failed or took longer than the limit."
+    limit = f" within {search.time_limit_s:g} s of {search.time_metric}" if search.time_limit_s else ""
+    found = f"Best of {len(trials)} trials{limit}: {_settings(chosen)}, {search.metric} {chosen.score:.4f} on the validation part"
+    tested = quality(last).get(search.metric) if last else None
+    if tested is None:
+        return f"{found}; the model was not fitted on all of training."
+    return f"{found}, {tested:.4f} on the test part. Registered as recscale-{experiment.name}@best."
+
+
+def _table(search: Search, trials: Sequence[Tried], chosen: Tried | None) -> Table:
+    sign = 1.0 if search.lowest else -1.0
+    ranked = sorted(trials, key=lambda item: (item.score is None, sign * (item.score or 0.0)))
+    rows = [
+        [
+            f"{trials.index(item) + 1}",
+            *(str(value) for value in item.settings.values()),
+            NONE if item.score is None else f"{item.score:.{_DIGITS}f}",
+            NONE if item.seconds is None else f"{item.seconds:.2f}",
+            _remark(item, chosen),
+        ]
+        for item in ranked
+    ]
+    return Table(["trial", *search.space, f"validation {search.metric}", search.time_metric, ""], rows)
+
+
+def _remark(item: Tried, chosen: Tried | None) -> str:
+    if item is chosen:
+        return "best"
+    if item.score is None:
+        return item.outcome.status if item.outcome.status != "ok" else "no score"
+    return "" if item.eligible else "over the time limit"
+
+
+def _plots(search: Search, trials: Sequence[Tried], chosen: Tried | None) -> list[Plot]:
+    scored = [(number, item) for number, item in enumerate(trials, 1) if item.score is not None]
+    if len(scored) < 2:
+        return []
+    order = f"{search.metric} on the validation part of each trial in order; the line is the best so far."
+    cost = f"{search.metric} on the validation part against seconds of {search.time_metric}; the star is the chosen one."
+    return [
+        Plot("search-order", order, lambda axes: _order(axes, search, scored), (7.5, 3.8)),
+        Plot("search-cost", cost, lambda axes: _cost(axes, search, scored, chosen), (7.5, 3.8)),
+    ]
+
+
+def _order(axes: Any, search: Search, scored: Sequence[tuple[int, Tried]]) -> None:
+    for eligible, label in ((True, "within the limit"), (False, "over the time limit")):
+        points = [(number, item.score) for number, item in scored if item.eligible is eligible]
+        if points:
+            fill = {} if eligible else {"markerfacecolor": axes.get_facecolor()}
+            axes.plot(
+                *zip(*points, strict=True), "o", label=label if search.time_limit_s else "trial", **fill
+            )
+    allowed = [(number, item.score or 0.0) for number, item in scored if item.eligible]
+    if allowed:
+        pick = min if search.lowest else max
+        so_far = [pick(score for _, score in allowed[: end + 1]) for end in range(len(allowed))]
+        axes.step([number for number, _ in allowed], so_far, where="post", label="best so far")
+    axes.set_xlabel("trial")
+    axes.set_ylabel(search.metric)
+    axes.legend()
+
+
+def _cost(axes: Any, search: Search, scored: Sequence[tuple[int, Tried]], chosen: Tried | None) -> None:
+    timed = [item for _, item in scored if item.seconds is not None]
+    axes.plot([item.seconds for item in timed], [item.score for item in timed], "o", label="trial")
+    if chosen is not None and chosen.seconds is not None:
+        axes.plot(chosen.seconds, chosen.score, "*", markersize=15, label="best")
+    if search.time_limit_s is not None:
+        axes.axvline(search.time_limit_s, linestyle="--", linewidth=1, color="#8b949e", label="limit")
+    axes.set_xlabel(f"seconds ({search.time_metric})")
+    axes.set_ylabel(search.metric)
+    axes.legend()
+
+
+def _settings(item: Tried) -> str:
+    return ", ".join(f"{key} = {value}" for key, value in item.settings.items())
+
+
+def _plain(
+    search: Search, trials: Sequence[Tried], chosen: Tried | None, last: Outcome | None
+) -> dict[str, Any]:
+    return {
+        "metric": search.metric,
+        "trials": [
+            {
+                "key": item.outcome.key,
+                "settings": item.settings,
+                "score": item.score,
+                "seconds": item.seconds,
+                "eligible": item.eligible,
+            }
+            for item in trials
+        ],
+        "best": chosen.outcome.key if chosen else None,
+        "test": quality(last).get(search.metric) if last else None,
+    }
+
+
+FIND = _find

@@ -1,0 +1,120 @@
+"""What a spec says of a search: what is to be best, what may vary, and how long it may take."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from datasets.errors import UsageError
+from datasets.options import parse
+
+_LOWEST = ("rmse", "mae")
+_HIGHEST = re.compile(r"(ndcg|map|precision|recall)_at_\d+")
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, both included; whole ones if both are. `log` spreads them evenly by ratio."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether only whole numbers are meant."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search in place of a grid. Every trial is judged on the validation part of training; the best settings are then
+    fitted on all of training, judged on the test part once, and registered.
+
+    Attributes:
+        metric: rmse or mae (lowest is best), or ndcg_at_K, map_at_K, precision_at_K, recall_at_K (highest is best).
+        space: key of a spec -> list of choices, or {low, high, log}.
+        sampler: "grid" tries every combination of choices; "optuna" (a tree-structured Parzen estimator: Bergstra et
+            al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011) needs `trials` or `minutes`.
+        trials: at most so many.
+        minutes: none is begun after so many.
+        time_limit_s: settings that take longer are not chosen, however good they are.
+        time_metric: what `time_limit_s` is about: total_s, or phase.NAME_s.
+        seed: of the sampler. The same seed and results give the same trials, so that an interrupted search goes on.
+    """
+
+    metric: str
+    space: Mapping[str, Any] = field(default_factory=dict)
+    sampler: Literal["optuna", "grid"] = "optuna"
+    trials: int | None = None
+    minutes: float | None = None
+    time_limit_s: float | None = None
+    time_metric: str = "phase.fit_s"
+    seed: int = 0
+
+    @property
+    def lowest(self) -> bool:
+        """Whether the lowest value is the best."""
+        return self.metric in _LOWEST
+
+    @property
+    def ranges(self) -> dict[str, list[Any] | Range]:
+        """The space, parsed."""
+        return {key: _choices(key, value) for key, value in self.space.items()}
+
+
+def read(values: Any, what: str) -> Search:
+    """Parse and check a spec's table `search`.
+
+    Raises:
+        UsageError: names the wrong key or value.
+    """
+    if not isinstance(values, Mapping):
+        raise UsageError(f"{what}: search must be a table")
+    search = parse(Search, values, f"search of {what}")
+    if not search.lowest and not _HIGHEST.fullmatch(search.metric):
+        raise UsageError(
+            f"{what}: a search is for the best rmse, mae, ndcg_at_K, map_at_K, precision_at_K or recall_at_K, "
+            f"not {search.metric!r}"
+        )
+    if not search.space:
+        raise UsageError(f"{what}: search needs a table search.space: what may vary")
+    for name, value in (
+        ("trials", search.trials),
+        ("minutes", search.minutes),
+        ("time_limit_s", search.time_limit_s),
+    ):
+        if value is not None and not value > 0:
+            raise UsageError(f"{what}: search.{name} must be more than 0, not {value}")
+    ranges = search.ranges
+    if search.sampler == "grid":
+        for key, choices in ranges.items():
+            if isinstance(choices, Range):
+                raise UsageError(
+                    f'{what}: a grid needs a list of choices for {key}; ranges are for sampler = "optuna"'
+                )
+    elif search.trials is None and search.minutes is None:
+        raise UsageError(f"{what}: search needs a budget: trials or minutes")
+    return search
+
+
+def _choices(key: str, value: Any) -> list[Any] | Range:
+    if isinstance(value, list):
+        if not value:
+            raise UsageError(f"search.space.{key} is an empty list")
+        return value
+    if not isinstance(value, Mapping):
+        raise UsageError(f"search.space.{key} must be a list of choices or {{low, high}}, not {value!r}")
+    given = dict(value)
+    found = Range(**given) if set(given) <= {"low", "high", "log"} and {"low", "high"} <= set(given) else None
+    numbers = found is not None and all(
+        isinstance(end, int | float) and not isinstance(end, bool) and math.isfinite(end)
+        for end in (found.low, found.high)
+    )
+    if found is None or not numbers or not found.low < found.high or (found.log and found.low <= 0):
+        raise UsageError(
+            f"search.space.{key}: write {{low = 0.01, high = 0.3, log = true}} with low below high "
+            f"(and above 0 if log), not {given}"
+        )
+    return found

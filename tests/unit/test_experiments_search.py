@@ -1,0 +1,213 @@
+"""Searches: what a spec may ask for, what is proposed, what is chosen, what the report says, what is registered."""
+
+import dataclasses
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from invented import application, outcome
+from mlflow import MlflowClient
+
+from datasets.errors import UsageError
+from experiments import spec
+from experiments.findings.search import FIND
+from experiments.recorder import RecordingError
+from experiments.registry import register
+from experiments.search.best import best, final, validated
+from experiments.search.samplers import sampler_of
+from experiments.search.space import Range, Search, read
+
+SPACE = {"rank": {"low": 4, "high": 32, "log": True}, "reg": {"low": 0.01, "high": 0.2}}
+OPTUNA = {"metric": "rmse", "trials": 5, "space": SPACE}
+GRID = {"metric": "ndcg_at_10", "sampler": "grid", "space": {"rank": [8, 16], "reg": [0.1, 0.2, 0.3]}}
+
+
+def trial(number, rank, rmse, seconds, **values):
+    own = {"model": "als", "rank": rank, **(values or {"part": "validation"})}
+    made = [
+        application(
+            0, [9, seconds], status="ok" if rmse else "failed", metrics={"rmse": rmse} if rmse else {}
+        )
+    ]
+    status = "ok" if rmse else "failed"
+    return outcome(made, key=f"{number}" * 64, attempt=f"a{number}", values=own, status=status)
+
+
+def test_ranges_are_read():
+    assert read(OPTUNA, "x").ranges == {"rank": Range(4, 32, log=True), "reg": Range(0.01, 0.2)}
+    assert Range(4, 32).whole
+    assert not Range(4.0, 32.0).whole
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"metric": "coverage"}, "rmse, mae"),
+        ({"space": {}}, "search.space"),
+        ({"trials": None}, "budget"),
+        ({"trials": 0}, "more than 0"),
+        ({"minutes": -1}, "more than 0"),
+        ({"time_limit_s": 0}, "more than 0"),
+        ({"sampler": "grid"}, "list of choices"),
+        ({"sampler": "random"}, "sampler"),
+        ({"space": {"rank": []}}, "empty"),
+        ({"space": {"rank": 5}}, "list of choices or"),
+        ({"space": {"rank": {"low": 9, "high": 9}}}, "low below high"),
+        ({"space": {"rank": {"low": 0, "high": 9, "log": True}}}, "above 0"),
+        ({"space": {"rank": {"low": 1, "hihg": 9}}}, "low"),
+        ({"trails": 3}, "trials"),
+    ],
+)
+def test_wrong_searches_are_refused(changes, said):
+    with pytest.raises(UsageError, match=said):
+        read({**OPTUNA, **changes}, "experiment x")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"grid": {"seed": [1, 2]}}, "no grid"),
+        ({"fixed": {"rank": 8}}, "cannot be searched"),
+        ({"fixed": {"part": "validation"}}, "search's own"),
+        ({"search": {**OPTUNA, "space": {"rnak": [1]}}}, "rank"),
+        ({"search": 5}, "table"),
+    ],
+)
+def test_specs_with_wrong_searches_are_refused(values, said):
+    fixed = {"model": "als", "dataset": "movielens/1m", **values.pop("fixed", {})}
+    with pytest.raises(UsageError, match=said):
+        spec.read("x", {"question": "?", "fixed": fixed, "search": OPTUNA, **values})
+
+
+def test_model_that_cannot_be_exported_is_refused_before_it_is_fitted():
+    with pytest.raises(UsageError, match="knn cannot be exported"):
+        spec.read(
+            "x", {"question": "?", "fixed": {"model": "knn", "dataset": "movielens/1m", "export": True}}
+        ).trials(spec.Shape(1, 1, "1g"))
+
+
+def test_grid_is_every_combination_in_order():
+    sampler = sampler_of(read(GRID, "x"))
+    asked = []
+    while (settings := sampler.ask()) is not None:
+        asked.append((settings["rank"], settings["reg"]))
+        sampler.tell(0.1, 0.0)
+    assert asked == [(8, 0.1), (8, 0.2), (8, 0.3), (16, 0.1), (16, 0.2), (16, 0.3)]
+
+
+def settings_asked(search, trials):
+    sampler, found = sampler_of(search), []
+    for _ in range(trials):
+        settings = sampler.ask()
+        found.append(settings)
+        score = abs(settings["rank"] - 20) + settings["reg"]
+        sampler.tell(None if settings["rank"] == 7 else score, settings["rank"] - 24.0)
+    return found
+
+
+def test_optuna_asks_the_same_again_for_the_same_answers():
+    search = read(OPTUNA, "x")
+    asked = settings_asked(search, 20)
+    assert asked == settings_asked(search, 20)
+    assert asked != settings_asked(dataclasses.replace(search, seed=1), 20)
+    assert all(
+        isinstance(item["rank"], int) and 4 <= item["rank"] <= 32 and 0.01 <= item["reg"] <= 0.2
+        for item in asked
+    )
+
+
+def test_optuna_comes_closer_to_the_best():
+    asked = settings_asked(dataclasses.replace(read(OPTUNA, "x"), seed=3), 60)
+    first, last = ([abs(item["rank"] - 20) for item in part] for part in (asked[:15], asked[-15:]))
+    assert np.mean(last) < np.mean(first)
+
+
+SEARCH = read({**OPTUNA, "space": {"rank": {"low": 4, "high": 64}}, "time_limit_s": 10}, "x")
+TRIALS = [
+    trial(1, 8, 0.90, 4), trial(2, 16, 0.88, 7), trial(3, 64, 0.85, 30), trial(4, 32, None, 9),
+    trial(5, 12, 0.88, 5), trial(6, 16, 0.89, 9, export=True),
+]  # fmt: skip
+
+
+def test_best_is_the_best_within_the_limit_and_the_earliest_of_equals():
+    tried = validated(SEARCH, TRIALS)
+    assert [item.eligible for item in tried] == [True, True, False, False, True]
+    chosen = best(SEARCH, tried)
+    assert chosen.outcome.key[0] == "2"
+    assert final(TRIALS, chosen).key[0] == "6"
+
+
+def test_no_trial_within_the_limit_is_no_best():
+    assert (
+        best(
+            dataclasses.replace(SEARCH, time_limit_s=1),
+            validated(dataclasses.replace(SEARCH, time_limit_s=1), TRIALS),
+        )
+        is None
+    )
+
+
+def test_highest_is_best_for_rankings():
+    search = Search("ndcg_at_10", {"rank": [8, 16]}, "grid")
+    made = [
+        outcome(
+            [application(0, [9, 1], metrics={"ndcg_at_10": value})],
+            key=f"{n}" * 64,
+            values={"rank": n, "part": "validation"},
+        )
+        for n, value in ((8, 0.1), (16, 0.3))
+    ]
+    assert best(search, validated(search, made)).settings == {"rank": 16}
+
+
+def test_report_says_what_was_chosen_and_what_it_is_worth(tmp_path):
+    experiment = dataclasses.replace(spec.Experiment("x", "?"), search=SEARCH)
+    found = FIND(experiment, TRIALS)
+    assert "rank = 16, rmse 0.8800 on the validation part, 0.8900 on the test part" in found.answer
+    remarks = {row[1]: row[-1] for row in found.tables[0].rows}
+    assert remarks == {"16": "best", "12": "", "8": "", "64": "over the time limit", "32": "failed"}
+    assert [plot.png("light")[:4] for plot in found.plots] == [b"\x89PNG"] * 2
+    assert FIND(spec.Experiment("x", "?"), TRIALS) is None
+    alone = FIND(experiment, TRIALS[:-1])
+    assert "not fitted on all of training" in alone.answer
+
+
+@pytest.fixture
+def arrays(tmp_path):
+    path = tmp_path / "factors.npz"
+    empty = np.zeros(0, np.float32)
+    np.savez(
+        path, user_keys=np.array(["ann", "bob"]), item_keys=np.array(["x", "y", "z"]),
+        user_factors=np.array([[1, 2], [np.nan, np.nan]], np.float32),
+        item_factors=np.array([[1, 0], [0, 1], [2, 2]], np.float32),
+        user_bias=empty, item_bias=empty, item_known=np.zeros(0, bool), scalars=np.zeros(3),
+        flags=np.array([False, False, False]), seen_start=np.array([0, 1, 1]), seen_items=np.array([2], np.int32),
+    )  # fmt: skip
+    return path
+
+
+def test_registered_model_is_loaded_by_its_alias_and_the_alias_moves(tmp_path, arrays):
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    client = MlflowClient(uri)
+    number = client.create_experiment("x", artifact_location=(tmp_path / "artifacts").as_uri())
+    runs = [client.create_run(number).info.run_id for _ in range(2)]
+    first = register(uri, runs[0], arrays, "recscale-x", "?")
+    assert register(uri, runs[0], arrays, "recscale-x", "?") == first
+    mlflow.set_tracking_uri(uri)
+    model = mlflow.pyfunc.load_model(first.uri)
+    scores = model.predict(pd.DataFrame({"user": ["ann", "bob", "eve"], "item": ["y", "x", "x"]}))
+    assert scores["prediction"].tolist()[0] == 2
+    assert scores["prediction"].isna().tolist() == [False, True, True]
+    lists = model.predict(pd.DataFrame({"user": ["ann", "bob"]}), params={"k": 2})
+    assert lists["items"].tolist() == [["y", "x"], []]
+    seen = model.predict(pd.DataFrame({"user": ["ann"]}), params={"k": 1, "seen": True})
+    assert seen["items"].tolist() == [["z"]]
+    second = register(uri, runs[1], arrays, "recscale-x", "?")
+    assert (first.version, second.version) == ("1", "2")
+    assert client.get_model_version_by_alias("recscale-x", "best").run_id == runs[1]
+
+
+def test_model_that_was_not_exported_is_not_registered(tmp_path):
+    with pytest.raises(RecordingError, match="did not export"):
+        register(f"sqlite:///{tmp_path / 'm.db'}", "1", tmp_path / "none.npz", "recscale-x", "?")
