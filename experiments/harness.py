@@ -96,6 +96,7 @@ class Harness:
         shape: Shape,
         timeout_s: float,
         follow: Callable[[Event], None] = lambda _: None,
+        *,
         runtime: Runtime = HERE,
     ) -> Launched:
         """Run one application on the workers as they are now, with the sources and the Python of `runtime`."""

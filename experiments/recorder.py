@@ -28,6 +28,8 @@ from experiments.columns import PREFIX, VIEW, as_text, params, read_keys, short_
 from experiments.numbers import Number, numbers
 from experiments.outcome import FILE, Outcome, load
 from experiments.parents import Parent, differences, parent_tags, take_up, write_spec
+from experiments.tree import Node
+from experiments.tree import write as write_tree
 
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -144,6 +146,11 @@ class Recorder:
             self._client.set_tag(run_id, PREFIX + "revision", str(outcome.revision))
             self._client.set_terminated(run_id, _ENDS[outcome.status], end_time=int(outcome.ended_at * 1000))
         return seconds
+
+    def keep(self, experiment: str, root: Node, mark: str, status: str) -> str:
+        """Write runs that are no trials, in place of those of the same mark; returns the id of the topmost."""
+        with _explained(self.uri):
+            return write_tree(self._client, self._experiment(experiment), root, mark, _ENDS[status])
 
     def outcomes(self, experiment: str) -> tuple[dict[str, str], list[Outcome]]:
         """Return the newest parent's texts, and of each of its trials the newest attempt, in the spec's order."""

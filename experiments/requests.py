@@ -12,7 +12,7 @@ from jobs.request import Request
 
 
 def application_request(
-    harness: Harness, trial: Trial, experiment: str, data: Prepared | None, number: int, folder: Path
+    harness: Harness, trial: Trial, experiment: str, data: Prepared | None, *, number: int, folder: Path
 ) -> Request:
     """Return the request of one application.
 

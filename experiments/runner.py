@@ -123,7 +123,9 @@ class Sweep:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         data = self.prepared.get(item.trial.data.slug) if item.trial.data else None
-        request = application_request(harness, item.trial, self.experiment.name, data, number, folder)
+        request = application_request(
+            harness, item.trial, self.experiment.name, data, number=number, folder=folder
+        )
         of = f", application {number + 1} of {item.trial.applications}" if item.trial.applications > 1 else ""
         self.progress.start(f"{item.trial.label}{of}")
         shape = item.trial.shape

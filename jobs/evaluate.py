@@ -104,8 +104,12 @@ def by_user(
     """Judge every user of the test part alone, so that two models can be compared user by user.
 
     Args:
-        split, scorer, recommendations, k, relevant: as of `evaluate`.
-        scale: None where there are no error metrics.
+        split: the parts, as of `evaluate`.
+        scorer: fitted on the training part.
+        recommendations: (user, items, ...) with items best first; None leaves the ranking out.
+        scale: of the ratings; None where there are no error metrics.
+        k: how many of the recommendations count.
+        relevant: the least rating of a relevant item.
 
     Returns:
         One row a user: (user int, rows long, scored long: as the counts of `evaluate`; check long: a hash of the test

@@ -151,7 +151,12 @@ class _Applications:
         folder.mkdir(parents=True)
         self.harness.use(trial.shape)
         request = application_request(
-            self.harness, trial, self.pairing.experiment.name, self.data[name], number or 0, folder
+            self.harness,
+            trial,
+            self.pairing.experiment.name,
+            self.data[name],
+            number=number or 0,
+            folder=folder,
         )
         own = {**request.spark, "spark.pyspark.python": side.runtime.python}
         per_user = str((folder / PER_USER).resolve()) if number is None else ""

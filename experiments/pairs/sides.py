@@ -54,7 +54,8 @@ def sides_of(
     Args:
         experiment: whose grid is reduced.
         sets: values that both sides share, in place of the spec's.
-        baseline, contender: values of one side alone; `rev` and `package` are not the spec's but say whose code runs.
+        baseline: values of that side alone; `rev` and `package` are not the spec's but say whose code runs.
+        contender: the same of the other.
         default: fills in what no key says of the shape.
 
     Raises:
