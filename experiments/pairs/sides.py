@@ -7,6 +7,7 @@ from typing import Any
 
 from datasets.errors import UsageError
 from datasets.options import nearest
+from experiments.columns import as_text
 from experiments.grid import CLEANING, DATA, SHAPE, check_key, flatten
 from experiments.spec import Experiment
 from experiments.trial import Shape, Trial
@@ -39,7 +40,7 @@ class Side:
     @property
     def words(self) -> str:
         """What makes it this side, for a person."""
-        return " ".join(f"{key}={value}" for key, value in self.given.items()) or "as in the spec"
+        return " ".join(f"{key}={as_text(value)}" for key, value in self.given.items()) or "as in the spec"
 
 
 def sides_of(
