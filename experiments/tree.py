@@ -1,6 +1,7 @@
 """Runs that are no trials: a parent with children, written to MLflow as one, in place of what stood there before."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,37 +32,40 @@ class Node:
     children: Sequence["Node"] = ()
 
 
-def write(client: Any, experiment_id: str, root: Node, mark: str, status: str) -> str:
-    """Write a tree of runs and remove what earlier calls with the same mark left there.
+@dataclass(frozen=True)
+class Writer:
+    """Writes trees of runs.
 
-    Every run carries the mark from its beginning, so a tree that broke off half-way is removed by the next call.
+    Every run carries the mark from its beginning, so a tree that broke off half-way is removed by the next write.
 
-    Args:
+    Attributes:
         client: of MLflow.
+        log: writes parameters and numbers of a run, with a time in milliseconds since 1970.
         experiment_id: of the MLflow experiment.
-        root: the topmost run.
         mark: names the tree, in letters and digits.
         status: that all its runs end with, as MLflow has it.
-
-    Returns:
-        The id of the topmost run.
     """
-    older = client.search_runs([experiment_id], f"tags.`{PREFIX}tree` = '{mark}'", max_results=1000)
-    for run in older:
-        client.delete_run(run.info.run_id)
-    return _write(client, experiment_id, root, {f"{PREFIX}tree": mark}, status)
 
+    client: Any
+    log: Callable[[str, Mapping[str, str], Iterable[Number], int], None]
+    experiment_id: str
+    mark: str
+    status: str
 
-def _write(client: Any, experiment_id: str, node: Node, tags: Mapping[str, str], status: str) -> str:
-    own = {**tags, **node.tags, f"{PREFIX}kind": node.kind}
-    run_id: str = client.create_run(experiment_id, run_name=node.name, tags=own).info.run_id
-    for key, value in node.params.items():
-        client.log_param(run_id, key, value)
-    for number in node.metrics:
-        client.log_metric(run_id, number.name, float(number.value), step=number.step)
-    for path in node.files:
-        client.log_artifact(run_id, str(path))
-    for child in node.children:
-        _write(client, experiment_id, child, {**tags, "mlflow.parentRunId": run_id}, status)
-    client.set_terminated(run_id, status)
-    return run_id
+    def write(self, root: Node) -> str:
+        """Write a tree in place of what stands there under the same mark; returns the id of the topmost run."""
+        which = f"tags.`{PREFIX}tree` = '{self.mark}'"
+        for run in self.client.search_runs([self.experiment_id], which, max_results=1000):
+            self.client.delete_run(run.info.run_id)
+        return self._write(root, {f"{PREFIX}tree": self.mark})
+
+    def _write(self, node: Node, tags: Mapping[str, str]) -> str:
+        own = {**tags, **node.tags, f"{PREFIX}kind": node.kind}
+        run_id: str = self.client.create_run(self.experiment_id, run_name=node.name, tags=own).info.run_id
+        self.log(run_id, node.params, node.metrics, int(time.time() * 1000))
+        for path in node.files:
+            self.client.log_artifact(run_id, str(path))
+        for child in node.children:
+            self._write(child, {**tags, "mlflow.parentRunId": run_id})
+        self.client.set_terminated(run_id, self.status)
+        return run_id

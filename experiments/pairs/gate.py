@@ -27,7 +27,10 @@ def closing(found: Verdict, failures: Sequence[str]) -> str:
     if failures:
         return f"gate: failed: {'; '.join(failures)}"
     assert found.timing.slower_detectable is not None
+    tolerated = (
+        " within the tolerance" if found.timing.verdict == "slower" or found.quality == "worse" else ""
+    )
     return (
-        f"gate: passed: {found.timing.verdict} in time {interval_of(found.timing)}, {found.quality} in quality; it finds "
+        f"gate: passed{tolerated}: {found.timing.verdict} in time {interval_of(found.timing)}, {found.quality} in quality; it finds "
         f"slowdowns of {found.timing.slower_detectable - 1:.1%} and more"
     )
