@@ -34,7 +34,7 @@ allow := $(if $(call given,ALLOW_MODEL_CHANGE),--allow-model-change)
 trial_shape := $(call option,WORKERS,--workers) $(call option,CORES,--cores) $(call option,MEMORY,--memory)
 sets := $(foreach pair,$(call given,SET),--set '$(pair)')
 
-.PHONY: help environment environment-dev demo setup preprocess train experiment report mlflow status logs \
+.PHONY: help environment environment-dev demo setup preprocess train experiment report gate mlflow status logs \
         down doctor clean check test format
 
 help: ## What can be typed
@@ -72,6 +72,11 @@ experiment: environment ## A grid of trials: NAME=als_scaling (resumes; `.venv/b
 report: environment ## Tables, plots and one HTML page from MLflow: NAME=als_scaling [ALLOW_MODEL_CHANGE=1]
 	@$(call required,NAME,als_scaling)
 	$(python) -m experiments report '$(NAME)' $(allow)
+
+gate: environment ## Is the working tree slower or worse than a revision? BASE=main [SPEC=gate] [PAIRS=10] [TOLERANCE=0.05]
+	@$(call required,BASE,main)
+	$(python) -m experiments gate --base '$(BASE)' $(call option,PAIRS,--pairs) $(call option,TOLERANCE,--tolerance) \
+	  $(sets) $(if $(call given,SPEC),'$(SPEC)')
 
 mlflow: environment ## The MLflow UI, on the address that it prints
 	@$(python) -m cluster mlflow

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
@@ -12,8 +11,9 @@ from typing import Any
 import psutil
 
 from cluster.pinning import own_cores
-from experiments.identity import ROOT, code_hash, lock_hash
+from experiments.identity import code_hash, lock_hash
 from experiments.launcher import capture
+from experiments.runtime import HERE, Runtime
 from experiments.trial import Shape
 
 PACKAGES = ("pyspark", "numpy", "pandas", "pyarrow", "numba", "mlflow")
@@ -61,15 +61,15 @@ def git() -> dict[str, Any]:
     return {"git.commit": commit or "", "git.dirty": bool(changes)}
 
 
-def for_driver(host_name: str, java_home: Path | None) -> dict[str, str]:
-    """Return the environment of an application's process: this Python, this Java, no other Spark."""
+def for_driver(host_name: str, java_home: Path | None, runtime: Runtime = HERE) -> dict[str, str]:
+    """Return the environment of an application's process: one Python, one Java, no other Spark."""
     environment = {key: value for key, value in os.environ.items() if key not in _INHERITED_AWAY}
     environment |= {
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": str(runtime.root),
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "PYSPARK_PYTHON": runtime.python,
+        "PYSPARK_DRIVER_PYTHON": runtime.python,
         "SPARK_LOCAL_IP": host_name,
     }
     return environment | ({"JAVA_HOME": str(java_home)} if java_home else {})

@@ -14,6 +14,7 @@ from cluster.settings import Settings
 from experiments.environment import for_driver
 from experiments.events import Event
 from experiments.launcher import Launched, Launcher
+from experiments.runtime import HERE, Runtime
 from experiments.stores import CASSANDRA, PARQUET, connector
 from experiments.trial import Shape
 from jobs.request import Request
@@ -100,13 +101,16 @@ class Harness:
         shape: Shape,
         timeout_s: float,
         follow: Callable[[Event], None] = lambda _: None,
+        *,
+        runtime: Runtime = HERE,
     ) -> Launched:
-        """Run one application on the workers as they are now."""
+        """Run one application on the workers as they are now, with the sources and the Python of `runtime`."""
         java = find_java(self.settings.spark.java_home)
         launcher = Launcher(
             cluster=None if self.external else self.cluster,
-            environment=for_driver(self.settings.host, java),
+            environment=for_driver(self.settings.host, java, runtime),
             workers=frozenset(f"{_WORKER}{number}" for number in range(1, shape.workers + 1)),
+            runtime=runtime,
         )
         return launcher.run(request, folder, timeout_s, follow)
 

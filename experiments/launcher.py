@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Literal, Protocol
 
 from experiments.events import Event, Tail, last_lines, phases_of
 from experiments.identity import ROOT
+from experiments.runtime import HERE, Runtime
 from jobs.request import Request, Result
 
 POLL_S = 0.2
@@ -71,12 +71,14 @@ class Launcher:
         cluster: asked about dead workers; None where workers are not ours.
         environment: of the driver's process.
         workers: names of the workers that the application uses; when all are gone it cannot go on.
+        runtime: sources and Python of the driver.
     """
 
     cluster: Watched | None
     environment: dict[str, str]
     workers: frozenset[str] = frozenset()
     grace_s: float = GRACE_S
+    runtime: Runtime = HERE
 
     def run(
         self,
@@ -97,12 +99,12 @@ class Launcher:
         """
         (folder / "result.json").unlink(missing_ok=True)
         Path(request.events).unlink(missing_ok=True)
-        request.save(folder / "request.json")
+        request.save(folder / "request.json", self.runtime.understands)
         begin = time.perf_counter()
         with (folder / "driver.log").open("wb") as log:
             process = subprocess.Popen(
-                _command(request, folder), cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                _command(self.runtime, request, folder), cwd=self.runtime.root, env=self.environment,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         tail = Tail(Path(request.events))
         died: list[str] = []
@@ -207,9 +209,9 @@ def _at(events: Sequence[Event], name: str) -> list[float]:
     return [event["at"] for event in events if event["event"] == name]
 
 
-def _command(request: Request, folder: Path) -> list[str]:
-    files = ["--request", str(folder / "request.json"), "--result", str(folder / "result.json")]
-    return [sys.executable, "-m", "jobs", request.job, *files]
+def _command(runtime: Runtime, request: Request, folder: Path) -> list[str]:
+    given, answer = (str((folder / name).resolve()) for name in ("request.json", "result.json"))
+    return [runtime.python, "-m", "jobs", request.job, "--request", given, "--result", answer]
 
 
 def _result(folder: Path, request: Request, events: list[Event], reason: str | None, code: int) -> Result:

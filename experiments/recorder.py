@@ -28,6 +28,7 @@ from experiments.columns import PREFIX, VIEW, as_text, params, read_keys, short_
 from experiments.numbers import Number, numbers
 from experiments.outcome import FILE, Outcome, load
 from experiments.parents import Parent, differences, parent_tags, take_up, write_spec
+from experiments.tree import Node, Writer
 
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -157,6 +158,13 @@ class Recorder:
             raise RecordingError(f"MLflow at {self.uri} has no run of {outcome.label}")
         return str(runs[0].info.run_id)
 
+    def keep(self, experiment: str, root: Node, mark: str, status: str) -> str:
+        """Write runs that are no trials, in place of those of the same mark; returns the id of the topmost."""
+        with explained(self.uri):
+            return Writer(self._client, self._log, self._experiment(experiment), mark, _ENDS[status]).write(
+                root
+            )
+
     def outcomes(self, experiment: str) -> tuple[dict[str, str], list[Outcome]]:
         """Return the newest parent's texts, and of each of its trials the newest attempt, in the spec's order."""
         with explained(self.uri):
@@ -182,11 +190,7 @@ class Recorder:
             tags={"mlflow.parentRunId": parent, **tags(outcome)},
         )
         run_id: str = run.info.run_id
-        for batch in _batches([Param(key, value) for key, value in params(outcome).items()], 100):
-            self._client.log_batch(run_id, params=batch)
-        now = int(outcome.ended_at * 1000)
-        for numbers_batch in _batches([_metric(number, now) for number in numbers(outcome)], 1000):
-            self._client.log_batch(run_id, metrics=numbers_batch)
+        self._log(run_id, params(outcome), numbers(outcome), int(outcome.ended_at * 1000))
         if outcome.data:
             self._client.log_inputs(run_id, [_dataset(outcome.data)])
         self._client.log_artifact(run_id, str(folder / FILE))
@@ -195,6 +199,12 @@ class Recorder:
                 if (application / name).exists():
                     self._client.log_artifact(run_id, str(application / name), application.name)
         return run_id
+
+    def _log(self, run_id: str, values: Mapping[str, str], found: Iterable[Number], now: int) -> None:
+        for batch in _batches([Param(key, value) for key, value in values.items()], 100):
+            self._client.log_batch(run_id, params=batch)
+        for numbers_batch in _batches([_metric(number, now) for number in found], 1000):
+            self._client.log_batch(run_id, metrics=numbers_batch)
 
     def _read(self, run: Run) -> Outcome:
         with tempfile.TemporaryDirectory() as folder:

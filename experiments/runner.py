@@ -18,12 +18,10 @@ from experiments.pending import Pending, rounds, sorted_by_shape, take_up
 from experiments.prepare import Prepared, prepare
 from experiments.progress import Progress
 from experiments.recorder import Recorder, RecordingError
-from experiments.sparksettings import spark_settings
+from experiments.requests import application_request
 from experiments.spec import Experiment
-from experiments.stores import PARQUET
 from experiments.trial import Trial
-from jobs.apps import JOBS
-from jobs.request import Request, write_json
+from jobs.request import write_json
 
 
 @dataclass
@@ -129,7 +127,10 @@ class Sweep:
         folder = item.folder / f"app-{number}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        request = self._request(harness, item.trial, number, folder)
+        data = self.prepared.get(item.trial.data.slug) if item.trial.data else None
+        request = application_request(
+            harness, item.trial, self.experiment.name, data, number=number, folder=folder
+        )
         of = f", application {number + 1} of {item.trial.applications}" if item.trial.applications > 1 else ""
         self.progress.start(f"{item.trial.label}{of}")
         shape = item.trial.shape
@@ -149,31 +150,6 @@ class Sweep:
         item.outcome.save(item.folder)
         self.outcomes.append(item.outcome)
         self._try(lambda: recorder.record(item.outcome, item.folder, parent))
-
-    def _request(self, harness: Harness, trial: Trial, number: int, folder: Path) -> Request:
-        data = self.prepared.get(trial.data.slug) if trial.data else None
-        store = trial.data.store if trial.data else getattr(JOBS[trial.job], "store", PARQUET)
-        own = spark_settings(
-            self.settings, harness.cluster.spark_master, f"{self.experiment.name} {trial.label}", trial.shape,
-            partitions=trial.partitions, folder=folder,
-        )  # fmt: skip
-        return Request(
-            job=trial.job,
-            params=trial.params,
-            spark={**own, **harness.reach(store), **trial.spark},
-            store=store,
-            store_root=data.root if data else str(folder / "store"),
-            work=str((folder / "work").resolve()),
-            events=str((folder / "events.jsonl").resolve()),
-            keep=str(folder.resolve()),
-            dataset=trial.data.name if trial.data else "",
-            dataset_options=trial.data.options if trial.data else {},
-            dataset_path=str(data.path.resolve()) if data else "",
-            executors=trial.shape.workers,
-            warmups=trial.warmups,
-            repeats=trial.repeats,
-            application=number,
-        )
 
     def _pending(self, key: str, trial: Trial, described: dict[str, Any]) -> Pending:
         data = self.prepared[trial.data.slug].described if trial.data else {}

@@ -92,6 +92,47 @@ def evaluate(
     return Evaluation({name: float(value) for name, value in metrics.items() if value is not None}, counts)
 
 
+def by_user(
+    split: Split,
+    scorer: Scorer,
+    recommendations: DataFrame | None,
+    *,
+    scale: tuple[float, float, float] | None,
+    k: int,
+    relevant: float,
+) -> DataFrame:
+    """Judge every user of the test part alone, so that two models can be compared user by user.
+
+    Args:
+        split: the parts, as of `evaluate`.
+        scorer: fitted on the training part.
+        recommendations: (user, items, ...) with items best first; None leaves the ranking out.
+        scale: of the ratings; None where there are no error metrics.
+        k: how many of the recommendations count.
+        relevant: the least rating of a relevant item.
+
+    Returns:
+        One row a user: (user int, rows long, scored long: as the counts of `evaluate`; check long: a hash of the test
+        rows, equal where these are; squared double: the sum of squared errors, null without a scale; ndcg double:
+        null without recommendations and for users without a relevant test item).
+    """
+    wrong = F.when(F.col("prediction").isNotNull(), F.col("prediction") - F.col("rating"))
+    users = (
+        _with_predictions(split, scorer.score(split.test.select("user", "item")))
+        .groupBy("user")
+        .agg(
+            F.count("*").alias("rows"),
+            F.count("prediction").alias("scored"),
+            F.bit_xor(F.xxhash64("item", "rating")).alias("check"),
+            (F.lit(None) if scale is None else F.sum(F.pow(wrong, 2))).cast("double").alias("squared"),
+        )
+    )
+    if recommendations is None:
+        return users.withColumn("ndcg", F.lit(None).cast("double"))
+    ranked = _ranked(split.test, recommendations, k, relevant)
+    return users.join(ranked.select("user", F.col(f"ndcg_at_{k}").alias("ndcg")), "user", "left")
+
+
 def _sums(split: Split, scored: DataFrame, errors_on: tuple[float, float, float] | None) -> Row:
     """Count the test rows and, on a rating scale, sum up their errors."""
     rows = _with_predictions(split, scored)
@@ -163,6 +204,13 @@ def _errors() -> list[Column]:
 
 def _ranking(test: DataFrame, recommendations: DataFrame, k: int, relevant: float) -> Row:
     """Return the means of the ranking metrics, null if no user has a relevant item, and `ranked_users`."""
+    ranked = _ranked(test, recommendations, k, relevant)
+    means = [F.avg(name).alias(name) for name in ranked.columns if name != "user"]
+    return _only_row(ranked.agg(*means, F.count("*").alias("ranked_users")))
+
+
+def _ranked(test: DataFrame, recommendations: DataFrame, k: int, relevant: float) -> DataFrame:
+    """Return (user, the ranking metrics) for every user with a relevant item."""
     wanted = test.where(F.col("rating").isNull() | (F.col("rating") >= relevant))
     users = wanted.groupBy("user").agg(F.collect_set("item").alias("relevant"))
     lists = recommendations.select("user", F.slice("items", 1, k).alias("items"))
@@ -172,18 +220,17 @@ def _ranking(test: DataFrame, recommendations: DataFrame, k: int, relevant: floa
     ideal = F.aggregate(F.sequence(F.lit(1), best), F.lit(0.0), lambda total, rank: total + _gain(rank))
     gain = F.aggregate("ranks", F.lit(0.0), lambda total, rank: total + _gain(rank))
     precisions = F.transform("ranks", lambda rank, at: (at + 1) / rank)
+    average = F.aggregate(precisions, F.lit(0.0), lambda total, at: total + at) / best
     found = F.size("ranks")
-    return _only_row(
+    return (
         users.join(lists, "user", "left")
         .withColumn("ranks", ranks)
-        .agg(
-            F.avg(found / F.lit(k)).alias(f"precision_at_{k}"),
-            F.avg(found / F.size("relevant")).alias(f"recall_at_{k}"),
-            F.avg(gain / ideal).alias(f"ndcg_at_{k}"),
-            F.avg(F.aggregate(precisions, F.lit(0.0), lambda total, at: total + at) / best).alias(
-                f"map_at_{k}"
-            ),
-            F.count("*").alias("ranked_users"),
+        .select(
+            "user",
+            (found / F.lit(k)).alias(f"precision_at_{k}"),
+            (found / F.size("relevant")).alias(f"recall_at_{k}"),
+            (gain / ideal).alias(f"ndcg_at_{k}"),
+            average.alias(f"map_at_{k}"),
         )
     )
 

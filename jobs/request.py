@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +26,7 @@ class Request:
         repeats: measured passes.
         application: which of the trial's applications this is, from 0.
         work: folder of this application alone: checkpoints, the package zip.
+        per_user: file that gets the quality of each user's test rows (jobs.per_user); empty for none.
         events: file to which the job appends its progress, one JSON object a line.
         keep: folder for files that outlive the application.
     """
@@ -45,15 +46,17 @@ class Request:
     repeats: int = 1
     application: int = 0
     keep: str = ""
+    per_user: str = ""
 
     @classmethod
     def load(cls, path: Path) -> "Request":
         """Read a request; an unknown or missing key is a UsageError."""
         return parse(cls, json.loads(path.read_text(encoding="utf-8")), f"request {path}")
 
-    def save(self, path: Path) -> None:
-        """Write it where a job can be started with it."""
-        write_json(path, dataclasses.asdict(self))
+    def save(self, path: Path, only: Collection[str] | None = None) -> None:
+        """Write it where a job can be started with it; `only` names the fields that an older job understands."""
+        values = dataclasses.asdict(self)
+        write_json(path, values if only is None else {key: values[key] for key in values if key in only})
 
 
 @dataclass(frozen=True)

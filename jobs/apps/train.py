@@ -10,9 +10,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs import params as parameters
-from jobs import stored
+from jobs import per_user, stored
 from jobs.context import Context
-from jobs.evaluate import Evaluation, evaluate
+from jobs.evaluate import Evaluation, by_user, evaluate
 from jobs.export import Exportable, export
 from jobs.floor import noise_floor
 from jobs.model import Described, Model, Scorer, Tables
@@ -127,6 +127,17 @@ class _Measured:
             table = f"recommendations_{self.params.model}"
             self.context.store.write(table, self.recommend(scorer))
             recommendations = self.context.store.read(table)
+        if self.context.request.per_user:
+            errors_on = scale if self.model.predicts_rating else None
+            users = by_user(
+                self.parts,
+                scorer,
+                recommendations,
+                scale=errors_on,
+                k=self.params.k,
+                relevant=self.params.relevant,
+            )
+            per_user.write(users, Path(self.context.request.per_user))
         return evaluate(
             self.parts,
             scorer,

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, mean_squared_error, ndcg_score
 
-from jobs.evaluate import evaluate
+from jobs import per_user
+from jobs.evaluate import by_user, evaluate
 from jobs.model import RATINGS
 from jobs.models.bias import Bias
 from jobs.split import Split
@@ -178,3 +179,39 @@ def test_takes_pairs_that_are_scored_already(spark):
     result = judge(spark, test, test, scored=done)
     assert result.metrics["rmse"] == pytest.approx(math.sqrt(0.5))
     assert result.metrics["coverage"] == 1.0
+
+
+def test_users_are_judged_one_by_one_and_add_up_to_the_whole(spark, tmp_path):
+    """User 1 scored well, 2 badly and in part, 3 not at all; 4 has no rating that is relevant."""
+    test = [(1, 10, 5.0), (1, 11, 4.0), (2, 10, 5.0), (2, 12, 1.0), (3, 10, 4.0), (4, 11, 1.0)]
+    scores = [(1, 10, 4.5), (1, 11, 4.0), (2, 10, 2.0), (2, 12, None), (3, 10, math.nan), (4, 11, 3.0)]
+    found = {1: [10, 12, 11], 2: [11, 12, 10], 4: [11]}
+    parts = Split(ratings(spark, test), ratings(spark, test))
+    scorer = Fixed(predictions(spark, scores))
+    frame = by_user(parts, scorer, lists(spark, found), scale=SCALE, k=3, relevant=4.0)
+    per_user.write(frame, tmp_path / "users.npz")
+    users = per_user.read(tmp_path / "users.npz")
+    assert users.user.tolist() == [1, 2, 3, 4]
+    assert users.rows.tolist() == [2, 2, 1, 1]
+    assert users.scored.tolist() == [2, 1, 0, 1]
+    assert users.squared.tolist() == pytest.approx([0.25, 9.0, math.nan, 4.0], nan_ok=True)
+    first = (1 + 1 / 2) / (1 + 1 / math.log2(3))
+    assert users.ndcg.tolist() == pytest.approx([first, 0.5, 0.0, math.nan], nan_ok=True)
+    whole = judge(spark, test, test, scores, found, k=3)
+    assert whole.metrics["rmse"] == pytest.approx(math.sqrt(np.nansum(users.squared) / users.scored.sum()))
+    assert whole.metrics["ndcg_at_3"] == pytest.approx(np.nanmean(users.ndcg))
+
+    def checks(rows):
+        one = by_user(Split(*[ratings(spark, rows)] * 2), scorer, None, scale=None, k=3, relevant=4.0)
+        return {row["user"]: (row["check"], row["squared"], row["ndcg"]) for row in one.collect()}
+
+    assert (
+        checks(test)
+        == checks(test[::-1])
+        == {
+            user: (check, None, None)
+            for user, check in zip(users.user.tolist(), users.check.tolist(), strict=True)
+        }
+    )  # the same rows in another order
+    other = checks([*test[:-1], (4, 11, 2.0)])
+    assert [user for user, (check, *_) in other.items() if check != checks(test)[user][0]] == [4]

@@ -6,11 +6,14 @@ from itertools import count
 
 import pytest
 from invented import BASIS, application, outcome
+from invented_pairs import ledger
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 from experiments.analysis import summary
 from experiments.columns import shown_columns
+from experiments.pairs.record import tree_of
+from experiments.pairs.verdict import verdict_of
 from experiments.recorder import Recorder, RecordingError
 
 NAMES = count()
@@ -78,6 +81,32 @@ def test_trial_becomes_a_run_that_reads_as_it_comes(named):
     assert artifacts == {f"app-0/{n}" for n in ("request.json", "result.json", "events.jsonl", "driver.log", "telemetry.json")}  # fmt: skip
     assert client.get_run(parent.run_id).info.status == "FINISHED"
     assert [entry.path for entry in client.list_artifacts(parent.run_id)] == ["spec.toml"]
+
+
+def test_comparisons_are_kept_apart_from_trials_and_replace_what_stood_there(named):
+    recorder, client, name, folder = named
+    item = trial(name)
+    parent = recorder.open(name, BASIS, [item.key], ABOUT)
+    recorder.record(item, write(item, folder), parent)
+    made = ledger(folder / "pairs", ratio=1.3)
+    for status in ("killed", "ok"):
+        top = recorder.keep(name, tree_of(made, verdict_of(made, "total_s")), made.about["key"], status)
+    where = [client.get_experiment_by_name(name).experiment_id]
+    found = client.search_runs(where, "tags.`recscale.kind` LIKE 'comparison%'")
+    assert len(found) == 3  # the interrupted one's were replaced
+    assert {run.info.status for run in found} == {"FINISHED"}
+    root = client.get_run(top)
+    assert root.data.tags["recscale.verdict"] == "slower"
+    assert "The contender is slower" in root.data.tags["mlflow.note.content"]
+    assert len(client.get_metric_history(top, "pair_ratio")) == 8
+    sides = {run.data.params["side"]: run for run in found if run.info.run_id != top}
+    assert sides.keys() == {"baseline", "contender"}
+    assert all(run.data.tags["mlflow.parentRunId"] == top for run in sides.values())
+    seconds = client.get_metric_history(sides["baseline"].info.run_id, "total_s")
+    assert [metric.value for metric in seconds] == [2.0] * 8
+    assert [known.attempt for known in recorder.outcomes(name)[1]] == [item.attempt]
+    assert recorder.finished(name, 1) == {item.key}
+    assert recorder.recorded(name).keys() == {item.attempt}
 
 
 def test_what_was_recorded_is_read_back_whole(named):

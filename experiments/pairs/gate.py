@@ -1,0 +1,36 @@
+"""What a gate says last."""
+
+from collections.abc import Sequence
+
+from datasets.errors import UsageError
+from experiments.pairs.paired import LEAST_PAIRS
+from experiments.pairs.verdict import Verdict, interval_of
+
+
+def usable(tolerance: float, quality_tolerance: float, pairs: int) -> None:
+    """Refuse a gate that could never fail.
+
+    Raises:
+        UsageError: too few pairs for a verdict, or a tolerance that is no share.
+    """
+    if pairs < LEAST_PAIRS:
+        raise UsageError(
+            f"a gate needs at least {LEAST_PAIRS} pairs, with {pairs} it could never say no (PAIRS=10)"
+        )
+    for name, value in (("tolerance", tolerance), ("quality-tolerance", quality_tolerance)):
+        if not 0 <= value < 10:
+            raise UsageError(f"--{name} is a share from 0, as in 0.05 for 5%, not {value}")
+
+
+def closing(found: Verdict, failures: Sequence[str]) -> str:
+    """Return the one line that a build log is searched for."""
+    if failures:
+        return f"gate: failed: {'; '.join(failures)}"
+    assert found.timing.slower_detectable is not None
+    tolerated = (
+        " within the tolerance" if found.timing.verdict == "slower" or found.quality == "worse" else ""
+    )
+    return (
+        f"gate: passed{tolerated}: {found.timing.verdict} in time {interval_of(found.timing)}, {found.quality} in quality; it finds "
+        f"slowdowns of {found.timing.slower_detectable - 1:.1%} and more"
+    )

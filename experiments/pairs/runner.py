@@ -1,0 +1,213 @@
+"""Runs the applications of a comparison in turns, A B B A, and keeps each as it ends."""
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cluster.settings import Settings
+from datasets.errors import UsageError
+from experiments import environment, telemetry
+from experiments.harness import Harness
+from experiments.outcome import Application, Outcome, begin
+from experiments.pairs.ledger import PER_USER, Ledger, order
+from experiments.pairs.runtimes import Ready, code_of, ready
+from experiments.pairs.sides import NAMES, Side, sides_of
+from experiments.pairs.users import same_rows
+from experiments.prepare import Prepared, prepare
+from experiments.progress import Progress
+from experiments.requests import application_request
+from experiments.spec import Experiment
+from experiments.trial import Trial
+from jobs.errors import JobError
+from jobs.request import write_json
+
+LEAST_PAIRS = 1
+
+
+@dataclass
+class Pairing:
+    """One comparison of two sides of a spec.
+
+    Attributes:
+        given: what each side was asked to be, by "baseline" and "contender"; nothing makes both the spec's own trial.
+        sets: values that both sides share, in place of the spec's.
+        pairs: how many there are to be in the end.
+        ledger: what was measured; known once both sides can run.
+    """
+
+    experiment: Experiment
+    settings: Settings
+    progress: Progress
+    given: dict[str, dict[str, Any]]
+    sets: dict[str, Any] = field(default_factory=dict)
+    pairs: int = 10
+    ledger: Ledger | None = None
+
+    def run(self) -> Ledger:
+        """Measure what is missing; every application that ended well is on disk when this returns or raises.
+
+        Raises:
+            UsageError: sides that cannot be compared, or a revision or package that does not build.
+            JobError: an application failed.
+            ServiceError, DataError: cluster or data are not there.
+            KeyboardInterrupt: after all that was started was stopped.
+        """
+        if self.pairs < LEAST_PAIRS:
+            raise UsageError(f"--pairs must be at least {LEAST_PAIRS}")
+        with Harness(self.settings, self.progress.say) as harness:
+            pair = sides_of(
+                self.experiment,
+                self.sets,
+                self.given["baseline"],
+                self.given["contender"],
+                harness.default_shape,
+            )
+            sides = {side.name: _stored(side, harness) for side in pair}
+            able = {
+                name: ready(side, self.settings.run_dir, self.progress.say) for name, side in sides.items()
+            }
+            data = {name: self._prepare(side.trial, harness) for name, side in sides.items()}
+            _same_data(data)
+            ledger = self.ledger = self._open(able, data)
+            missing = self.pairs - ledger.pairs
+            self._announce(ledger, missing)
+            if missing > 0:
+                _Applications(self, harness, able, data, ledger).all()
+            return ledger
+
+    def _prepare(self, trial: Trial, harness: Harness) -> Prepared | None:
+        if trial.data is None:
+            return None
+        return prepare(trial.data, harness, [trial.shape], self.progress.say, trial.spark)
+
+    def _open(self, able: dict[str, Ready], data: dict[str, Prepared | None]) -> Ledger:
+        described = environment.describe(self.settings.spark.java_home)
+        fresh = {name: self._outcome(able[name], data[name], described) for name in NAMES}
+        words = {name: able[name].side.words for name in NAMES}
+        same = fresh["baseline"].key == fresh["contender"].key
+        about = {"experiment": self.experiment.name, "sides": words, "same": same}
+        identity = [[fresh[name].key for name in NAMES], words, environment.host()]
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+        return Ledger.open(
+            place_of(self.settings.run_dir, self.experiment.name) / key, fresh, {**about, "key": key}
+        )
+
+    def _outcome(self, able: Ready, data: Prepared | None, described: dict[str, Any]) -> Outcome:
+        trial = able.side.trial
+        context = {
+            "shape_tag": trial.shape.tag(environment.host()["host.cores"]),
+            "basis": {
+                "code": able.code,
+                "lock": able.lock,
+                "data": {data.data.slug: data.digest} if data else {},
+            },
+            "data": data.described if data else {},
+            "environment": {**described, **able.described},
+            "tags": {"side": able.side.name},
+        }
+        key = trial.key(data.digest if data else "", able.code, able.lock)
+        return begin(self.experiment.name, dataclasses.replace(trial, applications=self.pairs), key, context)
+
+    def _announce(self, ledger: Ledger, missing: int) -> None:
+        words = ledger.about["sides"]
+        kept = f", {ledger.pairs} measured before and kept" if ledger.pairs else ""
+        self.progress.say(
+            f"{self.experiment.name}: contender ({words['contender']}) against baseline ({words['baseline']}), "
+            f"{self.pairs} pairs{kept}"
+        )
+        pilots = sum(not ledger.pilots[name].measured for name in NAMES)
+        self.progress.total = 2 * missing + pilots if missing > 0 else 0
+
+
+@dataclass
+class _Applications:
+    """The applications of one run of a comparison."""
+
+    pairing: Pairing
+    harness: Harness
+    able: dict[str, Ready]
+    data: dict[str, Prepared | None]
+    ledger: Ledger
+
+    def all(self) -> None:
+        for name in NAMES:
+            if not self.ledger.pilots[name].measured:
+                self.ledger.add_pilot(name, self._one(name, None, "pilot, not counted"))
+        same_rows({name: self.ledger.place(name, None) / PER_USER for name in NAMES})
+        for pair in range(self.ledger.pairs, self.pairing.pairs):
+            for name in order(pair):
+                what = f"pair {pair + 1} of {self.pairing.pairs}"
+                self.ledger.add(name, self._one(name, pair, what))
+
+    def _one(self, name: str, number: int | None, what: str) -> Application:
+        side, progress = self.able[name], self.pairing.progress
+        trial = side.side.trial
+        folder = self.ledger.place(name, number)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self.harness.use(trial.shape)
+        request = application_request(
+            self.harness,
+            trial,
+            self.pairing.experiment.name,
+            self.data[name],
+            number=number or 0,
+            folder=folder,
+        )
+        own = {**request.spark, "spark.pyspark.python": side.runtime.python}
+        per_user = str((folder / PER_USER).resolve()) if number is None else ""
+        request = dataclasses.replace(request, spark=own, per_user=per_user)
+        progress.start(f"{what}: {name} ({side.side.words})")
+        launched = self.harness.launch(
+            request, folder, trial.shape, trial.timeout_s, progress.follow, runtime=side.runtime
+        )
+        digest = telemetry.read(folder / "eventlog").digest
+        write_json(folder / "telemetry.json", digest)
+        for left in ("work", "eventlog"):
+            shutil.rmtree(folder / left, ignore_errors=True)
+        application = Application.of(number or 0, launched, digest)
+        lost = f", {application.executors_lost} executor(s) lost" if application.executors_lost else ""
+        progress.end(_ENDS[application.status] + lost)
+        if application.status == "killed":
+            raise KeyboardInterrupt
+        if application.status == "failed":
+            raise JobError(
+                f"an application of the {name} ({side.side.words}) failed, so nothing can be said of the two: "
+                f"{application.error}\n(driver's log: {folder / 'driver.log'}) The pairs that ended well are kept; the "
+                "same command goes on from there"
+            )
+        if code_of(side.runtime) != side.code:
+            raise JobError(
+                f"the sources of the {name} changed while it was measured: {side.runtime.root}. Leave them alone while "
+                "they are compared, or commit them and compare revisions"
+            )
+        return application
+
+
+_ENDS = {"ok": "ok", "failed": "FAILED", "killed": "interrupted"}
+
+
+def place_of(run_dir: Path, experiment: str) -> Path:
+    """Return the folder of all comparisons of a spec."""
+    return run_dir / "comparisons" / experiment
+
+
+def _stored(side: Side, harness: Harness) -> Side:
+    data = side.trial.data
+    if data is None or data.store:
+        return side
+    data = dataclasses.replace(data, store=harness.default_store)
+    return dataclasses.replace(side, trial=dataclasses.replace(side.trial, data=data))
+
+
+def _same_data(data: dict[str, Prepared | None]) -> None:
+    first, second = (data[name] for name in NAMES)
+    if first and second and first.digest != second.digest:
+        raise UsageError(
+            f"the two sides read different rows ({first.data} and {second.data}): their times mean different work and "
+            "their quality cannot be compared; give both the same data set and the same cleaning"
+        )

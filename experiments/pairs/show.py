@@ -1,0 +1,76 @@
+"""Runs a comparison as a command does: measures, records, prints, and writes its page."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from contextlib import suppress
+
+from cluster import settings as cluster_settings
+from cluster.lifecycle import Cluster
+from cluster.settings import Settings
+from experiments import arguments as shared
+from experiments import spec
+from experiments.pairs.findings import as_lines, findings, write
+from experiments.pairs.ledger import Ledger
+from experiments.pairs.record import tree_of
+from experiments.pairs.runner import Pairing
+from experiments.pairs.verdict import Verdict, verdict_of
+from experiments.progress import Progress
+from experiments.recorder import RecordingError
+from experiments.runner import open_recorder
+from jobs.errors import JobError
+
+PAIRS = 10
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Add what compare and gate share."""
+    shared.cluster(parser)
+    shared.sets(parser)
+    parser.add_argument("--pairs", type=int, default=PAIRS, help=f"pairs of applications (default {PAIRS})")
+    parser.add_argument("--repeats", type=int, help="measured passes of each application")
+    what = "what is timed: total_s, or phase.<name>_s as in phase.fit_s"
+    parser.add_argument("--metric", default="total_s", help=what)
+
+
+def compared(given: Namespace, baseline: list[str], contender: list[str]) -> Verdict:
+    """Measure, record and print; return the verdict.
+
+    Raises:
+        UsageError, ServiceError, DataError, JobError: as of `experiments.pairs.runner.Pairing.run`.
+        KeyboardInterrupt: after what was measured has been recorded.
+    """
+    settings = cluster_settings.load(given.cluster_set)
+    experiment = spec.load(given.spec).with_effort(None, given.repeats)
+    sides = {
+        "baseline": shared.read_sets(baseline, "--baseline"),
+        "contender": shared.read_sets(contender, "--contender"),
+    }
+    pairing = Pairing(experiment, settings, Progress(), sides, shared.read_sets(given.set), given.pairs)
+    try:
+        ledger = pairing.run()
+    except KeyboardInterrupt:
+        if pairing.ledger is not None and pairing.ledger.pairs:
+            with suppress(JobError):
+                _record(settings, pairing.ledger, verdict_of(pairing.ledger, given.metric), "killed")
+        raise
+    found = verdict_of(ledger, given.metric)
+    print(f"\n{as_lines(findings(ledger, found))}\n")
+    written = write(ledger, found, experiment.question, settings.run_dir / "reports")
+    print(f"page: {written[0]}\nnumbers: {written[1]}")
+    _record(settings, ledger, found, "ok")
+    if found.timing.verdict != "too few" and len(found.timing.pairs) not in ledger.looks:
+        ledger.looks.append(len(found.timing.pairs))
+        ledger.save()
+    return found
+
+
+def _record(settings: Settings, ledger: Ledger, found: Verdict, status: str) -> None:
+    """Record it; what cannot be recorded stays on disk and is recorded by the same command, when it runs again."""
+    try:
+        recorder = open_recorder(settings, Cluster(settings).mlflow_uri)
+        recorder.keep(ledger.about["experiment"], tree_of(ledger, found), ledger.about["key"], status)
+    except RecordingError as error:
+        print(
+            f"not recorded, but kept in {ledger.folder}; the same command records it without measuring again: {error}",
+            file=sys.stderr,
+        )

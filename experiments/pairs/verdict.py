@@ -1,0 +1,246 @@
+"""What the pairs and the users say, in numbers and in sentences."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from experiments.analysis import SAME_MODEL, phase_of
+from experiments.numbers import quality as quality_numbers
+from experiments.outcome import Outcome
+from experiments.pairs.ledger import PER_USER, Ledger
+from experiments.pairs.paired import LEAST_PAIRS, Timing, timing
+from experiments.pairs.sides import NAMES
+from experiments.pairs.users import LEAST_USERS, Quality, qualities, same_rows
+from jobs.errors import JobError
+from jobs.per_user import read
+
+_SAME = "fit the same model (predictions equal within 1e-4)"
+_TITLES = {"rmse": "RMSE", "ndcg": "nDCG"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Both sides beside one another.
+
+    Attributes:
+        metric: what was timed, `total_s` or `phase.<name>_s`.
+        timing: of it.
+        qualities: of each metric that is paired over users; empty where none can be.
+        unpaired: why a metric, or all of them, is not paired.
+        change: how far the fitted models differ; None if they are the same within 1e-4 or nobody can tell.
+        told: whether both sides left a fingerprint of their model.
+    """
+
+    metric: str
+    timing: Timing
+    qualities: Sequence[Quality]
+    unpaired: Sequence[str]
+    change: str | None
+    told: bool
+
+    @property
+    def same_model(self) -> bool:
+        """Whether both sides predict the same. Their rankings may differ all the same."""
+        return self.told and self.change is None
+
+    @property
+    def quality(self) -> str:
+        """One word for all metrics: worse as soon as one is."""
+        return self.quality_beyond(0.0)
+
+    def quality_beyond(self, tolerance: float) -> str:
+        """As `quality`, but a difference must be more than this share of the baseline's value."""
+        if not self.qualities and self.same_model:
+            return "indistinguishable"
+        found = [item.beyond(tolerance) for item in self.qualities]
+        for word in ("worse", "too few", "better", "indistinguishable"):
+            if word in found:
+                return word
+        return "not judged"
+
+    def failures(self, tolerance: float, quality_tolerance: float) -> list[str]:
+        """Say what a gate refuses; nothing if it lets the contender pass."""
+        found = []
+        if self.timing.beyond(tolerance) == "slower":
+            found.append(f"slower: {change_of(self.timing.ratio)} {self.metric} {interval_of(self.timing)}")
+        if self.quality_beyond(quality_tolerance) == "worse":
+            worse = [item for item in self.qualities if item.beyond(quality_tolerance) == "worse"]
+            found += [
+                f"worse: {title(item)} {item.baseline:.4f} -> {item.contender:.4f} {difference_of(item)}"
+                for item in worse
+            ]
+        return found
+
+
+def verdict_of(ledger: Ledger, metric: str) -> Verdict:
+    """Judge what was measured.
+
+    Raises:
+        JobError: no pair has this metric.
+    """
+    pairs = ledger.seconds(phase_of(metric))
+    if not pairs:
+        known = sorted(
+            {time.phase for side in ledger.sides.values() for item in side.measured for time in item.phases}
+        )
+        names = ", ".join(["total_s", *(f"phase.{phase}_s" for phase in known)])
+        raise JobError(f"no pair has {metric}; what was timed: {names} (choose by --metric)")
+    found, unpaired = _qualities(ledger)
+    change, told = _model_change(ledger)
+    return Verdict(metric, timing(pairs), found, unpaired, change, told)
+
+
+def time_answer(verdict: Verdict) -> str:
+    """Say in one or two sentences which side takes longer, or why nobody can tell."""
+    found, count = verdict.timing, len(verdict.timing.pairs)
+    if found.verdict == "too few":
+        ratios = ", ".join(f"{contender / baseline:.3f}" for baseline, contender in found.pairs)
+        return (
+            f"{count} pairs are too few for a verdict on time ({LEAST_PAIRS} are needed); the contender's time over the "
+            f"baseline's in each: {ratios}."
+        )
+    assert found.slower_detectable is not None
+    missed = (
+        f"a slowdown of {found.slower_detectable - 1:.1%} or more would have been found in at least 80 of 100 such "
+        "comparisons"
+    )
+    if found.verdict == "indistinguishable":
+        return (
+            f"Indistinguishable in time: {change_of(found.ratio)} {verdict.metric} over {count} pairs {interval_of(found)}; "
+            f"{missed}, a smaller one may be there."
+        )
+    return (
+        f"The contender is {found.verdict}: {change_of(found.ratio)} {verdict.metric} over {count} pairs "
+        f"{interval_of(found)}; {missed}."
+    )
+
+
+def quality_answer(verdict: Verdict) -> str:
+    """Say in a sentence or two whose model is better, or why nobody can tell."""
+    if not verdict.qualities and verdict.same_model:
+        return f"Indistinguishable in quality: both sides {_SAME}."
+    if not verdict.qualities:
+        return "Quality is not judged: " + ("; ".join(verdict.unpaired) or "the job hands over none") + "."
+    same = [f"Both sides {_SAME}."] if verdict.same_model else []
+    return " ".join([*(_of_metric(item) for item in verdict.qualities), *same])
+
+
+def notes(ledger: Ledger, verdict: Verdict) -> Iterator[str]:
+    """Yield what a reader must know of these numbers."""
+    if ledger.about.get("same"):
+        yield "both sides are the same code, packages and parameters: what differs is noise (A/A)"
+    if verdict.change:
+        yield f"{verdict.change}: their times are of different work"
+    yield from verdict.unpaired
+    for name, side in ledger.sides.items():
+        if side.shape_tag != "clean":
+            yield f"{name}: {side.shape_tag}, its workers have as many cores as the host or more, which driver and servers need too"
+        if side.executors_lost:
+            yield f"{name}: {side.executors_lost} executor(s) lost while it ran; those times are not to be trusted"
+        if _unsteady(side):
+            yield f"{name}: the fitted model is not the same in all of its applications; give it a seed"
+    earlier = [count for count in ledger.looks if count < len(verdict.timing.pairs)]
+    if earlier:
+        looks = ", ".join(map(str, earlier))
+        yield (
+            f"a verdict was looked at before, after {looks} pairs: who goes on until a difference appears finds one "
+            "more often than the 5% of a single look"
+        )
+    yield (
+        "the interval is Student's t over the logarithms of the pairs' ratios; it speaks for this host and this load, not "
+        "for others"
+    )
+    if verdict.qualities:
+        level = verdict.qualities[0].level
+        both = f" ({level:.1%} each, because two metrics are judged)" if level > 0.951 else ""
+        yield (
+            f"quality is paired over users of one test part{both}; another split or seed would give other users, and "
+            "differences up to 0.0001 count as none"
+        )
+
+
+def change_of(ratio: float) -> str:
+    """Write a ratio as "4.2% more" or "3.0% less"."""
+    return f"{abs(ratio - 1):.1%} {'more' if ratio >= 1 else 'less'}"
+
+
+def interval_of(found: Timing) -> str:
+    """Write the interval of the change."""
+    if found.low is None or found.high is None:
+        return "(no interval)"
+    return f"(95% interval {found.low - 1:+.1%} to {found.high - 1:+.1%})"
+
+
+def difference_of(found: Quality) -> str:
+    """Write a difference with its interval."""
+    if found.low is None or found.high is None:
+        return f"({found.difference:+.4f})"
+    return f"({found.difference:+.4f}, {found.level:.4g} interval {found.low:+.4f} to {found.high:+.4f})".replace(
+        f"{found.level:.4g}", f"{found.level:.1%}"
+    )
+
+
+def title(found: Quality) -> str:
+    """Write the name of a metric."""
+    return _TITLES[found.metric]
+
+
+def spread_of(pairs: Sequence[tuple[float, float]], at: int) -> str:
+    """Write one side's median seconds with least and most."""
+    values = [pair[at] for pair in pairs]
+    return f"{statistics.median(values):.2f} ({min(values):.2f}\u2013{max(values):.2f})"
+
+
+def _of_metric(found: Quality) -> str:
+    values = f"{title(found)} {found.baseline:.4f} \u2192 {found.contender:.4f} {difference_of(found)} over {found.users:,} users"
+    if found.verdict == "too few":
+        return f"{values}: too few users for a verdict on quality ({LEAST_USERS} are needed)."
+    if found.verdict == "indistinguishable":
+        return f"Indistinguishable in quality: {values}; a difference of {found.detectable:.4f} would have been found in 80 of 100."
+    return f"The contender is {found.verdict}: {values}."
+
+
+def _qualities(ledger: Ledger) -> tuple[list[Quality], list[str]]:
+    files = {name: ledger.place(name, None) / PER_USER for name in NAMES}
+    missing = [name for name in NAMES if not files[name].exists()]
+    if not missing:
+        same_rows(files)
+        return qualities(*(read(files[name]) for name in NAMES))
+    values = {name: quality_numbers(ledger.pilots[name]) for name in NAMES}
+    shared = [key for key in values["baseline"] if key in values["contender"]]
+    if not shared:
+        return [], []
+    words = ", ".join(
+        f"{key} {values['baseline'][key]:.4g} and {values['contender'][key]:.4g}" for key in shared[:4]
+    )
+    who = " and ".join(missing)
+    return [], [
+        f"the sources of the {who} hand over no quality per user (they are older); over all rows: {words}"
+    ]
+
+
+def _model_change(ledger: Ledger) -> tuple[str | None, bool]:
+    first, second = (_fingerprint(ledger.pilots[name]) for name in NAMES)
+    if not first or not second:
+        return None, False
+    if len(first) != len(second):
+        return "the fitted models cannot be compared (other pairs were predicted)", True
+    difference = float(np.max(np.abs(np.asarray(first) - np.asarray(second))))
+    if difference <= SAME_MODEL:
+        return None, True
+    return f"the two sides fit different models (predictions differ by up to {difference:.2g})", True
+
+
+def _fingerprint(outcome: Outcome) -> list[float]:
+    return outcome.measured[0].fingerprint if outcome.measured else []
+
+
+def _unsteady(outcome: Outcome) -> bool:
+    prints: list[Any] = [np.asarray(item.fingerprint) for item in outcome.measured if item.fingerprint]
+    return any(
+        item.shape != prints[0].shape or float(np.max(np.abs(item - prints[0]))) > SAME_MODEL
+        for item in prints[1:]
+    )

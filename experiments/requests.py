@@ -1,0 +1,51 @@
+"""What one application of a trial is asked to do."""
+
+from pathlib import Path
+
+from experiments.harness import Harness
+from experiments.prepare import Prepared
+from experiments.sparksettings import spark_settings
+from experiments.stores import PARQUET
+from experiments.trial import Trial
+from jobs.apps import JOBS
+from jobs.request import Request
+
+
+def application_request(
+    harness: Harness, trial: Trial, experiment: str, data: Prepared | None, *, number: int, folder: Path
+) -> Request:
+    """Return the request of one application.
+
+    Args:
+        harness: lends the cluster.
+        trial: what is measured.
+        experiment: its name, for Spark's pages.
+        data: what the trial reads, None if it makes its own.
+        number: of the application, from 0.
+        folder: of this application alone.
+
+    Raises:
+        ServiceError: the store did not come up.
+    """
+    store = trial.data.store if trial.data else getattr(JOBS[trial.job], "store", PARQUET)
+    own = spark_settings(
+        harness.settings, harness.cluster.spark_master, f"{experiment} {trial.label}", trial.shape,
+        partitions=trial.partitions, folder=folder,
+    )  # fmt: skip
+    return Request(
+        job=trial.job,
+        params=trial.params,
+        spark={**own, **harness.reach(store), **trial.spark},
+        store=store,
+        store_root=data.root if data else str(folder / "store"),
+        work=str((folder / "work").resolve()),
+        events=str((folder / "events.jsonl").resolve()),
+        keep=str(folder.resolve()),
+        dataset=trial.data.name if trial.data else "",
+        dataset_options=trial.data.options if trial.data else {},
+        dataset_path=str(data.path.resolve()) if data else "",
+        executors=trial.shape.workers,
+        warmups=trial.warmups,
+        repeats=trial.repeats,
+        application=number,
+    )

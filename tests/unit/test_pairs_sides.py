@@ -1,0 +1,78 @@
+"""Which trial each side of a comparison is, and what cannot be compared."""
+
+import pytest
+
+from datasets.errors import UsageError
+from experiments import arguments, spec
+from experiments.pairs.sides import sides_of
+from experiments.trial import Shape
+
+DEFAULT = Shape(1, 1, "1g")
+SPEC = {
+    "question": "Which?",
+    "fixed": {"dataset": "synthetic/ml-latest-small", "als": {"rank": 8, "blocks": 4}},
+    "grid": {"model": ["als", "bias"], "workers": [1, 2]},
+}
+
+
+def sides(baseline=(), contender=(), sets=("model=als", "workers=1"), content=SPEC):
+    given = (arguments.read_sets(pairs) for pairs in (sets, baseline, contender))
+    return sides_of(spec.read("made", content), *given, DEFAULT)
+
+
+def test_a_side_is_the_specs_trial_with_its_own_values():
+    first, second = sides([], ["rank=16", "spark.sql.adaptive.enabled=true"])
+    assert (first.trial.params["rank"], second.trial.params["rank"]) == (8, 16)  # over the model's own table
+    assert second.trial.spark == {"spark.sql.adaptive.enabled": "true"}
+    assert (first.words, second.words) == ("as in the spec", "rank=16 spark.sql.adaptive.enabled=true")
+    assert first.trial.partitions == second.trial.partitions
+
+
+def test_both_sides_may_be_equal():
+    first, second = sides()
+    assert first.trial == second.trial
+
+
+def test_keys_that_one_side_fixes_leave_the_grid():
+    first, second = sides(["model=als"], ["model=bias"], sets=["workers=1"])
+    assert (first.trial.params["model"], second.trial.params["model"]) == ("als", "bias")
+
+
+def test_shapes_get_the_same_partitions():
+    first, second = sides(["workers=1"], ["workers=8", "blocks=8"], sets=["model=als", "cores=1"])
+    assert (first.trial.shape.workers, second.trial.shape.workers) == (1, 8)
+    assert first.trial.partitions == second.trial.partitions == 16
+
+
+def test_revision_and_package_are_no_parameters():
+    first, second = sides(["rev=main", "package=pyarrow==25.0.1"], ["rev=."])
+    assert (first.rev, first.package) == ("main", "pyarrow==25.0.1")
+    assert (second.rev, second.package) == (None, None)
+    assert sides([], ["rev=worktree"])[1].rev is None
+    assert first.trial == second.trial
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"sets": []}, r"4 trials.*fix model and workers, for example --set model=als"),
+        ({"sets": ["model=als"]}, "2 trials.*fix workers"),
+        ({"contender": ["rnak=3"]}, "unknown key 'rnak'.*'rank'"),
+        ({"contender": ["revv=3"]}, "unknown key 'revv'.*'rev'"),
+        ({"contender": ["neighbours=3"]}, "neighbours.*model als"),
+        ({"contender": ["rank=many"]}, "rank"),
+        ({"contender": ["rank"]}, "--contender|does not read"),
+        ({"sets": ["rev=main", "model=als", "workers=1"]}, "rev belongs to one side"),
+        ({"contender": ["split_seed=2"]}, "split_seed differs between the sides.*test rows"),
+        ({"baseline": ["test=0.2"]}, "test differs between the sides"),
+        ({"contender": ["dataset=movielens/9m"]}, "unknown variant"),
+    ],
+)
+def test_what_is_refused(changes, says):
+    with pytest.raises(UsageError, match=says):
+        sides(**changes)
+
+
+def test_other_rows_on_both_sides_alike_are_fine():
+    first, second = sides(sets=["model=als", "workers=1", "split_seed=2"])
+    assert first.trial.params["split_seed"] == second.trial.params["split_seed"] == 2
