@@ -30,12 +30,13 @@ class Rows:
         count: of its rows.
         digest: of its rows, whatever their order; without the scores of ranked lists.
         version: names the physical table: each write makes another one.
-        items, scores: ranked lists by user, where the table has any.
+        users, items, scores: ranked lists with whose they are, where the table has any.
     """
 
     count: int
     digest: str
     version: str
+    users: list[int] = field(default_factory=list)
     items: list[list[int]] = field(default_factory=list)
     scores: list[list[float]] = field(default_factory=list)
 
@@ -52,9 +53,8 @@ class Rows:
             if _SCORES in row:
                 ranked.append((row["user"], list(row["items"] or ()), [float(x) for x in row[_SCORES] or ()]))
         ranked.sort()
-        return cls(
-            count, f"{total:064x}", version, [item[1] for item in ranked], [item[2] for item in ranked]
-        )
+        users, items, scores = (list(column) for column in zip(*ranked, strict=True)) if ranked else ([],) * 3
+        return cls(count, f"{total:064x}", version, users, items, scores)
 
     @classmethod
     def load(cls, path: Path) -> "Rows | None":
@@ -118,7 +118,9 @@ def drop_keyspace(request: Request) -> None:
 
 
 def _lists_differ(first: Rows, second: Rows, table: str) -> list[str]:
-    if [len(item) for item in first.items] != [len(item) for item in second.items]:
+    if first.users != second.users:
+        return [f"{table}: the lists are of other users"]
+    if _lengths(first) != _lengths(second):
         return [f"{table}: lists have other lengths"]
     left, right = _flat(first.scores), _flat(second.scores)
     largest = float(np.max(np.abs(left - right), initial=0.0))
@@ -128,6 +130,11 @@ def _lists_differ(first: Rows, second: Rows, table: str) -> list[str]:
     if places > MOST_EXCHANGED * len(left):
         return [f"{table}: {places:,} of {len(left):,} places in lists hold another item"]
     return []
+
+
+def _lengths(found: Rows) -> list[tuple[int, int]]:
+    pairs = zip(found.items, found.scores, strict=True)
+    return [(len(items), len(scores)) for items, scores in pairs]
 
 
 def _flat(lists: Sequence[Sequence[float]]) -> Any:
