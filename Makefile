@@ -33,7 +33,7 @@ shape := $(if $(call given,WORKERS),--set spark.workers=$(WORKERS)) \
 trial_shape := $(call option,WORKERS,--workers) $(call option,CORES,--cores) $(call option,MEMORY,--memory)
 sets := $(foreach pair,$(call given,SET),--set '$(pair)')
 
-.PHONY: help environment environment-dev demo setup preprocess train experiment report mlflow status logs \
+.PHONY: help environment environment-dev demo setup preprocess train experiment report drill mlflow status logs \
         down doctor clean check test format
 
 help: ## What can be typed
@@ -71,6 +71,10 @@ experiment: environment ## A grid of trials: NAME=als_scaling (resumes; `.venv/b
 report: environment ## Tables, plots and one HTML page from MLflow: NAME=als_scaling
 	@$(call required,NAME,als_scaling)
 	$(python) -m experiments report '$(NAME)'
+
+drill: environment ## Kill a part in the middle of a trial: KIND=executor|worker|driver|cassandra|mlflow|all [NAME=drill]
+	@$(call required,KIND,worker)
+	$(python) -m experiments drill '$(KIND)' $(if $(call given,NAME),'$(NAME)')
 
 mlflow: environment ## The MLflow UI, on the address that it prints
 	@$(python) -m cluster mlflow

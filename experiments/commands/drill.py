@@ -17,20 +17,24 @@ ALL = "all"
 
 
 def _run(arguments: Namespace) -> int:
-    if arguments.kind not in (ALL, *DRILLS):
-        raise UsageError(f"unknown drill {arguments.kind!r}: {nearest(arguments.kind, (ALL, *DRILLS))}")
+    wanted = list(dict.fromkeys(word.strip() for word in arguments.kind.split(",")))
+    for kind in wanted:
+        if kind not in (ALL, *DRILLS):
+            raise UsageError(f"unknown drill {kind!r}: {nearest(kind, (ALL, *DRILLS))}")
     settings = cluster_settings.load(arguments.cluster_set)
     experiment = spec.load(arguments.name)
     path = Path(arguments.name) if arguments.name.endswith(".toml") else spec.SPECS / f"{arguments.name}.toml"
     session = Session(experiment, settings, Progress(), path.read_text(encoding="utf-8"))
-    return session.run(
-        list(DRILLS) if arguments.kind == ALL else [arguments.kind], leave_out=arguments.kind == ALL
-    )
+    if ALL in wanted:
+        return session.run(list(DRILLS), leave_out=True)
+    return session.run(wanted)
 
 
 def _arguments(parser: ArgumentParser) -> None:
     shared.cluster(parser)
-    parser.add_argument("kind", help=f"what is killed: {', '.join(DRILLS)}, or all")
+    parser.add_argument(
+        "kind", help=f"what is killed: {', '.join(DRILLS)}; several with commas between, or all"
+    )
     what = "an experiment of one trial: one that ships, or the path of a TOML file (drill)"
     parser.add_argument("name", nargs="?", default="drill", help=what)
 

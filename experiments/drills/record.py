@@ -87,7 +87,6 @@ class DrillRecorder(Recorder):
             self._fill(run.info.run_id, drilled, folder)
             self._client.set_tag(run.info.run_id, PREFIX + "revision", "1")
             self._client.set_terminated(run.info.run_id, "FINISHED" if drilled.good else "FAILED")
-            self._client.set_terminated(parent.run_id, "FINISHED")  # `open` took it up
 
     def _fill(self, run_id: str, drilled: Drilled, folder: Path) -> None:
         for key, value in drilled.values.items():

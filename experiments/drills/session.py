@@ -18,6 +18,7 @@ from experiments.outcome import new_attempt
 from experiments.progress import Progress
 from experiments.recorder import RecordingError
 from experiments.spec import Experiment
+from experiments.stores import CASSANDRA
 from experiments.trial import Trial
 
 
@@ -49,7 +50,8 @@ class Session:
         done = []
         with self._lent(trial_of(fitted(self.experiment, DRILLS[wanted[0]]), self.settings)):
             for kind in wanted:
-                done.append(self._drill(kind))
+                with self._store(kind) as settings:
+                    done.append(self._drill(kind, settings))
                 self._record()
         self._report(done)
         return 0 if all(item.good for item in done) and not self.unrecorded else 1
@@ -63,27 +65,27 @@ class Session:
             self.progress.say(f"left out {kind}: {refused}")
         return not refused
 
-    def _drill(self, kind: str) -> Drilled:
+    def _drill(self, kind: str, settings: Settings) -> Drilled:
         drill = DRILLS[kind]
         experiment = fitted(self.experiment, drill)
-        basis = self._undisturbed(experiment, kind)
+        basis = self._undisturbed(experiment, kind, settings)
         attempt = new_attempt()
         folder = self._place / f"{attempt}-{kind}"
         folder.mkdir(parents=True)
         self.progress.say(f"drill {kind}: {drill.what}")
         self.progress.total = 1
         self.progress.done = 0
-        ground = Ground(kind, attempt, experiment, self.settings, self.progress, folder, basis)
+        ground = Ground(kind, attempt, experiment, settings, self.progress, folder, basis)
         drilled = drill.run(ground)
         keep(drilled, folder)
         self.progress.say(f"drill {kind}: {drilled.verdict}")
         return drilled
 
-    def _undisturbed(self, experiment: Experiment, kind: str) -> Undisturbed:
+    def _undisturbed(self, experiment: Experiment, kind: str, settings: Settings) -> Undisturbed:
         """Return the trial as a drill needs it, run once for all drills that need the same."""
         name = str(DRILLS[kind].fixed)
         if name not in self._known:
-            self._known[name] = undisturbed(experiment, self.settings, self.progress, self.text)
+            self._known[name] = undisturbed(experiment, settings, self.progress, self.text)
         return self._known[name]
 
     def _record(self) -> None:
@@ -114,6 +116,23 @@ class Session:
     @property
     def _place(self) -> Path:
         return self.settings.run_dir / "experiments" / self.experiment.name / "drills"
+
+    @contextmanager
+    def _store(self, kind: str) -> Iterator[Settings]:
+        """Keep Cassandra up over a drill that needs it, and leave it as it was; give the settings that describe it."""
+        trial = trial_of(fitted(self.experiment, DRILLS[kind]), self.settings)
+        if trial.data is None or trial.data.store != CASSANDRA:
+            yield self.settings
+            return
+        cluster = Cluster(self.settings, self.progress.say)
+        ran = cluster.cassandra(start=False)
+        try:
+            count = len(cluster.cassandra())
+            nodes = dataclasses.replace(self.settings.cassandra, nodes=count)
+            yield dataclasses.replace(self.settings, cassandra=nodes)
+        finally:
+            if not ran:
+                cluster.down({"cassandra"})
 
     @contextmanager
     def _lent(self, trial: Trial) -> Iterator[None]:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -54,7 +55,8 @@ class Cassandra:
             try:
                 return self._drilled(ground, harness, private, usual)
             finally:
-                rows.drop_keyspace(private)
+                with suppress(JobError):  # whatever led here is the error to show
+                    rows.drop_keyspace(private)
 
     def _drilled(self, ground: Ground, harness: Harness, request: Request, usual: float) -> Drilled:
         blow = Blow(PHASE, 0, usual, lambda: _hit(ground, harness), follow=ground.progress.follow)

@@ -81,11 +81,15 @@ class Mlflow:
         if not sweep.unrecorded:
             came.differences.append("record: nobody was told that the result could not be recorded")
         cluster.up({"mlflow"})
+        (key,) = (key for key, _ in sweep.keyed)
+        recorder = DrillRecorder.at(ground.settings, cluster.mlflow_uri)
+        if recorder.count(experiment.name, key):
+            came.differences.append("record: the trial stood there before it was sent")
         again = Sweep(experiment, ground.settings, ground.progress, "")
         again.run()
         came.recovery_s = time.perf_counter() - blow.struck()
         came.notes.append(f"the trial itself ended {ended:.1f} s after the blow, as if nothing had happened")
-        came.differences += _once(ground, cluster, sweep, again, experiment.name)
+        came.differences += _once(ground, recorder, again, key)
         return came
 
 
@@ -121,17 +125,16 @@ def _folder(settings: Settings, outcome: Outcome) -> Any:
     return settings.run_dir / "experiments" / outcome.experiment / outcome.key[:16] / outcome.attempt
 
 
-def _once(ground: Ground, cluster: Cluster, sweep: Sweep, again: Sweep, name: str) -> list[str]:
+def _once(ground: Ground, recorder: DrillRecorder, again: Sweep, key: str) -> list[str]:
     """Say what is wrong with the record: it must hold the trial once, and a further run must add nothing."""
-    wrong = [f"trial: {len(again.outcomes)} was run a second time"] if again.outcomes else []
-    recorder = DrillRecorder.at(ground.settings, cluster.mlflow_uri)
-    (key,) = (key for key, _ in sweep.keyed)
-    for which in ("after the next run", "after one more"):
-        count = recorder.count(name, key)
+    name = again.experiment.name
+    wrong = ["trial: it was run a second time"] if again.outcomes else []
+    counts = [recorder.count(name, key)]
+    Sweep(again.experiment, ground.settings, ground.progress, "").run()
+    counts.append(recorder.count(name, key))
+    for which, count in zip(("the next run", "one more"), counts, strict=True):
         if count != 1:
-            wrong.append(f"record: the trial stands there {count} times {which}")
-        if which == "after the next run":
-            Sweep(again.experiment, ground.settings, ground.progress, "").run()
+            wrong.append(f"record: the trial stands there {count} times after {which}")
     recorder.forget(name)
     return wrong
 
