@@ -73,9 +73,8 @@ class Session:
         folder = self._place / f"{attempt}-{kind}"
         folder.mkdir(parents=True)
         self.progress.say(f"drill {kind}: {drill.what}")
-        self.progress.total = 1
-        self.progress.done = 0
-        ground = Ground(kind, attempt, experiment, settings, self.progress, folder, basis)
+        progress = Progress(self.progress.out, total=1)
+        ground = Ground(kind, attempt, experiment, settings, progress, folder, basis)
         drilled = drill.run(ground)
         keep(drilled, folder)
         self.progress.say(f"drill {kind}: {drilled.verdict}")

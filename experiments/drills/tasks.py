@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +16,15 @@ class Tasks:
     Attributes:
         succeeded: task attempts that ended well.
         failed: task attempts that ended otherwise, those that Spark killed or handed out again among them.
-        repeated: attempts that ended well for a partition of a stage that had ended well before.
         added: when each executor came, first_task: when its first task was launched; seconds since 1970.
         lost: executors that went away before the application's end, with the reason.
     """
 
     succeeded: int = 0
     failed: int = 0
-    repeated: int = 0
     added: dict[str, float] = field(default_factory=dict)
     first_task: dict[str, float] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
-
-    @property
-    def plain(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
 
     def replaced_after(self, moment: float) -> float | None:
         """Return the seconds from `moment` (since 1970) to the first task on an executor that came later; None if none ran."""
@@ -55,12 +48,11 @@ def read(folder: Path) -> Tasks:
 
 def add(tasks: Tasks, events: Iterable[Mapping[str, Any]]) -> None:
     """Add the events of one application."""
-    done: set[tuple[int, int]] = set()
     ended = False
     for event in events:
         kind = str(event.get("Event", "")).removeprefix("SparkListener")
         if kind == "TaskEnd":
-            _end(tasks, event, done)
+            _end(tasks, event)
         elif kind == "TaskStart":
             info = event.get("Task Info") or {}
             launched = float(info.get("Launch Time", 0)) / 1e3
@@ -74,15 +66,11 @@ def add(tasks: Tasks, events: Iterable[Mapping[str, Any]]) -> None:
             ended = True
 
 
-def _end(tasks: Tasks, event: Mapping[str, Any], done: set[tuple[int, int]]) -> None:
-    if (event.get("Task End Reason") or {}).get("Reason") != "Success":
+def _end(tasks: Tasks, event: Mapping[str, Any]) -> None:
+    if (event.get("Task End Reason") or {}).get("Reason") == "Success":
+        tasks.succeeded += 1
+    else:
         tasks.failed += 1
-        return
-    info = event.get("Task Info") or {}
-    which = (int(event.get("Stage ID", -1)), int(info.get("Partition ID", info.get("Index", -1))))
-    tasks.succeeded += 1
-    tasks.repeated += which in done
-    done.add(which)
 
 
 def _events(path: Path) -> Iterator[dict[str, Any]]:

@@ -247,7 +247,7 @@ def test_tasks_are_counted_by_how_they_ended(tmp_path):
     (tmp_path / "log" / "app-1.inprogress").write_text(lines + '{"Event":"SparkListenerTaskEnd","Sta')
     (tmp_path / "log" / "appstatus_app-1.inprogress").write_text(json.dumps(ended(7, 7)))
     found = tasks.read(tmp_path)
-    assert (found.succeeded, found.failed, found.repeated) == (5, 3, 1)
+    assert (found.succeeded, found.failed) == (5, 3)
     assert found.lost == ["0: Command exited with code 137"]
     assert found.replaced_after(8.0) == pytest.approx(1.75)
     assert found.replaced_after(9.5) is None
