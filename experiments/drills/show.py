@@ -11,10 +11,6 @@ from experiments.spec import Experiment
 from experiments.tables import NONE, Table
 
 QUESTION = "What happens to a trial when a part of the cluster is killed in the middle of it?"
-_HEADER = [
-    "drill", "killed", "in", "verdict", "recovery s", "recomputed tasks", "failed tasks", "executors lost",
-    "phase s", "model differs by", "rows",
-]  # fmt: skip
 
 
 def report_of(
@@ -32,7 +28,7 @@ def finding_of(found: Sequence[Drilled], drills: Mapping[str, Drill]) -> Finding
     return Finding(
         "Drills",
         answer(found),
-        tables=(table_of(found),),
+        tables=(results(found), blows(found)),
         notes=tuple(notes(found, drills)),
         data={"drills": [{**dataclasses.asdict(item), "verdict": item.verdict} for item in found]},
     )
@@ -53,9 +49,39 @@ def answer(found: Sequence[Drilled]) -> str:
     return f"Every drill ended with the same model and the same rows: {'; '.join(words)}."
 
 
-def table_of(found: Sequence[Drilled]) -> Table:
-    """One row a drill."""
-    return Table(_HEADER, [_row(item) for item in found])
+def results(found: Sequence[Drilled]) -> Table:
+    """One row a drill: what came of it."""
+    header = ["drill", "verdict", "recovery s", "recomputed tasks", "failed tasks", "executors lost"]
+    rows = [
+        [
+            item.kind,
+            item.verdict,
+            "not seen" if item.recovery_s is None else f"{item.recovery_s:.1f}",
+            str(item.recomputed_tasks),
+            str(item.failed_tasks),
+            str(item.executors_lost),
+        ]
+        for item in found
+    ]
+    return Table(header, rows)
+
+
+def blows(found: Sequence[Drilled]) -> Table:
+    """One row a drill: what was killed, what that cost the phase, and how the result compares."""
+    header = ["drill", "killed", "in", "phase undisturbed s", "disturbed s", "model differs by", "rows"]
+    rows = [
+        [
+            item.kind,
+            item.victim,
+            f"{item.phase}, {item.after_s:.1f} s",
+            f"{item.undisturbed_s:.1f}",
+            NONE if item.disturbed_s is None else f"{item.disturbed_s:.1f}",
+            NONE if item.largest_difference is None else f"{item.largest_difference:.1g}",
+            f"{item.rows:,}",
+        ]
+        for item in found
+    ]
+    return Table(header, rows)
 
 
 def notes(found: Sequence[Drilled], drills: Mapping[str, Drill]) -> list[str]:
@@ -70,7 +96,7 @@ def notes(found: Sequence[Drilled], drills: Mapping[str, Drill]) -> list[str]:
         "run again, all that it had done until then; work that is repeated within a task (a lost cached block) is no task more"
     )
     lines.append(
-        "phase s: of the struck phase, undisturbed and then disturbed; one run of each, so a cost is a look, not a claim"
+        "phase: the struck one, undisturbed and disturbed; one run of each, so their difference is a look, not a claim"
     )
     for item in found:
         lines += [f"{item.kind}: {text}" for text in (*item.differences, *item.left, *item.notes)]
@@ -81,21 +107,3 @@ def notes(found: Sequence[Drilled], drills: Mapping[str, Drill]) -> list[str]:
         if item.rerun_s is not None:
             lines.append(f"{item.kind}: run again in {item.rerun_s:.1f} s: {item.rerun_status}")
     return lines
-
-
-def _row(item: Drilled) -> list[str]:
-    disturbed = NONE if item.disturbed_s is None else f"{item.disturbed_s:.1f}"
-    largest = NONE if item.largest_difference is None else f"{item.largest_difference:.1g}"
-    return [
-        item.kind,
-        item.victim,
-        f"{item.phase} after {item.after_s:.1f} s",
-        item.verdict,
-        "not seen" if item.recovery_s is None else f"{item.recovery_s:.1f}",
-        str(item.recomputed_tasks),
-        str(item.failed_tasks),
-        str(item.executors_lost),
-        f"{item.undisturbed_s:.1f} \u2192 {disturbed}",
-        largest,
-        f"{item.rows:,}",
-    ]
