@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -101,7 +102,8 @@ def _hit(settings: Settings) -> str:
 def _marked(ground: Ground) -> Experiment:
     """Return the trial as an experiment of another name, and with a key of its own, so that it is to be run."""
     fixed = {**ground.experiment.fixed, _MARK: ground.attempt}
-    return dataclasses.replace(ground.experiment, name=f"{ground.experiment.name}-mlflow-drill", fixed=fixed)
+    name = f"{ground.experiment.name}-mlflow-drill"
+    return dataclasses.replace(ground.experiment, name=name, fixed=fixed, applications=1)
 
 
 def _ran(sweep: Sweep, ground: Ground) -> Ran:
@@ -121,7 +123,7 @@ def _ran(sweep: Sweep, ground: Ground) -> Ran:
     return Ran(Request.load(folder / "request.json"), folder, launched, read(folder / "eventlog"))
 
 
-def _folder(settings: Settings, outcome: Outcome) -> Any:
+def _folder(settings: Settings, outcome: Outcome) -> Path:
     return settings.run_dir / "experiments" / outcome.experiment / outcome.key[:16] / outcome.attempt
 
 
