@@ -34,8 +34,7 @@ allow := $(if $(call given,ALLOW_MODEL_CHANGE),--allow-model-change)
 trial_shape := $(call option,WORKERS,--workers) $(call option,CORES,--cores) $(call option,MEMORY,--memory)
 sets := $(foreach pair,$(call given,SET),--set '$(pair)')
 
-.PHONY: help environment environment-dev demo setup preprocess train experiment report gate mlflow status logs \
-        down doctor clean check test format
+.PHONY: $(shell awk -F: '/^[a-z-]+:/ {print $$1}' $(firstword $(MAKEFILE_LIST)))
 
 help: ## What can be typed
 	@echo 'recscale: what does a recommender cost on a cluster, how does that change, how good is it?'
@@ -77,6 +76,10 @@ gate: environment ## Is the working tree slower or worse than a revision? BASE=m
 	@$(call required,BASE,main)
 	$(python) -m experiments gate --base '$(BASE)' $(call option,PAIRS,--pairs) $(call option,TOLERANCE,--tolerance) \
 	  $(sets) $(if $(call given,SPEC),'$(SPEC)')
+
+drill: environment ## Kill a part in the middle of a trial: KIND=executor|worker|driver|cassandra|mlflow|all [NAME=drill]
+	@$(call required,KIND,worker)
+	$(python) -m experiments drill '$(KIND)' $(if $(call given,NAME),'$(NAME)')
 
 mlflow: environment ## The MLflow UI, on the address that it prints
 	@$(python) -m cluster mlflow

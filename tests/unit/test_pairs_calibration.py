@@ -53,7 +53,7 @@ def test_quiet_noise_needs_five_pairs():
 
 
 def test_few_pairs_calibrate_nothing(tmp_path):
-    with pytest.raises(UsageError, match="19 pairs .* too few"):
+    with pytest.raises(UsageError, match=r"19 pairs .* too few"):
         calibrate(noise(19, 0.1))
     with pytest.raises(UsageError, match="holds no pairs"):
         recorded(str(tmp_path / "none.json"), tmp_path, "total")

@@ -1,0 +1,124 @@
+"""A Cassandra node is killed while the trial's data is written to it; it is started again, and the work repeated."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from types import MappingProxyType
+from typing import Any
+
+from cluster.settings import Settings
+from experiments.drills import act, rows, victims
+from experiments.drills.blow import Blow
+from experiments.drills.drill import Drilled, Ground
+from experiments.harness import Harness
+from experiments.prepare import MANIFEST
+from experiments.stores import CASSANDRA
+from experiments.trial import Trial
+from jobs.errors import JobError
+from jobs.request import Request
+
+PHASE = "write"
+TABLES = ("ratings", "users", "items", "user_stats", "item_stats")
+
+
+class Cassandra:
+    """Preprocessing is disturbed where it writes its tables; the trial is then run on what stands there.
+
+    It writes to a keyspace of its own, which is dropped in the end. With one node, or fewer than a quorum of a row's
+    copies left, nothing can be written meanwhile: then the application must say so within seconds, and leave no half table
+    behind.
+    """
+
+    what = "a Cassandra node, while the trial's data is written"
+    recovered = "the node, started again after the application had ended, serves clients"
+    fixed: Mapping[str, Any] = MappingProxyType({"store": CASSANDRA})
+
+    def refusal(self, settings: Settings, trial: Trial) -> str | None:
+        if settings.cassandra.contact_points:
+            return (
+                f"the nodes {', '.join(settings.cassandra.contact_points)} were not started here, and what was not started "
+                "here is not killed; unset cassandra.contact_points (RECSCALE_CASSANDRA_CONTACT_POINTS)"
+            )
+        if trial.data is None or trial.data.store != CASSANDRA:
+            return 'its tables must lie in Cassandra: store = "cassandra"'
+        return act.on_workers(settings, trial)
+
+    def run(self, ground: Ground) -> Drilled:
+        trial = ground.undisturbed.trial
+        with Harness(ground.settings, ground.progress.say) as harness:
+            harness.reach(CASSANDRA)
+            harness.use(trial.shape)
+            request, usual = _writing(ground, trial)
+            private = dataclasses.replace(request, store_root=f"{request.store_root}-drill")
+            try:
+                return self._drilled(ground, harness, private, usual)
+            finally:
+                with suppress(JobError):  # whatever led here is the error to show
+                    rows.drop_keyspace(private)
+
+    def _drilled(self, ground: Ground, harness: Harness, request: Request, usual: float) -> Drilled:
+        blow = Blow(PHASE, 0, usual, lambda: _hit(ground, harness), follow=ground.progress.follow)
+        ran = act.applied(ground, harness, request, "disturbed", blow)
+        ended = time.perf_counter() - blow.struck()
+        came = act.Came(blow, PHASE, ran, ended, usual)
+        act.swept(ground, came)
+        harness.cluster.up({"cassandra"})
+        came.recovery_s = time.perf_counter() - blow.struck()
+        if not ran.ok:
+            came.recomputed_tasks = ran.tasks.succeeded
+            came.again = act.applied(ground, harness, request, "again")
+        if ran.ok or (came.again is not None and came.again.ok):
+            _compare(ground, harness, came, ran.request)
+        return act.drilled(ground, came)
+
+
+def _writing(ground: Ground, trial: Trial) -> tuple[Request, float]:
+    """Return the request that preprocessed the trial's data, and what its writing took.
+
+    Raises:
+        JobError: it is not there any more.
+    """
+    assert trial.data is not None
+    run_dir = ground.settings.run_dir
+    place = run_dir / "experiments" / "preprocess" / trial.data.slug / "request.json"
+    try:
+        manifest = json.loads((run_dir / "store" / trial.data.slug / MANIFEST).read_text(encoding="utf-8"))
+        return Request.load(place), float(manifest["seconds"][PHASE])
+    except (OSError, ValueError, KeyError) as error:
+        raise JobError(
+            f"how {trial.data} was preprocessed is not known any more ({place}): remove {run_dir / 'store' / trial.data.slug} "
+            "and drill again, which prepares it anew"
+        ) from error
+
+
+def _hit(ground: Ground, harness: Harness) -> str:
+    names = [
+        item.name for item in harness.cluster.status() if item.name.startswith("cassandra-") and item.pid
+    ]
+    if not names:
+        raise JobError("a Cassandra node is to be killed and none runs (make status)")
+    victims.kill(victims.service(ground.settings.run_dir, names[-1]))
+    return f"{names[-1]} of {len(names)}"
+
+
+def _compare(ground: Ground, harness: Harness, came: act.Came, wrote: Request) -> None:
+    """Hold the tables against those that stood before, and a trial on them against the undisturbed one."""
+    undisturbed = ground.undisturbed
+    plain = dataclasses.replace(wrote, store_root=undisturbed.request.store_root)
+    total = 0
+    for table in TABLES:
+        first, second = rows.read(plain, table), rows.read(wrote, table)
+        came.differences += rows.differences(first, second, table)
+        total += second.count if second else 0
+    came.notes.append(f"{total:,} rows of {len(TABLES)} tables were compared besides the trial's")
+    trained = dataclasses.replace(undisturbed.request, store_root=wrote.store_root)
+    last = act.applied(ground, harness, trained, "trial")
+    if last.ok:
+        act.held(ground, came, last.launched.result.fingerprint, rows.read(last.request, undisturbed.table))
+    else:
+        came.differences.append(f"trial: it fails on what was written: {last.launched.result.error}")
+
+
+DRILL = Cassandra()
