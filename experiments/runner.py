@@ -10,6 +10,7 @@ from typing import Any, Literal
 from cluster.errors import ServiceError
 from cluster.settings import Settings
 from experiments import environment, telemetry
+from experiments.events import Tail
 from experiments.harness import Harness
 from experiments.identity import code_hash, lock_hash
 from experiments.outcome import Application, Outcome, stored
@@ -135,7 +136,7 @@ class Sweep:
         self.progress.start(f"{item.trial.label}{of}")
         shape = item.trial.shape
         launched = harness.launch(request, folder, shape, item.trial.timeout_s, self.progress.follow)
-        digest = telemetry.read(folder / "eventlog").digest
+        digest = telemetry.read(folder / "eventlog").digest(Tail(Path(request.events)).new())
         write_json(folder / "telemetry.json", digest)
         shutil.rmtree(folder / "work", ignore_errors=True)
         application = Application.of(number, launched, digest)

@@ -1,122 +1,206 @@
-"""Reads Spark's event log and adds up what its tasks cost, for each phase of each pass."""
+"""Makes of Spark's event log, in one pass over it, what an application's tasks cost and what its cores did meanwhile."""
 
-import json
-import statistics
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from experiments.bottleneck.phase import Window, use_of, windows
+from experiments.bottleneck.tasks import TaskTable, cost, totals
+from experiments.bottleneck.timeline import Cores, timeline
+from experiments.eventlog import EventLog
+from experiments.events import Event
 
 OUTSIDE = "outside"
 _GROUP = "spark.jobGroup.id"
 
 
 @dataclass
-class Totals:
-    """What the tasks of one job group cost together; times in seconds, sizes in bytes."""
-
-    tasks: int = 0
-    failed_tasks: int = 0
-    run_s: float = 0.0
-    cpu_s: float = 0.0
-    gc_s: float = 0.0
-    shuffle_read: int = 0
-    shuffle_write: int = 0
-    spill: int = 0
-    input_rows: int = 0
-    task_s: list[float] = field(default_factory=list)
-
-    @property
-    def summary(self) -> dict[str, float]:
-        """As flat numbers, with the longest and the median task in place of all."""
-        values = {key: value for key, value in asdict(self).items() if key != "task_s"}
-        values["task_max_s"] = max(self.task_s, default=0.0)
-        values["task_median_s"] = statistics.median(self.task_s) if self.task_s else 0.0
-        return values
-
-
-@dataclass
 class Telemetry:
-    """One application: totals by job group ("phase#pass", "outside" for jobs of no phase), executors come and gone."""
+    """One application, as its events come.
 
-    groups: dict[str, Totals] = field(default_factory=dict)
+    Attributes:
+        groups: numbers of job groups by name ("phase#pass", "outside" for jobs of no phase).
+        stages: of each attempt, its name and number of tasks.
+        jobs: submission and end of each job of a group; an end that never came is None.
+        cores: executors come and gone, with their cores.
+        last: the latest time in the log.
+        ended: the application said goodbye; a killed one did not.
+        truncated: a line could not be read.
+    """
+
+    tasks: TaskTable = field(default_factory=TaskTable)
+    groups: dict[str, int] = field(default_factory=dict)
+    stages: list[tuple[str, int]] = field(default_factory=list)
+    jobs: dict[int, tuple[str, float, float | None]] = field(default_factory=dict)
+    cores: Cores = field(default_factory=Cores)
     executors_added: int = 0
     executors_lost: list[str] = field(default_factory=list)
+    last: float = 0.0
+    ended: bool = False
     truncated: bool = False
+    packed: list[str] = field(default_factory=list)
 
-    @property
-    def digest(self) -> dict[str, Any]:
-        """As plain JSON."""
+    def digest(self, events: Sequence[Event] = ()) -> dict[str, Any]:
+        """Return it as plain JSON, some hundred numbers a phase at most.
+
+        Args:
+            events: what the application said of its phases; without them a phase is where its group's jobs are.
+        """
+        tasks = self.tasks.array
+        by_group = {name: tasks[tasks["group"] == number] for name, number in self.groups.items()}
+        found = windows(events, self.last) or self._from_jobs()
+        uses = [
+            use_of(window, tasks, self.cores, self.stages) for window in found
+        ]
         return {
-            "groups": {name: totals.summary for name, totals in sorted(self.groups.items())},
+            "groups": {name: totals(part) for name, part in sorted(by_group.items()) if len(part)},
+            "phases": [use.digest for use in uses],
+            "timeline": timeline(tasks, self.cores, self.last),
             "executors_added": self.executors_added,
             "executors_lost": self.executors_lost,
             "truncated": self.truncated,
+            "ended": self.ended,
+            "packed": self.packed,
         }
+
+    def _from_jobs(self) -> list[Window]:
+        spans: dict[str, tuple[float, float]] = {}
+        for group, start, end in self.jobs.values():
+            first, last = spans.get(group, (start, start))
+            spans[group] = min(first, start), max(last, self.last if end is None else end)
+        return [Window.of_group(group, *span) for group, span in spans.items() if group != OUTSIDE]
 
 
 def read(folder: Path) -> Telemetry:
-    """Read the event log (or logs) that Spark wrote under `folder`; an absent one gives empty telemetry."""
-    telemetry = Telemetry()
-    for path in sorted(
-        item for item in folder.rglob("*") if item.is_file() and not item.name.startswith(".")
-    ):
-        if not path.name.startswith("appstatus_"):
-            add(telemetry, _events(path, telemetry))
+    """Read the event log that Spark wrote under `folder`; an absent one gives empty telemetry.
+
+    A log that breaks off gives what it holds: tasks that had begun count as running up to its last event.
+    """
+    log = EventLog(folder)
+    telemetry = add(Telemetry(), log)
+    telemetry.truncated, telemetry.packed = log.truncated, log.packed
     return telemetry
 
 
-def add(telemetry: Telemetry, events: Iterable[Mapping[str, Any]]) -> None:
-    """Add the events of one application."""
-    groups: dict[tuple[int, int | None], str] = {}
-    ended = False
+def add(telemetry: Telemetry, events: Iterable[Mapping[str, Any]]) -> Telemetry:
+    """Add the events of one application and return it."""
+    reader = _Reader(telemetry)
     for event in events:
-        kind = event.get("Event")
-        if kind == "SparkListenerJobStart":
-            name = (event.get("Properties") or {}).get(_GROUP, OUTSIDE)
-            groups |= {(stage, None): name for stage in event.get("Stage IDs", ())}
-        elif kind == "SparkListenerStageSubmitted":
-            info = event["Stage Info"]
-            stage = (info["Stage ID"], info.get("Stage Attempt ID", 0))
-            groups[stage] = (event.get("Properties") or {}).get(_GROUP, OUTSIDE)
-        elif kind == "SparkListenerTaskEnd":
-            number = event["Stage ID"]
-            name = groups.get((number, event.get("Stage Attempt ID", 0))) or groups.get(
-                (number, None), OUTSIDE
+        handle = reader.handlers.get(event.get("Event", ""))
+        if handle is not None:
+            handle(event)
+    reader.finish()
+    return telemetry
+
+
+class _Reader:
+    """Keeps what is needed from one event to the next."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self.telemetry = telemetry
+        self.planned: dict[int, str] = {}
+        self.attempts: dict[tuple[int, int], tuple[int, int]] = {}
+        self.running: dict[int, tuple[int, int, float]] = {}
+        self.done: set[tuple[int, int]] = set()
+        self.handlers: dict[str, Callable[[Mapping[str, Any]], None]] = {
+            "SparkListenerApplicationStart": self._time,
+            "SparkListenerApplicationEnd": self._application_end,
+            "SparkListenerEnvironmentUpdate": self._environment,
+            "SparkListenerExecutorAdded": self._executor_added,
+            "SparkListenerExecutorRemoved": self._executor_removed,
+            "SparkListenerJobStart": self._job_start,
+            "SparkListenerJobEnd": self._job_end,
+            "SparkListenerStageSubmitted": self._stage,
+            "SparkListenerTaskStart": self._task_start,
+            "SparkListenerTaskEnd": self._task_end,
+        }
+
+    def finish(self) -> None:
+        """Count the tasks whose end is not in the log as running up to its last event."""
+        for stage, attempt, launch in self.running.values():
+            group, number = self._attempt(stage, attempt)
+            self.telemetry.tasks.add(
+                group=group, stage=number, launch=launch, finish=max(launch, self.telemetry.last), unfinished=1
             )
-            _task(telemetry.groups.setdefault(name, Totals()), event)
-        elif kind == "SparkListenerExecutorAdded":
-            telemetry.executors_added += 1
-        elif kind == "SparkListenerExecutorRemoved" and not ended:
-            telemetry.executors_lost.append(f"{event.get('Executor ID')}: {event.get('Removed Reason', '')}")
-        elif kind == "SparkListenerApplicationEnd":
-            ended = True
 
+    def _saw(self, milliseconds: float | None) -> float:
+        seconds = (milliseconds or 0) / 1e3
+        self.telemetry.last = max(self.telemetry.last, seconds)
+        return seconds
 
-def _task(totals: Totals, event: Mapping[str, Any]) -> None:
-    info = event.get("Task Info") or {}
-    totals.tasks += 1
-    totals.failed_tasks += bool(info.get("Failed"))
-    totals.task_s.append(max(0, info.get("Finish Time", 0) - info.get("Launch Time", 0)) / 1e3)
-    metrics = event.get("Task Metrics") or {}
-    read_metrics = metrics.get("Shuffle Read Metrics") or {}
-    totals.run_s += metrics.get("Executor Run Time", 0) / 1e3
-    totals.cpu_s += metrics.get("Executor CPU Time", 0) / 1e9
-    totals.gc_s += metrics.get("JVM GC Time", 0) / 1e3
-    totals.shuffle_read += read_metrics.get("Remote Bytes Read", 0) + read_metrics.get("Local Bytes Read", 0)
-    totals.shuffle_write += (metrics.get("Shuffle Write Metrics") or {}).get("Shuffle Bytes Written", 0)
-    totals.spill += metrics.get("Disk Bytes Spilled", 0)
-    totals.input_rows += (metrics.get("Input Metrics") or {}).get("Records Read", 0)
+    def _time(self, event: Mapping[str, Any]) -> None:
+        self.telemetry.cores.start = self._saw(event.get("Timestamp"))
 
+    def _application_end(self, event: Mapping[str, Any]) -> None:
+        self._saw(event.get("Timestamp"))
+        self.telemetry.ended = True
 
-def _events(path: Path, telemetry: Telemetry) -> Iterator[dict[str, Any]]:
-    """Yield one event a line; a last line that a dying JVM left unfinished is noted, not an error."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                telemetry.truncated = True
-                continue
-            if isinstance(event, dict):
-                yield event
+    def _environment(self, event: Mapping[str, Any]) -> None:
+        spark = event.get("Spark Properties") or {}
+        named = dict(spark.items() if isinstance(spark, dict) else spark)
+        self.telemetry.cores.wanted = float(named.get("spark.cores.max", 0) or 0)
+        self.telemetry.cores.of_task = float(named.get("spark.task.cpus", 1) or 1)
+
+    def _executor_added(self, event: Mapping[str, Any]) -> None:
+        self.telemetry.executors_added += 1
+        cores = (event.get("Executor Info") or {}).get("Total Cores", 0)
+        self.telemetry.cores.add(str(event.get("Executor ID")), self._saw(event.get("Timestamp")), cores)
+
+    def _executor_removed(self, event: Mapping[str, Any]) -> None:
+        if self.telemetry.ended:
+            return
+        name = str(event.get("Executor ID"))
+        self.telemetry.executors_lost.append(f"{name}: {event.get('Removed Reason', '')}")
+        self.telemetry.cores.remove(name, self._saw(event.get("Timestamp")))
+
+    def _job_start(self, event: Mapping[str, Any]) -> None:
+        name = (event.get("Properties") or {}).get(_GROUP) or OUTSIDE
+        self.planned |= dict.fromkeys(event.get("Stage IDs", ()), name)
+        self.telemetry.jobs[event.get("Job ID", -1)] = name, self._saw(event.get("Submission Time")), None
+
+    def _job_end(self, event: Mapping[str, Any]) -> None:
+        known = self.telemetry.jobs.get(event.get("Job ID", -1))
+        end = self._saw(event.get("Completion Time"))
+        if known:
+            self.telemetry.jobs[event["Job ID"]] = known[0], known[1], end
+
+    def _stage(self, event: Mapping[str, Any]) -> None:
+        info = event.get("Stage Info") or {}
+        self._saw(info.get("Submission Time"))
+        name = (event.get("Properties") or {}).get(_GROUP) or OUTSIDE
+        what = (str(info.get("Stage Name", "")), int(info.get("Number of Tasks", 0)))
+        self._attempt(info.get("Stage ID", -1), info.get("Stage Attempt ID", 0), name, what)
+
+    def _attempt(
+        self, stage: int, attempt: int, name: str | None = None, what: tuple[str, int] = ("", 0)
+    ) -> tuple[int, int]:
+        """Return the numbers of a stage attempt's group and of itself; an unknown one gets a number."""
+        known = self.attempts.get((stage, attempt))
+        if known is None:
+            name = name or self.planned.get(stage, OUTSIDE)
+            group = self.telemetry.groups.setdefault(name, len(self.telemetry.groups))
+            known = self.attempts[stage, attempt] = group, len(self.telemetry.stages)
+            self.telemetry.stages.append(what)
+        return known
+
+    def _task_start(self, event: Mapping[str, Any]) -> None:
+        info = event.get("Task Info") or {}
+        launch = self._saw(info.get("Launch Time"))
+        stage, attempt = event.get("Stage ID", -1), event.get("Stage Attempt ID", 0)
+        self.running[info.get("Task ID", -1)] = stage, attempt, launch
+
+    def _task_end(self, event: Mapping[str, Any]) -> None:
+        info = event.get("Task Info") or {}
+        self.running.pop(info.get("Task ID", -1), None)
+        stage = event.get("Stage ID", -1)
+        if (event.get("Task End Reason") or {}).get("Reason") == "Resubmitted":
+            return  # a task that ended well is told again when its executor, and with it what it wrote, is lost
+        group, number = self._attempt(stage, event.get("Stage Attempt ID", 0))
+        self._saw(info.get("Finish Time"))
+        values = cost(info, event.get("Task Metrics") or {})
+        partition = stage, info.get("Partition ID", info.get("Index", -1))
+        again = partition in self.done and "Task ID" in info
+        if not values["wasted"]:
+            self.done.add(partition)
+        self.telemetry.tasks.add(group=group, stage=number, again=again, **values)

@@ -30,8 +30,12 @@ class Events:
         self.path = path
 
     def add(self, event: str, **values: Any) -> None:
-        """Append one event; `at` is CLOCK_MONOTONIC seconds, comparable between processes of one host."""
-        line = json.dumps({"event": event, "at": time.perf_counter(), **values})
+        """Append one event; `at` is CLOCK_MONOTONIC seconds, comparable between processes of one host.
+
+        `clock` is the time of day in seconds since 1970, as Spark's event log has it: it finds the phase there and
+        measures nothing.
+        """
+        line = json.dumps({"event": event, "at": time.perf_counter(), "clock": time.time(), **values})
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 

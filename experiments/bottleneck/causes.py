@@ -1,0 +1,15 @@
+"""What can keep cores from useful work, and from what numbers on that counts."""
+
+DRIVER, SKEW, STARVED, OVERHEAD, GC, SPILL, SHUFFLE, LOST = (
+    "driver-bound", "skewed", "starved", "overhead-bound", "GC-bound", "spilling", "shuffle-bound", "executor lost",
+)  # fmt: skip
+CAUSES = (DRIVER, SKEW, STARVED, OVERHEAD, GC, SPILL, SHUFFLE, LOST)
+
+MATTERS = 0.20
+"""Share of a phase's core-time that a cause must cost to be named: less than a quarter faster without it."""
+
+MATTERS_TO_TRIAL = 0.10
+"""Share of all phases' time that must be saved for a verdict on the trial; a short phase may be as bad as it likes."""
+
+SPILL_BYTES_PER_S = 150e6
+"""What one core spills and reads back; the log has bytes and no seconds."""
