@@ -50,9 +50,7 @@ class Telemetry:
         tasks = self.tasks.array
         by_group = {name: tasks[tasks["group"] == number] for name, number in self.groups.items()}
         found = windows(events, self.last) or self._from_jobs()
-        uses = [
-            use_of(window, tasks, self.cores, self.stages) for window in found
-        ]
+        uses = [use_of(window, tasks, self.cores, self.stages) for window in found]
         return {
             "groups": {name: totals(part) for name, part in sorted(by_group.items()) if len(part)},
             "phases": [use.digest for use in uses],
@@ -121,7 +119,11 @@ class _Reader:
         for stage, attempt, launch in self.running.values():
             group, number = self._attempt(stage, attempt)
             self.telemetry.tasks.add(
-                group=group, stage=number, launch=launch, finish=max(launch, self.telemetry.last), unfinished=1
+                group=group,
+                stage=number,
+                launch=launch,
+                finish=max(launch, self.telemetry.last),
+                unfinished=1,
             )
 
     def _saw(self, milliseconds: float | None) -> float:

@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 
 from experiments.bottleneck.causes import (
-    CAUSES, DRIVER, GC, LOST, OVERHEAD, SHUFFLE, SKEW, SPILL, SPILL_BYTES_PER_S, STARVED,
+    CAUSES,
+    DRIVER,
+    GC,
+    LOST,
+    OVERHEAD,
+    SHUFFLE,
+    SKEW,
+    SPILL,
+    SPILL_BYTES_PER_S,
+    STARVED,
 )  # fmt: skip
 from experiments.bottleneck.timeline import Cores, Levels, levels
 from experiments.bottleneck.whatif import Block, blocks, shape, without

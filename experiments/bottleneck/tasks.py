@@ -41,7 +41,10 @@ def cost(info: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, float
     """Return what a `SparkListenerTaskEnd` says of times and sizes, by the names of `FIELDS`."""
     launch, finish = info.get("Launch Time", 0) / 1e3, info.get("Finish Time", 0) / 1e3
     finish = max(finish, launch)
-    run, deserialise = metrics.get("Executor Run Time", 0) / 1e3, metrics.get("Executor Deserialize Time", 0) / 1e3
+    run, deserialise = (
+        metrics.get("Executor Run Time", 0) / 1e3,
+        metrics.get("Executor Deserialize Time", 0) / 1e3,
+    )
     serialise = metrics.get("Result Serialization Time", 0) / 1e3
     read = metrics.get("Shuffle Read Metrics") or {}
     write = metrics.get("Shuffle Write Metrics") or {}

@@ -9,13 +9,13 @@ import numpy as np
 
 from cluster.settings import Settings
 from experiments import environment
-from experiments.analysis import SAME_MODEL
 from experiments.drills import rows, victims
 from experiments.drills.again import Ran, own_tables, run
 from experiments.drills.blow import Blow
 from experiments.drills.drill import Drilled, Ground
 from experiments.drills.rows import Rows
 from experiments.harness import Harness
+from experiments.samemodel import SAME_MODEL
 from experiments.trial import Trial
 from jobs.request import Request
 

@@ -11,6 +11,7 @@ from typing import Any
 from cluster.settings import Settings
 from datasets.errors import UsageError
 from experiments import environment, telemetry
+from experiments.events import Tail
 from experiments.harness import Harness
 from experiments.outcome import Application, Outcome, begin
 from experiments.pairs.ledger import PER_USER, Ledger, order
@@ -165,7 +166,7 @@ class _Applications:
         launched = self.harness.launch(
             request, folder, trial.shape, trial.timeout_s, progress.follow, runtime=side.runtime
         )
-        digest = telemetry.read(folder / "eventlog").digest
+        digest = telemetry.read(folder / "eventlog").digest(Tail(Path(request.events)).new())
         write_json(folder / "telemetry.json", digest)
         for left in ("work", "eventlog"):
             shutil.rmtree(folder / left, ignore_errors=True)

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from experiments.analysis import SAME_MODEL, phase_of
+from experiments.analysis import phase_of
 from experiments.numbers import quality as quality_numbers
 from experiments.outcome import Outcome
 from experiments.pairs.ledger import PER_USER, Ledger
 from experiments.pairs.paired import LEAST_PAIRS, Timing, timing
 from experiments.pairs.sides import NAMES
 from experiments.pairs.users import LEAST_USERS, Quality, qualities, same_rows
+from experiments.samemodel import SAME_MODEL
 from jobs.errors import JobError
 from jobs.per_user import read
 
