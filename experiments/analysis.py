@@ -5,6 +5,7 @@ import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from experiments.grid import SHAPE, matches
 from experiments.numbers import TOTAL, Number, medians, quality, repeats
 from experiments.outcome import Outcome
 from experiments.samemodel import allowed, model_change
-from experiments.scaling.families import family
+from experiments.scaling.families import family, not_scaling, worse_tag
 from experiments.spec import Comparison, Mean
 
 LEAST_FOR_INTERVAL = 5
@@ -93,13 +94,21 @@ def spread(outcome: Outcome, phase: str) -> Spread | None:
 
 def interval(values: Sequence[float]) -> tuple[float | None, float | None]:
     """Return the 95% bootstrap interval of the median; None twice for fewer than five values."""
-    if len(values) < LEAST_FOR_INTERVAL:
-        return None, None
+    return _interval(tuple(values)) if len(values) >= LEAST_FOR_INTERVAL else (None, None)
+
+
+@lru_cache(maxsize=4096)  # a report asks for the same intervals in its table, its pictures and its numbers
+def _interval(values: tuple[float, ...]) -> tuple[float, float]:
     return _percentiles(np.median(_resampled(values, np.random.default_rng(_SEED)), axis=1))
 
 
 def ratio_of(baseline: Sequence[float], contender: Sequence[float]) -> Ratio:
     """Return the ratio of the medians of two independent samples, with its interval where both have five values."""
+    return _ratio_of(tuple(baseline), tuple(contender))
+
+
+@lru_cache(maxsize=4096)
+def _ratio_of(baseline: tuple[float, ...], contender: tuple[float, ...]) -> Ratio:
     ratio = statistics.median(baseline) / statistics.median(contender)
     if min(len(baseline), len(contender)) < LEAST_FOR_INTERVAL:
         return Ratio(ratio)
@@ -132,9 +141,9 @@ def faster(
 
     A model that changed anywhere along a sweep forbids all of its speed-ups: nobody can say which fit is the odd one.
     """
-    tag = _tag(first, second)
+    tag = worse_tag(first, second)
     changed = model_change(*(sweep or (first, second)))
-    refused = _not_scaling(first, second) or (None if allowed(second) else changed)
+    refused = not_scaling(first, second) or (None if allowed(second) else changed)
     if refused:
         return Ratio(refused=refused, tag=tag)
     found = ratio_of(medians(first, phase), medians(second, phase))
@@ -221,17 +230,6 @@ def _same_work(first: Outcome, second: Outcome) -> bool:
         if first.values.get(key) != second.values.get(key)
     }
     return bool(differing) and all(key in SHAPE or key.startswith("spark.") for key in differing)
-
-
-def _not_scaling(first: Outcome, second: Outcome) -> str | None:
-    if first.size != second.size and "oversubscribed" in (first.shape_tag, second.shape_tag):
-        return "more worker cores than the host has (oversubscribed): no claim about scaling"
-    return None
-
-
-def _tag(first: Outcome, second: Outcome) -> str:
-    order = ("oversubscribed", "shared-host", "clean")
-    return min((first.shape_tag, second.shape_tag), key=order.index)
 
 
 def _words(values: Mapping[str, Any], outcomes: Sequence[Outcome]) -> str:

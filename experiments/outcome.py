@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,7 +116,7 @@ class Outcome:
         """Executors lost in all of its applications together."""
         return sum(item.executors_lost for item in self.applications)
 
-    @property
+    @cached_property
     def size(self) -> Shape:
         """The cluster shape."""
         return Shape(**self.shape)

@@ -8,6 +8,7 @@ is compared where a model predicts no ratings.
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,8 @@ class Change:
 
 def model_change(*outcomes: Outcome) -> str | None:
     """Say how far the fitted models of trials differ, None if they are one model, also within each trial."""
-    found = next(iter(changes(outcomes)), None)
-    return said(found) if found else None
+    found = changes(outcomes)
+    return said(found[0]) if found else None
 
 
 def said(change: Change) -> str:
@@ -64,21 +65,12 @@ def said(change: Change) -> str:
     return f"the model changed between {change.first} and {change.second}: {change.words}"
 
 
-def changes(outcomes: Sequence[Outcome]) -> Iterator[Change]:
-    """Yield what changed between the first of the outcomes and each other one, and within each.
+def changes(outcomes: Sequence[Outcome]) -> tuple[Change, ...]:
+    """Return what changed between the first of the outcomes and each other one, and within each.
 
-    Of what changed between two trials, or within one, the widest change of each kind is yielded.
+    Of what changed between two trials, or within one, the widest change of each kind is returned.
     """
-    measured = [item for item in outcomes if item.measured]
-    for outcome in measured:
-        named = [
-            (item, f"application {item.number + 1} of {_name(outcome, measured)}")
-            for item in outcome.measured
-        ]
-        yield from _widest(_differences(named[0], other) for other in named[1:])
-    for outcome in measured[1:]:
-        first = (measured[0].measured[0], _name(measured[0], measured))
-        yield from _differences(first, (outcome.measured[0], _name(outcome, measured)))
+    return _changes(_Sweep(tuple(item for item in outcomes if item.measured)))
 
 
 def allow_changes(outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -91,31 +83,60 @@ def allowed(outcome: Outcome) -> bool:
     return ALLOWED in outcome.tags
 
 
-def _widest(found: Iterator[Iterator[Change]]) -> Iterator[Change]:
+@dataclass(frozen=True, eq=False)
+class _Sweep:
+    """Trials; the same as another sweep if they are the same objects."""
+
+    outcomes: tuple[Outcome, ...]
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self.outcomes)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Sweep) and [*map(id, self.outcomes)] == [*map(id, other.outcomes)]
+
+
+@lru_cache(maxsize=64)
+def _changes(sweep: _Sweep) -> tuple[Change, ...]:
+    """Look once: every trial of a sweep asks the same of all of it, and predictions are many."""
+    found = [change for outcome in sweep.outcomes for change in _within(outcome, sweep)]
+    for outcome in sweep.outcomes[1:]:
+        first = sweep.outcomes[0]
+        names = (_name(first, sweep), _name(outcome, sweep))
+        found += _differences(first.measured[0], outcome.measured[0], names)
+    return tuple(found)
+
+
+def _within(outcome: Outcome, sweep: _Sweep) -> list[Change]:
+    """The widest change of each kind between the first application of a trial and its others."""
     widest: dict[str, Change] = {}
-    for change in (change for some in found for change in some):
-        if change.what not in widest or not change.difference <= widest[change.what].difference:
-            widest[change.what] = change
-    yield from widest.values()
+    first = outcome.measured[0]
+    for other in outcome.measured[1:]:
+        name = _name(outcome, sweep)
+        names = (f"application {first.number + 1} of {name}", f"application {other.number + 1} of {name}")
+        for change in _differences(first, other, names):
+            if change.what not in widest or not change.difference <= widest[change.what].difference:
+                widest[change.what] = change
+    return list(widest.values())
 
 
-def _differences(one: tuple[Application, str], other: tuple[Application, str]) -> Iterator[Change]:
-    (first, name), (second, other_name) = one, other
-    if first.fingerprint or second.fingerprint:
+def _differences(first: Application, second: Application, names: tuple[str, str]) -> Iterator[Change]:
+    predicts = bool(first.fingerprint or second.fingerprint)
+    if predicts:
         difference = _distance(first.fingerprint, second.fingerprint)
         if not difference <= SAME_MODEL:
-            yield Change("predictions", name, other_name, None, None, difference, SAME_MODEL)
-    rated = bool(first.fingerprint)
-    for metric, tolerance in _tolerances({*first.metrics, *second.metrics}, rated=rated).items():
+            yield Change("predictions", *names, None, None, difference, SAME_MODEL)
+    for metric, limit in _limits({*first.metrics, *second.metrics}, predicts=predicts).items():
         before, after = first.metrics.get(metric), second.metrics.get(metric)
-        difference = abs(before - after) if before is not None and after is not None else float("inf")
-        if not difference <= tolerance and not _both_nan(before, after):
-            yield Change(metric, name, other_name, before, after, difference, tolerance)
+        if before is None or after is None:
+            yield Change(metric, *names, before, after, float("inf"), limit)
+        elif not abs(before - after) <= limit and not (np.isnan(before) and np.isnan(after)):
+            yield Change(metric, *names, before, after, abs(before - after), limit)
 
 
-def _tolerances(names: set[str], *, rated: bool) -> Mapping[str, float]:
+def _limits(names: set[str], *, predicts: bool) -> Mapping[str, float]:
     """Return what of the metrics must not change, and how far it may; a rate or a count of work done is no quality."""
-    ranking = sorted(name for name in names if name.startswith(_RANKING)) if not rated else []
+    ranking = [] if predicts else sorted(name for name in names if name.startswith(_RANKING))
     fixed = {"rmse": SAME_MODEL * (1 + 1e-6), "coverage": _SAME_SHARE}
     return {name: value for name, value in fixed.items() if name in names} | dict.fromkeys(
         ranking, _SAME_RANKING
@@ -131,13 +152,9 @@ def _distance(first: Sequence[float], second: Sequence[float]) -> float:
     return float(np.max(np.abs(left[known] - right[known]), initial=0.0))
 
 
-def _both_nan(first: float | None, second: float | None) -> bool:
-    return first is not None and second is not None and bool(np.isnan(first) and np.isnan(second))
-
-
-def _name(outcome: Outcome, among: Sequence[Outcome]) -> str:
+def _name(outcome: Outcome, sweep: _Sweep) -> str:
     """Name a trial by its shape, and by all that tells it apart where shapes are the same."""
-    same = sum(item.size == outcome.size for item in among)
+    same = sum(item.size == outcome.size for item in sweep.outcomes)
     return str(outcome.size) if same == 1 else outcome.label
 
 

@@ -85,16 +85,12 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
     lines = _sources(outcomes)
     lines += [text for tag, text in _TAG_NOTES.items() if any(item.shape_tag == tag for item in outcomes)]
     lines += [_OVERRIDE] if any(map(allowed, outcomes)) else []
+    lines += _refusals(outcomes)
     for outcome in outcomes:
-        result = speedup(outcome, outcomes)
-        if result and result.refused and "oversubscribed" not in result.refused:
-            lines.append(f"no speed-up for {outcome.label}: {result.refused}")
-        if result and result.changed:
-            lines.append(f"the speed-up of {outcome.label} is of other work: {result.changed}")
         if outcome.executors_lost:
             lines.append(f"{outcome.label}: {outcome.executors_lost} executor(s) lost while it ran")
         if outcome.status != "ok":
-            lines.append(f"{outcome.label}: {outcome.status}: {(outcome.error or '').splitlines()[0]}")
+            lines.append(f"{outcome.label}: {outcome.status}: {(outcome.error or 'no reason given').splitlines()[0]}")
     effort = sorted({(len(item.measured), item.warmups, item.repeats) for item in outcomes if item.measured})
     for applications, warmups, repeats in effort:
         interval = (
@@ -105,6 +101,21 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
             f"(least\u2013most repeat); {interval}"
         )
     return lines + _overhead(outcomes)
+
+
+def _refusals(outcomes: Sequence[Outcome]) -> list[str]:
+    """Say once for all trials of the same reason why they have no speed-up, or why theirs means little."""
+    refused: dict[str, list[str]] = {}
+    changed: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        result = speedup(outcome, outcomes)
+        if result and result.refused and "oversubscribed" not in result.refused:
+            refused.setdefault(result.refused, []).append(outcome.label)
+        if result and result.changed:
+            changed.setdefault(result.changed, []).append(outcome.label)
+    return [f"no speed-up for {', '.join(labels)}: {why}" for why, labels in refused.items()] + [
+        f"the speed-up of {', '.join(labels)} is of other work: {why}" for why, labels in changed.items()
+    ]
 
 
 def seconds(found: Spread | None) -> str:

@@ -143,7 +143,8 @@ def _serial(
     kind: str, first: Outcome, outcome: Outcome, ratio: Ratio
 ) -> tuple[float, float | None, float | None] | None:
     cores = outcome.size.capacity
-    if kind != "strong" or ratio.ratio is None or cores <= 1 or first.size.capacity != 1:
+    one_core = first.size.total_cores == 1 and first.size.capacity == 1
+    if kind != "strong" or ratio.ratio is None or cores <= 1 or not one_core:
         return None
     low, high = (None if end is None else karp_flatt(end, cores) for end in (ratio.high, ratio.low))
     return karp_flatt(ratio.ratio, cores), low, high

@@ -36,7 +36,7 @@ def weak(outcomes: Sequence[Outcome]) -> Iterator[list[Outcome]]:
 
 def family(outcome: Outcome, outcomes: Sequence[Outcome], phase: str = TOTAL) -> list[Outcome]:
     """Return the trials with times that an outcome's speed-up is measured in, smallest shape first; maybe none."""
-    for group in strong(outcomes):
+    for group in strong([item for item in outcomes if _same_work(item, outcome)]):
         if outcome in group:
             timed = [item for item in group if medians(item, phase)]
             return timed if len({item.size for item in timed}) > 1 else []
@@ -48,6 +48,25 @@ def growth(outcome: Outcome) -> dict[str, float]:
     counted = {key: float(outcome.data.get(key) or 0) for key in _OBSERVED}
     asked = {key: float(outcome.values.get(f"dataset.{key}") or 0) for key in _OBSERVED}
     return {key: counted[key] or asked[key] for key in _OBSERVED if counted[key] or asked[key]}
+
+
+def not_scaling(first: Outcome, second: Outcome) -> str | None:
+    """Say why the shapes of two trials forbid a claim about scaling, None if they do not."""
+    if first.size != second.size and "oversubscribed" in (first.shape_tag, second.shape_tag):
+        return "more worker cores than the host has (oversubscribed): no claim about scaling"
+    return None
+
+
+def worse_tag(first: Outcome, second: Outcome) -> str:
+    """Return the tag of the shape that may be trusted less."""
+    order = ("oversubscribed", "shared-host", "clean")
+    return min((first.shape_tag, second.shape_tag), key=order.index)
+
+
+def _same_work(first: Outcome, second: Outcome) -> bool:
+    keys = first.values.keys() | second.values.keys()
+    same = (first.values.get(key) == second.values.get(key) for key in keys if key not in SHAPE)
+    return first.job == second.job and all(same)
 
 
 def _grouped(outcomes: Sequence[Outcome], left_out: Sequence[str]) -> Iterator[list[Outcome]]:

@@ -90,16 +90,22 @@ class Fit:
         coherency = by_name.get("coherency")
         if coherency is None or coherency.low <= 0:
             return None
-        return math.sqrt(max(0.0, 1 - by_name["contention"].value) / coherency.value)
+        return max(1.0, math.sqrt(max(0.0, 1 - by_name["contention"].value) / coherency.value))
 
-    def little_more(self, share: float = 0.05, most: int = 1000) -> int | None:
-        """The first whole size from which one more of the smallest shape adds less than `share`; None up to `most`."""
-        for size in range(1, most):
-            now, more = self.speedup(size), self.speedup(size + 1)
+    def little_more(self, share: float, first: int = 1, most: int = 1000) -> int | None:
+        """The first number of workers from which one more adds less than `share`; None if there is none up to `most`.
+
+        Args:
+            share: of the speed, as 0.05.
+            first: how many workers the smallest shape has.
+            most: where the search ends.
+        """
+        for workers in range(first, most):
+            now, more = self.speedup(workers / first), self.speedup((workers + 1) / first)
             if now <= 0 or more <= 0:  # the curve left the range in which it means anything
                 return None
             if more / now - 1 < share:
-                return size
+                return workers
         return None
 
 

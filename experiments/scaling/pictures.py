@@ -10,6 +10,7 @@ from experiments.scaling.curves import Curve, Point
 from experiments.scaling.fits import NAMES
 
 _STYLES = {"amdahl": "-", "usl": "-."}
+MOST_CURVES = len(COLOURS)
 _MOST_FITTED = 2  # more curves than this are drawn without their fits, or nobody can read them
 _HOLLOW = "Hollow: shared-host (driver and servers compete for the same cores). "
 
@@ -19,20 +20,21 @@ def pictures(curves: Sequence[Curve]) -> Iterator[Plot]:
     for kind in ("strong", "weak"):
         shown = [item for item in curves if item.kind == kind and item.claimed and len(_drawn(item)) > 1]
         if shown:
-            yield from _of_kind(kind, shown)
+            yield from _of_kind(kind, shown[:MOST_CURVES], len(shown))
 
 
-def _of_kind(kind: Literal["strong", "weak"], shown: Sequence[Curve]) -> Iterator[Plot]:
+def _of_kind(kind: Literal["strong", "weak"], shown: Sequence[Curve], of: int) -> Iterator[Plot]:
     strong = kind == "strong"
+    some = "" if of == len(shown) else f" The first {len(shown)} of {of} curves."
     hollow = _HOLLOW if any(p.outcome.shape_tag == "shared-host" for c in shown for p in _drawn(c)) else ""
     fitted = strong and len(shown) <= _MOST_FITTED and any(_good(item) for item in shown)
     caption = (
         f"{'Speed-up' if strong else 'Scaled speed-up'} against the smallest shape, all phases together, with 95% "
-        f"intervals where there are five applications. {'Lines: fitted laws. ' if fitted else ''}{hollow}Dashed: ideal."
+        f"intervals where there are five applications. {'Lines: fitted laws. ' if fitted else ''}{hollow}Dashed: ideal.{some}"
     )
     name = "speedup" if strong else "weak_speedup"
     yield Plot(name, caption, lambda axes: _speedups(axes, shown, fitted=fitted), (7.5, 4.2))
-    caption = f"Efficiency: the speed-up as a share of the ideal one, with 95% intervals. {hollow}"
+    caption = f"Efficiency: the speed-up as a share of the ideal one, with 95% intervals. {hollow}{some}"
     name = "efficiency" if strong else "weak_efficiency"
     yield Plot(name, caption.strip(), lambda axes: _efficiencies(axes, shown), (7.5, 3.4))
 

@@ -107,10 +107,9 @@ def _expectation(curve: Curve) -> str:
         return "; no law describes the times well" if curve.fits else ""
     if not _by_workers(curve):
         return ""
-    size = law.little_more(_LITTLE)
-    if size is None:
+    workers = law.little_more(_LITTLE, curve.points[0].outcome.size.workers)
+    if workers is None:
         return ""
-    workers = size * curve.points[0].outcome.size.workers
     most = max(item.outcome.size.workers for item in curve.points if item.left_out is None)
     beyond = ", which was not measured," if workers > most else ""
     who = NAMES[law.law] if law.law == "amdahl" else "the Universal Scalability Law"

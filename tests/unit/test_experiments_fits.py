@@ -77,6 +77,8 @@ def test_superlinear_times_give_a_negative_fraction_as_it_is():
 def test_first_size_from_which_more_is_worth_little():
     assert fit("amdahl", times(0.2, 0)).little_more(0.05) == 7
     assert fit("amdahl", times(1.0, 0)).little_more(0.05) == 1
+    # Against two workers: S(n/2) = n/2 / (1 + 0.2 (n/2 - 1)) grows by 5.9% from 8 to 9 workers, by 4.9% from 9 to 10.
+    assert fit("amdahl", times(0.2, 0)).little_more(0.05, first=2) == 9
     assert fit("amdahl", times(-0.19, 0)).little_more(0.05) is None
 
 

@@ -10,11 +10,15 @@ from invented_pairs import ledger
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
+from cluster.settings import load
 from experiments.analysis import summary
 from experiments.columns import shown_columns
 from experiments.pairs.record import tree_of
 from experiments.pairs.verdict import verdict_of
 from experiments.recorder import Recorder, RecordingError
+from experiments.report import Report
+from experiments.show import show
+from experiments.spec import Experiment
 
 NAMES = count()
 ABOUT = {"question": "How fast?", "spec": "repeats = 2\n"}
@@ -249,3 +253,30 @@ def test_view_lists_the_trials_with_few_columns_and_the_parent_has_charts_of_its
     history = client.get_metric_history(parent.run_id, "total_s by cores/als")
     assert [(item.step, item.value) for item in history] == [(1, 1.5), (2, 1.5)]
     assert client.get_run(parent.run_id).data.tags["mlflow.note.content"] == "### Trials"
+
+
+def test_report_that_allows_a_changed_model_says_so_in_the_terminal_and_on_the_page_of_the_parent(
+    named, place, capsys, monkeypatch
+):
+    monkeypatch.setattr(Report, "write", lambda _, folder: [folder, folder])  # drawn elsewhere, and slowly
+    recorder, client, name, folder = named
+    moved = [application(0, [9.0, 1.0, 1.0], fingerprint=[3.0, 4.5])]
+    trials = [trial(name), outcome(moved, 2, experiment=name)]
+    parent = recorder.open(name, BASIS, [item.key for item in trials], ABOUT)
+    for item in trials:
+        recorder.record(item, write(item, folder), parent)
+    settings = load([f"run_dir={place[0]}"], {})
+
+    def said(**changes):
+        show(settings, Experiment(name, "How fast?"), **changes)
+        note = client.get_run(parent.run_id).data.tags["mlflow.note.content"]
+        return capsys.readouterr().out, note
+
+    for text in said():
+        assert "No speed-up is claimed, because the model changed" in text
+        assert "not claimed" in text
+    for text in said(allow_model_change=True):
+        assert "1.50\u00d7 model changed" in text
+        assert "--allow-model-change: speed-ups are shown even where the model changed" in text
+    for run in runs(client, name):
+        assert "recscale.allow_model_change" not in run.data.tags

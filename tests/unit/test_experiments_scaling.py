@@ -98,10 +98,7 @@ def test_karp_flatt_is_left_out_where_the_smallest_shape_is_not_one_core():
     two_cores = [trial(n, 60 / n, shape={"cores": 2}) for n in (1, 2)]
     fractions = [trial(n, 60 / n, shape={"cpus": 0.5}) for n in (2, 4)]
     assert [point.serial for point in only(two_cores).points] == [None, None]
-    assert [point.serial is None for point in only(fractions).points] == [
-        True,
-        False,
-    ]  # two halves are one core
+    assert [point.serial for point in only(fractions).points] == [None, None]  # two halves are not one core
 
 
 def test_oversubscribed_points_are_neither_fitted_nor_drawn():
@@ -113,7 +110,7 @@ def test_oversubscribed_points_are_neither_fitted_nor_drawn():
     assert any("no law is fitted to" in note and "oversubscribed" in note for note in notes(curve))
 
 
-def test_failed_point_leaves_a_gap_that_is_said(tmp_path):
+def test_failed_point_leaves_a_gap_that_is_said():
     failed = outcome(
         [application(0, [9.0], status="failed", error="boom")], 2, status="failed", error="boom\ntrace"
     )
@@ -122,7 +119,7 @@ def test_failed_point_leaves_a_gap_that_is_said(tmp_path):
     assert [point.outcome.size.workers for point in curve.points] == [1, 3, 4]
     assert "als w2\u00d71c has no times (failed: boom); the curve goes on without it" in curve.gaps
     assert curve.fits[0].law == "amdahl"
-    assert Report.of(SPEC, outcomes).write(tmp_path)[0].exists()
+    assert "goes on without it" in Report.of(SPEC, outcomes).text()
 
 
 def test_failed_smallest_shape_changes_what_speed_ups_are_against():
