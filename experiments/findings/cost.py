@@ -56,26 +56,27 @@ def _answer(match: Match, *, several: bool) -> str:
 
 
 def _sentence(match: Match, found: Verdict) -> str:
-    name = match.rivals.counterpart
-    what = {"fit": f"The fit of {name}", TOTAL: "All phases together"}[found.phase]
+    what = {"fit": f"COST of the fit of {match.rivals.counterpart}", TOTAL: "All phases together"}[
+        found.phase
+    ]
     if found.ratio is None or found.ratio.ratio is None:
         return f"{what}: not measured."
     cores = f"{found.cores} worker core{'s' if found.cores != 1 else ''}"
     if found.kind == "reached":
-        return f"{what}: faster than one thread from {cores} on ({_words(found.ratio)} as fast)."
+        return f"{what}: {cores} ({_words(found.ratio, 'as fast as')})."
     if found.kind == "undecided":
-        return f"{what}: no faster than one thread as far as can be told ({cores}, the best shape: {_words(found.ratio)} as fast)."
+        return f"{what}: cannot be told (at best, on {cores}, {_words(found.ratio, 'as fast as')})."
     slower = Ratio(
         1 / found.ratio.ratio,
         None if found.ratio.high is None else 1 / found.ratio.high,
         None if found.ratio.low is None else 1 / found.ratio.low,
     )
-    return f"{what}: COST not reached on this host (fastest with {cores}, which takes {_words(slower)} as long as one thread)."
+    return f"{what}: not reached on this host (at best, on {cores}, {_words(slower, 'as long as')})."
 
 
-def _words(ratio: Ratio) -> str:
-    text = f"{ratio.ratio:.2f} times"
-    return text if ratio.low is None else f"{text}, 95% interval {ratio.low:.2f}\u2013{ratio.high:.2f},"
+def _words(ratio: Ratio, how: str) -> str:
+    text = f"{ratio.ratio:.2f} times {how} one thread"
+    return text if ratio.low is None else f"{text}, 95% interval {ratio.low:.2f}\u2013{ratio.high:.2f}"
 
 
 def _table(match: Match) -> Table:

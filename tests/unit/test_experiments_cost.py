@@ -57,9 +57,8 @@ def test_cost_is_the_least_number_of_cores_that_beats_one_thread():
     assert said.ratio.ratio == pytest.approx(10 / 9)
     assert 1.0 < said.ratio.low < said.ratio.ratio < said.ratio.high
     assert [point.cores for point in match.counted] == [1, 2, 4, 8]
-    assert (
-        "The fit of als: faster than one thread from 4 worker cores on (1.11 times, 95% interval"
-        in answer(outcomes)
+    assert "COST of the fit of als: 4 worker cores (1.11 times as fast as one thread, 95% interval" in answer(
+        outcomes
     )
 
 
@@ -68,10 +67,10 @@ def test_cost_may_not_be_reached():
     assert found(outcomes)[1].kind == "not reached"
     text = answer(outcomes)
     assert (
-        "The fit of als: COST not reached on this host (fastest with 2 worker cores, which takes 8.00 times"
+        "COST of the fit of als: not reached on this host (at best, on 2 worker cores, 8.00 times as long"
         in text
     )
-    assert "All phases together: COST not reached" in text
+    assert "All phases together: not reached" in text
 
 
 def test_an_interval_that_holds_one_is_no_cost():
@@ -79,7 +78,7 @@ def test_an_interval_that_holds_one_is_no_cost():
     match, said = found(outcomes)
     assert said.kind == "undecided"
     assert said.ratio.low < 1 < said.ratio.ratio
-    assert "no faster than one thread as far as can be told (2 worker cores" in answer(outcomes)
+    assert "cannot be told (at best, on 2 worker cores, 1.01 times" in answer(outcomes)
     few = [trial("als_single", 10.0, count=4), *spark([30.0, 9.9], count=4)]
     assert (found(few)[1].kind, found(few)[1].ratio.low) == ("reached", None)
     notes = " ".join(FIND(EXPERIMENT, few).notes)
@@ -144,8 +143,8 @@ def test_each_data_set_has_a_cost_of_its_own():
             trial("als", fit, values={"dataset": dataset}, data=data),
         ]
     finding = FIND(EXPERIMENT, outcomes)
-    assert "dataset=movielens/1m: The fit of als: faster" in finding.answer
-    assert "dataset=synthetic/ml-10m: The fit of als: COST not reached" in finding.answer
+    assert "dataset=movielens/1m: COST of the fit of als: 1 worker core (" in finding.answer
+    assert "dataset=synthetic/ml-10m: COST of the fit of als: not reached" in finding.answer
     assert len(finding.tables) == len(finding.plots) == 2
 
 
