@@ -52,7 +52,17 @@ def _answer(match: Match, *, several: bool) -> str:
     if match.refused or not match.counted:
         why = match.refused or "; ".join(f"{point.trial.size}: {point.refused}" for point in match.points)
         return f"{where}No COST of {match.rivals.counterpart} is claimed ({why})."
-    return where + " ".join(_sentence(match, verdict(match, phase)) for phase in _PHASES)
+    said = " ".join(_sentence(match, verdict(match, phase)) for phase in _PHASES)
+    few = _applications(match)
+    if few >= LEAST_FOR_INTERVAL:
+        return where + said
+    return f"{where}From {few} application(s) a side, which is a look and no claim (it takes {LEAST_FOR_INTERVAL}): {said}"
+
+
+def _applications(match: Match) -> int:
+    """Return the number of applications of the trial that has the fewest."""
+    trials = [match.single, *(point.trial for point in match.counted)]
+    return min(len(item.measured) for item in trials if item)
 
 
 def _sentence(match: Match, found: Verdict) -> str:
@@ -83,7 +93,16 @@ def _table(match: Match) -> Table:
     assert match.single is not None
     metric = match.rivals.metric
     title = "RMSE" if metric == "rmse" else metric.replace("ndcg_at_", "nDCG@")
-    header = ["", "worker cores", "iterations", title, "fit s", "as fast", "total s", "as fast"]
+    header = [
+        "trial",
+        "worker cores",
+        "iterations",
+        title,
+        "fit s",
+        "fit as fast",
+        "total s",
+        "total as fast",
+    ]
     rows = [["one thread", NONE, *_cells(match.single, metric, [None, None])]]
     for point in match.points:
         ratios = [None if point.refused else faster(match, point, phase) for phase in _PHASES]
@@ -144,9 +163,6 @@ def _notes(match: Match) -> Iterator[str]:
         )
         speed = f"; {known['single_solve_gflops']:.1f} GFLOP/s" if "single_solve_gflops" in known else ""
         yield f"one thread's last fit: {parts}{speed}; processor time of the process over its thread's: {known['single_threads']:.2f}"
-    few = min(len(medians(item, "fit")) for item in (match.single, *(point.trial for point in match.points)))
-    if few < LEAST_FOR_INTERVAL:
-        yield f"COST from {few} application(s) a side: a look, no claim; an interval takes {LEAST_FOR_INTERVAL}"
 
 
 def _censored(match: Match) -> Iterator[str]:

@@ -81,8 +81,9 @@ def test_an_interval_that_holds_one_is_no_cost():
     assert "cannot be told (at best, on 2 worker cores, 1.01 times" in answer(outcomes)
     few = [trial("als_single", 10.0, count=4), *spark([30.0, 9.9], count=4)]
     assert (found(few)[1].kind, found(few)[1].ratio.low) == ("reached", None)
-    notes = " ".join(FIND(EXPERIMENT, few).notes)
-    assert "COST from 4 application(s) a side: a look, no claim" in notes
+    assert answer(few).startswith(
+        "From 4 application(s) a side, which is a look and no claim (it takes 5): COST of"
+    )
     assert match.single is not None
 
 
