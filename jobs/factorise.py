@@ -4,9 +4,9 @@ The objective is MLlib's: squared errors, and each row's factors penalised in pr
 (ALS-WR: Y. Zhou, D. Wilkinson, R. Schreiber, R. Pan, "Large-Scale Parallel Collaborative Filtering for the Netflix
 Prize", AAIM 2008). Sums are float32, where MLlib has double.
 
-One kernel does the work: A += s * P^T P for a panel P of eight rows. Panels of the other side's factors make a row's
-normal matrix; panels of eight finished columns make its Cholesky factor. The right-hand side is one more row of A, so
-that it is summed up and solved forward by the same kernel. Nothing here calls BLAS, so nothing here starts a thread.
+One kernel does the work (`jobs/tiles.py`): A += s * P^T P for a panel P of few rows. Panels of the other side's factors
+make a row's normal matrix; panels of eight finished columns make its Cholesky factor. Nothing here calls BLAS, so
+nothing here starts a thread.
 """
 
 from typing import Any, NamedTuple
@@ -17,10 +17,7 @@ import numpy.typing as npt
 from datasets.compiled import compiled
 from jobs.kernels import Floats
 from jobs.neighbours import Csr
-
-_PANEL = (
-    8  # rows of a panel, and of a block of the Cholesky factor: with two rows of A they fill the registers
-)
+from jobs.tiles import COLUMNS, add_products
 
 
 class Factors(NamedTuple):
@@ -122,9 +119,9 @@ def flops(entries: int, rows: int, rank: int, iterations: int) -> float:
 
 
 def _padded(factors: Floats) -> Floats:
-    """Add columns of zeros up to a multiple of the panel; a unit diagonal makes their solution zero."""
+    """Add columns of zeros up to a whole number of tiles; a unit diagonal makes their solution zero."""
     rank = factors.shape[1]
-    wide = np.zeros((len(factors), -(-rank // _PANEL) * _PANEL), dtype=np.float32)
+    wide = np.zeros((len(factors), -(-rank // COLUMNS) * COLUMNS), dtype=np.float32)
     wide[:, :rank] = factors
     return wide
 
@@ -143,82 +140,85 @@ def _solve(matrix: Csr, other: Floats, reg: float, out: Floats, *, rank: int, si
 def solve_rows(indptr, indices, values, other, reg, rank, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0917
     """Solve each row's normal equations; returns the first row that has no Cholesky factor, or -1."""
     width = other.shape[1]
-    matrix = np.zeros(
-        (width + 2, width), dtype=np.float32
-    )  # row `width` is the right-hand side, the last is zeros
-    panel = np.zeros((8, width + 2), dtype=np.float32)
+    matrix, right = np.empty((width, width), dtype=np.float32), np.empty(width, dtype=np.float32)
+    panel, weights = np.empty((32, width), dtype=np.float32), np.empty(32, dtype=np.float32)
     for row in range(len(indptr) - 1):
         low, high = indptr[row], indptr[row + 1]
         if low == high:
             out[row, :] = 0
             continue
         matrix[:, :] = 0
-        for first in range(low, high, 8):
-            _gather(indices, values, other, first, high, panel)
-            _add_panel(matrix, panel, np.float32(1.0), 0)
+        right[:] = 0
+        for first in range(low, high, 32):
+            depth = _gather(indices, values, other, first, high, panel, weights)
+            add_products(matrix, panel, depth, np.float32(1.0), 0)
+            for low_row in range(0, depth, 8):
+                _add_rows(right, panel, weights, low_row)
         weighted = reg * np.float32(high - low)
         for i in range(rank):
             matrix[i, i] += weighted
         for i in range(rank, width):
             matrix[i, i] = 1
-        if not _cholesky(matrix, panel):
+        if not _cholesky(matrix, right, panel, weights):
             return row
-        _backward(matrix, out[row])
+        _backward(matrix, right, out[row])
     return -1
 
 
 @compiled
-def _gather(indices, values, other, first, high, panel):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0917
-    """Copy the factors of the next eight entries, with their ratings as one more column; zeros after the last."""
+def _gather(indices, values, other, first, high, panel, weights):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0917
+    """Copy the factors and the ratings of the next entries; zeros up to a multiple of eight."""
     width = other.shape[1]
-    for q in range(8):
-        entry = first + q
-        if entry < high:
-            column = indices[entry]
-            for j in range(width):
-                panel[q, j] = other[column, j]
-            panel[q, width] = values[entry]
-        else:
-            panel[q, :] = 0
+    depth = min(len(weights), high - first)
+    for q in range(depth):
+        column = indices[first + q]
+        for j in range(width):
+            panel[q, j] = other[column, j]
+        weights[q] = values[first + q]
+    for q in range(depth, (depth + 7) // 8 * 8):
+        panel[q, :] = 0
+        weights[q] = 0
+    return depth
 
 
 @compiled(fastmath=("contract",))
-def _add_panel(matrix, panel, sign, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Add sign * panel^T panel to the rows of `matrix` from `first` on, as far as each's own block of eight columns.
-
-    Every column from 0 is written because a loop from a variable column is not vectorised; the caller puts zeros there.
-    """
-    width = matrix.shape[1]
-    for i in range(first, width + 2, 2):
-        a0, a1, a2, a3 = sign * panel[0, i], sign * panel[1, i], sign * panel[2, i], sign * panel[3, i]
-        a4, a5, a6, a7 = sign * panel[4, i], sign * panel[5, i], sign * panel[6, i], sign * panel[7, i]
-        i1 = i + 1
-        b0, b1, b2, b3 = sign * panel[0, i1], sign * panel[1, i1], sign * panel[2, i1], sign * panel[3, i1]
-        b4, b5, b6, b7 = sign * panel[4, i1], sign * panel[5, i1], sign * panel[6, i1], sign * panel[7, i1]
-        for j in range(min((i + 8) // 8 * 8, width)):
-            p0, p1, p2, p3 = panel[0, j], panel[1, j], panel[2, j], panel[3, j]
-            p4, p5, p6, p7 = panel[4, j], panel[5, j], panel[6, j], panel[7, j]
-            matrix[i, j] += a0 * p0 + a1 * p1 + a2 * p2 + a3 * p3 + a4 * p4 + a5 * p5 + a6 * p6 + a7 * p7
-            matrix[i1, j] += b0 * p0 + b1 * p1 + b2 * p2 + b3 * p3 + b4 * p4 + b5 * p5 + b6 * p6 + b7 * p7
+def _add_rows(total, panel, weights, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Add eight rows of the panel, each times its weight."""
+    rows = panel[first : first + 8]
+    w0, w1, w2, w3 = weights[first], weights[first + 1], weights[first + 2], weights[first + 3]
+    w4, w5, w6, w7 = weights[first + 4], weights[first + 5], weights[first + 6], weights[first + 7]
+    for j in range(len(total)):
+        some = w0 * rows[0, j] + w1 * rows[1, j] + w2 * rows[2, j] + w3 * rows[3, j]
+        more = w4 * rows[4, j] + w5 * rows[5, j] + w6 * rows[6, j] + w7 * rows[7, j]
+        total[j] += some + more
 
 
 @compiled
-def _cholesky(matrix, panel):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Replace the lower triangle by its Cholesky factor, and the row below it by the forward solution."""
+def _cholesky(matrix, right, panel, weights):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Replace the lower triangle by its Cholesky factor, and the right-hand side by the forward solution.
+
+    Eight columns at a time: they are finished in the panel, a row each, and then taken from all that is right of them.
+    """
     width = matrix.shape[1]
     for first in range(0, width, 8):
-        panel[:, :first] = 0
-        panel[:, width + 1] = 0
-        for i in range(first, width + 1):
+        for i in range(first, width):
             for q in range(8):
                 panel[q, i] = matrix[i, first + q]
+        panel[:8, :first] = 0
         if not _eight_columns(panel, first):
             return False
-        for i in range(first, width + 1):
+        for i in range(first, width):
             for q in range(8):
                 matrix[i, first + q] = panel[q, i]
-        panel[:, : first + 8] = 0
-        _add_panel(matrix, panel, np.float32(-1.0), first + 8)
+        for q in range(8):
+            value = right[first + q]
+            for earlier in range(q):
+                value += weights[earlier] * panel[earlier, first + q]
+            right[first + q] = value / panel[q, first + q]
+            weights[q] = -right[first + q]
+        panel[:8, : first + 8] = 0
+        add_products(matrix, panel, 8, np.float32(-1.0), first + 8)
+        _add_rows(right, panel, weights, 0)
     return True
 
 
@@ -241,11 +241,9 @@ def _eight_columns(panel, first):  # type: ignore[no-untyped-def]  # noqa: ANN00
 
 
 @compiled(fastmath=("contract",))
-def _backward(matrix, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Solve with the transposed Cholesky factor for the row below it."""
-    width = matrix.shape[1]
-    right = matrix[width]
-    for i in range(width - 1, -1, -1):
+def _backward(matrix, right, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Solve with the transposed Cholesky factor."""
+    for i in range(matrix.shape[1] - 1, -1, -1):
         value = right[i] / matrix[i, i]
         out[i] = value
         line = matrix[i]

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from experiments.analysis import Spread, spread
 from experiments.cost.verdict import Match, Point, curve, shapes
@@ -38,7 +38,11 @@ def over_cores(axes: Any, match: Match, points: Sequence[Point]) -> None:
         textcoords="offset points", fontsize=9,
     )  # fmt: skip
     _scaled(axes, [alone.median, *(item.median for _, item in found)])
-    axes.set_xticks(sorted({point.cores for point, _ in found}))
+    cores = sorted({point.cores for point, _ in found})
+    if cores and cores[-1] >= 8 * cores[0]:
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xticks(cores, [str(number) for number in cores])
     axes.margins(x=0.15, y=0.2)
     axes.set_xlabel("worker cores in all")
     axes.set_ylabel("seconds of a fit")
@@ -85,6 +89,9 @@ def _scaled(axes: Any, values: Sequence[float], axis: str = "y") -> None:
     """Let an axis begin at zero, unless that would flatten what is small."""
     if max(values) > _WIDE * min(values):
         getattr(axes, f"set_{axis}scale")("log")
-        getattr(axes, f"{axis}axis").set_major_formatter(ScalarFormatter())
+        side = getattr(axes, f"{axis}axis")
+        side.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        side.set_major_formatter(FormatStrFormatter("%g"))
+        side.set_minor_formatter(NullFormatter())
     else:
         getattr(axes, f"set_{axis}lim")(0, 1.15 * max(values))

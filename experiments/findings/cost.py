@@ -52,37 +52,57 @@ def _answer(match: Match, *, several: bool) -> str:
     if match.refused or not match.counted:
         why = match.refused or "; ".join(f"{point.trial.size}: {point.refused}" for point in match.points)
         return f"{where}No COST of {match.rivals.counterpart} is claimed ({why})."
-    return where + " ".join(_sentence(match, verdict(match, phase)) for phase in _PHASES)
+    said = " ".join(_sentence(match, verdict(match, phase)) for phase in _PHASES)
+    few = _applications(match)
+    if few >= LEAST_FOR_INTERVAL:
+        return where + said
+    return f"{where}From {few} application(s) a side, which is a look and no claim (it takes {LEAST_FOR_INTERVAL}): {said}"
+
+
+def _applications(match: Match) -> int:
+    """Return the number of applications of the trial that has the fewest."""
+    trials = [match.single, *(point.trial for point in match.counted)]
+    return min(len(item.measured) for item in trials if item)
 
 
 def _sentence(match: Match, found: Verdict) -> str:
-    name = match.rivals.counterpart
-    what = {"fit": f"The fit of {name}", TOTAL: "All phases together"}[found.phase]
+    what = {"fit": f"COST of the fit of {match.rivals.counterpart}", TOTAL: "All phases together"}[
+        found.phase
+    ]
     if found.ratio is None or found.ratio.ratio is None:
         return f"{what}: not measured."
     cores = f"{found.cores} worker core{'s' if found.cores != 1 else ''}"
     if found.kind == "reached":
-        return f"{what}: faster than one thread from {cores} on ({_words(found.ratio)} as fast)."
+        return f"{what}: {cores} ({_words(found.ratio, 'as fast as')})."
     if found.kind == "undecided":
-        return f"{what}: no faster than one thread as far as can be told ({cores}, the best shape: {_words(found.ratio)} as fast)."
+        return f"{what}: cannot be told (at best, on {cores}, {_words(found.ratio, 'as fast as')})."
     slower = Ratio(
         1 / found.ratio.ratio,
         None if found.ratio.high is None else 1 / found.ratio.high,
         None if found.ratio.low is None else 1 / found.ratio.low,
     )
-    return f"{what}: COST not reached on this host (fastest with {cores}, which takes {_words(slower)} as long as one thread)."
+    return f"{what}: not reached on this host (at best, on {cores}, {_words(slower, 'as long as')})."
 
 
-def _words(ratio: Ratio) -> str:
-    text = f"{ratio.ratio:.2f} times"
-    return text if ratio.low is None else f"{text}, 95% interval {ratio.low:.2f}\u2013{ratio.high:.2f},"
+def _words(ratio: Ratio, how: str) -> str:
+    text = f"{ratio.ratio:.2f} times {how} one thread"
+    return text if ratio.low is None else f"{text}, 95% interval {ratio.low:.2f}\u2013{ratio.high:.2f}"
 
 
 def _table(match: Match) -> Table:
     assert match.single is not None
     metric = match.rivals.metric
     title = "RMSE" if metric == "rmse" else metric.replace("ndcg_at_", "nDCG@")
-    header = ["", "worker cores", "iterations", title, "fit s", "as fast", "total s", "as fast"]
+    header = [
+        "trial",
+        "worker cores",
+        "iterations",
+        title,
+        "fit s",
+        "fit as fast",
+        "total s",
+        "total as fast",
+    ]
     rows = [["one thread", NONE, *_cells(match.single, metric, [None, None])]]
     for point in match.points:
         ratios = [None if point.refused else faster(match, point, phase) for phase in _PHASES]
@@ -143,9 +163,6 @@ def _notes(match: Match) -> Iterator[str]:
         )
         speed = f"; {known['single_solve_gflops']:.1f} GFLOP/s" if "single_solve_gflops" in known else ""
         yield f"one thread's last fit: {parts}{speed}; processor time of the process over its thread's: {known['single_threads']:.2f}"
-    few = min(len(medians(item, "fit")) for item in (match.single, *(point.trial for point in match.points)))
-    if few < LEAST_FOR_INTERVAL:
-        yield f"COST from {few} application(s) a side: a look, no claim; an interval takes {LEAST_FOR_INTERVAL}"
 
 
 def _censored(match: Match) -> Iterator[str]:

@@ -1,0 +1,236 @@
+"""From how many cores on Spark beats one thread: on invented numbers, and when it must not be said."""
+
+import json
+
+import pytest
+from invented import application, outcome
+
+from experiments.cost.rivals import SINGLE, rivals
+from experiments.cost.verdict import matched, verdict
+from experiments.findings.cost import FIND
+from experiments.spec import Experiment
+from experiments.tables import as_text
+from jobs.models import MODELS
+
+EXPERIMENT = Experiment("invented", "How many cores?")
+HYPER = {"rank": 8, "iterations": 5, "reg": 0.1, "seed": 1}
+
+
+def trial(model, fit, workers=1, count=5, metrics=None, hyper=None, **changes):
+    """A trial whose fits take about `fit` seconds, a little more in each application."""
+    metrics = {"rmse": 0.9, "coverage": 1.0, **(metrics or {})}
+    info = {"hyper_parameters": json.dumps({**HYPER, **(hyper or {})})}
+    made = [
+        application(n, [9.0, fit * (1 + n / 100)], [9.0, 1.0], metrics=metrics, info=info)
+        for n in range(count)
+    ]
+    values = {"model": model, **(hyper or {}), **changes.pop("values", {})}
+    label = f"{model} w{workers}\u00d71c"
+    key = f"{label}{hyper}"
+    return outcome(made, workers, label=label, key=key, values=values, **changes)
+
+
+def found(outcomes):
+    (match,) = (matched(item) for item in rivals(outcomes))
+    return match, verdict(match, "fit")
+
+
+def answer(outcomes):
+    return FIND(EXPERIMENT, outcomes).answer
+
+
+def spark(seconds, **changes):
+    """Spark's trials on 1, 2, 4, ... worker cores."""
+    return [trial("als", each, workers=2**n, **changes) for n, each in enumerate(seconds)]
+
+
+def test_models_of_one_thread_name_a_model_of_spark():
+    assert SINGLE == {"als_single": "als", "implicit_single": "als_implicit"}
+    for name, counterpart in SINGLE.items():
+        assert MODELS[name]().predicts_rating is MODELS[counterpart]().predicts_rating
+
+
+def test_cost_is_the_least_number_of_cores_that_beats_one_thread():
+    outcomes = [trial("als_single", 10.0), *spark([30.0, 16.0, 9.0, 5.0])]
+    match, said = found(outcomes)
+    assert (said.kind, said.cores) == ("reached", 4)
+    assert said.ratio.ratio == pytest.approx(10 / 9)
+    assert 1.0 < said.ratio.low < said.ratio.ratio < said.ratio.high
+    assert [point.cores for point in match.counted] == [1, 2, 4, 8]
+    assert "COST of the fit of als: 4 worker cores (1.11 times as fast as one thread, 95% interval" in answer(
+        outcomes
+    )
+
+
+def test_cost_may_not_be_reached():
+    outcomes = [trial("als_single", 2.0), *spark([30.0, 16.0])]
+    assert found(outcomes)[1].kind == "not reached"
+    text = answer(outcomes)
+    assert (
+        "COST of the fit of als: not reached on this host (at best, on 2 worker cores, 8.00 times as long"
+        in text
+    )
+    assert "All phases together: not reached" in text
+
+
+def test_an_interval_that_holds_one_is_no_cost():
+    outcomes = [trial("als_single", 10.0), *spark([30.0, 9.9])]
+    match, said = found(outcomes)
+    assert said.kind == "undecided"
+    assert said.ratio.low < 1 < said.ratio.ratio
+    assert "cannot be told (at best, on 2 worker cores, 1.01 times" in answer(outcomes)
+    few = [trial("als_single", 10.0, count=4), *spark([30.0, 9.9], count=4)]
+    assert (found(few)[1].kind, found(few)[1].ratio.low) == ("reached", None)
+    assert answer(few).startswith(
+        "From 4 application(s) a side, which is a look and no claim (it takes 5): COST of"
+    )
+    assert match.single is not None
+
+
+def test_oversubscribed_shapes_never_count():
+    outcomes = [trial("als_single", 10.0), *spark([30.0]), trial("als", 5.0, 2, shape_tag="oversubscribed")]
+    match, said = found(outcomes)
+    assert (said.kind, said.cores) == ("not reached", 1)
+    assert [point.cores for point in match.counted] == [1]
+    assert any("oversubscribed" in note for note in FIND(EXPERIMENT, outcomes).notes)
+    only = [outcomes[0], outcomes[2]]
+    assert "No COST of als is claimed" in answer(only)
+
+
+def test_unequal_rmse_is_refused():
+    near = [trial("als_single", 10.0, metrics={"rmse": 0.9049}), *spark([30.0, 9.0])]
+    assert found(near)[1].kind == "reached"
+    for value in (0.9051, 0.8949):
+        far = [trial("als_single", 10.0, metrics={"rmse": value}), *spark([30.0, 9.0])]
+        assert found(far)[1].kind == "refused"
+        text = answer(far)
+        assert text.startswith("No COST of als is claimed (w1\u00d71c: its RMSE is 0.9000, one thread's")
+        assert FIND(EXPERIMENT, far).data["cost"][0]["verdicts"] == []
+
+
+def test_several_threads_are_not_one():
+    outcomes = [trial("als_single", 10.0, metrics={"single_threads": 1.9}), *spark([30.0, 9.0])]
+    assert "No COST of als is claimed (als_single kept 1.9 threads busy" in answer(outcomes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hyper": {"rank": 9}},
+        {"hyper": {"iterations": 6}},
+        {"hyper": {"reg": 0.2}},
+        {"hyper": {"on_residuals": True}},
+        {"values": {"dataset": "movielens/100k"}},
+        {"values": {"split": "time"}},
+        {"data": {"name": "movielens/1m", "digest": "another", "rows": 1000}},
+        {"values": {"model": "bias"}},
+    ],
+)
+def test_only_the_same_work_is_compared(changes):
+    assert FIND(EXPERIMENT, [trial("als_single", 10.0), trial("als", 5.0, **changes)]) is None
+
+
+def test_how_it_is_computed_does_not_matter():
+    other = {"seed": 7, "blocks": 64, "checkpoint": 3, "on_residuals": False}
+    assert found([trial("als_single", 10.0), trial("als", 5.0, hyper=other)])[1].kind == "reached"
+
+
+def test_each_data_set_has_a_cost_of_its_own():
+    outcomes = []
+    for dataset, fit in (("movielens/1m", 4.0), ("synthetic/ml-10m", 60.0)):
+        data = {"name": dataset, "digest": dataset, "rows": 1000}
+        outcomes += [
+            trial("als_single", 10.0, values={"dataset": dataset}, data=data),
+            trial("als", fit, values={"dataset": dataset}, data=data),
+        ]
+    finding = FIND(EXPERIMENT, outcomes)
+    assert "dataset=movielens/1m: COST of the fit of als: 1 worker core (" in finding.answer
+    assert "dataset=synthetic/ml-10m: COST of the fit of als: not reached" in finding.answer
+    assert len(finding.tables) == len(finding.plots) == 2
+
+
+def ranked(model, curve, workers=1, **changes):
+    """Trials of one shape: {iterations: (seconds, nDCG)}."""
+    return [
+        trial(
+            model, seconds, workers, hyper={"iterations": number, "alpha": 1.0, **changes.get("hyper", {})},
+            metrics={"ndcg_at_10": value, "rmse": 0.9} if changes.get("rmse") else {"ndcg_at_10": value},
+        )
+        for number, (seconds, value) in curve.items()
+    ]  # fmt: skip
+
+
+def without_rmse(outcomes):
+    for item in outcomes:
+        for one in item.applications:
+            one.metrics.pop("rmse", None)
+    return outcomes
+
+
+ALONE = {1: (1.0, 0.10), 4: (2.0, 0.19), 8: (4.0, 0.20)}
+SPARK = {1: (5.0, 0.15), 4: (8.0, 0.195), 8: (12.0, 0.21)}
+
+
+def implicit(alone=ALONE, one=SPARK, two=None, reg=3.0):
+    two = two or {number: (seconds / 2, value) for number, (seconds, value) in one.items()}
+    return without_rmse(
+        [
+            *ranked("implicit_single", alone, hyper={"reg": reg}),
+            *ranked("als_implicit", one, hyper={"reg": 0.1}),
+            *ranked("als_implicit", two, workers=2, hyper={"reg": 0.1}),
+        ]
+    )
+
+
+def test_implicit_models_are_compared_by_the_time_to_equal_ndcg():
+    match, said = found(implicit())
+    assert match.target == pytest.approx(0.99 * 0.20)
+    assert match.single.values["iterations"] == 8
+    assert [point.trial.values["iterations"] for point in match.points] == [8, 8]
+    assert (said.kind, said.cores) == ("not reached", 2)
+    assert said.ratio.ratio == pytest.approx(4 / 6)
+    finding = FIND(EXPERIMENT, implicit())
+    assert [plot.name for plot in finding.plots] == ["cost-0", "cost-quality-0"]
+    assert any("reach an nDCG of 0.1980" in note for note in finding.notes)
+
+
+def test_the_fewest_iterations_that_reach_the_quality_count():
+    quick = {1: (5.0, 0.199), 4: (8.0, 0.201), 8: (12.0, 0.2)}
+    match, said = found(implicit(one=quick))
+    assert [point.trial.values["iterations"] for point in match.points] == [1, 1]
+    assert (said.kind, said.cores) == ("reached", 2)
+    assert any(
+        "als_implicit w1" in note and "still fewer may do" in note
+        for note in FIND(EXPERIMENT, implicit(one=quick)).notes
+    )
+
+
+def test_a_shape_that_does_not_reach_the_quality_does_not_count():
+    match, _ = found(implicit(two={1: (1.0, 0.1)}))
+    assert [point.cores for point in match.counted] == [1]
+    assert any(
+        "none of its trials reached" in note for note in FIND(EXPERIMENT, implicit(two={1: (1.0, 0.1)})).notes
+    )
+
+
+def test_without_rankings_there_is_nothing_to_compare():
+    outcomes = implicit()
+    for item in outcomes:
+        for one in item.applications:
+            one.metrics.clear()
+    assert "set top_n and k" in answer(outcomes)
+
+
+def test_nothing_is_said_without_rivals():
+    assert FIND(EXPERIMENT, [trial("als_single", 10.0)]) is None
+    assert FIND(EXPERIMENT, spark([3.0, 2.0])) is None
+    failed = trial("als_single", 10.0, count=0, status="failed")
+    assert FIND(EXPERIMENT, [failed, *spark([3.0])]) is None
+
+
+@pytest.mark.parametrize("outcomes", [[trial("als_single", 2.0), *spark([30.0, 16.0])], implicit()])
+def test_pictures_and_tables(outcomes):
+    finding = FIND(EXPERIMENT, outcomes)
+    assert "one thread" in as_text(finding.tables[0])
+    assert json.loads(json.dumps(finding.data))["cost"][0]["verdicts"][0]["kind"] == "not reached"
+    assert all(len(plot.png("light")) > 5_000 for plot in finding.plots)
