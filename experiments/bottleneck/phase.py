@@ -17,7 +17,7 @@ from experiments.bottleneck.causes import (
     SPILL,
     SPILL_BYTES_PER_S,
     STARVED,
-)  # fmt: skip
+)
 from experiments.bottleneck.timeline import Cores, Levels, levels
 from experiments.bottleneck.whatif import Block, blocks, shape, without
 from experiments.events import Event

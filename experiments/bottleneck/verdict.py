@@ -6,8 +6,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.bottleneck.causes import (
-    CAUSES, DRIVER, GC, LOST, MATTERS, MATTERS_TO_TRIAL, OVERHEAD, SHUFFLE, SKEW, SPILL, STARVED,
-)  # fmt: skip
+    CAUSES,
+    DRIVER,
+    GC,
+    LOST,
+    MATTERS,
+    MATTERS_TO_TRIAL,
+    OVERHEAD,
+    SHUFFLE,
+    SKEW,
+    SPILL,
+    STARVED,
+)
 from experiments.outcome import Application, Outcome
 
 _MOST_SAVED = 0.99  # what would be left is then too little to divide by
@@ -107,8 +117,8 @@ def _phase(name: str, found: Sequence[tuple[Application, dict[str, Any]]], total
     uses = [use for _, use in found]
     seconds = sum(use["seconds"] for use in uses)
     core_s = sum(use["core_s"] for use in uses) or 1.0
-    worst = max((use["worst"] for use in uses), key=_waited, default={})
-    fewest = next((use["fewest"] for use in uses if use["fewest"]), {})
+    worst: dict[str, Any] = max((use["worst"] for use in uses), key=_waited, default={})
+    fewest: dict[str, Any] = next((use["fewest"] for use in uses if use["fewest"]), {})
     groups = [item.telemetry.get("groups", {}).get(f"{name}#{use['pass']}", {}) for item, use in found]
     keys = dict.fromkeys(key for group in groups for key in group)
     return PhaseVerdict(

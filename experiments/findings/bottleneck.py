@@ -21,6 +21,16 @@ _HEADER = [
     "spill MB", "lost and rerun", "held back by",
 ]  # fmt: skip
 
+_WHAT = (
+    "busy: share of the core-time in which a task held a core, from the tasks' intervals; driver only: share of the time in "
+    "which no task ran; max/median task: in the stage that waited longest for one task; GC, shipping (scheduling and "
+    "unpacking tasks, fetching results), shuffle wait: shares of the core-time; all over the measured passes"
+)
+_FROM = (
+    f"a cause is named from {MATTERS:.0%} on; \u2264: how many times as fast the phase could be without it at most, by placing "
+    "its tasks anew (blocked-time analysis, Ousterhout et al. 2015); causes overlap, so these do not multiply"
+)
+
 
 def _find(_: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
     found = [(outcome, judged) for outcome in outcomes if (judged := verdict(outcome))]
@@ -92,13 +102,7 @@ def _seconds(outcome: Outcome) -> float:
 
 
 def _notes(found: Sequence[tuple[Outcome, Verdict]]) -> list[str]:
-    notes = [
-        "busy: share of the core-time in which a task held a core, from the tasks' intervals; driver only: share of the time in "
-        "which no task ran; max/median task: in the stage that waited longest for one task; GC, shipping (scheduling and "
-        "unpacking tasks, fetching results), shuffle wait: shares of the core-time; all over the measured passes",
-        f"a cause is named from {MATTERS:.0%} on; \u2264: how many times as fast the phase could be without it at most, by placing "
-        "its tasks anew (blocked-time analysis, Ousterhout et al. 2015); causes overlap, so these do not multiply",
-    ]
+    notes = [_WHAT, _FROM]
     if len([phase for _, judged in found for phase in judged.phases]) > _MOST_ROWS:
         notes.append("of each trial the phase that matters most; the other phases are in the JSON file")
     broken = [o.label for o, _ in found if any(item.telemetry.get("truncated") for item in o.applications)]

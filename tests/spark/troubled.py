@@ -11,17 +11,19 @@ from pyspark.sql import functions as F
 
 from jobs.phases import Events, Phases, consume
 
-ROWS = 1_500_000
+ROWS = 800_000
 SMALL = {
     "spark.executor.memory": "512m",
+    "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "100000000",
     # One block at a time over the network, as between machines that are far apart.
     "spark.shuffle.readHostLocalDisk": "false",
     "spark.reducer.maxReqsInFlight": "1",
     "spark.reducer.maxBlocksInFlightPerAddress": "1",
-    "spark.executor.extraJavaOptions": "-XX:+UseSerialGC -Xmn4m",
+    "spark.executor.extraJavaOptions": "-XX:+UseSerialGC -Xmn2m",
 }
 APPLICATIONS = {
     "roomy": ({"spark.executor.memory": "900m"}, ("healthy", "python", "skewed", "starved", "driver")),
+    "calibrate": ({"spark.executor.memory": "900m"}, ("spilling",)),
     "small": (SMALL, ("spilling", "collecting", "shuffling")),
 }
 
@@ -43,8 +45,9 @@ def main(name, folder):
     timer = Phases(spark, Events(folder / "events.jsonl"), pass_=1)
     burn_everywhere(spark, 1, 2)  # Python workers and classes are there before anything is timed
     for phase in phases:
+        given = GIVEN.get(phase, lambda session: session)(spark)
         with timer.phase(phase):
-            JOBS[phase](spark)
+            JOBS[phase](given)
     spark.stop()
 
 
@@ -77,39 +80,46 @@ def python(spark):
 
 
 def skewed(spark):
-    key = F.when(F.col("id") % 5 < 3, 0).otherwise(F.col("id") % 64)
+    key = F.when(F.col("id") % 8 < 7, 0).otherwise(F.col("id") % 64)
     consume(hashed(spark.range(0, ROWS, numPartitions=8).withColumn("key", key).repartition(8, "key")))
 
 
 def starved(spark):
-    consume(hashed(spark.range(0, ROWS // 2, numPartitions=1)))
+    consume(hashed(spark.range(0, ROWS // 3, numPartitions=1)))
 
 
 def driver(spark):
     for _ in range(4):
-        burn(6)
-        consume(hashed(spark.range(0, ROWS // 6, numPartitions=4)))
+        burn(8)
+        consume(hashed(spark.range(0, ROWS // 16, numPartitions=4)))
 
 
 def spilling(spark):
-    wide = spark.range(0, 2 * ROWS, numPartitions=4).select(
-        F.xxhash64("id").alias("key"), F.repeat(F.col("id").cast("string"), 20).alias("text")
+    wide = spark.range(0, 4 * ROWS, numPartitions=4).select(
+        F.xxhash64("id").alias("key"), *(F.col("id").alias(f"c{n}") for n in range(8))
     )
     consume(wide.sortWithinPartitions("key"))
 
 
 def collecting(spark):
-    kept = spark.range(0, 200_000, numPartitions=4).selectExpr("id", "cast(id as string) s")._jdf.toJavaRDD()
-    kept.cache().count()
-    names = F.transform(F.sequence(F.lit(0), F.lit(40)), lambda n: F.concat(F.col("id").cast("string"), n))
-    consume(spark.range(0, ROWS // 10, numPartitions=8).select(F.size(F.array_sort(names)).alias("n")))
-    kept.unpersist()
+    texts = spark.range(0, ROWS, numPartitions=4).select(
+        (F.col("id") % 50_000).alias("key"), F.hex("id").alias("t")
+    )
+    consume(texts.groupBy("key").agg(F.collect_list("t").alias("ts")))
 
 
-def shuffling(spark):
-    consume(spark.range(0, ROWS, numPartitions=64).repartition(64, "id"))
+def shuffled(spark):
+    """Write the shuffle beforehand: the timed part is 16 tasks that each fetch 200 small blocks, one after another."""
+    rows = spark.range(0, ROWS, numPartitions=200).repartition(16, "id")._jdf.queryExecution().toRdd()
+    rows.count()
+    return rows
 
 
+def shuffling(rows):
+    rows.count()
+
+
+GIVEN = {"shuffling": shuffled}
 JOBS = {
     "healthy": healthy, "python": python, "skewed": skewed, "starved": starved, "driver": driver,
     "spilling": spilling, "collecting": collecting, "shuffling": shuffling,

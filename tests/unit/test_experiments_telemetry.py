@@ -85,7 +85,7 @@ def test_a_log_cut_off_anywhere_still_tells_what_came_before(tmp_path):
     events = [executor(), *job(0, [0], "fit#1", 0), stage(0, tasks=4)]
     events += [task(0, n, n + 1, task_id=n, partition=n) for n in range(4)]
     whole = (write(tmp_path, events) / "app-1").read_bytes()
-    for end in range(0, len(whole), 97):
+    for end in range(0, len(whole), 331):
         (tmp_path / "app-1").write_bytes(whole[:end])
         found = telemetry.read(tmp_path).digest()
         tasks = found["groups"].get("fit#1", {}).get("tasks", 0)
