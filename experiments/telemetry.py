@@ -8,7 +8,7 @@ from typing import Any
 from experiments.bottleneck.phase import Window, use_of, windows
 from experiments.bottleneck.tasks import TaskTable, cost, totals
 from experiments.bottleneck.timeline import Cores, timeline
-from experiments.eventlog import EventLog
+from experiments.eventlog import PYTHON, EventLog
 from experiments.events import Event
 
 OUTSIDE = "outside"
@@ -205,4 +205,5 @@ class _Reader:
         again = partition in self.done and "Task ID" in info
         if not values["wasted"]:
             self.done.add(partition)
-        self.telemetry.tasks.add(group=group, stage=number, again=again, **values)
+        python = bool(event.get(PYTHON))
+        self.telemetry.tasks.add(group=group, stage=number, again=again, python=python, **values)

@@ -159,7 +159,7 @@ class _Costs:
         running = {
             GC: tasks["gc_s"],
             SHUFFLE: tasks["fetch_wait_s"] + tasks["shuffle_write_s"],
-            SPILL: tasks["spill_memory"] / SPILL_BYTES_PER_S,
+            SPILL: _spilling(tasks),
         }
         total = sum(running.values())
         fits = np.divide(tasks["run_s"], total, out=np.ones_like(whole), where=total > tasks["run_s"])
@@ -168,6 +168,20 @@ class _Costs:
         causes[OVERHEAD] = np.minimum(outside, whole) * inside * useful
         causes[LOST] = (finish - launch) * (1 - useful)
         return cls(launch, finish, causes)
+
+
+def _spilling(tasks: Any) -> Any:
+    """Return about how long each task spilled: the log has bytes and no seconds.
+
+    Bytes give seconds of a core, `SPILL_BYTES_PER_S`. A task that got half a core, because others wanted it or a disk was
+    slow, took twice as long for these as for all else; that shows in its run time against its CPU time, unless it waited
+    for a Python worker, whose CPU time nobody tells.
+    """
+    waited = tasks["gc_s"] + tasks["fetch_wait_s"] + tasks["shuffle_write_s"]
+    stretched = np.maximum(tasks["run_s"] - waited, 0.0)
+    told = (tasks["cpu_s"] > 0) & (tasks["python"] == 0)
+    slower = np.divide(stretched, tasks["cpu_s"], out=np.ones_like(stretched), where=told)
+    return tasks["spill_memory"] / SPILL_BYTES_PER_S * np.maximum(slower, 1.0)
 
 
 def _missing(use: Use, ran: Levels, wanted: Any, *, executors_went: bool) -> None:

@@ -60,11 +60,13 @@ def started(number, start, task_id=0, attempt=0):
 
 
 def task(number, start, end, attempt=0, failed=False, reason="Success", task_id=0, partition=0, **costs):
-    """One task; `costs` are seconds (gc, wait, write, deserialise, idle: neither run nor told) and bytes (spill)."""
+    """One task; `costs` are seconds (gc, wait, write, deserialise, idle: neither run nor told), bytes (spill) and python."""
     total = end - start
     deserialise = costs.get("deserialise", 0.0)
     run = total - deserialise - costs.get("idle", 0.0)
     accumulables = [{"ID": 7, "Name": 'text with "Task Executor Metrics": {', "Update": "1", "Value": "2"}]
+    if costs.get("python"):
+        accumulables.append({"ID": 8, "Name": "data sent to Python workers", "Update": "1", "Value": "1"})
     return {
         "Event": "SparkListenerTaskEnd", "Stage ID": number, "Stage Attempt ID": attempt, "Task Type": "ResultTask",
         "Task End Reason": {"Reason": reason},
