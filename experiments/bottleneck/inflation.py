@@ -42,8 +42,8 @@ def inflation(outcome: Outcome, outcomes: Sequence[Outcome]) -> Inflation | None
     family = [item for item in outcomes if _unshaped(item) == _unshaped(outcome) and _typical(item)]
     if outcome not in family:
         return None
-    smallest = min(family, key=lambda item: (item.size.total_cores, item.size.workers))
-    if smallest.size.total_cores >= outcome.size.total_cores:
+    smallest = min(family, key=lambda item: (item.size.capacity, item.size.workers))
+    if smallest.size.capacity >= outcome.size.capacity:
         return None
     return Inflation(_typical(outcome) / _typical(smallest), str(smallest.size))
 

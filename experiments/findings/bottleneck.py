@@ -38,7 +38,7 @@ def _find(_: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
         return None
     grown = {outcome.key: inflation(outcome, outcomes) for outcome, _ in found}
     sentences = {outcome.key: _sentence(judged, grown[outcome.key]) for outcome, judged in found}
-    largest = max(found, key=lambda item: (item[0].size.total_cores, _seconds(item[0])))[0]
+    largest = max(found, key=lambda item: (item[0].size.capacity, _seconds(item[0])))[0]
     return Finding(
         "Why not faster",
         answer=f"{largest.label}: {sentences[largest.key]}.",

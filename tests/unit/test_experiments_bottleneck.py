@@ -13,7 +13,9 @@ from experiments.bottleneck.causes import CAUSES
 from experiments.bottleneck.inflation import inflation
 from experiments.bottleneck.verdict import judged, verdict
 from experiments.bottleneck.whatif import blocks, evened, makespan
+from experiments.columns import tags
 from experiments.findings.bottleneck import FIND
+from experiments.numbers import numbers
 
 HEALTHY = [[(0, 0, 1), (1, 0, 1), (2, 1, 2), (3, 1, 2)], [(0, 2, 4), (1, 2, 4.1)]]
 
@@ -188,6 +190,16 @@ def test_a_trial_names_the_phase_the_cause_and_what_it_costs(tmp_path):
     found = verdict(trial(tmp_path, tasks([(0, 6, 10), (1, 6, 10)]), 10))
     assert (found.phase, found.cause) == ("fit", "driver-bound")
     assert found.sentence.startswith("fit: 60% of the time no core worked")
+
+
+def test_the_record_gets_the_verdict_and_the_shares(tmp_path):
+    one = trial(tmp_path, tasks([(0, 6, 10), (1, 6, 10)]), 10)
+    own = tags(one)
+    assert own["recscale.bottleneck"] == "driver-bound"
+    assert own["recscale.verdict"].startswith("fit: 60% of the time no core worked")
+    found = {number.name: number.value for number in numbers(one)}
+    assert found["spark/fit/busy_share"] == pytest.approx(0.4)
+    assert found["spark/fit/driver_only_share"] == pytest.approx(0.6)
 
 
 def test_a_killed_application_is_judged_and_said_to_be_one(tmp_path):
