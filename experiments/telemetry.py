@@ -49,8 +49,8 @@ class Telemetry:
         """
         tasks = self.tasks.array
         by_group = {name: tasks[tasks["group"] == number] for name, number in self.groups.items()}
-        found = windows(events, self.last) or self._from_jobs()
-        uses = [use_of(window, tasks, self.cores, self.stages) for window in found]
+        found = windows(events, self.last, ended=self.ended) or self._from_jobs()
+        uses = [use_of(window, tasks, self.cores, self.stages) for window in found if len(tasks)]
         return {
             "groups": {name: totals(part) for name, part in sorted(by_group.items()) if len(part)},
             "phases": [use.digest for use in uses],
@@ -67,7 +67,8 @@ class Telemetry:
         for group, start, end in self.jobs.values():
             first, last = spans.get(group, (start, start))
             spans[group] = min(first, start), max(last, self.last if end is None else end)
-        return [Window.of_group(group, *span) for group, span in spans.items() if group != OUTSIDE]
+        named = [Window.of_group(group, *span) for group, span in spans.items() if group != OUTSIDE]
+        return [one for one in named if one.end > one.start]
 
 
 def read(folder: Path) -> Telemetry:

@@ -1,7 +1,7 @@
 """What the cores did in one phase of one pass, and what each cause cost it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -87,8 +87,14 @@ class Use:
         }  # fmt: skip
 
 
-def windows(events: Sequence[Event], last: float) -> list[Window]:
-    """Return when each phase was timed; one without an end lasted until the last thing that the log tells."""
+def windows(events: Sequence[Event], last: float, *, ended: bool = True) -> list[Window]:
+    """Return when each phase was timed, as far as the log tells of that time.
+
+    Args:
+        events: what the application said.
+        last: the last time in the log.
+        ended: the log has the application's end; what one that breaks off does not tell is not a driver's idling.
+    """
     found: list[Window] = []
     open_: Event | None = None
     for event in events:
@@ -97,9 +103,11 @@ def windows(events: Sequence[Event], last: float) -> list[Window]:
         elif event["event"] == "phase_end" and open_ is not None and "clock" in event:
             found.append(_window(open_, event["clock"], complete=True))
             open_ = None
-    if open_ is not None and last > open_["clock"]:
+    if open_ is not None:
         found.append(_window(open_, last, complete=False))
-    return found
+    if not ended:
+        found = [replace(one, end=last, complete=False) if one.end > last else one for one in found]
+    return [one for one in found if one.end > one.start]
 
 
 def _window(start: Event, end: float, *, complete: bool) -> Window:
@@ -116,8 +124,6 @@ def use_of(window: Window, every: Any, cores: Cores, stages: Sequence[tuple[str,
         stages: name and number of tasks of each stage attempt.
     """
     use = Use(window)
-    if window.end <= window.start:
-        return use
     tasks = every[(every["finish"] > window.start) & (every["launch"] < window.end)]
     ran = levels(tasks, cores, window.start, window.end)
     wanted = np.maximum(ran.slots, cores.wanted_slots)

@@ -17,8 +17,8 @@ from experiments.tables import NONE, Table
 
 _MOST_ROWS = 40
 _HEADER = [
-    "trial", "phase", "of a pass", "busy", "driver only", "max/median task", "GC", "shipping", "shuffle wait", "shuffle MB",
-    "spill MB", "lost and rerun", "held back by",
+    "trial", "phase", "of a pass", "held back by", "busy", "driver only", "max/median task", "GC", "shipping",
+    "shuffle wait", "shuffle MB", "spill MB", "lost and rerun",
 ]  # fmt: skip
 
 _WHAT = (
@@ -35,7 +35,8 @@ _FROM = (
 def _find(_: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
     found = [(outcome, judged) for outcome in outcomes if (judged := verdict(outcome))]
     if not found:
-        return None
+        packed = _packed(outcomes)
+        return Finding("Why not faster", notes=(packed,)) if packed else None
     grown = {outcome.key: inflation(outcome, outcomes) for outcome, _ in found}
     sentences = {outcome.key: _sentence(judged, grown[outcome.key]) for outcome, judged in found}
     largest = max(found, key=lambda item: (item[0].size.capacity, _seconds(item[0])))[0]
@@ -73,6 +74,7 @@ def _cells(phase: PhaseVerdict) -> list[str]:
     return [
         phase.phase,
         f"{phase.share:.0%}",
+        ", ".join(f"{cause} (\u2264{phase.at_most(cause):.1f}\u00d7)" for cause in phase.causes) or NONE,
         f"{phase.occupancy:.0%}",
         f"{phase.driver_only:.0%}",
         f"{phase.skew:.1f}" if phase.skew else NONE,
@@ -82,7 +84,6 @@ def _cells(phase: PhaseVerdict) -> list[str]:
         f"{moved / 1e6:,.1f}",
         f"{totals.get('spill', 0) / 1e6:,.1f}" + (f" ({phase.lost[SPILL]:.0%})" if phase.lost[SPILL] else ""),
         f"{again:,.0f}",
-        ", ".join(f"{cause} (\u2264{phase.at_most(cause):.1f}\u00d7)" for cause in phase.causes) or NONE,
     ]
 
 
@@ -108,7 +109,15 @@ def _notes(found: Sequence[tuple[Outcome, Verdict]]) -> list[str]:
     broken = [o.label for o, _ in found if any(item.telemetry.get("truncated") for item in o.applications)]
     if broken:
         notes.append(f"the event log breaks off in the middle of a line: {', '.join(broken)}")
-    return notes
+    packed = _packed([outcome for outcome, _ in found])
+    return [*notes, packed] if packed else notes
+
+
+def _packed(outcomes: Sequence[Outcome]) -> str:
+    named = [o.label for o in outcomes if any(item.telemetry.get("packed") for item in o.applications)]
+    if not named:
+        return ""
+    return f"not read, because compressed (leave spark.eventLog.compress at false): the event logs of {', '.join(named)}"
 
 
 def _plain(outcome: Outcome, judged: Verdict, grown: Inflation | None, sentence: str) -> dict[str, Any]:

@@ -217,6 +217,22 @@ def test_no_verdict_without_a_log():
     assert FIND(None, [outcome([application(0, [9, 1])])]) is None
 
 
+def test_a_compressed_log_is_not_taken_for_an_idle_cluster(tmp_path):
+    (tmp_path / "app-1.lz4").write_bytes(b"LZ4Block")
+    digest = telemetry.read(tmp_path).digest(list(phase(0.0, 5.0)))
+    assert digest["phases"] == []
+    found = FIND(None, [outcome([application(0, [9, 5], telemetry=digest)])])
+    assert "spark.eventLog.compress" in found.notes[0]
+
+
+def test_what_came_after_a_log_broke_off_is_not_taken_for_idling(tmp_path):
+    log = write(tmp_path, [app(), executor(), executor("1"), *tasks(HEALTHY[0])], '{"Event":"Spark')
+    said = [*phase(0.0, 10.0), *phase(10.0, 20.0, "score")]
+    (use,) = telemetry.read(log).digest(said)["phases"]
+    assert (use["phase"], use["complete"], use["seconds"]) == ("fit", False, 2.0)
+    assert use["driver_only_s"] == 0
+
+
 def test_shared_cores_are_said_to_be_out_of_sight(tmp_path):
     found = verdict(trial(tmp_path, tasks(*HEALTHY), 4.2, shape_tag="shared-host"))
     assert "(shared-host) does not show in Spark's log" in found.sentence
@@ -238,7 +254,7 @@ def test_the_report_shows_verdicts_numbers_and_the_largest_shape(tmp_path):
     found = FIND(None, [one, two])
     assert found.answer.startswith("als w2\u00d71c: fit: 60% of the time no core worked")
     assert [row[0] for row in found.tables[0].rows] == ["als w1\u00d71c", "als w2\u00d71c"]
-    assert found.tables[0].rows[1][-1] == "driver-bound (\u22642.5\u00d7)"
+    assert found.tables[0].rows[1][3] == "driver-bound (\u22642.5\u00d7)"
     assert {len(row) for row in found.tables[0].rows} == {len(found.tables[0].header)}
     assert [plot.name for plot in found.plots] == ["timeline-slowest"]
     assert all(plot.png("dark").startswith(b"\x89PNG") for plot in found.plots)
