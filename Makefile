@@ -84,6 +84,9 @@ drill: environment ## Kill a part in the middle of a trial: KIND=executor|worker
 mlflow: environment ## The MLflow UI, on the address that it prints
 	@$(python) -m cluster mlflow
 
+history: environment ## Spark's own pages of the applications that ran, on the address that it prints
+	@$(python) -m experiments history
+
 status: environment ## What runs where
 	@$(python) -m cluster status
 

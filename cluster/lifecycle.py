@@ -157,6 +157,18 @@ class Cluster:
         record = self._backend.running().get("mlflow")
         return record.url if record and record.alive else None
 
+    def history(self) -> str:
+        """Start Spark's history server if it does not run, and return the address of its page.
+
+        Raises:
+            ServiceError: it did not come up.
+        """
+        wanted = dataclasses.replace(self.settings.history, servers=1)
+        self.settings = dataclasses.replace(self.settings, history=wanted)
+        self._backend.settings = self.settings
+        self.up({"history"})
+        return next(service.url for service in self.describe() if service.group == "history")
+
     def cassandra(self, *, start: bool = True) -> list[str]:
         """Return host:port, for clients, of every Cassandra node: the external ones, or ours that run.
 

@@ -94,6 +94,21 @@ class CassandraSettings:
 
 
 @dataclass(frozen=True)
+class HistorySettings:
+    """Spark's history server, which shows the event logs of applications that ended.
+
+    Attributes:
+        servers: 1 to have it among the services; `make history` sees to that.
+        port: of its web page.
+        memory: its heap; a log of some hundred megabytes needs about as much.
+    """
+
+    servers: int = 0
+    port: int = 18080
+    memory: str = "1g"
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that says where, and nothing that says what.
 
@@ -115,6 +130,7 @@ class Settings:
     spark: SparkSettings = field(default_factory=SparkSettings)
     mlflow: MlflowSettings = field(default_factory=MlflowSettings)
     cassandra: CassandraSettings = field(default_factory=CassandraSettings)
+    history: HistorySettings = field(default_factory=HistorySettings)
 
 
 def load(sets: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Settings:
@@ -269,12 +285,19 @@ def _check(settings: Settings) -> None:
         "mlflow.port",
         "cassandra.port",
         "cassandra.storage_port",
+        "history.port",
     ):
         section, name = key.split(".")
         port = getattr(getattr(settings, section), name)
         if not 1 <= port <= 65535:
             raise SettingsError(f"{key}: {port} is not a port; take one from 1 to 65535")
-    for key in ("spark.memory", "spark.driver_memory", "spark.daemon_memory", "cassandra.heap"):
+    for key in (
+        "spark.memory",
+        "spark.driver_memory",
+        "spark.daemon_memory",
+        "cassandra.heap",
+        "history.memory",
+    ):
         section, name = key.split(".")
         try:
             megabytes(getattr(getattr(settings, section), name))
@@ -283,6 +306,8 @@ def _check(settings: Settings) -> None:
     _check_stores(settings)
     if settings.spark.workers < 0:
         raise SettingsError(f"spark.workers: {settings.spark.workers} is less than none")
+    if settings.history.servers not in (0, 1):
+        raise SettingsError(f"history.servers: one is enough, {settings.history.servers} is neither 0 nor 1")
     if settings.spark.cores < 1:
         raise SettingsError(f"spark.cores: a worker needs at least one core, not {settings.spark.cores}")
     if settings.spark.cpus is not None and not 0.01 <= settings.spark.cpus < float("inf"):

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from experiments.bottleneck.verdict import verdict
 from experiments.numbers import numbers
 from experiments.outcome import Outcome
 
@@ -89,6 +90,9 @@ def tags(outcome: Outcome) -> dict[str, str]:
         own["died"] = ", ".join(died)
     if outcome.error:
         own["error"] = outcome.error
+    judged = verdict(outcome)
+    if judged:
+        own |= {"bottleneck": judged.cause or "none", "verdict": judged.sentence}
     described = {**outcome.environment, **{key: info[key] for key in _INFO if key in info}}
     named = {f"{PREFIX}{key}": value for key, value in own.items()} | described
     named["mlflow.note.content"] = note(outcome)

@@ -14,6 +14,9 @@ _WANTED = frozenset(
         b"SparkListenerStageSubmitted", b"SparkListenerTaskStart", b"SparkListenerTaskEnd",
     )
 )  # fmt: skip
+_TO_PYTHON = b'"data sent to Python workers"'
+PYTHON = "Python"
+"""Key that is added to each event: whether a task's metrics tell of rows that went to Python workers."""
 _PACKED = (".zstd", ".lz4", ".lzf", ".snappy")
 
 
@@ -59,6 +62,7 @@ class EventLog:
                     self.truncated = True
                     continue
                 if isinstance(event, dict):
+                    event[PYTHON] = _TO_PYTHON in line
                     yield event
 
 

@@ -89,6 +89,7 @@ def numbers(outcome: Outcome) -> Iterator[Number]:
         yield Number(_safe(f"rows/{name}"), value)
     yield from _harness(shown)
     yield from _telemetry(shown)
+    yield from _cores(shown)
 
 
 def _harness(shown: Sequence[Application]) -> Iterator[Number]:
@@ -112,6 +113,20 @@ def _telemetry(shown: Sequence[Application]) -> Iterator[Number]:
         for key, (name, factor) in _TELEMETRY.items():
             value = statistics.median(totals[key] for totals in totals_of) * factor
             yield Number(_safe(f"spark/{phase}/{name}"), value)
+
+
+def _cores(shown: Sequence[Application]) -> Iterator[Number]:
+    """Yield of each phase, over its measured passes, the share of core-time with a task and of time without any."""
+    uses: dict[str, list[Mapping[str, float]]] = {}
+    for item in shown:
+        for use in item.telemetry.get("phases", ()):
+            if use["kind"] == "repeat" and use["seconds"] > 0 and use["core_s"] > 0:
+                uses.setdefault(use["phase"], []).append(use)
+    for phase, found in uses.items():
+        busy = sum(use["busy_s"] for use in found) / sum(use["core_s"] for use in found)
+        alone = sum(use["driver_only_s"] for use in found) / sum(use["seconds"] for use in found)
+        yield Number(_safe(f"spark/{phase}/busy_share"), busy)
+        yield Number(_safe(f"spark/{phase}/driver_only_share"), alone)
 
 
 def _medians(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:

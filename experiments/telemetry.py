@@ -8,7 +8,7 @@ from typing import Any
 from experiments.bottleneck.phase import Window, use_of, windows
 from experiments.bottleneck.tasks import TaskTable, cost, totals
 from experiments.bottleneck.timeline import Cores, timeline
-from experiments.eventlog import EventLog
+from experiments.eventlog import PYTHON, EventLog
 from experiments.events import Event
 
 OUTSIDE = "outside"
@@ -49,8 +49,8 @@ class Telemetry:
         """
         tasks = self.tasks.array
         by_group = {name: tasks[tasks["group"] == number] for name, number in self.groups.items()}
-        found = windows(events, self.last) or self._from_jobs()
-        uses = [use_of(window, tasks, self.cores, self.stages) for window in found]
+        found = windows(events, self.last, ended=self.ended) or self._from_jobs()
+        uses = [use_of(window, tasks, self.cores, self.stages) for window in found if len(tasks)]
         return {
             "groups": {name: totals(part) for name, part in sorted(by_group.items()) if len(part)},
             "phases": [use.digest for use in uses],
@@ -67,7 +67,8 @@ class Telemetry:
         for group, start, end in self.jobs.values():
             first, last = spans.get(group, (start, start))
             spans[group] = min(first, start), max(last, self.last if end is None else end)
-        return [Window.of_group(group, *span) for group, span in spans.items() if group != OUTSIDE]
+        named = [Window.of_group(group, *span) for group, span in spans.items() if group != OUTSIDE]
+        return [one for one in named if one.end > one.start]
 
 
 def read(folder: Path) -> Telemetry:
@@ -205,4 +206,5 @@ class _Reader:
         again = partition in self.done and "Task ID" in info
         if not values["wasted"]:
             self.done.add(partition)
-        self.telemetry.tasks.add(group=group, stage=number, again=again, **values)
+        python = bool(event.get(PYTHON))
+        self.telemetry.tasks.add(group=group, stage=number, again=again, python=python, **values)

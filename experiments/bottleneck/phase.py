@@ -1,7 +1,7 @@
 """What the cores did in one phase of one pass, and what each cause cost it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from experiments.bottleneck.causes import (
     SPILL,
     SPILL_BYTES_PER_S,
     STARVED,
-)  # fmt: skip
+)
 from experiments.bottleneck.timeline import Cores, Levels, levels
 from experiments.bottleneck.whatif import Block, blocks, shape, without
 from experiments.events import Event
@@ -87,8 +87,14 @@ class Use:
         }  # fmt: skip
 
 
-def windows(events: Sequence[Event], last: float) -> list[Window]:
-    """Return when each phase was timed; one without an end lasted until the last thing that the log tells."""
+def windows(events: Sequence[Event], last: float, *, ended: bool = True) -> list[Window]:
+    """Return when each phase was timed, as far as the log tells of that time.
+
+    Args:
+        events: what the application said.
+        last: the last time in the log.
+        ended: the log has the application's end; what one that breaks off does not tell is not a driver's idling.
+    """
     found: list[Window] = []
     open_: Event | None = None
     for event in events:
@@ -97,9 +103,11 @@ def windows(events: Sequence[Event], last: float) -> list[Window]:
         elif event["event"] == "phase_end" and open_ is not None and "clock" in event:
             found.append(_window(open_, event["clock"], complete=True))
             open_ = None
-    if open_ is not None and last > open_["clock"]:
+    if open_ is not None:
         found.append(_window(open_, last, complete=False))
-    return found
+    if not ended:
+        found = [replace(one, end=last, complete=False) if one.end > last else one for one in found]
+    return [one for one in found if one.end > one.start]
 
 
 def _window(start: Event, end: float, *, complete: bool) -> Window:
@@ -116,8 +124,6 @@ def use_of(window: Window, every: Any, cores: Cores, stages: Sequence[tuple[str,
         stages: name and number of tasks of each stage attempt.
     """
     use = Use(window)
-    if window.end <= window.start:
-        return use
     tasks = every[(every["finish"] > window.start) & (every["launch"] < window.end)]
     ran = levels(tasks, cores, window.start, window.end)
     wanted = np.maximum(ran.slots, cores.wanted_slots)
@@ -159,7 +165,7 @@ class _Costs:
         running = {
             GC: tasks["gc_s"],
             SHUFFLE: tasks["fetch_wait_s"] + tasks["shuffle_write_s"],
-            SPILL: tasks["spill_memory"] / SPILL_BYTES_PER_S,
+            SPILL: _spilling(tasks),
         }
         total = sum(running.values())
         fits = np.divide(tasks["run_s"], total, out=np.ones_like(whole), where=total > tasks["run_s"])
@@ -168,6 +174,20 @@ class _Costs:
         causes[OVERHEAD] = np.minimum(outside, whole) * inside * useful
         causes[LOST] = (finish - launch) * (1 - useful)
         return cls(launch, finish, causes)
+
+
+def _spilling(tasks: Any) -> Any:
+    """Return about how long each task spilled: the log has bytes and no seconds.
+
+    Bytes give seconds of a core, `SPILL_BYTES_PER_S`. A task that got half a core, because others wanted it or a disk was
+    slow, took twice as long for these as for all else; that shows in its run time against its CPU time, unless it waited
+    for a Python worker, whose CPU time nobody tells.
+    """
+    waited = tasks["gc_s"] + tasks["fetch_wait_s"] + tasks["shuffle_write_s"]
+    stretched = np.maximum(tasks["run_s"] - waited, 0.0)
+    told = (tasks["cpu_s"] > 0) & (tasks["python"] == 0)
+    slower = np.divide(stretched, tasks["cpu_s"], out=np.ones_like(stretched), where=told)
+    return tasks["spill_memory"] / SPILL_BYTES_PER_S * np.maximum(slower, 1.0)
 
 
 def _missing(use: Use, ran: Levels, wanted: Any, *, executors_went: bool) -> None:

@@ -9,14 +9,14 @@ import numpy as np
 FIELDS = (
     "group", "stage", "launch", "finish", "run_s", "cpu_s", "deserialise_s", "serialise_s", "scheduler_s", "gc_s",
     "fetch_wait_s", "shuffle_write_s", "shuffle_read", "shuffle_write", "spill", "spill_memory", "input_rows", "failed",
-    "wasted", "again", "unfinished",
+    "wasted", "again", "unfinished", "python",
 )  # fmt: skip
 """Of one run of a task.
 
 group, stage: numbers of its job group and its stage's attempt. launch, finish: seconds since 1970, on the driver's clock.
 ..._s: seconds; scheduler_s is what is left of the interval: shipping the task, waiting, fetching its result.
 shuffle_..., spill...: bytes, `spill` on disk. failed, wasted (failed or killed), again (its partition had been
-computed before, and that was lost), unfinished (no end in the log): 0 or 1.
+computed before, and that was lost), unfinished (no end in the log), python (it had rows for Python workers): 0 or 1.
 """
 DTYPE = np.dtype([(name, "f8") for name in FIELDS])
 

@@ -28,6 +28,7 @@ SETTINGS = {
     "as shipped": load([], {}),
     "four workers": load(["spark.workers=4", "spark.cores=2"], {}),
     "no workers": load(["spark.workers=0"], {}),
+    "with history": load(["history.servers=1"], {}),
 }
 EXTERNAL = load(["spark.master=spark://there:7077", "mlflow.uri=http://there:5000"], {})
 

@@ -1,0 +1,42 @@
+"""Spark's history server over the event logs that lie, or are linked, in one folder of the run folder."""
+
+from cluster.service import Place, Port, Probe, Service
+from cluster.settings import Settings, megabytes
+
+FOLDER = "history"
+
+
+def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
+    """Describe the one server, if it is asked for; it listens on the host's address alone, as all services do."""
+    history = settings.history
+    if not history.servers:
+        return ()
+    page = place.address("spark-history", "ui", history.port)
+    home, logs = place.path("spark"), place.path("run") / FOLDER
+    options = {
+        "spark.history.fs.logDirectory": logs.as_uri(),
+        "spark.history.ui.port": str(page.port),
+        "spark.history.fs.update.interval": "5s",
+        "spark.port.maxRetries": "0",
+    }
+    return (
+        Service(
+            name="spark-history",
+            group="history",
+            url=f"http://{page}",
+            argv=(str(home / "bin" / "spark-class"), "org.apache.spark.deploy.history.HistoryServer"),
+            env={
+                "SPARK_HOME": str(home),
+                "SPARK_LOCAL_IP": page.host,
+                "SPARK_DAEMON_MEMORY": history.memory,
+                "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+                "SPARK_HISTORY_OPTS": " ".join(f"-D{key}={value}" for key, value in options.items()),
+            },
+            needs=("java",),
+            folders=(logs,),
+            ports=(Port("ui", page, "history.port"),),
+            memory_mb=megabytes(history.memory),
+            ready=Probe("http", f"http://{page}/api/v1/version"),
+            hint="give it more memory (--set history.memory=2g) or read the log named above",
+        ),
+    )

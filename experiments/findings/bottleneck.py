@@ -1,0 +1,142 @@
+"""What held each trial back, by Spark's event log."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from experiments.bottleneck.causes import GC, MATTERS, OVERHEAD, SHUFFLE, SPILL
+from experiments.bottleneck.inflation import Inflation, inflation
+from experiments.bottleneck.picture import picture
+from experiments.bottleneck.verdict import PhaseVerdict, Verdict, verdict
+from experiments.finding import Finding
+from experiments.numbers import TOTAL, medians
+from experiments.outcome import Outcome
+from experiments.plots import Plot
+from experiments.spec import Experiment
+from experiments.tables import NONE, Table
+
+_MOST_ROWS = 40
+_HEADER = [
+    "trial", "phase", "of a pass", "held back by", "busy", "driver only", "max/median task", "GC", "shipping",
+    "shuffle wait", "shuffle MB", "spill MB", "lost and rerun",
+]  # fmt: skip
+
+_WHAT = (
+    "busy: share of the core-time in which a task held a core, from the tasks' intervals; driver only: share of the time in "
+    "which no task ran; max/median task: in the stage that waited longest for one task; GC, shipping (scheduling and "
+    "unpacking tasks, fetching results), shuffle wait: shares of the core-time; all over the measured passes"
+)
+_FROM = (
+    f"a cause is named from {MATTERS:.0%} on; \u2264: how many times as fast the phase could be without it at most, by placing "
+    "its tasks anew (blocked-time analysis, Ousterhout et al. 2015); causes overlap, so these do not multiply"
+)
+
+
+def _find(_: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
+    found = [(outcome, judged) for outcome in outcomes if (judged := verdict(outcome))]
+    if not found:
+        packed = _packed(outcomes)
+        return Finding("Why not faster", notes=(packed,)) if packed else None
+    grown = {outcome.key: inflation(outcome, outcomes) for outcome, _ in found}
+    sentences = {outcome.key: _sentence(judged, grown[outcome.key]) for outcome, judged in found}
+    largest = max(found, key=lambda item: (item[0].size.capacity, _seconds(item[0])))[0]
+    return Finding(
+        "Why not faster",
+        answer=f"{largest.label}: {sentences[largest.key]}.",
+        tables=(Table(_HEADER, _rows(found)),),
+        plots=tuple(_plots([outcome for outcome, _ in found], largest)),
+        notes=(*(f"{o.label}: {sentences[o.key]}" for o, _ in found if len(found) > 1), *_notes(found)),
+        data={"bottlenecks": [_plain(o, judged, grown[o.key], sentences[o.key]) for o, judged in found]},
+    )
+
+
+def _sentence(judged: Verdict, grown: Inflation | None) -> str:
+    return judged.sentence + (f"; {grown.sentence}" if grown and grown.matters else "")
+
+
+def _rows(found: Sequence[tuple[Outcome, Verdict]]) -> list[list[str]]:
+    """One row a phase; where that is too long to read, the phase that matters most of each trial."""
+    every = [(outcome, phase) for outcome, judged in found for phase in judged.phases]
+    if len(every) > _MOST_ROWS:
+        every = [(outcome, _main(judged)) for outcome, judged in found]
+    return [[outcome.label, *_cells(phase)] for outcome, phase in every]
+
+
+def _main(judged: Verdict) -> PhaseVerdict:
+    named = [phase for phase in judged.phases if phase.phase == judged.phase]
+    return named[0] if named else max(judged.phases, key=lambda phase: phase.share)
+
+
+def _cells(phase: PhaseVerdict) -> list[str]:
+    totals = phase.totals
+    again = totals.get("failed_tasks", 0) + totals.get("recomputed_tasks", 0)
+    moved = totals.get("shuffle_read", 0) + totals.get("shuffle_write", 0)
+    return [
+        phase.phase,
+        f"{phase.share:.0%}",
+        ", ".join(f"{cause} (\u2264{phase.at_most(cause):.1f}\u00d7)" for cause in phase.causes) or NONE,
+        f"{phase.occupancy:.0%}",
+        f"{phase.driver_only:.0%}",
+        f"{phase.skew:.1f}" if phase.skew else NONE,
+        f"{phase.lost[GC]:.0%}",
+        f"{phase.lost[OVERHEAD]:.0%}",
+        f"{phase.lost[SHUFFLE]:.0%}",
+        f"{moved / 1e6:,.1f}",
+        f"{totals.get('spill', 0) / 1e6:,.1f}" + (f" ({phase.lost[SPILL]:.0%})" if phase.lost[SPILL] else ""),
+        f"{again:,.0f}",
+    ]
+
+
+def _plots(outcomes: Sequence[Outcome], largest: Outcome) -> list[Plot]:
+    """The largest shape and the slowest trial: two pictures at most."""
+    slowest = max(outcomes, key=_seconds)
+    chosen = {largest.key: ("timeline-largest", largest), slowest.key: ("timeline-slowest", slowest)}
+    shown = [
+        picture(name, outcome.label, (outcome.measured or outcome.applications)[0])
+        for name, outcome in chosen.values()
+    ]
+    return [plot for plot in shown if plot]
+
+
+def _seconds(outcome: Outcome) -> float:
+    return max(medians(outcome, TOTAL), default=0.0)
+
+
+def _notes(found: Sequence[tuple[Outcome, Verdict]]) -> list[str]:
+    notes = [_WHAT, _FROM]
+    if len([phase for _, judged in found for phase in judged.phases]) > _MOST_ROWS:
+        notes.append("of each trial the phase that matters most; the other phases are in the JSON file")
+    broken = [o.label for o, _ in found if any(item.telemetry.get("truncated") for item in o.applications)]
+    if broken:
+        notes.append(f"the event log breaks off in the middle of a line: {', '.join(broken)}")
+    packed = _packed([outcome for outcome, _ in found])
+    return [*notes, packed] if packed else notes
+
+
+def _packed(outcomes: Sequence[Outcome]) -> str:
+    named = [o.label for o in outcomes if any(item.telemetry.get("packed") for item in o.applications)]
+    if not named:
+        return ""
+    return f"not read, because compressed (leave spark.eventLog.compress at false): the event logs of {', '.join(named)}"
+
+
+def _plain(outcome: Outcome, judged: Verdict, grown: Inflation | None, sentence: str) -> dict[str, Any]:
+    phases = [
+        {
+            **dataclasses.asdict(phase),
+            "causes": {cause: round(phase.at_most(cause), 3) for cause in phase.causes},
+        }
+        for phase in judged.phases
+    ]
+    return {
+        "trial": outcome.label,
+        "key": outcome.key,
+        "verdict": sentence,
+        "phase": judged.phase,
+        "cause": judged.cause,
+        "task_time_ratio": grown.ratio if grown else None,
+        "phases": phases,
+    }
+
+
+FIND = _find
