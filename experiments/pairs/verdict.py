@@ -179,9 +179,7 @@ def difference_of(found: Quality) -> str:
     """Write a difference with its interval."""
     if found.low is None or found.high is None:
         return f"({found.difference:+.4f})"
-    return f"({found.difference:+.4f}, {found.level:.4g} interval {found.low:+.4f} to {found.high:+.4f})".replace(
-        f"{found.level:.4g}", f"{found.level:.1%}"
-    )
+    return f"({found.difference:+.4f}, {found.level:.1%} interval {found.low:+.4f} to {found.high:+.4f})"
 
 
 def title(found: Quality) -> str:
