@@ -11,9 +11,7 @@ from experiments.pairs.ledger import Ledger
 from experiments.pairs.sides import NAMES
 from experiments.pairs.verdict import (
     Verdict,
-    change_of,
     difference_of,
-    interval_of,
     notes,
     quality_answer,
     spread_of,
@@ -112,9 +110,6 @@ def _times(ledger: Ledger, verdict: Verdict) -> Table:
         [name, words[name], str(len(verdict.timing.pairs)), spread_of(verdict.timing.pairs, at)]
         for at, name in enumerate(NAMES)
     ]
-    rows.append(
-        ["difference", change_of(verdict.timing.ratio), interval_of(verdict.timing), verdict.timing.verdict]
-    )
     return Table(["side", "what", "pairs", f"{verdict.metric} of an application"], rows)
 
 

@@ -31,6 +31,6 @@ def closing(found: Verdict, failures: Sequence[str]) -> str:
         " within the tolerance" if found.timing.verdict == "slower" or found.quality == "worse" else ""
     )
     return (
-        f"gate: passed{tolerated}: {found.timing.verdict} in time {interval_of(found.timing)}, {found.quality} in quality; it finds "
+        f"gate: passed{tolerated}: {found.timing.verdict} in time ({interval_of(found.timing)}), {found.quality} in quality; it finds "
         f"slowdowns of {found.timing.slower_detectable - 1:.1%} and more"
     )

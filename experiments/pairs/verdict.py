@@ -66,11 +66,13 @@ class Verdict:
         """Say what a gate refuses; nothing if it lets the contender pass."""
         found = []
         if self.timing.beyond(tolerance) == "slower":
-            found.append(f"slower: {change_of(self.timing.ratio)} {self.metric} {interval_of(self.timing)}")
+            found.append(
+                f"slower: {change_of(self.timing.ratio)} time ({self.metric}, {interval_of(self.timing)})"
+            )
         if self.quality_beyond(quality_tolerance) == "worse":
             worse = [item for item in self.qualities if item.beyond(quality_tolerance) == "worse"]
             found += [
-                f"worse: {title(item)} {item.baseline:.4f} -> {item.contender:.4f} {difference_of(item)}"
+                f"worse: {title(item)} {item.baseline:.4f} -> {item.contender:.4f} ({difference_of(item)})"
                 for item in worse
             ]
         return found
@@ -110,12 +112,12 @@ def time_answer(verdict: Verdict) -> str:
     )
     if found.verdict == "indistinguishable":
         return (
-            f"Indistinguishable in time: {change_of(found.ratio)} {verdict.metric} over {count} pairs {interval_of(found)}; "
-            f"{missed}, a smaller one may be there."
+            f"Indistinguishable in time: the contender takes {change_of(found.ratio)} ({verdict.metric}, {count} pairs, "
+            f"{interval_of(found)}); {missed}, a smaller one may be there."
         )
     return (
-        f"The contender is {found.verdict}: {change_of(found.ratio)} {verdict.metric} over {count} pairs "
-        f"{interval_of(found)}; {missed}."
+        f"The contender is {found.verdict}: it takes {change_of(found.ratio)} time ({verdict.metric}, {count} pairs, "
+        f"{interval_of(found)}); {missed}."
     )
 
 
@@ -156,7 +158,7 @@ def notes(ledger: Ledger, verdict: Verdict) -> Iterator[str]:
     )
     if verdict.qualities:
         level = verdict.qualities[0].level
-        both = f" ({level:.1%} each, because two metrics are judged)" if level > 0.951 else ""
+        both = f" ({100 * level:g}% each, because two metrics are judged)" if level > 0.951 else ""
         yield (
             f"quality is paired over users of one test part{both}; another split or seed would give other users, and "
             "differences up to 0.0001 count as none"
@@ -171,17 +173,15 @@ def change_of(ratio: float) -> str:
 def interval_of(found: Timing) -> str:
     """Write the interval of the change."""
     if found.low is None or found.high is None:
-        return "(no interval)"
-    return f"(95% interval {found.low - 1:+.1%} to {found.high - 1:+.1%})"
+        return "no interval"
+    return f"95% interval {found.low - 1:+.1%} to {found.high - 1:+.1%}"
 
 
 def difference_of(found: Quality) -> str:
     """Write a difference with its interval."""
     if found.low is None or found.high is None:
-        return f"({found.difference:+.4f})"
-    return f"({found.difference:+.4f}, {found.level:.4g} interval {found.low:+.4f} to {found.high:+.4f})".replace(
-        f"{found.level:.4g}", f"{found.level:.1%}"
-    )
+        return f"{found.difference:+.4f}, no interval"
+    return f"{found.difference:+.4f}, {100 * found.level:g}% interval {found.low:+.4f} to {found.high:+.4f}"
 
 
 def title(found: Quality) -> str:
@@ -196,7 +196,7 @@ def spread_of(pairs: Sequence[tuple[float, float]], at: int) -> str:
 
 
 def _of_metric(found: Quality) -> str:
-    values = f"{title(found)} {found.baseline:.4f} \u2192 {found.contender:.4f} {difference_of(found)} over {found.users:,} users"
+    values = f"{title(found)} {found.baseline:.4f} \u2192 {found.contender:.4f} ({difference_of(found)}) over {found.users:,} users"
     if found.verdict == "too few":
         return f"{values}: too few users for a verdict on quality ({LEAST_USERS} are needed)."
     if found.verdict == "indistinguishable":
