@@ -1,4 +1,4 @@
-"""A real worker with half a core: its executor and their Python workers stay in its control group, which goes with it."""
+"""A real worker with four fifths of a core: its executor and their Python workers stay in its control group, which goes with it."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ def cluster(cluster_sets):
         "spark.workers=1",
         "spark.memory=512m",
         "spark.daemon_memory=256m",
-        "spark.cpus=0.5",
+        "spark.cpus=0.8",
         "spark.pin=true",
     ]
     cluster = Cluster(load([*cluster_sets, *sets], {}))
@@ -59,13 +59,13 @@ def members(group):
 
 def test_worker_executor_and_python_workers_share_what_the_worker_was_given(cluster, tmp_path):
     if not enforceable():
-        with pytest.raises(ServiceError, match=r"cannot be limited to 0\.5 CPUs.*Next: run as root"):
+        with pytest.raises(ServiceError, match=r"cannot be limited to 0\.8 CPUs.*Next: run as root"):
             cluster.up({"spark"})
         return
     cluster.up({"spark"})
     (group,) = groups(cluster)
     quota = group / "cpu.cfs_quota_us"
-    assert (quota if quota.exists() else group / "cpu.max").read_text().split()[0] == "50000"
+    assert (quota if quota.exists() else group / "cpu.max").read_text().split()[0] == "80000"
     (tmp_path / "application.py").write_text(APPLICATION)
     argv = [sys.executable, str(tmp_path / "application.py"), cluster.spark_master]
     with (tmp_path / "driver.log").open("w") as log:
