@@ -25,12 +25,12 @@ _CAPTION = (
 def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
     if not experiment.held_out:
         return None
-    points = points_of(experiment, outcomes)
     try:
+        points = points_of(experiment, outcomes)
         model = Model.of(points)
+        predictions = model.predict([point.load for point in points.all])
     except UsageError as error:
         return Finding("Capacity", notes=(f"no model: {error}",))
-    predictions = model.predict([point.load for point in points.all])
     pairs = list(zip(points.all, predictions, strict=True))
     held_out = pairs[len(points.training) :]
     return Finding(

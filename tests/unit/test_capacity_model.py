@@ -273,4 +273,6 @@ def test_report_sets_predictions_beside_held_out_runs():
 def test_report_says_why_there_is_no_model():
     found = FINDINGS["capacity"](SPEC, [run(1_600_000, 4)])
     assert found.notes == ("no model: no run to learn from is recorded; run plan first",)
+    one = [*runs((2,)), run(1_600_000, 4)]
+    assert "all recorded runs had 2 cores" in FINDINGS["capacity"](SPEC, one).notes[0]
     assert FINDINGS["capacity"](Experiment("other", "Why?"), [run(1_600_000, 4)]) is None
