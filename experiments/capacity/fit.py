@@ -11,6 +11,7 @@ _ROUNDS = 3
 DRAWS = 2000
 _SEED = 20_240
 _LEAST_SHARE = 1e-9
+_FARTHEST = 20.0  # in logarithms: two degrees of freedom draw scales that no machine has
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,11 @@ class Fit:
 
     Attributes:
         coefficients: (terms, responses), none negative.
-        residuals: (points, responses), relative: measured / fitted - 1.
+        residuals: (points, responses), relative: log(measured / fitted).
         degrees: points less terms (all that were offered, those that came out as 0 too).
         draws: so many sets of coefficients as other runs at the same points might have given: (draws, terms,
             responses); None with fewer than two degrees of freedom.
-        errors: (draws, responses): relative errors of one further run, belonging to the draws.
+        errors: (draws, responses): by how much one further run differs, as a factor, belonging to the draws.
     """
 
     coefficients: Any
@@ -45,7 +46,7 @@ class Fit:
         if self.draws is None:
             raise ValueError("too few points for an interval")
         fitted = np.einsum("lt,dtr->dlr", np.asarray(columns), self.draws)
-        return np.maximum(0.0, fitted * (1.0 + self.errors[:, None, :]))
+        return fitted * self.errors[:, None, :]
 
 
 def fit(columns: Any, responses: Any, within: Any = None, draws: int = DRAWS) -> Fit:
@@ -54,10 +55,11 @@ def fit(columns: Any, responses: Any, within: Any = None, draws: int = DRAWS) ->
     A large run errs by more seconds than a small one, so every point counts by its relative error: the weights are the
     reciprocals of the fitted values, found by fitting again.
 
-    The interval is a parametric bootstrap: relative errors of all responses together are drawn with the covariance of the
-    residuals, their scale as uncertain as the degrees of freedom leave it (a chi-square draw), the coefficients are
-    fitted again to each draw, and the error of one further run is added. Where no coefficient is held at 0 that is the
-    classical t prediction interval of least squares; it widens with the distance from the points.
+    The interval is a parametric bootstrap: relative errors (as factors: a time is never negative) of all responses
+    together are drawn with the covariance of the logarithmic residuals, their scale as uncertain as the degrees of
+    freedom leave it (a chi-square draw), the coefficients are fitted again to each draw, and the error of one further
+    run is added. Where errors are small and no coefficient is held at 0 that is the classical t prediction interval of
+    least squares; it widens with the distance from the points.
 
     Args:
         columns: (points, terms), none negative.
@@ -69,7 +71,7 @@ def fit(columns: Any, responses: Any, within: Any = None, draws: int = DRAWS) ->
     matrix, measured = np.asarray(columns, dtype=float), np.asarray(responses, dtype=float)
     coefficients = np.column_stack([_weighted(matrix, measured[:, n]) for n in range(measured.shape[1])])
     fitted = _positive(matrix @ coefficients, measured)
-    residuals = measured / fitted - 1.0
+    residuals = np.log(measured / fitted)
     degrees = len(matrix) - matrix.shape[1]
     if degrees < LEAST_DEGREES:
         return Fit(coefficients, residuals, degrees)
@@ -80,7 +82,8 @@ def fit(columns: Any, responses: Any, within: Any = None, draws: int = DRAWS) ->
     further = random.standard_normal((draws, residuals.shape[1])) @ root * scale[:, None]
     if within is not None:
         further += random.standard_normal(further.shape) * np.asarray(within)
-    return Fit(coefficients, residuals, degrees, _refits(matrix, fitted, errors), further)
+    factors, further = (np.exp(np.clip(drawn, -_FARTHEST, _FARTHEST)) for drawn in (errors, further))
+    return Fit(coefficients, residuals, degrees, _refits(matrix, fitted, factors), further)
 
 
 def _weighted(matrix: Any, measured: Any) -> Any:
@@ -91,15 +94,15 @@ def _weighted(matrix: Any, measured: Any) -> Any:
     return found
 
 
-def _refits(matrix: Any, fitted: Any, errors: Any) -> Any:
+def _refits(matrix: Any, fitted: Any, factors: Any) -> Any:
     """Fit again to each draw; the weights stay those of the fit.
 
     Where plain least squares has no negative coefficient it is the answer, and needs no search.
     """
-    draws = np.empty((len(errors), matrix.shape[1], fitted.shape[1]))
+    draws = np.empty((len(factors), matrix.shape[1], fitted.shape[1]))
     for response in range(fitted.shape[1]):
         weighted = matrix / fitted[:, response, None]
-        targets = np.maximum(0.0, 1.0 + errors[:, :, response])
+        targets = factors[:, :, response]
         length = np.linalg.norm(weighted, axis=0)
         draws[:, :, response] = targets @ np.linalg.pinv(weighted / length).T / length
         for number in np.flatnonzero((draws[:, :, response] < 0).any(axis=1)):
