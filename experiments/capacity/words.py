@@ -11,6 +11,7 @@ UNKNOWN = (
     "the interval knows the spread of the runs, not what changes on the way there: memory that fills up and spills, "
     "a network between real machines, a disk that is slower"
 )
+_WIDE = 2.0
 _OVERHEAD = 0.1
 _LEAST_OVERHEAD = 384 * 2**20
 
@@ -33,6 +34,8 @@ def prediction_lines(model: Model, prediction: Prediction) -> Iterator[str]:
 def notes(model: Model, prediction: Prediction | None = None) -> Iterator[str]:
     """Say how the numbers were made, and how far they hold."""
     yield interval_note(model)
+    if prediction is not None and prediction.wall.upper > _WIDE * prediction.wall.value:
+        yield "the interval is wide: few runs, or runs on a busy machine; more of them (plan with a larger budget) narrow it"
     yield f"this holds for {growth(model.points.all)}"
     yield from model.time.terms.notes
     if model.memory is not None:

@@ -146,6 +146,13 @@ def fit_width(count):
     return high - low
 
 
+def test_a_wide_interval_is_said():
+    noisy, calm = model(runs((1, 2), spread=0.3, seed=2)), model(runs((1, 2), spread=0.02, seed=2))
+    wide, narrow = ("\n".join(prediction_lines(found, at(found, 6_400_000, 2))) for found in (noisy, calm))
+    assert "the interval is wide: few runs" in wide
+    assert "the interval is wide" not in narrow
+
+
 def test_too_few_runs_give_no_interval_and_say_so():
     found = model(runs((1, 2), rows=ROWS[:2])[:3])
     prediction = at(found, 400_000, 2)
