@@ -81,6 +81,20 @@ drill: environment ## Kill a part in the middle of a trial: KIND=executor|worker
 	@$(call required,KIND,worker)
 	$(python) -m experiments drill '$(KIND)' $(if $(call given,NAME),'$(NAME)')
 
+plan: environment ## Choose and run a few cheap runs to predict larger ones from: NAME=capacity [BUDGET=15m] [VALIDATE=1]
+	@$(call required,NAME,capacity)
+	$(python) -m experiments plan '$(NAME)' $(call option,BUDGET,--budget) $(call option,APPLICATIONS,--applications) \
+	  $(if $(call given,VALIDATE),--validate)
+
+predict: environment ## Time and memory of a job that was never run: ROWS=33e6 WORKERS=16 [CORES=1] [NAME=capacity]
+	@$(call required,ROWS,33e6)$(call required,WORKERS,16)
+	$(python) -m experiments predict --rows '$(ROWS)' --workers '$(WORKERS)' $(call option,CORES,--cores) $(call option,NAME,--of)
+
+recommend: environment ## The cheapest shape that keeps a deadline: ROWS=33e6 DEADLINE=30m PRICE=0.40 [CORES= MEMORY= NAME=]
+	@$(call required,ROWS,33e6)$(call required,DEADLINE,30m)$(call required,PRICE,0.40)
+	$(python) -m experiments recommend --rows '$(ROWS)' --deadline '$(DEADLINE)' --price-per-worker-hour '$(PRICE)' \
+	  $(call option,CORES,--cores) $(call option,MEMORY,--memory) $(call option,NAME,--of)
+
 mlflow: environment ## The MLflow UI, on the address that it prints
 	@$(python) -m cluster mlflow
 

@@ -32,7 +32,7 @@ def shape(parser: ArgumentParser) -> None:
 
 def sets(parser: ArgumentParser) -> None:
     """Add --set."""
-    what = "a parameter, k_core, max_rejected_share, min_rating, max_rating, dataset.<option> or spark.<setting>; may be repeated"
+    what = "a parameter, k_core, max_rejected_share, min_rating, max_rating, sample, dataset.<option> or spark.<setting>; may be repeated"
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=what)
 
 

@@ -62,6 +62,7 @@ class Experiment:
         timeout_s: seconds that one application may take.
         search: looks for the best settings instead of running a grid.
         labelled: keys that stand in a trial's label though all trials share their value.
+        held_out: selections of trials that a capacity model predicts and never learns from.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Experiment:
     points: tuple[Mapping[str, Any], ...] = ()
     search: Search | None = None
     labelled: tuple[str, ...] = ()
+    held_out: tuple[Mapping[str, Any], ...] = ()
 
     def trials(self, default: Shape) -> list[Trial]:
         """Return every combination of the grid, without doubles; `default` fills in what no key says of the shape.
@@ -224,7 +226,9 @@ def _sound_selections(experiment: Experiment, what: str) -> None:
             )
     sides = [side for item in experiment.comparisons for side in (item.baseline, item.contender)]
     over = [dict.fromkeys(mean.over) for mean in experiment.means]
-    for key in (key for selection in (*sides, *experiment.exclude, *over) for key in selection):
+    for key in (
+        key for selection in (*sides, *experiment.exclude, *experiment.held_out, *over) for key in selection
+    ):
         if key not in known | {"phase"}:
             raise UsageError(
                 f"{what}: {key!r} is selected but stands in neither fixed nor grid: {nearest(key, known)}"

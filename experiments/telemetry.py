@@ -13,6 +13,12 @@ from experiments.events import Event
 
 OUTSIDE = "outside"
 _GROUP = "spark.jobGroup.id"
+_PEAKS = {
+    "JVMHeapMemory": "heap",
+    "OnHeapUnifiedMemory": "managed",
+    "ProcessTreeJVMRSSMemory": "jvm_rss",
+    "ProcessTreePythonRSSMemory": "python_rss",
+}
 
 
 @dataclass
@@ -24,6 +30,9 @@ class Telemetry:
         stages: of each attempt, its name and number of tasks.
         jobs: submission and end of each job of a group; an end that never came is None.
         cores: executors come and gone, with their cores.
+        memory: the highest number of bytes that any one executor had: "heap" in use, "managed" (Spark's execution and
+            storage together), "jvm_rss" and "python_rss" as the host saw them. Empty unless executors look often enough
+            (spark.executor.metrics.pollingInterval); the last two need spark.executor.processTreeMetrics.enabled as well.
         last: the latest time in the log.
         ended: the application said goodbye; a killed one did not.
         truncated: a line could not be read.
@@ -34,6 +43,7 @@ class Telemetry:
     stages: list[tuple[str, int]] = field(default_factory=list)
     jobs: dict[int, tuple[str, float, float | None]] = field(default_factory=dict)
     cores: Cores = field(default_factory=Cores)
+    memory: dict[str, int] = field(default_factory=dict)
     executors_added: int = 0
     executors_lost: list[str] = field(default_factory=list)
     last: float = 0.0
@@ -57,6 +67,7 @@ class Telemetry:
             "timeline": timeline(tasks, self.cores, self.last),
             "executors_added": self.executors_added,
             "executors_lost": self.executors_lost,
+            "memory": self.memory,
             "truncated": self.truncated,
             "ended": self.ended,
             "packed": self.packed,
@@ -113,6 +124,7 @@ class _Reader:
             "SparkListenerStageSubmitted": self._stage,
             "SparkListenerTaskStart": self._task_start,
             "SparkListenerTaskEnd": self._task_end,
+            "SparkListenerStageExecutorMetrics": self._stage_executor,
         }
 
     def finish(self) -> None:
@@ -193,9 +205,20 @@ class _Reader:
         stage, attempt = event.get("Stage ID", -1), event.get("Stage Attempt ID", 0)
         self.running[info.get("Task ID", -1)] = stage, attempt, launch
 
+    def _stage_executor(self, event: Mapping[str, Any]) -> None:
+        if event.get("Executor ID") != "driver":
+            self._memory(event.get("Executor Metrics") or {})
+
+    def _memory(self, metrics: Mapping[str, int]) -> None:
+        """Keep the highest; what executors did not look at stands there as 0 and is left out."""
+        for key, name in _PEAKS.items():
+            if metrics.get(key, 0) > self.telemetry.memory.get(name, 0):
+                self.telemetry.memory[name] = metrics[key]
+
     def _task_end(self, event: Mapping[str, Any]) -> None:
         info = event.get("Task Info") or {}
         self.running.pop(info.get("Task ID", -1), None)
+        self._memory(event.get("Task Executor Metrics") or {})
         stage = event.get("Stage ID", -1)
         if (event.get("Task End Reason") or {}).get("Reason") == "Resubmitted":
             return  # a task that ended well is told again when its executor, and with it what it wrote, is lost

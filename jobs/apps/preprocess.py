@@ -9,9 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pyspark.sql import functions as F
+
 from datasets.dataset import Dataset, find
 from datasets.errors import UsageError
 from datasets.options import parse
+from datasets.source import Raw
 from jobs import stored
 from jobs.cleaning import Limits
 from jobs.context import Context
@@ -22,6 +25,7 @@ from jobs.tables import Cleaned, clean, statistics
 from jobs.together import together
 
 _SHOWN_REASONS = 20
+_SAMPLE_STEPS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -33,18 +37,23 @@ class PreprocessParams:
         max_rejected_share: largest share of rows that may be unreadable or out of range.
         min_rating: lowest rating that is let through; None is the variant's own scale.
         max_rating: highest rating that is let through; None is the variant's own scale.
+        sample: share of the users that are read, chosen by a hash of their key: a smaller set of the same kind, whose
+            rows and users shrink while its items stay. A smaller share's users are among a larger one's.
     """
 
     k_core: int = 0
     max_rejected_share: float = 0.01
     min_rating: float | None = None
     max_rating: float | None = None
+    sample: float = 1.0
 
     def __post_init__(self) -> None:
         if self.k_core < 0:
             raise UsageError(f"k_core must be a whole number from 0, not {self.k_core}")
         if not 0 <= self.max_rejected_share <= 1:
             raise UsageError(f"max_rejected_share must be a share from 0 to 1, not {self.max_rejected_share}")
+        if not 0 < self.sample <= 1:
+            raise UsageError(f"sample must be a share of the users above 0 and up to 1, not {self.sample}")
 
 
 class Preprocess:
@@ -67,7 +76,7 @@ class Preprocess:
                         f"{dataset.name} holds items only, no ratings: a recommender cannot be trained on it alone"
                     )
                 cleaned = clean(
-                    raw,
+                    _sampled(raw, params.sample),
                     limits,
                     params.k_core,
                     params.max_rejected_share,
@@ -86,6 +95,14 @@ class Preprocess:
             result = _result(cleaned, facts)
         assert result is not None
         return result
+
+
+def _sampled(raw: Raw, share: float) -> Raw:
+    """Leave out the ratings of the users that are not in the sample; rows without a user stay, to be rejected."""
+    if share == 1 or raw.ratings is None:
+        return raw
+    place = F.pmod(F.xxhash64("user", F.lit("sample")), F.lit(_SAMPLE_STEPS)) < int(share * _SAMPLE_STEPS)
+    return raw._replace(ratings=raw.ratings.where(F.col("user").isNull() | place))
 
 
 def _limits(params: PreprocessParams, dataset: Dataset) -> Limits:

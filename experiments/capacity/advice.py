@@ -1,0 +1,161 @@
+"""Which shape to pay for: the cheapest that ends before a deadline."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from datasets.errors import UsageError
+from experiments.capacity.model import Model, Prediction
+from experiments.capacity.quantities import count_text, memory_text, time_text
+from experiments.capacity.terms import Load
+from experiments.tables import NONE, Table
+from experiments.trial import Shape
+
+MOST_WORKERS = 64
+_HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One shape, what it takes and what it costs.
+
+    Attributes:
+        cost: workers times price times predicted wall time; dearest: the same for the upper end of the interval.
+        meets: whether the upper end is within the deadline.
+        fits: whether a worker has the memory that an executor may need; None where either is not known.
+    """
+
+    prediction: Prediction
+    cost: float
+    dearest: float
+    meets: bool
+    fits: bool | None
+
+    @property
+    def workers(self) -> int:
+        """How many workers."""
+        return self.prediction.load.workers
+
+    @property
+    def will_do(self) -> bool:
+        """Whether nothing that is known speaks against it."""
+        return self.meets and self.fits is not False
+
+
+@dataclass(frozen=True)
+class Advice:
+    """All offers, the cheapest that will do, and why there is none if there is none."""
+
+    offers: tuple[Offer, ...]
+    best: Offer | None
+    why_not: str = ""
+
+    def table(self) -> Table:
+        """One row a shape: the first ones, powers of two, the best and its neighbours."""
+        header = ["shape", "time", "95% interval", "executor memory", "cost", "up to", "deadline"]
+        return Table(header, [_row(offer) for offer in self._shown()])
+
+    def _shown(self) -> list[Offer]:
+        near = {self.best.workers + step for step in (-1, 0, 1)} if self.best else set()
+        powers = {2**step for step in range(12)} | {3, len(self.offers)}
+        return [offer for offer in self.offers if offer.workers in powers | near]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for.
+
+    Attributes:
+        rows: of the data.
+        deadline: seconds for a whole job of one pass; the upper end of the interval has to keep it.
+        price: of one worker for an hour, billed for the time that is used.
+        worker: the size of each worker; its number of workers does not matter.
+        most: how many workers are thought of.
+        memory: bytes that a worker can give to its executor; None leaves memory out of the choice.
+    """
+
+    rows: int
+    deadline: float
+    price: float
+    worker: Shape
+    most: int = MOST_WORKERS
+    memory: float | None = None
+
+
+def advise(model: Model, wanted: Wanted) -> Advice:
+    """Try every number of workers.
+
+    Raises:
+        UsageError: all recorded runs had one number of cores, so that nothing can be compared, or too few for intervals.
+    """
+    if model.time.terms.only is not None:
+        raise UsageError(
+            f"all recorded runs had {model.time.terms.only:g} cores: shapes cannot be compared; add workers or cores to "
+            "the grid of the spec and run plan again"
+        )
+    shapes = [dataclasses.replace(wanted.worker, workers=workers) for workers in range(1, wanted.most + 1)]
+    predictions = model.predict([Load.of(wanted.rows, shape) for shape in shapes])
+    if predictions[0].wall.high is None:
+        raise UsageError(
+            "too few runs for an interval, and a deadline needs its upper end; run plan with a larger budget"
+        )
+    offers = tuple(_offer(item, wanted) for item in predictions)
+    best = min((offer for offer in offers if offer.will_do), key=lambda offer: offer.cost, default=None)
+    return Advice(offers, best, "" if best else _why_not(offers, wanted.deadline))
+
+
+def _offer(prediction: Prediction, wanted: Wanted) -> Offer:
+    hourly = prediction.load.workers * wanted.price
+    need = prediction.heap
+    return Offer(
+        prediction,
+        hourly * prediction.wall.value / _HOUR,
+        hourly * prediction.wall.upper / _HOUR,
+        prediction.wall.upper <= wanted.deadline,
+        None if need is None or wanted.memory is None else need.upper <= wanted.memory,
+    )
+
+
+def _why_not(offers: Sequence[Offer], deadline: float) -> str:
+    fastest = min(offers, key=lambda offer: offer.prediction.wall.upper)
+    wall = fastest.prediction.wall
+    said = (
+        f"no shape of 1 to {len(offers)} workers is sure to end within {time_text(deadline)}: the fastest, {fastest.workers} "
+        f"workers, takes {time_text(wall.value)} and up to {time_text(wall.upper)}"
+    )
+    if any(offer.meets for offer in offers):
+        least = min(offer.prediction.heap.upper for offer in offers if offer.meets and offer.prediction.heap)
+        return (
+            f"the shapes that end within {time_text(deadline)} need more memory than a worker has: executors of at least "
+            f"{memory_text(least)}"
+        )
+    if fastest.workers == len(offers) and wall.upper > 0:
+        return f"{said}; more workers (--max-workers) or a later deadline may do"
+    return f"{said}; more workers than that make it slower, only a later deadline helps"
+
+
+def _row(offer: Offer) -> list[str]:
+    wall, heap = offer.prediction.wall, offer.prediction.heap
+    word = "kept" if offer.meets else "missed"
+    if offer.fits is False:
+        word += ", too little memory"
+    if offer.prediction.beyond:
+        word += " *"
+    assert wall.low is not None and wall.high is not None  # noqa: PT018 - advise refuses models without intervals
+    return [
+        f"{count_text(offer.workers)} worker{'s' if offer.workers > 1 else ''}",
+        time_text(wall.value),
+        f"{time_text(wall.low)} to {time_text(wall.high)}",
+        memory_text(heap.upper) if heap else NONE,
+        money(offer.cost),
+        money(offer.dearest),
+        word,
+    ]
+
+
+def money(value: float) -> str:
+    """Write a cost to the cent, small ones to three digits."""
+    if value >= 1 or value == 0:
+        return f"{value:,.2f}"
+    return f"{value:.{2 - math.floor(math.log10(value))}f}"

@@ -1,0 +1,83 @@
+"""`recommend`: the cheapest cluster that ends a job before a deadline."""
+
+from argparse import ArgumentParser, Namespace
+
+from cluster import settings as cluster_settings
+from datasets.errors import UsageError
+from experiments import arguments as shared
+from experiments.capacity import quantities
+from experiments.capacity.advice import MOST_WORKERS, Advice, Wanted, advise, money
+from experiments.capacity.quantities import time_text
+from experiments.capacity.record import model_of
+from experiments.capacity.words import notes
+from experiments.command import Command
+from experiments.commands.predict import SPEC
+from experiments.exits import GATE
+from experiments.tables import as_text
+from experiments.trial import Shape
+
+_ANY = "1g"
+
+
+def _run(arguments: Namespace) -> int:
+    """Return 0 with a recommendation, 4 if no shape keeps the deadline."""
+    settings = cluster_settings.load(arguments.cluster_set)
+    wanted = _wanted(arguments)
+    model = model_of(settings, arguments.of)
+    advice = advise(model, wanted)
+    print(_answer(advice, wanted))
+    print(f"\n{as_text(advice.table())}\n")
+    print(
+        "cost: workers \u00d7 price \u00d7 wall time, billed for the time that is used; 'up to' at the upper end of the interval"
+    )
+    print("deadline: kept if the upper end of the interval is within it; * lies beyond what was measured")
+    shown = advice.best or advice.offers[-1]
+    for line in notes(model, shown.prediction):
+        print(f"note: {line}")
+    return 0 if advice.best else GATE
+
+
+def _wanted(arguments: Namespace) -> Wanted:
+    if arguments.max_workers < 1:
+        raise UsageError(f"--max-workers must be at least 1, not {arguments.max_workers}")
+    return Wanted(
+        rows=quantities.rows(arguments.rows),
+        deadline=quantities.duration(arguments.deadline, "the deadline"),
+        price=quantities.price(arguments.price_per_worker_hour),
+        worker=Shape(1, arguments.cores, arguments.memory or _ANY),
+        most=arguments.max_workers,
+        memory=quantities.memory(arguments.memory) if arguments.memory else None,
+    )
+
+
+def _answer(advice: Advice, wanted: Wanted) -> str:
+    if advice.best is None:
+        return f"cannot recommend: {advice.why_not}"
+    best, wall = advice.best, advice.best.prediction.wall
+    each = f"{wanted.worker.cores} core{'s' if wanted.worker.cores > 1 else ''}"
+    return (
+        f"{best.workers} worker(s) of {each}: {wanted.rows:,} rows in {time_text(wall.value)} (up to {time_text(wall.upper)}, "
+        f"deadline {time_text(wanted.deadline)}) for {money(best.cost)} (up to {money(best.dearest)}) "
+        f"at {wanted.price:g} a worker and hour"
+    )
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    shared.cluster(parser)
+    parser.add_argument("--rows", required=True, help="ratings, for example 33e6")
+    parser.add_argument("--deadline", required=True, help="for the whole job, for example 30m")
+    parser.add_argument("--price-per-worker-hour", required=True, help="in any currency, for example 0.40")
+    parser.add_argument("--cores", type=int, default=1, help="cores of each worker (default 1)")
+    parser.add_argument(
+        "--memory",
+        help="memory that a worker can give its executor, for example 8g; left out of the choice if not given",
+    )
+    parser.add_argument(
+        "--max-workers", type=int, default=MOST_WORKERS, help=f"how many at the most (default {MOST_WORKERS})"
+    )
+    parser.add_argument(
+        "--of", default=SPEC, metavar="SPEC", help=f"whose runs to learn from (default {SPEC})"
+    )
+
+
+COMMAND = Command("the cheapest cluster that ends a job before a deadline", _run, _arguments)

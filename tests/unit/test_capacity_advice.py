@@ -1,0 +1,150 @@
+"""Which shape is recommended, what it costs, why none is, and what is refused."""
+
+from functools import cache
+
+import pytest
+from test_capacity_model import MIB, ROWS, model, run, runs
+
+from cluster import settings as cluster_settings
+from datasets.errors import UsageError
+from experiments import tables
+from experiments.__main__ import main
+from experiments.capacity import quantities
+from experiments.capacity.advice import Wanted, advise, money
+from experiments.trial import Shape
+
+WORKER = Shape(1, 1, "1g")
+DAY = 24 * 3600.0
+
+
+def ask(found=None, **changes):
+    values = {"rows": 30_000_000, "deadline": DAY, "price": 0.4, "worker": WORKER, **changes}
+    return advise(found or learnt(), Wanted(**values))
+
+
+@cache
+def learnt():
+    return model(runs(spread=0.02, seed=1))
+
+
+def test_cost_is_workers_times_price_times_time():
+    advice = ask()
+    for offer in advice.offers:
+        wall = offer.prediction.wall
+        assert offer.cost == pytest.approx(offer.workers * 0.4 * wall.value / 3600)
+        assert offer.dearest == pytest.approx(offer.workers * 0.4 * wall.high / 3600)
+    assert advice.best.cost == min(offer.cost for offer in advice.offers)
+    assert [offer.workers for offer in advice.offers] == list(range(1, 65))
+
+
+def test_the_upper_end_of_the_interval_has_to_keep_the_deadline():
+    one = ask().offers[0].prediction.wall
+    between = (one.value + one.high) / 2
+    advice = ask(deadline=between)
+    assert not advice.offers[0].meets
+    assert advice.best.workers > 1
+    assert ask(deadline=one.high + 1).best.workers == 1
+
+
+def test_cheapest_and_not_fastest():
+    advice = ask(deadline=DAY)
+    assert advice.best.workers == 1
+    assert advice.best.prediction.wall.value > advice.offers[7].prediction.wall.value
+
+
+def test_why_there_is_none():
+    slow = ask(deadline=5.0)
+    assert slow.best is None
+    assert "no shape of 1 to 64 workers is sure to end within 5.0 s: the fastest, " in slow.why_not
+    few = ask(deadline=ask().offers[2].prediction.wall.value, most=2)
+    assert "more workers (--max-workers) or a later deadline may do" in few.why_not
+
+
+def test_memory_of_a_worker_narrows_the_choice():
+    need = ask().offers[0].prediction.heap.upper
+    assert ask(memory=need + MIB).best.workers == 1
+    less = ask(memory=need / 2)
+    assert less.best.workers > 1
+    assert not less.offers[0].will_do
+    assert "kept, too little memory" in tables.as_text(less.table())
+    tiny = ask(memory=100 * MIB)
+    assert tiny.best is None
+    assert "need more memory than a worker has" in tiny.why_not
+
+
+def test_table_shows_the_best_among_its_neighbours():
+    advice = ask(deadline=ask().offers[10].prediction.wall.high)
+    assert advice.best.workers == 11
+    shown = [row[0] for row in advice.table().rows]
+    assert shown == [f"{n} worker{'s' * (n > 1)}" for n in (1, 2, 3, 4, 8, 10, 11, 12, 16, 32, 64)]
+    row = advice.table().rows[shown.index("11 workers")]
+    assert row[-1] == "kept *"  # beyond what was measured
+    assert advice.table().rows[0][-1] == "missed *"
+
+
+def test_nothing_is_recommended_on_one_core_count_or_without_intervals():
+    with pytest.raises(UsageError, match="all recorded runs had 2 cores: shapes cannot be compared"):
+        ask(model(runs((2,))))
+    with pytest.raises(UsageError, match="too few runs for an interval"):
+        ask(model([run(n, c) for n, c in zip(ROWS, (1, 2, 2), strict=True)]))
+
+
+def test_money_is_written_so_that_it_says_something():
+    assert [money(value) for value in (1234.5, 2, 0.04567, 0)] == ["1,234.50", "2.00", "0.0457", "0.00"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("30m", 1800), ("2h", 7200), ("1h30m", 5400), ("0.5h", 1800)]
+)
+def test_durations(text, seconds):
+    assert quantities.duration(text, "the deadline") == seconds
+
+
+def test_times_are_written_for_people():
+    texts = [quantities.time_text(value) for value in (0.5, 59.94, 250, 3599.7, 7500)]
+    assert texts == ["0.50 s", "59.9 s", "4 min 10 s", "60 min 00 s", "2 h 05 min"]
+
+
+@pytest.mark.parametrize("text", ["33e6", "33000000", "33_000_000"])
+def test_rows(text):
+    assert quantities.rows(text) == 33_000_000
+
+
+GOOD = {"--rows": "1e6", "--deadline": "30m", "--price-per-worker-hour": "0.4"}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--rows", "0", "rows must be a whole number from 1"),
+        ("--rows", "-5", "rows must be a whole number from 1"),
+        ("--rows", "1.5", "rows must be a whole number from 1"),
+        ("--rows", "nan", "rows must be a number"),
+        ("--rows", "many", "rows must be a number"),
+        ("--deadline", "30", "write it with its unit"),
+        ("--deadline", "soon", "write it with its unit"),
+        ("--deadline", "0m", "must be longer than nothing"),
+        ("--price-per-worker-hour", "-1", "must be more than 0"),
+        ("--price-per-worker-hour", "0", "must be more than 0"),
+        ("--price-per-worker-hour", "inf", "must be a number"),
+        ("--max-workers", "0", "--max-workers must be at least 1"),
+        ("--memory", "lots", "write it as in 2g"),
+        ("--cores", "0", "at least one worker of one core"),
+        ("--of", "capacitie", "did you mean 'capacity'?"),
+    ],
+)
+def test_silly_questions_are_refused(option, value, words, capsys, tmp_path):
+    given = {**GOOD, option: value, "--cluster-set": f"run_dir={tmp_path}"}
+    assert main(["recommend", *(f"{key}={text}" for key, text in given.items())]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_nothing_recorded_says_what_to_run(capsys, tmp_path):
+    where = f"--cluster-set=run_dir={tmp_path}"
+    assert cluster_settings.load([f"run_dir={tmp_path}"]).run_dir == tmp_path
+    assert main(["predict", "--rows", "33e6", "--workers", "16", where]) == 2
+    assert "no runs of capacity are recorded; run them first: python -m experiments plan capacity" in (
+        capsys.readouterr().err
+    )
+    assert main(["predict", "--rows", "33e6", "--workers", "0", where]) == 2
+    assert main(["plan", "capacity", "--budget", "soon", where]) == 2

@@ -1,0 +1,285 @@
+"""Time and memory learnt from invented runs: known coefficients, intervals, what is not said and why."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+from invented import application, outcome
+
+from datasets.errors import UsageError
+from experiments.capacity.fit import fit
+from experiments.capacity.model import Model
+from experiments.capacity.points import RESERVED, growth, point_of, points_of
+from experiments.capacity.terms import CORES, LOG_CORES, ROWS_PER_CORE, Load, memory_terms, time_terms
+from experiments.capacity.words import checked, prediction_lines
+from experiments.findings import FINDINGS
+from experiments.spec import Experiment
+from experiments.tables import as_text
+
+ROWS = [100_000, 200_000, 400_000]
+SPEC = Experiment(
+    "capacity",
+    "How long?",
+    fixed={"model": "als", "dataset": "synthetic/ml-1m"},
+    grid={"dataset.rows": [*ROWS, 1_600_000], "workers": [1, 2, 4]},
+    held_out=({"dataset.rows": 1_600_000},),
+)
+MIB = 2**20
+
+
+def work(rows, cores):
+    return 2.0 + 4e-5 * rows / cores
+
+
+def run(rows, workers, noise=1.0, applications=1, **changes):
+    """A trial whose warm pass takes `work`, its first pass 3 s more, and all else 40 s + 10 s a million rows."""
+    warm = noise * work(rows, workers)
+    rest = noise * (40.0 + 1e-5 * rows)
+    memory = {"managed": 50 * MIB + 100 * rows // workers, "python_rss": 200 * MIB}
+    made = [
+        application(
+            n, [warm + 3.0, warm, warm], seconds=rest + 3 * warm,
+            telemetry={"groups": {}, "executors_lost": [], "memory": memory},
+        )
+        for n in range(applications)
+    ]  # fmt: skip
+    values = {"dataset": "synthetic/ml-1m", "dataset.rows": rows, "workers": workers}
+    data = {"name": "synthetic/ml-1m", "rows": rows, "users": rows // 160, "items": 3_883, "options": {}}
+    return outcome(made, workers, values=values, data=data, **changes)
+
+
+def runs(cores=(1, 2, 4), rows=ROWS, seed=None, spread=0.0, **changes):
+    random = np.random.default_rng(seed)
+    return [
+        run(n, workers, 1.0 + spread * random.standard_normal(), **changes) for n in rows for workers in cores
+    ]
+
+
+def model(outcomes):
+    return Model.of(points_of(SPEC, outcomes))
+
+
+def at(found, rows, workers):
+    (prediction,) = found.predict([Load(rows, workers, workers)])
+    return prediction
+
+
+def test_known_coefficients_are_found_again():
+    loads = [Load(rows, cores, cores) for rows in ROWS for cores in (1, 2, 4, 8)]
+    columns = time_terms(loads).columns(loads)
+    truth = np.array([[5.0, 30.0], [3e-5, 0.0], [0.7, 0.0], [0.2, 0.4]])
+    assert fit(columns, columns @ truth).coefficients == pytest.approx(truth, rel=1e-6, abs=1e-8)
+
+
+def test_no_coefficient_is_negative():
+    loads = [Load(rows, cores, cores) for rows in ROWS for cores in (1, 2, 4)]
+    falling = np.array([[100.0 - 2e-5 * load.rows] for load in loads])
+    assert (fit(time_terms(loads).columns(loads), falling).coefficients >= 0).all()
+
+
+def test_a_pass_and_all_else_are_told_apart():
+    point = point_of(run(200_000, 2, applications=3))
+    assert point.pass_s == pytest.approx(work(200_000, 2))
+    # Everything but the three passes, and what the first of them took longer.
+    assert point.overhead_s == pytest.approx(40.0 + 2.0)
+    assert point.wall_s == pytest.approx(point.pass_s + point.overhead_s)
+    found = at(model(runs()), 6_400_000, 16)
+    assert found.work.value == pytest.approx(work(6_400_000, 16), rel=1e-3)
+    assert found.wall.value == pytest.approx(found.work.value + found.overhead.value)
+
+
+def test_terms_of_cores_come_with_three_core_counts():
+    one, two, three = ([Load(n, c, c) for n in ROWS for c in cores] for cores in ((2,), (1, 2), (1, 2, 4)))
+    assert time_terms(one).names == ["1", "rows"]
+    assert "nothing is known of any other number" in time_terms(one).notes[0]
+    assert time_terms(two).names == ["1", "rows/cores"]
+    assert "too hopeful for many cores" in time_terms(two).notes[0]
+    assert time_terms(three).names == ["1", "rows/cores", "log cores", "cores"]
+    assert time_terms(three).notes == ()
+
+
+def test_fractions_of_a_core_have_no_negative_logarithm():
+    loads = [Load(n, c, 1) for n in ROWS for c in (0.25, 0.5, 1.0)]
+    assert LOG_CORES not in time_terms(loads).chosen
+    assert {ROWS_PER_CORE, CORES} <= set(time_terms(loads).chosen)
+    assert LOG_CORES.value(Load(1, 0.25, 1)) == 0
+
+
+def test_intervals_cover_a_further_run():
+    """Of 200 experiments with 8% noise at least 90% of intervals that claim 95% hold one further run, near and far."""
+    loads = [Load(n, c, c) for n in ROWS for c in (1, 2)]
+    terms = time_terms(loads)
+    columns = terms.columns(loads)
+    there = terms.columns([Load(200_000, 2, 2), Load(1_600_000, 4, 4), Load(33_000_000, 4, 4)])
+    truth = np.array([[2.0, 40.0], [4e-5, 1e-5]])
+    random = np.random.default_rng(7)
+    held = np.zeros(3)
+    for _ in range(200):
+        noise, further = (1.0 + 0.08 * random.standard_normal((n, 2)) for n in (len(loads), 3))
+        found = fit(columns, (columns @ truth) * noise, draws=200)
+        low, high = np.percentile(found.simulate(there).sum(axis=2), [2.5, 97.5], axis=0)
+        run_s = ((there @ truth) * further).sum(axis=1)
+        held += (low <= run_s) & (run_s <= high)
+    assert (held >= 180).all()
+    assert (held < 200).all()  # an interval that always holds says nothing
+
+
+def test_intervals_widen_with_the_distance_and_shrink_with_runs():
+    def width(found, rows, workers):
+        wall = at(found, rows, workers).wall
+        return (wall.high - wall.low) / wall.value
+
+    few = model(runs((1, 2), spread=0.05, seed=3))
+    assert width(few, 200_000, 2) < width(few, 1_600_000, 2) < width(few, 33_000_000, 2)
+    assert width(few, 200_000, 2) > 0.1
+    many = fit_width(30)
+    assert many < fit_width(6)
+
+
+def fit_width(count):
+    loads = [Load(rows, 1 + n % 2, 1) for n, rows in enumerate(np.linspace(1e5, 4e5, count))]
+    terms = time_terms(loads)
+    noise = 1.0 + 0.1 * np.tile([1.0, 1.0, -1.0, -1.0], count)[:count]
+    found = fit(terms.columns(loads), (terms.columns(loads) @ [[2.0], [4e-5]]) * noise[:, None])
+    low, high = np.percentile(found.simulate(terms.columns([Load(4e6, 2, 2)])), [2.5, 97.5])
+    return high - low
+
+
+def test_a_wide_interval_is_said():
+    noisy, calm = model(runs((1, 2), spread=0.3, seed=2)), model(runs((1, 2), spread=0.02, seed=2))
+    wide, narrow = ("\n".join(prediction_lines(found, at(found, 6_400_000, 2))) for found in (noisy, calm))
+    assert "the interval is wide: few runs" in wide
+    assert "the interval is wide" not in narrow
+
+
+def test_too_few_runs_give_no_interval_and_say_so():
+    found = model(runs((1, 2), rows=ROWS[:2])[:3])
+    prediction = at(found, 400_000, 2)
+    assert prediction.wall.high is None
+    assert prediction.wall.upper == prediction.wall.value
+    assert "no interval: 3 runs leave 1 degree(s) of freedom" in "\n".join(
+        prediction_lines(found, prediction)
+    )
+
+
+def test_memory_is_each_workers_part():
+    assert memory_terms([Load(1, 1, 1), Load(2, 2, 2)]).names == ["1", "rows/workers"]
+    found = at(model(runs()), 8_000_000, 16)
+    assert found.heap.value == pytest.approx(RESERVED + (50 * MIB + 100 * 500_000) / 0.6, rel=1e-3)
+    assert found.python.value == pytest.approx(200 * MIB, rel=1e-3)
+    alone = at(model(runs((1,))), 8_000_000, 1)
+    assert alone.heap.value > found.heap.value
+    text = "\n".join(prediction_lines(model(runs((1,))), alone))
+    assert "memory was measured with 1 worker(s) only" in text
+
+
+def test_memory_that_was_not_measured_is_not_invented():
+    bare = [
+        dataclasses.replace(
+            item, applications=[dataclasses.replace(a, telemetry={}) for a in item.applications]
+        )
+        for item in runs()
+    ]
+    found = model(bare)
+    prediction = at(found, 1_000_000, 4)
+    assert prediction.heap is None
+    assert "executor memory   not known" in "\n".join(prediction_lines(found, prediction))
+
+
+def test_a_full_memory_is_said():
+    spilt = runs()
+    spilt[0].applications[0].telemetry["groups"]["fit#1"] = {"spill": 5}
+    found = model(spilt)
+    assert "filled or spilled their memory" in "\n".join(prediction_lines(found, at(found, 1_000_000, 4)))
+
+
+def test_beyond_what_was_measured_is_said():
+    found = model([*runs(), run(1_600_000, 4)])
+    assert at(found, 400_000, 2).beyond == ()
+    assert at(found, 1_600_000, 4).beyond == ()
+    rows, cores = at(found, 33_000_000, 16).beyond
+    assert rows == "33,000,000 rows is 20.6 times the most that was measured (1,600,000)"
+    assert cores == "16 cores is 4.0 times the most that was measured (4)"
+    text = "\n".join(prediction_lines(found, at(found, 33_000_000, 16)))
+    assert "beyond what was measured: 33,000,000 rows" in text
+    assert "checked on 1 held-out run(s) of up to 1,600,000 rows" in checked(found)
+    assert "not checked on any larger run" in checked(model(runs()))
+
+
+def test_other_numbers_of_cores_are_refused_after_one():
+    found = model(runs((2,)))
+    assert at(found, 800_000, 2).wall.value > 0
+    with pytest.raises(UsageError, match="all recorded runs had 2 cores, which says nothing of 4"):
+        at(found, 800_000, 4)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "words"),
+    [
+        ([], "no run to learn from is recorded"),
+        (runs(rows=ROWS[:1]), "all recorded runs had 100,000 rows"),
+        (runs((1, 2, 4), rows=ROWS[:2])[:4], "4 runs cannot tell 4 terms apart"),
+        ([run(1_600_000, 4)], "no run to learn from"),
+    ],
+)
+def test_no_model_without_enough_runs(outcomes, words):
+    with pytest.raises(UsageError, match=words):
+        model(outcomes)
+
+
+def test_runs_that_say_nothing_are_left_out_with_the_reason():
+    odd = [
+        run(200_000, 2, shape_tag="oversubscribed"),
+        run(200_000, 2, status="failed"),
+        run(150_000, 2),
+    ]
+    lost = run(200_000, 1)
+    lost.applications[0].died.append("spark-worker-1")
+    found = points_of(SPEC, [*runs(), *odd, lost])
+    assert len(found.training) == 9
+    reasons = "\n".join(found.left_out)
+    for words in (
+        "(oversubscribed)",
+        "it is failed",
+        "does not ask for it any more",
+        "1 executor(s) were lost",
+    ):
+        assert words in reasons
+
+
+def test_growth_of_the_data_is_said():
+    points = points_of(SPEC, runs()).training
+    assert growth(points) == (
+        "data that grows as it did here: users growing with the rows (160 rows a user) and 3,883 items whatever the rows"
+    )
+    same = [dataclasses.replace(point, users=500, items=n + 1) for n, point in enumerate(points)]
+    assert growth(same) == "data that grows as it did here: 500 users and 1 to 9 items"
+
+
+def test_report_sets_predictions_beside_held_out_runs():
+    outcomes = [*runs(spread=0.03, seed=1), run(1_600_000, 2), run(1_600_000, 4, noise=1.3)]
+    found = FINDINGS["capacity"](SPEC, outcomes)
+    assert "From 9 small runs it predicted 2 held-out run(s) of up to 4.0 times the rows" in found.answer
+    assert "1 of 2 lay within the 95% interval" in found.answer
+    terms, checks = map(as_text, found.tables)
+    assert [line.split("  ")[0] for line in terms.splitlines()[2:]] == [
+        "1",
+        "rows/cores",
+        "log cores",
+        "cores",
+    ]
+    (line,) = (row for row in checks.splitlines() if row.startswith("1,600,000 rows w4"))
+    assert "held out" in line
+    assert re.search(r" -[23]\d% ", line)
+    assert [point["held_out"] for point in found.data["capacity"]["points"]] == [False] * 9 + [True] * 2
+    (plot,) = found.plots
+    assert plot.png("light").startswith(b"\x89PNG")
+
+
+def test_report_says_why_there_is_no_model():
+    found = FINDINGS["capacity"](SPEC, [run(1_600_000, 4)])
+    assert found.notes == ("no model: no run to learn from is recorded; run plan first",)
+    one = [*runs((2,)), run(1_600_000, 4)]
+    assert "all recorded runs had 2 cores" in FINDINGS["capacity"](SPEC, one).notes[0]
+    assert FINDINGS["capacity"](Experiment("other", "Why?"), [run(1_600_000, 4)]) is None
