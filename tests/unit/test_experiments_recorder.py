@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from itertools import count
+from pathlib import Path
 
 import pytest
 from invented import BASIS, application, outcome
@@ -249,3 +250,29 @@ def test_view_lists_the_trials_with_few_columns_and_the_parent_has_charts_of_its
     history = client.get_metric_history(parent.run_id, "total_s by cores/als")
     assert [(item.step, item.value) for item in history] == [(1, 1.5), (2, 1.5)]
     assert client.get_run(parent.run_id).data.tags["mlflow.note.content"] == "### Trials"
+
+
+def test_report_lies_with_the_parent_and_is_replaced(named, tmp_path):
+    recorder, client, name, _ = named
+    parent = recorder.open(name, BASIS, ["a" * 64], ABOUT)
+    page = tmp_path / "page.html"
+    (tmp_path / "kept").mkdir()
+    for text in ("first", "second"):
+        page.write_text(text)
+        recorder.attach(parent.run_id, [page])
+    assert [entry.path for entry in client.list_artifacts(parent.run_id, "report")] == ["report/page.html"]
+    kept = Path(client.download_artifacts(parent.run_id, "report/page.html", str(tmp_path / "kept")))
+    assert kept.read_text() == "second"
+    with pytest.raises(RecordingError):
+        recorder.attach("0" * 32, [page])
+
+
+def test_known_experiments_come_with_what_they_were_last_run_with(named):
+    recorder, _, name, _ = named
+    recorder.open(name, BASIS, ["a" * 64], ABOUT)
+    recorder.open(name, BASIS, ["a" * 64], {**ABOUT, "spec": "repeats = 3\n"})
+    recorder.open(f"{name}-bare", BASIS, [], {"question": "?"})
+    known = recorder.known()
+    assert known[name] == "repeats = 3\n"
+    assert known[f"{name}-bare"] == ""
+    assert "Default" not in known
