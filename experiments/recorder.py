@@ -126,14 +126,14 @@ class Recorder:
 
     def attach(self, run_id: str, files: Sequence[Path], folder: str = "report") -> None:
         """Put files into a folder of a run's artifacts, in place of those of the same name."""
-        with _explained(self.uri):
+        with explained(self.uri):
             for path in files:
                 self._client.log_artifact(run_id, str(path), folder)
 
     def known(self) -> dict[str, str]:
         """Return the experiments that have a parent run here, and the TOML that each was last run with, or ""."""
         found: dict[str, str] = {}
-        with _explained(self.uri), tempfile.TemporaryDirectory() as folder:
+        with explained(self.uri), tempfile.TemporaryDirectory() as folder:
             for place in self._client.search_experiments():
                 parents = self._runs(place.name, f"tags.`{PREFIX}kind` = 'experiment'")
                 if parents:
