@@ -60,6 +60,10 @@ preprocess: environment ## Fetch, clean and store: DATASET=movielens/1m [STORE=c
 	@$(call required,DATASET,movielens/1m)
 	$(python) -m experiments preprocess --dataset '$(DATASET)' $(trial_shape) $(sets)
 
+eda: environment ## Explore a data set on one page: DATASET=movielens/1m [STORE=cassandra] [DATA=] [SET="k_core=5"]
+	@$(call required,DATASET,movielens/1m)
+	$(python) -m experiments eda --dataset '$(DATASET)' $(trial_shape) $(sets)
+
 train: environment ## One trial: MODEL=als DATASET=movielens/1m [SET="rank=32 reg=0.06"] [WORKERS= CORES= MEMORY=]
 	@$(call required,MODEL,als)$(call required,DATASET,movielens/1m)
 	$(python) -m experiments train --model '$(MODEL)' --dataset '$(DATASET)' $(trial_shape) $(sets)
@@ -94,6 +98,9 @@ recommend: environment ## The cheapest shape that keeps a deadline: ROWS=33e6 DE
 	@$(call required,ROWS,33e6)$(call required,DEADLINE,30m)$(call required,PRICE,0.40)
 	$(python) -m experiments recommend --rows '$(ROWS)' --deadline '$(DEADLINE)' --price-per-worker-hour '$(PRICE)' \
 	  $(call option,CORES,--cores) $(call option,MEMORY,--memory) $(call option,NAME,--of)
+
+reports: environment ## The page of every recorded experiment, and their index (.run/reports/index.html)
+	@$(python) -m experiments reports
 
 mlflow: environment ## The MLflow UI, on the address that it prints
 	@$(python) -m cluster mlflow
