@@ -81,6 +81,9 @@ drill: environment ## Kill a part in the middle of a trial: KIND=executor|worker
 	@$(call required,KIND,worker)
 	$(python) -m experiments drill '$(KIND)' $(if $(call given,NAME),'$(NAME)')
 
+reports: environment ## The page of every recorded experiment, and their index (.run/reports/index.html)
+	@$(python) -m experiments reports
+
 mlflow: environment ## The MLflow UI, on the address that it prints
 	@$(python) -m cluster mlflow
 

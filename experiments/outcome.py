@@ -21,7 +21,8 @@ FILE = "outcome.json"
 class Application:
     """One application of a trial: what the job answered, and what the harness and Spark's event log saw.
 
-    `ready_s`, `start_s` and `stop_s` are seconds as in `experiments.launcher.Launched`, `died` names lost workers, `telemetry` is `experiments.telemetry.Telemetry.digest`.
+    `ready_s`, `start_s` and `stop_s` are seconds as in `experiments.launcher.Launched`, `died` names lost workers, `telemetry` is `experiments.telemetry.Telemetry.digest`,
+    `kept_s` seconds that reading the event log and keeping all of it on disk took.
     """
 
     number: int
@@ -39,6 +40,7 @@ class Application:
     seconds: float
     died: list[str]
     telemetry: dict[str, Any]
+    kept_s: float | None = None
 
     @classmethod
     def of(cls, number: int, launched: Launched, telemetry: dict[str, Any]) -> "Application":
@@ -135,6 +137,11 @@ class Outcome:
             ended_at=time.time(),
             revision=self.revision + (status != "running"),
         )
+
+    def timed(self, kept_s: float) -> "Outcome":
+        """Say how long keeping the last application's result took."""
+        last = dataclasses.replace(self.applications[-1], kept_s=kept_s)
+        return dataclasses.replace(self, applications=[*self.applications[:-1], last])
 
     def interrupted(self) -> "Outcome":
         """End a trial between two of its applications."""

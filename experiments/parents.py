@@ -4,9 +4,12 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from experiments.columns import PREFIX, changes, key_tags, read_keys, short_key
+
+_SPEC = "spec.toml"
 
 
 @dataclass(frozen=True)
@@ -57,4 +60,11 @@ def take_up(
 def write_spec(client: Any, run_id: str, about: Mapping[str, str]) -> None:
     """Keep the experiment's TOML with its parent."""
     if about.get("spec"):
-        client.log_text(run_id, about["spec"], "spec.toml")
+        client.log_text(run_id, about["spec"], _SPEC)
+
+
+def read_spec(client: Any, run_id: str, folder: str) -> str:
+    """Return the TOML that lies with a parent, "" where there is none; `folder` is for what is downloaded."""
+    if not any(item.path == _SPEC for item in client.list_artifacts(run_id)):
+        return ""
+    return Path(client.download_artifacts(run_id, _SPEC, folder)).read_text(encoding="utf-8")

@@ -1,68 +1,61 @@
-"""The pictures of a report, as PNG bytes, on a light or a dark ground."""
+"""The pictures of an experiment's trials."""
 
-import io
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
-
 from experiments.analysis import Compared, spread
-from experiments.numbers import TOTAL, phases, quality
+from experiments.numbers import TOTAL, medians, phases, quality
 from experiments.outcome import Outcome
+from experiments.picture import COLOURS, GREY, Plot, is_narrow
 from experiments.tables import side
 
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#7f7f7f")
-GREY = "#8b949e"
-_THEMES = {"light": ("#ffffff", "#1b1f24", "#d0d7de"), "dark": ("#161b22", "#e6edf3", "#3d444d")}
+__all__ = ["COLOURS", "GREY", "MOST_BARS", "Plot", "plots", "ratios"]
+
 MOST_BARS = 40
-
-
-@dataclass(frozen=True)
-class Plot:
-    """One picture: a name for its file, what it shows in a sentence, and how it is drawn."""
-
-    name: str
-    caption: str
-    draw: Callable[[Any], None]
-    size: tuple[float, float]
-
-    def png(self, theme: str) -> bytes:
-        """Draw it for a "light" or "dark" page."""
-        ground, ink, grid = _THEMES[theme]
-        style: dict[str, Any] = {
-            "figure.facecolor": ground, "axes.facecolor": ground, "savefig.facecolor": ground, "text.color": ink,
-            "axes.labelcolor": ink, "axes.edgecolor": grid, "xtick.color": ink, "ytick.color": ink,
-            "grid.color": grid, "axes.grid": True, "axes.axisbelow": True, "font.size": 11, "lines.color": ink,
-            "axes.prop_cycle": plt.cycler(color=list(COLOURS)), "axes.spines.top": False,
-            "axes.spines.right": False, "legend.frameon": False,
-        }  # fmt: skip
-        with mpl.rc_context(style):
-            figure, axes = plt.subplots(figsize=self.size, layout="constrained")
-            self.draw(axes)
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-            plt.close(figure)
-        return buffer.getvalue()
+_PHONE = 4.4
+_NARROW_NAME = 16
 
 
 def plots(outcomes: Sequence[Outcome]) -> Iterator[Plot]:
     """Yield the pictures that these trials have numbers for."""
     timed = [outcome for outcome in outcomes if spread(outcome, TOTAL)]
-    if timed and len(timed) <= MOST_BARS:
+    if timed:
+        drawn = _longest(timed)
         caption = "Median seconds of each phase in one pass; whiskers from the least to the most repeat of all phases."
-        yield Plot("phases", caption, lambda axes: _bars(axes, timed), (7.5, 1.2 + 0.42 * len(timed)))
+        yield _rowed("phases", caption + _left_out(drawn, timed), _bars, drawn)
     sizes = _sizes(timed)
     if sizes:
         caption = "Median seconds of one pass over the rows of the data set, both axes logarithmic."
-        yield Plot("rows", caption, lambda axes: _rows(axes, sizes), (7.5, 4.2))
+        yield Plot("rows", caption, lambda axes: _rows(axes, sizes), (7.5, 4.2), narrow=(_PHONE, 3.6))
     rated = [outcome for outcome in timed if "rmse" in quality(outcome)]
-    if rated and len(rated) <= MOST_BARS:
+    if rated:
+        drawn = sorted(rated, key=lambda outcome: quality(outcome)["rmse"])[:MOST_BARS]
+        drawn = rated if len(drawn) == len(rated) else drawn
         caption = "RMSE of each trial beside that of the global mean and the bias baseline on the same rows."
-        yield Plot("rmse", caption, lambda axes: _rmse(axes, rated), (7.5, 1.4 + 0.42 * len(rated)))
+        left_out = f" The {len(drawn)} lowest of {len(rated)}." if len(drawn) < len(rated) else ""
+        yield _rowed("rmse", caption + left_out, _rmse, drawn)
+
+
+def _rowed(
+    name: str, caption: str, draw: Callable[[Any, Sequence[Outcome]], None], drawn: list[Outcome]
+) -> Plot:
+    """Make a picture of one row a trial; on a phone rows are higher, because names take several lines."""
+    height = 1.3 + 0.42 * len(drawn)
+    narrow = (_PHONE, 1.5 + 0.55 * len(drawn))
+    return Plot(name, caption, lambda axes: draw(axes, drawn), (7.5, height), narrow=narrow)
+
+
+def _longest(timed: list[Outcome]) -> list[Outcome]:
+    """Return as many trials as a picture has room for: those that took longest, in the order in which they were."""
+    by_time = sorted(timed, key=lambda outcome: -statistics.median(medians(outcome, TOTAL)))
+    kept = {id(outcome) for outcome in by_time[:MOST_BARS]}
+    return [outcome for outcome in timed if id(outcome) in kept]
+
+
+def _left_out(drawn: Sequence[Outcome], timed: Sequence[Outcome]) -> str:
+    return f" The {len(drawn)} longest of {len(timed)} trials." if len(drawn) < len(timed) else ""
 
 
 def _bars(axes: Any, outcomes: Sequence[Outcome]) -> None:
@@ -77,11 +70,14 @@ def _bars(axes: Any, outcomes: Sequence[Outcome]) -> None:
     for row, (end, total) in enumerate(zip(left, totals, strict=True)):
         if total:
             axes.hlines(row, total.least, total.most, linewidth=1.5)
-            axes.annotate(f" {total.median:.1f} s", (max(end, total.most), row), va="center", fontsize=9)
+            at = (max(end, total.most), row)
+            text = f"{total.median:.1f} s"
+            axes.annotate(text, at, (5, 0), textcoords="offset points", va="center", fontsize=9)
     _rows_named(axes, outcomes)
     axes.set_xlabel("seconds")
-    axes.margins(x=0.12)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(named))
+    axes.margins(x=0.12 if not is_narrow(axes) else 0.3, y=0.6 / max(6, len(outcomes)))
+    columns = min(len(named), 3 if is_narrow(axes) else 6)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)
 
 
 def _sizes(outcomes: Sequence[Outcome]) -> dict[str, list[tuple[int, float]]]:
@@ -117,10 +113,11 @@ def _rmse(axes: Any, outcomes: Sequence[Outcome]) -> None:
         axes.plot(xs, ys, marker, markersize=9, markeredgewidth=2, label=label, linestyle="none")
     for row, item in zip(rows, values, strict=True):
         text = f"  {item['rmse']:.4f}" + (f", {item['coverage']:.0%} scored" if "coverage" in item else "")
-        axes.annotate(text, (item["rmse"], row), (0, 7), textcoords="offset points", fontsize=8)
+        axes.annotate(text, (item["rmse"], row), (2, 8), textcoords="offset points", fontsize=8)
     _rows_named(axes, outcomes)
     axes.set_xlabel("RMSE on the test rows")
-    axes.margins(x=0.15, y=0.1)
+    axes.margins(x=0.15)
+    axes.set_ylim(len(outcomes) - 0.5, -0.7)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 
 
@@ -134,6 +131,8 @@ def ratios(axes: Any, compared: Sequence[Compared]) -> None:
             f"{item.result.ratio:.2f}\u00d7", (item.result.ratio, row), (0, 8), textcoords="offset points"
         )
     names = [f"{side(item.contender)} over {side(item.baseline)}\n{item.where}".strip() for item in compared]
+    if is_narrow(axes):
+        names = ["\n".join(fill(line, _NARROW_NAME) for line in name.splitlines()) for name in names]
     axes.set_yticks(range(len(compared)), names)
     axes.invert_yaxis()
     axes.axvline(1.0, linestyle="--", linewidth=1, color=GREY)
@@ -143,6 +142,9 @@ def ratios(axes: Any, compared: Sequence[Compared]) -> None:
 
 
 def _rows_named(axes: Any, outcomes: Sequence[Outcome]) -> None:
-    axes.set_yticks(range(len(outcomes)), [outcome.label for outcome in outcomes])
+    names = [outcome.label for outcome in outcomes]
+    if is_narrow(axes):
+        names = [fill(name, _NARROW_NAME) for name in names]
+    axes.set_yticks(range(len(outcomes)), names)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")

@@ -18,6 +18,7 @@ from typing import Any
 os.environ.setdefault(
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true"
 )  # our own report ends with the address
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
@@ -27,7 +28,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from experiments.columns import PREFIX, VIEW, as_text, params, read_keys, short_key, tags, view_state
 from experiments.numbers import Number, numbers
 from experiments.outcome import FILE, Outcome, load
-from experiments.parents import Parent, differences, parent_tags, take_up, write_spec
+from experiments.parents import Parent, differences, parent_tags, read_spec, take_up, write_spec
 from experiments.tree import Node, Writer
 
 for _name in ("mlflow", "alembic"):
@@ -112,6 +113,23 @@ class Recorder:
                 known = self._client.get_metric_history(run_id, metric.key)
                 if (metric.step, metric.value) not in {(item.step, item.value) for item in known}:
                     self._client.log_metric(run_id, metric.key, metric.value, step=metric.step)
+
+    def attach(self, run_id: str, files: Sequence[Path], folder: str = "report") -> None:
+        """Put files into a folder of a run's artifacts, in place of those of the same name."""
+        with _explained(self.uri):
+            for path in files:
+                self._client.log_artifact(run_id, str(path), folder)
+
+    def known(self) -> dict[str, str]:
+        """Return the experiments that have a parent run here, and the TOML that each was last run with, or ""."""
+        found: dict[str, str] = {}
+        with _explained(self.uri), tempfile.TemporaryDirectory() as folder:
+            for place in self._client.search_experiments():
+                parents = self._runs(place.name, f"tags.`{PREFIX}kind` = 'experiment'")
+                if parents:
+                    newest = max(parents, key=lambda run: float(run.data.tags[PREFIX + "used_at"]))
+                    found[place.name] = read_spec(self._client, newest.info.run_id, folder)
+        return found
 
     def show(self, experiment: str, columns: Sequence[str]) -> str:
         """Keep a view of an experiment's trials with few columns, and return its address within MLflow's pages.

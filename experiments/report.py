@@ -1,27 +1,33 @@
-"""Turns the recorded trials of an experiment into a terminal table, pictures, one HTML page and one JSON file."""
+"""Turns the recorded trials of an experiment into a terminal table, pictures, one HTML page, JSON and CSV."""
 
-import dataclasses
+import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from datasets.errors import UsageError
-from experiments.analysis import speedup, spread
+from experiments.answer import answer_of
 from experiments.finding import Finding
 from experiments.findings import FINDINGS
-from experiments.numbers import TOTAL, cold, phases, quality, repeats
-from experiments.outcome import Application, Outcome
-from experiments.page import render
+from experiments.index import header, write_index
+from experiments.method import asked, data_of, method_of
+from experiments.outcome import Outcome
+from experiments.overhead import overhead
+from experiments.page import Download, render
 from experiments.plots import plots
+from experiments.raw import as_csv, trial_json
 from experiments.spec import Experiment
 from experiments.tables import Table, as_markdown, as_text, main_table, notes
 from jobs.request import write_json
 
-_FACTS = (
-    "host.cpu", "host.cores", "host.memory_gib", "host.system", "version.python", "version.java", "version.pyspark",
-    "version.mlflow", "git.commit", "git.dirty", "hash.code", "hash.lock",
-)  # fmt: skip
+_FACTS = {
+    "host.cpu": "processor", "host.cores": "cores", "host.memory_gib": "memory, GiB", "host.system": "system",
+    "version.python": "Python", "version.java": "Java", "version.pyspark": "Spark", "version.mlflow": "MLflow",
+    "git.commit": "commit", "git.dirty": "changes not committed", "hash.code": "hash of the code",
+    "hash.lock": "hash of the packages",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,9 +54,14 @@ class Report:
             "Trials",
             tables=(main_table(outcomes),),
             plots=tuple(plots(outcomes)),
-            notes=tuple(notes(outcomes)),
+            notes=(*notes(outcomes), *overhead(outcomes)),
         )
         return cls(experiment, list(outcomes), [trials, *(item for item in found if item)])
+
+    @property
+    def answer(self) -> str:
+        """One sentence, of the first finding that has one."""
+        return answer_of(self.findings, self.outcomes)
 
     def text(self) -> str:
         """Return it for a terminal."""
@@ -58,87 +69,104 @@ class Report:
 
     def markdown(self) -> str:
         """Return it for the page of the parent run."""
-        return "\n\n".join([self.experiment.question, *_lines(self.findings, as_markdown, "### ", "- ")])
+        return "\n\n".join(
+            [
+                self.experiment.question,
+                f"**{self.answer}**",
+                *_lines(self.findings, as_markdown, "### ", "- "),
+            ]
+        )
 
     def write(self, folder: Path) -> list[Path]:
-        """Write NAME.html, NAME.json and the pictures; return their paths, the page first."""
+        """Write NAME.html, NAME.json, NAME.csv, the pictures as PNG and SVG, and the index.
+
+        Returns:
+            Their paths, the page first, then the JSON; the index is not among them.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        name = self.experiment.name
-        page = folder / f"{name}.html"
-        environment = self.outcomes[-1].environment
-        facts = {
-            key.replace(".", " "): environment[key]
-            for key in _FACTS
-            if environment.get(key) not in (None, "")
-        }
-        page.write_text(
-            render(
-                name,
-                self.experiment.question,
-                findings=self.findings,
-                facts=facts,
-            ),
-            encoding="utf-8",
-        )
-        write_json(folder / f"{name}.json", self.as_json())
-        written = [page, folder / f"{name}.json"]
-        for picture in (plot for finding in self.findings for plot in finding.plots):
-            path = folder / f"{name}-{picture.name}.png"
-            path.write_bytes(picture.png("light"))
-            written.append(path)
+        base = folder / self.experiment.name
+        values, table = self.as_json(), as_csv(self.outcomes)
+        page, numbers, raw = (base.with_name(f"{base.name}.{kind}") for kind in ("html", "json", "csv"))
+        page.write_text(self._page(values, table), encoding="utf-8")
+        write_json(numbers, values)
+        raw.write_text(table, encoding="utf-8")
+        written = [page, numbers, raw, *self._pictures(folder)]
+        write_index(folder)
         return written
 
     def as_json(self) -> dict[str, Any]:
-        """Return every number of every trial, and the comparisons."""
+        """Return every number of every trial, and what the findings say."""
         return {
-            "experiment": self.experiment.name,
-            "question": self.experiment.question,
-            "environment": self.outcomes[-1].environment,
-            "trials": [self._trial(outcome) for outcome in self.outcomes],
-            "notes": [note for finding in self.findings for note in finding.notes],
             **{key: value for finding in self.findings for key, value in finding.data.items()},
+            **header(
+                self.experiment.name,
+                self.experiment.question,
+                self.answer,
+                max(outcome.ended_at for outcome in self.outcomes),
+                ok=len(self.outcomes) - len(self._bad),
+                failed=len(self._bad),
+            ),
+            "environment": self.outcomes[-1].environment,
+            "trials": [trial_json(outcome, self.outcomes) for outcome in self.outcomes],
+            "notes": [note for finding in self.findings for note in finding.notes],
         }
 
-    def _trial(self, outcome: Outcome) -> dict[str, Any]:
-        found = speedup(outcome, self.outcomes)
-        times = {phase: spread(outcome, phase) for phase in [*phases(outcome), TOTAL]}
-        return {
-            "label": outcome.label,
-            "key": outcome.key,
-            "attempt": outcome.attempt,
-            "job": outcome.job,
-            "status": outcome.status,
-            "error": outcome.error,
-            "params": outcome.values,
-            "shape": {**outcome.shape, "tag": outcome.shape_tag},
-            "data": outcome.data,
-            "tags": outcome.tags,
-            "executors_lost": outcome.executors_lost,
-            "warmups": outcome.warmups,
-            "repeats": outcome.repeats,
-            "metrics": quality(outcome),
-            "seconds": {phase: dataclasses.asdict(item) for phase, item in times.items() if item},
-            "speedup": dataclasses.asdict(found) if found else None,
-            "recording_s": outcome.recording_s,
-            "applications": [_application(item) for item in outcome.applications],
+    @property
+    def _bad(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.status != "ok"]
+
+    def _page(self, values: dict[str, Any], table: str) -> str:
+        name = self.experiment.name
+        environment = self.outcomes[-1].environment
+        facts = dict(data_of(self.outcomes)) | {
+            shown: _plain(environment[key])
+            for key, shown in _FACTS.items()
+            if environment.get(key) not in (None, "")
         }
+        return render(
+            name,
+            self.experiment.question,
+            findings=self.findings,
+            facts=facts,
+            answer=self.answer,
+            glance=self._glance(),
+            method=method_of(self.outcomes),
+            asked=asked(self.experiment),
+            downloads=[
+                Download(f"{name}.csv", "text/csv", table),
+                Download(f"{name}.json", "application/json", json.dumps(values, sort_keys=True)),
+            ],
+        )
+
+    def _glance(self) -> list[tuple[str, str]]:
+        """Return what a reader sees first: how many trials, how many not ok, when, on what."""
+        count = len(self.outcomes)
+        found = [("trials", f"{count} trial{'s' * (count != 1)}")]
+        if self._bad:
+            found.append(("bad", f"{len(self._bad)} did not end well"))
+        ended = max(outcome.ended_at for outcome in self.outcomes)
+        found.append(("when", time.strftime("%Y-%m-%d %H:%M", time.localtime(ended))))
+        names = dict.fromkeys(str(item.data["name"]) for item in self.outcomes if item.data)
+        found += [("data", ", ".join(names))] if names else []
+        environment = self.outcomes[-1].environment
+        if "host.cores" in environment:
+            memory = environment.get("host.memory_gib")
+            found.append(
+                ("host", f"{environment['host.cores']} cores" + (f", {memory} GiB" if memory else ""))
+            )
+        return found
+
+    def _pictures(self, folder: Path) -> Iterator[Path]:
+        for picture in (plot for finding in self.findings for plot in finding.plots):
+            drawn = folder / f"{self.experiment.name}-{picture.name}.png"
+            drawn.write_bytes(picture.png())
+            lines = drawn.with_suffix(".svg")
+            lines.write_text(picture.svg, encoding="utf-8")
+            yield from (drawn, lines)
 
 
-def _application(item: Application) -> dict[str, Any]:
-    names = dict.fromkeys(time.phase for time in item.phases)
-    return {
-        "application": item.number,
-        "status": item.status,
-        "error": item.error,
-        "metrics": item.metrics,
-        "counts": item.counts,
-        "phases": {name: {"cold_s": cold(item, name), "repeats_s": repeats(item, name)} for name in names},
-        "ready_s": item.ready_s,
-        "start_s": item.start_s,
-        "stop_s": item.stop_s,
-        "executors_lost": item.executors_lost,
-        "info": item.info,
-    }
+def _plain(value: object) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _lines(

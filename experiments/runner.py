@@ -1,6 +1,7 @@
 """Runs the trials of an experiment that are not finished, shape by shape, and has each recorded as it ends."""
 
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -103,8 +104,9 @@ class Sweep:
     ) -> None:
         described = environment.describe(harness.settings.spark.java_home)
         pending = [self._pending(key, trial, described) for key, trial in todo]
-        waiting = sum(item.trial.applications - len(item.outcome.applications) for item in pending)
-        self.progress.total = max(self.progress.total, self.progress.done + waiting)
+        for item in pending:
+            known = [done.seconds for done in item.outcome.applications]
+            self.progress.expect(item.trial.label, item.trial.applications - len(known), known)
         try:
             for shape, group in groupby(sorted_by_shape(pending), key=lambda item: item.trial.shape):
                 harness.use(shape)
@@ -133,15 +135,17 @@ class Sweep:
             harness, item.trial, self.experiment.name, data, number=number, folder=folder
         )
         of = f", application {number + 1} of {item.trial.applications}" if item.trial.applications > 1 else ""
-        self.progress.start(f"{item.trial.label}{of}")
+        self.progress.start(f"{item.trial.label}{of}", item.trial.label)
         shape = item.trial.shape
         launched = harness.launch(request, folder, shape, item.trial.timeout_s, self.progress.follow)
+        begin = time.perf_counter()
         digest = telemetry.read(folder / "eventlog").digest(Tail(Path(request.events)).new())
         write_json(folder / "telemetry.json", digest)
         shutil.rmtree(folder / "work", ignore_errors=True)
         application = Application.of(number, launched, digest)
         item.outcome = item.outcome.plus(application)
         item.outcome.save(item.folder)
+        item.outcome = item.outcome.timed(time.perf_counter() - begin)  # stands on disk with the next save
         self.progress.end(verdict(application))
         if application.status == "failed":
             self.progress.skip(item.trial.applications - len(item.outcome.applications))

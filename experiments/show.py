@@ -2,14 +2,16 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from experiments.analysis import summary
 from experiments.columns import shown_columns
+from experiments.index import INDEX
 from experiments.outcome import Outcome
-from experiments.recorder import RecordingError
+from experiments.recorder import Recorder, RecordingError
 from experiments.report import Report
 from experiments.runner import Sweep, open_recorder
 from experiments.samemodel import allow_changes
@@ -53,27 +55,38 @@ def show(
     """
     marked = allow_changes if allow_model_change else list
     uri = Cluster(settings).mlflow_uri
+    about: dict[str, str] = {}
+    view, recorder = "", None
     try:
         recorder = open_recorder(settings, uri)
         about, recorded = recorder.outcomes(experiment.name)
         missing = [item for item in unrecorded if item.attempt not in {known.attempt for known in recorded}]
         outcomes = marked([*recorded, *missing])
         found = Report.of(experiment, outcomes)
-        if about:
-            recorder.annotate(about["run_id"], found.markdown(), list(summary(outcomes)))
         view = recorder.show(experiment.name, shown_columns(outcomes))
     except RecordingError as error:
         if not unrecorded:
             raise ServiceError(f"the record cannot be read: {error}") from error
-        outcomes, view = marked(list(unrecorded)), ""
+        outcomes = marked(list(unrecorded))
         found = Report.of(experiment, outcomes)
     shown = found if only is None else Report.of(experiment, [item for item in outcomes if item.key in only])
     print(shown.text())
     print()
     written = found.write(settings.run_dir / "reports")
-    print(f"page: {written[0]}\nnumbers: {written[1]}")
+    if recorder and about:
+        _record(recorder, about["run_id"], found, written)
+    print(f"page: {written[0]}\nnumbers: {written[1]}\nall reports: {written[0].with_name(INDEX)}")
     if view:
         address = uri or f"http://{settings.host}:{settings.mlflow.port}"
         print(
             f"compare in MLflow: {'' if uri else 'make mlflow, then '}{address}/{view}&compareRunsMode=CHART"
         )
+
+
+def _record(recorder: Recorder, run_id: str, found: Report, written: Sequence[Path]) -> None:
+    """Put the report on the page of the parent run; where that fails the files are there all the same."""
+    try:
+        recorder.annotate(run_id, found.markdown(), list(summary(found.outcomes)))
+        recorder.attach(run_id, written)
+    except RecordingError as error:
+        print(f"the report could not be added to the record, its files are whole: {error}", file=sys.stderr)

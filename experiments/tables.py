@@ -1,6 +1,5 @@
 """The tables of a report: the same rows for the terminal, for Markdown and for the page."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,7 +80,7 @@ def mean_table(averaged: Sequence[Averaged]) -> Table:
 
 
 def notes(outcomes: Sequence[Outcome]) -> list[str]:
-    """Say what a reader must know of these numbers: data really used, tags, losses, failures, overhead."""
+    """Say what a reader must know of these numbers: data really used, tags, losses, failures."""
     lines = _sources(outcomes)
     lines += [text for tag, text in _TAG_NOTES.items() if any(item.shape_tag == tag for item in outcomes)]
     lines += [_OVERRIDE] if any(map(allowed, outcomes)) else []
@@ -100,7 +99,7 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
             f"{applications} application(s) of {warmups} warm-up(s) and {repeats} repeat(s): median of applications "
             f"(least\u2013most repeat); {interval}"
         )
-    return lines + _overhead(outcomes)
+    return lines
 
 
 def _refusals(outcomes: Sequence[Outcome]) -> list[str]:
@@ -208,19 +207,6 @@ def _sources(outcomes: Sequence[Outcome]) -> list[str]:
             fallback = outcome.tags.get("fallback")
             found[text + (f" ({fallback})" if fallback else "")] = None
     return list(found)
-
-
-def _overhead(outcomes: Sequence[Outcome]) -> list[str]:
-    measured = [item for outcome in outcomes for item in outcome.measured]
-    parts = [
-        ("from the start of an application to its session", [item.ready_s for item in measured]),
-        ("to its first phase", [item.start_s for item in measured]),
-        ("from its last phase to its end, judging included", [item.stop_s for item in measured]),
-        ("to record a trial", [outcome.recording_s for outcome in outcomes]),
-    ]
-    known = [(what, [value for value in values if value is not None]) for what, values in parts]
-    words = [f"{statistics.median(values):.2f} s {what}" for what, values in known if values]
-    return [f"harness: {', '.join(words)}"] if words else []
 
 
 def _short(value: float) -> str:

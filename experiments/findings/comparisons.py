@@ -7,7 +7,8 @@ from typing import Any
 from experiments.analysis import Compared, compare
 from experiments.finding import Finding
 from experiments.outcome import Outcome
-from experiments.plots import MOST_BARS, Plot, ratios
+from experiments.picture import Plot
+from experiments.plots import MOST_BARS, ratios
 from experiments.spec import Experiment
 from experiments.tables import comparison_table
 
@@ -20,7 +21,9 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
     caption = (
         "How many times as fast the contender is; with a 95% interval where there are five applications."
     )
-    plot = Plot("comparisons", caption, lambda axes: ratios(axes, claimed), (7.5, 1.3 + 0.5 * len(claimed)))
+    size = (7.5, 1.3 + 0.5 * len(claimed))
+    narrow = (4.4, 1.3 + 0.8 * len(claimed))
+    plot = Plot("comparisons", caption, lambda axes: ratios(axes, claimed), size, narrow=narrow)
     return Finding(
         "Comparisons",
         tables=(comparison_table(compared),),

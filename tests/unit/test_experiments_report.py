@@ -1,5 +1,7 @@
-"""Tables, pictures, page and JSON of invented outcomes."""
+"""Tables, pictures, numbers and answers of invented outcomes."""
 
+import csv
+import io
 import json
 import re
 
@@ -8,6 +10,11 @@ from invented import application, outcome
 
 from datasets.errors import UsageError
 from experiments import tables
+from experiments.answer import answer_of
+from experiments.finding import Finding
+from experiments.findings.quality import Point, front
+from experiments.overhead import overhead
+from experiments.raw import as_csv
 from experiments.report import Report
 from experiments.spec import Comparison, Experiment, Mean
 
@@ -53,7 +60,6 @@ def test_notes_say_what_a_reader_must_know():
     assert "oversubscribed: more worker cores" in text
     assert "knn w1\u00d71c: failed: boom" in text
     assert "trace" not in text
-    assert "0.30 s to record a trial" in text
     assert "too few applications for intervals" in text
 
 
@@ -68,7 +74,8 @@ def test_report_is_written_whole(tmp_path):
     report = Report.of(SPEC, trials())
     written = report.write(tmp_path)
     names = {path.name for path in written}
-    assert {"invented.html", "invented.json", "invented-phases.png", "invented-speedup.png"} <= names
+    assert {"invented.html", "invented.json", "invented.csv"} <= names
+    assert {f"invented-{plot}.{kind}" for plot in ("phases", "speedup") for kind in ("png", "svg")} <= names
     assert all(path.stat().st_size for path in written)
     values = json.loads((tmp_path / "invented.json").read_text())
     assert [trial["status"] for trial in values["trials"]] == ["ok", "ok", "ok", "ok", "failed"]
@@ -82,15 +89,6 @@ def test_report_is_written_whole(tmp_path):
     assert comparison["low"] <= comparison["ratio"] <= comparison["high"]
 
 
-def test_page_needs_no_network_and_escapes_what_it_shows(tmp_path):
-    page = Report.of(SPEC, trials()).write(tmp_path)[0].read_text()
-    assert "How fast is &lt;als&gt;?" in page
-    assert not re.search(r"(src|href|srcset)=\"(?!data:)", page)
-    assert "http" not in page.replace("http-equiv", "")
-    assert page.count("data:image/png;base64,") >= 4
-    assert "prefers-color-scheme: dark" in page
-
-
 def test_oversubscribed_shapes_are_not_drawn_as_scaling(tmp_path):
     first, _, many, *_ = trials()
     names = {path.name for path in Report.of(SPEC, [first, many]).write(tmp_path)}
@@ -101,6 +99,8 @@ def test_markdown_for_the_parent_run():
     text = Report.of(SPEC, trials()).markdown()
     assert "| trial | fit s |" in text
     assert "### Comparisons" in text
+    assert "**No answer" not in text
+    assert "0.30 s to record a trial" in text
 
 
 def test_report_of_nothing_says_what_to_run():
@@ -112,3 +112,82 @@ def test_report_of_failures_alone_is_still_a_report(tmp_path):
     report = Report.of(SPEC, [trials()[-1]])
     assert "FAILED" in report.text()
     assert report.write(tmp_path)[0].exists()
+
+
+def test_answer_is_the_first_that_a_finding_gives():
+    findings = [
+        Finding("None"),
+        Finding("First", answer="Yes, twice as fast."),
+        Finding("Second", answer="No."),
+    ]
+    assert answer_of(findings, trials()) == "Yes, twice as fast."
+
+
+def test_answer_without_a_finding_names_the_best_and_how_much_stands_behind_it():
+    short = [
+        outcome([application(0, [9.0, 4.0], metrics={"rmse": 0.9, "ndcg_at_10": 0.1})], 1),
+        outcome([application(0, [9.0, 2.0], metrics={"rmse": 0.8, "ndcg_at_10": 0.05})], 1,
+                label="knn w1\u00d71c", values={"model": "knn"}),
+        outcome([application(0, [9.0, 1.0], metrics={"rmse": 0.8, "ndcg_at_10": 0.05})], 8,
+                label="knn w8\u00d71c", values={"model": "knn"}, shape_tag="oversubscribed"),
+    ]  # fmt: skip
+    assert answer_of([], short) == (
+        "Lowest RMSE: knn, 0.8000; highest nDCG@10: als, 0.1000; shortest pass: knn w1\u00d71c, 2.00 s "
+        "(1 application each: a look, not a claim)."
+    )
+
+
+def test_no_answer_where_trials_cannot_be_compared_or_none_ended_well():
+    other = outcome([application(0, [9.0, 4.0])], values={"split": "time"}, label="als split=time")
+    assert answer_of([], [trials()[0], other]).startswith(
+        "No answer in one sentence: the trials differ in their data"
+    )
+    assert answer_of([], [trials()[-1]]) == "No answer yet: its only trial did not end well."
+
+
+def test_raw_values_are_a_row_each_and_failed_trials_are_among_them():
+    rows = list(csv.DictReader(io.StringIO(as_csv(trials()))))
+    first = [row for row in rows if row["trial"] == "als w1\u00d71c" and row["application"] == "0"]
+    fit = [
+        (row["kind"], row["pass"], float(row["value"])) for row in first if row["quantity"] == "phase.fit_s"
+    ]
+    assert fit == [("cold", "0", 9.0), ("repeat", "1", 8.0), ("repeat", "2", 8.5)]
+    assert [row["value"] for row in first if row["quantity"] == "rmse"] == ["0.9"]
+    assert {row["status"] for row in rows} == {"ok", "failed"}
+
+
+def test_quality_against_time_keeps_what_nothing_beats():
+    points = [
+        Point("slow and good", "a", 9.0, 0.8, ("d",)), Point("fast and bad", "b", 1.0, 1.0, ("d",)),
+        Point("beaten", "c", 9.0, 0.9, ("d",)), Point("same as the good one", "c", 9.0, 0.8, ("d",)),
+        Point("elsewhere", "d", 20.0, 2.0, ("e",)),
+    ]  # fmt: skip
+    kept = [point.label for point in front(points, lower=True)]
+    assert kept == ["fast and bad", "same as the good one", "slow and good", "elsewhere"]
+    assert [point.label for point in front(points[:2], lower=False)] == ["fast and bad"]
+
+
+def test_recording_is_told_as_a_share_of_the_trial():
+    made = [application(n, [9.0, 1.0], seconds=30.0, kept_s=0.1) for n in range(2)]
+    told = overhead([outcome(made, recording_s=0.4)])
+    assert "take 0.60 s a trial, after its applications: 1.00% of its time" in told[-1]
+    assert "of a trial of a minute it would be 1.00%" in told[-1]
+    unknown = outcome([application(0, [9.0, 1.0])], recording_s=0.4)  # written by an older version
+    assert not any("recording:" in line for line in overhead([unknown]))
+
+
+def test_pictures_have_room_for_some_trials_only_and_say_so():
+    many = [
+        outcome(
+            [application(0, [9.0, 1.0 + n])],
+            label=f"als rank={n} w1\u00d71c",
+            values={"rank": n},
+            key=f"{n:064x}",
+        )
+        for n in range(60)
+    ]
+    captions = {
+        plot.name: plot.caption for finding in Report.of(SPEC, many).findings for plot in finding.plots
+    }
+    assert captions["phases"].endswith("The 40 longest of 60 trials.")
+    assert captions["rmse"].endswith("The 40 lowest of 60.")

@@ -1,0 +1,90 @@
+"""The index of all reports in a folder, made anew from their JSON files."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from experiments.page import page
+
+INDEX = "index.html"
+
+
+class Entry(NamedTuple):
+    """One report: `file` is the page's name, `when` the time of day at which its last trial ended."""
+
+    name: str
+    file: str
+    kind: str
+    question: str
+    answer: str
+    when: float
+    ok: int
+    failed: int
+
+    @property
+    def day(self) -> str:
+        """Date and time for people."""
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(self.when)) if self.when else ""
+
+
+def write_index(folder: Path) -> Path:
+    """Write the index of the reports that lie in `folder`, newest first; return its path."""
+    entries = sorted(_entries(folder), key=lambda entry: (-entry.when, entry.name))
+    groups = {
+        "Experiments": [entry for entry in entries if entry.kind == "experiment"],
+        "Data sets": [entry for entry in entries if entry.kind == "data"],
+    }
+    path = folder / INDEX
+    temporary = path.with_name(f"{INDEX}.part")
+    temporary.write_text(page("index.html.j2", groups=groups, now=_now()), encoding="utf-8")
+    temporary.replace(path)
+    return path
+
+
+def header(
+    name: str, question: str, answer: str, when: float, *, ok: int, failed: int, kind: str = "experiment"
+) -> dict[str, Any]:
+    """Return what the JSON of a report must hold for the index."""
+    return {
+        "experiment": name,
+        "kind": kind,
+        "question": question,
+        "answer": answer,
+        "ended_at": when,
+        "ok": ok,
+        "failed": failed,
+    }
+
+
+def _entries(folder: Path) -> list[Entry]:
+    found = []
+    for path in folder.glob("*.json"):
+        if not path.with_suffix(".html").exists():
+            continue
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            continue
+        if isinstance(values, Mapping) and "experiment" in values:
+            found.append(_entry(path, values))
+    return found
+
+
+def _entry(path: Path, values: Mapping[str, Any]) -> Entry:
+    statuses = [trial.get("status") for trial in values.get("trials", [])]
+    return Entry(
+        name=str(values["experiment"]),
+        file=path.with_suffix(".html").name,
+        kind=str(values.get("kind", "experiment")),
+        question=str(values.get("question", "")),
+        answer=str(values.get("answer", "")),
+        when=float(values.get("ended_at") or 0.0),
+        ok=int(values.get("ok", statuses.count("ok"))),
+        failed=int(values.get("failed", len(statuses) - statuses.count("ok"))),
+    )
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime())

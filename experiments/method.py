@@ -1,0 +1,105 @@
+"""How an experiment's numbers came about, in sentences for a reader who was not there."""
+
+from collections.abc import Sequence
+
+from experiments.analysis import LEAST_FOR_INTERVAL, SAME_MODEL
+from experiments.numbers import phases, quality
+from experiments.outcome import Outcome
+from experiments.spec import Experiment
+
+_TAGS = {
+    "clean": "worker cores leave at least one of the host's cores to the driver and the servers",
+    "shared-host": "worker cores take all of the host's cores, so that the driver and the servers compete with them",
+    "oversubscribed": "there are more worker cores than the host has; no speed-up is claimed or fitted",
+}
+
+
+def method_of(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
+    """Return pairs of a term and what it means here."""
+    found = [("Trials", _effort(outcomes)), ("Time", _time(outcomes)), ("Intervals", _intervals())]
+    if len({str(outcome.size) for outcome in outcomes}) > 1:
+        found.append(("Speed-up", _speedup()))
+        used = [tag for tag in _TAGS if any(outcome.shape_tag == tag for outcome in outcomes)]
+        found.append(("Tags of shapes", "; ".join(f"{tag}: {_TAGS[tag]}" for tag in used) + "."))
+    judged = {name for outcome in outcomes for name in quality(outcome)}
+    if judged & {"rmse", "coverage"}:
+        found.append(("Quality", _quality(judged)))
+    return found
+
+
+def asked(experiment: Experiment) -> list[tuple[str, str]]:
+    """Return what the spec fixed and what it varied, by name."""
+    rows = [("job", experiment.job)]
+    rows += [(key, _words(value)) for key, value in experiment.fixed.items()]
+    return rows + [(f"{key} (varied)", _words(value)) for key, value in experiment.grid.items()]
+
+
+def data_of(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
+    """Return each data set of the trials with its size and the digest of its rows."""
+    found: dict[str, str] = {}
+    for outcome in outcomes:
+        data = outcome.data
+        if data:
+            sizes = [f"{data[key]:,} {key}" for key in ("rows", "users", "items") if data.get(key)]
+            found[f"data {data['name']}"] = ", ".join([*sizes, f"digest {data['digest']}"])
+    return list(found.items())
+
+
+def _effort(outcomes: Sequence[Outcome]) -> str:
+    applications = _span([outcome.wanted for outcome in outcomes], "Spark application")
+    warmups = _span([outcome.warmups for outcome in outcomes], "warm-up")
+    repeats = _span([outcome.repeats for outcome in outcomes], "measured repeat")
+    return (
+        f"A trial is {applications}, each in a new JVM: {warmups}, then {repeats} in the same session. Trials of one cluster shape take turns, an application each, so that a "
+        "host that grows slower does so for all. The first warm-up is kept as the cold number and mixed into nothing."
+    )
+
+
+def _time(outcomes: Sequence[Outcome]) -> str:
+    named = list(dict.fromkeys(phase for outcome in outcomes for phase in phases(outcome)))
+    which = f" ({', '.join(named)})" if named else ""
+    return (
+        f"Timed are the phases{which} by a monotonic clock in the driver; each ends in an action that computes every row "
+        "and column of what it made, and a phase in which no Spark job ran is refused. A pass is all phases together. "
+        "Starting the application, judging the model and recording are outside. Shown is the median over applications "
+        "of each application's median repeat; in brackets the least and the most repeat of all."
+    )
+
+
+def _intervals() -> str:
+    return (
+        "Repeats inside one application are correlated, so 95% intervals resample applications (percentile bootstrap of "
+        f"the median). With fewer than {LEAST_FOR_INTERVAL} applications there is none, only the raw values. They cover what "
+        "varies between applications on this host at that time, nothing else."
+    )
+
+
+def _speedup() -> str:
+    return (
+        "Against the smallest shape that ran the same trial, by the ratio of medians. It is refused where the fitted "
+        f"model changed: where predictions on fixed pairs differ by more than {SAME_MODEL:g}."
+    )
+
+
+def _quality(judged: set[str]) -> str:
+    text = (
+        "RMSE is over the test rows that the model could score; coverage is their share. Beside it stands the RMSE of the "
+        "training part's mean and of user and item biases on the same rows. A model without a rating scale has none (n/a)."
+        if "rmse" in judged
+        else "Coverage is the share of test rows that the model could score."
+    )
+    if any(name.startswith("ndcg_at_") for name in judged):
+        text += (
+            " nDCG counts a test row as relevant or not; candidates are all items that the user has not seen."
+        )
+    return text
+
+
+def _span(values: Sequence[int], noun: str) -> str:
+    least, most = min(values), max(values)
+    number = str(least) if least == most else f"{least}\u2013{most}"
+    return f"{number} {noun}" + "s" * (number != "1")
+
+
+def _words(value: object) -> str:
+    return ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)

@@ -1,0 +1,81 @@
+"""Every number of every trial: as JSON, and as a table of one value a row."""
+
+import csv
+import dataclasses
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from experiments.analysis import speedup, spread
+from experiments.numbers import TOTAL, cold, phases, quality, repeats
+from experiments.outcome import Application, Outcome
+
+HEADER = ("trial", "status", "workers", "cores", "memory", "shape_tag", "application", "ended", "quantity", "kind", "pass", "value")  # fmt: skip
+
+
+def as_csv(outcomes: Sequence[Outcome]) -> str:
+    """Return one row a value: seconds of each phase of each pass, and quality and counts of each application."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(HEADER)
+    for outcome in outcomes:
+        writer.writerows(_rows(outcome))
+    return out.getvalue()
+
+
+def trial_json(outcome: Outcome, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return one trial; its speed-up is against the others."""
+    found = speedup(outcome, outcomes)
+    times = {phase: spread(outcome, phase) for phase in [*phases(outcome), TOTAL]}
+    return {
+        "label": outcome.label,
+        "key": outcome.key,
+        "attempt": outcome.attempt,
+        "job": outcome.job,
+        "status": outcome.status,
+        "error": outcome.error,
+        "params": outcome.values,
+        "shape": {**outcome.shape, "tag": outcome.shape_tag},
+        "data": outcome.data,
+        "tags": outcome.tags,
+        "executors_lost": outcome.executors_lost,
+        "warmups": outcome.warmups,
+        "repeats": outcome.repeats,
+        "metrics": quality(outcome),
+        "seconds": {phase: dataclasses.asdict(item) for phase, item in times.items() if item},
+        "speedup": dataclasses.asdict(found) if found else None,
+        "recording_s": outcome.recording_s,
+        "applications": [_application(item) for item in outcome.applications],
+    }
+
+
+def _application(item: Application) -> dict[str, Any]:
+    names = dict.fromkeys(time.phase for time in item.phases)
+    return {
+        "application": item.number,
+        "status": item.status,
+        "error": item.error,
+        "metrics": item.metrics,
+        "counts": item.counts,
+        "phases": {name: {"cold_s": cold(item, name), "repeats_s": repeats(item, name)} for name in names},
+        "ready_s": item.ready_s,
+        "start_s": item.start_s,
+        "stop_s": item.stop_s,
+        "seconds": item.seconds,
+        "kept_s": item.kept_s,
+        "executors_lost": item.executors_lost,
+        "info": item.info,
+    }
+
+
+def _rows(outcome: Outcome) -> Iterator[list[Any]]:
+    shape = [outcome.shape[key] for key in ("workers", "cores", "memory")]
+    known = [outcome.label, outcome.status, *shape, outcome.shape_tag]
+    for item in outcome.applications:
+        own = [*known, item.number, item.status]
+        for time in item.phases:
+            yield [*own, f"phase.{time.phase}_s", time.kind, time.pass_, time.seconds]
+        for kind, values in (("metric", item.metrics), ("count", item.counts)):
+            yield from ([*own, name, kind, "", value] for name, value in values.items())
+    if not outcome.applications:
+        yield [*known, "", "", "", "", "", ""]
