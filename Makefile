@@ -60,6 +60,10 @@ preprocess: environment ## Fetch, clean and store: DATASET=movielens/1m [STORE=c
 	@$(call required,DATASET,movielens/1m)
 	$(python) -m experiments preprocess --dataset '$(DATASET)' $(trial_shape) $(sets)
 
+eda: environment ## Explore a data set on one page: DATASET=movielens/1m [STORE=cassandra] [DATA=] [SET="k_core=5"]
+	@$(call required,DATASET,movielens/1m)
+	$(python) -m experiments eda --dataset '$(DATASET)' $(trial_shape) $(sets)
+
 train: environment ## One trial: MODEL=als DATASET=movielens/1m [SET="rank=32 reg=0.06"] [WORKERS= CORES= MEMORY=]
 	@$(call required,MODEL,als)$(call required,DATASET,movielens/1m)
 	$(python) -m experiments train --model '$(MODEL)' --dataset '$(DATASET)' $(trial_shape) $(sets)

@@ -60,7 +60,8 @@ class Variant:
     `scale` is (lowest, highest, step) of its ratings, or None where they are not ratings; `folder` is the
     publisher's name for the unpacked folder; `rows` is the publisher's count of ratings, None if it moves. Where the
     publisher has no such folder, or others' files lie there too, `files` are patterns of the names that it must hold.
-    `page` says where a person gets what has no `url` because it is given to members only.
+    `page` says where a person gets what has no `url` because it is given to members only. Without `has_ratings` it
+    holds items only.
     """
 
     description: str
@@ -71,6 +72,7 @@ class Variant:
     md5: str | None = None
     files: tuple[str, ...] = ()
     page: str | None = None
+    has_ratings: bool = True
 
 
 class Source(Protocol):

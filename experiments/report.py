@@ -9,6 +9,7 @@ from typing import Any
 
 from datasets.errors import UsageError
 from experiments.answer import answer_of
+from experiments.facts import facts_of
 from experiments.finding import Finding
 from experiments.findings import FINDINGS
 from experiments.index import header, write_index
@@ -21,13 +22,6 @@ from experiments.raw import as_csv, trial_json
 from experiments.spec import Experiment
 from experiments.tables import Table, as_markdown, as_text, main_table, notes
 from jobs.request import write_json
-
-_FACTS = {
-    "host.cpu": "processor", "host.cores": "cores", "host.memory_gib": "memory, GiB", "host.system": "system",
-    "version.python": "Python", "version.java": "Java", "version.pyspark": "Spark", "version.mlflow": "MLflow",
-    "git.commit": "commit", "git.dirty": "changes not committed", "hash.code": "hash of the code",
-    "hash.lock": "hash of the packages",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -117,17 +111,11 @@ class Report:
 
     def _page(self, values: dict[str, Any], table: str) -> str:
         name = self.experiment.name
-        environment = self.outcomes[-1].environment
-        facts = dict(data_of(self.outcomes)) | {
-            shown: _plain(environment[key])
-            for key, shown in _FACTS.items()
-            if environment.get(key) not in (None, "")
-        }
         return render(
             name,
             self.experiment.question,
             findings=self.findings,
-            facts=facts,
+            facts={**dict(data_of(self.outcomes)), **facts_of(self.outcomes[-1].environment)},
             answer=self.answer,
             glance=self._glance(),
             method=method_of(self.outcomes),
@@ -163,10 +151,6 @@ class Report:
             lines = drawn.with_suffix(".svg")
             lines.write_text(picture.svg, encoding="utf-8")
             yield from (drawn, lines)
-
-
-def _plain(value: object) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _lines(

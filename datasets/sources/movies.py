@@ -48,6 +48,7 @@ class Movies:
             "tmdb",
             files=(MOVIES,),
             page="https://www.kaggle.com/datasets/tmdb/tmdb-movie-metadata",
+            has_ratings=False,
         ),
     }
     options = Options

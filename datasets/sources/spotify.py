@@ -44,6 +44,7 @@ class Spotify:
             "spotify",
             files=(_FILES["tracks"],),
             page="https://www.kaggle.com/datasets/yamaerenay/spotify-dataset-19212020-600k-tracks",
+            has_ratings=False,
         ),
         "mpd": Variant(
             "Million Playlist Dataset: 1,000,000 playlists, 2,262,292 tracks; as many slices as there are",

@@ -34,6 +34,7 @@ def test_reads_its_sample(sample):
     source, variant, path, raw = sample
     assert source.fetch(variant, options(source, path), path.parent, path.parent) == path
     assert raw.rejected.schema == REJECTED
+    assert (raw.ratings is not None) == source.variants[variant].has_ratings
     for row in raw.rejected.collect():
         assert row.file
         assert row.text

@@ -1,0 +1,239 @@
+"""What is said of a data set: its aggregates as sections of a report."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from experiments.eda import drawing
+from experiments.eda.launch import Explored
+from experiments.finding import Finding
+from experiments.picture import Plot
+from experiments.tables import NONE, Table
+
+_PHONE = 4.4
+_BAND = (
+    "Bins are powers of two, because counts spread over several of them. Numbers on top: how many stand behind each bin; few of "
+    "them make its mean uncertain."
+)
+
+
+def findings_of(explored: Explored) -> list[Finding]:
+    """Return the sections that this data has numbers for, and one that says what it has not."""
+    found = explored.found
+    made = [
+        *_ratings(explored),
+        *_counts(found),
+        *_averages(found),
+        *_tags(found),
+        *_genres(found),
+        *_decades(found),
+        *_features(found),
+    ]
+    return [_glance(explored), *made, *_absent(found)]
+
+
+def answer(explored: Explored) -> str:
+    """Say in one sentence what is there."""
+    counts, found = explored.counts, explored.found
+    if "intervals" not in found:
+        what = [name for name in ("genres", "tags", "features") if found[name]]
+        described = f", described by {' and '.join(what)}" if what else ""
+        return f"{counts['items']:,} items and no ratings{described}."
+    ratings = found["ratings"]
+    kind = "ratings" if ratings else "interactions"
+    mean = f", {ratings['mean']:.2f} on average" if ratings else ""
+    often = found["intervals"][-1]
+    share = f"{often['ratings'] / counts['rows']:.0%}"
+    one = often["items"] == 1
+    held = f"; {often['items']:,} item{'' if one else 's'} with {drawing.interval_name(3)} hold{'s' * one} {share} of them"
+    rated = f"{found['items']['count']:,} of {counts['items']:,}"
+    return (
+        f"{counts['rows']:,} {kind} of {rated} items by {counts['users']:,} users{mean}"
+        f"{held if often['items'] else ''}."
+    )
+
+
+def _glance(explored: Explored) -> Finding:
+    counts, found = explored.counts, explored.found
+    rows = [["items", f"{counts['items']:,}"]]
+    if "intervals" in found:
+        rated = found["items"]["count"]
+        rows = [
+            ["ratings" if found["ratings"] else "interactions", f"{counts['rows']:,}"],
+            ["users", f"{counts['users']:,}"],
+            *rows,
+            ["items with at least one", f"{rated:,}"],
+            ["share of (user, item) pairs", f"{counts['rows'] / (counts['users'] * rated):.2%}"],
+            *_side("user", found["users"]),
+            *_side("item", found["items"]),
+        ]
+    notes = [f"dropped on the way: {name.removeprefix('dropped.')} {count:,}" for name, count in sorted(counts.items()) if name.startswith("dropped.") and count]  # fmt: skip
+    if counts.get("rejected"):
+        notes.append(f"lines that could not be read: {counts['rejected']:,}")
+    return Finding("At a glance", tables=(Table(["what", "number"], rows),), notes=tuple(notes))
+
+
+def _side(name: str, found: Mapping[str, Any]) -> list[list[str]]:
+    shown = f"{found['median']:,} ({found['least']:,}\u2013{found['most']:,})"
+    return [[f"per {name}, median (least\u2013most)", shown]]
+
+
+def _ratings(explored: Explored) -> Iterator[Finding]:
+    found = explored.found.get("ratings")
+    if not found:
+        return
+    single = all(low == high for low, high, _ in found["values"])
+    names = [f"{low:g}" if single else f"{low:.3g}\u2013{high:.3g}" for low, high, _ in found["values"]]
+    counts = [count for *_, count in found["values"]]
+    plot = _columns("ratings", "How often each rating was given.", names, counts, ("rating", "ratings"))
+    table = [["mean", f"{found['mean']:.4f}"], ["standard deviation", f"{found['sd']:.4f}"]] if found["sd"] is not None else [["mean", f"{found['mean']:.4f}"]]  # fmt: skip
+    rows = [*table, ["lowest", f"{found['low']:g}"], ["highest", f"{found['high']:g}"]]
+    yield Finding("Ratings", tables=(Table(["what", "rating"], rows),), plots=(plot,))
+
+
+def _counts(found: Mapping[str, Any]) -> Iterator[Finding]:
+    if "intervals" not in found:
+        return
+    names = [drawing.interval_name(number) for number in range(len(found["intervals"]))]
+    items = [row["items"] for row in found["intervals"]]
+    ratings = [row["ratings"] for row in found["intervals"]]
+    rows = [
+        [name, f"{count:,}", f"{count / sum(items):.1%}", f"{rated:,}", f"{rated / sum(ratings):.1%}"]
+        for name, count, rated in zip(names, items, ratings, strict=True)
+    ]
+    table = Table(["ratings of an item", "items", "of all items", "ratings", "of all ratings"], rows)
+    unrated = found["intervals"][0]["unrated"]
+    sides = {name: {row["bin"]: row["n"] for row in found[name]["bins"]} for name in ("items", "users")}
+    caption = "What share of items and of users has how many ratings, of those with any; each bin is twice as wide as the one before."
+    plots = (
+        _columns("intervals", "Items by their number of ratings.", names, items, ("ratings of an item", "items")),
+        Plot(
+            "counts", caption, lambda axes: drawing.two(axes, sides, "ratings"), (7.5, 3.6), narrow=(_PHONE, 3.6)
+        ),
+    )  # fmt: skip
+    note = f"Both ends of an interval are in it. {unrated:,} items have no rating; they are in the first."
+    yield Finding("How many ratings items and users have", tables=(table,), plots=plots, notes=(note,))
+
+
+def _averages(found: Mapping[str, Any]) -> Iterator[Finding]:
+    ratings = found.get("ratings")
+    if not ratings:
+        return
+    plots, tables = [], []
+    for side in ("items", "users"):
+        bins = found[side]["bins"]
+        caption = f"Average rating of {side} by how many ratings they have: mean, median and the middle 80% of the averages."
+        plots.append(
+            _band(f"average-{side}", caption, bins, f"ratings of {side[:-1]}s, each", ratings["mean"])
+        )
+        tables.append(_band_table(f"ratings ({side})", side, bins))
+    yield Finding("Average against count", tables=tuple(tables), plots=tuple(plots), notes=(_BAND,))
+
+
+def _tags(found: Mapping[str, Any]) -> Iterator[Finding]:
+    tags = found["tags"]
+    if not tags:
+        return
+    names = [drawing.range_name(number) for number, _ in tags["histogram"]]
+    counts = [count for _, count in tags["histogram"]]
+    plots = [
+        _columns(
+            "tags", "Items by how many tags they were given.", names, counts, ("tags of an item", "items")
+        )
+    ]
+    if tags["averages"]:
+        caption = "Average rating of items by how many tags they were given: mean, median and the middle 80% of the averages."
+        mean = found["ratings"]["mean"] if found.get("ratings") else None
+        plots.append(_band("average-tags", caption, tags["averages"], "tags of an item", mean))
+    table = Table(["tag", "times given"], [[name, f"{count:,}"] for name, count in tags["top"]])
+    note = f"{tags['items']:,} items were given {tags['uses']:,} tags; a tag given twice to an item counts twice."
+    yield Finding("Tags", tables=(table,), plots=tuple(plots), notes=(note, _BAND))
+
+
+def _genres(found: Mapping[str, Any]) -> Iterator[Finding]:
+    genres = found["genres"]
+    if not genres:
+        return
+    rated = "intervals" in found
+    rows = [
+        [name, f"{items:,}", *([f"{ratings:,}", NONE if mean is None else f"{mean:.2f}"] if rated else [])]
+        for name, items, ratings, mean in genres["top"]
+    ]
+    header = ["genre", "items", *(["ratings", "average rating"] if rated else [])]
+    names, counts = ([row[at] for row in genres["top"]] for at in (0, 1))
+    height = 1.0 + 0.26 * len(names)
+    caption = "Items of each genre; an item may have several."
+    plot = Plot(
+        "genres", caption, partial(drawing.rows, names=names, counts=counts, x="items"), (7.5, height),
+        narrow=(_PHONE, height),
+    )  # fmt: skip
+    notes = [f"{genres['without']:,} items have no genre."] if genres["without"] else []
+    notes += [f"{genres['others']:,} rarer genres are not shown."] if genres["others"] else []
+    yield Finding("Genres", tables=(Table(header, rows),), plots=(plot,), notes=tuple(notes))
+
+
+def _decades(found: Mapping[str, Any]) -> Iterator[Finding]:
+    decades = found["decades"]
+    if decades:
+        names, counts = [f"{year}s" for year, _ in decades], [count for _, count in decades]
+        yield Finding(
+            "Years", plots=(_columns("decades", "Items by decade.", names, counts, ("decade", "items")),)
+        )
+
+
+def _features(found: Mapping[str, Any]) -> Iterator[Finding]:
+    features = found["features"]
+    if not features:
+        return
+    each = features["each"]
+    header = ["feature", "items", "mean", "sd", "least", "5%", "25%", "median", "75%", "95%", "most"]
+    rows = [
+        [name, f"{item['n']:,}", *(_number(value) for value in
+         (item["mean"], item["sd"], item["low"], *item["quantiles"], item["high"]))]
+        for name, item in each.items()
+    ]  # fmt: skip
+    caption = "Items over the range of each feature, in thirty equal parts; the line is the median."
+    size = (7.5, 0.4 + 1.45 * drawing.panel_rows(len(each)))
+    narrow = (_PHONE, 0.4 + 1.4 * drawing.panel_rows(len(each), 2))
+    plot = Plot("features", caption, partial(drawing.panels, features=each), size, narrow=narrow)
+    notes = [f"{features['left_out']:,} further features are not shown."] if features["left_out"] else []
+    yield Finding("Features", tables=(Table(header, rows),), plots=(plot,), notes=tuple(notes))
+
+
+def _absent(found: Mapping[str, Any]) -> Iterator[Finding]:
+    lacking = {
+        "ratings": "ratings: nothing is said of averages" + ("" if "intervals" in found else " or of counts"),
+        "tags": "tags: nothing is said of tags per item",
+        "genres": "genres",
+        "decades": "years",
+        "features": "numeric features, as of audio",
+    }
+    notes = [f"no {what}" for name, what in lacking.items() if not found.get(name)]
+    if notes:
+        yield Finding("What this data has not", notes=tuple(notes))
+
+
+def _columns(
+    name: str, caption: str, names: Sequence[str], counts: Sequence[float], axes: tuple[str, str]
+) -> Plot:
+    draw = partial(drawing.columns, names=names, counts=counts, x=axes[0], y=axes[1])
+    return Plot(name, caption, draw, (7.5, 3.4), narrow=(_PHONE, 3.2))
+
+
+def _band(
+    name: str, caption: str, bins: Sequence[Mapping[str, Any]], x: str, overall: float | None
+) -> Plot:  # fmt: skip
+    draw = partial(drawing.averages, bins=bins, x=x, overall=overall)
+    return Plot(name, caption, draw, (7.5, 3.9), narrow=(_PHONE, 3.9))
+
+
+def _band_table(first: str, side: str, bins: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [
+        [drawing.range_name(row["bin"]), f"{row['n']:,}", f"{row['mean']:.3f}", *(f"{value:.3f}" for value in row["quantiles"])]
+        for row in bins
+    ]  # fmt: skip
+    return Table([first, side, "mean of averages", "10%", "median", "90%"], rows)
+
+
+def _number(value: float | None) -> str:
+    return NONE if value is None else f"{value:,.4g}" if abs(value) < 100_000 else f"{value:,.0f}"

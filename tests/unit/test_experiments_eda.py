@@ -1,0 +1,129 @@
+"""Pages of data sets from invented aggregates: names of bins, sentences, sections, files."""
+
+import json
+
+import pytest
+from test_experiments_page import Tags
+
+from experiments.eda import drawing
+from experiments.eda.findings import answer, findings_of
+from experiments.eda.launch import Explored
+from experiments.eda.report import as_json, text, write
+from experiments.trial import Data
+from jobs.explore import BINS, INTERVALS, bin_range
+
+BAND = [
+    {"bin": 1, "n": 3, "mean": 3.0, "quantiles": [1.0, 3.0, 5.0]},
+    {"bin": 9, "n": 1, "mean": 4.0, "quantiles": [4.0, 4.0, 4.0]},
+]
+FOUND = {
+    "ratings": {"n": 303, "mean": 3.5, "sd": 1.0, "low": 1.0, "high": 5.0,
+                "values": [[1.0, 1.0, 100], [5.0, 5.0, 203]]},
+    "users": {"count": 3, "least": 1, "median": 1, "most": 301, "bins": BAND},
+    "items": {"count": 4, "least": 1, "median": 1, "most": 300, "bins": BAND},
+    "intervals": [{"items": 5, "ratings": 3, "unrated": 2}, *[{"items": 0, "ratings": 0, "unrated": 0}] * 2,
+                  {"items": 1, "ratings": 300, "unrated": 0}],
+    "tags": {"items": 2, "uses": 5, "histogram": [[0, 4], [1, 1], [3, 1]], "averages": BAND, "top": [["<dark>", 5]]},
+    "genres": {"without": 1, "others": 2, "top": [["Drama", 4, 300, 3.5], ["Western", 1, 0, None]]},
+    "decades": [[1990, 4], [2000, 2]],
+    "features": {"left_out": 0, "each": {
+        name: {"n": 6, "mean": 0.5, "sd": 0.1, "low": 0.0, "high": 1.0, "quantiles": [0.1, 0.2, 0.5, 0.8, 0.9],
+               "counts": list(range(BINS))} for name in ("energy", "tempo", "mode", "key")}},
+}  # fmt: skip
+COUNTS = {"rows": 303, "users": 3, "items": 6, "rows_in": 310, "dropped.duplicate": 7}
+
+
+def explored(found=FOUND, counts=COUNTS, digest="d1"):
+    data = Data("movielens/1m", store="parquet")
+    return Explored(data, digest, counts, found, {"interactions": 1.0, "catalogue": 2.0}, {"host.cores": 2})
+
+
+ITEMS_ONLY = {**{key: FOUND[key] for key in ("genres", "decades", "features")}, "tags": None}
+
+
+def test_intervals_and_bins_are_named_without_overlap():
+    assert [drawing.interval_name(number) for number in range(4)] == [
+        "0 to 49",
+        "50 to 99",
+        "100 to 200",
+        "over 200",
+    ]
+    assert [least for least, _ in INTERVALS[1:]] == [most + 1 for _, most in INTERVALS[:-1]]
+    assert [drawing.range_name(number) for number in (0, 1, 2, 12)] == [
+        "0",
+        "1",
+        "2\u20133",
+        "2,048\u20134,095",
+    ]
+    assert all(bin_range(number)[0] == bin_range(number - 1)[1] + 1 for number in range(1, 40))
+
+
+@pytest.mark.parametrize(("number", "shown"), [(0, "0"), (950, "950"), (1234, "1.23k"), (2_500_000, "2.5M")])
+def test_counts_are_short_in_pictures(number, shown):
+    assert drawing.short(number) == shown
+
+
+def test_sentence_says_what_is_there():
+    assert answer(explored()) == (
+        "303 ratings of 4 of 6 items by 3 users, 3.50 on average; 1 item with over 200 holds 99% of them."
+    )
+    assert answer(explored({**FOUND, "ratings": None})).startswith(
+        "303 interactions of 4 of 6 items by 3 users;"
+    )
+    assert answer(explored(ITEMS_ONLY, {"items": 6}, "")) == (
+        "6 items and no ratings, described by genres and features."
+    )
+
+
+def test_tables_hold_the_shares_of_each_interval():
+    sections = {finding.title: finding for finding in findings_of(explored())}
+    (table,) = sections["How many ratings items and users have"].tables
+    assert table.rows[0] == ["0 to 49", "5", "83.3%", "3", "1.0%"]
+    assert table.rows[3] == ["over 200", "1", "16.7%", "300", "99.0%"]
+    assert "2 items have no rating" in sections["How many ratings items and users have"].notes[0]
+    assert ["Western", "1", "0", "\u2013"] in sections["Genres"].tables[0].rows
+    assert "dropped on the way: duplicate 7" in sections["At a glance"].notes
+    assert "What this data has not" not in sections
+
+
+def test_what_is_lacking_is_said_and_not_drawn():
+    bare = {**FOUND, "ratings": None, "tags": None, "features": None, "genres": None, "decades": None}
+    bare |= {side: {**FOUND[side], "bins": [{**row, "mean": None, "quantiles": None} for row in BAND]}
+             for side in ("users", "items")}  # fmt: skip
+    sections = {finding.title: finding for finding in findings_of(explored(bare))}
+    assert sections.keys() == {
+        "At a glance",
+        "How many ratings items and users have",
+        "What this data has not",
+    }
+    said = "\n".join(sections["What this data has not"].notes)
+    assert "no ratings: nothing is said of averages\n" in said
+    assert "no tags" in said
+    assert all(plot.svg for plot in sections["How many ratings items and users have"].plots)
+    only = {finding.title: finding for finding in findings_of(explored(ITEMS_ONLY, {"items": 6}, ""))}
+    assert "How many ratings items and users have" not in only
+    assert only["Genres"].tables[0].header == ["genre", "items"]
+
+
+def test_page_of_a_data_set_stands_in_the_index(tmp_path):
+    written = write(explored(), tmp_path)
+    names = {path.name for path in written}
+    assert {"eda-movielens-1m.html", "eda-movielens-1m.json"} <= names
+    plots = ("ratings", "intervals", "counts", "average-items", "average-users", "tags", "average-tags", "genres", "decades", "features")  # fmt: skip
+    assert {f"eda-movielens-1m-{plot}.{kind}" for plot in plots for kind in ("png", "svg")} <= names
+    page = written[0].read_text()
+    assert Tags(page).wrong == []
+    assert "&lt;dark&gt;" in page
+    assert "http" not in page
+    index = (tmp_path / "index.html").read_text()
+    assert "Data sets" in index
+    assert "What is in movielens/1m?" in index
+    assert "trials ok" not in index
+    assert json.loads(written[1].read_text())["aggregates"] == json.loads(json.dumps(FOUND))
+
+
+def test_text_for_a_terminal():
+    shown = text(explored())
+    assert shown.startswith("303 ratings of 4 of 6 items")
+    assert "over 200" in shown
+    assert as_json(explored(), 5.0)["ended_at"] == 5.0
