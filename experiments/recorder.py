@@ -10,10 +10,12 @@ import os
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 os.environ.setdefault(
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true"
@@ -36,6 +38,7 @@ for _name in ("mlflow", "alembic"):
 
 LONGEST_NOTE = 7000
 _DECIMALS = 5
+_READERS = 8
 _ENDS = {"ok": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 _ARTIFACTS = ("request.json", "result.json", "events.jsonl", "driver.log", "telemetry.json")
 
@@ -109,21 +112,28 @@ class Recorder:
         """Put a text in Markdown and some numbers of its trials on the page of a parent run."""
         with explained(self.uri):
             self._client.set_tag(run_id, "mlflow.note.content", note[:LONGEST_NOTE])
-            for metric in map(_metric, summary):
-                known = self._client.get_metric_history(run_id, metric.key)
-                if (metric.step, metric.value) not in {(item.step, item.value) for item in known}:
-                    self._client.log_metric(run_id, metric.key, metric.value, step=metric.step)
+            history = self._client.get_metric_history
+            metrics = [_metric(number, int(time.time() * 1000)) for number in summary]
+            known = {
+                (item.key, item.step, item.value)
+                for key in {metric.key for metric in metrics}
+                & self._client.get_run(run_id).data.metrics.keys()
+                for item in history(run_id, key)
+            }
+            new = [item for item in metrics if (item.key, item.step, item.value) not in known]
+            for batch in _batches(new, 1000):
+                self._client.log_batch(run_id, metrics=batch)
 
     def attach(self, run_id: str, files: Sequence[Path], folder: str = "report") -> None:
         """Put files into a folder of a run's artifacts, in place of those of the same name."""
-        with _explained(self.uri):
+        with explained(self.uri):
             for path in files:
                 self._client.log_artifact(run_id, str(path), folder)
 
     def known(self) -> dict[str, str]:
         """Return the experiments that have a parent run here, and the TOML that each was last run with, or ""."""
         found: dict[str, str] = {}
-        with _explained(self.uri), tempfile.TemporaryDirectory() as folder:
+        with explained(self.uri), tempfile.TemporaryDirectory() as folder:
             for place in self._client.search_experiments():
                 parents = self._runs(place.name, f"tags.`{PREFIX}kind` = 'experiment'")
                 if parents:
@@ -197,7 +207,8 @@ class Recorder:
                 if short in wanted and PREFIX + "revision" in run.data.tags:
                     found.setdefault(short, run)
             about = {"question": newest.data.tags.get(PREFIX + "question", ""), "run_id": newest.info.run_id}
-            return about, [self._read(found[key]) for key in wanted if key in found]
+            with ThreadPoolExecutor(_READERS) as readers:  # from a server each one is a round trip or two
+                return about, list(readers.map(self._read, [found[key] for key in wanted if key in found]))
 
     def _write(self, outcome: Outcome, folder: Path, parent: str) -> str:
         seconds = sum(item.seconds for item in outcome.applications)
@@ -226,7 +237,7 @@ class Recorder:
 
     def _read(self, run: Run) -> Outcome:
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(self._client.download_artifacts(run.info.run_id, FILE, folder))
+            path = _on_disk(run) or Path(self._client.download_artifacts(run.info.run_id, FILE, folder))
             return replace(load(path), recording_s=run.data.metrics.get("overhead/recording_s"))
 
     def _experiment(self, name: str) -> str:
@@ -253,6 +264,13 @@ class Recorder:
             if not token:
                 break
         return found
+
+
+def _on_disk(run: Run) -> Path | None:
+    """Return where a run's outcome lies if its artifacts are in a folder of this host."""
+    place = urlsplit(run.info.artifact_uri)
+    path = Path(unquote(place.path)) / FILE
+    return path if place.scheme in ("", "file") and path.is_file() else None
 
 
 def _metric(number: Number, now: int = 0) -> Metric:

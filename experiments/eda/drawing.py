@@ -65,7 +65,7 @@ def two(axes: Any, sides: Mapping[str, Mapping[int, int]], x: str) -> None:
 
 def averages(axes: Any, bins: Sequence[Mapping[str, Any]], x: str, overall: float | None) -> None:
     """Draw mean, median and 10-90% band of averages by a count, and how many stand behind each."""
-    places = range(len(bins))
+    places = [row["bin"] for row in bins]
     low, middle, high = ([row["quantiles"][at] for row in bins] for at in range(3))
     axes.fill_between(places, low, high, color=COLOURS[0], alpha=0.2, linewidth=0, label="10\u201390%")
     axes.plot(places, middle, color=COLOURS[0], label="median")
@@ -77,8 +77,8 @@ def averages(axes: Any, bins: Sequence[Mapping[str, Any]], x: str, overall: floa
     if not is_narrow(axes):
         for place, row in zip(places, bins, strict=True):
             axes.annotate(short(row["n"]), (place, most + 0.05 * (most - least)), ha="center", fontsize=8.5)
-    _named(axes, [range_name(row["bin"]) for row in bins])
-    axes.set_xlim(-0.5, len(bins) - 0.5)
+    _named(axes, [range_name(number) for number in range(places[0], places[-1] + 1)], places[0])
+    axes.set_xlim(places[0] - 0.5, places[-1] + 0.5)
     axes.set_xlabel(x)
     axes.set_ylabel("average rating")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2 if is_narrow(axes) else 4)
@@ -125,7 +125,7 @@ def panel_rows(count: int, across: int = _COLUMNS) -> int:
     return -(-count // across)
 
 
-def _named(axes: Any, names: Sequence[str]) -> None:
+def _named(axes: Any, names: Sequence[str], first: int = 0) -> None:
     crowded = len(names) > 6 if is_narrow(axes) else len(names) > 10
     style = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
-    axes.set_xticks(range(len(names)), names, **style)
+    axes.set_xticks(range(first, first + len(names)), names, **style)

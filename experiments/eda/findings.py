@@ -134,8 +134,9 @@ def _tags(found: Mapping[str, Any]) -> Iterator[Finding]:
     tags = found["tags"]
     if not tags:
         return
-    names = [drawing.range_name(number) for number, _ in tags["histogram"]]
-    counts = [count for _, count in tags["histogram"]]
+    given = dict(tags["histogram"])
+    bins = range(max(given) + 1)
+    names, counts = [drawing.range_name(number) for number in bins], [given.get(number, 0) for number in bins]
     plots = [
         _columns(
             "tags", "Items by how many tags they were given.", names, counts, ("tags of an item", "items")

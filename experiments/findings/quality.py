@@ -14,7 +14,7 @@ from experiments.spec import Experiment
 from experiments.tables import Table
 
 _MARKERS = "osD^vPX*"
-_MOST_NAMED = 8
+_MOST_NAMED = 5
 _WIDE_SPAN = 20.0
 
 

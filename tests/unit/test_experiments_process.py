@@ -260,6 +260,8 @@ def test_values_of_set_read_as_in_a_spec():
         (["preprocess", "--dataset", "movielens/1m", "--set", "min_ratin=1"], 2, "'min_rating'"),
         (["preprocess", "--dataset", "movielens/1m", "--set", "k_core=-3"], 2, "from 0, not -3"),
         (["preprocess", "--dataset", "movielens/1m", "--set", "max_rejected_share=5"], 2, "from 0 to 1"),
+        (["eda", "--dataset", "spotify/playlist"], 2, "'playlists'"),
+        (["eda", "--dataset", "movielens/1m", "--set", "rank=3"], 2, "unknown key 'rank' of eda"),
         (["report", "demo"], 2, "nothing is recorded of demo"),
         (["list", "--cluster-set"], 2, None),
         (["run", "demo", "--cluster-set", "sparc.workers=3"], 2, "sparc.workers"),

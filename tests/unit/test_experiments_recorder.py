@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from itertools import count
+from pathlib import Path
 
 import pytest
 from invented import BASIS, application, outcome
@@ -280,3 +281,29 @@ def test_report_that_allows_a_changed_model_says_so_in_the_terminal_and_on_the_p
         assert "--allow-model-change: speed-ups are shown even where the model changed" in text
     for run in runs(client, name):
         assert "recscale.allow_model_change" not in run.data.tags
+
+
+def test_report_lies_with_the_parent_and_is_replaced(named, tmp_path):
+    recorder, client, name, _ = named
+    parent = recorder.open(name, BASIS, ["a" * 64], ABOUT)
+    page = tmp_path / "page.html"
+    (tmp_path / "kept").mkdir()
+    for text in ("first", "second"):
+        page.write_text(text)
+        recorder.attach(parent.run_id, [page])
+    assert [entry.path for entry in client.list_artifacts(parent.run_id, "report")] == ["report/page.html"]
+    kept = Path(client.download_artifacts(parent.run_id, "report/page.html", str(tmp_path / "kept")))
+    assert kept.read_text() == "second"
+    with pytest.raises(RecordingError):
+        recorder.attach("0" * 32, [page])
+
+
+def test_known_experiments_come_with_what_they_were_last_run_with(named):
+    recorder, _, name, _ = named
+    recorder.open(name, BASIS, ["a" * 64], ABOUT)
+    recorder.open(name, BASIS, ["a" * 64], {**ABOUT, "spec": "repeats = 3\n"})
+    recorder.open(f"{name}-bare", BASIS, [], {"question": "?"})
+    known = recorder.known()
+    assert known[name] == "repeats = 3\n"
+    assert known[f"{name}-bare"] == ""
+    assert "Default" not in known
