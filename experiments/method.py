@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from experiments.analysis import LEAST_FOR_INTERVAL, SAME_MODEL
+from experiments.analysis import LEAST_FOR_INTERVAL
 from experiments.numbers import phases, quality
 from experiments.outcome import Outcome
+from experiments.samemodel import SAME_MODEL
 from experiments.spec import Experiment
 
 _TAGS = {

@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.ticker import FuncFormatter
 
-from experiments.picture import COLOURS, is_narrow
+from experiments.picture import COLOURS, GREY, is_narrow
 from jobs.explore import BINS, INTERVALS, bin_range
 
 _COLUMNS = 3
@@ -71,7 +71,7 @@ def averages(axes: Any, bins: Sequence[Mapping[str, Any]], x: str, overall: floa
     axes.plot(places, middle, color=COLOURS[0], label="median")
     axes.plot(places, [row["mean"] for row in bins], "o", color=COLOURS[1], markersize=6, label="mean")
     if overall is not None:
-        axes.axhline(overall, linestyle="--", linewidth=1, color="#8b949e", label="all ratings")
+        axes.axhline(overall, linestyle="--", linewidth=1, color=GREY, label="all ratings")
     least, most = axes.get_ylim()
     axes.set_ylim(least, most + 0.14 * (most - least))
     if not is_narrow(axes):

@@ -1,11 +1,13 @@
 """A comparison as sections of a report, as text and as a page of its own."""
 
 import dataclasses
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from experiments.finding import Finding
+from experiments.index import header, write_index
 from experiments.page import render
 from experiments.pairs.ledger import Ledger
 from experiments.pairs.sides import NAMES
@@ -82,10 +84,15 @@ def write(ledger: Ledger, verdict: Verdict, question: str, folder: Path) -> list
     environment = ledger.sides["contender"].environment
     facts |= {key.replace(".", " "): environment[key] for key in _FACTS if environment.get(key)}
     page, data = folder / f"{name}.html", folder / f"{name}.json"
-    page.write_text(render(name, question, findings=found, facts=facts), encoding="utf-8")
-    write_json(data, as_json(ledger, verdict, found))
+    answer = found[0].answer
+    page.write_text(render(name, question, findings=found, facts=facts, answer=answer), encoding="utf-8")
+    entry = header(
+        ledger.about["experiment"], question, answer, time.time(), ok=0, failed=0, kind="comparison"
+    )
+    write_json(data, {**as_json(ledger, verdict, found), **entry})
     picture = folder / f"{name}-pairs.png"
     picture.write_bytes(found[0].plots[0].png("light"))
+    write_index(folder)
     return [page, data, picture]
 
 

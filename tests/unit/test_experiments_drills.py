@@ -437,7 +437,7 @@ def test_report_says_what_was_killed_what_it_cost_and_what_came_of_it(tmp_path):
     assert "log" not in text.split("signal SIGKILL)")[1].splitlines()[0]
     assert "driver: run again in 20.0 s: ok" in text
     names = {path.name for path in report.write(tmp_path)}
-    assert names == {"drill-drills.html", "drill-drills.json"}
+    assert names == {f"drill-drills.{kind}" for kind in ("html", "json", "csv")}
     values = json.loads((tmp_path / "drill-drills.json").read_text())
     assert [item["verdict"] for item in values["drills"]] == [drilled().verdict, gone.verdict]
 

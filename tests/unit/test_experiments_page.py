@@ -169,7 +169,7 @@ def test_index_lists_every_report_newest_first(folder, tmp_path):
     for name, text in (("newer", json.dumps(newer)), ("broken", "{"), ("other", "[]")):
         (tmp_path / f"{name}.json").write_text(text)
         (tmp_path / f"{name}.html").write_text("")
-    (tmp_path / "gone.json").write_text(json.dumps({"experiment": "gone", "question": "Where?"}))
+    (tmp_path / "gone.json").write_text(json.dumps({**newer, "experiment": "gone"}))
     made = write_index(tmp_path).read_text()
     assert Tags(made).wrong == []
     assert made.index('href="newer.html"') < made.index('href="invented.html"')
