@@ -20,7 +20,6 @@ from experiments.spec import Comparison, Mean
 LEAST_FOR_INTERVAL = 5
 _RESAMPLES = 10_000
 _SEED = 20_231
-_KEPT = 8192  # table, pictures, notes and JSON of a report ask for the same intervals again
 
 
 @dataclass(frozen=True)
@@ -95,9 +94,12 @@ def spread(outcome: Outcome, phase: str) -> Spread | None:
 
 def interval(values: Sequence[float]) -> tuple[float | None, float | None]:
     """Return the 95% bootstrap interval of the median; None twice for fewer than five values."""
-    if len(values) < LEAST_FOR_INTERVAL:
-        return None, None
-    return _interval(tuple(values))
+    return _interval(tuple(values)) if len(values) >= LEAST_FOR_INTERVAL else (None, None)
+
+
+@lru_cache(maxsize=4096)  # a report asks for the same intervals in its table, its pictures and its numbers
+def _interval(values: tuple[float, ...]) -> tuple[float, float]:
+    return _percentiles(np.median(_resampled(values, np.random.default_rng(_SEED)), axis=1))
 
 
 def ratio_of(baseline: Sequence[float], contender: Sequence[float]) -> Ratio:
@@ -110,7 +112,10 @@ def _ratio_of(baseline: tuple[float, ...], contender: tuple[float, ...]) -> Rati
     ratio = statistics.median(baseline) / statistics.median(contender)
     if min(len(baseline), len(contender)) < LEAST_FOR_INTERVAL:
         return Ratio(ratio)
-    return Ratio(ratio, *_ratio_interval(tuple(baseline), tuple(contender)))
+    random = np.random.default_rng(_SEED)
+    first = np.median(_resampled(baseline, random), axis=1)
+    second = np.median(_resampled(contender, random), axis=1)
+    return Ratio(ratio, *_percentiles(first / second))
 
 
 def paired_ratio(pairs: Sequence[tuple[float, float]]) -> Ratio:
@@ -233,19 +238,6 @@ def _words(values: Mapping[str, Any], outcomes: Sequence[Outcome]) -> str:
         key for key in values if any(item.values.get(key) != outcomes[0].values.get(key) for item in outcomes)
     ]
     return " ".join(f"{key}={values[key]}" for key in varying)
-
-
-@lru_cache(maxsize=_KEPT)
-def _interval(values: tuple[float, ...]) -> tuple[float, float]:
-    return _percentiles(np.median(_resampled(values, np.random.default_rng(_SEED)), axis=1))
-
-
-@lru_cache(maxsize=_KEPT)
-def _ratio_interval(baseline: tuple[float, ...], contender: tuple[float, ...]) -> tuple[float, float]:
-    random = np.random.default_rng(_SEED)
-    first = np.median(_resampled(baseline, random), axis=1)
-    second = np.median(_resampled(contender, random), axis=1)
-    return _percentiles(first / second)
 
 
 def _resampled(values: Sequence[float], random: np.random.Generator) -> Any:
