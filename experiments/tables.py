@@ -90,7 +90,9 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
         if outcome.executors_lost:
             lines.append(f"{outcome.label}: {outcome.executors_lost} executor(s) lost while it ran")
         if outcome.status != "ok":
-            lines.append(f"{outcome.label}: {outcome.status}: {(outcome.error or 'no reason given').splitlines()[0]}")
+            lines.append(
+                f"{outcome.label}: {outcome.status}: {(outcome.error or 'no reason given').splitlines()[0]}"
+            )
     effort = sorted({(len(item.measured), item.warmups, item.repeats) for item in outcomes if item.measured})
     for applications, warmups, repeats in effort:
         interval = (
