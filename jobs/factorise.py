@@ -93,11 +93,7 @@ def factorise(by_user: Csr, by_item: Csr, *, rank: int, iterations: int, reg: fl
 
 
 def half_step(matrix: Csr, other: Floats, reg: float) -> Floats:
-    """Solve for the factors of a matrix's rows, given those of its columns [m, rank].
-
-    Raises:
-        UndeterminedError: see `factorise`.
-    """
+    """Solve for the factors of a matrix's rows, given those of its columns [m, rank]; raises as `factorise` does."""
     rank = other.shape[1]
     wide = _padded(other)
     out = np.zeros((len(matrix.indptr) - 1, wide.shape[1]), dtype=np.float32)
