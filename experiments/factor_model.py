@@ -57,8 +57,8 @@ class FactorModel(PythonModel):
 
     def score(self, users: list[str], items: list[str]) -> Any:
         """Predict each pair as float32; users or items that training never saw count as unknown to the factors."""
-        left = np.array([self._users.get(user, -1) for user in users])
-        right = np.array([self._items.get(item, -1) for item in items])
+        left = np.array([self._users.get(user, -1) for user in users], np.int64)
+        right = np.array([self._items.get(item, -1) for item in items], np.int64)
         known = (left >= 0) & (right >= 0)
         found = np.full(len(users), np.nan, np.float32)
         if self._arrays["item_factors"].shape[1]:
