@@ -26,8 +26,9 @@ CAUSES = {
     "skewed": ["skewed"],
     "starved": ["starved"],
     "driver": ["driver-bound"],
+    "sorting": [],
     "spilling": ["spilling"],
-    "collecting": ["GC-bound"],
+    "allocating": ["GC-bound"],
     "shuffling": ["shuffle-bound"],
 }
 

@@ -12,19 +12,20 @@ from pyspark.sql import functions as F
 from jobs.phases import Events, Phases, consume
 
 ROWS = 800_000
-SMALL = {
+FAR = {  # one block at a time over the network, as between machines that are far apart
     "spark.executor.memory": "512m",
-    "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "100000000",
-    # One block at a time over the network, as between machines that are far apart.
     "spark.shuffle.readHostLocalDisk": "false",
     "spark.reducer.maxReqsInFlight": "1",
     "spark.reducer.maxBlocksInFlightPerAddress": "1",
-    "spark.executor.extraJavaOptions": "-XX:+UseSerialGC -Xmn2m",
+}
+CRAMPED = {  # a young generation that a few hundred rows fill
+    "spark.executor.memory": "512m",
+    "spark.executor.extraJavaOptions": "-XX:+UseSerialGC -Xmn512k",
 }
 APPLICATIONS = {
     "roomy": ({"spark.executor.memory": "900m"}, ("healthy", "python", "skewed", "starved", "driver")),
-    "calibrate": ({"spark.executor.memory": "900m"}, ("spilling",)),
-    "small": (SMALL, ("spilling", "collecting", "shuffling")),
+    "far": (FAR, ("sorting", "spilling", "shuffling")),
+    "cramped": (CRAMPED, ("allocating",)),
 }
 
 
@@ -76,7 +77,7 @@ def healthy(spark):
 
 
 def python(spark):
-    burn_everywhere(spark, 4, 12)
+    burn_everywhere(spark, 2, 12)
 
 
 def skewed(spark):
@@ -90,27 +91,32 @@ def starved(spark):
 
 def driver(spark):
     for _ in range(4):
-        burn(8)
+        burn(6)
         consume(hashed(spark.range(0, ROWS // 16, numPartitions=4)))
 
 
-def spilling(spark):
-    wide = spark.range(0, 4 * ROWS, numPartitions=4).select(
-        F.xxhash64("id").alias("key"), *(F.col("id").alias(f"c{n}") for n in range(8))
-    )
+def sorted_rows(spark, partitions):
+    text = F.repeat(F.col("id").cast("string"), 30).alias("text")
+    wide = spark.range(0, 3 * ROWS, numPartitions=partitions).select(F.xxhash64("id").alias("key"), text)
     consume(wide.sortWithinPartitions("key"))
 
 
-def collecting(spark):
-    texts = spark.range(0, ROWS, numPartitions=4).select(
-        (F.col("id") % 50_000).alias("key"), F.hex("id").alias("t")
-    )
-    consume(texts.groupBy("key").agg(F.collect_list("t").alias("ts")))
+def sorting(spark):
+    sorted_rows(spark, 24)
+
+
+def spilling(spark):
+    sorted_rows(spark, 2)
+
+
+def allocating(spark):
+    texts = F.transform(F.sequence(F.lit(0), F.lit(40)), lambda n: F.concat(F.col("id").cast("string"), n))
+    consume(spark.range(0, ROWS // 10, numPartitions=8).select(F.size(F.array_sort(texts)).alias("n")))
 
 
 def shuffled(spark):
-    """Write the shuffle beforehand: the timed part is 16 tasks that each fetch 200 small blocks, one after another."""
-    rows = spark.range(0, ROWS, numPartitions=200).repartition(16, "id")._jdf.queryExecution().toRdd()
+    """Write the shuffle beforehand: the timed part is 8 tasks that each fetch 300 small blocks, one after another."""
+    rows = spark.range(0, ROWS // 8, numPartitions=300).repartition(8, "id")._jdf.queryExecution().toRdd()
     rows.count()
     return rows
 
@@ -121,9 +127,9 @@ def shuffling(rows):
 
 GIVEN = {"shuffling": shuffled}
 JOBS = {
-    "healthy": healthy, "python": python, "skewed": skewed, "starved": starved, "driver": driver,
-    "spilling": spilling, "collecting": collecting, "shuffling": shuffling,
-}  # fmt: skip
+    job.__name__: job
+    for job in (healthy, python, skewed, starved, driver, sorting, spilling, shuffling, allocating)
+}
 
 if __name__ == "__main__":
     main(sys.argv[1], Path(sys.argv[2]))
