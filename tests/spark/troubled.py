@@ -27,8 +27,19 @@ APPLICATIONS = {
     "roomy": ({"spark.executor.memory": "900m"}, ("healthy", "python", "skewed", "starved", "driver")),
     "far": (FAR, ("sorting", "spilling", "shuffling")),
     "cramped": (CRAMPED, ("allocating",)),
-    "far2": ({**FAR, "spark.authenticate": "true", "spark.authenticate.secret": "test", "spark.network.crypto.enabled": "true"}, ("shuffling",)),
-    "cramped2": ({**CRAMPED, "spark.executor.extraJavaOptions": "-XX:+UseSerialGC -Xmn256k"}, ("allocating",)),
+    "far2": (
+        {
+            **FAR,
+            "spark.authenticate": "true",
+            "spark.authenticate.secret": "test",
+            "spark.network.crypto.enabled": "true",
+        },
+        ("shuffling",),
+    ),
+    "cramped2": (
+        {**CRAMPED, "spark.executor.extraJavaOptions": "-XX:+UseSerialGC -Xmn256k"},
+        ("allocating",),
+    ),
 }
 
 
