@@ -17,15 +17,29 @@ FAR = {  # one block at a time over the network, as between machines that are fa
     "spark.shuffle.readHostLocalDisk": "false",
     "spark.reducer.maxReqsInFlight": "1",
     "spark.reducer.maxBlocksInFlightPerAddress": "1",
+    "spark.shuffle.compress": "false",
 }
 CRAMPED = {  # a young generation that a few hundred rows fill
     "spark.executor.memory": "512m",
-    "spark.executor.extraJavaOptions": "-XX:+UseSerialGC -Xmn512k",
+    "spark.executor.extraJavaOptions": "-XX:+UseParallelGC -XX:ParallelGCThreads=16 -Xmn1m",
 }
 APPLICATIONS = {
     "roomy": ({"spark.executor.memory": "900m"}, ("healthy", "python", "skewed", "starved", "driver")),
     "far": (FAR, ("sorting", "spilling", "shuffling")),
     "cramped": (CRAMPED, ("allocating",)),
+    "far2": (
+        {
+            **FAR,
+            "spark.authenticate": "true",
+            "spark.authenticate.secret": "test",
+            "spark.network.crypto.enabled": "true",
+        },
+        ("shuffling",),
+    ),
+    "cramped2": (
+        {**CRAMPED, "spark.executor.extraJavaOptions": "-XX:+UseSerialGC -Xmn256k"},
+        ("allocating",),
+    ),
 }
 
 
@@ -45,6 +59,7 @@ def main(name, folder):
     spark = builder.getOrCreate()
     timer = Phases(spark, Events(folder / "events.jsonl"), pass_=1)
     burn_everywhere(spark, 1, 2)  # Python workers and classes are there before anything is timed
+    consume(hashed(spark.range(0, 1000, numPartitions=2)))
     for phase in phases:
         given = GIVEN.get(phase, lambda session: session)(spark)
         with timer.phase(phase):
@@ -95,14 +110,17 @@ def driver(spark):
         consume(hashed(spark.range(0, ROWS // 16, numPartitions=4)))
 
 
-def sorted_rows(spark, partitions):
+def wide(spark, rows, partitions):
     text = F.repeat(F.col("id").cast("string"), 30).alias("text")
-    wide = spark.range(0, 3 * ROWS, numPartitions=partitions).select(F.xxhash64("id").alias("key"), text)
-    consume(wide.sortWithinPartitions("key"))
+    return spark.range(0, rows, numPartitions=partitions).select(F.xxhash64("id").alias("key"), text)
+
+
+def sorted_rows(spark, partitions):
+    consume(wide(spark, 3 * ROWS, partitions).sortWithinPartitions("key"))
 
 
 def sorting(spark):
-    sorted_rows(spark, 24)
+    sorted_rows(spark, 12)
 
 
 def spilling(spark):
@@ -111,12 +129,12 @@ def spilling(spark):
 
 def allocating(spark):
     texts = F.transform(F.sequence(F.lit(0), F.lit(40)), lambda n: F.concat(F.col("id").cast("string"), n))
-    consume(spark.range(0, ROWS // 10, numPartitions=8).select(F.size(F.array_sort(texts)).alias("n")))
+    consume(spark.range(0, ROWS // 5, numPartitions=8).select(F.size(F.array_sort(texts)).alias("n")))
 
 
 def shuffled(spark):
     """Write the shuffle beforehand: the timed part is 8 tasks that each fetch 300 small blocks, one after another."""
-    rows = spark.range(0, ROWS // 8, numPartitions=300).repartition(8, "id")._jdf.queryExecution().toRdd()
+    rows = wide(spark, ROWS, 300).repartition(8, "key")._jdf.queryExecution().toRdd()
     rows.count()
     return rows
 

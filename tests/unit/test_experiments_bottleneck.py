@@ -94,8 +94,8 @@ def test_cores_that_were_asked_for_and_never_came_are_starved(tmp_path):
     [
         ("GC-bound", {"gc": 0.4}),
         ("shuffle-bound", {"wait": 0.3, "write": 0.1}),
-        ("spilling", {"spill": 30_000_000}),  # at half a core
-        ("spilling", {"spill": 60_000_000, "python": True}),  # whose CPU time is not in the log
+        ("spilling", {"spill": 60_000_000}),  # at half a core
+        ("spilling", {"spill": 120_000_000, "python": True}),  # whose CPU time is not in the log
         ("overhead-bound", {"deserialise": 0.2, "idle": 0.2}),
     ],
 )
