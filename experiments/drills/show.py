@@ -102,7 +102,7 @@ def notes(found: Sequence[Drilled], drills: Mapping[str, Drill]) -> list[str]:
         lines += [f"{item.kind}: {text}" for text in (*item.differences, *item.left, *item.notes)]
         if item.error:
             lines.append(
-                f"{item.kind}: {item.ended_s:.1f} s after the blow the application had ended: {item.error.splitlines()[0]}"
+                f"{item.kind}: {item.ended_s:.1f} s after the blow the application had ended: {item.error.splitlines()[0].partition('; the end of ')[0]}"
             )
         if item.rerun_s is not None:
             lines.append(f"{item.kind}: run again in {item.rerun_s:.1f} s: {item.rerun_status}")

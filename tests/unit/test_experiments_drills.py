@@ -424,7 +424,7 @@ def test_a_recording_that_broke_off_is_made_anew_once(tracking, tmp_path):
 
 def test_report_says_what_was_killed_what_it_cost_and_what_came_of_it(tmp_path):
     gone = drilled(
-        kind="driver", status="failed", error="ended without a result (signal SIGKILL)\nlog", rerun_status="ok",
+        kind="driver", status="failed", error="ended without a result (signal SIGKILL); the end of /x/driver.log:\nlog", rerun_status="ok",
         rerun_s=20.0, disturbed_s=None, notes=["3 places"],
     )  # fmt: skip
     report = show.report_of(DRILL, outcome([application(0, [9.0])]), [drilled(), gone], DRILLS)
