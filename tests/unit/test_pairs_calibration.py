@@ -1,4 +1,4 @@
-"""False alarms and power, on invented noise and on the pairs that were recorded for docs/calibration.md."""
+"""False alarms and power on invented noise."""
 
 import numpy as np
 import pytest
