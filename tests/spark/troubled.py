@@ -12,14 +12,17 @@ from pyspark.sql import functions as F
 from jobs.phases import Events, Phases, consume
 
 ROWS = 800_000
-FAR = {  # one block at a time over the network, as between machines that are far apart
+FAR = {  # encrypted blocks over the network, one at a time, as between machines that are far apart
     "spark.executor.memory": "512m",
     "spark.shuffle.readHostLocalDisk": "false",
     "spark.reducer.maxReqsInFlight": "1",
     "spark.reducer.maxBlocksInFlightPerAddress": "1",
     "spark.shuffle.compress": "false",
+    "spark.network.crypto.enabled": "true",
+    "spark.authenticate": "true",
+    "spark.authenticate.secret": "invented",
 }
-CRAMPED = {  # a young generation that a few hundred rows fill
+CRAMPED = {  # a young generation that some hundred rows fill, and more collectors than cores
     "spark.executor.memory": "512m",
     "spark.executor.extraJavaOptions": "-XX:+UseParallelGC -XX:ParallelGCThreads=16 -Xmn1m",
 }
@@ -27,19 +30,6 @@ APPLICATIONS = {
     "roomy": ({"spark.executor.memory": "900m"}, ("healthy", "python", "skewed", "starved", "driver")),
     "far": (FAR, ("sorting", "spilling", "shuffling")),
     "cramped": (CRAMPED, ("allocating",)),
-    "far2": (
-        {
-            **FAR,
-            "spark.authenticate": "true",
-            "spark.authenticate.secret": "test",
-            "spark.network.crypto.enabled": "true",
-        },
-        ("shuffling",),
-    ),
-    "cramped2": (
-        {**CRAMPED, "spark.executor.extraJavaOptions": "-XX:+UseSerialGC -Xmn256k"},
-        ("allocating",),
-    ),
 }
 
 
@@ -129,11 +119,11 @@ def spilling(spark):
 
 def allocating(spark):
     texts = F.transform(F.sequence(F.lit(0), F.lit(40)), lambda n: F.concat(F.col("id").cast("string"), n))
-    consume(spark.range(0, ROWS // 5, numPartitions=8).select(F.size(F.array_sort(texts)).alias("n")))
+    consume(spark.range(0, ROWS // 10, numPartitions=8).select(F.size(F.array_sort(texts)).alias("n")))
 
 
 def shuffled(spark):
-    """Write the shuffle beforehand: the timed part is 8 tasks that each fetch 300 small blocks, one after another."""
+    """Write the shuffle beforehand: the timed part is 8 tasks that each fetch the blocks of 300."""
     rows = wide(spark, ROWS, 300).repartition(8, "key")._jdf.queryExecution().toRdd()
     rows.count()
     return rows
