@@ -125,7 +125,7 @@ doctor: ## Check Java, Python, memory, ports and versions, and say how to mend e
 clean: environment ## Stop everything and remove all that was made, recorded runs too; downloads stay
 	@$(python) -m cluster clean
 
-check: environment-dev ## Lint, types, import contracts, tests without a JVM (under a minute)
+check: environment-dev ## Lint, types, import contracts, tests without a JVM (a minute or two)
 	@$(python) -m ruff check .
 	$(python) -m ruff format --check --quiet .
 	$(python) -m mypy
