@@ -3,9 +3,11 @@
 Two executors of one core, processes of their own. Amounts of work are fixed, not seconds, so that shares hold on any machine.
 """
 
+import os
 import sys
 from pathlib import Path
 
+import pyspark
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -43,6 +45,7 @@ def main(name, folder):
         "spark.scheduler.minRegisteredResourcesRatio": "1", "spark.log.level": "ERROR", **settings,
     }  # fmt: skip
     (folder / "eventlog").mkdir(parents=True)
+    os.environ["SPARK_HOME"] = str(home(folder / "spark"))
     builder = SparkSession.builder.appName(name)
     for key, value in settings.items():
         builder = builder.config(key, value)
@@ -55,6 +58,14 @@ def main(name, folder):
         with timer.phase(phase):
             JOBS[phase](given)
     spark.stop()
+
+
+def home(folder):
+    """Link Spark's folder: the workers of a local cluster write beside what they run from."""
+    folder.mkdir()
+    for name in ("bin", "jars"):
+        (folder / name).symlink_to(Path(pyspark.__file__).parent / name)
+    return folder
 
 
 def burn(amount):
