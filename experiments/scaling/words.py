@@ -37,9 +37,12 @@ def answer(curves: Sequence[Curve]) -> str:
         return ""
     if len(told) == 1:
         return _upper(_of(told[0])) + "."
-    texts = [f"{item.name}: {_of(item)}" for item in told[:_MOST_ANSWERS]]
-    more = len(told) - len(texts)
-    return "; ".join(texts) + (f"; and {more} more in the table" if more else "") + "."
+    looks = [item for item in told if _is_look(item)]
+    texts = [f"{item.name}: {_of(item)}" for item in told if item not in looks][:_MOST_ANSWERS]
+    more = len(told) - len(looks) - len(texts)
+    texts += [f"and {more} more in the table"] if more else []
+    text = "; ".join([*texts, *_looks(looks)]) + "."
+    return text if texts else _upper(text)
 
 
 def notes(curve: Curve) -> Iterator[str]:
@@ -58,6 +61,30 @@ def notes(curve: Curve) -> Iterator[str]:
     yield from (f"{curve.name}: {item}" for item in curve.refusals)
     if any(item.serial and item.serial[0] < 0 for item in curve.points):
         yield "a negative serial fraction (Karp and Flatt) means more speed-up than cores: caches, or the one-core time is off"
+
+
+def _is_look(curve: Curve) -> bool:
+    """Whether there are times to compare, but too few applications for a claim."""
+    drawn = [item for item in curve.points if item.drawn]
+    refused = curve.unproportional or (curve.changes and not curve.allowed) or len(drawn) < 2
+    return not refused and (drawn[-1].ratio.low is None or drawn[-1].ratio.high is None)
+
+
+def _looks(curves: Sequence[Curve]) -> Iterator[str]:
+    """Say once for all such curves that nothing is claimed, and what was measured."""
+    if not curves:
+        return
+    ends = [(item, [point for point in item.points if point.drawn]) for item in curves]
+    fewest = min(len(drawn[k].seconds.applications) for _, drawn in ends for k in (0, -1))
+    measured = [
+        f"{item.name} {drawn[-1].ratio.ratio:.2f}\u00d7 on {drawn[-1].outcome.size}"
+        for item, drawn in ends[:_MOST_ANSWERS]
+    ]
+    measured += [f"{len(ends) - len(measured)} more in the table"] if len(ends) > len(measured) else []
+    yield (
+        f"no claim about scaling from {fewest} application(s) of a shape, it takes {LEAST_FOR_INTERVAL}; measured, against "
+        f"the smallest shape: {', '.join(measured)}"
+    )
 
 
 def _of(curve: Curve) -> str:

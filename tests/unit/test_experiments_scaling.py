@@ -66,6 +66,17 @@ def test_fewer_than_five_applications_show_raw_values_and_no_interval():
     assert any("intervals take 5 applications a point: w1\u00d71c has 2" in note for note in found.notes)
 
 
+def test_several_looks_are_refused_in_one_breath():
+    names = [
+        sweep({1: 10.0, 2: seconds}, applications=2, values={"seed": seed})
+        for seed, seconds in ((1, 5.0), (2, 8.0))
+    ]
+    answer = FIND(SPEC, [item for one in names for item in one]).answer
+    assert answer.count("application(s)") == 1
+    assert "2.00\u00d7 on w2\u00d71c" in answer
+    assert "1.25\u00d7 on w2\u00d71c" in answer
+
+
 def test_amdahl_is_fitted_from_three_sizes_and_says_where_more_is_worth_little():
     found = FIND(SPEC, sweep(amdahl(0.2, 1, 2, 4)))
     (fit,) = found.data["scaling"][0]["fits"]
