@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.place import Place
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1200)
 
 SPEC = """
 question = "Does a small trial end as it should?"
