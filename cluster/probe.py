@@ -16,8 +16,11 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 def answers(probe: Probe) -> bool:
     """Whether the service is ready now; waits at most a few seconds for an answer."""
+    targets = probe.target.split(",")
     if probe.kind == "tcp":
-        return any(_connects(target) for target in probe.target.split(","))
+        return any(_connects(target) for target in targets)
+    if probe.kind == "cql":
+        return all(_connects(target) and _knows(target, probe.peers) for target in targets)
     try:
         with _OPENER.open(probe.target, timeout=_TIMEOUT_S) as response:
             if response.status != HTTPStatus.OK:
@@ -45,3 +48,28 @@ def _connects(target: str) -> bool:
             return True
     except (OSError, ValueError, OverflowError):
         return False
+
+
+def _knows(target: str, peers: int) -> bool:
+    # Imported only where there is a node to ask: it takes longer than most probes.
+    from cassandra import DriverException  # noqa: PLC0415
+    from cassandra.cluster import (  # noqa: PLC0415
+        EXEC_PROFILE_DEFAULT,
+        Cluster,
+        ExecutionProfile,
+        NoHostAvailable,
+    )
+    from cassandra.policies import WhiteListRoundRobinPolicy  # noqa: PLC0415
+
+    host, _, port = target.rpartition(":")
+    only = ExecutionProfile(WhiteListRoundRobinPolicy([host]), request_timeout=_TIMEOUT_S)
+    driver = Cluster(
+        [host], int(port), protocol_version=4, connect_timeout=_TIMEOUT_S, control_connection_timeout=_TIMEOUT_S,
+        execution_profiles={EXEC_PROFILE_DEFAULT: only},
+    )  # fmt: skip
+    try:
+        return len(driver.connect().execute("SELECT peer FROM system.peers").all()) >= peers
+    except (NoHostAvailable, DriverException, OSError):
+        return False
+    finally:
+        driver.shutdown()

@@ -46,16 +46,19 @@ class Probe:
     """How to see that a service is ready.
 
     Attributes:
-        kind: "http" asks for a page and wants status 200; "tcp" connects.
-        target: a URL, or host:port (several with commas between: one that answers is enough).
+        kind: "http" asks for a page and wants status 200; "tcp" connects; "cql" asks Cassandra's nodes for the others
+            that each knows: a node listens to clients a moment before it has heard of its neighbours.
+        target: a URL, or host:port (several with commas between: one that answers to "tcp" is enough, all must to "cql").
         expect: what the JSON of the page must hold: each key with this value; a list must hold an element for each
             one listed here, in any order.
+        peers: how many others each node must know at least.
         deadline_s: seconds after which waiting ends in an error.
     """
 
-    kind: Literal["http", "tcp"]
+    kind: Literal["http", "tcp", "cql"]
     target: str
     expect: Mapping[str, Any] = field(default_factory=dict)
+    peers: int = 0
     deadline_s: float = 120.0
 
 

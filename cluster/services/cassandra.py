@@ -66,6 +66,7 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
     folder = place.path("run") / "cassandra" / name
     heap = megabytes(cassandra.heap)
     seeds = place.member("cassandra-1", 1)
+    known = [Address(place.member(f"cassandra-{one}", one), cassandra.port) for one in range(1, number + 1)]
     return Service(
         name=name,
         group="cassandra",
@@ -105,7 +106,7 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
         ),
         memory_mb=heap + _OFF_HEAP_MB,
         requires=(f"cassandra-{number - 1}",) if number > 1 else (),
-        ready=Probe("tcp", str(cql), deadline_s=180),  # it listens to clients once it has joined
+        ready=Probe("cql", ",".join(map(str, known)), peers=number - 1, deadline_s=180),
         grace_s=30,
         hint="give it more memory (--set cassandra.heap=2g) or read the log named above; data that a newer version "
         f"wrote, or that is damaged, lies in {folder} and may be moved away",

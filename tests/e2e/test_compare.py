@@ -91,7 +91,10 @@ def test_a_revision_against_a_working_tree_that_predicts_worse(tmp_path, cluster
     assert planted != sources
     path.write_text(planted)
     spec = clone.folder / "made.toml"
-    spec.write_text(SMALL.format(grid='model = ["bias"]', workers=1, warmups=0, applications=1, fixed=""))
+    text = SMALL.format(grid='model = ["bias"]', workers=1, warmups=0, applications=1, fixed="")
+    more = text.replace('"dataset.rows" = 3000', '"dataset.rows" = 9000')  # enough users for a verdict
+    assert more != text
+    spec.write_text(more)
     words = ["compare", str(spec), "--baseline", "rev=main", "--contender", "rev=worktree", "--pairs", "2"]
     text = clone.run(*words)
     assert "2 pairs are too few for a verdict on time" in text

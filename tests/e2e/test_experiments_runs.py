@@ -79,8 +79,10 @@ def test_changed_parameter_runs_only_that_trial_again(shared):
     assert len(found) == 3
     assert found[-1].data.params["reg_user"] == "3.0"
     assert len(shared.runs("grows", "experiment")) == 1
-    text = shared.run("report", spec)
-    assert len([line for line in text.splitlines() if line.startswith(("bias w", "popularity w"))]) == 2
+    shared.run("report", spec)
+    shown = json.loads((shared.run_dir / "reports" / "grows.json").read_text())["trials"]
+    assert [trial["params"].get("reg_user") for trial in shown if trial["params"]["model"] == "bias"] == [3.0]
+    assert len(shown) == 2
 
 
 LONG = 'model = ["als"]\n[grid.als]\niterations = [40]\nrank = [8]\ncheckpoint = [5]'
