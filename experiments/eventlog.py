@@ -11,12 +11,15 @@ _WANTED = frozenset(
     (
         b"SparkListenerApplicationStart", b"SparkListenerApplicationEnd", b"SparkListenerEnvironmentUpdate",
         b"SparkListenerExecutorAdded", b"SparkListenerExecutorRemoved", b"SparkListenerJobStart", b"SparkListenerJobEnd",
-        b"SparkListenerStageSubmitted", b"SparkListenerTaskStart", b"SparkListenerTaskEnd",
+        b"SparkListenerStageSubmitted", b"SparkListenerStageExecutorMetrics", b"SparkListenerTaskStart",
+        b"SparkListenerTaskEnd",
     )
 )  # fmt: skip
 _TO_PYTHON = b'"data sent to Python workers"'
 PYTHON = "Python"
 """Key that is added to each event: whether a task's metrics tell of rows that went to Python workers."""
+_MEMORY = b'},"Task Executor Metrics":'
+_NOT_POLLED = b'{"JVMHeapMemory":0,'
 _PACKED = (".zstd", ".lz4", ".lzf", ".snappy")
 
 
@@ -81,15 +84,16 @@ def _skipped(line: bytes) -> bool:
 
 
 def _shortened(line: bytes) -> bytes:
-    """Cut a task's accumulables and executor metrics away: two thirds of the log, said again in its task metrics.
+    """Cut a task's accumulables away, and executor metrics that nobody polled: two thirds of the log.
 
     No text in the line can be mistaken for these keys: a quote inside a JSON text is written with a backslash.
     """
     if not line.startswith(b'{"Event":"SparkListenerTaskEnd"'):
         return line
     start = line.find(b',"Accumulables":[')
-    end = line.find(b'},"Task Executor Metrics":', start)
+    end = line.find(_MEMORY, start)
     metrics = line.find(b'"Task Metrics":', end)
     if start < 0 or end < 0 or metrics < 0:
         return line
-    return line[:start] + b"}," + line[metrics:]
+    kept = metrics if line.startswith(_NOT_POLLED, end + len(_MEMORY)) else end + len(b"},")
+    return line[:start] + b"}," + line[kept:]

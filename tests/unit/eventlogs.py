@@ -60,7 +60,7 @@ def started(number, start, task_id=0, attempt=0):
 
 
 def task(number, start, end, attempt=0, failed=False, reason="Success", task_id=0, partition=0, **costs):
-    """One task; `costs` are seconds (gc, wait, write, deserialise, idle: neither run nor told), bytes (spill) and python."""
+    """One task; `costs` are seconds (gc, wait, write, deserialise, idle: neither run nor told), bytes (spill, heap) and python."""
     total = end - start
     deserialise = costs.get("deserialise", 0.0)
     run = total - deserialise - costs.get("idle", 0.0)
@@ -74,7 +74,7 @@ def task(number, start, end, attempt=0, failed=False, reason="Success", task_id=
             "Task ID": task_id, "Partition ID": partition, "Launch Time": milliseconds(start),
             "Finish Time": milliseconds(end), "Failed": failed, "Killed": False, "Accumulables": accumulables,
         },
-        "Task Executor Metrics": {"JVMHeapMemory": 1},
+        "Task Executor Metrics": {"JVMHeapMemory": costs.get("heap", 0), "OnHeapUnifiedMemory": costs.get("heap", 0) // 2},
         "Task Metrics": {
             "Executor Deserialize Time": round(deserialise * 1000), "Executor Run Time": round(run * 1000),
             "Executor CPU Time": round(run * 5e8), "JVM GC Time": round(costs.get("gc", 0.0) * 1000),

@@ -2,6 +2,8 @@
 
 import json
 
+from eventlogs import task, write
+
 from experiments import telemetry
 
 
@@ -34,3 +36,8 @@ def test_memory_is_the_highest_of_any_executor():
 def test_memory_that_nobody_looked_at_is_not_there():
     unseen = [looked(), looked(JVMHeapMemory=0)]
     assert telemetry.add(telemetry.Telemetry(), unseen).memory == {}
+
+
+def test_memory_is_read_from_the_log_that_spark_writes(tmp_path):
+    events = [task(0, 0, 1, heap=80), stage("1", ProcessTreePythonRSSMemory=90)]
+    assert telemetry.read(write(tmp_path, events)).memory == {"heap": 80, "managed": 40, "python_rss": 90}

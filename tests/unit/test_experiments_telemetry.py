@@ -64,11 +64,12 @@ def test_task_whose_partition_was_computed_before_is_recomputed(tmp_path):
 
 
 def test_what_is_cut_away_before_parsing_changes_nothing(tmp_path):
-    events = [stage(0), task(0, 0, 1, task_id=3, gc=0.2)]
-    whole = [json.loads(json.dumps(event)) for event in events]
-    del whole[1]["Task Executor Metrics"], whole[1]["Task Info"]["Accumulables"]
-    (shortened,) = (e for e in EventLog(write(tmp_path, events)) if e["Event"] == "SparkListenerTaskEnd")
-    assert shortened == {**whole[1], "Python": False}
+    events = [task(0, 0, 1, task_id=3, gc=0.2), task(0, 0, 1, task_id=3, gc=0.2, heap=80)]
+    unpolled, polled = (json.loads(json.dumps(event)) for event in events)
+    del unpolled["Task Executor Metrics"], unpolled["Task Info"]["Accumulables"]
+    del polled["Task Info"]["Accumulables"]
+    found = list(EventLog(write(tmp_path, events)))
+    assert found == [{**unpolled, "Python": False}, {**polled, "Python": False}]
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,42 @@
-"""False alarms and power on invented noise."""
+"""False alarms and power, on invented noise and on the pairs that were recorded for docs/calibration.md."""
+
+import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from datasets.errors import UsageError
+from experiments import __main__ as main
 from experiments.pairs.calibration import calibrate, recorded
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+RECORDED = DOCS / "calibration.json"
 
 
 def noise(count, spread, seed=3):
     random = np.random.default_rng(seed)
     return [(10.0, float(10.0 * np.exp(value))) for value in random.normal(0.0, spread, count)]
+
+
+def test_recorded_pairs_meet_the_bar():
+    found = calibrate(recorded(str(RECORDED), Path(), "total"))
+    assert len(found.pairs) >= 20
+    assert 0.03 <= found.alarms <= 0.07
+    assert found.power_of[found.recommended] >= 0.8
+    assert found.holds
+
+
+def test_the_document_tells_the_rates_that_the_pairs_give(capsys):
+    text = (DOCS / "calibration.md").read_text()
+    assert main.main(["calibrate", str(RECORDED)]) == 0
+    said = capsys.readouterr().out.strip()
+    assert said in text
+    rows = re.findall(r"^\| *(\d+) *\| *([\d.]+) *\| *([\d.]+) *\|", text, flags=re.MULTILINE)
+    shown = [[float(first), float(second)] for _, first, second in rows]
+    exact = json.loads(RECORDED.read_text())["pairs"]
+    assert shown == [[pytest.approx(value, abs=0.0006) for value in pair] for pair in exact]
 
 
 def test_noise_that_hides_the_slowdown_is_no_recommendation():
