@@ -52,10 +52,13 @@ def sorted_by_shape(pending: Sequence[Pending]) -> list[Pending]:
     return sorted(pending, key=lambda item: order[item.trial.shape])
 
 
-def rounds(group: Sequence[Pending]) -> Iterator[Pending]:
+def rounds(pending: Sequence[Pending]) -> Iterator[Pending]:
     """Yield each trial once a round, for its next application, until none has more to run.
 
-    Applications of different trials take turns, so that a host that grows slower or faster meanwhile does so for all.
+    Applications of different trials, and of different shapes, take turns, so that a host that grows slower or faster
+    meanwhile does so for all. Every other round goes backwards: a steady drift meets all alike, and the shape at the turn stays.
     """
-    while any(item.open for item in group):
-        yield from (item for item in group if item.open)
+    order = list(pending)
+    while any(item.open for item in order):
+        yield from (item for item in order if item.open)
+        order.reverse()

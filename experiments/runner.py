@@ -1,10 +1,9 @@
-"""Runs the trials of an experiment that are not finished, shape by shape, and has each recorded as it ends."""
+"""Runs the trials of an experiment that are not finished, in turns, and has each recorded as it ends."""
 
 import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -108,16 +107,16 @@ class Sweep:
             known = [done.seconds for done in item.outcome.applications]
             self.progress.expect(item.trial.label, item.trial.applications - len(known), known)
         try:
-            for shape, group in groupby(sorted_by_shape(pending), key=lambda item: item.trial.shape):
-                harness.use(shape)
-                for item in rounds(list(group)):
-                    if not harness.external and harness.cluster.died():
-                        harness.use(shape)
-                    self._application(harness, item)
-                    if not item.open:
-                        self._finish(recorder, parent, item)
-                    if item.outcome.status == "killed":
-                        raise KeyboardInterrupt
+            shape = None
+            for item in rounds(sorted_by_shape(pending)):
+                if item.trial.shape != shape or (not harness.external and harness.cluster.died()):
+                    shape = item.trial.shape
+                    harness.use(shape)
+                self._application(harness, item)
+                if not item.open:
+                    self._finish(recorder, parent, item)
+                if item.outcome.status == "killed":
+                    raise KeyboardInterrupt
         finally:
             for item in pending:
                 if item.open and item.outcome.applications:

@@ -199,12 +199,12 @@ class Item:
         return self.left > 0
 
 
-def test_applications_of_trials_take_turns():
+def test_applications_of_trials_take_turns_forth_and_back():
     order = []
     for item in rounds([Item("a", 3), Item("b", 1), Item("c", 2)]):
         item.left -= 1
         order.append(item.name)
-    assert order == ["a", "b", "c", "a", "c", "a"]
+    assert order == ["a", "b", "c", "c", "a", "a"]
 
 
 def test_progress_is_plain_lines_when_piped():
