@@ -1,11 +1,17 @@
 """Fits find the parameters of curves that were made with known ones, and their intervals hold them."""
 
+import json
+import statistics
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from experiments.scaling.fits import Sample, fit, why_not
+from experiments.scaling.fits import Sample, fit, karp_flatt, why_not
 
 SIZES = (1, 2, 3, 4, 5, 6)
+MEASURED = json.loads((Path(__file__).parent / "six_workers.json").read_text())["points"]
+REAL = [Sample(f"w{point['workers']}", point["workers"], point["seconds"]) for point in MEASURED]
 
 
 def times(contention, coherency, noise=0.0, sizes=SIZES, applications=5, seed=0):
@@ -96,3 +102,34 @@ def test_first_size_from_which_more_is_worth_little():
 def test_too_little_is_refused_with_the_reason(law, sizes, applications, why):
     found = why_not(law, times(0.1, 0, sizes=sizes, applications=applications))
     assert found is None if why is None else why in found
+
+
+def test_laws_describe_a_curve_that_was_measured():
+    """`make experiment NAME=fractions`: six workers of a third of a core each; all intervals are of those times."""
+    assert [item.size for item in REAL] == list(SIZES)
+    for law in ("amdahl", "usl"):
+        assert why_not(law, REAL) is None
+        found = fit(law, REAL)
+        assert not found.poor
+        for sample in REAL:
+            seconds = found.seconds / found.speedup(sample.size)
+            assert min(sample.seconds) * 0.95 < seconds < max(sample.seconds) * 1.05
+    contention, coherency = fit("usl", REAL).parameters
+    assert contention.shown
+    assert not coherency.shown
+    assert fit("usl", REAL).peak is None
+
+
+def test_serial_fraction_of_the_measured_curve_is_the_one_that_karp_and_flatt_find():
+    (serial,) = fit("amdahl", REAL).parameters
+    ratio = statistics.median(REAL[0].seconds) / statistics.median(REAL[-1].seconds)
+    assert serial.low < karp_flatt(ratio, 6) < serial.high
+    assert serial.shown
+
+
+@pytest.mark.parametrize("left_out", [4, 5, 6])
+def test_a_point_of_the_measured_curve_that_was_left_out_is_foretold(left_out):
+    rest = [item for item in REAL if item.size != left_out]
+    found = fit("amdahl", rest)
+    median = statistics.median(REAL[left_out - 1].seconds)
+    assert found.seconds / found.speedup(left_out) == pytest.approx(median, rel=0.1)
