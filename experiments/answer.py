@@ -1,4 +1,4 @@
-"""One sentence that answers an experiment's question, or says that there is no answer yet and why."""
+"""A sentence that answers an experiment's question, or says that there is no answer yet, and one that says why."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -12,8 +12,10 @@ _PROTOCOL = ("split", "test", "split_seed", "n", "fold", "k", "relevant", "seen"
 
 
 def answer_of(findings: Sequence[Finding], outcomes: Sequence[Outcome]) -> str:
-    """Return the first answer that a finding gives; else what the trials' own numbers say."""
-    return next((finding.answer for finding in findings if finding.answer), "") or _composed(outcomes)
+    """Return the first answer that a finding gives, else what the trials' own numbers say; then why, if one knows."""
+    answer = next((finding.answer for finding in findings if finding.answer), "") or _composed(outcomes)
+    why = next((finding.why for finding in findings if finding.why), "")
+    return f"{answer} {why}".rstrip()
 
 
 def _composed(outcomes: Sequence[Outcome]) -> str:

@@ -15,6 +15,7 @@ class Finding:
     Attributes:
         title: of the section.
         answer: one sentence that a person can act on; empty if there is none.
+        why: one sentence that explains an answer and is none by itself; empty if there is none.
         tables, plots: shown in this order; the names of the plots are unique within the report.
         notes: what a reader must know of these numbers, a sentence each.
         data: the numbers behind it, as plain JSON.
@@ -22,6 +23,7 @@ class Finding:
 
     title: str
     answer: str = ""
+    why: str = ""
     tables: tuple[Table, ...] = ()
     plots: tuple[Plot, ...] = ()
     notes: tuple[str, ...] = ()

@@ -54,7 +54,7 @@ class Report:
 
     @property
     def answer(self) -> str:
-        """One sentence, of the first finding that has one."""
+        """A sentence, of the first finding that has one, and why it is so."""
         return answer_of(self.findings, self.outcomes)
 
     def text(self) -> str:
@@ -160,8 +160,7 @@ def _lines(
     for finding in findings:
         if title:
             yield title + finding.title
-        if finding.answer:
-            yield finding.answer
+        yield from (sentence for sentence in (finding.answer, finding.why) if sentence)
         yield from (write(table) for table in finding.tables)
         if finding.notes:
             yield "\n".join(bullet + note for note in finding.notes)

@@ -42,7 +42,7 @@ def _find(_: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
     largest = max(found, key=lambda item: (item[0].size.capacity, _seconds(item[0])))[0]
     return Finding(
         "Why not faster",
-        answer=f"{largest.label}: {sentences[largest.key]}.",
+        why=f"{largest.label}: {sentences[largest.key]}.",
         tables=(Table(_HEADER, _rows(found)),),
         plots=tuple(_plots([outcome for outcome, _ in found], largest)),
         notes=(*(f"{o.label}: {sentences[o.key]}" for o, _ in found if len(found) > 1), *_notes(found)),

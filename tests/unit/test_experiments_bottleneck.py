@@ -252,7 +252,7 @@ def test_the_report_shows_verdicts_numbers_and_the_largest_shape(tmp_path):
     one = trial(tmp_path / "1", tasks([(0, 0, 4), (1, 4, 8)]), 8.4, workers=1)
     two = trial(tmp_path / "2", tasks([(0, 6, 10), (1, 6, 10)]), 10, workers=2)
     found = FIND(None, [one, two])
-    assert found.answer.startswith("als w2\u00d71c: fit: 60% of the time no core worked")
+    assert found.why.startswith("als w2\u00d71c: fit: 60% of the time no core worked")
     assert [row[0] for row in found.tables[0].rows] == ["als w1\u00d71c", "als w2\u00d71c"]
     assert found.tables[0].rows[1][3] == "driver-bound (\u22642.5\u00d7)"
     assert {len(row) for row in found.tables[0].rows} == {len(found.tables[0].header)}

@@ -117,10 +117,11 @@ def test_report_of_failures_alone_is_still_a_report(tmp_path):
 def test_answer_is_the_first_that_a_finding_gives():
     findings = [
         Finding("None"),
+        Finding("Why", why="It is skewed."),
         Finding("First", answer="Yes, twice as fast."),
         Finding("Second", answer="No."),
     ]
-    assert answer_of(findings, trials()) == "Yes, twice as fast."
+    assert answer_of(findings, trials()) == "Yes, twice as fast. It is skewed."
 
 
 def test_answer_without_a_finding_names_the_best_and_how_much_stands_behind_it():
