@@ -39,8 +39,7 @@ def answer(explored: Explored) -> str:
         what = [name for name in ("genres", "tags", "features") if found[name]]
         described = f", described by {' and '.join(what)}" if what else ""
         return f"{counts['items']:,} items and no ratings{described}."
-    ratings = found["ratings"]
-    kind = "ratings" if ratings else "interactions"
+    ratings, kind = found["ratings"], _kind(found)
     mean = f", {ratings['mean']:.2f} on average" if ratings else ""
     often = found["intervals"][-1]
     share = f"{often['ratings'] / counts['rows']:.0%}"
@@ -53,13 +52,18 @@ def answer(explored: Explored) -> str:
     )
 
 
+def _kind(found: Mapping[str, Any]) -> str:
+    """Name what users and items have of one another."""
+    return "ratings" if found.get("ratings") else "interactions"
+
+
 def _glance(explored: Explored) -> Finding:
     counts, found = explored.counts, explored.found
     rows = [["items", f"{counts['items']:,}"]]
     if "intervals" in found:
         rated = found["items"]["count"]
         rows = [
-            ["ratings" if found["ratings"] else "interactions", f"{counts['rows']:,}"],
+            [_kind(found), f"{counts['rows']:,}"],
             ["users", f"{counts['users']:,}"],
             *rows,
             ["items with at least one", f"{rated:,}"],
@@ -94,6 +98,7 @@ def _ratings(explored: Explored) -> Iterator[Finding]:
 def _counts(found: Mapping[str, Any]) -> Iterator[Finding]:
     if "intervals" not in found:
         return
+    kind = _kind(found)
     names = [drawing.interval_name(number) for number in range(len(found["intervals"]))]
     items = [row["items"] for row in found["intervals"]]
     ratings = [row["ratings"] for row in found["intervals"]]
@@ -101,18 +106,18 @@ def _counts(found: Mapping[str, Any]) -> Iterator[Finding]:
         [name, f"{count:,}", f"{count / sum(items):.1%}", f"{rated:,}", f"{rated / sum(ratings):.1%}"]
         for name, count, rated in zip(names, items, ratings, strict=True)
     ]
-    table = Table(["ratings of an item", "items", "of all items", "ratings", "of all ratings"], rows)
+    table = Table([f"{kind} of an item", "items", "of all items", kind, f"of all {kind}"], rows)
     unrated = found["intervals"][0]["unrated"]
     sides = {name: {row["bin"]: row["n"] for row in found[name]["bins"]} for name in ("items", "users")}
-    caption = "What share of items and of users has how many ratings, of those with any; each bin is twice as wide as the one before."
+    caption = f"What share of items and of users has how many {kind}, of those with any; each bin is twice as wide as the one before."
     plots = (
-        _columns("intervals", "Items by their number of ratings.", names, items, ("ratings of an item", "items")),
+        _columns("intervals", f"Items by their number of {kind}.", names, items, (f"{kind} of an item", "items")),
         Plot(
-            "counts", caption, lambda axes: drawing.two(axes, sides, "ratings"), (7.5, 3.6), narrow=(_PHONE, 3.6)
+            "counts", caption, lambda axes: drawing.two(axes, sides, kind), (7.5, 3.6), narrow=(_PHONE, 3.6)
         ),
     )  # fmt: skip
-    note = f"Both ends of an interval are in it. {unrated:,} items have no rating; they are in the first."
-    yield Finding("How many ratings items and users have", tables=(table,), plots=plots, notes=(note,))
+    note = f"Both ends of an interval are in it. {unrated:,} items have none; they are in the first."
+    yield Finding(f"How many {kind} items and users have", tables=(table,), plots=plots, notes=(note,))
 
 
 def _averages(found: Mapping[str, Any]) -> Iterator[Finding]:
@@ -155,12 +160,16 @@ def _genres(found: Mapping[str, Any]) -> Iterator[Finding]:
     genres = found["genres"]
     if not genres:
         return
-    rated = "intervals" in found
+    used, rated = "intervals" in found, bool(found.get("ratings"))
     rows = [
-        [name, f"{items:,}", *([f"{ratings:,}", NONE if mean is None else f"{mean:.2f}"] if rated else [])]
-        for name, items, ratings, mean in genres["top"]
+        [
+            *(name, f"{items:,}"),
+            *([f"{uses:,}"] if used else []),
+            *([NONE if mean is None else f"{mean:.2f}"] if rated else []),
+        ]
+        for name, items, uses, mean in genres["top"]
     ]
-    header = ["genre", "items", *(["ratings", "average rating"] if rated else [])]
+    header = ["genre", "items", *([_kind(found)] if used else []), *(["average rating"] if rated else [])]
     names, counts = ([row[at] for row in genres["top"]] for at in (0, 1))
     height = 1.0 + 0.26 * len(names)
     caption = "Items of each genre; an item may have several."

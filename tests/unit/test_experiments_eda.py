@@ -80,7 +80,7 @@ def test_tables_hold_the_shares_of_each_interval():
     (table,) = sections["How many ratings items and users have"].tables
     assert table.rows[0] == ["0 to 49", "5", "83.3%", "3", "1.0%"]
     assert table.rows[3] == ["over 200", "1", "16.7%", "300", "99.0%"]
-    assert "2 items have no rating" in sections["How many ratings items and users have"].notes[0]
+    assert "2 items have none" in sections["How many ratings items and users have"].notes[0]
     assert ["Western", "1", "0", "\u2013"] in sections["Genres"].tables[0].rows
     assert "dropped on the way: duplicate 7" in sections["At a glance"].notes
     assert "What this data has not" not in sections
@@ -93,13 +93,16 @@ def test_what_is_lacking_is_said_and_not_drawn():
     sections = {finding.title: finding for finding in findings_of(explored(bare))}
     assert sections.keys() == {
         "At a glance",
-        "How many ratings items and users have",
+        "How many interactions items and users have",
         "What this data has not",
     }
     said = "\n".join(sections["What this data has not"].notes)
     assert "no ratings: nothing is said of averages\n" in said
     assert "no tags" in said
-    assert all(plot.svg for plot in sections["How many ratings items and users have"].plots)
+    assert all(plot.svg for plot in sections["How many interactions items and users have"].plots)
+    unrated = {finding.title: finding for finding in findings_of(explored({**FOUND, "ratings": None}))}
+    assert unrated["Genres"].tables[0].header == ["genre", "items", "interactions"]
+    assert unrated["Genres"].tables[0].rows[0] == ["Drama", "4", "300"]
     only = {finding.title: finding for finding in findings_of(explored(ITEMS_ONLY, {"items": 6}, ""))}
     assert "How many ratings items and users have" not in only
     assert only["Genres"].tables[0].header == ["genre", "items"]
