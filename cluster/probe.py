@@ -51,6 +51,8 @@ def _connects(target: str) -> bool:
 
 
 def _knows(target: str, peers: int) -> bool:
+    if not peers:  # nobody to know; and a node that wants TLS or a password does not say whom it knows
+        return True
     # Imported only where there is a node to ask: it takes longer than most probes.
     from cassandra import DriverException  # noqa: PLC0415
     from cassandra.cluster import (  # noqa: PLC0415
