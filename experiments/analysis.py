@@ -14,7 +14,7 @@ from experiments.grid import SHAPE, matches
 from experiments.numbers import TOTAL, Number, medians, quality, repeats
 from experiments.outcome import Outcome
 from experiments.samemodel import allowed, model_change
-from experiments.scaling.families import family, not_scaling, worse_tag
+from experiments.scaling.families import disturbed, family, not_scaling, worse_tag
 from experiments.spec import Comparison, Mean
 
 LEAST_FOR_INTERVAL = 5
@@ -131,7 +131,7 @@ def faster(
     """
     tag = worse_tag(first, second)
     changed = model_change(*(sweep or (first, second)))
-    refused = not_scaling(first, second) or (None if allowed(second) else changed)
+    refused = not_scaling(first, second) or disturbed(first, second) or (None if allowed(second) else changed)
     if refused:
         return Ratio(refused=refused, tag=tag)
     found = ratio_of(medians(first, phase), medians(second, phase))
@@ -198,7 +198,11 @@ def _trials(comparison: Comparison, outcomes: Sequence[Outcome]) -> Iterator[Com
             if not left or not right:
                 continue
             where = _words({key: first.values.get(key) for key in first.values if key not in keys}, outcomes)
-            result = faster(first, second, phase) if _same_work(first, second) else ratio_of(left, right)
+            lost = disturbed(first, second)
+            if lost is not None:
+                result = Ratio(refused=lost, tag=worse_tag(first, second))
+            else:
+                result = faster(first, second, phase) if _same_work(first, second) else ratio_of(left, right)
             yield Compared(comparison.baseline, comparison.contender, comparison.metric, where, result)
 
 

@@ -141,6 +141,8 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         found.append("the code of jobs or datasets changed")
     if old.get("lock") != new.get("lock"):
         found.append("the locked packages changed")
+    if old.get("place") != new.get("place"):
+        found.append("the host, its Java or the driver's memory changed")
     before, after = old.get("data", {}), new.get("data", {})
     found += [
         f"the rows of {slug} changed"

@@ -1,5 +1,7 @@
 """What a number was measured on: code, packages, Java, host; and what an application's process is given."""
 
+import hashlib
+import json
 import os
 import platform
 from collections.abc import Mapping
@@ -43,6 +45,12 @@ def describe(java_home: Path | None = None) -> dict[str, Any]:
         "hash.lock": lock_hash()[:16],
         "hash.code": code_hash()[:16],
     }
+
+
+def place_hash(driver_memory: str, java_home: Path | None) -> str:
+    """Hash what times depend on besides code, data and cluster shape: this host, its Java, the driver's memory."""
+    text = json.dumps([host(), _java(java_home), driver_memory], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def pins(shape: Shape) -> dict[str, str]:

@@ -16,7 +16,7 @@ from experiments.events import Event
 from experiments.launcher import Launched, Launcher
 from experiments.runtime import HERE, Runtime
 from experiments.stores import CASSANDRA, PARQUET, connector
-from experiments.trial import Shape
+from experiments.trial import Shape, default_shape
 from jobs.request import Request
 
 _WORKER = "spark-worker-"
@@ -116,9 +116,8 @@ class Harness:
 
     @property
     def default_shape(self) -> Shape:
-        """The shape of the settings: for preprocessing, and for what a spec leaves open."""
-        spark = self.settings.spark
-        return Shape(max(1, spark.workers), spark.cores, spark.memory, spark.cpus, spark.pin)
+        """What the settings say."""
+        return default_shape(self.settings)
 
     def _give_back(self) -> None:
         if not any(name.startswith("cassandra") for name in self._before):

@@ -51,7 +51,7 @@ def _effort(outcomes: Sequence[Outcome]) -> str:
     warmups = _span([outcome.warmups for outcome in outcomes], "warm-up")
     repeats = _span([outcome.repeats for outcome in outcomes], "measured repeat")
     return (
-        f"A trial is {applications}, each in a new JVM: {warmups}, then {repeats} in the same session. Trials of one cluster shape take turns, an application each, so that a "
+        f"A trial is {applications}, each in a new JVM: {warmups}, then {repeats} in the same session. Trials take turns, an application each, forth and back over all cluster shapes, so that a "
         "host that grows slower does so for all. The first warm-up is kept as the cold number and mixed into nothing."
     )
 

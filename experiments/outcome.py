@@ -78,7 +78,7 @@ class Outcome:
         key: of the trial; attempt: of this try at it (a failed trial that is run again makes another one).
         status: "running" until all applications ended well, one failed, or a person interrupted.
         values: every value that defines the trial, by its name in the spec.
-        basis: what the key was made of: {"code", "lock", "data": {slug: digest}}.
+        basis: what the key was made of: {"code", "lock", "place", "data": {slug: digest}}.
         data: of the data set: name, digest, rows, scale; empty where the job makes its own.
         tags: further texts, as of a data set that stands in for another.
         revision: counts the states that were worth recording.
@@ -118,6 +118,11 @@ class Outcome:
         """Executors lost in all of its applications together."""
         return sum(item.executors_lost for item in self.applications)
 
+    @property
+    def worth(self) -> tuple[bool, int, str, int]:
+        """Orders the attempts at one trial: one that ended well, then more applications, then the newer."""
+        return self.status == "ok", len(self.applications), self.attempt, self.revision
+
     @cached_property
     def size(self) -> Shape:
         """The cluster shape."""
@@ -151,14 +156,16 @@ class Outcome:
         )
 
     def resumed(self, trial: Trial) -> "Outcome":
-        """Take up an interrupted trial where it stopped: what ended well is kept."""
+        """Take up an interrupted trial where it stopped: what ended well is kept, and may be all that is wanted now."""
+        enough = len(self.measured) >= trial.applications
         return dataclasses.replace(
             self,
             label=trial.label,
             wanted=trial.applications,
-            status="running",
+            status="ok" if enough else "running",
             error=None,
-            applications=self.measured[: trial.applications],
+            applications=self.measured,
+            revision=self.revision + enough,
         )
 
     def save(self, folder: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,6 +22,15 @@ def as_csv(outcomes: Sequence[Outcome]) -> str:
     for outcome in outcomes:
         writer.writerows(_rows(outcome))
     return out.getvalue()
+
+
+def strict(value: Any) -> Any:
+    """Return plain JSON: what is no finite number becomes null, which every reader of JSON takes."""
+    if isinstance(value, dict):
+        return {key: strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def trial_json(outcome: Outcome, outcomes: Sequence[Outcome]) -> dict[str, Any]:

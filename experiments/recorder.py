@@ -194,7 +194,10 @@ class Recorder:
             )
 
     def outcomes(self, experiment: str) -> tuple[dict[str, str], list[Outcome]]:
-        """Return the newest parent's texts, and of each of its trials the newest attempt, in the spec's order."""
+        """Return the newest parent's texts, and of each of its trials the best attempt, in the spec's order.
+
+        The best ended well, has the most applications, and is the newest of those.
+        """
         with explained(self.uri):
             parents = self._runs(experiment, f"tags.`{PREFIX}kind` = 'experiment'")
             if not parents:
@@ -205,7 +208,7 @@ class Recorder:
             for run in self._runs(experiment, f"tags.`{PREFIX}kind` = 'trial'"):
                 short = short_key(run.data.tags[PREFIX + "key"])
                 if short in wanted and PREFIX + "revision" in run.data.tags:
-                    found.setdefault(short, run)
+                    found[short] = max(found.get(short, run), run, key=_worth)
             about = {"question": newest.data.tags.get(PREFIX + "question", ""), "run_id": newest.info.run_id}
             with ThreadPoolExecutor(_READERS) as readers:  # from a server each one is a round trip or two
                 return about, list(readers.map(self._read, [found[key] for key in wanted if key in found]))
@@ -264,6 +267,11 @@ class Recorder:
             if not token:
                 break
         return found
+
+
+def _worth(run: Run) -> tuple[bool, int]:
+    """Order the attempts at one trial; of equals the first, that is the newest, is taken."""
+    return run.data.tags.get(PREFIX + "status") == "ok", int(run.data.tags.get(PREFIX + "applications", 0))
 
 
 def _on_disk(run: Run) -> Path | None:

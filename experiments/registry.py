@@ -23,8 +23,8 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
 from experiments import factor_model
 from experiments.recorder import RecordingError, explained
+from experiments.search.space import ALIAS
 
-ALIAS = "best"
 _FOLDER = "model"
 _PACKAGES = ("mlflow", "numpy", "pandas")
 
@@ -51,14 +51,17 @@ def register(uri: str, run_id: str, arrays: Path, name: str, about: str) -> Regi
     Raises:
         RecordingError: MLflow did not take it.
     """
-    if not arrays.is_file():
-        raise RecordingError(f"{arrays} is not there: the trial did not export its model")
-    with explained(uri), TemporaryDirectory() as folder:
-        path = Path(folder) / _FOLDER
+    with explained(uri):
         client = MlflowClient(tracking_uri=uri)
         known = _current(client, name)
-        if known is not None and known.run_id == run_id:
-            return _named(known)
+    if known is not None and known.run_id == run_id:
+        return _named(known)
+    if not arrays.is_file():
+        raise RecordingError(
+            f"{arrays} is not there: the trial did not export its model, or not on this machine"
+        )
+    with explained(uri), TemporaryDirectory() as folder:
+        path = Path(folder) / _FOLDER
         save(path, arrays)
         client.log_artifacts(run_id, str(path), _FOLDER)
         if not client.search_registered_models(f"name = '{name}'"):

@@ -18,7 +18,7 @@ from experiments.outcome import Outcome
 from experiments.overhead import overhead
 from experiments.page import Download, render
 from experiments.plots import plots
-from experiments.raw import as_csv, trial_json
+from experiments.raw import as_csv, strict, trial_json
 from experiments.spec import Experiment
 from experiments.tables import Table, as_markdown, as_text, main_table, notes
 from jobs.request import write_json
@@ -90,7 +90,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Return every number of every trial, and what the findings say."""
-        return {
+        values = {
             **{key: value for finding in self.findings for key, value in finding.data.items()},
             **header(
                 self.experiment.name,
@@ -104,6 +104,7 @@ class Report:
             "trials": [trial_json(outcome, self.outcomes) for outcome in self.outcomes],
             "notes": [note for finding in self.findings for note in finding.notes],
         }
+        return {key: strict(value) for key, value in values.items()}
 
     @property
     def _bad(self) -> list[Outcome]:

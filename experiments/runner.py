@@ -76,6 +76,12 @@ class Sweep:
         self.keyed = [(self._key(trial), trial) for trial in trials]
         return self._recorded(harness, self.keyed)
 
+    def kept(self) -> list[Outcome]:
+        """Return the best attempt on disk at each of its trials, in the spec's order; what did not end is left out."""
+        ended = [outcome for _, outcome in stored(self._folder) if outcome.status != "running"]
+        best = {item.key: item for item in sorted(ended, key=lambda item: item.worth)}
+        return [best[key] for key, _ in self.keyed if key in best]
+
     def _recorded(self, harness: Harness, trials: Sequence[tuple[str, Trial]]) -> Literal["ok", "failed"]:
         try:
             recorder = open_recorder(self.settings, harness.cluster.mlflow_uri)
@@ -105,7 +111,9 @@ class Sweep:
         pending = [self._pending(key, trial, described) for key, trial in todo]
         for item in pending:
             known = [done.seconds for done in item.outcome.applications]
-            self.progress.expect(item.trial.label, item.trial.applications - len(known), known)
+            self.progress.expect(item.trial.label, max(0, item.trial.applications - len(known)), known)
+            if not item.open:
+                self._finish(recorder, parent, item)
         try:
             shape = None
             for item in rounds(sorted_by_shape(pending)):
@@ -197,11 +205,16 @@ class Sweep:
 
     def _key(self, trial: Trial) -> str:
         digest = self.prepared[trial.data.slug].digest if trial.data else ""
-        return trial.key(digest, code_hash(), lock_hash())
+        return trial.key(digest, code_hash(), lock_hash(), self._place)
 
     def _basis(self) -> dict[str, Any]:
         data = {slug: prepared.digest for slug, prepared in self.prepared.items()}
-        return {"code": code_hash(), "lock": lock_hash(), "data": data}
+        return {"code": code_hash(), "lock": lock_hash(), "place": self._place, "data": data}
+
+    @property
+    def _place(self) -> str:
+        spark = self.settings.spark
+        return environment.place_hash(spark.driver_memory, spark.java_home)
 
     def _about(self) -> dict[str, str]:
         about = {"question": self.experiment.question, "spec": self.spec}

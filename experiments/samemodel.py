@@ -123,7 +123,7 @@ def _within(outcome: Outcome, sweep: _Sweep) -> list[Change]:
 def _differences(first: Application, second: Application, names: tuple[str, str]) -> Iterator[Change]:
     predicts = bool(first.fingerprint or second.fingerprint)
     if predicts:
-        difference = _distance(first.fingerprint, second.fingerprint)
+        difference = distance(first.fingerprint, second.fingerprint)
         if not difference <= SAME_MODEL:
             yield Change("predictions", *names, None, None, difference, SAME_MODEL)
     for metric, limit in _limits({*first.metrics, *second.metrics}, predicts=predicts).items():
@@ -143,7 +143,7 @@ def _limits(names: set[str], *, predicts: bool) -> Mapping[str, float]:
     )
 
 
-def _distance(first: Sequence[float], second: Sequence[float]) -> float:
+def distance(first: Sequence[float], second: Sequence[float]) -> float:
     """The largest difference of two lists of predictions; infinite where they cannot be compared."""
     left, right = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     if left.shape != right.shape or (np.isnan(left) != np.isnan(right)).any():

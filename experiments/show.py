@@ -1,7 +1,7 @@
 """Prints an experiment's report and writes its page, from the record and from what could not be recorded."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cluster.errors import ServiceError
@@ -26,8 +26,8 @@ def finish(
 ) -> int:
     """Print the table of a run that ended and write its report; return the exit code."""
     print()
-    unrecorded = sweep.outcomes if sweep.unrecorded else []
-    show(sweep.settings, sweep.experiment, only, unrecorded, allow_model_change=allow_model_change)
+    kept = sweep.kept() if sweep.unrecorded else []
+    show(sweep.settings, sweep.experiment, only, kept, allow_model_change=allow_model_change)
     for error in sweep.unrecorded:
         print(f"not recorded, but kept on disk: {error}", file=sys.stderr)
     return 0 if status == "ok" else 1
@@ -37,7 +37,7 @@ def show(
     settings: Settings,
     experiment: Experiment,
     only: set[str] | None = None,
-    unrecorded: Sequence[Outcome] = (),
+    kept: Sequence[Outcome] = (),
     *,
     allow_model_change: bool = False,
 ) -> None:
@@ -47,7 +47,7 @@ def show(
         settings: where the record is.
         experiment: whose trials.
         only: keys of the trials that are printed; the page shows all.
-        unrecorded: outcomes that the record may lack.
+        kept: outcomes on disk, where the record may lack some of them.
         allow_model_change: show speed-ups although the fitted model changed along the sweep.
 
     Raises:
@@ -60,14 +60,14 @@ def show(
     try:
         recorder = open_recorder(settings, uri)
         about, recorded = recorder.outcomes(experiment.name)
-        missing = [item for item in unrecorded if item.attempt not in {known.attempt for known in recorded}]
-        outcomes = marked([*recorded, *missing])
+        outcomes = marked(list(_together(recorded, kept)))
         found = Report.of(experiment, outcomes)
         view = recorder.show(experiment.name, shown_columns(outcomes))
     except RecordingError as error:
-        if not unrecorded:
+        if not kept:
             raise ServiceError(f"the record cannot be read: {error}") from error
-        outcomes = marked(list(unrecorded))
+        print(f"the record cannot be read, this is what lies on disk here: {error}", file=sys.stderr)
+        outcomes = marked(kept)
         found = Report.of(experiment, outcomes)
     shown = found if only is None else Report.of(experiment, [item for item in outcomes if item.key in only])
     print(shown.text())
@@ -81,6 +81,16 @@ def show(
         print(
             f"compare in MLflow: {'' if uri else 'make mlflow, then '}{address}/{view}&compareRunsMode=CHART"
         )
+
+
+def _together(recorded: Sequence[Outcome], kept: Sequence[Outcome]) -> Iterator[Outcome]:
+    """Yield the outcome of each trial, that on disk where the record has none or an earlier state of it."""
+    known = {item.key: item for item in recorded}
+    for item in kept:
+        old = known.get(item.key)
+        if old is None or old.worth < item.worth:
+            known[item.key] = item
+    yield from known.values()
 
 
 def _record(recorder: Recorder, run_id: str, found: Report, written: Sequence[Path]) -> None:

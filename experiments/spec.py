@@ -265,5 +265,5 @@ def _completed(experiment: Experiment, trials: list[Trial]) -> list[Trial]:
             warmups=experiment.warmups,
             timeout_s=experiment.timeout_s,
         )
-        unique.setdefault(complete.key("", "", ""), complete)
+        unique.setdefault(complete.key("", "", "", ""), complete)
     return list(unique.values())

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cluster.settings import Settings
 from datasets.errors import UsageError
 
 LEAST_CPUS = 0.01
@@ -71,6 +72,12 @@ class Shape:
         return "shared-host" if self.capacity <= host_cores * _ROUNDED else "oversubscribed"
 
 
+def default_shape(settings: Settings) -> Shape:
+    """Return the shape of the settings: for preprocessing, and for what a spec leaves open."""
+    spark = settings.spark
+    return Shape(max(1, spark.workers), spark.cores, spark.memory, spark.cpus, spark.pin)
+
+
 @dataclass(frozen=True)
 class Data:
     """A data set and what is done to it before any trial.
@@ -132,13 +139,14 @@ class Trial:
     warmups: int = 0
     timeout_s: float = 1800.0
 
-    def key(self, digest: str, code: str, lock: str) -> str:
+    def key(self, digest: str, code: str, lock: str, place: str) -> str:
         """Return the hash of everything that may change what is measured; the number of applications is not.
 
         Args:
             digest: of the data set's rows; empty without a data set.
             code: hash of the sources of `jobs` and `datasets`.
             lock: hash of the locked packages.
+            place: hash of the host, its Java and the driver's memory.
         """
         limits = self.shape.limits
         identity = {
@@ -151,6 +159,7 @@ class Trial:
             "passes": [self.warmups, self.repeats],
             "code": code,
             "lock": lock,
+            "place": place,
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
 

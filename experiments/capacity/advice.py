@@ -23,7 +23,7 @@ class Offer:
     Attributes:
         cost: workers times price times predicted wall time; dearest: the same for the upper end of the interval.
         meets: whether the upper end is within the deadline.
-        fits: whether a worker has the memory that an executor may need; None where either is not known.
+        fits: whether a worker has the memory that an executor may need; None where memory is left out of the choice.
     """
 
     prediction: Prediction
@@ -87,7 +87,8 @@ def advise(model: Model, wanted: Wanted) -> Advice:
     """Try every number of workers.
 
     Raises:
-        UsageError: all recorded runs had one number of cores, so that nothing can be compared, or too few for intervals.
+        UsageError: all recorded runs had one number of cores, so that nothing can be compared, or too few for intervals, or
+            memory is to count and was not measured.
     """
     if model.time.terms.only is not None:
         raise UsageError(
@@ -101,6 +102,12 @@ def advise(model: Model, wanted: Wanted) -> Advice:
             "too few runs for an interval, and a deadline needs its upper end; run plan with a larger budget"
         )
     offers = tuple(_offer(item, wanted) for item in predictions)
+    unknown = [item for item in predictions if item.heap is None]
+    if wanted.memory is not None and unknown:
+        raise UsageError(
+            f"the runs do not tell how much memory {count_text(unknown[0].load.workers)} worker(s) need, so --memory cannot be "
+            "held against it: leave it out, or measure memory (the spark settings in specs/capacity.toml) and run plan again"
+        )
     best = min((offer for offer in offers if offer.will_do), key=lambda offer: offer.cost, default=None)
     return Advice(offers, best, "" if best else _why_not(offers, wanted.deadline))
 

@@ -20,7 +20,7 @@ def _run(given: Namespace) -> int:
         print(f"gate: no verdict: {str(error).splitlines()[0]}", flush=True)
         raise
     failures = found.failures(given.tolerance, given.quality_tolerance)
-    print(closing(found, failures), flush=True)
+    print(closing(found, failures, given.tolerance), flush=True)
     return GATE if failures else 0
 
 

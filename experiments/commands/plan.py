@@ -19,7 +19,7 @@ from experiments.progress import Progress
 from experiments.runner import Sweep
 from experiments.show import finish
 from experiments.tables import as_text
-from experiments.trial import Shape, Trial
+from experiments.trial import Trial, default_shape
 from jobs.errors import JobError
 
 BUDGET = "15m"
@@ -30,9 +30,7 @@ def _run(arguments: Namespace) -> int:
     budget = duration(arguments.budget, "the budget")
     experiment = spec.load(arguments.name).with_effort(arguments.applications, arguments.repeats)
     path = Path(arguments.name) if arguments.name.endswith(".toml") else spec.SPECS / f"{arguments.name}.toml"
-    own = settings.spark
-    default = Shape(max(1, own.workers), own.cores, own.memory)
-    candidates = Candidates.of(experiment, default, host()["host.cores"])
+    candidates = Candidates.of(experiment, default_shape(settings), host()["host.cores"])
     text = path.read_text(encoding="utf-8")
     pilots = [candidates.trials[index] for index in candidates.pilots()]
     print(f"two pilots first, to learn what runs cost here: {' and '.join(trial.label for trial in pilots)}")

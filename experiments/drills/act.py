@@ -1,11 +1,10 @@
 """The course of a drill on the workers: disturb, see what came of it, run again what failed, compare."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from cluster.settings import Settings
 from experiments import environment
@@ -15,7 +14,7 @@ from experiments.drills.blow import Blow
 from experiments.drills.drill import Drilled, Ground
 from experiments.drills.rows import Rows
 from experiments.harness import Harness
-from experiments.samemodel import SAME_MODEL
+from experiments.samemodel import SAME_MODEL, distance
 from experiments.trial import Trial
 from jobs.request import Request
 
@@ -121,9 +120,9 @@ def held(ground: Ground, came: Came, fingerprint: Sequence[float], stored: Rows 
 
 def model_differs(first: Sequence[float], second: Sequence[float]) -> tuple[float | None, list[str]]:
     """Return the largest difference of two fingerprints, and a sentence if they are of two models."""
-    if len(first) != len(second):
+    largest = distance(first, second)
+    if math.isinf(largest):
         return None, [f"model: {len(first)} and {len(second)} predictions cannot be compared"]
-    largest = float(np.max(np.abs(np.asarray(first) - np.asarray(second)), initial=0.0))
     return largest, [] if largest <= SAME_MODEL else [f"model: predictions differ by up to {largest:.2g}"]
 
 

@@ -15,7 +15,7 @@ from experiments.outcome import Outcome, stored
 from experiments.progress import Progress
 from experiments.runner import Sweep
 from experiments.spec import Experiment
-from experiments.trial import Shape, Trial
+from experiments.trial import Trial, default_shape
 from jobs.errors import JobError
 from jobs.request import Request
 
@@ -28,8 +28,7 @@ def trial_of(experiment: Experiment, settings: Settings) -> Trial:
     Raises:
         UsageError: there are several, or it fits no model.
     """
-    spark = settings.spark
-    trials = experiment.trials(Shape(max(1, spark.workers), spark.cores, spark.memory))
+    trials = experiment.trials(default_shape(settings))
     if len(trials) > 1:
         raise UsageError(
             f"a drill disturbs one trial, and {experiment.name} has {len(trials)}: "

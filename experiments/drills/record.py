@@ -3,14 +3,13 @@
 import dataclasses
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from cluster.settings import Settings
 from experiments.columns import PREFIX, as_text
 from experiments.drills.drill import Drilled
-from experiments.recorder import Recorder, RecordingError
+from experiments.recorder import Recorder, explained
 from experiments.runner import open_recorder
 from jobs.request import write_json
 
@@ -56,19 +55,19 @@ class DrillRecorder(Recorder):
 
     def drills(self, experiment: str) -> set[str]:
         """Return the attempts of the drills that stand in the record whole."""
-        with _explained(self.uri):
+        with explained(self.uri):
             runs = self._runs(experiment, f"tags.`{PREFIX}kind` = '{_KIND}'", _ALL)
             return {run.data.tags[PREFIX + "attempt"] for run in runs if PREFIX + "revision" in run.data.tags}
 
     def count(self, experiment: str, key: str) -> int:
         """Return how often a trial stands in the record."""
-        with _explained(self.uri):
+        with explained(self.uri):
             runs = self._runs(experiment, f"tags.`{PREFIX}kind` = 'trial'")
             return sum(run.data.tags.get(PREFIX + "key") == key for run in runs)
 
     def forget(self, experiment: str) -> None:
         """Take an experiment off MLflow's list."""
-        with _explained(self.uri):
+        with explained(self.uri):
             place = self._client.get_experiment_by_name(experiment)
             if place is not None:
                 self._client.delete_experiment(place.experiment_id)
@@ -76,7 +75,7 @@ class DrillRecorder(Recorder):
     def add(self, drilled: Drilled, folder: Path) -> None:
         """Record one drill under the parent of its trial, in place of what a recording that broke off left."""
         parent = self.open(drilled.experiment, drilled.basis, [], {})
-        with _explained(self.uri):
+        with explained(self.uri):
             for run in self._runs(drilled.experiment, f"tags.`{PREFIX}attempt` = '{drilled.attempt}'"):
                 self._client.delete_run(run.info.run_id)
             run = self._client.create_run(
@@ -143,11 +142,3 @@ def tags(drilled: Drilled) -> dict[str, str]:
     named["mlflow.source.name"] = f"python -m experiments drill {drilled.kind} {drilled.experiment}"
     named["mlflow.source.type"] = "LOCAL"
     return {key: as_text(value)[:_LONGEST] for key, value in named.items()}
-
-
-@contextmanager
-def _explained(uri: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        raise RecordingError(f"MLflow at {uri}: {type(error).__name__}: {error}") from error

@@ -14,9 +14,10 @@ from experiments.drills.drill import Drilled, Ground, Undisturbed
 from experiments.drills.kinds import DRILLS
 from experiments.drills.record import keep, kept, record_missing
 from experiments.drills.show import report_of
-from experiments.outcome import new_attempt
+from experiments.outcome import Outcome, new_attempt
 from experiments.progress import Progress
 from experiments.recorder import RecordingError
+from experiments.runner import open_recorder
 from experiments.spec import Experiment
 from experiments.stores import CASSANDRA
 from experiments.trial import Trial
@@ -110,7 +111,17 @@ class Session:
         written = report_of(self.experiment, outcome, list(newest.values()), DRILLS).write(
             self.settings.run_dir / "reports"
         )
+        self._attach(outcome, written)
         print(f"page: {written[0]}\nnumbers: {written[1]}")
+
+    def _attach(self, outcome: Outcome, written: Sequence[Path]) -> None:
+        """Put the report with the experiment's run; where that fails the files are there all the same."""
+        try:
+            recorder = open_recorder(self.settings, Cluster(self.settings).mlflow_uri)
+            parent = recorder.open(self.experiment.name, outcome.basis, [], {})
+            recorder.attach(parent.run_id, written, "drills")
+        except RecordingError as error:
+            self.progress.say(f"the report could not be added to the record, its files are whole: {error}")
 
     @property
     def _place(self) -> Path:

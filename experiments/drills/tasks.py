@@ -1,12 +1,12 @@
 """What Spark's event log says of a blow: tasks that ended well or not, executors that came and went."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_WANTED = ("TaskEnd", "TaskStart", "ExecutorAdded", "ExecutorRemoved", "ApplicationEnd")
+from experiments.eventlog import EventLog
+from jobs.errors import JobError
 
 
 @dataclass
@@ -37,12 +37,17 @@ class Tasks:
 
 
 def read(folder: Path) -> Tasks:
-    """Read the event logs under a folder; what a killed application left is read as far as it goes."""
-    tasks = Tasks()
-    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    for path in sorted(files):
-        if not path.name.startswith("appstatus_"):
-            add(tasks, _events(path))
+    """Read the event log under a folder; what a killed application left is read as far as it goes.
+
+    Raises:
+        JobError: it is compressed.
+    """
+    tasks, log = Tasks(), EventLog(folder)
+    add(tasks, log)
+    if log.packed:
+        raise JobError(
+            f"the event log {log.packed[0]} is compressed, so nobody can count its tasks; leave out spark.eventLog.compress"
+        )
     return tasks
 
 
@@ -71,17 +76,3 @@ def _end(tasks: Tasks, event: Mapping[str, Any]) -> None:
         tasks.succeeded += 1
     else:
         tasks.failed += 1
-
-
-def _events(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the events that count; most lines of a log are something else, and the last may be cut off."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            if not any(word in line[:80] for word in _WANTED):
-                continue
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict):
-                yield event

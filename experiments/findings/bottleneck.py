@@ -23,8 +23,9 @@ _HEADER = [
 
 _WHAT = (
     "busy: share of the core-time in which a task held a core, from the tasks' intervals; driver only: share of the time in "
-    "which no task ran; max/median task: in the stage that waited longest for one task; GC, shipping (scheduling and "
-    "unpacking tasks, fetching results), shuffle wait: shares of the core-time; all over the measured passes"
+    "which no task ran; max/median task: in the stage that waited longest for one task; GC, shipping (scheduler delay, "
+    "deserialising and serialising tasks and results, gaps between tasks), shuffle wait (fetching and writing): shares of the "
+    "core-time; shuffle MB: read and written; all over the measured passes, and each part by itself in the JSON file"
 )
 _FROM = (
     f"a cause is named from {MATTERS:.0%} on; \u2264: how many times as fast the phase could be without it at most, by placing "

@@ -57,6 +57,7 @@ def _point(point: Point, curve: Curve) -> dict[str, Any]:
         "seconds": dataclasses.asdict(point.seconds),
         "speedup": dataclasses.asdict(point.ratio) if claimed else None,
         "efficiency": point.efficiency if claimed else None,
+        "efficiency_interval": point.efficiency_interval if claimed else None,
         "karp_flatt": point.serial if claimed else None,
         "left_out": point.left_out,
     }

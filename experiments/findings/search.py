@@ -8,7 +8,7 @@ from experiments.numbers import quality
 from experiments.outcome import Outcome
 from experiments.plots import Plot
 from experiments.search.best import Tried, best, final, validated
-from experiments.search.space import Search
+from experiments.search.space import ALIAS, Search, registered_name
 from experiments.spec import Experiment
 from experiments.tables import NONE, Table
 
@@ -28,16 +28,18 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
     last = final(outcomes, chosen) if chosen else None
     return Finding(
         "Search",
-        answer=_answer(experiment, search, trials, chosen, last),
+        answer=_answer(search, trials, chosen, last),
         tables=(_table(search, trials, chosen),),
         plots=tuple(_plots(search, trials, chosen)),
-        notes=(_NOTE.format(metric=search.metric),),
+        notes=(
+            _NOTE.format(metric=search.metric),
+            f"a run that ends well registers the best model as {registered_name(experiment.name)}@{ALIAS}: MLflow's page of models says whether it is there",
+        ),
         data={"search": _plain(search, trials, chosen, last)},
     )
 
 
 def _answer(
-    experiment: Experiment,
     search: Search,
     trials: Sequence[Tried],
     chosen: Tried | None,
@@ -50,7 +52,7 @@ def _answer(
     tested = quality(last).get(search.metric) if last else None
     if tested is None:
         return f"{found}; the model was not fitted on all of training."
-    return f"{found}, {tested:.4f} on the test part. Registered as recscale-{experiment.name}@best."
+    return f"{found}, {tested:.4f} on the test part."
 
 
 def _table(search: Search, trials: Sequence[Tried], chosen: Tried | None) -> Table:

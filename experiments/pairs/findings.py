@@ -1,6 +1,7 @@
 """A comparison as sections of a report, as text and as a page of its own."""
 
 import dataclasses
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Any
 
 from experiments.finding import Finding
 from experiments.index import header, write_index
-from experiments.page import render
+from experiments.page import Download, render
 from experiments.pairs.ledger import Ledger
+from experiments.pairs.paired import LEAST_PAIRS
 from experiments.pairs.sides import NAMES
 from experiments.pairs.verdict import (
     Verdict,
@@ -21,6 +23,7 @@ from experiments.pairs.verdict import (
     title,
 )
 from experiments.plots import Plot
+from experiments.raw import strict
 from experiments.tables import NONE, Table, as_markdown, as_text
 from jobs.request import write_json
 
@@ -70,7 +73,7 @@ def as_lines(found: Sequence[Finding], *, markdown: bool = False) -> str:
 
 
 def write(ledger: Ledger, verdict: Verdict, question: str, folder: Path) -> list[Path]:
-    """Write the page, its picture and every number; return their paths, the page first."""
+    """Write the page, every number, the raw pairs and the picture; return their paths, the page first, then the numbers."""
     folder.mkdir(parents=True, exist_ok=True)
     name = f"compare-{ledger.about['experiment']}-{ledger.about['key'][:8]}"
     found = findings(ledger, verdict)
@@ -83,17 +86,64 @@ def write(ledger: Ledger, verdict: Verdict, question: str, folder: Path) -> list
         facts |= {side: ledger.about["sides"][side], f"{side}'s commit": commit or NONE}
     environment = ledger.sides["contender"].environment
     facts |= {key.replace(".", " "): environment[key] for key in _FACTS if environment.get(key)}
-    page, data = folder / f"{name}.html", folder / f"{name}.json"
+    page, data, raw = (folder / f"{name}.{kind}" for kind in ("html", "json", "csv"))
     answer = found[0].answer
-    page.write_text(render(name, question, findings=found, facts=facts, answer=answer), encoding="utf-8")
     entry = header(
         ledger.about["experiment"], question, answer, time.time(), ok=0, failed=0, kind="comparison"
     )
-    write_json(data, {**as_json(ledger, verdict, found), **entry})
-    picture = folder / f"{name}-pairs.png"
+    values, table = strict({**as_json(ledger, verdict, found), **entry}), _csv(verdict)
+    downloads = [
+        Download(raw.name, "text/csv", table),
+        Download(data.name, "application/json", json.dumps(values, sort_keys=True)),
+    ]
+    page.write_text(
+        render(
+            name, question, findings=found, facts=facts, answer=answer, method=method(), downloads=downloads
+        ),
+        encoding="utf-8",
+    )
+    write_json(data, values)
+    raw.write_text(table, encoding="utf-8")
+    picture, drawing = (folder / f"{name}-pairs.{kind}" for kind in ("png", "svg"))
     picture.write_bytes(found[0].plots[0].png("light"))
+    drawing.write_text(found[0].plots[0].svg, encoding="utf-8")
     write_index(folder)
-    return [page, data, picture]
+    return [page, data, raw, picture, drawing]
+
+
+def method() -> list[tuple[str, str]]:
+    """Return pairs of a term and what it means in a comparison."""
+    return [
+        (
+            "Pairs",
+            (
+                "A pair is one Spark application of each side, one after the other in a new JVM each; which comes first changes "
+                "from pair to pair (A B, B A, …). An application's time is the median of its measured passes. A first "
+                "application of each side is not counted; a pair in which executors were lost is measured again."
+            ),
+        ),
+        (
+            "Time",
+            (
+                f"Student's t interval over the logarithms of the pairs' ratios, from {LEAST_PAIRS} pairs on. How often it is wrong "
+                "on pairs of equal sides, and what it finds, was measured: docs/calibration.md."
+            ),
+        ),
+        (
+            "Quality",
+            (
+                "Both sides judge the same test rows; errors, shares of scored rows and nDCG are paired over users, who are the "
+                "sample. Where several metrics are judged they share the 5%."
+            ),
+        ),
+    ]
+
+
+def _csv(verdict: Verdict) -> str:
+    rows = (
+        f"{number},{first},{second}" for number, (first, second) in enumerate(verdict.timing.pairs, start=1)
+    )
+    return "\n".join(["pair,baseline_s,contender_s", *rows, ""])
 
 
 def as_json(ledger: Ledger, verdict: Verdict, found: Sequence[Finding]) -> dict[str, Any]:

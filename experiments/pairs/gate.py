@@ -22,8 +22,8 @@ def usable(tolerance: float, quality_tolerance: float, pairs: int) -> None:
             raise UsageError(f"--{name} is a share from 0, as in 0.05 for 5%, not {value}")
 
 
-def closing(found: Verdict, failures: Sequence[str]) -> str:
-    """Return the one line that a build log is searched for."""
+def closing(found: Verdict, failures: Sequence[str], tolerance: float) -> str:
+    """Return the one line that a build log is searched for; `tolerance` is that of time."""
     if failures:
         return f"gate: failed: {'; '.join(failures)}"
     assert found.timing.slower_detectable is not None
@@ -32,5 +32,5 @@ def closing(found: Verdict, failures: Sequence[str]) -> str:
     )
     return (
         f"gate: passed{tolerated}: {found.timing.verdict} in time ({interval_of(found.timing)}), {found.quality} in quality; it finds "
-        f"slowdowns of {found.timing.slower_detectable - 1:.1%} and more"
+        f"slowdowns of {(1 + tolerance) * found.timing.slower_detectable - 1:.1%} and more"
     )

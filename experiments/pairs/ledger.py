@@ -42,11 +42,9 @@ class Ledger:
         sides = {name: _read(folder / name / FILE) or fresh[name] for name in NAMES}
         pilots = {name: _read(folder / name / PILOT / FILE) or fresh[name] for name in NAMES}
         ledger = cls(folder, sides, pilots, list(_state(folder).get("looks", [])), about)
-        whole = ledger.pairs
-        ledger.sides = {  # half a pair has no neighbour any more: both halves are measured again
-            name: dataclasses.replace(side, applications=side.measured[:whole])
-            for name, side in sides.items()
-        }
+        # Half a pair has no neighbour any more: both halves are measured again.
+        ledger._keep(list(range(ledger.pairs)))
+        ledger.drop_disturbed()
         return ledger
 
     @classmethod
@@ -69,6 +67,21 @@ class Ledger:
         side = self.sides[name]
         self.sides[name] = side.plus(application)
         self.save()
+
+    def drop_disturbed(self) -> bool:
+        """Forget the pairs in which a side lost executors; whether there were any."""
+        rows = zip(*(side.measured for side in self.sides.values()), strict=False)
+        whole = [number for number, pair in enumerate(rows) if not any(item.executors_lost for item in pair)]
+        found = len(whole) < self.pairs
+        if found:
+            self._keep(whole)
+        return found
+
+    def _keep(self, numbers: Sequence[int]) -> None:
+        self.sides = {
+            name: dataclasses.replace(side, applications=[side.measured[number] for number in numbers])
+            for name, side in self.sides.items()
+        }
 
     def add_pilot(self, name: str, application: Application) -> None:
         """Keep the application that is not counted."""

@@ -1,6 +1,7 @@
 """A comparison in MLflow: a parent with its verdicts, and a child for each side."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from experiments.columns import PREFIX, as_text
@@ -18,8 +19,8 @@ KIND = "comparison"
 SIDE = "comparison-side"
 
 
-def tree_of(ledger: Ledger, verdict: Verdict) -> Node:
-    """Return the runs of a comparison. Their kinds keep them out of what is said of trials."""
+def tree_of(ledger: Ledger, verdict: Verdict, report: Sequence[Path] = ()) -> Node:
+    """Return the runs of a comparison, with the files of its report. Their kinds keep them out of what is said of trials."""
     words = ledger.about["sides"]
     found = verdict.timing
     tags = {
@@ -37,7 +38,7 @@ def tree_of(ledger: Ledger, verdict: Verdict) -> Node:
         tags=tags,
         params={"metric": verdict.metric, "pairs": str(ledger.pairs)},
         metrics=list(_numbers(verdict)),
-        files=[ledger.folder / STATE],
+        files=[ledger.folder / STATE, *report],
         children=[_side(name, ledger.sides[name], ledger.pilots[name], words[name]) for name in NAMES],
     )
 

@@ -91,8 +91,9 @@ def _make(worktree: Path, commit: str, rev: str, root: Path, say: Callable[[str]
         commit,
     ]
     built(add, root, log, os.environ, f"checking out {rev}")
-    if not (worktree / "jobs" / "__main__.py").is_file():
-        raise UsageError(f"revision {rev} has no jobs/__main__.py: it is too old to be run by this harness")
+    for needed in ("jobs/__main__.py", LOCK):
+        if not (worktree / needed).is_file():
+            raise UsageError(f"revision {rev} has no {needed}: it is too old to be run by this harness")
     if same_packages(worktree, root):
         return
     say(f"building the environment of {rev}, which locks other packages (setup.sh, takes minutes)")

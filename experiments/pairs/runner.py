@@ -27,6 +27,7 @@ from jobs.errors import JobError
 from jobs.request import write_json
 
 LEAST_PAIRS = 1
+MOST_DISTURBED = 3
 
 
 @dataclass
@@ -98,19 +99,21 @@ class Pairing:
         )
 
     def _outcome(self, able: Ready, data: Prepared | None, described: dict[str, Any]) -> Outcome:
-        trial = able.side.trial
+        trial, spark = able.side.trial, self.settings.spark
+        place = environment.place_hash(spark.driver_memory, spark.java_home)
         context = {
             "shape_tag": trial.shape.tag(environment.host()["host.cores"]),
             "basis": {
                 "code": able.code,
                 "lock": able.lock,
+                "place": place,
                 "data": {data.data.slug: data.digest} if data else {},
             },
             "data": data.described if data else {},
             "environment": {**described, **able.described},
             "tags": {"side": able.side.name},
         }
-        key = trial.key(data.digest if data else "", able.code, able.lock)
+        key = trial.key(data.digest if data else "", able.code, able.lock, place)
         return begin(self.experiment.name, dataclasses.replace(trial, applications=self.pairs), key, context)
 
     def _announce(self, ledger: Ledger, missing: int) -> None:
@@ -139,10 +142,25 @@ class _Applications:
             if not self.ledger.pilots[name].measured:
                 self.ledger.add_pilot(name, self._one(name, None, "pilot, not counted"))
         same_rows({name: self.ledger.place(name, None) / PER_USER for name in NAMES})
-        for pair in range(self.ledger.pairs, self.pairing.pairs):
+        lost = 0
+        while (pair := self.ledger.pairs) < self.pairing.pairs:
             for name in order(pair):
                 what = f"pair {pair + 1} of {self.pairing.pairs}"
                 self.ledger.add(name, self._one(name, pair, what))
+            if self.ledger.drop_disturbed():
+                lost += 1
+                self._again(pair, lost)
+
+    def _again(self, pair: int, lost: int) -> None:
+        """Say that a pair is measured again; give up where that keeps happening."""
+        if lost == MOST_DISTURBED:
+            raise JobError(
+                f"executors were lost in {lost} pairs, whose times mean nothing: give workers more memory, or find out in "
+                "their logs (make logs S=spark-worker-1) why they go; the pairs that ended well are kept"
+            )
+        progress = self.pairing.progress
+        progress.total = (progress.total or 0) + 2
+        progress.say(f"pair {pair + 1} lost executors, its times mean nothing: it is measured again")
 
     def _one(self, name: str, number: int | None, what: str) -> Application:
         side, progress = self.able[name], self.pairing.progress

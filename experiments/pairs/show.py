@@ -2,7 +2,9 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from cluster import settings as cluster_settings
 from cluster.lifecycle import Cluster
@@ -57,18 +59,20 @@ def compared(given: Namespace, baseline: list[str], contender: list[str]) -> Ver
     print(f"\n{as_lines(findings(ledger, found))}\n")
     written = write(ledger, found, experiment.question, settings.run_dir / "reports")
     print(f"page: {written[0]}\nnumbers: {written[1]}")
-    _record(settings, ledger, found, "ok")
+    _record(settings, ledger, found, "ok", written)
     if found.timing.verdict != "too few" and len(found.timing.pairs) not in ledger.looks:
         ledger.looks.append(len(found.timing.pairs))
         ledger.save()
     return found
 
 
-def _record(settings: Settings, ledger: Ledger, found: Verdict, status: str) -> None:
+def _record(
+    settings: Settings, ledger: Ledger, found: Verdict, status: str, report: Sequence[Path] = ()
+) -> None:
     """Record it; what cannot be recorded stays on disk and is recorded by the same command, when it runs again."""
     try:
         recorder = open_recorder(settings, Cluster(settings).mlflow_uri)
-        recorder.keep(ledger.about["experiment"], tree_of(ledger, found), ledger.about["key"], status)
+        recorder.keep(ledger.about["experiment"], tree_of(ledger, found, report), ledger.about["key"], status)
     except RecordingError as error:
         print(
             f"not recorded, but kept in {ledger.folder}; the same command records it without measuring again: {error}",

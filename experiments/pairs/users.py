@@ -3,7 +3,8 @@
 Users are the sample: ratings of one user are alike, so rows are no independent draws. For nDCG the difference is a mean
 over users. RMSE is the root of a ratio of sums over users, whose variance comes from the delta method: each user's
 influence on the difference of the two roots (Cochran, "Sampling Techniques", 3rd ed., 1977, section 6.4). Both give
-Student's t intervals; where two metrics are judged each gets half of the 5% (Bonferroni).
+Student's t intervals; where several metrics are judged they share the 5% (Bonferroni).
+Shares of scored rows are judged where they differ, and errors are not then: they would be of different rows.
 """
 
 import math
@@ -102,19 +103,15 @@ def qualities(baseline: PerUser, contender: PerUser) -> tuple[list[Quality], lis
     """
     refused = []
     wanted = list(_wanted(baseline, contender))
-    if ("rmse" in wanted) and not np.array_equal(baseline.scored, contender.scored):
-        wanted.remove("rmse")
+    if not np.array_equal(baseline.scored, contender.scored):
+        wanted = [*(name for name in wanted if name != "rmse"), "coverage"]
         shares = [side.scored.sum() / side.rows.sum() for side in (baseline, contender)]
         refused.append(
             f"RMSE is not compared: the baseline scores {shares[0]:.1%} of the test rows and the contender "
             f"{shares[1]:.1%}, so it would be of different rows"
         )
     level = 1 - ALPHA / max(1, len(wanted))
-    found = [
-        rmse(baseline, contender, level) if name == "rmse" else ndcg(baseline, contender, level)
-        for name in wanted
-    ]
-    return found, refused
+    return [_METRICS[name](baseline, contender, level) for name in wanted], refused
 
 
 def rmse(baseline: PerUser, contender: PerUser, level: float = 1 - ALPHA) -> Quality:
@@ -142,6 +139,20 @@ def ndcg(baseline: PerUser, contender: PerUser, level: float = 1 - ALPHA) -> Qua
     return _judged("ndcg", means[0], means[1], centred, level, lower_is_better=False)
 
 
+def coverage(baseline: PerUser, contender: PerUser, level: float = 1 - ALPHA) -> Quality:
+    """Compare the shares of the test rows that each side scores."""
+    rows = baseline.rows.astype(float)
+    total = rows.sum()
+    shares = [float(side.scored.sum() / total) for side in (baseline, contender)]
+    first, second = (
+        (side.scored - rows * share) / total
+        for side, share in zip((baseline, contender), shares, strict=True)
+    )
+    kept = rows > 0
+    influence = (second - first)[kept] * kept.sum()
+    return _judged("coverage", shares[0], shares[1], influence, level, lower_is_better=False)
+
+
 def _wanted(baseline: PerUser, contender: PerUser) -> Iterator[str]:
     for metric, column in (("rmse", "squared"), ("ndcg", "ndcg")):
         if all(np.isfinite(getattr(side, column)).any() for side in (baseline, contender)):
@@ -161,3 +172,6 @@ def _judged(
         low, high = difference - reach * error, difference + reach * error
         detectable = (reach + float(stats.norm.ppf(POWER))) * error
     return Quality(metric, baseline, contender, low, high, level, detectable, users, lower_is_better)
+
+
+_METRICS = {"rmse": rmse, "ndcg": ndcg, "coverage": coverage}

@@ -1,11 +1,9 @@
 """What the pairs and the users say, in numbers and in sentences."""
 
+import math
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from experiments.analysis import phase_of
 from experiments.numbers import quality as quality_numbers
@@ -14,12 +12,12 @@ from experiments.pairs.ledger import PER_USER, Ledger
 from experiments.pairs.paired import LEAST_PAIRS, Timing, timing
 from experiments.pairs.sides import NAMES
 from experiments.pairs.users import LEAST_USERS, Quality, qualities, same_rows
-from experiments.samemodel import SAME_MODEL
+from experiments.samemodel import SAME_MODEL, distance
 from jobs.errors import JobError
 from jobs.per_user import read
 
 _SAME = "fit the same model (predictions equal within 1e-4)"
-_TITLES = {"rmse": "RMSE", "ndcg": "nDCG"}
+_TITLES = {"rmse": "RMSE", "ndcg": "nDCG", "coverage": "coverage"}
 
 
 @dataclass(frozen=True)
@@ -141,8 +139,6 @@ def notes(ledger: Ledger, verdict: Verdict) -> Iterator[str]:
     for name, side in ledger.sides.items():
         if side.shape_tag != "clean":
             yield f"{name}: {side.shape_tag}, its workers have as many cores as the host or more, which driver and servers need too"
-        if side.executors_lost:
-            yield f"{name}: {side.executors_lost} executor(s) lost while it ran; those times are not to be trusted"
         if _unsteady(side):
             yield f"{name}: the fitted model is not the same in all of its applications; give it a seed"
     earlier = [count for count in ledger.looks if count < len(verdict.timing.pairs)]
@@ -227,11 +223,11 @@ def _model_change(ledger: Ledger) -> tuple[str | None, bool]:
     first, second = (_fingerprint(ledger.pilots[name]) for name in NAMES)
     if not first or not second:
         return None, False
-    if len(first) != len(second):
-        return "the fitted models cannot be compared (other pairs were predicted)", True
-    difference = float(np.max(np.abs(np.asarray(first) - np.asarray(second))))
+    difference = distance(first, second)
     if difference <= SAME_MODEL:
         return None, True
+    if math.isinf(difference):
+        return "the fitted models cannot be compared (other pairs were predicted)", True
     return f"the two sides fit different models (predictions differ by up to {difference:.2g})", True
 
 
@@ -240,8 +236,5 @@ def _fingerprint(outcome: Outcome) -> list[float]:
 
 
 def _unsteady(outcome: Outcome) -> bool:
-    prints: list[Any] = [np.asarray(item.fingerprint) for item in outcome.measured if item.fingerprint]
-    return any(
-        item.shape != prints[0].shape or float(np.max(np.abs(item - prints[0]))) > SAME_MODEL
-        for item in prints[1:]
-    )
+    prints = [item.fingerprint for item in outcome.measured if item.fingerprint]
+    return any(not distance(prints[0], item) <= SAME_MODEL for item in prints[1:])

@@ -57,6 +57,12 @@ def not_scaling(first: Outcome, second: Outcome) -> str | None:
     return None
 
 
+def disturbed(*outcomes: Outcome) -> str | None:
+    """Say whose times mean nothing because executors went away meanwhile; None if nobody's."""
+    lost = next((item for item in outcomes if item.executors_lost), None)
+    return f"executors were lost while {lost.size} ran" if lost else None
+
+
 def worse_tag(first: Outcome, second: Outcome) -> str:
     """Return the tag of the shape that may be trusted less."""
     order = ("oversubscribed", "shared-host", "clean")

@@ -66,7 +66,9 @@ def _row(point: Point, curve: Curve, named: bool, weak: bool, serial: bool) -> l
     efficiency = point.efficiency if curve.claimed and point.drawn else None
     refused = NONE if curve.claimed else "refused"
     row += [speedup_text(point.ratio) if curve.claimed else refused]
-    row += [f"{efficiency:.0%}" if efficiency is not None else NONE]
+    ends = point.efficiency_interval
+    within = f" [{ends[0]:.0%}, {ends[1]:.0%}]" if ends else ""
+    row += [f"{efficiency:.0%}{within}" if efficiency is not None else NONE]
     return row + ([_serial(point) if curve.claimed else NONE] if serial else [])
 
 

@@ -28,11 +28,7 @@ _NUMBERS = (
 
 def answer(curves: Sequence[Curve]) -> str:
     """Answer in one sentence; the curves are told apart by name where there are several."""
-    told = [
-        item
-        for item in curves
-        if any(point.ratio.ratio is not None for point in item.points[1:]) or item.changes
-    ]
+    told = [item for item in curves if len(item.points) > 1]
     if not told:
         return ""
     if len(told) == 1:
@@ -94,7 +90,8 @@ def _of(curve: Curve) -> str:
         return f"no weak scaling is claimed, because {curve.unproportional}"
     drawn = [item for item in curve.points if item.drawn]
     if len(drawn) < 2:
-        return "no speed-up is claimed: all shapes beyond the smallest are oversubscribed"
+        whys = dict.fromkeys(item.ratio.refused for item in curve.points[1:] if item.ratio.refused)
+        return f"no speed-up is claimed: {'; '.join(whys)}"
     head, first = drawn[-1], drawn[0]
     assert head.ratio.ratio is not None
     if head.ratio.low is None or head.ratio.high is None:
@@ -104,7 +101,7 @@ def _of(curve: Curve) -> str:
             f"{head.ratio.ratio:.2f}\u00d7 on {head.outcome.size} against {first.outcome.size}"
         )
     interval = f"(95%: {head.ratio.low:.2f}\u2013{head.ratio.high:.2f})"
-    text = _faster(curve, head, first, interval) + f", efficiency {head.efficiency:.0%}"
+    text = _faster(curve, head, first, interval) + f", efficiency {_efficiency(head)}"
     if head.outcome.shape_tag == "shared-host":
         text += ", on a host whose cores they share with the driver"
     if curve.changes:
@@ -125,6 +122,12 @@ def _faster(curve: Curve, head: Point, first: Point, interval: str) -> str:
     if ratio.low <= 1 <= ratio.high:
         return f"{more} cannot be told from {one}: {ratio.ratio:.2f} times as fast {interval}"
     return f"{more} {verb} {ratio.ratio:.2f} times as fast as {one} {interval}"
+
+
+def _efficiency(point: Point) -> str:
+    interval = point.efficiency_interval
+    within = f" ({interval[0]:.0%}\u2013{interval[1]:.0%})" if interval else ""
+    return f"{point.efficiency:.0%}{within}"
 
 
 def _expectation(curve: Curve) -> str:

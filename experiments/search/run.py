@@ -14,7 +14,7 @@ from experiments.registry import Registered, register
 from experiments.runner import Sweep, open_recorder
 from experiments.search.best import VALIDATION, Tried, best, tried
 from experiments.search.samplers import sampler_of
-from experiments.search.space import Search
+from experiments.search.space import Search, registered_name
 from experiments.spec import Experiment
 from jobs.apps.train import MODEL_FOLDER
 from jobs.export import FILE
@@ -105,7 +105,7 @@ class Searching:
             self.settings.run_dir / "experiments" / self.experiment.name / outcome.key[:16] / outcome.attempt
         )
         arrays = folder / f"app-{outcome.measured[-1].number}" / MODEL_FOLDER / FILE
-        name = f"recscale-{self.experiment.name}"
+        name = registered_name(self.experiment.name)
         try:
             recorder = self._recorder(uri)
             run_id = recorder.run_of(outcome)

@@ -9,8 +9,16 @@ from typing import Any, Literal
 from datasets.errors import UsageError
 from datasets.options import parse
 
+ALIAS = "best"
+"""Of the registered model."""
+
 _LOWEST = ("rmse", "mae")
 _HIGHEST = re.compile(r"(ndcg|map|precision|recall)_at_\d+")
+
+
+def registered_name(experiment: str) -> str:
+    """Return the name in MLflow's registry of what a search finds."""
+    return f"recscale-{experiment}"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ def test_spec(name):
     assert experiment.question.endswith("?")
     trials = experiment.trials(DEFAULT)
     assert trials
-    assert len({trial.key("", "", "") for trial in trials}) == len(trials)
+    assert len({trial.key("", "", "", "") for trial in trials}) == len(trials)
     assert len({trial.label for trial in trials}) == len(trials)
     assert len({trial.partitions for trial in trials}) == 1
     for comparison in experiment.comparisons:

@@ -1,5 +1,6 @@
 """Which shape is recommended, what it costs, why none is, and what is refused."""
 
+import dataclasses
 from functools import cache
 
 import pytest
@@ -70,6 +71,18 @@ def test_memory_of_a_worker_narrows_the_choice():
     tiny = ask(memory=100 * MIB)
     assert tiny.best is None
     assert "need more memory than a worker has" in tiny.why_not
+
+
+def test_memory_that_was_not_measured_cannot_be_held_against_a_limit():
+    blind = [
+        dataclasses.replace(
+            item, applications=[dataclasses.replace(one, telemetry={}) for one in item.applications]
+        )
+        for item in runs(spread=0.02, seed=1)
+    ]
+    assert ask(model(blind)).best is not None
+    with pytest.raises(UsageError, match="the runs do not tell how much memory"):
+        ask(model(blind), memory=1024 * MIB)
 
 
 def test_table_shows_the_best_among_its_neighbours():

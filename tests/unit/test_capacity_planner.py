@@ -92,7 +92,7 @@ def test_part_of_the_grid_keeps_labels_and_partitions_of_the_whole():
     found = candidates(host_cores=8, workers=(1, 8), held_out=[{"dataset.rows": 400_000}])
     two = [found.trials[0], found.held_out[-1]]
     again = found.only(two).trials(DEFAULT)
-    assert [trial.key("", "", "") for trial in again] == [trial.key("", "", "") for trial in two]
+    assert [trial.key("", "", "", "") for trial in again] == [trial.key("", "", "", "") for trial in two]
     assert {trial.partitions for trial in again} == {16}
 
 

@@ -25,7 +25,7 @@ from experiments.drills.drill import GOOD, Drilled
 from experiments.drills.kinds import DRILLS
 from experiments.drills.record import DrillRecorder
 from experiments.drills.rows import Rows
-from experiments.recorder import Recorder
+from experiments.recorder import Recorder, RecordingError
 from experiments.spec import Experiment
 from experiments.trial import Shape
 from jobs.errors import JobError
@@ -253,6 +253,12 @@ def test_tasks_are_counted_by_how_they_ended(tmp_path):
     assert found.replaced_after(9.5) is None
 
 
+def test_tasks_of_a_compressed_log_are_not_taken_for_none(tmp_path):
+    (tmp_path / "app-1.zstd").write_bytes(b"\x28\xb5\x2f\xfd")
+    with pytest.raises(JobError, match="is compressed, so nobody can count its tasks"):
+        tasks.read(tmp_path)
+
+
 def test_no_log_is_no_tasks(tmp_path):
     assert tasks.read(tmp_path / "absent") == tasks.Tasks()
 
@@ -408,7 +414,7 @@ def test_a_recording_that_broke_off_is_made_anew_once(tracking, tmp_path):
     item = drilled(experiment="broken")
     folder = tmp_path / "drills" / "a"
     folder.mkdir(parents=True)
-    with pytest.raises(record.RecordingError):
+    with pytest.raises(RecordingError):
         recorder.add(item, folder)  # drill.json is missing
     assert recorder.drills("broken") == set()
     record.keep(item, folder)

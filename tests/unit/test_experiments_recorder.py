@@ -307,3 +307,24 @@ def test_known_experiments_come_with_what_they_were_last_run_with(named):
     assert known[name] == "repeats = 3\n"
     assert known[f"{name}-bare"] == ""
     assert "Default" not in known
+
+
+def test_a_failed_attempt_does_not_hide_an_earlier_good_one(named):
+    recorder, _, name, folder = named
+    good = trial(name, 1)
+    bad = trial(
+        name, 1, attempt="20270101-000000-000000", status="failed", error="boom", ended_at=1_800_000_000.0
+    )
+    parent = recorder.open(name, BASIS, [good.key], ABOUT)
+    for item in (good, bad):
+        recorder.record(item, write(item, folder), parent)
+    (shown,) = recorder.outcomes(name)[1]
+    assert shown.attempt == good.attempt
+
+
+def test_a_parent_of_another_host_is_not_taken_up(named):
+    recorder, _, name, _ = named
+    first = recorder.open(name, {**BASIS, "place": "here"}, ["a" * 64], ABOUT)
+    other = recorder.open(name, {**BASIS, "place": "there"}, ["b" * 64], ABOUT)
+    assert other.run_id != first.run_id
+    assert other.why == ["the host, its Java or the driver's memory changed"]

@@ -64,9 +64,12 @@ def test_notes_say_what_a_reader_must_know():
 
 
 def test_changed_model_and_lost_executors_are_said():
-    made = [application(n, [9.0, 4.0], fingerprint=[3.0, 5.0], died=["spark-worker-2"]) for n in range(5)]
-    text = "\n".join(tables.notes([trials()[0], outcome(made, 2)]))
+    changed = [application(n, [9.0, 4.0], fingerprint=[3.0, 5.0]) for n in range(5)]
+    text = "\n".join(tables.notes([trials()[0], outcome(changed, 2)]))
     assert "no speed-up for als w2\u00d71c: the model changed between w1\u00d71c and w2\u00d71c" in text
+    disturbed = [application(n, [9.0, 4.0], died=["spark-worker-2"]) for n in range(5)]
+    text = "\n".join(tables.notes([trials()[0], outcome(disturbed, 2)]))
+    assert "no speed-up for als w2\u00d71c: executors were lost while w2\u00d71c ran" in text
     assert "5 executor(s) lost" in text
 
 
@@ -192,3 +195,15 @@ def test_pictures_have_room_for_some_trials_only_and_say_so():
     }
     assert captions["phases"].endswith("The 40 longest of 60 trials.")
     assert captions["rmse"].endswith("The 40 lowest of 60.")
+
+
+def test_json_holds_no_number_that_strict_readers_refuse(tmp_path):
+    first = outcome([application(n, [9.0, 4.0]) for n in range(5)])
+    other = outcome([application(n, [9.0, 4.0], fingerprint=[1.0]) for n in range(5)], 2)
+    Report.of(SPEC, [first, other]).write(tmp_path)
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    values = json.loads((tmp_path / "invented.json").read_text(), parse_constant=refuse)
+    assert values["scaling"][0]["changes"][0]["difference"] is None

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 
 import pytest
 from invented import BASIS, application, outcome
@@ -16,6 +17,7 @@ from experiments.pending import take_up
 from experiments.progress import Progress
 from experiments.recorder import RecordingError
 from experiments.runner import Sweep, open_recorder
+from experiments.show import finish
 from experiments.spec import Experiment
 from experiments.trial import Data, Shape, Trial
 
@@ -142,3 +144,34 @@ def test_demo_says_so_when_other_data_stands_in(settings, monkeypatch, capsys):
     assert told["requested"] == "movielens/latest-small"
     assert "stands in for movielens/latest-small" in told["fallback"]
     assert "movielens/latest-small could not be reached" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("this_host")
+def test_an_interrupted_attempt_that_has_enough_is_done(tmp_path):
+    made = [application(n, [9, 1]) for n in range(4)]
+    keep(tmp_path, outcome(made, key=KEY, environment=HOST, status="killed", wanted=5, revision=1))
+    pending = take_up(tmp_path, "invented", TRIAL, KEY, CONTEXT)
+    assert not pending.open
+    assert (pending.outcome.status, pending.outcome.revision) == ("ok", 2)
+    assert [item.number for item in pending.outcome.applications] == [0, 1, 2, 3]
+
+
+def test_without_the_record_a_report_is_of_all_that_lies_on_disk(settings, monkeypatch, capsys):
+    sweep = Sweep(Experiment("invented", "?"), settings, Progress(io.StringIO()), "")
+    folder = settings.run_dir / "experiments" / "invented"
+    earlier = outcome([application(0, [9, 1])], 1)
+    failed = dataclasses.replace(earlier, attempt="20270101-000000-000000", status="failed", error="boom")
+    now = outcome([application(0, [9, 2])], 2)
+    for item in (earlier, failed, now):
+        keep(folder, item)
+    sweep.keyed = [(item.key, TRIAL) for item in (earlier, now)]
+    sweep.unrecorded.append("the server went away")
+
+    def gone(*_):
+        raise RecordingError("nobody answers")
+
+    monkeypatch.setattr("experiments.show.open_recorder", gone)
+    assert finish(sweep, "failed") == 1
+    values = json.loads((settings.run_dir / "reports" / "invented.json").read_text())
+    assert [item["attempt"] for item in values["trials"]] == [earlier.attempt, now.attempt]
+    assert "this is what lies on disk here: nobody answers" in capsys.readouterr().err

@@ -44,7 +44,7 @@ def only(outcomes):
 def test_two_shapes_are_answered_with_interval_and_efficiency():
     found = FIND(SPEC, sweep({1: 10.0, 2: 7.5}))
     assert found.answer.startswith("Two workers are 1.33 times as fast as one worker (95%: 1.3")
-    assert found.answer.endswith("efficiency 67%.")
+    assert found.answer.endswith("efficiency 67% (66%\u201368%).")
     assert [plot.name for plot in found.plots] == ["speedup", "efficiency"]
     assert any("Amdahl's law is not fitted: it takes 3 sizes, there are 2" in note for note in found.notes)
     assert any("Universal Scalability Law is not fitted: it takes 6 sizes" in note for note in found.notes)
@@ -119,6 +119,32 @@ def test_oversubscribed_points_are_neither_fitted_nor_drawn():
     assert curve.fits[0].parameters[0].value == pytest.approx(0.1, abs=1e-6)
     assert "three workers" in FIND(SPEC, outcomes).answer.lower()
     assert any("no law is fitted to" in note and "oversubscribed" in note for note in notes(curve))
+
+
+def test_only_oversubscribed_shapes_are_an_answer_too():
+    outcomes = [*sweep({1: 60.0}), *(trial(n, 40.0, shape_tag="oversubscribed") for n in (4, 8))]
+    assert FIND(SPEC, outcomes).answer == (
+        "No speed-up is claimed: more worker cores than the host has (oversubscribed): no claim about scaling."
+    )
+
+
+@pytest.mark.parametrize("where", [0, 1])
+def test_times_during_which_executors_were_lost_make_no_speed_up(where):
+    outcomes = sweep({1: 30.0, 2: 7.0})
+    shape = {"workers": where + 1, "cores": 1, "memory": "1g"}
+    outcomes[where] = trial(where + 1, 30.0, shape=shape, made={"died": ["spark-worker-1"]})
+    found = FIND(SPEC, outcomes)
+    assert found.answer == f"No speed-up is claimed: executors were lost while w{where + 1}\u00d71c ran."
+    assert found.data["scaling"][0]["points"][1]["speedup"]["ratio"] is None
+    assert found.data["scaling"][0]["points"][1]["karp_flatt"] is None
+
+
+def test_weak_curves_claim_nothing_of_lost_executors_either():
+    outcomes = [
+        trial(n, 10.0, values={"dataset.rows": 1000 * n}, data={"digest": str(n)}, made=made)
+        for n, made in ((1, {}), (2, {"died": ["spark-worker-2"]}))
+    ]
+    assert FIND(SPEC, outcomes).answer == "No speed-up is claimed: executors were lost while w2\u00d71c ran."
 
 
 def test_failed_point_leaves_a_gap_that_is_said():

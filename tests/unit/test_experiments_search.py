@@ -203,6 +203,7 @@ def test_registered_model_is_loaded_by_its_alias_and_the_alias_moves(tmp_path, a
     assert lists["items"].tolist() == [["y", "x"], []]
     seen = model.predict(pd.DataFrame({"user": ["ann"]}), params={"k": 1, "seen": True})
     assert seen["items"].tolist() == [["z"]]
+    assert register(uri, runs[0], tmp_path / "gone.npz", "recscale-x", "?") == first  # it is there already
     second = register(uri, runs[1], arrays, "recscale-x", "?")
     assert (first.version, second.version) == ("1", "2")
     assert client.get_model_version_by_alias("recscale-x", "best").run_id == runs[1]

@@ -115,10 +115,11 @@ def test_a_revision_that_nobody_knows_is_named(clone, rev):
     assert clone.left() == (0, 0)
 
 
-def test_a_revision_from_before_the_jobs_is_refused(clone):
-    clone.git("rm", "-q", "-r", "jobs")
+@pytest.mark.parametrize("what", ["jobs", "requirements.lock"])
+def test_a_revision_from_before_the_jobs_or_the_pins_is_refused(clone, what):
+    clone.git("rm", "-q", "-r", what)
     clone.git("commit", "-q", "-m", "without")
-    with pytest.raises(UsageError, match="too old"):
+    with pytest.raises(UsageError, match=f"has no {what}.*too old"):
         clone.out("HEAD")
     assert clone.left() == (0, 0)
 

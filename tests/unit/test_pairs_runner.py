@@ -64,10 +64,11 @@ class Invented:
                 squared=rows * 1.0,
                 ndcg=rows * np.nan,
             )
-        status = "ok" if status == "other rows" else status
+        died = ["spark-worker-1"] if status == "lost" else []
+        status = "ok" if status in ("other rows", "lost") else status
         error = None if status == "ok" else f"it was {status}"
         result = Result("train", "ok" if status == "ok" else "failed", [PhaseTime("fit", 0, "repeat", 2.0, 1)], error=error)  # fmt: skip
-        return Launched(result, status, 1.0, 1.0, 1.0, 5.0)
+        return Launched(result, status, 1.0, 1.0, 1.0, 5.0, died)
 
 
 RAN: list[str] = []
@@ -167,3 +168,14 @@ def test_sources_that_change_meanwhile_end_it(pairing, monkeypatch):
     monkeypatch.setattr(runner, "code_of", lambda _: next(codes))
     with pytest.raises(JobError, match="the sources of the contender changed while it was measured"):
         pairing().run()
+
+
+def test_a_pair_that_loses_executors_is_measured_again_three_times_at_most(pairing):
+    ENDS.extend(["ok"] * 4 + ["lost", "ok"])  # pilots, the first pair, half of the second
+    made = pairing(pairs=2)
+    assert made.run().pairs == 2
+    assert letters() == "bc" + "bc" + "cb" + "cb"
+    assert "pair 2 lost executors, its times mean nothing: it is measured again" in made.out.getvalue()
+    ENDS.extend(["lost", "ok"] * 3)
+    with pytest.raises(JobError, match="executors were lost in 3 pairs"):
+        pairing(pairs=5).run()

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 from invented import application
 from invented_pairs import ABOUT, ledger
@@ -11,7 +12,8 @@ from datasets.errors import UsageError
 from experiments import __main__ as main
 from experiments.commands import gate as gate_command
 from experiments.pairs.findings import as_lines, findings, write
-from experiments.pairs.ledger import Ledger
+from experiments.pairs.gate import closing
+from experiments.pairs.ledger import PER_USER, Ledger
 from experiments.pairs.verdict import quality_answer, time_answer, verdict_of
 from jobs.errors import JobError
 
@@ -63,19 +65,16 @@ def test_older_sources_without_quality_per_user_get_no_verdict_on_it(tmp_path):
 
 def test_what_a_reader_must_know_is_noted(tmp_path):
     made = ledger(tmp_path, same=True)
-    lost = application(
-        0, [9.0, 2.0], telemetry={"groups": {}, "executors_lost": ["1"]}, fingerprint=[3.0, 9.0]
-    )
+    other = application(0, [9.0, 2.0], fingerprint=[3.0, 9.0])
     made.sides["baseline"] = dataclasses.replace(
         made.sides["baseline"],
         shape_tag="oversubscribed",
-        applications=[lost, *made.sides["baseline"].applications[1:]],
+        applications=[other, *made.sides["baseline"].applications[1:]],
     )
     made.looks = [5]
     text = as_lines(findings(made, verdict_of(made, "total_s")))
     assert "both sides are the same code, packages and parameters" in text
     assert "baseline: oversubscribed" in text
-    assert "baseline: 1 executor(s) lost" in text
     assert "baseline: the fitted model is not the same in all of its applications" in text
     assert "looked at before, after 5 pairs" in text
 
@@ -94,9 +93,14 @@ def test_half_a_pair_is_measured_again_after_an_interruption(tmp_path):
 
 def test_page_and_numbers_hold_everything(tmp_path):
     made = ledger(tmp_path, ratio=1.3)
-    page, data, picture = write(made, verdict_of(made, "total_s"), "Which?", tmp_path / "reports")
+    page, data, raw, picture, drawing = write(
+        made, verdict_of(made, "total_s"), "Which?", tmp_path / "reports"
+    )
     assert "The contender is slower" in page.read_text()
+    assert "data:application/json;base64," in page.read_text()
     assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in drawing.read_text()
+    assert len(raw.read_text().splitlines()) == 9
     found = json.loads(data.read_text())
     assert len(found["time"]["pairs"]) == 8
     assert found["time"]["verdict"] == "slower"
@@ -166,3 +170,36 @@ def test_a_gate_that_cannot_measure_is_no_gate_that_says_no(tmp_path, monkeypatc
 
     monkeypatch.setattr(gate_command, "compared", broken)
     assert main.main(["gate", "--base", "main"]) == 2
+
+
+def test_a_contender_that_scores_fewer_rows_is_worse_though_it_predicts_the_same(tmp_path):
+    made = ledger(tmp_path)
+    path = made.place("contender", None) / PER_USER
+    found = dict(np.load(path))
+    np.savez(path, **{**found, "scored": found["rows"] // 2})
+    said = verdict_of(made, "total_s")
+    assert said.same_model
+    assert said.quality == "worse"
+    assert "worse: coverage 1.0000 -> 0.4" in "; ".join(said.failures(0.0, 0.0))
+    assert "The contender is worse: coverage 1.0000" in quality_answer(said)
+    assert "RMSE is not compared" in " ".join(said.unpaired)
+
+
+def test_pairs_in_which_executors_were_lost_are_forgotten(tmp_path):
+    made = ledger(tmp_path, pairs=4)
+    lost = {"telemetry": {"groups": {}, "executors_lost": ["1: worker lost"]}}
+    made.add("contender", application(4, [9.0, 7.0]))
+    made.add("baseline", application(4, [9.0, 7.0], **lost))
+    assert Ledger.open(tmp_path, {}, ABOUT).pairs == 4
+    assert made.pairs == 5
+    assert made.drop_disturbed()
+    assert made.pairs == 4
+    assert not made.drop_disturbed()
+
+
+def test_a_tolerance_hides_slowdowns_and_the_gate_says_how_large(tmp_path):
+    found = verdict_of(ledger(tmp_path, ratio=1.1), "total_s")
+    plain, tolerant = (closing(found, [], tolerance) for tolerance in (0.0, 0.3))
+    exact = found.timing.slower_detectable
+    assert f"it finds slowdowns of {exact - 1:.1%} and more" in plain
+    assert f"it finds slowdowns of {1.3 * exact - 1:.1%} and more" in tolerant
