@@ -83,7 +83,7 @@ class Clone(Place):
 
 
 @pytest.mark.timeout(600)
-def test_a_revision_against_a_working_tree_that_predicts_worse(tmp_path, cluster_sets):
+def test_a_gate_refuses_a_working_tree_that_predicts_worse_than_a_revision(tmp_path, cluster_sets):
     clone = Clone(tmp_path, [*cluster_sets, "spark.workers=1", "spark.memory=1g"])
     path = clone.root / "jobs" / "models" / "bias.py"
     sources = path.read_text()
@@ -95,9 +95,10 @@ def test_a_revision_against_a_working_tree_that_predicts_worse(tmp_path, cluster
     more = text.replace('"dataset.rows" = 3000', '"dataset.rows" = 9000')  # enough users for a verdict
     assert more != text
     spec.write_text(more)
-    words = ["compare", str(spec), "--baseline", "rev=main", "--contender", "rev=worktree", "--pairs", "2"]
-    text = clone.run(*words)
-    assert "2 pairs are too few for a verdict on time" in text
+    words = ["gate", str(spec), "--base", "main", "--pairs", "5", "--tolerance", "9"]
+    text = clone.run(*words, code=4)
+    assert text.splitlines()[-1].startswith("gate: failed: worse: RMSE ")
+    assert "over 5 pairs" in text or "5 pairs, 95% interval" in text
     assert "The contender is worse: RMSE " in text
     assert "the two sides fit different models" in text
     order = [
@@ -105,7 +106,11 @@ def test_a_revision_against_a_working_tree_that_predicts_worse(tmp_path, cluster
         for line in text.splitlines()
         if "pair " in line and ": ok after" in line
     ]
-    assert order == ["baseline", "contender", "contender", "baseline"]  # A B B A
+    assert order == [
+        *("baseline", "contender", "contender", "baseline") * 2,
+        "baseline",
+        "contender",
+    ]  # A B B A
     (page,) = (clone.run_dir / "reports").glob("compare-made-*.html")
     assert "The contender is worse" in page.read_text()
     (data,) = (clone.run_dir / "reports").glob("compare-made-*.json")
@@ -117,8 +122,8 @@ def test_a_revision_against_a_working_tree_that_predicts_worse(tmp_path, cluster
     assert top.data.tags["recscale.quality"] == "worse"
     assert len(clone.runs("made", "comparison-side")) == 2
 
-    again = clone.run(*words)  # everything was measured: nothing runs, the same is said
-    assert "2 measured before and kept" in again
+    again = clone.run(*words, code=4)  # everything was measured: nothing runs, the same is said
+    assert "5 measured before and kept" in again
     assert "ok after" not in again
     assert "The contender is worse: RMSE " in again
     assert len(clone.runs("made", "comparison")) == 1

@@ -1,4 +1,4 @@
-"""Real drills on a cluster of their own: a worker, the driver and MLflow's server die in the middle of a trial."""
+"""Real drills on a cluster of their own: a worker, an executor, the driver and MLflow's server die in the middle of a trial."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def place(tmp_path, cluster_sets):
 
 
 def test_what_is_killed_in_the_middle_of_a_trial_changes_no_result_and_leaves_nothing(place, tmp_path):
-    text = place.run("drill", "worker,driver,mlflow", str(tmp_path / "small.toml"))
+    text = place.run("drill", "worker,executor,driver,mlflow", str(tmp_path / "small.toml"))
     assert "Every drill ended with the same model and the same rows" in text
     assert place.processes() == []
     report = json.loads((place.run_dir / "reports" / "small-drills.json").read_text())
@@ -48,6 +48,8 @@ def test_what_is_killed_in_the_middle_of_a_trial_changes_no_result_and_leaves_no
     assert found["worker"]["verdict"] == "survived, same result"
     assert found["worker"]["executors_lost"] >= 1
     assert found["worker"]["failed_tasks"] + found["worker"]["recomputed_tasks"] > 0
+    assert found["executor"]["verdict"] == "survived, same result"
+    assert found["executor"]["executors_lost"] >= 1
     assert found["driver"]["verdict"] == "failed cleanly, re-run gives the same result"
     assert "signal SIGKILL" in found["driver"]["error"]
     assert found["driver"]["recomputed_tasks"] > 0
