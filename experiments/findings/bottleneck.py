@@ -33,7 +33,7 @@ _FROM = (
 )
 
 
-def _find(_: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
+def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
     found = [(outcome, judged) for outcome in outcomes if (judged := verdict(outcome))]
     if not found:
         packed = _packed(outcomes)
@@ -43,7 +43,8 @@ def _find(_: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
     largest = max(found, key=lambda item: (item[0].size.capacity, _seconds(item[0])))[0]
     return Finding(
         "Why not faster",
-        why=f"{largest.label}: {sentences[largest.key]}.",
+        # A search asks which settings are best; what held one of its trials back is no part of that.
+        why="" if experiment.search else f"{largest.label}: {sentences[largest.key]}.",
         tables=(Table(_HEADER, _rows(found)),),
         plots=tuple(_plots([outcome for outcome, _ in found], largest)),
         notes=(*(f"{o.label}: {sentences[o.key]}" for o, _ in found if len(found) > 1), *_notes(found)),

@@ -16,6 +16,9 @@ from experiments.bottleneck.whatif import blocks, evened, makespan
 from experiments.columns import tags
 from experiments.findings.bottleneck import FIND
 from experiments.numbers import numbers
+from experiments.spec import Experiment
+
+SPEC = Experiment("invented", "Why?")
 
 HEALTHY = [[(0, 0, 1), (1, 0, 1), (2, 1, 2), (3, 1, 2)], [(0, 2, 4), (1, 2, 4.1)]]
 
@@ -214,14 +217,14 @@ def test_a_killed_application_is_judged_and_said_to_be_one(tmp_path):
 
 def test_no_verdict_without_a_log():
     assert verdict(outcome([application(0, [9, 1])])) is None
-    assert FIND(None, [outcome([application(0, [9, 1])])]) is None
+    assert FIND(SPEC, [outcome([application(0, [9, 1])])]) is None
 
 
 def test_a_compressed_log_is_not_taken_for_an_idle_cluster(tmp_path):
     (tmp_path / "app-1.lz4").write_bytes(b"LZ4Block")
     digest = telemetry.read(tmp_path).digest(list(phase(0.0, 5.0)))
     assert digest["phases"] == []
-    found = FIND(None, [outcome([application(0, [9, 5], telemetry=digest)])])
+    found = FIND(SPEC, [outcome([application(0, [9, 5], telemetry=digest)])])
     assert "spark.eventLog.compress" in found.notes[0]
 
 
@@ -251,7 +254,7 @@ def test_more_task_time_for_the_same_work_is_told(tmp_path):
 def test_the_report_shows_verdicts_numbers_and_the_largest_shape(tmp_path):
     one = trial(tmp_path / "1", tasks([(0, 0, 4), (1, 4, 8)]), 8.4, workers=1)
     two = trial(tmp_path / "2", tasks([(0, 6, 10), (1, 6, 10)]), 10, workers=2)
-    found = FIND(None, [one, two])
+    found = FIND(SPEC, [one, two])
     assert found.why.startswith("als w2\u00d71c: fit: 60% of the time no core worked")
     assert [row[0] for row in found.tables[0].rows] == ["als w1\u00d71c", "als w2\u00d71c"]
     assert found.tables[0].rows[1][3] == "driver-bound (\u22642.5\u00d7)"
@@ -267,6 +270,6 @@ def test_many_trials_get_one_row_each(tmp_path):
     extra = [{**use, "phase": name} for use in digest["phases"] for name in ("fit", "score")]
     one = application(0, [9, 4.2], telemetry={**digest, "phases": extra})
     trials = [dataclasses.replace(outcome([one], 2), key=str(n), label=f"trial {n}") for n in range(30)]
-    found = FIND(None, trials)
+    found = FIND(SPEC, trials)
     assert len(found.tables[0].rows) == 30
     assert any("the phase that matters most" in note for note in found.notes)
