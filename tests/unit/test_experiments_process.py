@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import socket
 import time
 
 import pytest
@@ -53,8 +54,11 @@ def test_application_that_leaves_no_result_is_known_by_its_log(tmp_path):
 
 
 def test_application_past_its_timeout_is_stopped(tmp_path):
+    """A master that takes connections and never answers: the application cannot end by itself before that."""
     begin = time.perf_counter()
-    launched = launcher().run(request(tmp_path), tmp_path, 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        spark = {"spark.master": f"spark://127.0.0.1:{silent.getsockname()[1]}"}
+        launched = launcher().run(request(tmp_path, spark=spark), tmp_path, 0.0)
     assert launched.status == "failed"
     assert "longer than its timeout" in launched.result.error
     assert time.perf_counter() - begin < 30
