@@ -12,7 +12,7 @@ from experiments.analysis import Ratio, ratio_of
 from experiments.cost.rivals import Rivals, iterations
 from experiments.numbers import medians, quality
 from experiments.outcome import Outcome
-from experiments.scaling.families import disturbed
+from experiments.scaling.families import untimed
 
 SAME_RMSE = 0.005
 SAME_NDCG = 0.99
@@ -143,7 +143,7 @@ def _by_rmse(found: Rivals) -> Match:
     points = []
     for trial in (item for trials in shapes(found) for item in trials):
         theirs = quality(trial).get("rmse")
-        refused = _untimed(trial)
+        refused = untimed(trial)
         if theirs is None or abs(theirs - ours) > SAME_RMSE:
             shown = "none" if theirs is None else f"{theirs:.4f}"
             refused = f"its RMSE is {shown}, one thread's {ours:.4f}: more than {SAME_RMSE} apart"
@@ -170,16 +170,10 @@ def _by_ranking(found: Rivals) -> Match:
         if reached is None:
             points.append(Point(trials[-1], f"none of its trials reached an nDCG of {target:.4f}"))
         else:
-            points.append(Point(reached, _untimed(reached)))
+            points.append(Point(reached, untimed(reached)))
     return Match(found, single, points, target)
 
 
 def _first(trials: Sequence[Outcome], metric: str, target: float) -> Outcome | None:
     enough = [item for item in trials if quality(item).get(metric, 0.0) >= target]
     return min(enough, key=iterations, default=None)
-
-
-def _untimed(trial: Outcome) -> str | None:
-    if trial.shape_tag == "oversubscribed":
-        return "more worker cores than the host has (oversubscribed)"
-    return disturbed(trial)

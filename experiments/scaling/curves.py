@@ -12,7 +12,7 @@ from experiments.analysis import Ratio, Spread, faster, ratio_of, spread
 from experiments.numbers import TOTAL, medians
 from experiments.outcome import Outcome
 from experiments.samemodel import Change, allowed, changes
-from experiments.scaling.families import disturbed, growth, strong, weak
+from experiments.scaling.families import growth, strong, untimed, weak
 from experiments.scaling.fits import Fit, Law, Sample, fit, karp_flatt, why_not
 
 _PROPORTIONAL = 0.10  # how far the data may be from growing as the cores do
@@ -137,10 +137,8 @@ def _ratio(kind: Literal["strong", "weak"], timed: Sequence[Outcome], outcome: O
         return Ratio(1.0, tag=outcome.shape_tag)
     if kind == "strong":
         return faster(first, outcome, sweep=timed)
-    if outcome.shape_tag == "oversubscribed":
-        return Ratio(refused="more worker cores than the host has (oversubscribed)", tag=outcome.shape_tag)
-    if (lost := disturbed(first, outcome)) is not None:
-        return Ratio(refused=lost, tag=outcome.shape_tag)
+    if (why := untimed(first, outcome)) is not None:
+        return Ratio(refused=why, tag=outcome.shape_tag)
     found = ratio_of(medians(first, TOTAL), medians(outcome, TOTAL))
     assert found.ratio is not None
     low, high = (None if end is None else end * size for end in (found.low, found.high))

@@ -63,6 +63,13 @@ def disturbed(*outcomes: Outcome) -> str | None:
     return f"executors were lost while {lost.size} ran" if lost else None
 
 
+def untimed(*outcomes: Outcome) -> str | None:
+    """Say why the times of trials are not set against others'; None if they are."""
+    if any(item.shape_tag == "oversubscribed" for item in outcomes):
+        return "more worker cores than the host has (oversubscribed)"
+    return disturbed(*outcomes)
+
+
 def worse_tag(first: Outcome, second: Outcome) -> str:
     """Return the tag of the shape that may be trusted less."""
     order = ("oversubscribed", "shared-host", "clean")
