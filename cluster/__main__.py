@@ -1,16 +1,20 @@
 """`python -m cluster`: starts, shows and stops services."""
 
 import argparse
+import dataclasses
+import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from cluster import console, doctor
+from cluster import compose, console, contents, doctor, image, remembered
+from cluster.docker import DockerPlace
 from cluster.errors import ServiceError, SettingsError
 from cluster.lifecycle import Cluster
 from cluster.readiness import tail
+from cluster.services import SERVICES
 from cluster.settings import Settings, load
 from cluster.sweep import DOWNLOADED, sweep
 
@@ -44,10 +48,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _up(settings: Settings, options: argparse.Namespace) -> int:
+    _refuse_other_backend(settings)
     cluster = Cluster(settings, say=_say)
     cluster.up(options.services or None)
+    remembered.remember(settings.run_dir, options.set)
     print(console.services(cluster.status()))
     return OK
+
+
+def _refuse_other_backend(settings: Settings) -> None:
+    """Both backends want the same ports and the same folder."""
+    backend = remembered.recall(settings.run_dir).get("backend", Settings.backend)
+    if backend != settings.backend and any(
+        status.state == "running"
+        for status in Cluster(dataclasses.replace(settings, backend=backend)).status()
+    ):
+        raise ServiceError(
+            f"services of this folder run with the backend {backend}: stop them first (BACKEND={backend} make down), or give "
+            "this cluster a folder and ports of its own (RECSCALE_RUN_DIR=/folder)"
+        )
 
 
 def _mlflow(settings: Settings, _: argparse.Namespace) -> int:
@@ -58,7 +77,10 @@ def _mlflow(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _down(settings: Settings, options: argparse.Namespace) -> int:
-    stopped = Cluster(settings, say=_say).down(options.services or None)
+    cluster = Cluster(settings, say=_say)
+    stopped = cluster.down(options.services or None)
+    if not any(status.state in ("running", "died") for status in cluster.status()):
+        remembered.forget(settings.run_dir)
     print(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
     return OK
 
@@ -72,14 +94,38 @@ def _status(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _logs(settings: Settings, options: argparse.Namespace) -> int:
-    log = Cluster(settings).log(options.service)
+    cluster = Cluster(settings)
+    log = cluster.log(options.service)
     if options.follow:
-        for text in console.follow(log, options.lines):
+        for text in cluster.follow(options.service, options.lines):
             print(text, end="", flush=True)
     if not log.exists():
         print(f"{options.service} has not run yet: `make setup` starts it", file=sys.stderr)
         return SERVICE
     print(tail(log, options.lines))
+    return OK
+
+
+def _shell(settings: Settings, options: argparse.Namespace) -> int:
+    shell = Cluster(settings).shell(options.service)
+    sys.stdout.flush()
+    os.execvpe(shell.argv[0], shell.argv, dict(shell.env))  # noqa: S606 - a person's own prompt
+
+
+def _compose(settings: Settings, _: argparse.Namespace) -> int:
+    place = DockerPlace(settings)
+    services = [service for describe in SERVICES.values() for service in describe(settings, place)]
+    print(json.dumps(compose.document(services, settings, image.image(settings.docker.base)), indent=1))
+    return OK
+
+
+def _build(settings: Settings, _: argparse.Namespace) -> int:
+    print(f"image: {image.build(settings, _say).tag}")
+    return OK
+
+
+def _contents(settings: Settings, _: argparse.Namespace) -> int:
+    print(contents.page(settings), end="")
     return OK
 
 
@@ -93,6 +139,8 @@ def _doctor(settings: Settings, _: argparse.Namespace) -> int:
 
 def _clean(settings: Settings, options: argparse.Namespace) -> int:
     _down(settings, argparse.Namespace(services=[]))
+    for name in Cluster(settings).clean(everything=options.all):
+        print(f"removed {name}")
     removed = sweep(settings.run_dir, everything=options.all)
     for one in removed:
         print(f"removed {one.path} ({console.size(one.size)})")
@@ -112,6 +160,10 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "doctor": _doctor,
     "clean": _clean,
     "mlflow": _mlflow,
+    "shell": _shell,
+    "compose": _compose,
+    "image": _build,
+    "contents": _contents,
 }
 
 
@@ -128,6 +180,10 @@ def _parser() -> argparse.ArgumentParser:
         "doctor": "check Java, Python, packages, memory, ports and disk, and say how to mend each",
         "clean": "stop everything and remove what was generated",
         "mlflow": "start MLflow's server alone and print its address",
+        "shell": "open a prompt beside a service",
+        "compose": "print the compose file of the settings' services",
+        "image": "build the image of the containers, unless it is there",
+        "contents": "print the page that says what the image holds, and why (docs/image.md)",
     }.items():
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument(
@@ -137,8 +193,9 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "services", nargs="*", metavar="SERVICE", help="groups or names; all if none"
             )
-        if name == "logs":
+        if name in ("logs", "shell"):
             command.add_argument("service", metavar="SERVICE")
+        if name == "logs":
             command.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
             command.add_argument(
                 "-n", "--lines", type=int, default=50, help="how many lines from the end (50)"

@@ -1,15 +1,10 @@
 """Prints tables and logs for a person."""
 
 import os
-import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from cluster.doctor import Finding
-from cluster.readiness import tail
 from cluster.status import Status
-
-_POLL_S = 0.25
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -46,28 +41,3 @@ def size(number: int) -> str:
             return f"{amount:.0f} {unit}"
         amount /= 1024
     return f"{amount:.1f} GiB"
-
-
-def follow(log: Path, lines: int) -> Iterator[str]:
-    """Yield the end of a log and then what is added to it, for ever; a new file under its name is begun anew."""
-    inode, offset = _state(log)
-    yield from (line + "\n" for line in tail(log, lines, offset).splitlines())
-    while True:
-        time.sleep(_POLL_S)
-        now, length = _state(log)
-        if now != inode or length < offset:
-            inode, offset = now, 0
-        if length > offset:
-            with log.open("rb") as file:
-                file.seek(offset)
-                text = file.read()
-            offset += len(text)
-            yield text.decode("utf-8", errors="replace")
-
-
-def _state(log: Path) -> tuple[int, int]:
-    try:
-        found = log.stat()
-    except OSError:
-        return 0, 0
-    return found.st_ino, found.st_size

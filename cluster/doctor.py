@@ -14,7 +14,7 @@ import psutil
 from cluster import java, processes
 from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
-from cluster.local import describe_taken
+from cluster.ports import describe_taken
 from cluster.settings import ROOT, Settings, megabytes
 
 _PYTHONS = ((3, 11), (3, 12))
@@ -139,15 +139,15 @@ def _ports(cluster: Cluster) -> Iterator[Finding]:
         for port in service.ports if not service.external else ():
             if port.setting is None:
                 continue
-            check = f"port {port.address.port}"
+            check = f"port {(port.published or port.address).port}"
             if service.name in running:
                 yield Finding(check, "ok", f"{service.name} listens")
                 continue
             try:
-                taken = processes.taken(port.address)
+                taken = processes.taken(port.published or port.address)
             except OSError as error:
                 mend = "the setting host must be an address of this machine, the port above 1023"
-                yield Finding(check, "stop", f"{port.address}: {error.strerror}", mend)
+                yield Finding(check, "stop", f"{port.published or port.address}: {error.strerror}", mend)
                 continue
             if taken:
                 what, _, mend = describe_taken(port).partition("; ")

@@ -3,7 +3,9 @@
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from cluster.errors import ServiceError
@@ -62,6 +64,21 @@ def version(home: Path) -> int | None:
         r"(?:java|jdk|jre|openjdk)[-@]?(?:1\.)?(\d+)", home.resolve().name
     )
     return int(match[1]) if match else None
+
+
+@cache
+def words(setting: Path | None) -> str:
+    """Return the line in which the Java that is used here says its version; empty if there is none."""
+    try:
+        program = find(setting) / "bin" / "java"
+        done = subprocess.run(
+            [program, "-version"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=20, check=True, text=True, errors="replace",
+        )  # fmt: skip
+    except (ServiceError, OSError, subprocess.SubprocessError):
+        return ""
+    # Java may say first which options it picked up from the environment.
+    return next((line for line in done.stdout.splitlines() if " version " in line), "")
 
 
 def _candidates(environ: Mapping[str, str], folders: tuple[str, ...]) -> Iterator[Path]:

@@ -2,21 +2,23 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from cluster.docker import Docker
 from cluster.errors import ServiceError, SettingsError
 from cluster.guard import locked, undisturbed
 from cluster.local import Local
 from cluster.order import backwards, layers, with_dependents, with_required
 from cluster.readiness import tail, wait
-from cluster.service import Running, Service
+from cluster.seat import Seat
+from cluster.service import Backend, Running, Service, Shell
 from cluster.services import SERVICES
 from cluster.settings import Settings, nearest
 from cluster.status import Status, of_external, of_running, of_stopped
 
-BACKENDS = {"local": Local}
+BACKENDS: dict[str, Callable[[Settings], Backend]] = {"local": Local, "docker": Docker}
 
 
 class Cluster:
@@ -49,6 +51,7 @@ class Cluster:
         """
         self._select(self.describe(), only)  # a wrong name must not make folders
         with locked(self.settings.run_dir, self._say):
+            self._backend.prepare(self._select(self.describe(), only), self._say)
             self._stop_unfit(only)
             wanted = self._select(self.describe(), only)  # what was stopped has given its ports back
             alive = {name for name, record in self._backend.running().items() if record.alive}
@@ -88,7 +91,7 @@ class Cluster:
             self.settings.spark, workers=workers, cores=cores, memory=memory, cpus=cpus, pin=pin
         )
         self.settings = dataclasses.replace(self.settings, spark=spark)
-        self._backend.settings = self.settings
+        self._backend = BACKENDS[self.settings.backend](self.settings)
         return self.up({"spark"})
 
     def down(self, names: Collection[str] | None = None) -> list[str]:
@@ -144,6 +147,30 @@ class Cluster:
         """Return the last lines that a service wrote, nothing if it never ran."""
         return tail(self.log(name), lines)
 
+    def follow(self, name: str, lines: int) -> Iterator[str]:
+        """Yield the last lines of a service's output and then what it adds, for ever; errors as of `log`."""
+        self.log(name)
+        return self._backend.follow(name, lines)
+
+    def shell(self, name: str) -> Shell:
+        """How a person gets a prompt beside a service.
+
+        Raises:
+            SettingsError: there is no such service.
+            ServiceError: it does not run.
+        """
+        self.log(name)
+        return self._backend.shell(name)
+
+    def clean(self, *, everything: bool) -> list[str]:
+        """Remove what services kept outside the run folder, images too if `everything` is to go; say what."""
+        return self._backend.clean(everything=everything)
+
+    @property
+    def seat(self) -> Seat:
+        """Where drivers of applications run."""
+        return self._backend.seat
+
     @property
     def spark_master(self) -> str:
         """The URL of Spark's master, whether or not it runs."""
@@ -165,7 +192,7 @@ class Cluster:
         """
         wanted = dataclasses.replace(self.settings.history, servers=1)
         self.settings = dataclasses.replace(self.settings, history=wanted)
-        self._backend.settings = self.settings
+        self._backend = BACKENDS[self.settings.backend](self.settings)
         self.up({"history"})
         return next(service.url for service in self.describe() if service.group == "history")
 
@@ -188,7 +215,7 @@ class Cluster:
             return nodes
         wanted = dataclasses.replace(cassandra, nodes=max(1, cassandra.nodes))
         self.settings = dataclasses.replace(self.settings, cassandra=wanted)
-        self._backend.settings = self.settings
+        self._backend = BACKENDS[self.settings.backend](self.settings)
         self.up({"cassandra"})
         return self._cassandra_nodes()
 

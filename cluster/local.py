@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,12 @@ from typing import Any, Literal
 
 from cluster import artifacts, cgroups, java, processes
 from cluster.errors import ServiceError
+from cluster.following import follow
+from cluster.localseat import LocalSeat
 from cluster.pinning import pinned
-from cluster.service import Address, Port, Running, Service
-from cluster.settings import SERVICE_MARKER, Settings, environment_name
+from cluster.ports import describe_taken
+from cluster.service import Address, Port, Running, Service, Shell
+from cluster.settings import ROOT, SERVICE_MARKER, Settings
 
 # A Spark or MLflow that the person uses elsewhere must not bend ours, and a PYTHONPATH would let executors find
 # packages here that they would not find on another machine.
@@ -41,6 +44,15 @@ class LocalPlace:
             number = processes.free_port(self.settings.host, avoid=self.ports.values())
             self.ports[key] = number
         return Address(self.settings.host, number)
+
+    def published(self, service: str, port: str, wanted: int, number: int = 1) -> Address:
+        """Return the service's own address: nothing lies between it and its clients."""
+        if number > 1:
+            return Address(self.member(service, number), wanted)
+        return self.address(service, port, wanted)
+
+    def keeps(self, service: str, group: str) -> Path:
+        return self.settings.run_dir / group / service
 
     def jars(self, name: str) -> Path:
         return artifacts.folder(name, self.settings.run_dir)
@@ -84,8 +96,42 @@ class Local:
             self.settings, {(record.name, port): n for record in alive for port, n in record.ports.items()}
         )
 
+    @property
+    def seat(self) -> LocalSeat:
+        """Drivers run beside this process."""
+        return LocalSeat(self.settings)
+
+    def prepare(self, services: Sequence[Service], say: Callable[[str], None]) -> None:
+        """Nothing: each service fetches what it needs when it starts."""
+
     def log(self, name: str) -> Path:
         return self._run / "logs" / f"{name}.log"
+
+    def follow(self, name: str, lines: int) -> Iterator[str]:
+        return follow(self.log(name), lines)
+
+    def shell(self, name: str) -> Shell:
+        """A prompt in this clone with the programs that the services use, as in a container."""
+        record = self.running().get(name)
+        if record is None or not record.alive:
+            raise ServiceError(f"{name} does not run: `make setup` starts it, `make status` says what runs")
+        spark = self.place.path("spark")
+        programs = [Path(sys.executable).parent, spark / "bin", self.place.path("java").parent]
+        environment = {
+            **os.environ,
+            "PATH": os.pathsep.join([*map(str, programs), os.environ.get("PATH", os.defpath)]),
+            "PYTHONPATH": str(ROOT),
+            "SPARK_HOME": str(spark),
+            "SPARK_LOCAL_IP": self.settings.host,
+            "PYSPARK_PYTHON": sys.executable,
+            "JAVA_HOME": str(self.place.path("java").parent.parent),
+        }
+        if record.url.startswith("spark://"):
+            environment["MASTER"] = record.url
+        return Shell((os.environ.get("SHELL") or "/bin/sh",), environment)
+
+    def clean(self, *, everything: bool) -> list[str]:  # noqa: ARG002 - all of it lies in the run folder
+        return []
 
     def start(self, service: Service) -> Running:
         environment = self._environment(service)
@@ -236,21 +282,3 @@ class Local:
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         temporary.replace(path)
         return self._running(service.name, record)
-
-
-def describe_taken(port: Port) -> str:
-    """Say who holds a port and which setting would change it."""
-    process = processes.holder(port.address.port)
-    if process is None:
-        who = "a process that this account cannot see"
-    else:
-        owner = processes.mark(process)
-        ours = f", the service {owner}" if owner else ""
-        who = f"pid {process.pid}{ours} ({processes.command(process)})"
-    if port.setting is None:
-        return f"port {port.address} is taken by {who}; run the command again to have another one chosen"
-    other = port.address.port + 1000 if port.address.port < 64000 else port.address.port - 1000
-    return (
-        f"port {port.address} is taken by {who}; stop that, or take another port: "
-        f"--set {port.setting}={other} (environment {environment_name(port.setting)}={other})"
-    )

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
+from cluster.seat import Seat
 from cluster.settings import Settings
 
 
@@ -31,8 +32,17 @@ class Place(Protocol):
         number for as long as the service runs.
         """
 
+    def published(self, service: str, port: str, wanted: int, number: int = 1) -> Address:
+        """Where clients on this host reach that port, if others than the service's siblings are to reach it.
+
+        `number` is that of the service among several which all listen on the same port, as for `member`.
+        """
+
     def path(self, kind: Literal["run", "python", "spark", "java"]) -> Path:
         """The folder of everything generated, the Python or Java program, or Spark's folder, as the service sees it."""
+
+    def keeps(self, service: str, group: str) -> Path:
+        """The folder of the data that a service keeps for itself, as the service sees it."""
 
     def jars(self, name: str) -> Path:
         """The folder of the jars of a lock file, as the service sees it; they may not be there yet."""
@@ -51,6 +61,7 @@ class Probe:
         target: a URL, or host:port (several with commas between: one that answers to "tcp" is enough, all must to "cql").
         expect: what the JSON of the page must hold: each key with this value; a list must hold an element for each
             one listed here, in any order.
+        once: what it must hold besides when the service is started; later it may change without harm.
         peers: how many others each node must know at least.
         deadline_s: seconds after which waiting ends in an error.
     """
@@ -58,17 +69,25 @@ class Probe:
     kind: Literal["http", "tcp", "cql"]
     target: str
     expect: Mapping[str, Any] = field(default_factory=dict)
+    once: Mapping[str, Any] = field(default_factory=dict)
     peers: int = 0
     deadline_s: float = 120.0
 
 
 @dataclass(frozen=True)
 class Port:
-    """A port that a service listens on, and the setting that changes it (None if it is chosen anew each time)."""
+    """A port that a service listens on.
+
+    Attributes:
+        address: as its siblings reach it.
+        setting: what changes it, None if it is chosen anew each time.
+        published: where clients on this host reach it; None if only siblings do.
+    """
 
     name: str
     address: Address
     setting: str | None
+    published: Address | None = None
 
 
 @dataclass(frozen=True)
@@ -85,9 +104,13 @@ class Service:
         needs: what must be on the machine or in the image: "java".
         jars: the lock file in `cluster/jars` whose jars it runs on; empty for none.
         folders: are made before it starts.
+        keeps: the folder of the data that it keeps for itself, None if it keeps none.
+        secrets: names of variables that it takes over from the environment of whoever starts it; they stand in no file.
         files: text by path, written before it starts.
         ports: must be free before it starts.
         memory_mb: what it may take at most, about; for warnings and containers' limits.
+        guests_mb: what else its container must hold: Python workers, the driver.
+        image: of a container, where it is not ours.
         cpus: CPU time a second that it and all its children may take together, as 0.5; None for no limit.
         pin: numbers of the host's cores that it may run on; empty for all.
         requires: names of services that must be ready first; when one of them is started anew, so is this one.
@@ -106,9 +129,13 @@ class Service:
     needs: tuple[str, ...] = ()
     jars: str = ""
     folders: tuple[Path, ...] = ()
+    keeps: Path | None = None
+    secrets: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()
     memory_mb: int = 0
+    guests_mb: int = 0
+    image: str = ""
     cpus: float | None = None
     pin: tuple[int, ...] = ()
     requires: tuple[str, ...] = ()
@@ -126,7 +153,7 @@ class Service:
     def digest(self) -> str:
         """Changes when a running one would have to be started anew to become this one."""
         value: list[Any] = [self.argv, sorted(self.env.items()), self.requires, sorted(self.files.items())]
-        value += [self.cpus, self.pin]
+        value += [self.cpus, self.pin, self.image]
         return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 
@@ -160,12 +187,30 @@ class Running:
     exit: str = ""
 
 
+class Shell(NamedTuple):
+    """A command that gives a person a prompt, with the environment that it gets."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+
+
 class Backend(Protocol):
     """A way to run services."""
 
     @property
     def place(self) -> Place:
         """Where things are."""
+
+    @property
+    def seat(self) -> Seat:
+        """Where drivers of applications run."""
+
+    def prepare(self, services: Sequence[Service], say: Callable[[str], None]) -> None:
+        """See to what these services need before any is started; may take minutes the first time.
+
+        Raises:
+            ServiceError: it is not to be had; with the next step.
+        """
 
     def start(self, service: Service) -> Running:
         """Start it, without waiting until it is ready.
@@ -189,3 +234,16 @@ class Backend(Protocol):
 
     def log(self, name: str) -> Path:
         """The file with its output; it may not exist yet."""
+
+    def follow(self, name: str, lines: int) -> Iterator[str]:
+        """Yield the last lines of its output and then what it adds, for ever."""
+
+    def shell(self, name: str) -> Shell:
+        """How a person gets a prompt beside a service.
+
+        Raises:
+            ServiceError: it does not run.
+        """
+
+    def clean(self, *, everything: bool) -> list[str]:
+        """Remove what stopped services kept outside the run folder; downloads too if `everything` is to go."""

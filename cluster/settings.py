@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import hashlib
 import os
 import re
 import tomllib
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.errors import SettingsError
+from cluster.remembered import recall
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = Path(__file__).resolve().parent / "profiles"
@@ -109,6 +111,19 @@ class HistorySettings:
 
 
 @dataclass(frozen=True)
+class DockerSettings:
+    """Containers, for the backend of that name.
+
+    Attributes:
+        base: the Debian 12 image that ours is built on.
+        network: name of the network that containers are put into; it is made if it is not there.
+    """
+
+    base: str = "debian:bookworm-slim"
+    network: str = "recscale"
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that says where, and nothing that says what.
 
@@ -131,10 +146,16 @@ class Settings:
     mlflow: MlflowSettings = field(default_factory=MlflowSettings)
     cassandra: CassandraSettings = field(default_factory=CassandraSettings)
     history: HistorySettings = field(default_factory=HistorySettings)
+    docker: DockerSettings = field(default_factory=DockerSettings)
+
+    @property
+    def folder_hash(self) -> str:
+        """Tells this run folder from others where names are shared by the whole machine."""
+        return hashlib.sha256(str(self.run_dir.resolve()).encode()).hexdigest()[:8]
 
 
 def load(sets: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Settings:
-    """Resolve the settings: defaults < profile < RECSCALE_* environment < `sets` ("spark.workers=4").
+    """Resolve the settings: defaults < profile < the running cluster's < RECSCALE_* environment < `sets` ("spark.workers=4").
 
     Raises:
         SettingsError: an unknown key (names the nearest known one) or a value that does not read.
@@ -142,8 +163,11 @@ def load(sets: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> S
     known = dict(_keys(Settings))
     environment = _from_environment(known, environ)
     command_line = _from_sets(known, sets)
-    backend = command_line.get("backend", environment.get("backend", Settings.backend))
-    values = {**_from_profile(known, backend), **environment, **command_line}
+    said = {**environment, **command_line}
+    run_dir = _convert(Path, said["run_dir"], "run_dir") if "run_dir" in said else Settings.run_dir
+    started = {key: value for key, value in recall(run_dir).items() if key in known}
+    backend = {**started, **said}.get("backend", Settings.backend)
+    values = {**_from_profile(known, backend), **started, **said}
     typed = {key: _convert(known[key], value, key) for key, value in values.items()}
     settings: Settings = _build(Settings, typed)
     _check(settings)

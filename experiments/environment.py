@@ -13,12 +13,23 @@ from typing import Any
 import psutil
 
 from cluster.pinning import own_cores
-from experiments.identity import code_hash, lock_hash
+from cluster.seat import Seat
+from experiments.identity import ROOT, code_hash, lock_hash
 from experiments.launcher import capture
 from experiments.runtime import HERE, Runtime
 from experiments.trial import Shape
 
 PACKAGES = ("pyspark", "numpy", "pandas", "pyarrow", "numba", "mlflow")
+_PASSED = (
+    *(
+        "CASSANDRA_USER",
+        "CASSANDRA_PASSWORD",
+        "CASSANDRA_CA",
+        "CASSANDRA_TRUSTSTORE",
+        "CASSANDRA_TRUSTSTORE_PASSWORD",
+    ),
+    *("JAVA_TOOL_OPTIONS",),
+)
 _INHERITED_AWAY = ("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "SPARK_LOCAL_DIRS")
 
 
@@ -33,23 +44,24 @@ def host() -> dict[str, Any]:
     }
 
 
-def describe(java_home: Path | None = None) -> dict[str, Any]:
-    """Return everything about code and host that belongs to every run, as flat values."""
+def describe(seat: Seat) -> dict[str, Any]:
+    """Return everything about code, host and the driver's seat that belongs to every run, as flat values."""
     versions = {f"version.{name}": metadata.version(name) for name in PACKAGES}
     return {
         **git(),
         **host(),
         **versions,
         "version.python": platform.python_version(),
-        "version.java": _java(java_home),
+        "version.java": seat.java,
+        "backend.foundation": seat.foundation,
         "hash.lock": lock_hash()[:16],
         "hash.code": code_hash()[:16],
     }
 
 
-def place_hash(driver_memory: str, java_home: Path | None) -> str:
-    """Hash what times depend on besides code, data and cluster shape: this host, its Java, the driver's memory."""
-    text = json.dumps([host(), _java(java_home), driver_memory], sort_keys=True)
+def place_hash(driver_memory: str, seat: Seat) -> str:
+    """Hash what times depend on besides code, data and cluster shape: host, Java or image, the driver's memory."""
+    text = json.dumps([host(), seat.foundation, driver_memory], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -69,26 +81,25 @@ def git() -> dict[str, Any]:
     return {"git.commit": commit or "", "git.dirty": bool(changes)}
 
 
-def for_driver(host_name: str, java_home: Path | None, runtime: Runtime = HERE) -> dict[str, str]:
-    """Return the environment of an application's process: one Python, one Java, no other Spark."""
+def for_driver(
+    seat: Seat, java_home: Path | None, runtime: Runtime = HERE
+) -> tuple[dict[str, str], frozenset[str]]:
+    """Return the environment of an application's command, and the names in it that the driver is to have anywhere.
+
+    One Python, one Java, no other Spark; secrets pass on by name.
+    """
     environment = {key: value for key, value in os.environ.items() if key not in _INHERITED_AWAY}
-    environment |= {
-        "PYTHONPATH": str(runtime.root),
+    python = seat.python if runtime.python == HERE.python else runtime.python
+    own = {
+        "PYTHONPATH": str(seat.root if runtime.root == ROOT else runtime.root),
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
-        "PYSPARK_PYTHON": runtime.python,
-        "PYSPARK_DRIVER_PYTHON": runtime.python,
-        "SPARK_LOCAL_IP": host_name,
+        "PYSPARK_PYTHON": python,
+        "PYSPARK_DRIVER_PYTHON": python,
+        "SPARK_LOCAL_IP": seat.listens,
     }
-    return environment | ({"JAVA_HOME": str(java_home)} if java_home else {})
-
-
-@cache
-def _java(java_home: Path | None) -> str:
-    home = java_home or (Path(os.environ["JAVA_HOME"]) if os.environ.get("JAVA_HOME") else None)
-    text = capture([str(home / "bin" / "java") if home else "java", "-version"])
-    # Java may say first which options it picked up from the environment.
-    return next((line for line in (text or "").splitlines() if " version " in line), "")
+    names = frozenset(own) | {name for name in _PASSED if name in environment}
+    return {**environment, **own, **({"JAVA_HOME": str(java_home)} if java_home else {})}, names
 
 
 def same_host(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from cluster.lifecycle import BACKENDS
 from datasets.dataset import find
 from datasets.errors import UsageError
 from datasets.options import nearest, parse
@@ -15,7 +16,7 @@ from jobs.apps.preprocess import PreprocessParams
 from jobs.models import MODELS
 from jobs.stores import STORES
 
-SHAPE = ("workers", "cores", "memory", "cpus", "pin")
+SHAPE = ("workers", "cores", "memory", "cpus", "pin", "backend")
 CLEANING = tuple(field.name for field in dataclasses.fields(PreprocessParams))
 DATA = ("dataset", "store", *CLEANING)
 
@@ -97,6 +98,7 @@ def trial_of(row: Mapping[str, Any], varying: list[str], job: str, default: Shap
         memory=str(row.get("memory", default.memory)),
         cpus=_share(row.get("cpus", default.cpus), what),
         pin=_truth(row.get("pin", default.pin), what),
+        backend=_backend(row.get("backend", default.backend), what),
     )
     data = data_of(row, what)
     if data is None and takes_model(job):
@@ -193,6 +195,12 @@ def _truth(value: Any, what: str) -> bool:
     if not isinstance(value, bool):
         raise UsageError(f"{what}: pin must be true or false, not {value!r}")
     return value
+
+
+def _backend(value: Any, what: str) -> str:
+    if value and value not in BACKENDS:
+        raise UsageError(f"{what}: unknown backend {value!r}: {nearest(str(value), BACKENDS)}")
+    return str(value)
 
 
 def _text(value: Any) -> str:

@@ -3,6 +3,7 @@
 import fcntl
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -10,7 +11,9 @@ from typing import IO, Self
 from cluster.errors import ServiceError
 from cluster.java import find as find_java
 from cluster.lifecycle import Cluster
+from cluster.seat import Seat
 from cluster.settings import Settings
+from datasets.errors import UsageError
 from experiments.environment import for_driver
 from experiments.events import Event
 from experiments.launcher import Launched, Launcher
@@ -68,6 +71,11 @@ class Harness:
             ServiceError: they did not come up, or a limit cannot be enforced.
         """
         if self.external:
+            if shape.backend:
+                raise ServiceError(
+                    f"backend = {shape.backend!r} says how workers are started, and those of {self.settings.spark.master} "
+                    "are not ours: leave it out of the spec, or unset spark.master"
+                )
             if shape.limits:
                 raise ServiceError(
                     f"{', '.join(shape.limits)} cannot be enforced on the workers of {self.settings.spark.master}, which "
@@ -75,7 +83,21 @@ class Harness:
                 )
             return
         self._used = True
+        self._move(shape.backend or self.settings.backend)
         self.cluster.reshape(shape.workers, shape.cores, shape.memory, shape.cpus, pin=shape.pin)
+
+    def seat(self, backend: str = "") -> Seat:
+        """Where drivers run under a backend; the settings' if none is named."""
+        return Cluster(self._under(backend or self.settings.backend)).seat
+
+    def _under(self, backend: str) -> Settings:
+        return self.settings if backend == self.settings.backend else replace(self.settings, backend=backend)
+
+    def _move(self, backend: str) -> None:
+        """Have Spark run under a backend: both want the same ports, so the other one's stops."""
+        if backend != self.cluster.settings.backend:
+            self.cluster.down({"spark"})
+            self.cluster = Cluster(self._under(backend), self._say)
 
     @property
     def default_store(self) -> str:
@@ -92,7 +114,7 @@ class Harness:
         if store != CASSANDRA:
             return {}
         self._used = True
-        return connector(self.settings, self.cluster.cassandra())
+        return connector(self.settings, self.cluster.cassandra(), self.cluster.seat.jars("connector"))
 
     def launch(
         self,
@@ -105,14 +127,30 @@ class Harness:
         runtime: Runtime = HERE,
     ) -> Launched:
         """Run one application on the workers as they are now, with the sources and the Python of `runtime`."""
-        java = find_java(self.settings.spark.java_home)
+        seat = self.cluster.seat
+        if runtime.python != HERE.python and self.cluster.settings.backend != "local":
+            raise UsageError(
+                "this revision or package needs Python packages of its own, and the containers have those of this clone: "
+                "compare it with the backend local"
+            )
+        environment, own = for_driver(seat, self._java, runtime)
+        if request.store == PARQUET:
+            seat.lend([Path(request.store_root)])
         launcher = Launcher(
+            seat=seat,
             cluster=None if self.external else self.cluster,
-            environment=for_driver(self.settings.host, java, runtime),
+            environment=environment,
+            own=own,
             workers=frozenset(f"{_WORKER}{number}" for number in range(1, shape.workers + 1)),
             runtime=runtime,
         )
         return launcher.run(request, folder, timeout_s, follow)
+
+    @property
+    def _java(self) -> Path | None:
+        """The Java of drivers on this machine; a container has its own."""
+        local = self.cluster.settings.backend == "local"
+        return find_java(self.settings.spark.java_home) if local else None
 
     @property
     def default_shape(self) -> Shape:
@@ -120,6 +158,7 @@ class Harness:
         return default_shape(self.settings)
 
     def _give_back(self) -> None:
+        self._move(self.settings.backend)
         if not any(name.startswith("cassandra") for name in self._before):
             status = self.cluster.status()
             self.cluster.down(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from cluster.seat import Seat
 from experiments.events import Event, Tail, last_lines, phases_of
 from experiments.identity import ROOT
 from experiments.runtime import HERE, Runtime
@@ -68,14 +69,18 @@ class Launcher:
     """How applications are started here.
 
     Attributes:
+        seat: where the driver runs.
         cluster: asked about dead workers; None where workers are not ours.
         environment: of the driver's process.
+        own: names of the variables in it that the driver is to have wherever it runs.
         workers: names of the workers that the application uses; when all are gone it cannot go on.
         runtime: sources and Python of the driver.
     """
 
+    seat: Seat
     cluster: Watched | None
     environment: dict[str, str]
+    own: frozenset[str] = frozenset()
     workers: frozenset[str] = frozenset()
     grace_s: float = GRACE_S
     runtime: Runtime = HERE
@@ -100,10 +105,11 @@ class Launcher:
         (folder / "result.json").unlink(missing_ok=True)
         Path(request.events).unlink(missing_ok=True)
         request.save(folder / "request.json", self.runtime.understands)
+        self.seat.lend([folder])
         begin = time.perf_counter()
         with (folder / "driver.log").open("wb") as log:
             process = subprocess.Popen(
-                _command(self.runtime, request, folder), cwd=self.runtime.root, env=self.environment,
+                self._command(request, folder), cwd=self.runtime.root, env=self.environment,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         tail = Tail(Path(request.events))
@@ -115,7 +121,10 @@ class Launcher:
         except KeyboardInterrupt:
             status, reason = "killed", "interrupted (Ctrl-C)"
         finally:
-            stop_group(process, self.grace_s)
+            try:
+                self.seat.end(folder, process, self.grace_s)
+            finally:
+                stop_group(process, self.grace_s)
         end = time.perf_counter()
         events = [*tail.events, *tail.new()]
         result = _result(folder, request, events, reason, process.returncode)
@@ -131,6 +140,12 @@ class Launcher:
             seconds=end - begin,
             died=died,
         )
+
+    def _command(self, request: Request, folder: Path) -> list[str]:
+        given, answer = (str((folder / name).resolve()) for name in ("request.json", "result.json"))
+        python = self.seat.python if self.runtime.python == HERE.python else self.runtime.python
+        argv = [python, "-m", "jobs", request.job, "--request", given, "--result", answer]
+        return self.seat.command(argv, self.runtime.root, folder, self.own)
 
     def _wait(
         self,
@@ -209,17 +224,14 @@ def _at(events: Sequence[Event], name: str) -> list[float]:
     return [event["at"] for event in events if event["event"] == name]
 
 
-def _command(runtime: Runtime, request: Request, folder: Path) -> list[str]:
-    given, answer = (str((folder / name).resolve()) for name in ("request.json", "result.json"))
-    return [runtime.python, "-m", "jobs", request.job, "--request", given, "--result", answer]
-
-
 def _result(folder: Path, request: Request, events: list[Event], reason: str | None, code: int) -> Result:
     """Return the job's own answer, else one made of its events; a reason to stop it goes before its own error."""
     try:
         result = Result.load(folder / "result.json")
     except (OSError, ValueError, TypeError):
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        number = -code if code < 0 else code - 128  # as a process tells, and as a shell or container does
+        known = number in {member.value for member in signal.Signals}
+        how = f"signal {signal.Signals(number).name}" if known else f"exit code {code}"
         error = f"the application ended without a result ({how}); the end of {folder / 'driver.log'}:\n"
         error += last_lines(folder / "driver.log", 8)
         result = Result(job=request.job, status="failed", phases=phases_of(events), error=error)

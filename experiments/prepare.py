@@ -106,7 +106,7 @@ def prepare(
     folder.mkdir(parents=True)
     harness.use(shape)
     own = spark_settings(
-        settings, harness.cluster.spark_master, f"preprocess {data}", shape,
+        settings, harness.cluster.seat, harness.cluster.spark_master, f"preprocess {data}", shape,
         partitions=max(8, 2 * shape.total_cores), folder=folder,
     )  # fmt: skip
     request = Request(

@@ -35,6 +35,7 @@ class Sweep:
         quiet: do not say how many trials there are.
         keyed: the trials with their keys, known once the data is prepared.
         outcomes: of the trials that were run now.
+        places: what times depend on besides the trial, by the backends of its shapes.
         unrecorded: why results could not be recorded; they are on disk and will be with the next run.
     """
 
@@ -49,6 +50,7 @@ class Sweep:
     prepared: dict[str, Prepared] = field(default_factory=dict)
     unrecorded: list[str] = field(default_factory=list)
     keyed: list[tuple[str, Trial]] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> Literal["ok", "failed"]:
         """Run what is not finished; the record holds all when this returns.
@@ -73,6 +75,10 @@ class Sweep:
                 self.prepared[trial.data.slug] = prepare(
                     trial.data, harness, shapes, self.progress.say, trial.spark
                 )
+        self.places = {
+            backend: environment.place_hash(self.settings.spark.driver_memory, harness.seat(backend))
+            for backend in {shape.backend for shape in shapes}
+        }
         self.keyed = [(self._key(trial), trial) for trial in trials]
         return self._recorded(harness, self.keyed)
 
@@ -107,8 +113,8 @@ class Sweep:
     def _sweep(
         self, harness: Harness, recorder: Recorder, parent: Parent, todo: Sequence[tuple[str, Trial]]
     ) -> None:
-        described = environment.describe(harness.settings.spark.java_home)
-        pending = [self._pending(key, trial, described) for key, trial in todo]
+        described = {backend: environment.describe(harness.seat(backend)) for backend in self.places}
+        pending = [self._pending(key, trial, described[trial.shape.backend]) for key, trial in todo]
         for item in pending:
             known = [done.seconds for done in item.outcome.applications]
             self.progress.expect(item.trial.label, max(0, item.trial.applications - len(known)), known)
@@ -205,16 +211,12 @@ class Sweep:
 
     def _key(self, trial: Trial) -> str:
         digest = self.prepared[trial.data.slug].digest if trial.data else ""
-        return trial.key(digest, code_hash(), lock_hash(), self._place)
+        return trial.key(digest, code_hash(), lock_hash(), self.places[trial.shape.backend])
 
     def _basis(self) -> dict[str, Any]:
         data = {slug: prepared.digest for slug, prepared in self.prepared.items()}
-        return {"code": code_hash(), "lock": lock_hash(), "place": self._place, "data": data}
-
-    @property
-    def _place(self) -> str:
-        spark = self.settings.spark
-        return environment.place_hash(spark.driver_memory, spark.java_home)
+        place = " ".join(sorted(self.places.values()))
+        return {"code": code_hash(), "lock": lock_hash(), "place": place, "data": data}
 
     def _about(self) -> dict[str, str]:
         about = {"question": self.experiment.question, "spec": self.spec}

@@ -1,14 +1,14 @@
 """The Spark settings of an application: its shape, and what keeps numbers comparable between shapes."""
 
-import sys
 from pathlib import Path
 
+from cluster.seat import Seat
 from cluster.settings import Settings
 from experiments.trial import Shape
 
 
 def spark_settings(
-    settings: Settings, master: str, name: str, shape: Shape, *, partitions: int, folder: Path
+    settings: Settings, seat: Seat, master: str, name: str, shape: Shape, *, partitions: int, folder: Path
 ) -> dict[str, str]:
     """Return every setting that the harness decides on; what a spec says goes over them.
 
@@ -17,6 +17,7 @@ def spark_settings(
 
     Args:
         settings: where things are.
+        seat: where the driver runs.
         master: URL of Spark's master.
         name: shown in Spark's pages.
         shape: the cluster as the application is to use it.
@@ -30,8 +31,8 @@ def spark_settings(
         "spark.executor.cores": str(shape.cores),
         "spark.executor.memory": shape.memory,
         "spark.driver.memory": settings.spark.driver_memory,
-        "spark.driver.host": settings.host,
-        "spark.driver.bindAddress": settings.host,
+        "spark.driver.host": seat.host,
+        "spark.driver.bindAddress": seat.listens,
         "spark.sql.shuffle.partitions": str(partitions),
         "spark.default.parallelism": str(partitions),
         "spark.scheduler.minRegisteredResourcesRatio": "1",
@@ -45,6 +46,6 @@ def spark_settings(
         "spark.eventLog.overwrite": "true",
         "spark.local.dir": str((folder / "work" / "local").resolve()),
         "spark.sql.warehouse.dir": str((folder / "work" / "warehouse").resolve()),
-        "spark.pyspark.python": sys.executable,
+        "spark.pyspark.python": seat.python,
         "spark.executorEnv.NUMBA_CACHE_DIR": str((settings.run_dir / "numba").resolve()),
     }

@@ -1,6 +1,5 @@
 """Where the tables of an experiment lie, and what its applications need to reach them."""
 
-from cluster import artifacts
 from cluster.settings import Settings
 from experiments.trial import Data
 from jobs.cassandra import Connection, Keyspace, disconnect
@@ -9,19 +8,17 @@ from jobs.stores.cassandra import keyspace_name
 PARQUET, CASSANDRA = "parquet", "cassandra"
 
 
-def connector(settings: Settings, nodes: list[str]) -> dict[str, str]:
+def connector(settings: Settings, nodes: list[str], jars: str) -> dict[str, str]:
     """Return the Spark settings of an application whose tables lie in Cassandra.
 
     Args:
-        settings: where things are; the connector's jars are fetched if they are not there.
+        settings: where things are.
         nodes: host:port of each, for clients.
-
-    Raises:
-        ServiceError: the jars cannot be fetched.
+        jars: of the connector, as the setting spark.jars wants them.
     """
     hosts = [node.rpartition(":")[0] for node in nodes]
     return {
-        "spark.jars": artifacts.listed("connector", settings),
+        "spark.jars": jars,
         "spark.cassandra.connection.host": ",".join(hosts),
         "spark.cassandra.connection.port": nodes[0].rpartition(":")[2],
         "spark.cassandra.connection.localDC": settings.cassandra.datacenter,

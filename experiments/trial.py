@@ -26,6 +26,7 @@ class Shape:
         memory: of each ("2g", "1500m").
         cpus: CPU time a second that each may take, all its processes together, as 0.5; None for no limit.
         pin: whether each runs on cores of its own, round robin over the host's.
+        backend: how they are run, "local" or "docker"; empty for the settings'.
     """
 
     workers: int
@@ -33,6 +34,7 @@ class Shape:
     memory: str
     cpus: float | None = None
     pin: bool = False
+    backend: str = ""
 
     def __post_init__(self) -> None:
         if self.workers < 1 or self.cores < 1:
@@ -46,7 +48,8 @@ class Shape:
 
     def __str__(self) -> str:
         limit = "" if self.cpus is None else f"@{self.cpus:.3g}"
-        return f"w{self.workers}\u00d7{self.cores}c{limit}{' pinned' if self.pin else ''}"
+        where = f" {self.backend}" if self.backend else ""
+        return f"w{self.workers}\u00d7{self.cores}c{limit}{' pinned' if self.pin else ''}{where}"
 
     @property
     def total_cores(self) -> int:
@@ -146,7 +149,7 @@ class Trial:
             digest: of the data set's rows; empty without a data set.
             code: hash of the sources of `jobs` and `datasets`.
             lock: hash of the locked packages.
-            place: hash of the host, its Java and the driver's memory.
+            place: hash of the host, the backend's Java or image, and the driver's memory.
         """
         limits = self.shape.limits
         identity = {
@@ -174,4 +177,5 @@ class Trial:
             values["store"] = self.data.store
         values |= {"workers": self.shape.workers, "cores": self.shape.cores, "memory": self.shape.memory}
         values |= self.shape.limits
+        values |= {"backend": self.shape.backend} if self.shape.backend else {}
         return values | {f"spark.{key.removeprefix('spark.')}": value for key, value in self.spark.items()}

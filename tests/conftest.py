@@ -86,7 +86,7 @@ def connected(spark: "object", settings: "object", node: str) -> Iterator[None]:
     from jobs.cassandra import secrets  # noqa: PLC0415 - most tests need no node
 
     conf = spark.conf
-    named = {key: value for key, value in connector(settings, [node]).items() if key != "spark.jars"}
+    named = {key: value for key, value in connector(settings, [node], "").items() if key != "spark.jars"}
     for key, value in named.items():
         conf.set(key, value)
     try:

@@ -63,14 +63,16 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
     host = place.member(name, number)
     cql = Address(host, cassandra.port)
     storage = Address(host, cassandra.storage_port)
-    folder = place.path("run") / "cassandra" / name
+    outside = place.published(name, "cql", cassandra.port, number)
+    folder = place.keeps(name, "cassandra")
+    written = place.path("run") / "conf" / name
     heap = megabytes(cassandra.heap)
     seeds = place.member("cassandra-1", 1)
-    known = [Address(place.member(f"cassandra-{one}", one), cassandra.port) for one in range(1, number + 1)]
+    known = [place.published(f"cassandra-{one}", "cql", cassandra.port, one) for one in range(1, number + 1)]
     return Service(
         name=name,
         group="cassandra",
-        url=str(cql),
+        url=str(outside),
         argv=(
             str(place.path("java")),
             *("-ea:org.apache.cassandra...", f"-Xms{heap}m", f"-Xmx{heap}m", "-XX:+UseG1GC", "-Xss256k"),
@@ -85,23 +87,24 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
             "-Dcassandra.skip_wait_for_gossip_to_settle=0",
             "-Dcassandra.ring_delay_ms=5000",
             f"-XX:ErrorFile={folder / 'crash.log'}",  # the commit log is mapped: a full disk may crash the JVM
-            f"-Dcassandra.config=file://{folder / 'cassandra.yaml'}",
+            f"-Dcassandra.config=file://{written / 'cassandra.yaml'}",
             f"-Dcassandra.storagedir={folder}",
-            f"-Dlogback.configurationFile={folder / 'logback.xml'}",
+            f"-Dlogback.configurationFile={written / 'logback.xml'}",
             *("-Dcassandra-foreground=yes", "-cp", str(place.jars("cassandra") / "*")),
             "org.apache.cassandra.service.CassandraDaemon",
         ),
         needs=("java",),
         jars="cassandra",
         folders=(folder,),
+        keeps=folder,
         files={
-            str(folder / "cassandra.yaml"): json.dumps(
+            str(written / "cassandra.yaml"): json.dumps(
                 _configuration(settings, host, seeds, str(folder)), indent=1
             ),
-            str(folder / "logback.xml"): _LOGBACK,
+            str(written / "logback.xml"): _LOGBACK,
         },
         ports=(
-            Port("cql", cql, "cassandra.port"),
+            Port("cql", cql, "cassandra.port", outside),
             Port("storage", storage, "cassandra.storage_port"),
         ),
         memory_mb=heap + _OFF_HEAP_MB,

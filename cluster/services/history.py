@@ -12,6 +12,7 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
     if not history.servers:
         return ()
     page = place.address("spark-history", "ui", history.port)
+    outside = place.published("spark-history", "ui", history.port)
     home, logs = place.path("spark"), place.path("run") / FOLDER
     options = {
         "spark.history.fs.logDirectory": logs.as_uri(),
@@ -23,7 +24,7 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
         Service(
             name="spark-history",
             group="history",
-            url=f"http://{page}",
+            url=f"http://{outside}",
             argv=(str(home / "bin" / "spark-class"), "org.apache.spark.deploy.history.HistoryServer"),
             env={
                 "SPARK_HOME": str(home),
@@ -34,9 +35,9 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
             },
             needs=("java",),
             folders=(logs,),
-            ports=(Port("ui", page, "history.port"),),
+            ports=(Port("ui", page, "history.port", outside),),
             memory_mb=megabytes(history.memory),
-            ready=Probe("http", f"http://{page}/api/v1/version"),
+            ready=Probe("http", f"http://{outside}/api/v1/version"),
             hint="give it more memory (--set history.memory=2g) or read the log named above",
         ),
     )

@@ -11,14 +11,22 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
     if settings.mlflow.uri is not None:
         return (_external(settings.mlflow.uri),)
     http = place.address("mlflow", "http", settings.mlflow.port)
+    outside = place.published("mlflow", "http", settings.mlflow.port)
     run = place.path("run")
     # The server answers 403 to other hosts; a forwarded port still arrives as localhost, with another number.
-    hosts = [str(http), "localhost", "localhost:*", "127.0.0.1:*", *settings.mlflow.allowed_hosts]
+    hosts = [
+        str(http),
+        str(outside),
+        "localhost",
+        "localhost:*",
+        "127.0.0.1:*",
+        *settings.mlflow.allowed_hosts,
+    ]
     return (
         Service(
             name="mlflow",
             group="mlflow",
-            url=f"http://{http}",
+            url=f"http://{outside}",
             argv=(
                 *(str(place.path("python")), "-m", "mlflow", "server"),
                 *("--backend-store-uri", f"sqlite:///{run / 'mlflow.db'}"),
@@ -33,9 +41,11 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
                 "PYTHONSAFEPATH": "1",
             },
             folders=(run / "mlartifacts",),
-            ports=(Port("http", http, "mlflow.port"),),
+            ports=(Port("http", http, "mlflow.port", outside),),
             memory_mb=600,
-            ready=Probe("http", f"http://{http}/health", deadline_s=240),  # the first start makes its tables
+            ready=Probe(
+                "http", f"http://{outside}/health", deadline_s=240
+            ),  # the first start makes its tables
         ),
     )
 

@@ -8,6 +8,7 @@ from cluster.settings import Settings, megabytes
 # The first: else a taken port would silently become the next one, and everybody else would look for the master in
 # vain. The others: these processes only pass messages; no compiler or collector threads beside what is measured.
 DAEMON_OPTIONS = "-Dspark.port.maxRetries=0 -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+_DRIVER_PYTHON_MB = 2048
 
 
 def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
@@ -17,13 +18,14 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
         return (_external(spark.master),)
     rpc = place.address("spark-master", "rpc", spark.master_port)
     page = place.address("spark-master", "ui", spark.master_ui_port)
+    outside = place.published("spark-master", "ui", spark.master_ui_port)
     home = place.path("spark")
     return (
         Service(
             name="spark-master",
             group="spark",
             url=f"spark://{rpc}",
-            page=f"http://{page}",
+            page=f"http://{outside}",
             argv=(
                 str(home / "bin" / "spark-class"),
                 "org.apache.spark.deploy.master.Master",
@@ -36,9 +38,16 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
                 "SPARK_DAEMON_JAVA_OPTS": DAEMON_OPTIONS,
             },
             needs=("java",),
-            ports=(Port("rpc", rpc, "spark.master_port"), Port("ui", page, "spark.master_ui_port")),
+            ports=(
+                Port(
+                    "rpc", rpc, "spark.master_port", place.published("spark-master", "rpc", spark.master_port)
+                ),
+                Port("ui", page, "spark.master_ui_port", outside),
+            ),
             memory_mb=megabytes(spark.daemon_memory),
-            ready=Probe("http", f"http://{page}/json/", {"url": f"spark://{rpc}", "status": "ALIVE"}),
+            # In containers the driver runs beside it: a JVM and its Python.
+            guests_mb=2 * megabytes(spark.driver_memory) + _DRIVER_PYTHON_MB,
+            ready=Probe("http", f"http://{outside}/json/", {"url": f"spark://{rpc}", "status": "ALIVE"}),
         ),
     )
 

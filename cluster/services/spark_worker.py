@@ -5,6 +5,10 @@ from cluster.service import Place, Port, Probe, Service
 from cluster.services.spark_master import DAEMON_OPTIONS
 from cluster.settings import Settings, megabytes
 
+_PYTHON_WORKER_MB = (
+    1024  # beside the executor's heap: one Python a core, with pandas, numba and a batch of rows
+)
+
 
 def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
     """Describe `settings.spark.workers` workers, ready when the master lists exactly them as alive."""
@@ -18,7 +22,7 @@ def _worker(number: int, settings: Settings, place: Place) -> Service:
     name = f"spark-worker-{number}"
     rpc, page = place.address(name, "rpc", 0), place.address(name, "ui", 0)
     master = place.address("spark-master", "rpc", spark.master_port)
-    master_page = place.address("spark-master", "ui", spark.master_ui_port)
+    master_page = place.published("spark-master", "ui", spark.master_ui_port)
     home, work = place.path("spark"), place.path("run") / "work" / name
     listed = {
         "host": rpc.host,
@@ -48,14 +52,15 @@ def _worker(number: int, settings: Settings, place: Place) -> Service:
             "PYSPARK_PYTHON": str(place.path("python")),
         },
         needs=("java",),
-        folders=(work / "local",),
+        folders=(work, work / "local"),
         ports=(Port("rpc", rpc, None), Port("ui", page, None)),
         memory_mb=megabytes(spark.daemon_memory) + megabytes(spark.memory),
+        guests_mb=spark.cores * _PYTHON_WORKER_MB,
         cpus=spark.cpus,
         pin=own_cores(number, spark.cores) if spark.pin else (),
         requires=("spark-master",),
         ready=Probe(
-            "http", f"http://{master_page}/json/", {"aliveworkers": spark.workers, "workers": [listed]}
+            "http", f"http://{master_page}/json/", {"workers": [listed]}, once={"aliveworkers": spark.workers}
         ),
         hint="compare spark.cores and spark.memory with what this machine has (`make doctor`)",
     )

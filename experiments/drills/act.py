@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from experiments import environment
 from experiments.drills import rows, victims
@@ -161,7 +162,7 @@ def drilled(ground: Ground, came: Came, **changes: Any) -> Drilled:
         experiment=ground.experiment.name,
         key=undisturbed.outcome.key,
         label=undisturbed.trial.label,
-        environment=environment.describe(ground.settings.spark.java_home),
+        environment=environment.describe(Cluster(ground.settings).seat),
         basis=undisturbed.outcome.basis,
         values=undisturbed.outcome.values,
         at=time.time(),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from datasets.errors import UsageError
 from experiments import environment, telemetry
@@ -87,7 +88,7 @@ class Pairing:
         return prepare(trial.data, harness, [trial.shape], self.progress.say, trial.spark)
 
     def _open(self, able: dict[str, Ready], data: dict[str, Prepared | None]) -> Ledger:
-        described = environment.describe(self.settings.spark.java_home)
+        described = environment.describe(Cluster(self.settings).seat)
         fresh = {name: self._outcome(able[name], data[name], described) for name in NAMES}
         words = {name: able[name].side.words for name in NAMES}
         same = fresh["baseline"].key == fresh["contender"].key
@@ -100,7 +101,7 @@ class Pairing:
 
     def _outcome(self, able: Ready, data: Prepared | None, described: dict[str, Any]) -> Outcome:
         trial, spark = able.side.trial, self.settings.spark
-        place = environment.place_hash(spark.driver_memory, spark.java_home)
+        place = environment.place_hash(spark.driver_memory, Cluster(self.settings).seat)
         context = {
             "shape_tag": trial.shape.tag(environment.host()["host.cores"]),
             "basis": {

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from cluster import settings
+from cluster.localseat import LocalSeat
 from datasets.errors import UsageError
 from experiments import __main__ as main
 from experiments import arguments, environment, identity
@@ -30,7 +32,9 @@ def request(folder, job="train", **changes):
 
 
 def launcher(cluster=None, **changes):
-    return Launcher(cluster, environment.for_driver("127.0.0.1", None), grace_s=5.0, **changes)
+    seat = LocalSeat(settings.load([], {}))
+    given, own = environment.for_driver(seat, None)
+    return Launcher(seat, cluster, given, own, grace_s=5.0, **changes)
 
 
 def test_application_that_fails_says_why(tmp_path):
@@ -147,7 +151,7 @@ def test_short_commands_are_captured_or_absent():
 
 
 def test_environment_describes_code_and_host():
-    found = environment.describe()
+    found = environment.describe(LocalSeat(settings.load([], {})))
     assert found["host.cores"] == os.cpu_count()
     assert found["version.pyspark"].startswith("3.5")
     assert "17" in found["version.java"]
@@ -157,10 +161,11 @@ def test_environment_describes_code_and_host():
 
 def test_driver_gets_this_python_and_no_other_spark(monkeypatch):
     monkeypatch.setenv("SPARK_HOME", "/elsewhere")
-    found = environment.for_driver("127.0.0.1", None)
+    found, own = environment.for_driver(LocalSeat(settings.load([], {})), None)
     assert "SPARK_HOME" not in found
     assert found["SPARK_LOCAL_IP"] == "127.0.0.1"
     assert found["PYTHONHASHSEED"] == "0"
+    assert {"PYTHONPATH", "PYTHONHASHSEED", "SPARK_LOCAL_IP"} <= own
 
 
 def test_preprocessing_does_not_depend_on_models():

@@ -1,0 +1,131 @@
+"""Renders services as a compose file, which `docker-compose` 1.29 and `docker compose` v2 both take."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cluster.image import APP, HOME, Image
+from cluster.service import Address, Probe, Service
+from cluster.settings import SERVICE_MARKER, Settings
+
+RUN_LABEL, SERVICE_LABEL = "recscale.run", "recscale.service"
+IMAGE_LABEL, FOUNDATION_LABEL, DATA_LABEL = "recscale.image", "recscale.foundation", "recscale.data"
+DATA = Path("/var/lib/recscale")
+_FOUND = "service_healthy"
+# Every look starts a Python: often enough for a person who waits, seldom enough beside what is measured.
+_LOOKS = {"interval": "15s", "timeout": "10s", "retries": 4}
+_START_S = 20
+_CHECK = "from cluster.probe import exit_status; raise SystemExit(exit_status())"
+_LISTENS = "exec 3<>/dev/tcp/$$0/$$1"
+_TASKS_MB, _ASIDE_MB = 1.15, 256
+
+
+def document(services: Iterable[Service], settings: Settings, image: Image) -> dict[str, Any]:
+    """Return the compose document of these services; external ones have no container."""
+    ours = [service for service in services if not service.external]
+    outside = {
+        str(port.published): port.address for service in ours for port in service.ports if port.published
+    }
+    entries = {service.name: _entry(service, settings, image, outside) for service in ours}
+    volumes = {
+        volume(settings, service.name): {
+            "name": volume(settings, service.name),
+            "labels": {RUN_LABEL: str(settings.run_dir.resolve())},
+        }
+        for service in ours
+        if service.keeps
+    }
+    networks = {"default": {"name": settings.docker.network}}
+    return {"services": entries, "networks": networks} | ({"volumes": volumes} if volumes else {})
+
+
+def volume(settings: Settings, service: str) -> str:
+    """Name the volume of what a service keeps; each run folder has its own."""
+    return f"recscale-{settings.folder_hash}-{service}"
+
+
+def limit_mb(service: Service) -> int:
+    """Return the memory that a container may take, in MiB: heaps, what JVMs take beside them, and its guests."""
+    return round(service.memory_mb * _TASKS_MB) + _ASIDE_MB + service.guests_mb
+
+
+def _entry(
+    service: Service, settings: Settings, image: Image, outside: Mapping[str, Address]
+) -> dict[str, Any]:
+    run = str(settings.run_dir.resolve())
+    marked = {SERVICE_MARKER: f"{run}:{service.name}", "NUMBA_CACHE_DIR": f"{run}/numba"}
+    mounts = [f"{run}:{run}", f"{run}:{APP / '.run'}"]
+    if settings.data is not None:
+        mounts.append(f"{settings.data}:{settings.data}:ro")
+    if service.keeps:
+        mounts.append(f"{volume(settings, service.name)}:{service.keeps}")
+    entry: dict[str, Any] = {
+        "image": service.image or image.tag,
+        "container_name": service.name,
+        "hostname": service.name,
+        # A name alone takes its value from the environment of whoever starts it: secrets stand in no file.
+        "environment": [*_pairs({**service.env, **marked}), *service.secrets],
+        "volumes": mounts if not service.image else mounts[-1:],
+        "labels": {
+            RUN_LABEL: run,
+            SERVICE_LABEL: _escaped(json.dumps(_record(service), sort_keys=True)),
+            IMAGE_LABEL: service.image or image.tag,
+            FOUNDATION_LABEL: service.image or image.foundation,
+            DATA_LABEL: str(settings.data or ""),
+        },
+        "ports": [f"{port.published}:{port.address.port}" for port in service.ports if port.published],
+        "restart": "on-failure:3",
+        "mem_limit": f"{limit_mb(service)}m",
+        "stop_grace_period": f"{service.grace_s:.0f}s",
+        "security_opt": ["no-new-privileges:true"],
+        "logging": {"driver": "json-file", "options": {"max-size": "50m", "max-file": "2"}},
+    }
+    if service.argv:
+        entry["command"] = [_escaped(word) for word in service.argv]
+        entry["cap_drop"] = ["ALL"]
+    if service.cpus is not None:
+        entry["cpus"] = service.cpus
+    if service.pin:
+        entry["cpuset"] = ",".join(map(str, service.pin))
+    if service.ready is not None:
+        entry["healthcheck"] = _health(service.ready, service, outside)
+    if service.requires:
+        entry["depends_on"] = {name: {"condition": _FOUND} for name in service.requires}
+    return {key: value for key, value in entry.items() if value != []}
+
+
+def _record(service: Service) -> dict[str, Any]:
+    """What a container says of its service, for whoever finds it."""
+    return {
+        "group": service.group,
+        "url": service.url,
+        "page": service.page,
+        "digest": service.digest,
+        "requires": service.requires,
+        "ports": {port.name: port.address.port for port in service.ports},
+        "grace_s": service.grace_s,
+    }
+
+
+def _health(probe: Probe, service: Service, outside: Mapping[str, Address]) -> dict[str, Any]:
+    """Ask what the probe asks, from inside and of this service alone: its siblings come and go."""
+    target = re.sub(r"[\w.\-]+:\d+", lambda found: str(outside.get(found[0], found[0])), probe.target)
+    if probe.kind == "http" and not service.image:
+        own = dataclasses.replace(probe, target=target, once={})
+        given = json.dumps(dataclasses.asdict(own), sort_keys=True)
+        test = ["CMD", str(HOME / "venv" / "bin" / "python"), "-c", _CHECK, _escaped(given)]
+    else:
+        host, _, port = target.split(",")[-1].rpartition(":")
+        test = ["CMD", "bash", "-c", _LISTENS, host, port]
+    return {"test": test, **_LOOKS, "start_period": f"{max(_START_S, probe.deadline_s):.0f}s"}
+
+
+def _pairs(values: Mapping[str, str]) -> list[str]:
+    return [f"{name}={_escaped(value)}" for name, value in sorted(values.items())]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("$", "$$")

@@ -1,0 +1,294 @@
+"""The backend that runs services in containers of one image, through a compose file that it renders."""
+
+import ipaddress
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from cluster import artifacts, compose, engine, image, processes
+from cluster.dockerseat import DockerSeat
+from cluster.errors import ServiceError
+from cluster.lending import lend
+from cluster.ports import describe_taken
+from cluster.service import Address, Port, Running, Service, Shell
+from cluster.services import SERVICES
+from cluster.settings import Settings
+
+_MIB = 2**20
+_LOG_LINES = "20000"
+# Each container has its own ports, so services that leave the choice to us all get the same ones.
+_CHOSEN = {"rpc": 7078, "ui": 8081}
+
+
+@dataclass
+class DockerPlace:
+    """Where things are inside containers, whose names are the services' names."""
+
+    settings: Settings
+
+    def address(self, service: str, port: str, wanted: int) -> Address:
+        return Address(service, wanted or _CHOSEN[port])
+
+    def published(self, service: str, port: str, wanted: int, number: int = 1) -> Address:  # noqa: ARG002 - one host
+        """Return this host's own address, and for further ones of a kind the loopback addresses after it."""
+        host = self.settings.host
+        if number > 1:
+            host = str(ipaddress.ip_address(host) + number - 1)
+        return Address(host, wanted)
+
+    def member(self, service: str, number: int) -> str:  # noqa: ARG002 - the name says it
+        return service
+
+    def keeps(self, service: str, group: str) -> Path:  # noqa: ARG002 - each container has a volume of its own there
+        return compose.DATA
+
+    def jars(self, name: str) -> Path:
+        return image.HOME / "jars" / artifacts.folder(name, self.settings.run_dir).name
+
+    def path(self, kind: Literal["run", "python", "spark", "java"]) -> Path:
+        if kind == "run":  # mounted where it lies, so that a path means the same on both sides
+            return self.settings.run_dir.resolve()
+        return {
+            "python": image.HOME / "venv" / "bin" / "python",
+            "java": image.HOME / "java" / "bin" / "java",
+            "spark": image.HOME / "spark",
+        }[kind]
+
+
+class Docker:
+    """Containers, known by their labels: what they are, and which run folder they belong to."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._run = settings.run_dir.resolve()
+
+    @property
+    def place(self) -> DockerPlace:
+        """Where things are; the same for every state of the containers."""
+        return DockerPlace(self.settings)
+
+    @property
+    def seat(self) -> DockerSeat:
+        """Drivers run in the master's container."""
+        return DockerSeat(self.settings, self._image)
+
+    @cached_property
+    def _image(self) -> image.Image:
+        return image.image(self.settings.docker.base)
+
+    def prepare(self, services: Sequence[Service], say: Callable[[str], None]) -> None:
+        if all(service.external for service in services):
+            return
+        engine.composer()
+        self._refuse_too_little_memory(services)
+        self._refuse_foreign(services)
+        image.build(self.settings, say)
+
+    def start(self, service: Service) -> Running:
+        present = set(self.running())
+        for port in service.ports:
+            self._refuse_taken(service, port)
+        try:
+            self._lay_out(service)
+        except OSError as error:
+            raise ServiceError(
+                f"{service.name} cannot start: {error}; if the disk is full or {self._run} may not be written name "
+                "another folder: RECSCALE_RUN_DIR=/folder"
+            ) from error
+        described = [one for describe in SERVICES.values() for one in describe(self.settings, self.place)]
+        file = self._run / "compose.json"
+        document = compose.document(described, self.settings, self._image)
+        file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        secrets = {name: os.environ.get(name, "") for name in service.secrets}
+        try:
+            engine.compose(str(file), "recscale", "up", "-d", "--no-deps", service.name, environment=secrets)
+        except ServiceError:
+            if service.name not in present:  # compose leaves a container that could not start
+                engine.run(["docker", "rm", "-f", service.name])
+            raise
+        return self.running()[service.name]
+
+    def stop(self, name: str) -> bool:
+        found = self._inspected().get(name)
+        if found is None:
+            return False
+        self._keep_log(name)
+        grace = max(1, round(found["record"]["grace_s"]))
+        engine.docker("stop", "-t", str(grace), name, timeout_s=grace + 60)
+        engine.docker("rm", "-f", name)
+        if not self._inspected():  # the last one leaves no network behind
+            engine.run(["docker", "network", "rm", self.settings.docker.network])
+        return True
+
+    def running(self) -> Mapping[str, Running]:
+        return {name: self._running(name, found) for name, found in sorted(self._inspected().items())}
+
+    def orphans(self) -> set[str]:
+        """None: a container is its own record."""
+        return set()
+
+    def log(self, name: str) -> Path:
+        """The file with its output so far, copied from Docker, and after it was stopped as it was then."""
+        if name in self._inspected():
+            self._keep_log(name)
+        return self._log(name)
+
+    def follow(self, name: str, lines: int) -> Iterator[str]:
+        command = ["docker", "logs", "--follow", "--tail", str(lines), name]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        ) as child:
+            assert child.stdout is not None
+            try:
+                yield from child.stdout
+            finally:
+                child.terminate()
+
+    def shell(self, name: str) -> Shell:
+        found = self._inspected().get(name)
+        if found is None or not found["state"]["Running"]:
+            raise ServiceError(
+                f"{name} does not run: `make setup BACKEND=docker` starts it, `make status` says what runs"
+            )
+        return Shell(("docker", "exec", "-it", name, "bash"), dict(os.environ))
+
+    def clean(self, *, everything: bool) -> list[str]:
+        listed = engine.docker(
+            "volume", "ls", "-q", "--filter", f"label={compose.RUN_LABEL}={self._run}"
+        ).split()
+        if listed:
+            engine.docker("volume", "rm", *listed)
+        return [f"volume {name}" for name in listed] + (image.remove() if everything else [])
+
+    def _inspected(self) -> dict[str, dict[str, Any]]:
+        """What Docker knows of the containers of this run folder, by service."""
+        found = engine.docker("ps", "-aq", "--filter", f"label={compose.RUN_LABEL}={self._run}").split()
+        if not found:
+            return {}
+        said = engine.run(["docker", "inspect", *found])  # one that goes meanwhile is left out
+        entries = {}
+        for item in json.loads(said.out or "[]"):
+            labels = item["Config"]["Labels"]
+            entries[item["Name"].lstrip("/")] = {
+                "record": json.loads(labels[compose.SERVICE_LABEL]),
+                "image": labels[compose.IMAGE_LABEL],
+                "foundation": labels[compose.FOUNDATION_LABEL],
+                "data": labels[compose.DATA_LABEL],
+                "state": item["State"],
+                "restarts": item["RestartCount"],
+                "limit": item["HostConfig"]["Memory"],
+                "ip": next((net["IPAddress"] for net in item["NetworkSettings"]["Networks"].values()), ""),
+            }
+        return entries
+
+    def _running(self, name: str, found: Mapping[str, Any]) -> Running:
+        record, state = found["record"], found["state"]
+        url = record["url"]
+        if record["group"] == "cassandra" and found["ip"]:
+            # Applications in containers and the harness beside them must mean the same node by the same words, and
+            # only its address in the containers' network is reached from both.
+            url = f"{found['ip']}:{record['ports']['cql']}"
+        alive = state["Running"] and not state["Restarting"] and not found["restarts"]
+        return Running(
+            name=name,
+            group=record["group"],
+            url=url,
+            pid=state["Pid"],
+            digest=record["digest"] if self._fits(record["group"], found) else "of another image",
+            requires=tuple(record["requires"]),
+            ports=record["ports"],
+            log=self._log(name),
+            page=record["page"],
+            alive=alive,
+            exit="" if alive else _exit(found),
+        )
+
+    def _fits(self, group: str, found: Mapping[str, Any]) -> bool:
+        """Whether a container has what it would have if it were started now; only Spark's run our sources on data."""
+        if group == "spark":
+            return bool(found["image"] == self._image.tag and found["data"] == str(self.settings.data or ""))
+        return bool(found["image"] == found["foundation"] or found["foundation"] == self._image.foundation)
+
+    def _lay_out(self, service: Service) -> None:
+        inside = [folder for folder in service.folders if folder.is_relative_to(self._run)]
+        lend([self._run], image.user(), whole=False)
+        lend([*inside, self._run / "numba", self._run / "store"], image.user())
+        lend(self._run.glob("mlflow.db*"), image.user())
+        for path, text in service.files.items():
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).write_text(text, encoding="utf-8")
+
+    def _refuse_taken(self, service: Service, port: Port) -> None:
+        if port.published is None:
+            return
+        try:
+            if not processes.taken(port.published):
+                return
+        except OSError as error:
+            raise ServiceError(
+                f"{service.name} cannot be published on {port.published}: {error.strerror}; the setting host must be an "
+                "address of this machine (--set host=127.0.0.1) and the port above 1023"
+            ) from error
+        raise ServiceError(f"{service.name} cannot start: {describe_taken(port)}")
+
+    def _refuse_foreign(self, services: Sequence[Service]) -> None:
+        """Leave alone what somebody else called by one of our names."""
+        names = engine.docker("ps", "-a", "--format", f'{{{{.Names}}}}\t{{{{.Label "{compose.RUN_LABEL}"}}}}')
+        wanted = {service.name for service in services if not service.external}
+        for line in names.splitlines():
+            name, _, run = line.partition("\t")
+            if name not in wanted or run == str(self._run):
+                continue
+            if run:
+                raise ServiceError(
+                    f"a container {name} belongs to the cluster of {run}, and names are the machine's: stop that one "
+                    f"first (RECSCALE_RUN_DIR={run} BACKEND=docker make down)"
+                )
+            raise ServiceError(
+                f"there is a container {name} that recscale did not make, and its name is needed; it was left alone. "
+                f"Next: rename it (docker rename {name} other) or remove it (docker rm -f {name})"
+            )
+
+    def _refuse_too_little_memory(self, services: Sequence[Service]) -> None:
+        total = int(engine.docker("info", "--format", "{{.MemTotal}}") or 0) // _MIB
+        needed = sum(service.memory_mb for service in services if not service.external)
+        largest = max((s for s in services if not s.external), key=compose.limit_mb)
+        mend = (
+            "smaller (--set spark.memory=1g, MEMORY=1g), fewer (WORKERS=1), or more memory for Docker itself"
+        )
+        if needed > total:
+            raise ServiceError(
+                f"the containers need {needed / 1024:.1f} GiB and Docker has {total / 1024:.1f}: take {mend}"
+            )
+        if compose.limit_mb(largest) > total:
+            raise ServiceError(
+                f"{largest.name} may take up to {compose.limit_mb(largest) / 1024:.1f} GiB and Docker has "
+                f"{total / 1024:.1f}: take {mend}"
+            )
+
+    def _log(self, name: str) -> Path:
+        return self._run / "logs" / f"{name}.log"
+
+    def _keep_log(self, name: str) -> None:
+        path = self._log(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as out:
+            subprocess.run(
+                ["docker", "logs", "--tail", _LOG_LINES, name], stdin=subprocess.DEVNULL, stdout=out,
+                stderr=subprocess.STDOUT, check=False, timeout=60,
+            )  # fmt: skip
+
+
+def _exit(found: Mapping[str, Any]) -> str:
+    state = found["state"]
+    if state["OOMKilled"]:
+        return f"was ended because it took more memory than its {found['limit'] // _MIB} MiB"
+    if state["Error"]:
+        return f"could not start: {state['Error']}"
+    again = f" and was started again by Docker {found['restarts']} times" if found["restarts"] else ""
+    return f"ended with exit status {state['ExitCode']}{again}"

@@ -1,0 +1,87 @@
+"""Drivers in the container of Spark's master: started by `docker exec`, stopped by a signal from inside."""
+
+import subprocess
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from cluster import artifacts, engine
+from cluster.image import APP, HOME, Image, user
+from cluster.lending import lend
+from cluster.settings import ROOT, Settings
+
+MASTER = "spark-master"
+_PID = "driver.pid"
+
+
+@dataclass(frozen=True)
+class DockerSeat:
+    """The master's container, which has the run folder mounted where it lies on this host."""
+
+    settings: Settings
+    image: Image
+
+    @property
+    def python(self) -> str:
+        return str(HOME / "venv" / "bin" / "python")
+
+    @property
+    def root(self) -> Path:
+        return APP
+
+    @property
+    def host(self) -> str:
+        return MASTER
+
+    @property
+    def listens(self) -> str:
+        return MASTER
+
+    @property
+    def foundation(self) -> str:
+        return f"docker {self.image.foundation}"
+
+    @property
+    def java(self) -> str:
+        return _java(self.image.tag)
+
+    def jars(self, name: str) -> str:
+        folder = HOME / "jars" / artifacts.folder(name, self.settings.run_dir).name
+        return ",".join((folder / jar.file).as_uri() for jar in artifacts.locked(name))
+
+    def lend(self, paths: Iterable[Path]) -> None:
+        lend(paths, user())
+
+    def command(self, argv: Sequence[str], root: Path, folder: Path, names: Collection[str]) -> list[str]:
+        # A name without a value is taken from the environment of `docker exec` itself: no secret stands in a list of
+        # processes. The process leads a group of its own there, whose number is what stopping it needs.
+        given = [word for name in names for word in ("-e", name)]
+        script = 'echo $$ > "$0"; exec "$@"'
+        inside = APP if root == ROOT else root
+        return [
+            *("docker", "exec", "-w", str(inside), *given, MASTER),
+            *("setsid", "--wait", "sh", "-c", script, str((folder / _PID).resolve()), *argv),
+        ]
+
+    def end(self, folder: Path, process: subprocess.Popen[bytes], grace_s: float) -> None:
+        if process.poll() is not None:
+            return
+        self._signal(folder, "TERM", "")
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(grace_s)
+        finally:
+            self._signal(folder, "KILL", "-")
+
+    def _signal(self, folder: Path, name: str, group: str) -> None:
+        with suppress(OSError, ValueError):
+            number = int((folder / _PID).read_text(encoding="ascii"))
+            engine.run(["docker", "exec", MASTER, "kill", f"-{name}", "--", f"{group}{number}"])
+
+
+@cache
+def _java(tag: str) -> str:
+    said = engine.run(["docker", "run", "--rm", tag, "java", "-version"])
+    return next((line for line in said.err.splitlines() if " version " in line), "")

@@ -1,0 +1,200 @@
+"""Builds the one image that every container runs, and names it by what it is made of.
+
+Two names: that of its foundation (Debian, packages, jars, user), which times depend on, and that of the whole, with the
+project's sources on top. A change of sources makes a new image within seconds, because the foundation is kept.
+"""
+
+import hashlib
+import io
+import os
+import subprocess
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from cluster import artifacts
+from cluster.engine import docker, explain, run
+from cluster.errors import ServiceError
+from cluster.settings import ROOT, Settings
+
+NAME = "recscale"
+JARS = ("cassandra", "connector")
+HOME = Path("/opt/recscale")
+APP = Path("/app")
+_DOCKERFILE = Path(__file__).with_name("Dockerfile")
+_LOCKS = ("requirements-build.lock", "requirements.lock")
+_PACKAGES = ("cluster", "datasets", "experiments", "jobs")
+_FILES = ("README.md", "pyproject.toml", *_LOCKS)
+_USER = 1000
+_TIMEOUT_S = 3600
+_NO_NETWORK = (
+    "temporary failure",
+    "could not resolve",
+    "network is unreachable",
+    "connection",
+    "no matching distribution",
+)
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image by name.
+
+    Attributes:
+        foundation: hash of all but the project's sources.
+        tag: as Docker knows it, with the hash of everything.
+    """
+
+    foundation: str
+    tag: str
+
+
+def user() -> int:
+    """The number of the user in the containers: this account's, so that both may write what is mounted; never root's."""
+    return os.getuid() or _USER
+
+
+@cache
+def image(base: str) -> Image:
+    """Name the image of this clone as it is now, built or not, on a base image."""
+    foundation = hashlib.sha256(f"{base} {user()}".encode())
+    for path in (_DOCKERFILE, *(ROOT / lock for lock in _LOCKS)):
+        foundation.update(path.read_bytes())
+    for name in JARS:
+        foundation.update(artifacts.folder(name, Path()).name.encode())
+    whole = foundation.copy()
+    for path in _sources():
+        whole.update(f"{path.relative_to(ROOT)}\0".encode())
+        whole.update(hashlib.sha256(path.read_bytes()).digest())
+    return Image(foundation.hexdigest()[:12], f"{NAME}:{whole.hexdigest()[:12]}")
+
+
+def built(settings: Settings) -> bool:
+    """Whether the image of this clone is there."""
+    return run(["docker", "image", "inspect", image(settings.docker.base).tag]).ok
+
+
+def build(settings: Settings, say: Callable[[str], None]) -> Image:
+    """Build the image unless it is there; earlier ones of this project that nothing uses go.
+
+    Raises:
+        ServiceError: no engine, no network, no room, or no base image; with the next step.
+    """
+    wanted = image(settings.docker.base)
+    if built(settings):
+        return wanted
+    for name in JARS:
+        artifacts.fetch(name, settings)
+    say(f"building the image {wanted.tag} (the first time this takes some minutes; then only what changed)")
+    begin = time.monotonic()
+    log = settings.run_dir / "logs" / "image.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    _build(wanted, settings, log)
+    say(f"{wanted.tag} is built after {time.monotonic() - begin:.1f} s")
+    _forget_older(wanted)
+    return wanted
+
+
+def remove() -> list[str]:
+    """Remove every image of this project that nothing uses, and return their names."""
+    tags = docker("image", "ls", NAME, "--format", "{{.Repository}}:{{.Tag}}").split()
+    return [tag for tag in tags if run(["docker", "image", "rm", tag]).ok]
+
+
+def context(settings: Settings) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of every file that the build sees; nothing else of this clone gets into the image."""
+    yield "Dockerfile", _DOCKERFILE.read_bytes()
+    for lock in _LOCKS:
+        yield lock, (ROOT / lock).read_bytes()
+    for name in JARS:
+        folder = artifacts.folder(name, settings.run_dir)
+        for path in sorted(folder.iterdir()):
+            yield f"jars/{folder.name}/{path.name}", path.read_bytes()
+    for path in _sources():
+        yield f"project/{path.relative_to(ROOT)}", path.read_bytes()
+
+
+def _sources() -> list[Path]:
+    found = [path for package in _PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()]
+    return sorted(
+        [path for path in found if "__pycache__" not in path.parts] + [ROOT / name for name in _FILES]
+    )
+
+
+def _build(wanted: Image, settings: Settings, log: Path) -> None:
+    command = [
+        *("docker", "build", "--tag", wanted.tag, "--network", "host", "--force-rm"),
+        *("--build-arg", f"BASE={settings.docker.base}", "--build-arg", f"UID={user()}", "-"),
+    ]
+    # The builder that every engine has; and its output is one line a step, which a log wants.
+    environment = {**os.environ, "DOCKER_BUILDKIT": "0"}
+    try:
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, env=environment
+            )
+            try:
+                _send(process, settings)
+                process.wait(_TIMEOUT_S)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+    except FileNotFoundError:
+        docker("version")  # says how to install it
+    except subprocess.TimeoutExpired:
+        raise ServiceError(f"the image was not built within {_TIMEOUT_S // 60} minutes; see {log}") from None
+    if process.returncode:
+        raise ServiceError(_failure(log, settings))
+
+
+def _send(process: subprocess.Popen[bytes], settings: Settings) -> None:
+    assert process.stdin is not None
+    try:
+        with process.stdin as pipe, tarfile.open(fileobj=pipe, mode="w|") as archive:
+            for name, content in context(settings):
+                entry = tarfile.TarInfo(name)
+                entry.size, entry.mode = len(content), 0o644
+                archive.addfile(entry, io.BytesIO(content))
+    except BrokenPipeError:
+        return  # the daemon said no already; its words are in the log
+
+
+def _failure(log: Path, settings: Settings) -> str:
+    text = log.read_text(encoding="utf-8", errors="replace")
+    end = "".join(f"\n    {line}" for line in text.splitlines()[-12:])
+    low = text.lower()
+    if (
+        "pull access denied" in low
+        or "manifest unknown" in low
+        or "error pulling image" in low
+        or ('get "https://' in low and "registry" in low)
+    ):
+        what = (
+            f"the base image {settings.docker.base} is not here and cannot be pulled. Next: see that the registry can be "
+            "reached, or name a Debian 12 image that is here: --set docker.base=NAME"
+        )
+    elif (
+        "no space left" in low
+        or "cannot connect to the docker daemon" in low
+        or "permission denied while" in low
+    ):
+        return explain(text, "docker build")
+    elif any(mark in low for mark in _NO_NETWORK):
+        what = (
+            "the image could not be built because packages could not be downloaded. Next: see that this machine reaches "
+            "Debian's and Python's package indexes (behind a proxy: HTTP_PROXY in Docker's own configuration), then run it "
+            "again: what was built is kept"
+        )
+    else:
+        what = "the image could not be built. Next: read the log, mend what it names, run it again: what was built is kept"
+    return f"{what}\n  The end of {log}:{end}"
+
+
+def _forget_older(wanted: Image) -> None:
+    for tag in docker("image", "ls", NAME, "--format", "{{.Repository}}:{{.Tag}}").split():
+        if tag != wanted.tag:
+            run(["docker", "image", "rm", tag])  # one that a container runs on stays

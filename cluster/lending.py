@@ -1,0 +1,31 @@
+"""Lets the user of the containers write folders of this account, where the two differ."""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+
+def lend(paths: Iterable[Path], user: int, *, whole: bool = True) -> None:
+    """Make folders that are missing, and give these paths to a user if this process is root's; else it is that user.
+
+    Args:
+        paths: files, or folders; what does not exist becomes a folder.
+        user: number of the user, and of its group.
+        whole: with everything below.
+    """
+    for path in paths:
+        if not path.exists():
+            path.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() != 0:
+            continue
+        _give(path, user)
+        for folder, folders, files in os.walk(path) if whole else ():
+            for name in (*folders, *files):
+                _give(Path(folder) / name, user)
+
+
+def _give(path: Path, user: int) -> None:
+    with suppress(FileNotFoundError):  # removed meanwhile by whoever runs
+        if path.lstat().st_uid != user:
+            os.chown(path, user, user, follow_symlinks=False)

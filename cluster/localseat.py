@@ -1,0 +1,54 @@
+"""Drivers as processes of this machine, on the Python that runs this."""
+
+import subprocess
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster import artifacts, java
+from cluster.settings import ROOT, Settings
+
+
+@dataclass(frozen=True)
+class LocalSeat:
+    """This process's own place."""
+
+    settings: Settings
+
+    @property
+    def python(self) -> str:
+        return sys.executable
+
+    @property
+    def root(self) -> Path:
+        return ROOT
+
+    @property
+    def host(self) -> str:
+        return self.settings.host
+
+    @property
+    def listens(self) -> str:
+        return self.settings.host
+
+    @property
+    def foundation(self) -> str:
+        return self.java
+
+    @property
+    def java(self) -> str:
+        return java.words(self.settings.spark.java_home)
+
+    def jars(self, name: str) -> str:
+        return artifacts.listed(name, self.settings)
+
+    def lend(self, paths: Iterable[Path]) -> None:
+        for path in paths:
+            path.mkdir(parents=True, exist_ok=True)
+
+    def command(self, argv: Sequence[str], root: Path, folder: Path, names: Collection[str]) -> list[str]:  # noqa: ARG002
+        return list(argv)
+
+    def end(self, folder: Path, process: subprocess.Popen[bytes], grace_s: float) -> None:
+        """Nothing: the application is in the command's own process group."""

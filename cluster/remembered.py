@@ -1,0 +1,47 @@
+"""What `up` was told on the command line, so that the commands after it mean the same cluster until `down`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cluster.errors import SettingsError
+
+FILE = "cluster.json"
+
+
+def recall(run_dir: Path) -> dict[str, str]:
+    """Return the settings that the cluster of a run folder was started with; nothing if there are none.
+
+    Raises:
+        SettingsError: the file is damaged.
+    """
+    path = run_dir / FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        return {}
+    try:
+        values = json.loads(text)
+        return {str(key): str(value) for key, value in values.items()}
+    except (ValueError, AttributeError):
+        raise SettingsError(
+            f"{path} does not read: remove it, then start the cluster again (make setup)"
+        ) from None
+
+
+def remember(run_dir: Path, sets: Sequence[str]) -> None:
+    """Add settings ("key=value") to those of the cluster of a run folder."""
+    given: Mapping[str, str] = dict(pair.split("=", 1) for pair in sets)
+    values = {**recall(run_dir), **{key.strip(): value.strip() for key, value in given.items()}}
+    values.pop("run_dir", None)  # it says where this file is
+    if not values:
+        return
+    path = run_dir / FILE
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def forget(run_dir: Path) -> None:
+    """The cluster is no more."""
+    (run_dir / FILE).unlink(missing_ok=True)
