@@ -25,7 +25,12 @@ ifneq ($(call given,STORE),)
 export RECSCALE_STORE := $(STORE)
 endif
 
-shape := $(if $(call given,WORKERS),--set spark.workers=$(WORKERS)) \
+ifneq ($(call given,BACKEND),)
+export RECSCALE_BACKEND := $(BACKEND)
+endif
+
+shape := $(if $(call given,BACKEND),--set backend=$(BACKEND)) \
+         $(if $(call given,WORKERS),--set spark.workers=$(WORKERS)) \
          $(if $(call given,CORES),--set spark.cores=$(CORES)) \
          $(if $(call given,MEMORY),--set spark.memory=$(MEMORY)) \
          $(if $(call given,CASSANDRA),--set cassandra.nodes=$(CASSANDRA)) \
@@ -39,7 +44,7 @@ sets := $(foreach pair,$(call given,SET),--set '$(pair)')
 help: ## What can be typed
 	@echo 'recscale: what does a recommender cost on a cluster, how does that change, how good is it?'
 	echo
-	awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	echo
 	echo '  DATA=/folder names a folder that holds publishers'"'"' unpacked data sets (ml-1m, ml-latest-small, ...).'
 
@@ -53,12 +58,11 @@ demo: ## The main job: cluster, data, ALS and baselines on 1 and 2 workers, reco
 	@bash setup.sh || { echo 'demo: failed in setup.sh (see above)'; exit 1; }
 	$(python) -m experiments demo
 
-setup: environment ## Packages, then the cluster: WORKERS=2 CORES=1 MEMORY=2g [CASSANDRA=1] [RF=1]
+setup: environment ## Packages, then the cluster: WORKERS=2 CORES=1 MEMORY=2g [CASSANDRA=1] [RF=1] [BACKEND=docker]
 	@$(python) -m cluster up $(shape)
 
 preprocess: environment ## Fetch, clean and store: DATASET=movielens/1m [STORE=cassandra] [DATA=] [SET="k_core=5"]
-	@$(call required,DATASET,movielens/1m)
-	$(python) -m experiments preprocess --dataset '$(DATASET)' $(trial_shape) $(sets)
+	@$(python) -m experiments preprocess --dataset '$(or $(call given,DATASET),movielens/1m)' $(trial_shape) $(sets)
 
 eda: environment ## Explore a data set on one page: DATASET=movielens/1m [STORE=cassandra] [DATA=] [SET="k_core=5"]
 	@$(call required,DATASET,movielens/1m)
@@ -115,6 +119,13 @@ logs: environment ## The log of one service: S=spark-master
 	@$(call required,S,spark-master)
 	$(python) -m cluster logs '$(S)'
 
+shell: environment ## A prompt beside a service: S=spark-master (in its container: docker exec -it spark-master bash)
+	@$(call required,S,spark-master)
+	$(python) -m cluster shell '$(S)'
+
+compose: environment ## The compose file of the services, as BACKEND=docker runs them
+	@$(python) -m cluster compose $(shape) --set backend=docker
+
 down: environment ## Stop every service that recscale started
 	@$(python) -m cluster down
 
@@ -134,6 +145,12 @@ check: environment-dev ## Lint, types, import contracts, tests without a JVM (a 
 
 test: check ## All tests, on a real Spark cluster too [DATA=]
 	@$(python) -m pytest tests/spark tests/e2e
+
+test-containers: environment-dev ## The same services in containers, on a Docker engine
+	@$(python) -m pytest tests/containers
+
+test-all: check ## Everything that has a test, containers too, in one count [DATA=]
+	@$(python) -m pytest tests/spark tests/e2e tests/hosts tests/containers
 
 format: environment-dev
 	@$(python) -m ruff check --fix .

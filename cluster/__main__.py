@@ -64,7 +64,7 @@ def _refuse_other_backend(settings: Settings) -> None:
         for status in Cluster(dataclasses.replace(settings, backend=backend)).status()
     ):
         raise ServiceError(
-            f"services of this folder run with the backend {backend}: stop them first (BACKEND={backend} make down), or give "
+            f"services of this folder run with the backend {backend}: stop them first (make down BACKEND={backend}), or give "
             "this cluster a folder and ports of its own (RECSCALE_RUN_DIR=/folder)"
         )
 

@@ -176,9 +176,9 @@ class Docker:
             labels = item["Config"]["Labels"]
             entries[item["Name"].lstrip("/")] = {
                 "record": json.loads(labels[compose.SERVICE_LABEL]),
-                "image": labels[compose.IMAGE_LABEL],
-                "foundation": labels[compose.FOUNDATION_LABEL],
-                "data": labels[compose.DATA_LABEL],
+                "image": labels.get(compose.IMAGE_LABEL),
+                "foundation": labels.get(compose.FOUNDATION_LABEL),
+                "data": labels.get(compose.DATA_LABEL),
                 "state": item["State"],
                 "restarts": item["RestartCount"],
                 "limit": item["HostConfig"]["Memory"],
@@ -247,7 +247,7 @@ class Docker:
             if run:
                 raise ServiceError(
                     f"a container {name} belongs to the cluster of {run}, and names are the machine's: stop that one "
-                    f"first (RECSCALE_RUN_DIR={run} BACKEND=docker make down)"
+                    f"first (RECSCALE_RUN_DIR={run} make down BACKEND=docker)"
                 )
             raise ServiceError(
                 f"there is a container {name} that recscale did not make, and its name is needed; it was left alone. "

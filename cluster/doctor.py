@@ -11,7 +11,7 @@ from typing import Literal
 
 import psutil
 
-from cluster import java, processes
+from cluster import engine, java, processes
 from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.ports import describe_taken
@@ -36,8 +36,12 @@ class Finding:
 
 def examine(settings: Settings, lock: Path = ROOT / "requirements.lock") -> list[Finding]:
     """Look at everything; nothing is started, stopped or written."""
-    cluster = Cluster(settings)
     findings = [_python(), _java(settings), _packages(lock)]
+    if settings.backend == "docker":
+        findings.append(_engine())
+        if findings[-1].state == "stop":  # nobody else can be asked then
+            return [*findings, _cores(settings), _disk(settings.run_dir), *_data(settings.data)]
+    cluster = Cluster(settings)
     findings += [_memory(settings, cluster), _cores(settings)]
     findings += _ports(cluster)
     findings += _external(cluster)
@@ -56,11 +60,22 @@ def _python() -> Finding:
 def _java(settings: Settings) -> Finding:
     if settings.spark.master is not None and not settings.spark.master.startswith(("spark://", "local")):
         return Finding("Java", "ok", "the external Spark brings its own")
+    if settings.backend == "docker":
+        return Finding("Java", "ok", "the image brings its own")
     try:
         return Finding("Java", "ok", str(java.find(settings.spark.java_home)))
     except ServiceError as error:
         what, _, mend = str(error).partition(": ")
         return Finding("Java", "stop", what, mend)
+
+
+def _engine() -> Finding:
+    try:
+        version = engine.docker("version", "--format", "{{.Server.Version}}")
+        return Finding("Docker", "ok", f"{version}, with {' '.join(engine.composer())}")
+    except ServiceError as error:
+        what, _, mend = str(error).partition(": ")
+        return Finding("Docker", "stop", what, mend)
 
 
 def _packages(lock: Path) -> Finding:

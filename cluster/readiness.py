@@ -9,6 +9,11 @@ from cluster.probe import answers
 from cluster.service import Backend, Service
 
 _POLL_S = 0.1
+_FULL_MARKS = ("no space left on device", "disk is full", "insufficient disk space")
+_FULL = (
+    "its disk is full: make room there (df; of containers: docker system df, docker volume ls), or name another folder: "
+    "RECSCALE_RUN_DIR=/folder"
+)
 
 
 def wait(services: Iterable[Service], backend: Backend, ready: Callable[[Service], None]) -> None:
@@ -49,7 +54,8 @@ def failure(service: Service, what: str, backend: Backend) -> ServiceError:
     log = backend.log(service.name)
     lines = tail(log, 20).splitlines()
     text = "".join(f"\n    {line}" for line in lines) if lines else " it wrote nothing"
-    return ServiceError(f"{service.name} {what}. The end of {log}:{text}\n  Next: {service.hint}")
+    hint = _FULL if any(mark in text.lower() for mark in _FULL_MARKS) else service.hint
+    return ServiceError(f"{service.name} {what}. The end of {log}:{text}\n  Next: {hint}")
 
 
 def tail(log: Path, lines: int, end: int | None = None) -> str:

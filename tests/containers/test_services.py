@@ -1,0 +1,142 @@
+"""All services in containers: what they are, what a person does in them, and that they take another shape."""
+
+import json
+import os
+import pty
+import select
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+from cluster import image, settings
+from tests.containers.conftest import docker
+
+pytestmark = pytest.mark.timeout(900)
+ALL = ["cassandra-1", "mlflow", "spark-master", "spark-worker-1", "spark-worker-2"]
+
+
+@pytest.fixture(scope="module")
+def up(containers):
+    """Two workers, Cassandra and MLflow; Cassandra's password is in the environment and nowhere else."""
+    environment = {**os.environ, "CASSANDRA_PASSWORD": "not-for-files"}
+    containers.cluster("up", sets=("spark.workers=2", "cassandra.nodes=1"), env=environment)
+    return containers
+
+
+def alive_workers(place):
+    page = f"http://127.0.0.1:{place.ports['spark.master_ui_port']}/json/"
+    with urllib.request.urlopen(page, timeout=10) as response:
+        return sorted(w["host"] for w in json.load(response)["workers"] if w["state"] == "ALIVE")
+
+
+def test_everything_runs_and_grows_healthy(up):
+    assert up.names() == ALL
+    shown = up.cluster("status", sets=("spark.workers=2", "cassandra.nodes=1"))
+    assert shown.count("running") == len(ALL)
+    end = time.perf_counter() + 240
+    while time.perf_counter() < end:
+        states = {name: up.inspect(name)["State"]["Health"]["Status"] for name in ALL}
+        if set(states.values()) == {"healthy"}:
+            break
+        assert "unhealthy" not in states.values(), states
+        time.sleep(1)
+    assert set(states.values()) == {"healthy"}, states
+
+
+def test_image_is_small_and_nobody_in_it_is_root(up):
+    tag = image.image(settings.load([], {}).docker.base).tag
+    assert int(docker("image", "inspect", tag, "--format", "{{.Size}}")) < 2.5e9
+    for name in ALL:
+        owners = set(docker("top", name, "-eo", "uid").split()[1:])
+        assert owners.isdisjoint({"", "0"}), (name, owners)
+        assert up.inspect(name)["HostConfig"]["CapDrop"] == ["ALL"]
+
+
+def test_only_loopback_is_published_and_no_secret_is_written(up):
+    for name in ALL:
+        bound = [one for all_ in up.inspect(name)["HostConfig"]["PortBindings"].values() for one in all_]
+        assert all(one["HostIp"] == "127.0.0.1" for one in bound), (name, bound)
+    written = [path for path in up.run_dir.rglob("*.json") if path.is_file()]
+    assert up.run_dir / "compose.json" in written
+    assert not any("not-for-files" in path.read_text() for path in written)
+
+
+def test_person_lands_in_the_project_with_everything_on_the_path(up):
+    assert docker("exec", "spark-master", "bash", "-c", "pwd; id -un").split() == ["/app", "recscale"]
+    assert "preprocess" in docker("exec", "spark-master", "python", "-m", "jobs", "--help")
+    program = "from pyspark.sql import SparkSession as S; s = S.builder.getOrCreate(); print(s.sparkContext.master, s.range(1000).selectExpr('sum(id)').first()[0])"
+    run = f'echo "{program}" > /tmp/sum.py && spark-submit --executor-memory 512m /tmp/sum.py 2>/tmp/err || cat /tmp/err'
+    said = docker("exec", "spark-master", "bash", "-c", run)
+    assert said.split() == [f"spark://spark-master:{up.ports['spark.master_port']}", "499500"]
+    asked = docker(
+        "exec", "-i", "spark-master", "bash", "-c", "pyspark --executor-memory 512m 2>/dev/null",
+        input="print('rows', spark.range(7).count())\n",
+    )  # fmt: skip
+    assert "rows 7" in asked
+
+
+def test_prompt_on_a_terminal(up):
+    """`docker exec -it spark-master bash`, typed on a real terminal."""
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        ["docker", "exec", "-it", "spark-master", "bash"],
+        stdin=child,
+        stdout=child,
+        stderr=child,
+        close_fds=True,
+    )
+    os.close(child)
+    try:
+        os.write(parent, b"echo at-$PWD-$((6*7)); exit\n")
+        seen, end = b"", time.perf_counter() + 60
+        while b"at-/app-42" not in seen and time.perf_counter() < end:
+            if select.select([parent], [], [], 1)[0]:
+                try:
+                    seen += os.read(parent, 4096)
+                except OSError:  # the other side closed it
+                    break
+        assert b"at-/app-42" in seen, seen
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        os.close(parent)
+
+
+def test_workers_are_reshaped_and_the_others_stay(up):
+    shape = ("spark.workers=2", "cassandra.nodes=1")
+    first = {name: up.inspect(name)["Id"] for name in ALL}
+    up.cluster("up", sets=("spark.workers=3", "cassandra.nodes=1"))
+    assert alive_workers(up) == ["spark-worker-1", "spark-worker-2", "spark-worker-3"]
+    assert {name: up.inspect(name)["Id"] for name in ALL} == first
+    limited = ("spark.workers=1", "cassandra.nodes=1", "spark.cpus=0.5", "spark.pin=true")
+    up.cluster("up", sets=limited)
+    assert alive_workers(up) == ["spark-worker-1"]
+    host = up.inspect("spark-worker-1")["HostConfig"]
+    assert (host["NanoCpus"], host["CpusetCpus"]) == (500_000_000, "0")
+    up.cluster("up", sets=shape)
+    assert alive_workers(up) == ["spark-worker-1", "spark-worker-2"]
+
+
+def test_logs_are_shown_and_kept(up):
+    assert "Starting Spark master" in up.cluster("logs", "spark-master")
+    up.cluster("down", "mlflow")
+    assert "mlflow" not in up.names()
+    assert (up.run_dir / "logs" / "mlflow.log").read_text()
+    assert up.cluster("up", "mlflow").count("mlflow is ready")
+
+
+def test_data_outlives_down_and_goes_with_clean(up):
+    cql = f"from cassandra.cluster import Cluster; s = Cluster(['cassandra-1'], port={up.ports['cassandra.port']}).connect(); "
+    make = "s.execute(\"create keyspace k with replication={'class':'SimpleStrategy','replication_factor':1}\"); s.execute('create table k.t (a int primary key)'); s.execute('insert into k.t (a) values (42)')"
+    docker("exec", "spark-master", "python", "-c", cql + make)
+    up.cluster("down")
+    assert up.names() == []
+    assert "recscale" not in docker("network", "ls", "--format", "{{.Name}}").split()
+    up.cluster("up", sets=("spark.workers=1", "cassandra.nodes=1"))
+    read = "print(s.execute('select a from k.t').one().a)"
+    assert docker("exec", "spark-master", "python", "-c", cql + read) == "42"
+    said = up.cluster("clean")
+    assert "removed volume" in said
+    assert docker("volume", "ls", "-q", "--filter", f"label=recscale.run={up.run_dir}") == ""
