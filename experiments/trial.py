@@ -151,7 +151,7 @@ class Trial:
             lock: hash of the locked packages.
             place: hash of the host, the backend's Java or image, and the driver's memory.
         """
-        limits = self.shape.limits
+        limits = {**self.shape.limits, **({"backend": self.shape.backend} if self.shape.backend else {})}
         identity = {
             "job": self.job,
             "params": dict(self.params),

@@ -20,6 +20,18 @@ class Elsewhere:
     def address(self, service, port, wanted):
         return Address(service, wanted or {"rpc": 7078, "ui": 8081}.get(port, 9000))
 
+    def published(self, service, port, wanted, number=1):
+        return Address("here", wanted + number) if wanted else self.address(service, port, wanted)
+
+    def member(self, service, number):
+        return service
+
+    def keeps(self, service, group):
+        return Path("/kept")
+
+    def jars(self, name):
+        return Path("/jars") / name
+
     def path(self, kind):
         return Path("/there") / kind
 
@@ -28,6 +40,7 @@ SETTINGS = {
     "as shipped": load([], {}),
     "four workers": load(["spark.workers=4", "spark.cores=2"], {}),
     "no workers": load(["spark.workers=0"], {}),
+    "three nodes": load(["cassandra.nodes=3", "cassandra.rf=3"], {}),
     "with history": load(["history.servers=1"], {}),
 }
 EXTERNAL = load(["spark.master=spark://there:7077", "mlflow.uri=http://there:5000"], {})
@@ -60,7 +73,11 @@ def test_it_listens_and_is_reached_where_the_place_says(describe, settings):
     for service in describe(settings, Elsewhere()):
         assert service.ports
         assert {port.address.host for port in service.ports} == {service.name}
-        assert any(str(port.address) in service.url for port in service.ports)
+        addresses = {port.address for port in service.ports} | {port.published for port in service.ports}
+        assert any(str(address) in service.url for address in addresses)
+        assert all(
+            port.published is None or port.published.host in ("here", service.name) for port in service.ports
+        )
         assert str(Path.home()) not in json.dumps([service.argv, dict(service.env)])
 
 
@@ -104,6 +121,6 @@ def test_workers_are_described_one_by_one_with_their_shape():
     )
     assert [worker.name for worker in workers] == ["spark-worker-1", "spark-worker-2", "spark-worker-3"]
     expected = workers[0].ready.expect
-    assert expected["aliveworkers"] == 3
+    assert workers[0].ready.once == {"aliveworkers": 3}
     assert expected["workers"][0]["cores"] == 2
     assert expected["workers"][0]["memory"] == 3072

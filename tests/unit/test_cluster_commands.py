@@ -11,8 +11,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from cluster.__main__ import main
-from cluster.console import follow, table
+from cluster.console import table
 from cluster.errors import ServiceError
+from cluster.following import follow
 from cluster.guard import LOCK, locked
 from cluster.probe import answers, holds
 from cluster.processes import free_port
