@@ -10,7 +10,6 @@ import urllib.request
 
 import pytest
 
-from cluster import image, settings
 from tests.containers.conftest import docker
 
 pytestmark = pytest.mark.timeout(900)
@@ -46,8 +45,8 @@ def test_everything_runs_and_grows_healthy(up):
 
 
 def test_image_is_small_and_nobody_in_it_is_root(up):
-    tag = image.image(settings.load([], {}).docker.base).tag
-    assert int(docker("image", "inspect", tag, "--format", "{{.Size}}")) < 2.5e9
+    used = up.inspect("spark-master")["Image"]
+    assert int(docker("image", "inspect", used, "--format", "{{.Size}}")) < 2.5e9
     for name in ALL:
         owners = set(docker("top", name, "-eo", "uid").split()[1:])
         assert owners.isdisjoint({"", "0"}), (name, owners)
