@@ -6,7 +6,8 @@ usage() {
   cat <<'TEXT'
 bash setup.sh [s|f] [--dev]
 
-  Makes .venv with Python 3.11 or 3.12, installs the packages of requirements.lock into it, and sees to Java 17.
+  Makes .venv with Python 3.11 or 3.12, installs the packages of requirements.lock into it, and sees to Java 17
+  (not where services run in containers, RECSCALE_BACKEND=docker: their image brings its own).
   Quick when nothing changed; an interrupted installation is taken up again.
 
   s        also fetch the small MovieLens data set (about 1 MB)
@@ -148,7 +149,8 @@ java_home() { # print the Java 17 that the services will use; 2: the settings ar
 import sys
 from cluster import errors, java, settings
 try:
-    print(java.find(settings.load().spark.java_home))
+    where = settings.load()
+    print("the image of the containers" if where.backend == "docker" else java.find(where.spark.java_home))
 except (errors.SettingsError, errors.ServiceError) as error:
     print(error)
     sys.exit(2 if isinstance(error, errors.SettingsError) else 3)

@@ -9,6 +9,7 @@ import importlib.util
 import shutil
 import subprocess
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -70,8 +71,13 @@ def present(name: str, run_dir: Path) -> bool:
     return folder(name, run_dir).is_dir()
 
 
-def fetch(name: str, settings: Settings) -> Path:
+def fetch(name: str, settings: Settings, ivy: Callable[[Path], list[str]] | None = None) -> Path:
     """Return the folder with the jars of a lock, downloading and verifying them if they are not there.
+
+    Args:
+        name: of the lock.
+        settings: where they are to lie, and where they come from.
+        ivy: gives the command that runs Ivy and may write a folder; this machine's Java if not given.
 
     Raises:
         ServiceError: they cannot be downloaded, or one is not what the lock says; nothing is left behind then.
@@ -83,7 +89,7 @@ def fetch(name: str, settings: Settings) -> Path:
     temporary = target.with_name(f"{target.name}.part-{uuid.uuid4().hex[:8]}")
     try:
         temporary.mkdir(parents=True)
-        _download(jars, temporary, settings)
+        _download(jars, temporary, settings, ivy(temporary) if ivy else _ivy(settings))
         _verify(jars, temporary)
         for file in ("ivy.xml", "ivysettings.xml"):
             (temporary / file).unlink()
@@ -105,12 +111,12 @@ def listed(name: str, settings: Settings) -> str:
     return ",".join((there / jar.file).resolve().as_uri() for jar in locked(name))
 
 
-def _download(jars: list[Jar], into: Path, settings: Settings) -> None:
+def _download(jars: list[Jar], into: Path, settings: Settings, ivy: list[str]) -> None:
     root = f" root={quoteattr(settings.maven)}" if settings.maven else ""
     (into / "ivysettings.xml").write_text(_SETTINGS.format(root=root), encoding="utf-8")
     (into / "ivy.xml").write_text(_MODULE.format(dependencies=_dependencies(jars)), encoding="utf-8")
     command = [
-        *(str(java.find(settings.spark.java_home) / "bin" / "java"), "-jar", str(_ivy())),
+        *ivy,
         *("-settings", str(into / "ivysettings.xml"), "-cache", str(into / "cache")),
         *("-ivy", str(into / "ivy.xml"), "-retrieve", str(into / _PATTERN)),
     ]
@@ -159,9 +165,9 @@ def _verify(jars: list[Jar], there: Path) -> None:
             )
 
 
-def _ivy() -> Path:
+def _ivy(settings: Settings) -> list[str]:
     spec = importlib.util.find_spec("pyspark")
     found = sorted((Path(spec.origin).parent / "jars").glob("ivy-*.jar")) if spec and spec.origin else []
     if not found:
         raise ServiceError("pyspark is not installed in this Python: run `bash setup.sh`")
-    return found[-1]
+    return [str(java.find(settings.spark.java_home) / "bin" / "java"), "-jar", str(found[-1])]

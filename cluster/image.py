@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from cluster import artifacts
+from cluster import artifacts, java
 from cluster.engine import docker, explain, run
 from cluster.errors import ServiceError
+from cluster.lending import lend
 from cluster.settings import ROOT, Settings
 
 NAME = "recscale"
@@ -86,13 +87,14 @@ def build(settings: Settings, say: Callable[[str], None]) -> Image:
     wanted = image(settings.docker.base)
     if built(settings):
         return wanted
-    for name in JARS:
-        artifacts.fetch(name, settings)
     say(f"building the image {wanted.tag} (the first time this takes some minutes; then only what changed)")
     begin = time.monotonic()
     log = settings.run_dir / "logs" / "image.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    _build(wanted, settings, log)
+    ivy = None if _has_java(settings) else _ivy_inside(wanted, settings, log)
+    for name in JARS:
+        artifacts.fetch(name, settings, ivy)
+    _build(wanted.tag, _context(settings), settings, log)
     say(f"{wanted.tag} is built after {time.monotonic() - begin:.1f} s")
     _forget_older(wanted)
     return wanted
@@ -104,11 +106,47 @@ def remove() -> list[str]:
     return [tag for tag in tags if run(["docker", "image", "rm", tag]).ok]
 
 
-def context(settings: Settings) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of every file that the build sees; nothing else of this clone gets into the image."""
+def _has_java(settings: Settings) -> bool:
+    try:
+        return bool(java.find(settings.spark.java_home))
+    except ServiceError:
+        return False
+
+
+def _ivy_inside(wanted: Image, settings: Settings, log: Path) -> Callable[[Path], list[str]]:
+    """Build the stage that has Java and Spark's Ivy, and return how Ivy is run in it: the host needs no Java."""
+    stage = f"{NAME}-packages:{wanted.foundation}"
+    _build(stage, _foundation(), settings, log, "--target", "packages")
+
+    def command(folder: Path) -> list[str]:
+        lend([folder], user())
+        run = [
+            "docker",
+            "run",
+            "--rm",
+            "--network",
+            "host",
+            "--user",
+            str(user()),
+            "-v",
+            f"{folder}:{folder}",
+            stage,
+        ]
+        return [*run, "sh", "-c", 'exec java -Duser.home=/tmp -jar "$SPARK_HOME"/jars/ivy-*.jar "$@"', "ivy"]
+
+    return command
+
+
+def _foundation() -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of every file that the first stage sees."""
     yield "Dockerfile", _DOCKERFILE.read_bytes()
     for lock in _LOCKS:
         yield lock, (ROOT / lock).read_bytes()
+
+
+def _context(settings: Settings) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of every file that the build sees; nothing else of this clone gets into the image."""
+    yield from _foundation()
     for name in JARS:
         folder = artifacts.folder(name, settings.run_dir)
         for path in sorted(folder.iterdir()):
@@ -124,9 +162,9 @@ def _sources() -> list[Path]:
     )
 
 
-def _build(wanted: Image, settings: Settings, log: Path) -> None:
+def _build(tag: str, files: Iterator[tuple[str, bytes]], settings: Settings, log: Path, *more: str) -> None:
     command = [
-        *("docker", "build", "--tag", wanted.tag, "--network", "host", "--force-rm"),
+        *("docker", "build", "--tag", tag, *more, "--network", "host", "--force-rm"),
         *("--build-arg", f"BASE={settings.docker.base}", "--build-arg", f"UID={user()}", "-"),
     ]
     # The builder that every engine has; and its output is one line a step, which a log wants.
@@ -137,7 +175,7 @@ def _build(wanted: Image, settings: Settings, log: Path) -> None:
                 command, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, env=environment
             )
             try:
-                _send(process, settings)
+                _send(process, files)
                 process.wait(_TIMEOUT_S)
             finally:
                 if process.poll() is None:
@@ -151,11 +189,11 @@ def _build(wanted: Image, settings: Settings, log: Path) -> None:
         raise ServiceError(_failure(log, settings))
 
 
-def _send(process: subprocess.Popen[bytes], settings: Settings) -> None:
+def _send(process: subprocess.Popen[bytes], files: Iterator[tuple[str, bytes]]) -> None:
     assert process.stdin is not None
     try:
         with process.stdin as pipe, tarfile.open(fileobj=pipe, mode="w|") as archive:
-            for name, content in context(settings):
+            for name, content in files:
                 entry = tarfile.TarInfo(name)
                 entry.size, entry.mode = len(content), 0o644
                 archive.addfile(entry, io.BytesIO(content))

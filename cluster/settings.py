@@ -84,6 +84,7 @@ class CassandraSettings:
         storage_port: for the nodes among themselves.
         heap: of each node, as Java writes it ("1g", "512m").
         datacenter: whose nodes clients talk to; of ours the only one.
+        image: an official image of Cassandra to run in containers instead of ours, as "cassandra:5.0"; untested.
     """
 
     contact_points: tuple[str, ...] = ()
@@ -93,6 +94,7 @@ class CassandraSettings:
     storage_port: int = 7000
     heap: str = "1g"
     datacenter: str = "datacenter1"
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -351,6 +353,10 @@ def _check_stores(settings: Settings) -> None:
             f"store: {settings.store!r} is no store: {nearest(settings.store, ('parquet', 'cassandra'))}"
         )
     cassandra = settings.cassandra
+    if cassandra.image and settings.backend != "docker":
+        raise SettingsError(
+            f"cassandra.image: {cassandra.image} can be run in containers only; take backend=docker, or leave it out"
+        )
     if cassandra.nodes < 0:
         raise SettingsError(f"cassandra.nodes: {cassandra.nodes} is less than none")
     if cassandra.rf < 1 or (cassandra.nodes and cassandra.rf > cassandra.nodes):

@@ -4,7 +4,9 @@ A node is Cassandra's own daemon on jars from Maven. What it may open of Java 17
 Cassandra's documentation gives for that version.
 """
 
+import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 from cluster.service import Address, Place, Port, Probe, Service
@@ -47,6 +49,7 @@ _LOGBACK = """<configuration>
 </configuration>
 """
 _OFF_HEAP_MB = 512
+_OFFICIAL_DATA = Path("/var/lib/cassandra")
 
 
 def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
@@ -54,7 +57,32 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
     cassandra = settings.cassandra
     if cassandra.contact_points:
         return (_external(settings),)
-    return tuple(_node(number, settings, place) for number in range(1, cassandra.nodes + 1))
+    nodes = tuple(_node(number, settings, place) for number in range(1, cassandra.nodes + 1))
+    return nodes if cassandra.image is None else tuple(_official(node, settings) for node in nodes)
+
+
+def _official(node: Service, settings: Settings) -> Service:
+    """Have the same node run from Cassandra's own image, which takes its configuration from the environment."""
+    cassandra = settings.cassandra
+    heap = megabytes(cassandra.heap)
+    environment = {
+        "CASSANDRA_CLUSTER_NAME": "recscale",
+        "CASSANDRA_SEEDS": "cassandra-1",
+        "CASSANDRA_DC": cassandra.datacenter,
+        "CASSANDRA_NUM_TOKENS": "16",
+        "MAX_HEAP_SIZE": f"{heap}M",
+        "HEAP_NEWSIZE": f"{max(1, heap // 4)}M",
+    }
+    return dataclasses.replace(
+        node,
+        image=str(cassandra.image),
+        argv=(),
+        env=environment,
+        jars="",
+        folders=(),
+        files={},
+        keeps=_OFFICIAL_DATA,
+    )
 
 
 def _node(number: int, settings: Settings, place: Place) -> Service:

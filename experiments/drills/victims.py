@@ -45,14 +45,16 @@ def leftovers(run_dir: Path) -> list[psutil.Process]:
 
 
 def driver(folder: Path) -> psutil.Process:
-    """Return the process of the application that this process started in `folder`; it leads a group of its own.
+    """Return the process of the application in `folder`, on this host or in a container; it leads a group of its own.
 
     Raises:
         JobError: there is none.
     """
     wanted = str(folder / "request.json")
-    for process in psutil.Process().children():
-        if wanted in _words(process) and lives(process):
+    for process in psutil.process_iter():
+        words = _words(process).split()
+        # The interpreter itself, not what started it: `docker exec`, or the shell that became it.
+        if words[1:3] == ["-m", "jobs"] and wanted in words and lives(process):
             return process
     raise JobError(f"the application of {folder} is to be killed and does not run")
 

@@ -48,7 +48,7 @@ def test_image_is_small_and_nobody_in_it_is_root(up):
     used = up.inspect("spark-master")["Image"]
     assert int(docker("image", "inspect", used, "--format", "{{.Size}}")) < 2.5e9
     for name in ALL:
-        owners = set(docker("top", name, "-eo", "uid").split()[1:])
+        owners = set(docker("top", name, "-eo", "pid,uid").split()[3::2])
         assert owners.isdisjoint({"", "0"}), (name, owners)
         assert up.inspect(name)["HostConfig"]["CapDrop"] == ["ALL"]
 

@@ -1,0 +1,51 @@
+"""A host that has Docker and Python alone: the jars are fetched by the Java of the image."""
+
+import functools
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from cluster import artifacts, image
+from cluster.settings import load
+
+pytestmark = pytest.mark.timeout(600)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    """A Maven repository with the pinned jars that this clone has fetched."""
+    ours = load([], {})
+    for name in image.JARS:
+        folder = artifacts.fetch(name, ours)
+        for jar in artifacts.locked(name):
+            there = tmp_path / "maven" / jar.group.replace(".", "/") / jar.artifact / jar.version
+            there.mkdir(parents=True, exist_ok=True)
+            (there / jar.file).symlink_to(folder / jar.file)
+    handler = functools.partial(Quiet, directory=str(tmp_path / "maven"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_jars_come_through_the_image(mirror, tmp_path):
+    said = []
+    sets = [
+        "backend=docker",
+        f"run_dir={tmp_path / 'run'}",
+        f"maven={mirror}",
+        "spark.java_home=/no/java/here",
+    ]
+    settings = load(sets, {})
+    image.remove()  # what is built already would need no jars
+    image.build(settings, said.append)
+    assert image.built(settings)
+    for name in image.JARS:
+        assert artifacts.present(name, tmp_path / "run")
+    assert any("is built" in line for line in said)
