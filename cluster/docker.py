@@ -14,7 +14,9 @@ from cluster import artifacts, compose, engine, image, processes
 from cluster.dockerseat import DockerSeat
 from cluster.errors import ServiceError
 from cluster.lending import lend
+from cluster.localseat import LocalSeat
 from cluster.ports import describe_taken
+from cluster.seat import Seat
 from cluster.service import Address, Port, Running, Service, Shell
 from cluster.services import SERVICES
 from cluster.settings import Settings
@@ -73,8 +75,10 @@ class Docker:
         return DockerPlace(self.settings)
 
     @property
-    def seat(self) -> DockerSeat:
-        """Drivers run in the master's container."""
+    def seat(self) -> Seat:
+        """Drivers run in the master's container; where the master is somebody else's, beside this process."""
+        if self.settings.spark.master is not None:
+            return LocalSeat(self.settings)
         return DockerSeat(self.settings, self._image)
 
     @cached_property

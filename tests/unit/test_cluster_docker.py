@@ -1,0 +1,127 @@
+"""Services as a compose file, Docker's complaints, and what `up` was told; no engine is needed."""
+
+import json
+
+import pytest
+
+from cluster import compose, engine, remembered
+from cluster.__main__ import main
+from cluster.docker import DockerPlace
+from cluster.errors import SettingsError
+from cluster.image import Image, image
+from cluster.services import SERVICES
+from cluster.settings import load
+
+IMAGE = Image("f0und", "recscale:whole")
+
+
+def rendered(*sets, run_dir="/somewhere/run"):
+    settings = load(["backend=docker", f"run_dir={run_dir}", *sets], {})
+    place = DockerPlace(settings)
+    services = [service for describe in SERVICES.values() for service in describe(settings, place)]
+    return compose.document(services, settings, IMAGE)
+
+
+def test_every_replica_is_an_entry_with_its_own_name():
+    entries = rendered("spark.workers=3", "cassandra.nodes=2")["services"]
+    assert {"spark-worker-1", "spark-worker-2", "spark-worker-3", "cassandra-1", "cassandra-2"} < set(entries)
+    assert all(entry["container_name"] == name for name, entry in entries.items())
+    assert entries["cassandra-2"]["depends_on"] == {"cassandra-1": {"condition": "service_healthy"}}
+    assert entries["spark-worker-3"]["depends_on"] == {"spark-master": {"condition": "service_healthy"}}
+
+
+def test_only_this_hosts_loopback_addresses_are_published():
+    entries = rendered("cassandra.nodes=2")["services"]
+    ports = [port for entry in entries.values() for port in entry.get("ports", [])]
+    assert "127.0.0.1:7077:7077" in ports
+    assert "127.0.0.2:9042:9042" in ports
+    assert all(port.startswith("127.0.0.") for port in ports)
+    assert not any(":7000" in port for port in ports)  # nodes among themselves
+
+
+def test_health_is_the_probe_asked_from_inside_and_of_itself_alone():
+    entries = rendered("spark.workers=2", "cassandra.nodes=2")["services"]
+    probe = json.loads(entries["spark-worker-2"]["healthcheck"]["test"][-1])
+    assert probe["target"] == "http://spark-master:8080/json/"
+    assert probe["expect"]["workers"][0]["host"] == "spark-worker-2"
+    assert probe["once"] == {}
+    assert entries["cassandra-2"]["healthcheck"]["test"][-2:] == ["cassandra-2", "9042"]
+
+
+def test_limits_are_the_settings():
+    entries = rendered("spark.workers=1", "spark.memory=2g", "spark.cpus=0.5", "spark.pin=true")["services"]
+    worker = entries["spark-worker-1"]
+    assert worker["cpus"] == 0.5
+    assert worker["cpuset"] == "0"
+    assert int(worker["mem_limit"].removesuffix("m")) > 2048 + 512 + 1024
+
+
+def test_data_lie_in_volumes_that_belong_to_the_run_folder():
+    document = rendered("cassandra.nodes=1")
+    (name,) = document["volumes"]
+    assert document["services"]["cassandra-1"]["volumes"][-1] == f"{name}:/var/lib/recscale"
+    assert document["volumes"][name]["labels"] == {"recscale.run": "/somewhere/run"}
+    other = rendered("cassandra.nodes=1", run_dir="/elsewhere/run")
+    assert set(other["volumes"]).isdisjoint(document["volumes"])
+    assert "/somewhere/run:/somewhere/run" in document["services"]["spark-master"]["volumes"]
+
+
+def test_dollars_reach_the_container_as_they_are():
+    assert compose._escaped("$HOME") == "$$HOME"
+
+
+def test_cassandras_own_image_can_be_named():
+    entry = rendered("cassandra.nodes=1", "cassandra.image=cassandra:5.0")["services"]["cassandra-1"]
+    assert entry["image"] == "cassandra:5.0"
+    assert "command" not in entry
+    assert "MAX_HEAP_SIZE=1024M" in entry["environment"]
+    assert entry["volumes"] == [
+        "recscale-" + entry["volumes"][0].split("-")[1] + "-cassandra-1:/var/lib/cassandra"
+    ]
+    with pytest.raises(SettingsError, match="in containers only"):
+        load(["cassandra.image=cassandra:5.0"], {})
+
+
+def test_image_is_named_by_what_it_is_made_of():
+    first, other = image("debian:bookworm-slim"), image("another:base")
+    assert first == image("debian:bookworm-slim")
+    assert first.tag.startswith("recscale:")
+    assert first.foundation != other.foundation
+    assert first.tag != other.tag
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?",
+            "systemctl start docker",
+        ),
+        ("Got permission denied while trying to connect to the Docker daemon socket", "usermod -aG docker"),
+        ("write /var/lib/docker/x: no space left on device", "docker system df"),
+        ("Bind for 127.0.0.1:7077 failed: port is already allocated", "make doctor"),
+        ("something that nobody foresaw", "something that nobody foresaw"),
+    ],
+)
+def test_complaints_of_docker_are_explained(said, told):
+    assert told in engine.explain(said, "docker up")
+
+
+def test_compose_file_is_printed(capsys):
+    assert main(["compose", "--set", "spark.workers=2"]) == 0
+    assert "spark-worker-2" in json.loads(capsys.readouterr().out)["services"]
+
+
+def test_what_up_was_told_holds_until_it_is_forgotten(tmp_path):
+    run = [f"run_dir={tmp_path}"]
+    remembered.remember(tmp_path, [*run, "backend=docker", "cassandra.rf=3", "cassandra.nodes=3"])
+    remembered.remember(tmp_path, ["spark.workers=5"])
+    found = load(run, {})
+    assert (found.backend, found.cassandra.rf, found.spark.workers) == ("docker", 3, 5)
+    assert load(run, {"RECSCALE_BACKEND": "local"}).backend == "local"
+    assert load([*run, "spark.workers=1"], {}).spark.workers == 1
+    remembered.forget(tmp_path)
+    assert load(run, {}).backend == "local"
+    (tmp_path / remembered.FILE).write_text("{")
+    with pytest.raises(SettingsError, match="does not read: remove it"):
+        load(run, {})
