@@ -21,6 +21,10 @@ ifneq ($(call given,DATA),)
 export RECSCALE_DATA := $(abspath $(DATA))
 endif
 
+ifneq ($(call given,HOST),)
+export RECSCALE_HOST := $(HOST)
+endif
+
 ifneq ($(call given,STORE),)
 export RECSCALE_STORE := $(STORE)
 endif
@@ -53,8 +57,12 @@ demo: ## The main job: cluster, data, ALS and baselines on 1 and 2 workers, reco
 	@bash setup.sh || { echo 'demo: failed in setup.sh (see above)'; exit 1; }
 	$(python) -m experiments demo
 
-setup: environment ## Packages, then the cluster: WORKERS=2 CORES=1 MEMORY=2g [CASSANDRA=1] [RF=1]
+setup: environment ## Packages, then the cluster: WORKERS=2 CORES=1 MEMORY=2g [CASSANDRA=1] [RF=1] [HOST=]
 	@$(python) -m cluster up $(shape)
+
+worker: environment ## Join workers of this machine to a master elsewhere: MASTER=spark://host:7077 HOST= [WORKERS= CORES= MEMORY=]
+	@$(call required,MASTER,spark://192.168.1.5:7077)
+	$(python) -m cluster worker --master '$(MASTER)' $(shape)
 
 preprocess: environment ## Fetch, clean and store: DATASET=movielens/1m [STORE=cassandra] [DATA=] [SET="k_core=5"]
 	@$(call required,DATASET,movielens/1m)

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return OK
     signal.signal(signal.SIGTERM, _end)
     try:
-        status = COMMANDS[options.command](load(options.set), options)
+        status = COMMANDS[options.command](load(_sets(options)), options)
         sys.stdout.flush()  # here, where a closed pipe is caught
     except BrokenPipeError:  # the reader, `head` for example, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -46,6 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _up(settings: Settings, options: argparse.Namespace) -> int:
     cluster = Cluster(settings, say=_say)
     cluster.up(options.services or None)
+    print(console.services(cluster.status()))
+    return OK
+
+
+def _worker(settings: Settings, _: argparse.Namespace) -> int:
+    cluster = Cluster(settings, say=_say)
+    cluster.join()
     print(console.services(cluster.status()))
     return OK
 
@@ -104,6 +111,12 @@ def _clean(settings: Settings, options: argparse.Namespace) -> int:
     return OK
 
 
+def _sets(options: argparse.Namespace) -> list[str]:
+    """Return the settings of the command line; to join a master is to have it external, and workers beside."""
+    joining = [f"spark.master={options.master}", "spark.joins=true"] if options.command == "worker" else []
+    return [*options.set, *joining]
+
+
 COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "up": _up,
     "down": _down,
@@ -112,6 +125,7 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "doctor": _doctor,
     "clean": _clean,
     "mlflow": _mlflow,
+    "worker": _worker,
 }
 
 
@@ -128,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
         "doctor": "check Java, Python, packages, memory, ports and disk, and say how to mend each",
         "clean": "stop everything and remove what was generated",
         "mlflow": "start MLflow's server alone and print its address",
+        "worker": "start this machine's workers for a Spark master that runs on another one",
     }.items():
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument(
@@ -136,6 +151,10 @@ def _parser() -> argparse.ArgumentParser:
         if name in ("up", "down"):
             command.add_argument(
                 "services", nargs="*", metavar="SERVICE", help="groups or names; all if none"
+            )
+        if name == "worker":
+            command.add_argument(
+                "--master", required=True, metavar="URL", help="the master, as in spark://192.168.1.5:7077"
             )
         if name == "logs":
             command.add_argument("service", metavar="SERVICE")

@@ -54,8 +54,6 @@ def _python() -> Finding:
 
 
 def _java(settings: Settings) -> Finding:
-    if settings.spark.master is not None and not settings.spark.master.startswith(("spark://", "local")):
-        return Finding("Java", "ok", "the external Spark brings its own")
     try:
         return Finding("Java", "ok", str(java.find(settings.spark.java_home)))
     except ServiceError as error:
@@ -115,7 +113,7 @@ def _memory(settings: Settings, cluster: Cluster) -> Finding:
 
 
 def _cores(settings: Settings) -> Finding:
-    if settings.spark.master is not None:
+    if settings.spark.master is not None and not settings.spark.joins:
         return Finding("cores", "ok", "those of the external Spark")
     cores = psutil.cpu_count() or 1
     spark = settings.spark

@@ -82,6 +82,7 @@ class Service:
         page: its web page, where that is another address.
         argv: the command, empty for an external service.
         env: its environment on top of the host's.
+        secrets: more of its environment, which a backend writes nowhere and shows to nobody.
         needs: what must be on the machine or in the image: "java".
         jars: the lock file in `cluster/jars` whose jars it runs on; empty for none.
         folders: are made before it starts.
@@ -103,6 +104,7 @@ class Service:
     argv: tuple[str, ...] = ()
     page: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     needs: tuple[str, ...] = ()
     jars: str = ""
     folders: tuple[Path, ...] = ()
@@ -126,7 +128,7 @@ class Service:
     def digest(self) -> str:
         """Changes when a running one would have to be started anew to become this one."""
         value: list[Any] = [self.argv, sorted(self.env.items()), self.requires, sorted(self.files.items())]
-        value += [self.cpus, self.pin]
+        value += [self.cpus, self.pin, sorted(self.secrets.items())]
         return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 

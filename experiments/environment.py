@@ -12,14 +12,19 @@ from typing import Any
 
 import psutil
 
+from cluster import security
 from cluster.pinning import own_cores
+from cluster.settings import SECRET
 from experiments.identity import code_hash, lock_hash
 from experiments.launcher import capture
 from experiments.runtime import HERE, Runtime
 from experiments.trial import Shape
 
 PACKAGES = ("pyspark", "numpy", "pandas", "pyarrow", "numba", "mlflow")
-_INHERITED_AWAY = ("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "SPARK_LOCAL_DIRS")
+_INHERITED_AWAY = (
+    *("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "SPARK_LOCAL_DIRS"),
+    *(SECRET, security.SPARKS_NAME),
+)
 
 
 @cache
@@ -72,6 +77,7 @@ def git() -> dict[str, Any]:
 def for_driver(host_name: str, java_home: Path | None, runtime: Runtime = HERE) -> dict[str, str]:
     """Return the environment of an application's process: one Python, one Java, no other Spark."""
     environment = {key: value for key, value in os.environ.items() if key not in _INHERITED_AWAY}
+    environment |= security.secrets()
     environment |= {
         "PYTHONPATH": str(runtime.root),
         "PYTHONHASHSEED": "0",

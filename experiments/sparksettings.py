@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from cluster import security
 from cluster.settings import Settings
 from experiments.trial import Shape
 
@@ -30,7 +31,7 @@ def spark_settings(
         "spark.executor.cores": str(shape.cores),
         "spark.executor.memory": shape.memory,
         "spark.driver.memory": settings.spark.driver_memory,
-        "spark.driver.host": settings.host,
+        "spark.driver.host": settings.spark.driver_host or settings.advertised or settings.host,
         "spark.driver.bindAddress": settings.host,
         "spark.sql.shuffle.partitions": str(partitions),
         "spark.default.parallelism": str(partitions),
@@ -47,4 +48,13 @@ def spark_settings(
         "spark.sql.warehouse.dir": str((folder / "work" / "warehouse").resolve()),
         "spark.pyspark.python": sys.executable,
         "spark.executorEnv.NUMBA_CACHE_DIR": str((settings.run_dir / "numba").resolve()),
+        **_of_manager(master, shape),
+        **security.options(settings),
     }
+
+
+def _of_manager(master: str, shape: Shape) -> dict[str, str]:
+    """Return how many executors to ask YARN or Kubernetes for; a standalone master goes by `spark.cores.max`."""
+    return (
+        {} if master.startswith(("spark://", "local")) else {"spark.executor.instances": str(shape.workers)}
+    )
