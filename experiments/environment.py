@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -52,9 +53,19 @@ def describe(java_home: Path | None = None) -> dict[str, Any]:
     }
 
 
-def place_hash(driver_memory: str, java_home: Path | None) -> str:
-    """Hash what times depend on besides code, data and cluster shape: this host, its Java, the driver's memory."""
-    text = json.dumps([host(), _java(java_home), driver_memory], sort_keys=True)
+def place_hash(
+    driver_memory: str, java_home: Path | None, further: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """Hash what times depend on besides code, data and cluster shape: this host, its Java, the driver's memory.
+
+    Args:
+        driver_memory: heap of the driver, as in "2g".
+        java_home: of the driver.
+        further: whose workers they are, where they are not this host's, and whether they encrypt.
+    """
+    text = json.dumps(
+        [host(), _java(java_home), driver_memory, *([dict(further)] if further else [])], sort_keys=True
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from cluster.errors import ServiceError
 from cluster.settings import Settings
-from experiments import environment, telemetry
+from experiments import elsewhere, environment, telemetry
 from experiments.events import Tail
 from experiments.harness import Harness
 from experiments.identity import code_hash, lock_hash
@@ -166,10 +166,10 @@ class Sweep:
     def _pending(self, key: str, trial: Trial, described: dict[str, Any]) -> Pending:
         data = self.prepared[trial.data.slug].described if trial.data else {}
         context = {
-            "shape_tag": trial.shape.tag(environment.host()["host.cores"]),
+            "shape_tag": elsewhere.shape_tag(trial.shape, self.settings),
             "basis": self._basis(),
             "data": data,
-            "environment": {**described, **environment.pins(trial.shape)},
+            "environment": {**described, **environment.pins(trial.shape), **elsewhere.facts(self.settings)},
             "tags": self.tags,
         }
         return take_up(self._folder, self.experiment.name, trial, key, context)
@@ -214,7 +214,7 @@ class Sweep:
     @property
     def _place(self) -> str:
         spark = self.settings.spark
-        return environment.place_hash(spark.driver_memory, spark.java_home)
+        return environment.place_hash(spark.driver_memory, spark.java_home, elsewhere.facts(self.settings))
 
     def _about(self) -> dict[str, str]:
         about = {"question": self.experiment.question, "spec": self.spec}

@@ -15,7 +15,8 @@ from cluster.local import LocalPlace
 from cluster.service import Service
 from cluster.services import SERVICES
 from cluster.settings import load
-from experiments.environment import for_driver
+from experiments import elsewhere
+from experiments.environment import for_driver, place_hash
 from experiments.sparksettings import spark_settings
 from experiments.trial import Shape
 from jobs.session import _unreachable
@@ -153,6 +154,30 @@ def test_a_node_joins_its_seeds_and_is_ready_when_it_knows_one_of_them(tmp_path)
 def driver(sets, master="spark://10.77.0.1:7077"):
     shape = Shape(3, 2, "1g")
     return spark_settings(load(sets, {}), master, "test", shape, partitions=4, folder=Path("/folder"))
+
+
+@pytest.mark.parametrize(
+    ("master", "tag"),
+    [
+        ("spark://10.77.0.1:7077", "external"),
+        ("k8s://https://10.77.0.1:6443", "external"),
+        ("yarn", "external"),
+        ("spark://127.0.0.1:7077", "oversubscribed"),
+        ("none", "oversubscribed"),
+    ],
+)
+def test_cores_of_other_machines_are_not_held_against_this_one(master, tag):
+    assert elsewhere.shape_tag(Shape(1000, 8, "1g"), load([f"spark.master={master}"], {})) == tag
+
+
+def test_times_on_another_master_or_encrypted_are_of_another_trial(monkeypatch):
+    settings = [load([], {}), load(["spark.master=spark://10.77.0.1:7077"], {})]
+    assert elsewhere.facts(settings[0]) == {}
+    hashes = {place_hash("1g", None, elsewhere.facts(one)) for one in settings}
+    monkeypatch.setenv("RECSCALE_SPARK_SECRET", "quite-a-long-secret")
+    hashes |= {place_hash("1g", None, elsewhere.facts(one)) for one in settings}
+    assert len(hashes) == 4
+    assert place_hash("1g", None) in hashes
 
 
 @pytest.mark.parametrize("master", ["yarn", "k8s://https://10.77.0.1:6443"])
