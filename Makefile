@@ -143,6 +143,9 @@ check: environment-dev ## Lint, types, import contracts, tests without a JVM (a 
 test: check ## All tests, on a real Spark cluster too [DATA=]
 	@$(python) -m pytest tests/spark tests/e2e
 
+test-hosts: environment-dev ## Tests on several machines made of network namespaces (root; `ip` of iproute2)
+	@$(python) -m pytest tests/hosts
+
 format: environment-dev
 	@$(python) -m ruff check --fix .
 	$(python) -m ruff format .

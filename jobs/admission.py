@@ -18,6 +18,7 @@ SECRET = "_SPARK_AUTH_SECRET"  # noqa: S105 - the name of the environment variab
 _CONF = "spark.authenticate.secret"
 _PATIENCE = "30s"
 _SHARED = ("spark.authenticate", "spark.network.", "spark.rpc.")
+_UNSURE = re.compile(r"TimeoutException|Failed to connect")
 _WANTS = re.compile(r"SaslMessage|challenge", re.IGNORECASE)
 
 
@@ -67,7 +68,7 @@ def _refusal(jvm: Any, settings: Mapping[str, str], secret: str) -> str:
                 rpc.setupEndpointRef(url, "Master")
             except Py4JJavaError as error:
                 text = str(error)
-                if "Timeout" in text or "Failed to connect" in text:  # slow, or a reserve that is down
+                if _UNSURE.search(text):  # slow, or a reserve that is down
                     continue
                 cause = root_cause(text)
             else:

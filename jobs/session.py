@@ -122,7 +122,15 @@ def cores(spark: SparkSession) -> int:
 
 
 def _answers(master: str, timeout_s: float = 5.0) -> None:
-    """Refuse a standalone master that is not there at once; Spark itself would try for a minute."""
+    """Refuse at once a standalone master that is not there, or a YARN that nobody described.
+
+    Spark itself would try the first for a minute, and would end the second without an answer to Python.
+    """
+    if master == "yarn" and not (os.environ.get("HADOOP_CONF_DIR") or os.environ.get("YARN_CONF_DIR")):
+        raise JobError(
+            "spark.master is yarn, and nothing says where that is: put the folder that holds its yarn-site.xml and "
+            "core-site.xml into the environment, as in HADOOP_CONF_DIR=/etc/hadoop/conf, and run again"
+        )
     if not master.startswith("spark://"):
         return
     causes = []

@@ -19,7 +19,9 @@ from experiments import elsewhere
 from experiments.environment import for_driver, place_hash
 from experiments.sparksettings import spark_settings
 from experiments.trial import Shape
-from jobs.session import _unreachable
+from jobs.admission import _advice
+from jobs.errors import JobError
+from jobs.session import _answers, _unreachable
 
 JOINS = ["spark.master=spark://10.77.0.1:7077", "spark.joins=true", "host=10.77.0.2"]
 SECRET = {"RECSCALE_SPARK_SECRET": "quite-a-long-secret"}
@@ -253,3 +255,27 @@ def test_encryption_follows_the_secret_unless_it_is_refused():
 def test_executors_that_cannot_find_a_loopback_driver_are_explained(host, master, said):
     text = _unreachable({"spark.driver.host": host, "spark.master": master})
     assert ("cannot reach this driver" in text) == said
+
+
+def test_yarn_that_nobody_described_is_an_error_at_once(monkeypatch):
+    for name in ("HADOOP_CONF_DIR", "YARN_CONF_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(JobError, match="HADOOP_CONF_DIR=/etc/hadoop/conf"):
+        _answers("yarn")
+    monkeypatch.setenv("HADOOP_CONF_DIR", "/etc/hadoop/conf")
+    _answers("yarn")
+
+
+@pytest.mark.parametrize(
+    ("cause", "with_secret", "says"),
+    [
+        ("IllegalArgumentException: Unknown challenge message.", False, "wants a secret"),
+        ("IllegalStateException: Expected SaslMessage, received something else", False, "wants a secret"),
+        ("SparkException: Message is dropped because Outbox is stopped", True, "does not take"),
+        ("InvalidClassException: local class incompatible", False, "is no Spark master that understands"),
+    ],
+)
+def test_a_master_that_refuses_is_explained_with_what_spark_said(cause, with_secret, says):
+    text = _advice("spark://10.77.0.1:7077", cause, with_secret=with_secret)
+    assert says in text
+    assert cause in text
