@@ -24,7 +24,8 @@ blocks = 2
 """
 LOSES = """
 rank = 4
-"spark.network.timeout" = "12s"
+"spark.network.timeout" = "20s"
+"spark.network.timeoutInterval" = "5s"
 "spark.executor.heartbeatInterval" = "2s"
 """
 
@@ -70,6 +71,14 @@ class Driver(Place):
 
     def command(self, *arguments):
         return self._network.inside("driver", super().command(*arguments))
+
+    def fails(self, *arguments):
+        """Everything that a command says that ends with a failed trial."""
+        done = subprocess.run(
+            self.command(*arguments), capture_output=True, text=True, check=False, timeout=300
+        )
+        assert done.returncode == 1, done.stdout + done.stderr
+        return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -128,11 +137,11 @@ def test_an_experiment_runs_on_both_encrypted_and_the_secret_stays_in_the_enviro
 
 def test_without_the_secret_a_driver_is_refused_and_told_why(driver, monkeypatch):
     monkeypatch.delenv("RECSCALE_SPARK_SECRET")
-    text = driver.run("run", driver.spec("none", "rank = [4]", workers=2, fixed=FIXED), code=1)
+    text = driver.fails("run", driver.spec("none", "rank = [4]", workers=2, fixed=FIXED))
     assert f"the Spark master at {MASTER} wants a secret" in text
     assert "RECSCALE_SPARK_SECRET" in text
     monkeypatch.setenv("RECSCALE_SPARK_SECRET", "another")
-    text = driver.run("run", driver.spec("other", "rank = [4]", workers=2, fixed=FIXED), code=1)
+    text = driver.fails("run", driver.spec("other", "rank = [4]", workers=2, fixed=FIXED))
     assert f"the Spark master at {MASTER} does not take this application's secret" in text
 
 
