@@ -21,6 +21,10 @@ ifneq ($(call given,DATA),)
 export RECSCALE_DATA := $(abspath $(DATA))
 endif
 
+ifneq ($(call given,HOST),)
+export RECSCALE_HOST := $(HOST)
+endif
+
 ifneq ($(call given,STORE),)
 export RECSCALE_STORE := $(STORE)
 endif
@@ -58,8 +62,12 @@ demo: ## The main job: cluster, data, ALS and baselines on 1 and 2 workers, reco
 	@bash setup.sh || { echo 'demo: failed in setup.sh (see above)'; exit 1; }
 	$(python) -m experiments demo
 
-setup: environment ## Packages, then the cluster: WORKERS=2 CORES=1 MEMORY=2g [CASSANDRA=1] [RF=1] [BACKEND=docker]
+setup: environment ## Packages, then the cluster: WORKERS=2 CORES=1 MEMORY=2g [CASSANDRA=1] [RF=1] [BACKEND=docker] [HOST=]
 	@$(python) -m cluster up $(shape)
+
+worker: environment ## Join workers of this machine to a master elsewhere: MASTER=spark://host:7077 HOST= [WORKERS= CORES= MEMORY=]
+	@$(call required,MASTER,spark://192.168.1.5:7077)
+	$(python) -m cluster worker --master '$(MASTER)' $(shape)
 
 preprocess: environment ## Fetch, clean and store: DATASET=movielens/1m [STORE=cassandra] [DATA=] [SET="k_core=5"]
 	@$(python) -m experiments preprocess --dataset '$(or $(call given,DATASET),movielens/1m)' $(trial_shape) $(sets)
@@ -146,10 +154,13 @@ check: environment-dev ## Lint, types, import contracts, tests without a JVM (a 
 test: check ## All tests, on a real Spark cluster too [DATA=]
 	@$(python) -m pytest tests/spark tests/e2e
 
+test-hosts: environment-dev ## Tests on several machines made of network namespaces (root; `ip` of iproute2)
+	@$(python) -m pytest tests/hosts
+
 test-containers: environment-dev ## The same services in containers, on a Docker engine
 	@$(python) -m pytest tests/containers
 
-test-all: check ## Everything that has a test, containers too, in one count [DATA=]
+test-all: check ## Everything that has a test, several machines and containers too, in one count [DATA=]
 	@$(python) -m pytest tests/spark tests/e2e tests/hosts tests/containers
 
 format: environment-dev

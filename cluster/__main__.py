@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return OK
     signal.signal(signal.SIGTERM, _end)
     try:
-        status = COMMANDS[options.command](load(options.set), options)
+        status = COMMANDS[options.command](load(_sets(options)), options)
         sys.stdout.flush()  # here, where a closed pipe is caught
     except BrokenPipeError:  # the reader, `head` for example, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -67,6 +67,13 @@ def _refuse_other_backend(settings: Settings) -> None:
             f"services of this folder run with the backend {backend}: stop them first (make down BACKEND={backend}), or give "
             "this cluster a folder and ports of its own (RECSCALE_RUN_DIR=/folder)"
         )
+
+
+def _worker(settings: Settings, _: argparse.Namespace) -> int:
+    cluster = Cluster(settings, say=_say)
+    cluster.join()
+    print(console.services(cluster.status()))
+    return OK
 
 
 def _mlflow(settings: Settings, _: argparse.Namespace) -> int:
@@ -152,6 +159,12 @@ def _clean(settings: Settings, options: argparse.Namespace) -> int:
     return OK
 
 
+def _sets(options: argparse.Namespace) -> list[str]:
+    """Return the settings of the command line; to join a master is to have it external, and workers beside."""
+    joining = [f"spark.master={options.master}", "spark.joins=true"] if options.command == "worker" else []
+    return [*options.set, *joining]
+
+
 COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "up": _up,
     "down": _down,
@@ -164,6 +177,7 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
     "compose": _compose,
     "image": _build,
     "contents": _contents,
+    "worker": _worker,
 }
 
 
@@ -184,6 +198,7 @@ def _parser() -> argparse.ArgumentParser:
         "compose": "print the compose file of the settings' services",
         "image": "build the image of the containers, unless it is there",
         "contents": "print the page that says what the image holds, and why (docs/image.md)",
+        "worker": "start this machine's workers for a Spark master that runs on another one",
     }.items():
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument(
@@ -192,6 +207,10 @@ def _parser() -> argparse.ArgumentParser:
         if name in ("up", "down"):
             command.add_argument(
                 "services", nargs="*", metavar="SERVICE", help="groups or names; all if none"
+            )
+        if name == "worker":
+            command.add_argument(
+                "--master", required=True, metavar="URL", help="the master, as in spark://192.168.1.5:7077"
             )
         if name in ("logs", "shell"):
             command.add_argument("service", metavar="SERVICE")

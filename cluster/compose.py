@@ -57,6 +57,8 @@ def _entry(
 ) -> dict[str, Any]:
     run = str(settings.run_dir.resolve())
     marked = {SERVICE_MARKER: f"{run}:{service.name}", "NUMBA_CACHE_DIR": f"{run}/numba"}
+    if service.name == "spark-master":  # for the prompt of a person
+        marked |= {"MASTER": service.url, "PYSPARK_PYTHON": str(HOME / "venv" / "bin" / "python")}
     mounts = [f"{run}:{run}", f"{run}:{APP / '.run'}"]
     if settings.data is not None:
         mounts.append(f"{settings.data}:{settings.data}:ro")

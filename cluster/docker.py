@@ -108,9 +108,10 @@ class Docker:
         file = self._run / "compose.json"
         document = compose.document(described, self.settings, self._image)
         file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        secrets = {name: os.environ.get(name, "") for name in service.secrets}
         try:
-            engine.compose(str(file), "recscale", "up", "-d", "--no-deps", service.name, environment=secrets)
+            engine.compose(
+                str(file), "recscale", "up", "-d", "--no-deps", service.name, environment=service.secrets
+            )
         except ServiceError:
             if service.name not in present:  # compose leaves a container that could not start
                 engine.run(["docker", "rm", "-f", service.name])

@@ -58,8 +58,6 @@ def _python() -> Finding:
 
 
 def _java(settings: Settings) -> Finding:
-    if settings.spark.master is not None and not settings.spark.master.startswith(("spark://", "local")):
-        return Finding("Java", "ok", "the external Spark brings its own")
     if settings.backend == "docker":
         return Finding("Java", "ok", "the image brings its own")
     try:
@@ -130,7 +128,7 @@ def _memory(settings: Settings, cluster: Cluster) -> Finding:
 
 
 def _cores(settings: Settings) -> Finding:
-    if settings.spark.master is not None:
+    if settings.spark.master is not None and not settings.spark.joins:
         return Finding("cores", "ok", "those of the external Spark")
     cores = psutil.cpu_count() or 1
     spark = settings.spark

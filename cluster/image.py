@@ -7,6 +7,7 @@ project's sources on top. A change of sources makes a new image within seconds, 
 import hashlib
 import io
 import os
+import re
 import subprocess
 import tarfile
 import time
@@ -205,12 +206,8 @@ def _failure(log: Path, settings: Settings) -> str:
     text = log.read_text(encoding="utf-8", errors="replace")
     end = "".join(f"\n    {line}" for line in text.splitlines()[-12:])
     low = text.lower()
-    if (
-        "pull access denied" in low
-        or "manifest unknown" in low
-        or "error pulling image" in low
-        or ('get "https://' in low and "registry" in low)
-    ):
+    steps = re.findall(r"^Step \d+/\d+ : (\w+)", text, re.MULTILINE)
+    if steps and steps[-1] == "FROM":
         what = (
             f"the base image {settings.docker.base} is not here and cannot be pulled. Next: see that the registry can be "
             "reached, or name a Debian 12 image that is here: --set docker.base=NAME"

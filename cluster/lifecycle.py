@@ -63,6 +63,23 @@ class Cluster:
                 raise
             return [service.name for service in wanted if service.name in missing]
 
+    def join(self) -> list[str]:
+        """Bring this machine's workers to the number and size of the settings, for the master that these name.
+
+        Returns:
+            Names of the workers that were started.
+
+        Raises:
+            ServiceError: they did not join, or a master of our own runs in this run folder.
+        """
+        own = self._backend.running().get("spark-master")
+        if own is not None:
+            raise ServiceError(
+                f"{self.settings.run_dir} has a master of its own ({own.url}): `make setup WORKERS=...` gives it workers "
+                "on this machine, `make down` stops it, and RECSCALE_RUN_DIR=/folder keeps both apart"
+            )
+        return self.up({"spark"})
+
     def reshape(
         self, workers: int, cores: int, memory: str, cpus: float | None = None, *, pin: bool = False
     ) -> list[str]:
@@ -246,6 +263,7 @@ class Cluster:
         digests = {service.name: service.digest for service in described if not service.external}
         records = self._backend.running()
         alive = {name for name, record in records.items() if record.alive}
+        there = alive | {service.name for service in described if service.external}
         unfit = {
             name
             for name, record in records.items()
@@ -253,7 +271,7 @@ class Cluster:
             and (
                 name not in alive
                 or digests.get(name) != record.digest
-                or not alive.issuperset(record.requires)
+                or not there.issuperset(record.requires)
             )
         }
         orphans = self._backend.orphans() & set(digests)

@@ -20,11 +20,11 @@ from cluster.localseat import LocalSeat
 from cluster.pinning import pinned
 from cluster.ports import describe_taken
 from cluster.service import Address, Port, Running, Service, Shell
-from cluster.settings import ROOT, SERVICE_MARKER, Settings
+from cluster.settings import ROOT, SECRET, SERVICE_MARKER, Settings
 
 # A Spark or MLflow that the person uses elsewhere must not bend ours, and a PYTHONPATH would let executors find
-# packages here that they would not find on another machine.
-_DROPPED = ("SPARK_", "PYSPARK_", "MLFLOW_", "PYTHONPATH", "PYTHONHOME")
+# packages here that they would not find on another machine. A secret goes to the services that declare it alone.
+_DROPPED = ("SPARK_", "_SPARK_", "PYSPARK_", "MLFLOW_", "PYTHONPATH", "PYTHONHOME", SECRET)
 _GRACE_S = 10.0
 _LAST_THREADS_S = 1.0  # a JVM counts as ended when its first thread has; its exit status comes with the last
 _RECORD = {"group", "url", "page", "pid", "started", "digest", "requires", "ports", "grace_s"}
@@ -240,7 +240,7 @@ class Local:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
         if "java" in service.needs:
             environment["JAVA_HOME"] = str(java.find(self.settings.spark.java_home))
-        return {**environment, **service.env, SERVICE_MARKER: self._marker(service.name)}
+        return {**environment, **service.env, **service.secrets, SERVICE_MARKER: self._marker(service.name)}
 
     def _refuse_taken(self, service: Service, port: Port) -> None:
         try:

@@ -26,7 +26,7 @@ class LocalSeat:
 
     @property
     def host(self) -> str:
-        return self.settings.host
+        return self.settings.spark.driver_host or self.settings.advertised or self.settings.host
 
     @property
     def listens(self) -> str:

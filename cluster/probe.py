@@ -11,6 +11,7 @@ from typing import Any
 from cluster.service import Probe
 
 _TIMEOUT_S = 3.0
+_SILENCE_S = 0.3
 # Our services are on this host or next to it: a proxy of the environment knows nothing of them.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -21,7 +22,7 @@ def answers(probe: Probe) -> bool:
     if probe.kind == "tcp":
         return any(_connects(target) for target in targets)
     if probe.kind == "cql":
-        return all(_connects(target) and _knows(target, probe.peers) for target in targets)
+        return all(_stays(target) and _knows(target, probe.peers) for target in targets)
     try:
         with _OPENER.open(probe.target, timeout=_TIMEOUT_S) as response:
             if response.status != HTTPStatus.OK:
@@ -54,6 +55,19 @@ def _connects(target: str) -> bool:
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_TIMEOUT_S):
             return True
+    except (OSError, ValueError, OverflowError):
+        return False
+
+
+def _stays(target: str) -> bool:
+    """Whether a connection holds: a container's port is answered before its server listens, and then closed at once."""
+    host, _, port = target.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_TIMEOUT_S) as connection:
+            connection.settimeout(_SILENCE_S)
+            return bool(connection.recv(1))
+    except TimeoutError:  # a server that waits for its client to speak
+        return True
     except (OSError, ValueError, OverflowError):
         return False
 

@@ -101,11 +101,11 @@ class Service:
         page: its web page, where that is another address.
         argv: the command, empty for an external service.
         env: its environment on top of the host's.
+        secrets: more of its environment, which a backend writes nowhere and shows to nobody.
         needs: what must be on the machine or in the image: "java".
         jars: the lock file in `cluster/jars` whose jars it runs on; empty for none.
         folders: are made before it starts.
         keeps: the folder of the data that it keeps for itself, None if it keeps none.
-        secrets: names of variables that it takes over from the environment of whoever starts it; they stand in no file.
         files: text by path, written before it starts.
         ports: must be free before it starts.
         memory_mb: what it may take at most, about; for warnings and containers' limits.
@@ -126,11 +126,11 @@ class Service:
     argv: tuple[str, ...] = ()
     page: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     needs: tuple[str, ...] = ()
     jars: str = ""
     folders: tuple[Path, ...] = ()
     keeps: Path | None = None
-    secrets: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()
     memory_mb: int = 0
@@ -153,7 +153,7 @@ class Service:
     def digest(self) -> str:
         """Changes when a running one would have to be started anew to become this one."""
         value: list[Any] = [self.argv, sorted(self.env.items()), self.requires, sorted(self.files.items())]
-        value += [self.cpus, self.pin, self.image]
+        value += [self.cpus, self.pin, self.image, sorted(self.secrets.items())]
         return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cluster import hosts
 from cluster.errors import SettingsError
 from cluster.remembered import recall
 
@@ -21,6 +22,8 @@ PROFILES = Path(__file__).resolve().parent / "profiles"
 PREFIX = "RECSCALE_"
 SERVICE_MARKER = PREFIX + "SERVICE"
 """Environment variable that marks the processes of our services; it is no setting."""
+SECRET = PREFIX + "SPARK_SECRET"
+"""Environment variable with the secret that Spark's processes share; it is no setting, and stands in no file."""
 
 _UNITS = {"m": 1, "g": 1024}
 
@@ -31,6 +34,9 @@ class SparkSettings:
 
     Attributes:
         master: URL of a master that is there already (used, never started or stopped), or None to start one.
+        joins: run our workers here for that master; `make worker` sees to that.
+        driver_host: where executors reach the driver, if that is neither `advertised` nor `host`.
+        encrypt: encrypt what Spark's processes send one another; None does so where there is a secret.
         master_port: port of our master.
         master_ui_port: port of its web page.
         workers: how many workers; cores and memory are of each.
@@ -45,6 +51,9 @@ class SparkSettings:
     """
 
     master: str | None = None
+    joins: bool = False
+    driver_host: str | None = None
+    encrypt: bool | None = None
     master_port: int = 7077
     master_ui_port: int = 8080
     workers: int = 2
@@ -79,6 +88,7 @@ class CassandraSettings:
     Attributes:
         contact_points: nodes of a cluster that is there already (used, never started or stopped); none to start ours.
         nodes: how many of ours to start; with 0 tables lie in Parquet files.
+        seeds: nodes on other machines whose cluster ours join (host or host:storage_port); none for one of our own.
         rf: copies of every row, at most the number of nodes.
         port: for clients.
         storage_port: for the nodes among themselves.
@@ -89,6 +99,7 @@ class CassandraSettings:
 
     contact_points: tuple[str, ...] = ()
     nodes: int = 0
+    seeds: tuple[str, ...] = ()
     rf: int = 1
     port: int = 9042
     storage_port: int = 7000
@@ -134,6 +145,7 @@ class Settings:
         data: folder that holds publishers' unpacked data sets, or None.
         run_dir: folder of everything generated.
         host: address that servers listen on and are reached at.
+        advertised: name or address of this machine that others are told, where it is not `host`.
         store: where tables lie, "parquet" or "cassandra"; None is Cassandra where it runs, else Parquet.
         maven: URL of the Maven repository that jars come from, or None for the central one.
     """
@@ -142,6 +154,7 @@ class Settings:
     data: Path | None = None
     run_dir: Path = ROOT / ".run"
     host: str = "127.0.0.1"
+    advertised: str | None = None
     store: str | None = None
     maven: str | None = None
     spark: SparkSettings = field(default_factory=SparkSettings)
@@ -173,6 +186,7 @@ def load(sets: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> S
     typed = {key: _convert(known[key], value, key) for key, value in values.items()}
     settings: Settings = _build(Settings, typed)
     _check(settings)
+    hosts.check(settings, secret=bool(environ.get(SECRET)))
     return settings
 
 
@@ -233,7 +247,8 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 def _from_environment(known: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
     names = {environment_name(key): key for key in known}
     found = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
-    found.pop(SERVICE_MARKER, None)
+    for name in (SERVICE_MARKER, SECRET):
+        found.pop(name, None)
     for name in found:
         if name not in names:
             raise SettingsError(f"unknown environment variable {name}: {nearest(name, names)}")
@@ -359,7 +374,7 @@ def _check_stores(settings: Settings) -> None:
         )
     if cassandra.nodes < 0:
         raise SettingsError(f"cassandra.nodes: {cassandra.nodes} is less than none")
-    if cassandra.rf < 1 or (cassandra.nodes and cassandra.rf > cassandra.nodes):
+    if cassandra.rf < 1 or (cassandra.nodes and not cassandra.seeds and cassandra.rf > cassandra.nodes):
         raise SettingsError(
             f"cassandra.rf: {cassandra.rf} copies of a row cannot lie on {cassandra.nodes} nodes; "
             "take from 1 to cassandra.nodes"

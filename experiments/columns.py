@@ -142,7 +142,7 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     if old.get("lock") != new.get("lock"):
         found.append("the locked packages changed")
     if old.get("place") != new.get("place"):
-        found.append("the host, its Java or the driver's memory changed")
+        found.append("the host, its Java, the driver's memory or an external master changed")
     before, after = old.get("data", {}), new.get("data", {})
     found += [
         f"the rows of {slug} changed"
@@ -180,5 +180,6 @@ def as_text(value: Any) -> str:
 
 _SHAPE_NOTES = {
     "shared-host": "Its workers have as many cores as the host, which driver and servers need too (shared-host).",
+    "external": "Its workers are an external master's: how many cores their machines have is not seen from here.",
     "oversubscribed": "Its workers have more cores than the host: no claim about scaling (oversubscribed).",
 }

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psutil
 
+from cluster import security
 from cluster.pinning import own_cores
 from cluster.seat import Seat
+from cluster.settings import SECRET
 from experiments.identity import ROOT, code_hash, lock_hash
 from experiments.launcher import capture
 from experiments.runtime import HERE, Runtime
@@ -21,16 +24,13 @@ from experiments.trial import Shape
 
 PACKAGES = ("pyspark", "numpy", "pandas", "pyarrow", "numba", "mlflow")
 _PASSED = (
-    *(
-        "CASSANDRA_USER",
-        "CASSANDRA_PASSWORD",
-        "CASSANDRA_CA",
-        "CASSANDRA_TRUSTSTORE",
-        "CASSANDRA_TRUSTSTORE_PASSWORD",
-    ),
-    *("JAVA_TOOL_OPTIONS",),
+    *("CASSANDRA_USER", "CASSANDRA_PASSWORD", "CASSANDRA_CA"),
+    *("CASSANDRA_TRUSTSTORE", "CASSANDRA_TRUSTSTORE_PASSWORD", "JAVA_TOOL_OPTIONS", security.SPARKS_NAME),
 )
-_INHERITED_AWAY = ("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "SPARK_LOCAL_DIRS")
+_INHERITED_AWAY = (
+    *("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "SPARK_LOCAL_DIRS"),
+    *(SECRET, security.SPARKS_NAME),
+)
 
 
 @cache
@@ -59,9 +59,17 @@ def describe(seat: Seat) -> dict[str, Any]:
     }
 
 
-def place_hash(driver_memory: str, seat: Seat) -> str:
-    """Hash what times depend on besides code, data and cluster shape: host, Java or image, the driver's memory."""
-    text = json.dumps([host(), seat.foundation, driver_memory], sort_keys=True)
+def place_hash(driver_memory: str, seat: Seat, further: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Hash what times depend on besides code, data and cluster shape: host, Java or image, the driver's memory.
+
+    Args:
+        driver_memory: heap of the driver, as in "2g".
+        seat: where the driver runs.
+        further: whose workers they are, where they are not this host's, and whether they encrypt.
+    """
+    text = json.dumps(
+        [host(), seat.foundation, driver_memory, *([dict(further)] if further else [])], sort_keys=True
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -89,6 +97,7 @@ def for_driver(
     One Python, one Java, no other Spark; secrets pass on by name.
     """
     environment = {key: value for key, value in os.environ.items() if key not in _INHERITED_AWAY}
+    environment |= security.secrets()
     python = seat.python if runtime.python == HERE.python else runtime.python
     own = {
         "PYTHONPATH": str(seat.root if runtime.root == ROOT else runtime.root),

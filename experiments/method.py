@@ -11,6 +11,7 @@ from experiments.spec import Experiment
 _TAGS = {
     "clean": "worker cores leave at least one of the host's cores to the driver and the servers",
     "shared-host": "worker cores take all of the host's cores, so that the driver and the servers compete with them",
+    "external": "the workers are an external master's, and how many cores their machines have is not seen from here",
     "oversubscribed": "there are more worker cores than the host has; no speed-up is claimed or fitted",
 }
 

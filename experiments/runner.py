@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from cluster.errors import ServiceError
 from cluster.settings import Settings
-from experiments import environment, telemetry
+from experiments import elsewhere, environment, telemetry
 from experiments.events import Tail
 from experiments.harness import Harness
 from experiments.identity import code_hash, lock_hash
@@ -76,7 +76,9 @@ class Sweep:
                     trial.data, harness, shapes, self.progress.say, trial.spark
                 )
         self.places = {
-            backend: environment.place_hash(self.settings.spark.driver_memory, harness.seat(backend))
+            backend: environment.place_hash(
+                self.settings.spark.driver_memory, harness.seat(backend), elsewhere.facts(self.settings)
+            )
             for backend in {shape.backend for shape in shapes}
         }
         self.keyed = [(self._key(trial), trial) for trial in trials]
@@ -172,10 +174,10 @@ class Sweep:
     def _pending(self, key: str, trial: Trial, described: dict[str, Any]) -> Pending:
         data = self.prepared[trial.data.slug].described if trial.data else {}
         context = {
-            "shape_tag": trial.shape.tag(environment.host()["host.cores"]),
+            "shape_tag": elsewhere.shape_tag(trial.shape, self.settings),
             "basis": self._basis(),
             "data": data,
-            "environment": {**described, **environment.pins(trial.shape)},
+            "environment": {**described, **environment.pins(trial.shape), **elsewhere.facts(self.settings)},
             "tags": self.tags,
         }
         return take_up(self._folder, self.experiment.name, trial, key, context)

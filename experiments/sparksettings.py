@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from cluster import security
 from cluster.seat import Seat
 from cluster.settings import Settings
 from experiments.trial import Shape
@@ -48,4 +49,13 @@ def spark_settings(
         "spark.sql.warehouse.dir": str((folder / "work" / "warehouse").resolve()),
         "spark.pyspark.python": seat.python,
         "spark.executorEnv.NUMBA_CACHE_DIR": str((settings.run_dir / "numba").resolve()),
+        **_of_manager(master, shape),
+        **security.options(settings),
     }
+
+
+def _of_manager(master: str, shape: Shape) -> dict[str, str]:
+    """Return how many executors to ask YARN or Kubernetes for; a standalone master goes by `spark.cores.max`."""
+    return (
+        {} if master.startswith(("spark://", "local")) else {"spark.executor.instances": str(shape.workers)}
+    )

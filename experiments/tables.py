@@ -20,6 +20,7 @@ _MOST_OTHERS = 4
 _FLOOR = ("noise floor", "rmse_floor")
 _TAG_NOTES = {
     "shared-host": "shared-host: as many worker cores as the host has, which driver and servers need too",
+    "external": "external: what else the machines of these workers do, and how many cores they have, is not seen from here",
     "oversubscribed": "oversubscribed: more worker cores than the host has; no speed-up is claimed",
 }
 _OVERRIDE = "--allow-model-change: speed-ups are shown even where the model changed and the work was another"

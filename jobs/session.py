@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from jobs.admission import enter
 from jobs.errors import JobError
 from jobs.request import Request
 from jobs.shipping import pack
@@ -78,7 +79,7 @@ def open_session(request: Request, deadline_s: float = REGISTER_DEADLINE_S) -> S
     Checkpoints go to the request's work folder, which every executor must be able to reach.
 
     Raises:
-        JobError: no master named or none answers, or fewer executors than asked for came in `deadline_s` seconds.
+        JobError: no master named, none answers or it refuses us, or fewer executors than asked for came in `deadline_s` seconds.
     """
     settings = resolved(request)
     prepare_environment(settings)
@@ -86,6 +87,7 @@ def open_session(request: Request, deadline_s: float = REGISTER_DEADLINE_S) -> S
     work = Path(request.work).resolve()
     work.mkdir(parents=True, exist_ok=True)
     _make_event_folder(settings)
+    enter(settings)
     builder = SparkSession.builder
     for key, value in settings.items():
         builder = builder.config(key, value)
@@ -95,7 +97,7 @@ def open_session(request: Request, deadline_s: float = REGISTER_DEADLINE_S) -> S
         package = pack(work)
         if package is not None:
             spark.sparkContext.addPyFile(str(package))
-        _wait_for_executors(spark, request.executors, deadline_s)
+        _wait_for_executors(spark, request.executors, deadline_s, settings)
     except BaseException:
         spark.stop()
         raise
@@ -120,7 +122,15 @@ def cores(spark: SparkSession) -> int:
 
 
 def _answers(master: str, timeout_s: float = 5.0) -> None:
-    """Refuse a standalone master that is not there at once; Spark itself would try for a minute."""
+    """Refuse at once a standalone master that is not there, or a YARN that nobody described.
+
+    Spark itself would try the first for a minute, and would end the second without an answer to Python.
+    """
+    if master == "yarn" and not (os.environ.get("HADOOP_CONF_DIR") or os.environ.get("YARN_CONF_DIR")):
+        raise JobError(
+            "spark.master is yarn, and nothing says where that is: put the folder that holds its yarn-site.xml and "
+            "core-site.xml into the environment, as in HADOOP_CONF_DIR=/etc/hadoop/conf, and run again"
+        )
     if not master.startswith("spark://"):
         return
     causes = []
@@ -147,7 +157,9 @@ def _make_event_folder(settings: Mapping[str, str]) -> None:
         Path(re.sub(r"^file:(//)?", "", folder)).mkdir(parents=True, exist_ok=True)
 
 
-def _wait_for_executors(spark: SparkSession, wanted: int, deadline_s: float) -> None:
+def _wait_for_executors(
+    spark: SparkSession, wanted: int, deadline_s: float, settings: Mapping[str, str]
+) -> None:
     end = time.perf_counter() + deadline_s
     while (came := executors(spark)) < wanted:
         if time.perf_counter() > end:
@@ -156,5 +168,18 @@ def _wait_for_executors(spark: SparkSession, wanted: int, deadline_s: float) -> 
                 "See which workers the master lists as ALIVE and how many cores and how much memory are free "
                 "(make status; the master's page), then the workers' logs (make logs S=spark-worker-1); an "
                 "application that asks for more memory or cores than a worker has never gets an executor."
+                f"{_unreachable(settings)}"
             )
         time.sleep(_POLL_S)
+
+
+def _unreachable(settings: Mapping[str, str]) -> str:
+    """Say so where executors on other machines are told to find the driver on their own."""
+    driver, master = settings.get("spark.driver.host", ""), settings["spark.master"]
+    here = re.compile(r"127\.|localhost\b|\[?::1\b|local\b")
+    if not here.match(driver) or here.match(master.removeprefix("spark://")):
+        return ""
+    return (
+        f" Executors on other machines cannot reach this driver at {driver}: give this machine's own address "
+        "(HOST=192.168.1.9, or RECSCALE_SPARK_DRIVER_HOST where it differs from the address to listen on)."
+    )

@@ -6,6 +6,7 @@ Cassandra's documentation gives for that version.
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,8 @@ _LOGBACK = """<configuration>
 """
 _OFF_HEAP_MB = 512
 _OFFICIAL_DATA = Path("/var/lib/cassandra")
+# Nobody else can be gossiping on a machine of our own: waiting for silence only takes time.
+_ALONE = ("-Dcassandra.skip_wait_for_gossip_to_settle=0", "-Dcassandra.ring_delay_ms=5000")
 
 
 def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
@@ -95,7 +98,7 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
     folder = place.keeps(name, "cassandra")
     written = place.path("run") / "conf" / name
     heap = megabytes(cassandra.heap)
-    seeds = place.member("cassandra-1", 1)
+    seeds = cassandra.seeds or (place.member("cassandra-1", 1),)
     known = [place.published(f"cassandra-{one}", "cql", cassandra.port, one) for one in range(1, number + 1)]
     return Service(
         name=name,
@@ -111,9 +114,7 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
             ),
             *(f"--add-exports={package}=ALL-UNNAMED" for package in _EXPORTS),
             *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENS),
-            # Nobody else can be gossiping on a machine of our own: waiting for silence only takes time.
-            "-Dcassandra.skip_wait_for_gossip_to_settle=0",
-            "-Dcassandra.ring_delay_ms=5000",
+            *(() if cassandra.seeds else _ALONE),
             f"-XX:ErrorFile={folder / 'crash.log'}",  # the commit log is mapped: a full disk may crash the JVM
             f"-Dcassandra.config=file://{written / 'cassandra.yaml'}",
             f"-Dcassandra.storagedir={folder}",
@@ -137,16 +138,22 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
         ),
         memory_mb=heap + _OFF_HEAP_MB,
         requires=(f"cassandra-{number - 1}",) if number > 1 else (),
-        ready=Probe("cql", ",".join(map(str, known)), peers=number - 1, deadline_s=180),
+        ready=Probe(
+            "cql",
+            ",".join(map(str, known)),
+            # Of the seeds one is enough: it knows the others, and one of them may be down.
+            peers=number if cassandra.seeds else number - 1,
+            deadline_s=600 if cassandra.seeds else 180,  # its share of the rows is copied first
+        ),
         grace_s=30,
         hint="give it more memory (--set cassandra.heap=2g) or read the log named above; data that a newer version "
         f"wrote, or that is damaged, lies in {folder} and may be moved away",
     )
 
 
-def _configuration(settings: Settings, host: str, seeds: str, folder: str) -> dict[str, Any]:
+def _configuration(settings: Settings, host: str, seeds: Sequence[str], folder: str) -> dict[str, Any]:
     """Return what differs from Cassandra's defaults, as JSON, which is YAML too; one address only is listened on."""
-    cassandra = settings.cassandra
+    cassandra, told = settings.cassandra, settings.advertised
     return {
         "cluster_name": "recscale",
         "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
@@ -155,11 +162,12 @@ def _configuration(settings: Settings, host: str, seeds: str, folder: str) -> di
         "seed_provider": [
             {
                 "class_name": "org.apache.cassandra.locator.SimpleSeedProvider",
-                "parameters": [{"seeds": f"{seeds}:{cassandra.storage_port}"}],
+                "parameters": [{"seeds": ",".join(_with_port(s, cassandra.storage_port) for s in seeds)}],
             }
         ],
         "listen_address": host,
         "rpc_address": host,
+        **({"broadcast_address": told, "broadcast_rpc_address": told} if told else {}),
         "native_transport_port": cassandra.port,
         "storage_port": cassandra.storage_port,
         "start_native_transport": True,
@@ -181,11 +189,13 @@ def _configuration(settings: Settings, host: str, seeds: str, folder: str) -> di
     }
 
 
+def _with_port(host: str, port: int) -> str:
+    return host if ":" in host else f"{host}:{port}"
+
+
 def _external(settings: Settings) -> Service:
     cassandra = settings.cassandra
-    targets = ",".join(
-        point if ":" in point else f"{point}:{cassandra.port}" for point in cassandra.contact_points
-    )
+    targets = ",".join(_with_port(point, cassandra.port) for point in cassandra.contact_points)
     return Service(
         name="cassandra",
         group="cassandra",

@@ -1,6 +1,7 @@
 """Spark's history server over the event logs that lie, or are linked, in one folder of the run folder."""
 
 from cluster.service import Place, Port, Probe, Service
+from cluster.services.spark_master import public_name
 from cluster.settings import Settings, megabytes
 
 FOLDER = "history"
@@ -29,6 +30,7 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
             env={
                 "SPARK_HOME": str(home),
                 "SPARK_LOCAL_IP": page.host,
+                **public_name(settings),
                 "SPARK_DAEMON_MEMORY": history.memory,
                 "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
                 "SPARK_HISTORY_OPTS": " ".join(f"-D{key}={value}" for key, value in options.items()),

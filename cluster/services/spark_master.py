@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+from cluster import security
 from cluster.service import Place, Port, Probe, Service
 from cluster.settings import Settings, megabytes
 
@@ -10,12 +11,17 @@ from cluster.settings import Settings, megabytes
 DAEMON_OPTIONS = "-Dspark.port.maxRetries=0 -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _DRIVER_PYTHON_MB = 2048
 
+_JOIN = (
+    "see on its machine that it runs and listens there (`make status`; `make setup HOST=<its address>`, not loopback), "
+    "and that no firewall stands between (RECSCALE_SPARK_MASTER names it)"
+)
+
 
 def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
     """Describe one master that serves `settings.spark`."""
     spark = settings.spark
     if spark.master is not None:
-        return (_external(spark.master),)
+        return (_external(spark.master, joined=spark.joins),)
     rpc = place.address("spark-master", "rpc", spark.master_port)
     page = place.address("spark-master", "ui", spark.master_ui_port)
     outside = place.published("spark-master", "ui", spark.master_ui_port)
@@ -35,8 +41,10 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
                 "SPARK_HOME": str(home),
                 "SPARK_LOCAL_IP": rpc.host,
                 "SPARK_DAEMON_MEMORY": spark.daemon_memory,
-                "SPARK_DAEMON_JAVA_OPTS": DAEMON_OPTIONS,
+                "SPARK_DAEMON_JAVA_OPTS": f"{DAEMON_OPTIONS} {security.java_options(settings)}".strip(),
+                **public_name(settings),
             },
+            secrets=security.secrets(),
             needs=("java",),
             ports=(
                 Port(
@@ -52,7 +60,12 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
     )
 
 
-def _external(master: str) -> Service:
+def public_name(settings: Settings) -> dict[str, str]:
+    """Return what Spark's pages call this machine in their links, where that is not its own address."""
+    return {"SPARK_PUBLIC_DNS": settings.advertised} if settings.advertised else {}
+
+
+def _external(master: str, *, joined: bool) -> Service:
     """Use a master that is there; only a standalone one can be asked whether it is."""
     parts = urlsplit(master)
     ready = Probe("tcp", parts.netloc, deadline_s=10) if parts.scheme == "spark" else None
@@ -62,5 +75,7 @@ def _external(master: str) -> Service:
         url=master,
         ready=ready,
         external=True,
-        hint="start it, or unset spark.master (RECSCALE_SPARK_MASTER) to have one started here",
+        hint=_JOIN
+        if joined
+        else "start it, or unset spark.master (RECSCALE_SPARK_MASTER) to have one started here",
     )

@@ -11,7 +11,7 @@ from typing import Any
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from datasets.errors import UsageError
-from experiments import environment, telemetry
+from experiments import elsewhere, environment, telemetry
 from experiments.events import Tail
 from experiments.harness import Harness
 from experiments.outcome import Application, Outcome, begin
@@ -101,9 +101,10 @@ class Pairing:
 
     def _outcome(self, able: Ready, data: Prepared | None, described: dict[str, Any]) -> Outcome:
         trial, spark = able.side.trial, self.settings.spark
-        place = environment.place_hash(spark.driver_memory, Cluster(self.settings).seat)
+        further = elsewhere.facts(self.settings)
+        place = environment.place_hash(spark.driver_memory, Cluster(self.settings).seat, further)
         context = {
-            "shape_tag": trial.shape.tag(environment.host()["host.cores"]),
+            "shape_tag": elsewhere.shape_tag(trial.shape, self.settings),
             "basis": {
                 "code": able.code,
                 "lock": able.lock,
@@ -111,7 +112,7 @@ class Pairing:
                 "data": {data.data.slug: data.digest} if data else {},
             },
             "data": data.described if data else {},
-            "environment": {**described, **able.described},
+            "environment": {**described, **able.described, **further},
             "tags": {"side": able.side.name},
         }
         key = trial.key(data.digest if data else "", able.code, able.lock, place)

@@ -137,7 +137,9 @@ def notes(ledger: Ledger, verdict: Verdict) -> Iterator[str]:
         yield f"{verdict.change}: their times are of different work"
     yield from verdict.unpaired
     for name, side in ledger.sides.items():
-        if side.shape_tag != "clean":
+        if side.shape_tag == "external":
+            yield f"{name}: its workers are an external master's; what else their machines do is not seen from here"
+        elif side.shape_tag != "clean":
             yield f"{name}: {side.shape_tag}, its workers have as many cores as the host or more, which driver and servers need too"
         if _unsteady(side):
             yield f"{name}: the fitted model is not the same in all of its applications; give it a seed"

@@ -72,7 +72,7 @@ def untimed(*outcomes: Outcome) -> str | None:
 
 def worse_tag(first: Outcome, second: Outcome) -> str:
     """Return the tag of the shape that may be trusted less."""
-    order = ("oversubscribed", "shared-host", "clean")
+    order = ("oversubscribed", "shared-host", "external", "clean")
     return min((first.shape_tag, second.shape_tag), key=order.index)
 
 

@@ -327,4 +327,4 @@ def test_a_parent_of_another_host_is_not_taken_up(named):
     first = recorder.open(name, {**BASIS, "place": "here"}, ["a" * 64], ABOUT)
     other = recorder.open(name, {**BASIS, "place": "there"}, ["b" * 64], ABOUT)
     assert other.run_id != first.run_id
-    assert other.why == ["the host, its Java or the driver's memory changed"]
+    assert other.why == ["the host, its Java, the driver's memory or an external master changed"]

@@ -1,0 +1,123 @@
+"""What settings of several machines must keep to, and where a master or a seed on another machine is."""
+
+import ipaddress
+import re
+import socket
+from typing import TYPE_CHECKING
+
+from cluster.errors import SettingsError
+
+if TYPE_CHECKING:  # the settings are checked here while they are read there
+    from cluster.settings import Settings
+
+_MASTER = re.compile(r"\[?([^\[\],/\s]+?)\]?:(\d{1,5})")
+
+
+def check(settings: "Settings", *, secret: bool) -> None:
+    """Refuse settings with which machines could not find or trust one another.
+
+    Args:
+        settings: all of them.
+        secret: whether the environment holds the secret of Spark's processes.
+
+    Raises:
+        SettingsError: with what to set instead.
+    """
+    _check_names(settings)
+    if settings.spark.encrypt and not secret:
+        raise SettingsError(
+            "spark.encrypt: there is no secret to encrypt with; put the same long text into RECSCALE_SPARK_SECRET on "
+            "every machine (`openssl rand -hex 32` makes one), or leave spark.encrypt out"
+        )
+    if settings.spark.joins:
+        _check_joins(settings)
+    if settings.cassandra.seeds:
+        _check_seeds(settings)
+
+
+def masters(url: str) -> list[tuple[str, int]]:
+    """Return host and port of each standalone master that a URL names: spark://host:port, or several with commas.
+
+    Raises:
+        SettingsError: it does not read so.
+    """
+    found = [_MASTER.fullmatch(address) for address in url.removeprefix("spark://").split(",")]
+    pairs = [(match[1], int(match[2])) for match in found if match]
+    if not url.startswith("spark://") or len(pairs) < len(found) or not all(0 < p < 65536 for _, p in pairs):
+        raise SettingsError(
+            f"spark.master: {url!r} does not read as spark://host:port, for example spark://192.168.1.5:7077 "
+            "(the address that `make status` shows on the master's machine)"
+        )
+    return pairs
+
+
+def loopback(host: str) -> bool:
+    """Whether a name or address means this machine on every machine; other names are not looked up."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def toward(host: str, port: int) -> str | None:
+    """Return the address of this machine that leads to another one, None if none does; nothing is sent."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.connect(address)
+            return str(probe.getsockname()[0])
+    except OSError:
+        return None
+
+
+def _check_names(settings: "Settings") -> None:
+    for key, name in (("advertised", settings.advertised), ("spark.driver_host", settings.spark.driver_host)):
+        if name is not None and (name in ("0.0.0.0", "::") or not re.fullmatch(r"[\w.:%-]+", name)):  # noqa: S104
+            raise SettingsError(
+                f"{key}: {name!r} is nothing that others can connect to; give a name or an address of this machine, "
+                "without a port"
+            )
+    if settings.advertised is not None and settings.cassandra.nodes > 1:
+        raise SettingsError(
+            "advertised: several nodes of Cassandra on one machine cannot all be known by one address; "
+            "take cassandra.nodes=1, and have further machines join by cassandra.seeds"
+        )
+
+
+def _check_joins(settings: "Settings") -> None:
+    if settings.spark.master is None:
+        raise SettingsError(
+            "spark.joins: no master is named; `make worker MASTER=spark://host:7077`, or set spark.master too"
+        )
+    found = masters(settings.spark.master)
+    if len(found) > 1:
+        raise SettingsError(
+            f"spark.joins: {settings.spark.master} names {len(found)} masters, and workers are seen to have joined on "
+            "the page of one; name the one that leads"
+        )
+    if settings.spark.workers < 1:
+        raise SettingsError("spark.joins: spark.workers is 0, so nothing would join; take 1 or more")
+    _refuse_loopback(settings, "spark.master", *found[0])
+
+
+def _check_seeds(settings: "Settings") -> None:
+    cassandra = settings.cassandra
+    if cassandra.contact_points:
+        raise SettingsError(
+            "cassandra.seeds and cassandra.contact_points exclude each other: the first has nodes of ours join a "
+            "cluster, the second uses a cluster and starts none"
+        )
+    if cassandra.nodes < 1:
+        raise SettingsError("cassandra.seeds: no node of ours would join them; add cassandra.nodes=1")
+    for seed in cassandra.seeds:
+        _refuse_loopback(settings, "cassandra.seeds", seed.partition(":")[0], cassandra.storage_port)
+
+
+def _refuse_loopback(settings: "Settings", key: str, host: str, port: int) -> None:
+    """Refuse to be reached at an address that means another machine there."""
+    if loopback(settings.host) and not loopback(host):
+        own = toward(host, port) or "<address of this machine>"
+        raise SettingsError(
+            f"host: {settings.host} cannot be reached from {host} ({key}); give this machine's own address: "
+            f"HOST={own} (--set host={own}, RECSCALE_HOST={own})"
+        )
