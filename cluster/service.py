@@ -95,6 +95,7 @@ class Service:
         grace_s: seconds between being asked and being forced to stop.
         external: it is used only, its address stands in the settings.
         hint: the next step when it does not come up.
+        refusal: why it must not be started as it is described, and what to do; empty if it may be.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Service:
     grace_s: float = 10.0
     external: bool = False
     hint: str = "read the log named above"
+    refusal: str = ""
 
     @property
     def kind(self) -> str:

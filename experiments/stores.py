@@ -3,7 +3,7 @@
 from cluster import artifacts
 from cluster.settings import Settings
 from experiments.trial import Data
-from jobs.cassandra import Connection, Keyspace, disconnect
+from jobs.cassandra import Connection, Keyspace, copies, disconnect
 from jobs.stores.cassandra import keyspace_name
 
 PARQUET, CASSANDRA = "parquet", "cassandra"
@@ -27,6 +27,20 @@ def connector(settings: Settings, nodes: list[str]) -> dict[str, str]:
         "spark.cassandra.connection.localDC": settings.cassandra.datacenter,
         "spark.recscale.cassandra.rf": str(settings.cassandra.rf),
     }
+
+
+def copies_asked(settings: Settings, nodes: list[str]) -> int:
+    """Return how many copies of each row running nodes were set up for, or the settings ask for if that is more.
+
+    Raises:
+        JobError: no node answers.
+        ServiceError: the connector's jars cannot be fetched.
+    """
+    where = Connection.of(connector(settings, nodes))
+    try:
+        return copies(where)
+    finally:
+        disconnect(where)
 
 
 def root_of(data: Data, settings: Settings) -> str:

@@ -14,6 +14,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 from cassandra.query import dict_factory
 
+from jobs import replication
 from jobs.errors import JobError
 
 VERSION = "1"
@@ -32,7 +33,10 @@ _DOWN = (NoHostAvailable, OperationTimedOut, RequestExecutionException, DriverEx
 
 @dataclass(frozen=True)
 class Connection:
-    """Where Cassandra is: what the connector's settings say, for the driver too."""
+    """Where Cassandra is: what the connector's settings say, for the driver too.
+
+    `rf` is how many copies of each row there must be at least; nodes may ask for more (`copies`).
+    """
 
     hosts: tuple[str, ...]
     port: int
@@ -108,6 +112,18 @@ def connect(where: Connection) -> Session:
         return cluster.connect()
     except _DOWN as error:
         cluster.shutdown()
+        raise JobError(_silent(where, error)) from error
+
+
+def copies(where: Connection) -> int:
+    """Return how many copies of each row a keyspace must have: what the connection or, if more, the nodes ask for.
+
+    Raises:
+        JobError: no node answers.
+    """
+    try:
+        return replication.asked(connect(where), where.rf)
+    except _DOWN as error:
         raise JobError(_silent(where, error)) from error
 
 
@@ -187,7 +203,7 @@ class Keyspace:
         """Whether the keyspace is there.
 
         Raises:
-            JobError: it is, and is not ours or of another version.
+            JobError: it is, and is not ours, of another version, or made with fewer copies of each row than asked for.
         """
         if self._known:
             return True
@@ -216,6 +232,7 @@ class Keyspace:
                 f"Cassandra's keyspace {self.name} has the layout of version {found[0]['value']}, and this is version "
                 f"{VERSION}. Its tables can be made again: DROP KEYSPACE {self.name}, then make preprocess DATASET=..."
             )
+        replication.check(self.session(), self.name, self._where.datacenter, copies(self._where))
         self._known = True
         return True
 
@@ -224,7 +241,7 @@ class Keyspace:
             return
         self._run(
             f"CREATE KEYSPACE IF NOT EXISTS {self.name} WITH replication = "
-            f"{{'class': 'NetworkTopologyStrategy', '{self._where.datacenter}': {self._where.rf}}}"
+            f"{{'class': 'NetworkTopologyStrategy', '{self._where.datacenter}': {copies(self._where)}}}"
         )
         self._run(f"CREATE TABLE IF NOT EXISTS {self.name}.{_META} (key text PRIMARY KEY, value text)")
         self._run(

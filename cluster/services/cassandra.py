@@ -110,6 +110,26 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
         grace_s=30,
         hint="give it more memory (--set cassandra.heap=2g) or read the log named above; data that a newer version "
         f"wrote, or that is damaged, lies in {folder} and may be moved away",
+        refusal=_without_others(settings),
+    )
+
+
+def _without_others(settings: Settings) -> str:
+    """Say that rows lie on nodes that the settings leave out; nothing if none do."""
+    nodes, kept = settings.cassandra.nodes, settings.run_dir / "cassandra"
+    left_out = sorted(
+        path.parent.name
+        for path in kept.glob("cassandra-*/data")
+        if path.parent.name.removeprefix("cassandra-").isdecimal()
+        and int(path.parent.name.removeprefix("cassandra-")) > nodes
+    )
+    if not left_out:
+        return ""
+    every = nodes + len(left_out)
+    return (
+        f"cassandra.nodes is {nodes}, and {', '.join(left_out)} hold rows as well (in {kept}), which the others would miss. "
+        f"Start all of them (make setup CASSANDRA={every}, environment RECSCALE_CASSANDRA_NODES={every}), or begin anew: "
+        f"make down, then move {kept} away"
     )
 
 
@@ -121,6 +141,8 @@ def _configuration(settings: Settings, host: str, seeds: str, folder: str) -> di
         "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
         "num_tokens": 16,
         "allocate_tokens_for_local_replication_factor": cassandra.rf,
+        # Whoever makes a keyspace later asks the node: the number is given once, when the nodes are set up.
+        "default_keyspace_rf": cassandra.rf,
         "seed_provider": [
             {
                 "class_name": "org.apache.cassandra.locator.SimpleSeedProvider",

@@ -57,6 +57,12 @@ _OUTAGE = r"AllNodesFailed|NoNodeAvailable|WriteTimeout|Unavailable|ClosedConnec
 _ABSENT = "absent"
 """Column that names a row's lists and maps that are null, not empty."""
 
+# What a quorum of a row's copies acknowledged, a quorum finds: with three copies the loss of one node loses nothing. Of
+# one copy a quorum is that one. The connector's own level for reading is LOCAL_ONE, which may ask a node that was away.
+CONSISTENCY = {
+    "spark.cassandra.output.consistency.level": "LOCAL_QUORUM",
+    "spark.cassandra.input.consistency.level": "LOCAL_QUORUM",
+}
 # Measured on rows of 30 bytes: the connector's own 1 KiB batches and 5 writes at a time take three times as long.
 TUNING = {
     "spark.cassandra.output.batch.size.bytes": str(32 * 1024),
@@ -143,7 +149,7 @@ class CassandraStore:
         return self._keyspace.get(physical, key_of(table).partition, key)
 
     def _at(self, access: Any, physical: str) -> Any:
-        return access.options(keyspace=self._keyspace.name, table=physical)
+        return access.options(keyspace=self._keyspace.name, table=physical, **CONSISTENCY)
 
     def has(self, table: str) -> bool:
         """Whether the table is there; the catalogue only names tables that were written whole."""
