@@ -141,6 +141,20 @@ class Keyspace:
         self.name = name
         self._where = where
         self._known = False
+        self._copies = 1
+
+    @property
+    def spares_a_node(self) -> bool:
+        """Whether a quorum of each row's copies is left without one node."""
+        return self._known and self._copies > replication.quorum(self._copies)
+
+    def answers(self) -> bool:
+        """Whether a quorum of each row's copies answers now."""
+        try:
+            self._run(f"SELECT name FROM {self.name}.{_CATALOGUE}")
+        except JobError:
+            return False
+        return True
 
     def session(self) -> Session:
         """Return this process's session.
@@ -165,7 +179,7 @@ class Keyspace:
         listed = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
         key = f"({_names(partition)}){''.join(f', {_names([name])}' for name in clustering)}"
         self._run(
-            f"CREATE TABLE {self.name}.{physical} ({listed}, PRIMARY KEY ({key})) "
+            f"CREATE TABLE IF NOT EXISTS {self.name}.{physical} ({listed}, PRIMARY KEY ({key})) "
             "WITH compression = {'class': 'LZ4Compressor'} AND gc_grace_seconds = 3600"
         )
 
@@ -232,17 +246,25 @@ class Keyspace:
                 f"Cassandra's keyspace {self.name} has the layout of version {found[0]['value']}, and this is version "
                 f"{VERSION}. Its tables can be made again: DROP KEYSPACE {self.name}, then make preprocess DATASET=..."
             )
-        replication.check(self.session(), self.name, self._where.datacenter, copies(self._where))
+        self._copies = self._kept(copies(self._where))
         self._known = True
         return True
+
+    def _kept(self, wanted: int) -> int:
+        try:
+            return replication.kept(self.session(), self.name, self._where.datacenter, wanted)
+        except _DOWN as error:
+            raise JobError(_silent(self._where, error)) from error
 
     def _make(self) -> None:
         if self._there():
             return
+        wanted = copies(self._where)
         self._run(
             f"CREATE KEYSPACE IF NOT EXISTS {self.name} WITH replication = "
-            f"{{'class': 'NetworkTopologyStrategy', '{self._where.datacenter}': {copies(self._where)}}}"
+            f"{{'class': 'NetworkTopologyStrategy', '{self._where.datacenter}': {wanted}}}"
         )
+        self._copies = self._kept(wanted)  # an interrupted one may have made it otherwise
         self._run(f"CREATE TABLE IF NOT EXISTS {self.name}.{_META} (key text PRIMARY KEY, value text)")
         self._run(
             f"CREATE TABLE IF NOT EXISTS {self.name}.{_CATALOGUE} (name text PRIMARY KEY, physical text, columns text)"

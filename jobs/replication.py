@@ -24,8 +24,13 @@ def asked(session: Any, least: int) -> int:
     return max(least, int(found["value"])) if found else least
 
 
-def check(session: Any, keyspace: str, datacenter: str, wanted: int) -> None:
-    """See that a keyspace keeps as many copies of each row as wanted; more are as good.
+def quorum(copies: int) -> int:
+    """Return how many of so many copies are a quorum."""
+    return copies // 2 + 1
+
+
+def kept(session: Any, keyspace: str, datacenter: str, wanted: int) -> int:
+    """Return how many copies of each row a keyspace keeps, at least as many as wanted.
 
     Raises:
         JobError: it was made with fewer. ALTER KEYSPACE alone would not mend that: rows that are there stay where they
@@ -34,11 +39,12 @@ def check(session: Any, keyspace: str, datacenter: str, wanted: int) -> None:
     rows = session.execute(
         "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = %s", [keyspace]
     )
-    kept = min((int(row["replication"].get(datacenter, wanted)) for row in rows), default=wanted)
-    if kept < wanted:
+    found = min((int(row["replication"].get(datacenter, wanted)) for row in rows), default=wanted)
+    if found < wanted:
         raise JobError(
-            f"Cassandra's keyspace {keyspace} was made with {kept} of the {wanted} copies of each row that are asked for "
+            f"Cassandra's keyspace {keyspace} was made with {found} of the {wanted} copies of each row that are asked for "
             f"(cassandra.rf). Its tables can be made again with {wanted}: DROP KEYSPACE {keyspace} (or, with nodes of our "
             "own, make down, move .run/cassandra away and make setup as before), then make preprocess DATASET=... "
-            f"To go on with {kept}, set the nodes up for it: make setup CASSANDRA=... RF={kept}"
+            f"To go on with {found}, set the nodes up for it: make setup CASSANDRA=... RF={found}"
         )
+    return found

@@ -23,6 +23,7 @@ from jobs.cassandra import Connection, Keyspace, secrets
 from jobs.errors import JobError
 from jobs.failures import DISK_FULL
 from jobs.outage import OutageError, ended_by_outage
+from jobs.spare import repeated
 
 _SEEN_S = 30.0
 _LONGEST = 48 - len("recscale_")
@@ -132,12 +133,16 @@ class CassandraStore:
 
     def fill(self, physical: str, rows: DataFrame, tuning: Mapping[str, str]) -> None:
         """Write rows to a physical table as they come."""
+        repeated(lambda: self._append(physical, rows, tuning), self._keyspace)
+
+    def _append(self, physical: str, rows: DataFrame, tuning: Mapping[str, str]) -> None:
         with ended_by_outage(self.spark.sparkContext, self._keyspace.session()):
             self._at(rows.write.format(FORMAT).options(**tuning), physical).mode("append").save()
 
     def whole(self, physical: str) -> DataFrame:
         """Return a physical table with all its columns."""
-        frame: DataFrame = self._at(self.spark.read.format(FORMAT), physical).load()
+        access = self._at(self.spark.read.format(FORMAT), physical)
+        frame: DataFrame = repeated(access.load, self._keyspace)
         return frame
 
     def drop(self, physical: str) -> None:
