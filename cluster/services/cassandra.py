@@ -117,18 +117,14 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
 def _without_others(settings: Settings) -> str:
     """Say that rows lie on nodes that the settings leave out; nothing if none do."""
     nodes, kept = settings.cassandra.nodes, settings.run_dir / "cassandra"
-    left_out = sorted(
-        path.parent.name
-        for path in kept.glob("cassandra-*/data")
-        if path.parent.name.removeprefix("cassandra-").isdecimal()
-        and int(path.parent.name.removeprefix("cassandra-")) > nodes
-    )
+    numbers = (path.parent.name.removeprefix("cassandra-") for path in kept.glob("cassandra-*/data"))
+    left_out = sorted(int(number) for number in numbers if number.isdecimal() and int(number) > nodes)
     if not left_out:
         return ""
-    every = nodes + len(left_out)
+    names = ", ".join(f"cassandra-{number}" for number in left_out)
     return (
-        f"cassandra.nodes is {nodes}, and {', '.join(left_out)} hold rows as well (in {kept}), which the others would miss. "
-        f"Start all of them (make setup CASSANDRA={every}, environment RECSCALE_CASSANDRA_NODES={every}), or begin anew: "
+        f"cassandra.nodes is {nodes}, and rows lie on {names} as well (in {kept}), which would be missing. Start all of them "
+        f"(make setup CASSANDRA={left_out[-1]}, environment RECSCALE_CASSANDRA_NODES={left_out[-1]}), or begin anew: "
         f"make down, then move {kept} away"
     )
 
