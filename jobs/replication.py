@@ -16,11 +16,8 @@ def asked(session: Any, least: int) -> int:
         found = session.execute(
             "SELECT value FROM system_views.settings WHERE name = 'default_keyspace_rf'"
         ).one()
-    except (
-        InvalidRequest,
-        Unauthorized,
-    ):  # a Cassandra older than 4.1, or somebody else's that does not tell
-        return least
+    except (InvalidRequest, Unauthorized):
+        return least  # a Cassandra older than 4.1, or somebody else's that does not tell
     return max(least, int(found["value"])) if found else least
 
 

@@ -38,9 +38,8 @@ def repeated(action: Callable[[], _T], keyspace: Keyspace) -> _T:
 def _quorum_is_left(keyspace: Keyspace) -> bool:
     if not keyspace.spares_a_node:
         return False
-    end = (
-        time.monotonic() + _QUORUM_S
-    )  # nodes take some seconds to miss one of them, and do not answer for it meanwhile
+    # Nodes take some seconds to miss one of them, and until then a request that it has part in may not be answered.
+    end = time.monotonic() + _QUORUM_S
     while not keyspace.answers():
         if time.monotonic() > end:
             return False

@@ -54,7 +54,7 @@ KEYS: Mapping[str, Key] = {
 _PREFIXES = {"recommendations_": _BY_USER, "similar_items_": _BY_ITEM}
 _NUMBERED = Key(("task",), ("number",))
 """Key of a table whose rows have none of their own: the task that wrote a row, and the row's number there."""
-_OUTAGE = r"AllNodesFailed|NoNodeAvailable|WriteTimeout|Unavailable|ClosedConnection|HeartbeatException"
+_OUTAGE = r"AllNodesFailed|NoNodeAvailable|WriteTimeout|Unavailable|ClosedConnection|HeartbeatException|Control channel"
 _ABSENT = "absent"
 """Column that names a row's lists and maps that are null, not empty."""
 

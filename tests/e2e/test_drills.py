@@ -71,7 +71,11 @@ def test_what_is_killed_in_the_middle_of_a_trial_changes_no_result_and_leaves_no
     assert [path for path in place.run_dir.rglob("*lock") if path.is_file() and is_held(path)] == []
 
 
-SMALL = SPEC.replace("ml-latest-small", "ml-100k").replace("iterations = 60", "iterations = 2")
+SMALL = (
+    SPEC.replace("ml-latest-small", "ml-100k")
+    .replace("iterations = 60", "iterations = 2")
+    .replace("workers = 2", "workers = 1")
+)
 
 
 @pytest.fixture
