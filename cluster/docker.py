@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +49,17 @@ class DockerPlace:
 
     def keeps(self, service: str, group: str) -> Path:  # noqa: ARG002 - each container has a volume of its own there
         return compose.DATA
+
+    def others(self, service: str) -> dict[str, str]:
+        kind, start = service.rpartition("-")[0], f"recscale-{self.settings.folder_hash}-"
+        names = (name.removeprefix(start) for name in self._volumes if name.startswith(start))
+        return {name: f"volume {start}{name}" for name in names if name.rpartition("-")[0] == kind}
+
+    @cached_property
+    def _volumes(self) -> list[str]:
+        with suppress(ServiceError):  # whoever only describes needs no engine
+            return engine.run(["docker", "volume", "ls", "-q", "--filter", "name=recscale-"]).out.split()
+        return []
 
     def jars(self, name: str) -> Path:
         return image.HOME / "jars" / artifacts.folder(name, self.settings.run_dir).name

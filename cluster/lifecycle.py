@@ -49,7 +49,9 @@ class Cluster:
         Raises:
             ServiceError: one did not come up; with the end of its log and the next step.
         """
-        self._select(self.describe(), only)  # a wrong name must not make folders
+        for service in self._select(self.describe(), only):  # a wrong name must not make folders
+            if service.refusal:  # and nothing is stopped for what cannot be started
+                raise ServiceError(service.refusal)
         with locked(self.settings.run_dir, self._say):
             self._backend.prepare(self._select(self.describe(), only), self._say)
             self._stop_unfit(only)
@@ -217,7 +219,8 @@ class Cluster:
         """Return host:port, for clients, of every Cassandra node: the external ones, or ours that run.
 
         Args:
-            start: start ours (one, unless the settings say how many) if none runs; else the list may be empty.
+            start: start ours (one, or as many as hold a row, unless the settings say how many) if none runs; else the
+                list may be empty.
 
         Raises:
             ServiceError: they did not come up, or the external ones do not answer.
@@ -230,7 +233,7 @@ class Cluster:
         nodes = self._cassandra_nodes()
         if nodes or not start:
             return nodes
-        wanted = dataclasses.replace(cassandra, nodes=max(1, cassandra.nodes))
+        wanted = dataclasses.replace(cassandra, nodes=cassandra.nodes or cassandra.rf)
         self.settings = dataclasses.replace(self.settings, cassandra=wanted)
         self._backend = BACKENDS[self.settings.backend](self.settings)
         self.up({"cassandra"})

@@ -54,6 +54,11 @@ class LocalPlace:
     def keeps(self, service: str, group: str) -> Path:
         return self.settings.run_dir / group / service
 
+    def others(self, service: str) -> dict[str, str]:
+        kind = service.rpartition("-")[0]
+        kept = (self.settings.run_dir / kind).glob(f"{kind}-*/data")
+        return {path.parent.name: str(path.parent) for path in kept}
+
     def jars(self, name: str) -> Path:
         return artifacts.folder(name, self.settings.run_dir)
 

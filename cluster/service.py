@@ -44,6 +44,9 @@ class Place(Protocol):
     def keeps(self, service: str, group: str) -> Path:
         """The folder of the data that a service keeps for itself, as the service sees it."""
 
+    def others(self, service: str) -> Mapping[str, str]:
+        """Where each service of this one's kind that ever ran here keeps its data, by its name, for people."""
+
     def jars(self, name: str) -> Path:
         """The folder of the jars of a lock file, as the service sees it; they may not be there yet."""
 
@@ -118,6 +121,7 @@ class Service:
         grace_s: seconds between being asked and being forced to stop.
         external: it is used only, its address stands in the settings.
         hint: the next step when it does not come up.
+        refusal: why it must not be started as it is described, and what to do; empty if it may be.
     """
 
     name: str
@@ -143,6 +147,7 @@ class Service:
     grace_s: float = 10.0
     external: bool = False
     hint: str = "read the log named above"
+    refusal: str = ""
 
     @property
     def kind(self) -> str:

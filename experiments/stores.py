@@ -2,7 +2,7 @@
 
 from cluster.settings import Settings
 from experiments.trial import Data
-from jobs.cassandra import Connection, Keyspace, disconnect
+from jobs.cassandra import Connection, Keyspace, copies, disconnect
 from jobs.stores.cassandra import keyspace_name
 
 PARQUET, CASSANDRA = "parquet", "cassandra"
@@ -24,6 +24,19 @@ def connector(settings: Settings, nodes: list[str], jars: str) -> dict[str, str]
         "spark.cassandra.connection.localDC": settings.cassandra.datacenter,
         "spark.recscale.cassandra.rf": str(settings.cassandra.rf),
     }
+
+
+def copies_asked(settings: Settings, nodes: list[str]) -> int:
+    """Return how many copies of each row running nodes were set up for, or the settings ask for if that is more.
+
+    Raises:
+        JobError: no node answers.
+    """
+    where = Connection.of(connector(settings, nodes, ""))
+    try:
+        return copies(where)
+    finally:
+        disconnect(where)
 
 
 def root_of(data: Data, settings: Settings) -> str:

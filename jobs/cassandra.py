@@ -14,6 +14,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 from cassandra.query import dict_factory
 
+from jobs import replication
 from jobs.errors import JobError
 
 VERSION = "1"
@@ -32,7 +33,10 @@ _DOWN = (NoHostAvailable, OperationTimedOut, RequestExecutionException, DriverEx
 
 @dataclass(frozen=True)
 class Connection:
-    """Where Cassandra is: what the connector's settings say, for the driver too."""
+    """Where Cassandra is: what the connector's settings say, for the driver too.
+
+    `rf` is how many copies of each row there must be at least; nodes may ask for more (`copies`).
+    """
 
     hosts: tuple[str, ...]
     port: int
@@ -111,6 +115,18 @@ def connect(where: Connection) -> Session:
         raise JobError(_silent(where, error)) from error
 
 
+def copies(where: Connection) -> int:
+    """Return how many copies of each row a keyspace must have: what the connection or, if more, the nodes ask for.
+
+    Raises:
+        JobError: no node answers.
+    """
+    try:
+        return replication.asked(connect(where), where.rf)
+    except _DOWN as error:
+        raise JobError(_silent(where, error)) from error
+
+
 def disconnect(where: Connection) -> None:
     """Close the session of this process, which would complain of every node that is stopped later."""
     session = connect(where)
@@ -125,6 +141,20 @@ class Keyspace:
         self.name = name
         self._where = where
         self._known = False
+        self._copies = 1
+
+    @property
+    def spares_a_node(self) -> bool:
+        """Whether a quorum of each row's copies is left without one node."""
+        return self._known and self._copies > replication.quorum(self._copies)
+
+    def answers(self) -> bool:
+        """Whether a quorum of each row's copies answers now."""
+        try:
+            self._run(f"SELECT name FROM {self.name}.{_CATALOGUE}")
+        except JobError:
+            return False
+        return True
 
     def session(self) -> Session:
         """Return this process's session.
@@ -149,7 +179,7 @@ class Keyspace:
         listed = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
         key = f"({_names(partition)}){''.join(f', {_names([name])}' for name in clustering)}"
         self._run(
-            f"CREATE TABLE {self.name}.{physical} ({listed}, PRIMARY KEY ({key})) "
+            f"CREATE TABLE IF NOT EXISTS {self.name}.{physical} ({listed}, PRIMARY KEY ({key})) "
             "WITH compression = {'class': 'LZ4Compressor'} AND gc_grace_seconds = 3600"
         )
 
@@ -187,7 +217,7 @@ class Keyspace:
         """Whether the keyspace is there.
 
         Raises:
-            JobError: it is, and is not ours or of another version.
+            JobError: it is, and is not ours, of another version, or made with fewer copies of each row than asked for.
         """
         if self._known:
             return True
@@ -216,16 +246,25 @@ class Keyspace:
                 f"Cassandra's keyspace {self.name} has the layout of version {found[0]['value']}, and this is version "
                 f"{VERSION}. Its tables can be made again: DROP KEYSPACE {self.name}, then make preprocess DATASET=..."
             )
+        self._copies = self._kept(copies(self._where))
         self._known = True
         return True
+
+    def _kept(self, wanted: int) -> int:
+        try:
+            return replication.kept(self.session(), self.name, self._where.datacenter, wanted)
+        except _DOWN as error:
+            raise JobError(_silent(self._where, error)) from error
 
     def _make(self) -> None:
         if self._there():
             return
+        wanted = copies(self._where)
         self._run(
             f"CREATE KEYSPACE IF NOT EXISTS {self.name} WITH replication = "
-            f"{{'class': 'NetworkTopologyStrategy', '{self._where.datacenter}': {self._where.rf}}}"
+            f"{{'class': 'NetworkTopologyStrategy', '{self._where.datacenter}': {wanted}}}"
         )
+        self._copies = self._kept(wanted)  # an interrupted one may have made it otherwise
         self._run(f"CREATE TABLE IF NOT EXISTS {self.name}.{_META} (key text PRIMARY KEY, value text)")
         self._run(
             f"CREATE TABLE IF NOT EXISTS {self.name}.{_CATALOGUE} (name text PRIMARY KEY, physical text, columns text)"

@@ -80,13 +80,13 @@ def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
 
 
 @contextmanager
-def connected(spark: "object", settings: "object", node: str) -> Iterator[None]:
-    """Let the session talk to a node (host:port), as the harness lets applications do."""
+def connected(spark: "object", settings: "object", *nodes: str) -> Iterator[None]:
+    """Let the session talk to nodes (host:port), as the harness lets applications do."""
     from experiments.stores import connector  # noqa: PLC0415 - most tests need no node
     from jobs.cassandra import secrets  # noqa: PLC0415 - most tests need no node
 
     conf = spark.conf
-    named = {key: value for key, value in connector(settings, [node], "").items() if key != "spark.jars"}
+    named = {key: value for key, value in connector(settings, list(nodes), "").items() if key != "spark.jars"}
     for key, value in named.items():
         conf.set(key, value)
     try:

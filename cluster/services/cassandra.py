@@ -6,7 +6,8 @@ Cassandra's documentation gives for that version.
 
 import dataclasses
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,22 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
         grace_s=30,
         hint="give it more memory (--set cassandra.heap=2g) or read the log named above; data that a newer version "
         f"wrote, or that is damaged, lies in {folder} and may be moved away",
+        refusal=_without_others(settings.cassandra.nodes, place.others(name)),
+    )
+
+
+def _without_others(nodes: int, kept: Mapping[str, str]) -> str:
+    """Say that rows lie on nodes that the settings leave out; nothing if none do."""
+    numbers = {int(found[1]): name for name in kept if (found := re.fullmatch(r"cassandra-(\d+)", name))}
+    left_out = sorted(number for number in numbers if number > nodes)
+    if not left_out:
+        return ""
+    names = ", ".join(numbers[number] for number in left_out)
+    where = ", ".join(kept[numbers[number]] for number in left_out)
+    return (
+        f"cassandra.nodes is {nodes}, and rows lie on {names} as well (in {where}), which would be missing. Start all of them "
+        f"(make setup CASSANDRA={left_out[-1]}, environment RECSCALE_CASSANDRA_NODES={left_out[-1]}), or begin anew: "
+        f"make down, then remove what all nodes keep (make clean, or {where} and the others beside it)"
     )
 
 
@@ -159,6 +176,8 @@ def _configuration(settings: Settings, host: str, seeds: Sequence[str], folder: 
         "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
         "num_tokens": 16,
         "allocate_tokens_for_local_replication_factor": cassandra.rf,
+        # Whoever makes a keyspace later asks the node: the number is given once, when the nodes are set up.
+        "default_keyspace_rf": cassandra.rf,
         "seed_provider": [
             {
                 "class_name": "org.apache.cassandra.locator.SimpleSeedProvider",

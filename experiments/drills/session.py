@@ -19,7 +19,7 @@ from experiments.progress import Progress
 from experiments.recorder import RecordingError
 from experiments.runner import open_recorder
 from experiments.spec import Experiment
-from experiments.stores import CASSANDRA
+from experiments.stores import CASSANDRA, copies_asked
 from experiments.trial import Trial
 
 
@@ -137,8 +137,9 @@ class Session:
         cluster = Cluster(self.settings, self.progress.say)
         ran = cluster.cassandra(start=False)
         try:
-            count = len(cluster.cassandra())
-            nodes = dataclasses.replace(self.settings.cassandra, nodes=count)
+            found = cluster.cassandra()
+            rf = copies_asked(self.settings, found)
+            nodes = dataclasses.replace(self.settings.cassandra, nodes=len(found), rf=rf)
             yield dataclasses.replace(self.settings, cassandra=nodes)
         finally:
             if not ran:

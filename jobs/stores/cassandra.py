@@ -23,6 +23,7 @@ from jobs.cassandra import Connection, Keyspace, secrets
 from jobs.errors import JobError
 from jobs.failures import DISK_FULL
 from jobs.outage import OutageError, ended_by_outage
+from jobs.spare import repeated
 
 _SEEN_S = 30.0
 _LONGEST = 48 - len("recscale_")
@@ -53,10 +54,16 @@ KEYS: Mapping[str, Key] = {
 _PREFIXES = {"recommendations_": _BY_USER, "similar_items_": _BY_ITEM}
 _NUMBERED = Key(("task",), ("number",))
 """Key of a table whose rows have none of their own: the task that wrote a row, and the row's number there."""
-_OUTAGE = r"AllNodesFailed|NoNodeAvailable|WriteTimeout|Unavailable|ClosedConnection|HeartbeatException"
+_OUTAGE = r"AllNodesFailed|NoNodeAvailable|WriteTimeout|Unavailable|ClosedConnection|HeartbeatException|Control channel"
 _ABSENT = "absent"
 """Column that names a row's lists and maps that are null, not empty."""
 
+# What a quorum of a row's copies acknowledged, a quorum finds: with three copies the loss of one node loses nothing. Of
+# one copy a quorum is that one. The connector's own level for reading is LOCAL_ONE, which may ask a node that was away.
+CONSISTENCY = {
+    "spark.cassandra.output.consistency.level": "LOCAL_QUORUM",
+    "spark.cassandra.input.consistency.level": "LOCAL_QUORUM",
+}
 # Measured on rows of 30 bytes: the connector's own 1 KiB batches and 5 writes at a time take three times as long.
 TUNING = {
     "spark.cassandra.output.batch.size.bytes": str(32 * 1024),
@@ -126,12 +133,16 @@ class CassandraStore:
 
     def fill(self, physical: str, rows: DataFrame, tuning: Mapping[str, str]) -> None:
         """Write rows to a physical table as they come."""
+        repeated(lambda: self._append(physical, rows, tuning), self._keyspace)
+
+    def _append(self, physical: str, rows: DataFrame, tuning: Mapping[str, str]) -> None:
         with ended_by_outage(self.spark.sparkContext, self._keyspace.session()):
             self._at(rows.write.format(FORMAT).options(**tuning), physical).mode("append").save()
 
     def whole(self, physical: str) -> DataFrame:
         """Return a physical table with all its columns."""
-        frame: DataFrame = self._at(self.spark.read.format(FORMAT), physical).load()
+        access = self._at(self.spark.read.format(FORMAT), physical)
+        frame: DataFrame = repeated(access.load, self._keyspace)
         return frame
 
     def drop(self, physical: str) -> None:
@@ -143,7 +154,7 @@ class CassandraStore:
         return self._keyspace.get(physical, key_of(table).partition, key)
 
     def _at(self, access: Any, physical: str) -> Any:
-        return access.options(keyspace=self._keyspace.name, table=physical)
+        return access.options(keyspace=self._keyspace.name, table=physical, **CONSISTENCY)
 
     def has(self, table: str) -> bool:
         """Whether the table is there; the catalogue only names tables that were written whole."""

@@ -29,6 +29,9 @@ class Elsewhere:
     def keeps(self, service, group):
         return Path("/kept")
 
+    def others(self, service):
+        return {}
+
     def jars(self, name):
         return Path("/jars") / name
 

@@ -1,10 +1,11 @@
-"""Real drills on a cluster of their own: a worker, an executor, the driver and MLflow's server die in the middle of a trial."""
+"""Real drills on clusters of their own: a worker, an executor, the driver, MLflow's server or a Cassandra node dies."""
 
 import json
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import cassandra_sets
 from tests.e2e.place import Place
 
 pytestmark = pytest.mark.timeout(1200)
@@ -68,6 +69,40 @@ def test_what_is_killed_in_the_middle_of_a_trial_changes_no_result_and_leaves_no
     (trial,) = place.runs("small")
     assert trial.info.status == "FINISHED"
     assert [path for path in place.run_dir.rglob("*lock") if path.is_file() and is_held(path)] == []
+
+
+SMALL = (
+    SPEC.replace("ml-latest-small", "ml-100k")
+    .replace("iterations = 60", "iterations = 2")
+    .replace("workers = 2", "workers = 1")
+)
+
+
+@pytest.fixture
+def three_copies(tmp_path, cluster_sets):
+    (tmp_path / "small.toml").write_text(SMALL)
+    ports = cluster_sets[1:]  # of the master and MLflow; the run folder is the nodes'
+    return Place(
+        tmp_path, [*cassandra_sets(tmp_path / "nodes"), *ports, "cassandra.nodes=3", "cassandra.rf=3"]
+    )
+
+
+def test_a_node_of_three_that_dies_during_a_write_costs_no_row(three_copies, tmp_path):
+    place = three_copies
+    text = place.run("drill", "cassandra", str(tmp_path / "small.toml"))
+    assert "cassandra-3 is ready" in text
+    assert place.processes() == []
+    report = json.loads((place.run_dir / "reports" / "small-drills.json").read_text())
+    (found,) = report["drills"]
+    assert found["victim"] == "cassandra-3 of 3"
+    assert found["verdict"] == "survived, same result", found
+    assert found["differences"] == []
+    (note,) = (note for note in found["notes"] if "quorum of 3 copies" in note)
+    kept, _, expected, *_ = note.split()
+    assert kept == expected != "0"
+    (drill,) = place.runs("small", "drill")
+    assert drill.data.tags["recscale.verdict"] == "survived, same result"
+    assert note in drill.data.tags["mlflow.note.content"]
 
 
 def is_held(path):

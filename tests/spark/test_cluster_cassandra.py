@@ -1,15 +1,21 @@
 """Real Cassandra nodes: they start, join, keep their data, are stopped; one that is already there is only used."""
 
+import os
+import signal
 import socket
 
 import pytest
 from cassandra.cluster import Cluster as Driver
+from pyspark.sql import functions as F
 
 from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.processes import free_port, marks
 from cluster.settings import load
-from tests.conftest import cassandra_sets
+from jobs.cassandra import Connection, disconnect
+from jobs.errors import JobError
+from jobs.stores.cassandra import CassandraStore, keyspace_name
+from tests.conftest import cassandra_sets, connected
 
 
 @pytest.fixture
@@ -66,6 +72,56 @@ def test_two_nodes_on_neighbouring_addresses_hold_every_row_twice(sets):
         assert len(ask(cluster, "SELECT peer FROM system.peers", host="127.0.0.2")) == 1
     finally:
         cluster.down()
+
+
+def users(spark, count):
+    return spark.range(count).select(F.col("id").cast("int").alias("user"), F.lit("a").alias("key"))
+
+
+def kill(cluster, name):
+    os.kill(cluster._backend.running()[name].pid, signal.SIGKILL)
+
+
+@pytest.mark.timeout(900)
+def test_of_three_nodes_with_three_copies_any_one_may_die_and_no_row_is_missing(spark, sets):
+    cluster = Cluster(load([*sets, "cassandra.nodes=3", "cassandra.rf=3"], {}))
+    try:
+        nodes = ["cassandra-1", "cassandra-2", "cassandra-3"]
+        assert cluster.up({"cassandra"}) == nodes
+        plain = load(sets, {})  # a later command, which does not name the copies again
+        with connected(spark, plain, *cluster.cassandra()):
+            store, keyspace = CassandraStore(spark, "three"), keyspace_name("three")
+            store.write("users", users(spark, 1000))
+            (made,) = ask(
+                cluster,
+                f"SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = '{keyspace}'",
+            )
+            assert made.replication["datacenter1"] == "3"
+            kill(cluster, "cassandra-3")
+            assert store.read("users").count() == 1000
+            store.write("users", users(spark, 2000))
+            assert store.read("users").count() == 2000
+            assert cluster.up({"cassandra"}) == ["cassandra-3"]
+            kill(cluster, "cassandra-1")  # of the two that took the last write
+            assert store.read("users").count() == 2000
+            assert store.get("users", 1999) == {"user": 1999, "key": "a"}
+            disconnect(Connection.of(spark.conf))
+    finally:
+        cluster.down()
+    fewer = Cluster(load(sets, {}))
+    with pytest.raises(ServiceError, match=r"rows lie on cassandra-2, cassandra-3 as well"):
+        fewer.up({"cassandra"})
+
+
+def test_fewer_copies_than_asked_for_are_refused_and_not_made_silently(spark, in_cassandra):
+    CassandraStore(spark, "single").write("users", users(spark, 10))
+    spark.conf.set("spark.recscale.cassandra.rf", "2")
+    store = CassandraStore(spark, "single")
+    for action in (lambda: store.read("users"), lambda: store.write("users", users(spark, 20))):
+        with pytest.raises(JobError, match=r"made with 1 of the 2 copies .* DROP KEYSPACE recscale_single"):
+            action()
+    spark.conf.set("spark.recscale.cassandra.rf", "1")
+    assert CassandraStore(spark, "single").read("users").count() == 10
 
 
 def test_a_taken_port_names_its_holder_and_the_setting(sets):

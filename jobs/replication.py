@@ -1,0 +1,47 @@
+"""How many copies of each row a keyspace must have, and whether it has them."""
+
+from typing import Any
+
+from cassandra import InvalidRequest, Unauthorized
+
+from jobs.errors import JobError
+
+
+def asked(session: Any, least: int) -> int:
+    """Return how many copies of each row the nodes ask for by their own setting, at least `least`.
+
+    Who set up nodes for three copies wants three from every command, whether or not it names them again.
+    """
+    try:
+        found = session.execute(
+            "SELECT value FROM system_views.settings WHERE name = 'default_keyspace_rf'"
+        ).one()
+    except (InvalidRequest, Unauthorized):
+        return least  # a Cassandra older than 4.1, or somebody else's that does not tell
+    return max(least, int(found["value"])) if found else least
+
+
+def quorum(copies: int) -> int:
+    """Return how many of so many copies are a quorum."""
+    return copies // 2 + 1
+
+
+def kept(session: Any, keyspace: str, datacenter: str, wanted: int) -> int:
+    """Return how many copies of each row a keyspace keeps, at least as many as wanted.
+
+    Raises:
+        JobError: it was made with fewer. ALTER KEYSPACE alone would not mend that: rows that are there stay where they
+            are, and a quorum of more copies may miss them.
+    """
+    rows = session.execute(
+        "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = %s", [keyspace]
+    )
+    found = min((int(row["replication"].get(datacenter, wanted)) for row in rows), default=wanted)
+    if found < wanted:
+        raise JobError(
+            f"Cassandra's keyspace {keyspace} was made with {found} of the {wanted} copies of each row that are asked for "
+            f"(cassandra.rf). Its tables can be made again with {wanted}: DROP KEYSPACE {keyspace} (or, with nodes of our "
+            "own, make down, move .run/cassandra away and make setup as before), then make preprocess DATASET=... "
+            f"To go on with {found}, set the nodes up for it: make setup CASSANDRA=... RF={found}"
+        )
+    return found

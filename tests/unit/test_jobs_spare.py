@@ -1,0 +1,130 @@
+"""What is done again when a node goes away, how many copies are asked for, and what is said when there are fewer."""
+
+import pytest
+from cassandra import InvalidRequest
+
+from cluster.errors import ServiceError
+from cluster.lifecycle import Cluster
+from cluster.settings import load
+from jobs import replication, spare
+from jobs.errors import JobError
+
+LOST = "java.lang.IllegalStateException: gone\n\tat com.datastax.oss.driver.internal.core.metadata.X"
+
+
+class Keyspace:
+    """Keeps so many copies; a quorum answers when it was asked so many times."""
+
+    def __init__(self, *, spares_a_node, silent=0):
+        self.spares_a_node = spares_a_node
+        self.asked, self._silent = 0, silent
+
+    def answers(self):
+        self.asked += 1
+        return self.asked > self._silent
+
+
+class Action:
+    """Fails so many times with an error, then answers."""
+
+    def __init__(self, failures, error=LOST):
+        self.done, self._failures, self._error = 0, failures, error
+
+    def __call__(self):
+        self.done += 1
+        if self.done <= self._failures:
+            raise RuntimeError(self._error)
+        return "rows"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(spare, "_PAUSE_S", 0.0)
+
+
+def test_what_a_lost_node_interrupted_is_done_again_when_a_quorum_answers():
+    action, keyspace = Action(2), Keyspace(spares_a_node=True, silent=3)
+    assert spare.repeated(action, keyspace) == "rows"
+    assert action.done == 3
+    assert keyspace.asked == 5
+
+
+@pytest.mark.parametrize(
+    ("error", "spares_a_node"), [(LOST, False), ("the column holds a time that would be cut off", True)]
+)
+def test_what_no_other_node_can_mend_is_done_once(error, spares_a_node):
+    action = Action(1, error)
+    with pytest.raises(RuntimeError):
+        spare.repeated(action, Keyspace(spares_a_node=spares_a_node))
+    assert action.done == 1
+
+
+def test_it_ends_though_the_driver_fails_for_ever_or_no_quorum_comes(monkeypatch):
+    action = Action(100)
+    with pytest.raises(RuntimeError):
+        spare.repeated(action, Keyspace(spares_a_node=True))
+    assert action.done == 5
+    monkeypatch.setattr(spare, "_QUORUM_S", 0.0)
+    action = Action(100)
+    with pytest.raises(RuntimeError):
+        spare.repeated(action, Keyspace(spares_a_node=True, silent=1_000_000))
+    assert action.done == 1
+
+
+class Session:
+    """Answers every statement with these rows, or fails."""
+
+    def __init__(self, *rows, error=None):
+        self._rows, self._error = rows, error
+
+    def execute(self, *_):
+        if self._error:
+            raise self._error
+        return self
+
+    def one(self):
+        return self._rows[0] if self._rows else None
+
+    def __iter__(self):
+        return iter(self._rows)
+
+
+@pytest.mark.parametrize(
+    ("session", "least", "asked"),
+    [
+        (Session({"value": "3"}), 1, 3),
+        (Session({"value": "1"}), 2, 2),
+        (Session(), 2, 2),
+        (Session(error=InvalidRequest("there is no keyspace system_views")), 2, 2),
+    ],
+)
+def test_the_larger_number_of_copies_counts(session, least, asked):
+    assert replication.asked(session, least) == asked
+
+
+def test_a_keyspace_with_fewer_copies_is_refused_with_what_to_do():
+    kept = Session({"replication": {"class": "NetworkTopologyStrategy", "datacenter1": "2"}})
+    assert replication.kept(kept, "recscale_things", "datacenter1", 1) == 2
+    with pytest.raises(
+        JobError, match=r"made with 2 of the 3 copies .* DROP KEYSPACE recscale_things .* RF=2"
+    ):
+        replication.kept(kept, "recscale_things", "datacenter1", 3)
+
+
+@pytest.mark.parametrize(("copies", "quorum"), [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3)])
+def test_a_quorum_is_more_than_half(copies, quorum):
+    assert replication.quorum(copies) == quorum
+
+
+def test_nodes_that_leave_out_others_which_hold_rows_are_not_started(cluster_sets):
+    settings = load([*cluster_sets, "cassandra.nodes=1"], {})
+    (settings.run_dir / "cassandra" / "cassandra-3" / "data").mkdir(parents=True)
+    with pytest.raises(ServiceError, match=r"rows lie on cassandra-3 as well .*make setup CASSANDRA=3"):
+        Cluster(settings).up({"cassandra"})
+    assert Cluster(settings).down() == []
+    (service,) = (
+        s
+        for s in Cluster(load([*cluster_sets, "cassandra.nodes=3"], {})).describe()
+        if s.name == "cassandra-1"
+    )
+    assert service.refusal == ""
