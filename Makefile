@@ -161,7 +161,7 @@ test-containers: environment-dev ## The same services in containers, on a Docker
 	@$(python) -m pytest tests/containers
 
 test-all: check ## Everything that has a test, several machines and containers too, in one count [DATA=]
-	@$(python) -m pytest tests/spark tests/e2e tests/hosts tests/containers
+	@$(python) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder tests/containers tests/e2e tests/hosts tests/spark
 
 format: environment-dev
 	@$(python) -m ruff check --fix .

@@ -27,7 +27,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Select tests on real files only where the folder that holds them is named."""
+    """Say which tests must not run side by side, and select those on real files only where their folder is named.
+
+    Tests of one file share fixtures; names of containers and of network namespaces are the machine's.
+    """
+    for item in items:
+        folder = item.path.parent.name
+        alone = folder if folder in ("containers", "hosts") else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(alone))
     if os.environ.get("RECSCALE_DATA"):
         return
     real = [item for item in items if item.get_closest_marker("realdata")]
