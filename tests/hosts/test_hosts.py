@@ -91,7 +91,7 @@ def hosts(tmp_path_factory):
             found = Hosts(network, tmp_path_factory.mktemp("hosts"))
             found.cluster("master", "up", "spark", sets=("spark.workers=0",))
             found.join("one")
-            found.join("two", "spark.memory=512m")
+            found.join("two")
             yield found
 
 
@@ -104,12 +104,12 @@ def test_workers_join_from_other_machines_again_and_in_another_shape(hosts):
     found = hosts.listed()
     assert {host: worker["memory"] for host, worker in found.items()} == {
         "10.77.0.2": 1024,
-        "10.77.0.3": 512,
+        "10.77.0.3": 1024,
     }
     assert "starting" not in hosts.join("one")
     assert hosts.listed()["10.77.0.2"]["id"] == found["10.77.0.2"]["id"]
-    assert "starting spark-worker-1" in hosts.join("two")
-    assert {worker["memory"] for worker in hosts.listed().values()} == {1024}
+    assert "starting spark-worker-1" in hosts.join("two", "spark.memory=1536m")
+    assert hosts.listed()["10.77.0.3"]["memory"] == 1536
 
 
 def test_a_master_that_is_silent_is_named_with_what_to_look_at(hosts):
