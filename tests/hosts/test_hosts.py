@@ -122,12 +122,12 @@ def test_a_master_that_is_silent_is_named_with_what_to_look_at(hosts):
 
 def test_an_experiment_runs_on_both_encrypted_and_the_secret_stays_in_the_environment(hosts, driver):
     wire = hosts.network.sniff()
-    driver.run("run", driver.spec("small", "rank = [4, 6]", workers=2, fixed=FIXED))
+    driver.run("run", driver.spec("small", "rank = [4]", workers=2, fixed=FIXED))
     crossed, readable = hosts.network.heard(wire)
     assert crossed > 100_000
     assert readable == 0
     trials = driver.runs("small")
-    assert [run.info.status for run in trials] == ["FINISHED"] * 2
+    assert [run.info.status for run in trials] == ["FINISHED"]
     for run in trials:
         assert run.data.tags["recscale.executors_lost"] == "0"
         assert 0 < run.data.metrics["rmse"] < 2
