@@ -73,18 +73,19 @@ def latest(ratings: DataFrame) -> DataFrame:
     return ratings.repartition("user").withColumn("number", number).where("number = 1").drop("number")
 
 
-def k_core(ratings: DataFrame, k: int) -> tuple[DataFrame, int]:
+def k_core(ratings: DataFrame, k: int) -> tuple[DataFrame, int, int]:
     """Drop users and items with fewer than `k` rows until none is left to drop.
 
     Each round's survivors are held by the driver (ids only), so that the plan does not grow with the rounds.
 
     Returns:
-        The rest, and the number of rounds.
+        The rest, the number of rounds, and how many rows there were before the first.
 
     Raises:
         JobError: nothing is left.
     """
-    kept, rows, rounds = ratings, ratings.count(), 0
+    rows = before = ratings.count()
+    kept, rounds = ratings, 0
     allowed: dict[str, DataFrame] = {}
     while True:
         for side in ("user", "item"):
@@ -100,7 +101,7 @@ def k_core(ratings: DataFrame, k: int) -> tuple[DataFrame, int]:
                 f"k_core={k} leaves no rating: no group of users and items has {k} ratings each; use a smaller k_core"
             )
         if left == rows:
-            return kept, rounds
+            return kept, rounds, before
         rows = left
 
 

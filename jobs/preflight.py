@@ -64,11 +64,17 @@ def als_need(
     )
 
 
-def check_als(tables: Tables, rank: int, blocks: int) -> None:
+def check_als(tables: Tables, rank: int, blocks: int, *, instead: str | None = None) -> None:
     """Refuse what MLlib's ALS would fail on, or would silently get wrong.
 
+    Args:
+        tables: `ratings` is the training part.
+        rank: number of factors.
+        blocks: of users, and of items.
+        instead: as of `check_ratings`.
+
     Raises:
-        JobError: no checkpoint directory, ids that are not dense int32, rows of the same pair, or too little memory.
+        JobError: no checkpoint directory, too little memory, or what `check_ratings` refuses.
     """
     ratings = tables.ratings
     spark = ratings.sparkSession
@@ -77,7 +83,7 @@ def check_als(tables: Tables, rank: int, blocks: int) -> None:
             "Spark has no checkpoint directory, and without one ALS silently keeps none: many iterations then end in a "
             "StackOverflowError. Open the session with jobs.session, or call SparkContext.setCheckpointDir."
         )
-    rows, users, items = check_ratings(tables)
+    rows, users, items = check_ratings(tables, instead=instead)
     n_executors = max(executors(spark), 1)
     need = als_need(
         rows=rows,
@@ -91,19 +97,25 @@ def check_als(tables: Tables, rank: int, blocks: int) -> None:
     check_memory(need, _heap(spark), f"rank {rank}")
 
 
-def check_ratings(tables: Tables) -> tuple[int, int, int]:
+def check_ratings(tables: Tables, *, instead: str | None = None) -> tuple[int, int, int]:
     """Return the numbers of ratings, users and items.
 
+    Args:
+        tables: `ratings` is the training part.
+        instead: the model to use where a row has no rating, for a model that needs one in each; None where it needs none.
+
     Raises:
-        JobError: ids that are not dense int32, or rows of the same pair.
+        JobError: ids that are not dense int32, rows of the same pair, or rows without the rating that they need.
     """
     ratings = tables.ratings
     _check_types(ratings)
-    users, items, row, twice = together(
-        tables.users.count, tables.items.count, lambda: _extremes(ratings), lambda: _twice(ratings)
-    )
-    rows = _check_ids(row, users, items)
-    _check_pairs(twice)
+    users, items, found = together(tables.users.count, tables.items.count, lambda: _facts(ratings))
+    if instead is not None and found["rated"] < found["rows"]:
+        raise JobError(
+            f"some interactions have no rating: explicit ALS needs one for each row; use {instead}"
+        )
+    rows = _check_ids(found, users, items)
+    _check_pairs(found["most"])
     return rows, users, items
 
 
@@ -152,43 +164,42 @@ def _check_types(ratings: DataFrame) -> None:
         )
 
 
-def _extremes(ratings: DataFrame) -> Row:
-    """Return the counts and extremes that `_check_ids` judges."""
-    row = ratings.agg(
-        F.count("*"),
-        F.min("user"),
-        F.max("user"),
-        F.min("item"),
-        F.max("item"),
-        F.count("user"),
-        F.count("item"),
+def _facts(ratings: DataFrame) -> Row:
+    """Return counts of rows, the extremes of their ids and the pair that has the most of them, in one pass."""
+    pairs = ratings.groupBy("user", "item").agg(F.count("*").alias("n"), F.count("rating").alias("rated"))
+    row = pairs.agg(
+        *(
+            F.coalesce(F.sum(name), F.lit(0)).alias(alias)
+            for name, alias in (("n", "rows"), ("rated", "rated"))
+        ),
+        *(F.min(side).alias(f"low_{side}") for side in ("user", "item")),
+        *(F.max(side).alias(f"high_{side}") for side in ("user", "item")),
+        F.count(F.when(F.col("user").isNull() | F.col("item").isNull(), 1)).alias("without"),
+        F.max(F.struct("n", "user", "item")).alias("most"),
     ).first()
     assert row is not None
     return row
 
 
-def _check_ids(row: Row, users: int, items: int) -> int:
-    rows, low_user, high_user, low_item, high_item, with_user, with_item = row
-    if rows == 0:
+def _check_ids(found: Row, users: int, items: int) -> int:
+    if found["rows"] == 0:
         raise JobError("there is no rating to train on")
-    if min(with_user, with_item) < rows:
+    if found["without"]:
         raise JobError("some ratings have no user or item id: run make preprocess again")
+    low_user, high_user, low_item, high_item = (
+        found[f"{end}_{side}"] for side in ("user", "item") for end in ("low", "high")
+    )
     if min(low_user, low_item) < 0 or high_user >= users or high_item >= items:
         raise JobError(
             f"ids are not dense: users {low_user}..{high_user} of {users:,}, items {low_item}..{high_item} of {items:,}. "
             "The tables do not belong together: run make preprocess again."
         )
-    return int(rows)
+    return int(found["rows"])
 
 
-def _twice(ratings: DataFrame) -> list[Row]:
-    """Return one pair that has several rows, with their count; nothing if there is none."""
-    return ratings.groupBy("user", "item").count().where(F.col("count") > 1).limit(1).collect()
-
-
-def _check_pairs(twice: list[Row]) -> None:
-    if twice:
-        user, item, count = twice[0]
+def _check_pairs(most: Row) -> None:
+    count, user, item = most
+    if count > 1:
         raise JobError(
             f"user {user} and item {item} have {count} ratings, and ALS would count each of them: "
             "run make preprocess, which keeps the latest"

@@ -11,7 +11,7 @@ from jobs.evaluate import evaluate
 from jobs.model import Model, Tables
 from jobs.params import TrainParams, candidates
 from jobs.phases import Events
-from jobs.split import Split, split
+from jobs.split import Split, counted, divide
 
 
 def choose(
@@ -33,13 +33,14 @@ def choose(
         events: gets one `candidate` for each and one `selected`.
 
     Raises:
-        JobError: no candidate has a score.
+        JobError: no candidate has a score, or a part of the validation split is empty.
     """
     inner = Split(*(part.persist() for part in validation_split(tables.ratings, params)))
     rated = model.predicts_rating and scale is not None
     metric, sign = ("rmse", 1.0) if rated else (f"ndcg_at_{params.k}", -1.0)
     best: tuple[float, dict[str, Any], Model] | None = None
     try:
+        counted(inner, validation_kind(params))
         for values, candidate in candidates(model, params.select):
             score = _score(candidate, inner, tables, params, scale).get(metric)
             events.add("candidate", values=values, metric=metric, score=score)
@@ -56,11 +57,20 @@ def choose(
     return best[2], best[1]
 
 
+def validation_kind(params: TrainParams) -> str:
+    """Return how a validation part is cut: as the test part was, but published folds get a random cut."""
+    return "random" if params.split == "fold" else params.split
+
+
 def validation_split(train: DataFrame, params: TrainParams) -> Split:
-    """Cut a validation part from training as the test part was cut; published folds get a random cut."""
-    kind = "random" if params.split == "fold" else params.split
-    return split(
-        train, kind, test=params.validation, seed=params.split_seed + 1_000_003, n=params.n, fold=None
+    """Cut a validation part from training; a part may be empty, which `jobs.split.counted` finds."""
+    return divide(
+        train,
+        validation_kind(params),
+        test=params.validation,
+        seed=params.split_seed + 1_000_003,
+        n=params.n,
+        fold=None,
     )
 
 

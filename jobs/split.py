@@ -24,7 +24,44 @@ class Split(NamedTuple):
 
 
 def split(ratings: DataFrame, kind: str, *, test: float, seed: int, n: int, fold: str | None) -> Split:
-    """Divide `ratings` by one of the KINDS.
+    """Divide `ratings` as `divide` does, and refuse an empty part.
+
+    Raises:
+        UsageError, JobError: as `divide` and `counted` do.
+    """
+    parts = divide(ratings, kind, test=test, seed=seed, n=n, fold=fold)
+    counted(parts, kind)
+    return parts
+
+
+def counted(parts: Split, kind: str) -> tuple[int, int]:
+    """Return the numbers of training and test rows, in one job, which also fills the parts' caches if they have any.
+
+    Args:
+        parts: of a split.
+        kind: how it was divided, for the error.
+
+    Raises:
+        JobError: a part is empty.
+    """
+    train, test = (
+        part.select(F.lit(name).alias("part")) for name, part in zip(Split._fields, parts, strict=True)
+    )
+    row = (
+        train.union(test).agg(*(F.count(F.when(F.col("part") == name, 1)) for name in Split._fields)).first()
+    )
+    assert row is not None
+    for name, rows in zip(Split._fields, row, strict=True):
+        if not rows:
+            raise JobError(
+                f"the {kind} split leaves no row in the {name} part: the data are too few for it; "
+                "choose another split, another share (test=...), or a smaller n"
+            )
+    return int(row[0]), int(row[1])
+
+
+def divide(ratings: DataFrame, kind: str, *, test: float, seed: int, n: int, fold: str | None) -> Split:
+    """Divide `ratings` by one of the KINDS; a part may be empty, which `counted` finds.
 
     Args:
         ratings: rows of the schema RATINGS.
@@ -40,24 +77,21 @@ def split(ratings: DataFrame, kind: str, *, test: float, seed: int, n: int, fold
 
     Raises:
         UsageError: an unknown kind, or an argument out of its range.
-        JobError: a part is empty, or the data have no times or no such fold.
+        JobError: the data have no times or no such fold.
     """
     if kind not in KINDS:
         raise UsageError(f"unknown split {kind!r}: {nearest(kind, KINDS)}")
     if kind in _SHARES and not 0 < test < 1:
         raise UsageError(f"test={test} is not a share: it must lie between 0 and 1")
     if kind == "random":
-        parts = _by(ratings, uniform(seed, "user", "item") < test)
-    elif kind in _COLD:
-        parts = _by(ratings, uniform(seed, _COLD[kind]) < test)
-    elif kind == "leave_last":
-        parts = _leave_last(ratings, n)
-    elif kind == "time":
-        parts = _by(ratings, _late(ratings, test))
-    else:
-        parts = _by(ratings, _in_fold(ratings, fold))
-    _check(parts, kind)
-    return parts
+        return _by(ratings, uniform(seed, "user", "item") < test)
+    if kind in _COLD:
+        return _by(ratings, uniform(seed, _COLD[kind]) < test)
+    if kind == "leave_last":
+        return _leave_last(ratings, n)
+    if kind == "time":
+        return _by(ratings, _late(ratings, test))
+    return _by(ratings, _in_fold(ratings, fold))
 
 
 def uniform(seed: int, *columns: str) -> Column:
@@ -68,15 +102,6 @@ def uniform(seed: int, *columns: str) -> Column:
 
 def _by(ratings: DataFrame, is_test: Column) -> Split:
     return Split(ratings.where(~is_test), ratings.where(is_test))
-
-
-def _check(parts: Split, kind: str) -> None:
-    for name, part in zip(parts._fields, parts, strict=True):
-        if part.isEmpty():
-            raise JobError(
-                f"the {kind} split leaves no row in the {name} part: the data are too few for it; "
-                "choose another split, another share (test=...), or a smaller n"
-            )
 
 
 def _leave_last(ratings: DataFrame, n: int) -> Split:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Window
@@ -60,40 +60,41 @@ def clean(raw: Raw, limits: Limits, core: int, max_rejected: float, path: str) -
     """
     assert raw.ratings is not None
     held: list[DataFrame] = []
-    flagged = _hold(flag(raw.ratings, limits, path), held)
-    rejected = _hold(raw.rejected.unionByName(refused(flagged)), held)
-    reasons = {row["reason"]: row["count"] for row in rejected.groupBy("reason").count().collect()}
+    flagged, unreadable = _hold(flag(raw.ratings, limits, path), held), _hold(raw.rejected, held)
+    rejected = unreadable.unionByName(refused(flagged))
+    why = unreadable.select("reason").union(flagged.select("reason")).groupBy("reason").count()
+    reasons = {row["reason"]: row["count"] for row in why.collect()}
+    rows_good = reasons.pop(None, 0)
     good = flagged.where(F.col("reason").isNull())
-    rows_good = good.count()
     rows_in = rows_good + sum(reasons.values())
     check_share(reasons, rows_in, rejected, max_rejected)
     if rows_good == 0:
         raise JobError(f"{path} holds no rating: there is nothing to preprocess; check the file")
     ratings, users, items = _number(good, held)
     unique = _hold(latest(ratings), held)
-    rows_unique = unique.count()
-    kept, rounds = k_core(unique, core) if core > 0 else (unique, 0)
+    kept, rounds, rows_unique = k_core(unique, core) if core > 0 else (unique, 0, None)
     if rounds:
         kept, users, items = _renumber(kept, users, items, held)
     facts = _facts(kept)
+    if rows_unique is None:
+        rows_unique = facts["rows"]
     dropped = {
         **reasons,
         "duplicate": rows_good - rows_unique,
         "k_core": rows_unique - facts["rows"],
     }
-    rated = items.count()
-    catalogue = _hold(_catalogue(items, rated, raw.items), held)
+    catalogue, n_items = _catalogue(items, raw.items, held)
     return Cleaned(
         ratings=kept,
-        users=users,
+        users=users.keys,
         items=catalogue,
         rejected=rejected,
         rows_in=rows_in,
         rows_out=facts["rows"],
         dropped={reason: count for reason, count in dropped.items() if count},
-        n_users=users.count(),
-        n_items=catalogue.count(),
-        rated_items=rated,
+        n_users=users.n,
+        n_items=n_items,
+        rated_items=items.n,
         rounds=rounds,
         digest=f"{facts['rows']}-{int(facts['sum']) & _MASK:016x}-{facts['xor'] & _MASK:016x}",
         observed=None if facts["low"] is None else (facts["low"], facts["high"]),
@@ -102,7 +103,7 @@ def clean(raw: Raw, limits: Limits, core: int, max_rejected: float, path: str) -
 
 
 def statistics(ratings: DataFrame, side: str) -> DataFrame:
-    """Describe each user's or item's ratings: (`side` int, n, mean, sd, first, last); sd is null below two."""
+    """Describe each user's or item's ratings, in no order: (`side` int, n, mean, sd, first, last); sd is null below two."""
     columns: list[Column] = [
         F.count("*").cast("int").alias("n"),
         F.mean("rating").cast("float").alias("mean"),
@@ -110,7 +111,7 @@ def statistics(ratings: DataFrame, side: str) -> DataFrame:
         F.min("at").alias("first"),
         F.max("at").alias("last"),
     ]
-    return ratings.groupBy(side).agg(*columns).orderBy(side)
+    return ratings.groupBy(side).agg(*columns)
 
 
 def _hold(frame: DataFrame, held: list[DataFrame]) -> DataFrame:
@@ -118,8 +119,15 @@ def _hold(frame: DataFrame, held: list[DataFrame]) -> DataFrame:
     return frame
 
 
-def _number(good: DataFrame, held: list[DataFrame]) -> tuple[DataFrame, DataFrame, DataFrame]:
-    """Replace keys by ids; returns ratings (with each row's digest), users and items as (id, key)."""
+class _Side(NamedTuple):
+    """Users or items as (id, key), and how many they are."""
+
+    keys: DataFrame
+    n: int
+
+
+def _number(good: DataFrame, held: list[DataFrame]) -> tuple[DataFrame, _Side, _Side]:
+    """Replace keys by ids; returns ratings (with each row's digest), users and items."""
     users = _hold(dense_ids(good.select(F.col("user").alias("key")), "user_id"), held)
     items = _hold(dense_ids(good.select(F.col("item").alias("key")), "item_id"), held)
     n_users, n_items = together(users.count, items.count)
@@ -129,7 +137,7 @@ def _number(good: DataFrame, held: list[DataFrame]) -> tuple[DataFrame, DataFram
     ratings = numbered.select(
         F.col("user_id").alias("user"), F.col("item_id").alias("item"), "rating", "at", "fold", "digest"
     )
-    return ratings, _named(users, "user"), _named(items, "item")
+    return ratings, _Side(_named(users, "user"), n_users), _Side(_named(items, "item"), n_items)
 
 
 def _named(ids: DataFrame, name: str) -> DataFrame:
@@ -137,19 +145,20 @@ def _named(ids: DataFrame, name: str) -> DataFrame:
 
 
 def _renumber(
-    kept: DataFrame, users: DataFrame, items: DataFrame, held: list[DataFrame]
-) -> tuple[DataFrame, DataFrame, DataFrame]:
+    kept: DataFrame, users: _Side, items: _Side, held: list[DataFrame]
+) -> tuple[DataFrame, _Side, _Side]:
     """Make ids dense again after rows of some users or items have gone; the order of keys stays."""
-    left: dict[str, DataFrame] = {}
-    for name, ids in (("user", users), ("item", items)):
+    left: dict[str, _Side] = {}
+    for name, (ids, _) in (("user", users), ("item", items)):
         survivors = ids.join(kept.select(name).distinct(), name, "left_semi")
-        left[name] = _hold(dense_ids(survivors, f"{name}_id"), held)
-        moved = ids.join(left[name], "key").select(name, f"{name}_id")
-        kept = kept.join(joinable(moved, left[name].count()), name).drop(name)
+        numbered = _hold(dense_ids(survivors, f"{name}_id"), held)
+        left[name] = _Side(_named(numbered, name), numbered.count())
+        moved = ids.join(numbered, "key").select(name, f"{name}_id")
+        kept = kept.join(joinable(moved, left[name].n), name).drop(name)
         kept = kept.withColumnRenamed(f"{name}_id", name)
     columns = ["user", "item", "rating", "at", "fold", "digest"]
     kept = kept.select(*columns).repartition("user").sortWithinPartitions("user", "item")
-    return _hold(kept, held), _named(left["user"], "user"), _named(left["item"], "item")
+    return _hold(kept, held), left["user"], left["item"]
 
 
 def _facts(ratings: DataFrame) -> dict[str, Any]:
@@ -164,19 +173,29 @@ def _facts(ratings: DataFrame) -> dict[str, Any]:
     return row.asDict()
 
 
-def _catalogue(rated: DataFrame, count: int, catalogue: DataFrame | None) -> DataFrame:
-    """Join ids with what the publisher says of the items; items that nobody rated get the ids after the rated."""
+def _catalogue(items: _Side, catalogue: DataFrame | None, held: list[DataFrame]) -> tuple[DataFrame, int]:
+    """Join ids with what the publisher says of the items; items that nobody rated get the ids after the rated.
+
+    Returns:
+        The table of items, and the number of its rows.
+    """
+    rated = items.keys
     described = [field for field in ITEMS if field.name != "item"]
     if catalogue is None:
         nothing = [F.lit(None).cast(field.dataType).alias(field.name) for field in described]
-        return rated.select("item", "key", *nothing)
+        return rated.select("item", "key", *nothing), items.n
     first = Window.partitionBy("key").orderBy("title", "text", "year")
     known = (
         catalogue.withColumnRenamed("item", "key")
         .where(F.trim("key") != "")
         .withColumn("number", F.row_number().over(first))
         .where("number = 1")
+        .persist(StorageLevel.MEMORY_AND_DISK)  # joined twice, and read from files or made only once
     )
-    unrated = dense_ids(known.join(rated, "key", "left_anti"), "item", count)
+    unrated = dense_ids(known.join(rated, "key", "left_anti"), "item", items.n)
     ids = rated.unionByName(unrated)
-    return ids.join(known, "key", "left").select("item", "key", *(field.name for field in described))
+    names = (field.name for field in described)
+    joined = _hold(ids.join(known, "key", "left").select("item", "key", *names), held)
+    rows = joined.count()
+    known.unpersist()
+    return joined, rows

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from datasets.dataset import Dataset, find
@@ -128,14 +129,19 @@ def _write(context: Context, cleaned: Cleaned, facts: Mapping[str, str]) -> None
     stored.begin(store, context.spark)
     tables = {
         "ratings": cleaned.ratings.select(*RATINGS.fieldNames()),
-        "users": cleaned.users.select("user", "key").orderBy("user").coalesce(1),
-        "items": cleaned.items.orderBy("item").coalesce(1),
-        "user_stats": statistics(cleaned.ratings, "user").coalesce(1),
-        "item_stats": statistics(cleaned.ratings, "item").coalesce(1),
+        "users": _in_one_file(cleaned.users.select("user", "key"), "user"),
+        "items": _in_one_file(cleaned.items, "item"),
+        "user_stats": _in_one_file(statistics(cleaned.ratings, "user"), "user"),
+        "item_stats": _in_one_file(statistics(cleaned.ratings, "item"), "item"),
         "rejected": cleaned.rejected.select("file", "text", "reason").orderBy("file", "text"),
     }
     together(*(partial(store.write, name, frame) for name, frame in tables.items()))
     stored.finish(store, context.spark, facts)
+
+
+def _in_one_file(frame: DataFrame, key: str) -> DataFrame:
+    """Sort in the one task that writes; to sort by ranges first, Spark would compute the rows once more to find these."""
+    return frame.repartition(1).sortWithinPartitions(key)
 
 
 def _result(cleaned: Cleaned, facts: Mapping[str, str]) -> Result:

@@ -21,9 +21,9 @@ from jobs.phases import consume
 from jobs.preflight import Preflighted
 from jobs.pythonworkers import PythonWorkers
 from jobs.request import Result
-from jobs.select import choose, validation_split
+from jobs.select import choose, validation_kind, validation_split
 from jobs.similar import SimilarItems
-from jobs.split import Split, split
+from jobs.split import Split, counted, divide, split
 from jobs.together import together
 
 FINGERPRINT_PAIRS = 1000
@@ -47,7 +47,7 @@ class Train:
         workers = PythonWorkers(context.spark)
         tables, summary = stored.load(context.store)
         parts = _hold(split_of(tables.ratings, params))
-        train_rows, test_rows = together(parts.train.count, parts.test.count)
+        train_rows, test_rows = counted(parts, _kind(params))
         training = tables._replace(ratings=parts.train)
         info = {"data_digest": summary.digest, "dataset": summary.dataset, "model": params.model}
         if params.select:
@@ -156,11 +156,19 @@ class _Measured:
 
 
 def split_of(ratings: DataFrame, params: TrainParams) -> Split:
-    """Split as the parameters say; where the validation part is judged, the test part is in neither."""
-    parts = split(
+    """Split as the parameters say; where the validation part is judged, the test part is in neither.
+
+    The parts may be empty, which `counted` finds.
+    """
+    judged = params.part == "validation"
+    parts = (split if judged else divide)(
         ratings, params.split, test=params.test, seed=params.split_seed, n=params.n, fold=params.fold
     )
-    return validation_split(parts.train, params) if params.part == "validation" else parts
+    return validation_split(parts.train, params) if judged else parts
+
+
+def _kind(params: TrainParams) -> str:
+    return validation_kind(params) if params.part == "validation" else params.split
 
 
 def _hold(parts: Split) -> Split:
@@ -175,7 +183,8 @@ def _fingerprint(scorer: Scorer, ratings: DataFrame) -> list[float]:
     """Predict 1,000 pairs that depend on the data alone, in the order of (user, item); no prediction counts as 0."""
     mixed = F.xxhash64("user", "item")
     pairs = ratings.select("user", "item").orderBy(mixed, "user", "item").limit(FINGERPRINT_PAIRS)
-    rows = scorer.score(pairs).orderBy("user", "item").collect()
+    rows = scorer.score(pairs).collect()  # so few are sorted here: Spark would score them twice to do it
+    rows.sort(key=lambda row: (row["user"], row["item"]))
     return [float(row["prediction"] or 0.0) for row in rows]
 
 

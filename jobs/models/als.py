@@ -10,7 +10,6 @@ from typing import ClassVar
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.errors import JobError
 from jobs.export import Exported
 from jobs.mllib import AlsSettings, Factors, fit_als
 from jobs.model import Tables
@@ -105,11 +104,7 @@ class Als:
         return True
 
     def preflight(self, tables: Tables) -> None:
-        if not tables.ratings.where(F.col("rating").isNull()).isEmpty():
-            raise JobError(
-                "some interactions have no rating: explicit ALS needs one for each row; use als_implicit"
-            )
-        check_als(tables, self.rank, self.blocks)
+        check_als(tables, self.rank, self.blocks, instead="als_implicit")
 
     def fit(self, tables: Tables) -> AlsScorer:
         bias = fit_bias(tables.ratings, self.reg_user, self.reg_item).hold()

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from pyspark.sql import functions as F
 
 from jobs.errors import JobError
 from jobs.factorise import UndeterminedError, factorise, flops
@@ -69,11 +68,7 @@ class AlsSingle:
 
     def preflight(self, tables: Tables) -> None:
         """Refuse what `als` refuses, and ratings that do not fit in the driver."""
-        if not tables.ratings.where(F.col("rating").isNull()).isEmpty():
-            raise JobError(
-                "some interactions have no rating: explicit ALS needs one for each row; use implicit_single"
-            )
-        rows, users, items = check_ratings(tables)
+        rows, users, items = check_ratings(tables, instead="implicit_single")
         check_driver(tables.ratings.sparkSession, rows, 8 * (users + items) * self.rank, "als_single")
 
     def fit(self, tables: Tables) -> SingleScorer:

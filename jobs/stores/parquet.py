@@ -6,6 +6,7 @@ next write removes what it left behind.
 """
 
 import fcntl
+import json
 import re
 import shutil
 import uuid
@@ -13,7 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import types as T
 
 from jobs.errors import JobError
 from jobs.failures import DISK_FULL
@@ -33,7 +36,8 @@ class ParquetStore:
                 f"there is no table {table!r} in {self.root}. Make it from the data set first: "
                 "make preprocess DATASET=... (recommendations come from make train)"
             )
-        return self.spark.read.parquet(str((self.root / table).resolve()))
+        folder = (self.root / table).resolve()
+        return self.spark.read.schema(_schema(folder)).parquet(str(folder))
 
     def write(self, table: str, frame: DataFrame) -> None:
         """Replace a table, whole or not at all.
@@ -102,6 +106,12 @@ class ParquetStore:
             "Free some space there (make clean removes what can be made again) or move the run folder "
             "(RECSCALE_RUN_DIR), then run again. The table is as it was before."
         )
+
+
+def _schema(folder: Path) -> T.StructType:
+    """Return the schema that Spark left in every file that it wrote; asked itself, it would run a job to find it."""
+    written = pq.read_schema(next(folder.glob("part-*.parquet"))).metadata
+    return T.StructType.fromJson(json.loads(written[b"org.apache.spark.sql.parquet.row.metadata"]))
 
 
 STORE = ParquetStore

@@ -171,7 +171,7 @@ def test_a_k_core_that_leaves_nothing_is_an_error(spark):
 
 def test_statistics_describe_each_user(spark):
     cleaned = clean(raw(spark, GOOD), SCALE, 0, 0.01, "here")
-    (first, *_) = statistics(cleaned.ratings, "user").collect()
+    (first, *_) = statistics(cleaned.ratings, "user").orderBy("user").collect()
     expected = [row[2] for row in GOOD if row[0] == "9"]
     assert first["user"] == 0
     assert first["n"] == 3
