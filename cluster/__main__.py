@@ -132,6 +132,7 @@ def _build(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _contents(settings: Settings, _: argparse.Namespace) -> int:
+    image.build(settings, lambda line: print(line, file=sys.stderr))
     print(contents.page(settings), end="")
     return OK
 

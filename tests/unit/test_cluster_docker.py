@@ -1,16 +1,19 @@
 """Services as a compose file, Docker's complaints, and what `up` was told; no engine is needed."""
 
 import json
+import re
+import tomllib
 
 import pytest
 
-from cluster import compose, engine, remembered
+from cluster import compose, contents, engine, remembered
+from cluster import image as image_module
 from cluster.__main__ import main
 from cluster.docker import DockerPlace
 from cluster.errors import SettingsError
 from cluster.image import Image, image
 from cluster.services import SERVICES
-from cluster.settings import load
+from cluster.settings import ROOT, load
 
 IMAGE = Image("f0und", "recscale:whole")
 
@@ -125,3 +128,18 @@ def test_what_up_was_told_holds_until_it_is_forgotten(tmp_path):
     (tmp_path / remembered.FILE).write_text("{")
     with pytest.raises(SettingsError, match="does not read: remove it"):
         load(run, {})
+
+
+def test_page_of_contents_explains_all_that_the_image_is_asked_to_hold():
+    asked = (
+        (ROOT / "cluster" / "Dockerfile")
+        .read_text()
+        .partition("--no-install-recommends")[2]
+        .partition("&&")[0]
+    )
+    assert set(asked.replace("\\", " ").split()) == set(contents._ASKED)
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert {re.match(r"[\w-]+", line)[0] for line in dependencies} == set(contents._DIRECT)
+    assert set(image_module.JARS) == set(contents._JARS)
+    page = (ROOT / "docs" / "image.md").read_text()
+    assert all(f"| {name} |" in page for name in (*contents._ASKED, *contents._DIRECT, *contents._JARS))
