@@ -90,12 +90,8 @@ def build(settings: Settings, say: Callable[[str], None]) -> Image:
         return wanted
     say(f"building the image {wanted.tag} (the first time this takes some minutes; then only what changed)")
     begin = time.monotonic()
-    log = settings.run_dir / "logs" / "image.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    ivy = None if _has_java(settings) else _ivy_inside(wanted, settings, log)
-    for name in JARS:
-        artifacts.fetch(name, settings, ivy)
-    _build(wanted.tag, _context(settings), settings, log)
+    fetch_jars(settings)
+    _build(wanted.tag, _context(settings), settings)
     say(f"{wanted.tag} is built after {time.monotonic() - begin:.1f} s")
     _forget_older(wanted)
     return wanted
@@ -114,10 +110,21 @@ def _has_java(settings: Settings) -> bool:
         return False
 
 
-def _ivy_inside(wanted: Image, settings: Settings, log: Path) -> Callable[[Path], list[str]]:
+def fetch_jars(settings: Settings) -> None:
+    """Fetch the jars that the image is to hold, with this host's Java or, where there is none, with the image's.
+
+    Raises:
+        ServiceError: they are not to be had, or the stage that has Java cannot be built.
+    """
+    ivy = None if _has_java(settings) else _ivy_inside(settings)
+    for name in JARS:
+        artifacts.fetch(name, settings, ivy)
+
+
+def _ivy_inside(settings: Settings) -> Callable[[Path], list[str]]:
     """Build the stage that has Java and Spark's Ivy, and return how Ivy is run in it: the host needs no Java."""
-    stage = f"{NAME}-packages:{wanted.foundation}"
-    _build(stage, _foundation(), settings, log, "--target", "packages")
+    stage = f"{NAME}-packages:{image(settings.docker.base).foundation}"
+    _build(stage, _foundation(), settings, "--target", "packages")
 
     def command(folder: Path) -> list[str]:
         lend([folder], user())
@@ -163,7 +170,9 @@ def _sources() -> list[Path]:
     )
 
 
-def _build(tag: str, files: Iterator[tuple[str, bytes]], settings: Settings, log: Path, *more: str) -> None:
+def _build(tag: str, files: Iterator[tuple[str, bytes]], settings: Settings, *more: str) -> None:
+    log = settings.run_dir / "logs" / "image.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
     command = [
         *("docker", "build", "--tag", tag, *more, "--network", "host", "--force-rm"),
         *("--build-arg", f"BASE={settings.docker.base}", "--build-arg", f"UID={user()}", "-"),

@@ -57,7 +57,7 @@ def test_interrupted_driver_leaves_nothing_in_the_container(place):
 
 
 def test_killed_worker_is_survived_and_recorded(place):
-    spec = place.spec("killed", 'backend = ["docker"]', workers=2, warmups=6, fixed='model = "als"\nrank = 8')
+    spec = place.spec("killed", 'backend = ["docker"]', workers=2, warmups=3, fixed='model = "als"\nrank = 8')
     with place.started("run", spec) as process:
         place.wait_for(process, "killed", "fit", count=2)
         docker("kill", "--signal", "KILL", "spark-worker-2")
@@ -67,4 +67,4 @@ def test_killed_worker_is_survived_and_recorded(place):
         assert process.returncode == 0, place.output() + place.logs()
     assert "executor(s) lost" in place.output()
     (run,) = place.runs("killed")
-    assert run.data.metrics["executors_lost"] >= 1
+    assert int(run.data.tags["recscale.executors_lost"]) >= 1

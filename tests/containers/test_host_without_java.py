@@ -26,7 +26,8 @@ def mirror(tmp_path):
         for jar in artifacts.locked(name):
             there = tmp_path / "maven" / jar.group.replace(".", "/") / jar.artifact / jar.version
             there.mkdir(parents=True, exist_ok=True)
-            (there / jar.file).symlink_to(folder / jar.file)
+            if not (there / jar.file).exists():  # some are in both lists
+                (there / jar.file).symlink_to(folder / jar.file)
     handler = functools.partial(Quiet, directory=str(tmp_path / "maven"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -35,17 +36,13 @@ def mirror(tmp_path):
 
 
 def test_jars_come_through_the_image(mirror, tmp_path):
-    said = []
     sets = [
         "backend=docker",
         f"run_dir={tmp_path / 'run'}",
         f"maven={mirror}",
         "spark.java_home=/no/java/here",
     ]
-    settings = load(sets, {})
-    image.remove()  # what is built already would need no jars
-    image.build(settings, said.append)
-    assert image.built(settings)
+    image.fetch_jars(load(sets, {}))
     for name in image.JARS:
         assert artifacts.present(name, tmp_path / "run")
-    assert any("is built" in line for line in said)
+    assert "Step" in (tmp_path / "run" / "logs" / "image.log").read_text()
