@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timeout(1200)
 def test_a_node_of_three_that_dies_during_a_write_costs_no_row(containers):
     folder = containers.run_dir.parent
     (folder / "small.toml").write_text(SMALL)
-    place = Place(folder, [*containers.sets, "cassandra.nodes=3", "cassandra.rf=3"])
+    place = Place(folder, [*containers.sets, "cassandra.nodes=3", "cassandra.rf=3"], keeps_kernels=False)
     containers.cluster("up", "cassandra", sets=("cassandra.nodes=3", "cassandra.rf=3"))
     assert containers.names() == ["cassandra-1", "cassandra-2", "cassandra-3"]
     text = place.run("drill", "cassandra", str(folder / "small.toml"))

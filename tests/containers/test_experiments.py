@@ -15,7 +15,9 @@ pytestmark = pytest.mark.timeout(1500)
 @pytest.fixture
 def place(containers):
     folder = containers.run_dir.parent
-    place = Place(folder, [item for item in containers.sets if not item.startswith("backend=")])
+    place = Place(
+        folder, [item for item in containers.sets if not item.startswith("backend=")], keeps_kernels=False
+    )
     yield place
     assert containers.names() == []  # whatever an experiment started, it stopped
 
