@@ -12,7 +12,7 @@ from typing import NoReturn
 from cluster import compose, console, contents, doctor, image, remembered
 from cluster.docker import DockerPlace
 from cluster.errors import ServiceError, SettingsError
-from cluster.lifecycle import Cluster
+from cluster.lifecycle import BACKENDS, Cluster
 from cluster.readiness import tail
 from cluster.services import SERVICES
 from cluster.settings import Settings, load
@@ -51,9 +51,16 @@ def _up(settings: Settings, options: argparse.Namespace) -> int:
     _refuse_other_backend(settings)
     cluster = Cluster(settings, say=_say)
     cluster.up(options.services or None)
-    remembered.remember(settings.run_dir, options.set)
+    remembered.remember(settings.run_dir, [*options.set, *_from_elsewhere(settings)])
     print(console.services(cluster.status()))
     return OK
+
+
+def _from_elsewhere(settings: Settings) -> list[str]:
+    """What makes another cluster of it and may have come from the environment."""
+    given = {"backend": settings.backend, "data": settings.data, "store": settings.store}
+    given |= {"host": settings.host} if settings.host != Settings.host else {}
+    return [f"{key}={value}" for key, value in given.items() if value is not None]
 
 
 def _refuse_other_backend(settings: Settings) -> None:
@@ -70,6 +77,11 @@ def _refuse_other_backend(settings: Settings) -> None:
 
 
 def _worker(settings: Settings, _: argparse.Namespace) -> int:
+    if settings.backend == "docker":
+        raise SettingsError(
+            "a worker that joins a master elsewhere must be reached from there, and containers publish nothing but this "
+            "host's loopback address: BACKEND=local"
+        )
     cluster = Cluster(settings, say=_say)
     cluster.join()
     print(console.services(cluster.status()))
@@ -77,8 +89,10 @@ def _worker(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _mlflow(settings: Settings, _: argparse.Namespace) -> int:
+    _refuse_other_backend(settings)
     cluster = Cluster(settings, say=_say)
     cluster.up({"mlflow"})
+    remembered.remember(settings.run_dir, [f"backend={settings.backend}"])
     print(f"MLflow: {cluster.mlflow_uri}  (stop it with `make down`)")
     return OK
 
@@ -86,7 +100,8 @@ def _mlflow(settings: Settings, _: argparse.Namespace) -> int:
 def _down(settings: Settings, options: argparse.Namespace) -> int:
     cluster = Cluster(settings, say=_say)
     stopped = cluster.down(options.services or None)
-    if not any(status.state in ("running", "died") for status in cluster.status()):
+    mine = remembered.recall(settings.run_dir).get("backend", settings.backend) == settings.backend
+    if mine and not any(status.state in ("running", "died") for status in cluster.status()):
         remembered.forget(settings.run_dir)
     print(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
     return OK
@@ -145,9 +160,21 @@ def _doctor(settings: Settings, _: argparse.Namespace) -> int:
     return SERVICE if stops else OK
 
 
+def _kept(settings: Settings, *, everything: bool) -> list[str]:
+    """Remove what services kept outside the run folder, under whichever backend they ran."""
+    removed = []
+    for backend in BACKENDS:
+        try:
+            removed += Cluster(dataclasses.replace(settings, backend=backend)).clean(everything=everything)
+        except ServiceError:
+            if backend == settings.backend:
+                raise  # where there is no engine, nothing can lie in its volumes
+    return removed
+
+
 def _clean(settings: Settings, options: argparse.Namespace) -> int:
     _down(settings, argparse.Namespace(services=[]))
-    for name in Cluster(settings).clean(everything=options.all):
+    for name in _kept(settings, everything=options.all):
         print(f"removed {name}")
     removed = sweep(settings.run_dir, everything=options.all)
     for one in removed:

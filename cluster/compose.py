@@ -9,7 +9,7 @@ from typing import Any
 
 from cluster.image import APP, HOME, Image
 from cluster.service import Address, Probe, Service
-from cluster.settings import SERVICE_MARKER, Settings
+from cluster.settings import CONTAINED, SERVICE_MARKER, Settings
 
 RUN_LABEL, SERVICE_LABEL = "recscale.run", "recscale.service"
 IMAGE_LABEL, FOUNDATION_LABEL, DATA_LABEL = "recscale.image", "recscale.foundation", "recscale.data"
@@ -33,7 +33,7 @@ def document(services: Iterable[Service], settings: Settings, image: Image) -> d
     volumes = {
         volume(settings, service.name): {
             "name": volume(settings, service.name),
-            "labels": {RUN_LABEL: str(settings.run_dir.resolve())},
+            "labels": {RUN_LABEL: _escaped(str(settings.run_dir.resolve()))},
         }
         for service in ours
         if service.keeps
@@ -56,14 +56,15 @@ def _entry(
     service: Service, settings: Settings, image: Image, outside: Mapping[str, Address]
 ) -> dict[str, Any]:
     run = str(settings.run_dir.resolve())
-    marked = {SERVICE_MARKER: f"{run}:{service.name}", "NUMBA_CACHE_DIR": f"{run}/numba"}
+    marked = {SERVICE_MARKER: f"{CONTAINED}{run}:{service.name}", "NUMBA_CACHE_DIR": f"{run}/numba"}
     if service.name == "spark-master":  # for the prompt of a person
         marked |= {"MASTER": service.url, "PYSPARK_PYTHON": str(HOME / "venv" / "bin" / "python")}
-    mounts = [f"{run}:{run}", f"{run}:{APP / '.run'}"]
+    mounts = [_bind(run, run), _bind(run, str(APP / ".run"))]
     if settings.data is not None:
-        mounts.append(f"{settings.data}:{settings.data}:ro")
+        mounts.append({**_bind(str(settings.data), str(settings.data)), "read_only": True})
     if service.keeps:
-        mounts.append(f"{volume(settings, service.name)}:{service.keeps}")
+        named = {"type": "volume", "source": volume(settings, service.name), "target": str(service.keeps)}
+        mounts.append(named)
     entry: dict[str, Any] = {
         "image": service.image or image.tag,
         "container_name": service.name,
@@ -72,11 +73,11 @@ def _entry(
         "environment": [*_pairs({**service.env, **marked}), *service.secrets],
         "volumes": mounts if not service.image else mounts[-1:],
         "labels": {
-            RUN_LABEL: run,
+            RUN_LABEL: _escaped(run),
             SERVICE_LABEL: _escaped(json.dumps(_record(service), sort_keys=True)),
             IMAGE_LABEL: service.image or image.tag,
             FOUNDATION_LABEL: service.image or image.foundation,
-            DATA_LABEL: str(settings.data or ""),
+            DATA_LABEL: _escaped(str(settings.data or "")),
         },
         "ports": [f"{port.published}:{port.address.port}" for port in service.ports if port.published],
         "restart": "on-failure:3",
@@ -123,6 +124,11 @@ def _health(probe: Probe, service: Service, outside: Mapping[str, Address]) -> d
         host, _, port = target.split(",")[-1].rpartition(":")
         test = ["CMD", "bash", "-c", _LISTENS, host, port]
     return {"test": test, **_LOOKS, "start_period": f"{max(_START_S, probe.deadline_s):.0f}s"}
+
+
+def _bind(source: str, target: str) -> dict[str, Any]:
+    """Mount a folder; unlike the short way of writing it, a folder that is not there is an error."""
+    return {"type": "bind", "source": _escaped(source), "target": _escaped(target)}
 
 
 def _pairs(values: Mapping[str, str]) -> list[str]:

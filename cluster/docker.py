@@ -20,7 +20,7 @@ from cluster.ports import describe_taken
 from cluster.seat import Seat
 from cluster.service import Address, Port, Running, Service, Shell
 from cluster.services import SERVICES
-from cluster.settings import Settings
+from cluster.settings import Settings, megabytes
 
 _MIB = 2**20
 _LOG_LINES = "20000"
@@ -101,6 +101,10 @@ class Docker:
         if all(service.external for service in services):
             return
         engine.composer()
+        if self.settings.data is not None and not self.settings.data.is_dir():
+            raise ServiceError(
+                f"{self.settings.data} is no folder: correct RECSCALE_DATA (DATA=/folder) or unset it"
+            )
         self._refuse_too_little_memory(services)
         self._refuse_foreign(services)
         image.build(self.settings, say)
@@ -139,7 +143,10 @@ class Docker:
         engine.docker("stop", "-t", str(grace), name, timeout_s=grace + 60)
         engine.docker("rm", "-f", name)
         if not self._inspected():  # the last one leaves no network behind
-            engine.run(["docker", "network", "rm", self.settings.docker.network])
+            ours = ("--filter", "label=com.docker.compose.project=recscale")
+            name = self.settings.docker.network
+            for number in engine.docker("network", "ls", "-q", "--filter", f"name=^{name}$", *ours).split():
+                engine.run(["docker", "network", "rm", number])
         return True
 
     def running(self) -> Mapping[str, Running]:
@@ -274,18 +281,11 @@ class Docker:
     def _refuse_too_little_memory(self, services: Sequence[Service]) -> None:
         total = int(engine.docker("info", "--format", "{{.MemTotal}}") or 0) // _MIB
         needed = sum(service.memory_mb for service in services if not service.external)
-        largest = max((s for s in services if not s.external), key=compose.limit_mb)
-        mend = (
-            "smaller (--set spark.memory=1g, MEMORY=1g), fewer (WORKERS=1), or more memory for Docker itself"
-        )
+        needed += megabytes(self.settings.spark.driver_memory)
+        mend = "smaller (MEMORY=1g, --set spark.driver_memory=1g), fewer (WORKERS=1), or more memory for Docker itself"
         if needed > total:
             raise ServiceError(
                 f"the containers need {needed / 1024:.1f} GiB and Docker has {total / 1024:.1f}: take {mend}"
-            )
-        if compose.limit_mb(largest) > total:
-            raise ServiceError(
-                f"{largest.name} may take up to {compose.limit_mb(largest) / 1024:.1f} GiB and Docker has "
-                f"{total / 1024:.1f}: take {mend}"
             )
 
     def _log(self, name: str) -> Path:
@@ -294,7 +294,10 @@ class Docker:
     def _keep_log(self, name: str) -> None:
         path = self._log(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as out:
+        with (
+            suppress(OSError, subprocess.SubprocessError),
+            path.open("wb") as out,
+        ):  # no reason not to stop it
             subprocess.run(
                 ["docker", "logs", "--tail", _LOG_LINES, name], stdin=subprocess.DEVNULL, stdout=out,
                 stderr=subprocess.STDOUT, check=False, timeout=60,

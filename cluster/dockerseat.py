@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from cluster import artifacts, engine
+from cluster.errors import ServiceError
 from cluster.image import APP, HOME, Image, user
 from cluster.lending import lend
 from cluster.settings import ROOT, Settings
@@ -41,7 +42,11 @@ class DockerSeat:
 
     @property
     def foundation(self) -> str:
-        return f"docker {self.image.foundation}"
+        return f"docker {self.image.foundation} {self.java}"  # Debian's Java is of the day it was built
+
+    @property
+    def watch_s(self) -> float:
+        return 5.0
 
     @property
     def java(self) -> str:
@@ -51,12 +56,24 @@ class DockerSeat:
         folder = HOME / "jars" / artifacts.folder(name, self.settings.run_dir).name
         return ",".join((folder / jar.file).as_uri() for jar in artifacts.locked(name))
 
+    def refuse(self, paths: Iterable[Path]) -> None:
+        seen = [
+            folder.resolve() for folder in (self.settings.run_dir, self.settings.data) if folder is not None
+        ]
+        for path in paths:
+            if not any(path.resolve().is_relative_to(folder) for folder in seen):
+                raise ServiceError(
+                    f"{path} is out of sight of the containers, which see {' and '.join(map(str, seen))}: copy it there, "
+                    "or name its folder as DATA=/folder (no links out of it)"
+                )
+
     def lend(self, paths: Iterable[Path]) -> None:
         lend(paths, user())
 
     def command(self, argv: Sequence[str], root: Path, folder: Path, names: Collection[str]) -> list[str]:
         # A name without a value is taken from the environment of `docker exec` itself: no secret stands in a list of
         # processes. The process leads a group of its own there, whose number is what stopping it needs.
+        (folder / _PID).unlink(missing_ok=True)  # of an earlier application here
         given = [word for name in names for word in ("-e", name)]
         script = 'echo $$ > "$0"; exec "$@"'
         inside = APP if root == ROOT else root
@@ -66,9 +83,10 @@ class DockerSeat:
         ]
 
     def end(self, folder: Path, process: subprocess.Popen[bytes], grace_s: float) -> None:
-        if process.poll() is not None:
+        if process.poll() == 0:
             return
-        self._signal(folder, "TERM", "")
+        if process.poll() is None:
+            self._signal(folder, "TERM", "")
         try:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(grace_s)

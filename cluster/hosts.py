@@ -32,6 +32,10 @@ def check(settings: "Settings", *, secret: bool) -> None:
     if settings.spark.joins:
         _check_joins(settings)
     if settings.cassandra.seeds:
+        if settings.backend == "docker":
+            raise SettingsError(
+                "cassandra.seeds: a node in a container is reached from this host alone and can join no others; backend=local"
+            )
         _check_seeds(settings)
 
 

@@ -29,6 +29,8 @@ APP = Path("/app")
 _DOCKERFILE = Path(__file__).with_name("Dockerfile")
 _LOCKS = ("requirements-build.lock", "requirements.lock")
 _PACKAGES = ("cluster", "datasets", "experiments", "jobs")
+_KINDS = {".py", ".toml", ".lock", ".j2", ".md", ""}
+_CLONE = f"recscale.clone={hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]}"
 _FILES = ("README.md", "pyproject.toml", *_LOCKS)
 _USER = 1000
 _TIMEOUT_S = 3600
@@ -98,8 +100,8 @@ def build(settings: Settings, say: Callable[[str], None]) -> Image:
 
 
 def remove() -> list[str]:
-    """Remove every image of this project that nothing uses, and return their names."""
-    tags = docker("image", "ls", NAME, "--format", "{{.Repository}}:{{.Tag}}").split()
+    """Remove every image that this clone has built and nothing uses, and return their names."""
+    tags = _ours()
     return [tag for tag in tags if run(["docker", "image", "rm", tag]).ok]
 
 
@@ -164,9 +166,11 @@ def _context(settings: Settings) -> Iterator[tuple[str, bytes]]:
 
 
 def _sources() -> list[Path]:
-    found = [path for package in _PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()]
+    """The project's own files: nothing hidden, and no leavings of editors and interpreters."""
+    found = [path for package in _PACKAGES for path in (ROOT / package).rglob("*") if path.suffix in _KINDS]
+    kept = [path for path in found if path.is_file() and not path.name.startswith(".")]
     return sorted(
-        [path for path in found if "__pycache__" not in path.parts] + [ROOT / name for name in _FILES]
+        [path for path in kept if "__pycache__" not in path.parts] + [ROOT / name for name in _FILES]
     )
 
 
@@ -174,7 +178,7 @@ def _build(tag: str, files: Iterator[tuple[str, bytes]], settings: Settings, *mo
     log = settings.run_dir / "logs" / "image.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [
-        *("docker", "build", "--tag", tag, *more, "--network", "host", "--force-rm"),
+        *("docker", "build", "--tag", tag, *more, "--network", "host", "--force-rm", "--label", _CLONE),
         *("--build-arg", f"BASE={settings.docker.base}", "--build-arg", f"UID={user()}", "-"),
     ]
     # The builder that every engine has; and its output is one line a step, which a log wants.
@@ -238,7 +242,13 @@ def _failure(log: Path, settings: Settings) -> str:
     return f"{what}\n  The end of {log}:{end}"
 
 
+def _ours() -> list[str]:
+    """The images that this clone has built."""
+    listed = docker("image", "ls", "--filter", f"label={_CLONE}", "--format", "{{.Repository}}:{{.Tag}}")
+    return [tag for tag in listed.split() if tag.startswith((f"{NAME}:", f"{NAME}-packages:"))]
+
+
 def _forget_older(wanted: Image) -> None:
-    for tag in docker("image", "ls", NAME, "--format", "{{.Repository}}:{{.Tag}}").split():
-        if tag != wanted.tag:
+    for tag in _ours():
+        if tag.startswith(f"{NAME}:") and tag != wanted.tag:
             run(["docker", "image", "rm", tag])  # one that a container runs on stays

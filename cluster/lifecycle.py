@@ -82,6 +82,15 @@ class Cluster:
             )
         return self.up({"spark"})
 
+    def prepare(self) -> None:
+        """See to what the backend needs before any service is started; may take minutes the first time.
+
+        Raises:
+            ServiceError: it is not to be had.
+        """
+        with locked(self.settings.run_dir, self._say):
+            self._backend.prepare(self.describe(), self._say)
+
     def reshape(
         self, workers: int, cores: int, memory: str, cpus: float | None = None, *, pin: bool = False
     ) -> list[str]:

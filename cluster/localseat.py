@@ -37,11 +37,18 @@ class LocalSeat:
         return self.java
 
     @property
+    def watch_s(self) -> float:
+        return 1.0
+
+    @property
     def java(self) -> str:
         return java.words(self.settings.spark.java_home)
 
     def jars(self, name: str) -> str:
         return artifacts.listed(name, self.settings)
+
+    def refuse(self, paths: Iterable[Path]) -> None:
+        """Nothing: they see what this process sees."""
 
     def lend(self, paths: Iterable[Path]) -> None:
         for path in paths:

@@ -1,4 +1,4 @@
-"""What `up` was told on the command line, so that the commands after it mean the same cluster until `down`."""
+"""What `up` was told, so that the commands after it mean the same cluster until `down`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -36,6 +36,10 @@ def remember(run_dir: Path, sets: Sequence[str]) -> None:
     values.pop("run_dir", None)  # it says where this file is
     if not values:
         return
+    _write(run_dir, values)
+
+
+def _write(run_dir: Path, values: Mapping[str, str]) -> None:
     path = run_dir / FILE
     temporary = path.with_name(path.name + ".part")
     temporary.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -43,5 +47,7 @@ def remember(run_dir: Path, sets: Sequence[str]) -> None:
 
 
 def forget(run_dir: Path) -> None:
-    """The cluster is no more."""
-    (run_dir / FILE).unlink(missing_ok=True)
+    """The cluster is no more; what it kept under its backend is still there, so that stays known until `clean`."""
+    kept = {key: value for key, value in recall(run_dir).items() if key == "backend"}
+    if kept:
+        _write(run_dir, kept)

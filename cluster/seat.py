@@ -30,6 +30,10 @@ class Seat(Protocol):
         """What times depend on besides the host: the Java, and the image where there is one."""
 
     @property
+    def watch_s(self) -> float:
+        """Seconds between looks at the services while an application runs: a look costs what is measured."""
+
+    @property
     def java(self) -> str:
         """The first line that the driver's Java says of its version."""
 
@@ -38,6 +42,13 @@ class Seat(Protocol):
 
         Raises:
             ServiceError: they cannot be fetched.
+        """
+
+    def refuse(self, paths: Iterable[Path]) -> None:
+        """Refuse input that drivers and executors do not see.
+
+        Raises:
+            ServiceError: with where to put it.
         """
 
     def lend(self, paths: Iterable[Path]) -> None:

@@ -22,6 +22,8 @@ PROFILES = Path(__file__).resolve().parent / "profiles"
 PREFIX = "RECSCALE_"
 SERVICE_MARKER = PREFIX + "SERVICE"
 """Environment variable that marks the processes of our services; it is no setting."""
+CONTAINED = "container:"
+"""Begins the mark of processes in containers, which are the engine's to stop."""
 SECRET = PREFIX + "SPARK_SECRET"
 """Environment variable with the secret that Spark's processes share; it is no setting, and stands in no file."""
 

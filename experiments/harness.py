@@ -87,8 +87,14 @@ class Harness:
         self.cluster.reshape(shape.workers, shape.cores, shape.memory, shape.cpus, pin=shape.pin)
 
     def seat(self, backend: str = "") -> Seat:
-        """Where drivers run under a backend; the settings' if none is named."""
-        return Cluster(self._under(backend or self.settings.backend)).seat
+        """Where drivers run under a backend, the settings' if none is named; it is made ready to be asked.
+
+        Raises:
+            ServiceError: it cannot be.
+        """
+        cluster = Cluster(self._under(backend or self.settings.backend), self._say)
+        cluster.prepare()
+        return cluster.seat
 
     def _under(self, backend: str) -> Settings:
         return self.settings if backend == self.settings.backend else replace(self.settings, backend=backend)
@@ -113,6 +119,11 @@ class Harness:
         """
         if store != CASSANDRA:
             return {}
+        if self.cluster.settings.backend != self.settings.backend:
+            raise ServiceError(
+                f"Cassandra runs under the backend {self.settings.backend} and cannot be used from the other one: a spec that "
+                'compares backends keeps its tables in files (store = "parquet")'
+            )
         self._used = True
         return connector(self.settings, self.cluster.cassandra(), self.cluster.seat.jars("connector"))
 
@@ -133,6 +144,7 @@ class Harness:
                 "this revision or package needs Python packages of its own, and the containers have those of this clone: "
                 "compare it with the backend local"
             )
+        seat.refuse([Path(request.dataset_path)] if request.dataset_path else [])
         environment, own = for_driver(seat, self._java, runtime)
         if request.store == PARQUET:
             seat.lend([Path(request.store_root)])
@@ -141,6 +153,7 @@ class Harness:
             cluster=None if self.external else self.cluster,
             environment=environment,
             own=own,
+            watch_s=seat.watch_s,
             workers=frozenset(f"{_WORKER}{number}" for number in range(1, shape.workers + 1)),
             runtime=runtime,
         )
@@ -149,7 +162,7 @@ class Harness:
     @property
     def _java(self) -> Path | None:
         """The Java of drivers on this machine; a container has its own."""
-        local = self.cluster.settings.backend == "local"
+        local = self.cluster.settings.backend == "local" or self.external
         return find_java(self.settings.spark.java_home) if local else None
 
     @property

@@ -74,6 +74,7 @@ class Launcher:
         environment: of the driver's process.
         own: names of the variables in it that the driver is to have wherever it runs.
         workers: names of the workers that the application uses; when all are gone it cannot go on.
+        watch_s: seconds between looks at them.
         runtime: sources and Python of the driver.
     """
 
@@ -82,6 +83,7 @@ class Launcher:
     environment: dict[str, str]
     own: frozenset[str] = frozenset()
     workers: frozenset[str] = frozenset()
+    watch_s: float = WATCH_S
     grace_s: float = GRACE_S
     runtime: Runtime = HERE
 
@@ -171,7 +173,7 @@ class Launcher:
             if now > deadline:
                 return "it took longer than its timeout (timeout_s in the spec) and was stopped"
             if self.cluster is not None and now > next_watch:
-                next_watch = now + WATCH_S
+                next_watch = now + self.watch_s
                 reason = self._missing(self.cluster, died)
                 if reason:
                     return reason

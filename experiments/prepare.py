@@ -105,6 +105,7 @@ def prepare(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     harness.use(shape)
+    reach = harness.reach(data.store)  # as the driver of this shape sees it
     own = spark_settings(
         settings, harness.cluster.seat, harness.cluster.spark_master, f"preprocess {data}", shape,
         partitions=max(8, 2 * shape.total_cores), folder=folder,

@@ -53,8 +53,6 @@ def on_workers(settings: Settings, trial: Trial, least: int = 1) -> str | None:
             f"the workers of {settings.spark.master} were not started here, and what was not started here is not "
             "killed; unset spark.master (RECSCALE_SPARK_MASTER) to drill on a cluster of our own"
         )
-    if settings.backend != "local":
-        return f"a drill kills processes of this machine, and the backend is {settings.backend}: --cluster-set backend=local"
     if trial.shape.workers < least:
         return f"it needs {least} workers, of which one is killed, and the trial has {trial.shape.workers}: set workers = {least}"
     return None

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from cluster.processes import lives, mark, marked
+from cluster.settings import CONTAINED
 from jobs.errors import JobError
 
 _POLL_S = 0.1
@@ -23,7 +24,8 @@ def service(run_dir: Path, name: str) -> list[psutil.Process]:
     Raises:
         JobError: there is none.
     """
-    found = marked(f"{run_dir.resolve()}:{name}")
+    mark_ = f"{run_dir.resolve()}:{name}"
+    found = marked(mark_) or marked(CONTAINED + mark_)
     if not found:
         raise JobError(f"{name} is to be killed and does not run (make status)")
     return found
@@ -102,7 +104,7 @@ def _on_workers(run_dir: Path) -> list[psutil.Process]:
     return [
         process
         for process in psutil.process_iter()
-        if (mark(process) or "").startswith(start) and lives(process)
+        if (mark(process) or "").removeprefix(CONTAINED).startswith(start) and lives(process)
     ]
 
 

@@ -22,6 +22,7 @@ from experiments.pairs.users import same_rows
 from experiments.prepare import Prepared, prepare
 from experiments.progress import Progress
 from experiments.requests import application_request
+from experiments.runtime import HERE
 from experiments.spec import Experiment
 from experiments.trial import Trial
 from jobs.errors import JobError
@@ -179,7 +180,10 @@ class _Applications:
             number=number or 0,
             folder=folder,
         )
-        own = {**request.spark, "spark.pyspark.python": side.runtime.python}
+        python = (
+            self.harness.cluster.seat.python if side.runtime.python == HERE.python else side.runtime.python
+        )
+        own = {**request.spark, "spark.pyspark.python": python}
         per_user = str((folder / PER_USER).resolve()) if number is None else ""
         request = dataclasses.replace(request, spark=own, per_user=per_user)
         progress.start(f"{what}: {name} ({side.side.words})")

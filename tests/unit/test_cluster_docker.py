@@ -62,11 +62,13 @@ def test_limits_are_the_settings():
 def test_data_lie_in_volumes_that_belong_to_the_run_folder():
     document = rendered("cassandra.nodes=1")
     (name,) = document["volumes"]
-    assert document["services"]["cassandra-1"]["volumes"][-1] == f"{name}:/var/lib/recscale"
+    mounted = {"type": "volume", "source": name, "target": "/var/lib/recscale"}
+    assert document["services"]["cassandra-1"]["volumes"][-1] == mounted
     assert document["volumes"][name]["labels"] == {"recscale.run": "/somewhere/run"}
     other = rendered("cassandra.nodes=1", run_dir="/elsewhere/run")
     assert set(other["volumes"]).isdisjoint(document["volumes"])
-    assert "/somewhere/run:/somewhere/run" in document["services"]["spark-master"]["volumes"]
+    run = {"type": "bind", "source": "/somewhere/run", "target": "/somewhere/run"}
+    assert run in document["services"]["spark-master"]["volumes"]
 
 
 def test_dollars_reach_the_container_as_they_are():
@@ -78,9 +80,7 @@ def test_cassandras_own_image_can_be_named():
     assert entry["image"] == "cassandra:5.0"
     assert "command" not in entry
     assert "MAX_HEAP_SIZE=1024M" in entry["environment"]
-    assert entry["volumes"] == [
-        "recscale-" + entry["volumes"][0].split("-")[1] + "-cassandra-1:/var/lib/cassandra"
-    ]
+    assert [mount["target"] for mount in entry["volumes"]] == ["/var/lib/cassandra"]
     with pytest.raises(SettingsError, match="in containers only"):
         load(["cassandra.image=cassandra:5.0"], {})
 
@@ -124,7 +124,8 @@ def test_what_up_was_told_holds_until_it_is_forgotten(tmp_path):
     assert load(run, {"RECSCALE_BACKEND": "local"}).backend == "local"
     assert load([*run, "spark.workers=1"], {}).spark.workers == 1
     remembered.forget(tmp_path)
-    assert load(run, {}).backend == "local"
+    found = load(run, {})
+    assert (found.backend, found.cassandra.nodes) == ("docker", 0)  # its volumes are still there
     (tmp_path / remembered.FILE).write_text("{")
     with pytest.raises(SettingsError, match="does not read: remove it"):
         load(run, {})

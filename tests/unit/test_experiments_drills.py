@@ -89,9 +89,10 @@ def test_a_worker_is_killed_only_where_another_is_left():
     assert DRILLS["executor"].refusal(SETTINGS, single) is None
 
 
-def test_another_backend_is_refused():
-    settings = dataclasses.replace(SETTINGS, backend="elsewhere")
-    assert "backend is elsewhere" in DRILLS["executor"].refusal(settings, trial(DRILL))
+def test_a_server_that_docker_starts_again_is_no_drill():
+    settings = dataclasses.replace(SETTINGS, backend="docker")
+    assert "Docker starts the server again" in DRILLS["mlflow"].refusal(settings, trial(DRILL))
+    assert DRILLS["executor"].refusal(settings, trial(DRILL)) is None
 
 
 def test_a_drill_disturbs_one_trial_that_fits_a_model():

@@ -53,6 +53,8 @@ class Mlflow:
                 f"the server {settings.mlflow.uri} was not started here, and what was not started here is not killed; "
                 "unset mlflow.uri (RECSCALE_MLFLOW_URI) to drill on a server of our own"
             )
+        if settings.backend == "docker":
+            return "Docker starts the server again before anybody misses it: --cluster-set backend=local"
         return act.on_workers(settings, trial)
 
     def run(self, ground: Ground) -> Drilled:
