@@ -110,6 +110,17 @@ def cassandra_sets(run: Path) -> list[str]:
     ]
 
 
+def keep_kernels(run: Path) -> None:
+    """Let applications of a run folder find the machine code that those of other tests compiled: it is kept by source.
+
+    In a new folder each would compile the kernels again, which takes longer than what most of them compute.
+    """
+    kernels = ROOT / ".run" / "numba"
+    kernels.mkdir(parents=True, exist_ok=True)
+    run.mkdir(parents=True, exist_ok=True)
+    (run / "numba").symlink_to(kernels)
+
+
 @pytest.fixture
 def cluster_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Settings ("key=value") of a cluster of its own: its ports are free, its folder new, nothing from outside."""

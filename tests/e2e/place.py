@@ -16,12 +16,14 @@ from mlflow.entities import ViewType
 from cluster import settings as cluster_settings
 from cluster.lifecycle import Cluster
 from datasets.sources import SOURCES
+from tests.conftest import keep_kernels
 
 SMALL = """
 question = "How do two small models do?"
 repeats = 1
 warmups = {warmups}
 applications = {applications}
+partitions = 2
 
 [fixed]
 dataset = "synthetic/ml-latest-small"
@@ -46,6 +48,7 @@ class Place:
         self.sets = sets
         self.settings = cluster_settings.load(sets, {})
         self.run_dir = self.settings.run_dir
+        keep_kernels(self.run_dir)
 
     def command(self, *arguments):
         flags = [word for item in self.sets for word in ("--cluster-set", item)]

@@ -103,7 +103,7 @@ def test_death_of_the_only_worker_is_a_recorded_failure(shared):
 
 
 def test_death_of_one_worker_of_two_is_survived_and_said(shared):
-    spec = shared.spec("halved", LONG, workers=2, warmups=2)
+    spec = shared.spec("halved", LONG, workers=2, warmups=1)
     with shared.started("run", spec) as process:
         shared.wait_for(process, "halved", "fit")
         shared.kill_worker("spark-worker-2")
@@ -144,7 +144,9 @@ def test_preprocess_and_train_use_a_cluster_that_runs_and_leave_it(shared):
         text = shared.run("preprocess", *options)
         assert "stored in" in text or "nothing to do, already in" in text  # an earlier test may have made it
         assert "3,000" in text
-        text = shared.run("train", "--model", "bias", *options, "--set", "top_n=0", "--set", "k=5")
+        text = shared.run(
+            "train", "--model", "bias", "--repeats", "1", *options, "--set", "top_n=0", "--set", "k=5"
+        )
         assert "bias w1\u00d71c" in text
         assert "RMSE of bias" in text
         assert {(item.name, item.pid) for item in cluster.status() if item.state == "running"} == before

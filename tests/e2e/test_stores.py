@@ -17,6 +17,7 @@ SPEC = """
 question = "Does the store change an answer?"
 repeats = 1
 warmups = 0
+partitions = 2
 
 [fixed]
 model = "als"

@@ -14,6 +14,7 @@ import pytest
 
 from datasets.dataset import find
 from jobs.request import Request, Result
+from tests.conftest import keep_kernels
 
 SPARK_CLASS = Path(pyspark.__file__).parent / "bin" / "spark-class"
 
@@ -86,6 +87,7 @@ class Standalone:
 
 @pytest.fixture
 def standalone(tmp_path):
+    keep_kernels(tmp_path)
     cluster = Standalone(tmp_path)
     try:
         cluster.start()
@@ -104,6 +106,7 @@ def application(folder, job, url, **changes):
         "spark.ui.enabled": "false",
         "spark.default.parallelism": "2",
         "spark.sql.shuffle.partitions": "2",
+        "spark.executorEnv.NUMBA_CACHE_DIR": str(folder / "numba"),
     }
     asked = Request(
         job=job, spark=settings, store="parquet", store_root=str(folder / "store"), work=str(folder / "app" / job),
