@@ -149,7 +149,7 @@ check: environment-dev ## Lint, types, import contracts, tests without a JVM (a 
 	$(python) -m ruff format --check --quiet .
 	$(python) -m mypy
 	.venv/bin/lint-imports
-	$(python) -m pytest -q tests/unit tests/contracts
+	$(python) -m pytest -q -n 2 --dist loadgroup tests/unit tests/contracts
 
 test: check ## All tests, on a real Spark cluster too [DATA=]
 	@$(python) -m pytest tests/spark tests/e2e

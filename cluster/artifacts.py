@@ -94,7 +94,11 @@ def fetch(name: str, settings: Settings, ivy: Callable[[Path], list[str]] | None
         for file in ("ivy.xml", "ivysettings.xml"):
             (temporary / file).unlink()
         shutil.rmtree(temporary / "cache")
-        temporary.rename(target)
+        try:
+            temporary.rename(target)
+        except OSError:
+            if not target.is_dir():  # else another command was faster
+                raise
     except OSError as error:
         raise ServiceError(
             f"the jars of {name} could not be kept in {target.parent}: {error}; free some space there (about 200 MB) "

@@ -92,7 +92,7 @@ class Place:
 
     def wait_for(self, process, name, phase, count=1):
         """Wait until an application of an experiment has begun a phase so many times, over all applications."""
-        end = time.perf_counter() + 240
+        end = time.perf_counter() + 480
         while time.perf_counter() < end:
             assert process.poll() is None, self.output() + self.logs()
             events = [
