@@ -118,7 +118,7 @@ def application(folder, job, url, **changes):
         [*command, "--result", f"{folder}/{job}.json"],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=400,
         check=False,
     )
     result = Result.load(folder / f"{job}.json")
