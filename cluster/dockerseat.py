@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cluster import artifacts, engine
 from cluster.errors import ServiceError
-from cluster.image import APP, HOME, Image, user
+from cluster.image import APP, HOME, Image, build, user
 from cluster.lending import lend
 from cluster.settings import ROOT, Settings
 
@@ -50,6 +50,7 @@ class DockerSeat:
 
     @property
     def java(self) -> str:
+        build(self.settings, lambda _: None)  # what is not there cannot be asked
         return _java(self.image.tag)
 
     def jars(self, name: str) -> str:
