@@ -149,7 +149,7 @@ check: environment-dev ## Lint, types, import contracts, tests without a JVM (a 
 	$(python) -m ruff format --check --quiet .
 	$(python) -m mypy
 	.venv/bin/lint-imports
-	$(python) -m pytest -q -n 2 --dist loadgroup tests/unit tests/contracts
+	$(python) -m pytest -q -n 2 tests/unit tests/contracts
 
 test: check ## All tests, on a real Spark cluster too [DATA=]
 	@$(python) -m pytest tests/spark tests/e2e
@@ -161,7 +161,7 @@ test-containers: environment-dev ## The same services in containers, on a Docker
 	@$(python) -m pytest tests/containers
 
 test-all: check ## Everything that has a test, several machines and containers too, in one count [DATA=]
-	@$(python) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder tests/containers tests/e2e tests/hosts tests/spark
+	@$(python) -m pytest -n 2 --no-loadscope-reorder tests/containers tests/e2e tests/hosts tests/spark
 
 format: environment-dev
 	@$(python) -m ruff check --fix .

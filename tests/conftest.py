@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+_ALONE = ("tests/containers/", "tests/hosts/")
+"""Containers and network namespaces have names of which there is one on a machine."""
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -26,16 +29,21 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say which tests must not run side by side, and select those on real files only where their folder is named.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "object") -> "object":
+    """Keep together, where two tests run at a time, those of one file and those whose names are the machine's."""
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - most runs have no use for it
 
-    Tests of one file share fixtures; names of containers and of network namespaces are the machine's.
-    """
-    for item in items:
-        folder = item.path.parent.name
-        alone = folder if folder in ("containers", "hosts") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(alone))
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return next((folder for folder in _ALONE if file.startswith(folder)), file)
+
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Select tests on real files only where the folder that holds them is named."""
     if os.environ.get("RECSCALE_DATA"):
         return
     real = [item for item in items if item.get_closest_marker("realdata")]
