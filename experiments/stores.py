@@ -22,6 +22,10 @@ def connector(settings: Settings, nodes: list[str], jars: str) -> dict[str, str]
         "spark.cassandra.connection.host": ",".join(hosts),
         "spark.cassandra.connection.port": nodes[0].rpartition(":")[2],
         "spark.cassandra.connection.localDC": settings.cassandra.datacenter,
+        # The connector refuses to read while it has no node to listen to, so it looks for another one without delay,
+        # and for one that is back within seconds (its own: 1 s, growing to a minute).
+        "spark.cassandra.connection.reconnectionDelayMS.min": "100",
+        "spark.cassandra.connection.reconnectionDelayMS.max": "10000",
         "spark.recscale.cassandra.rf": str(settings.cassandra.rf),
     }
 
