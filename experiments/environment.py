@@ -23,9 +23,10 @@ from experiments.runtime import HERE, Runtime
 from experiments.trial import Shape
 
 PACKAGES = ("pyspark", "numpy", "pandas", "pyarrow", "numba", "mlflow")
+_FILES = ("CASSANDRA_CA", "CASSANDRA_TRUSTSTORE")
 _PASSED = (
-    *("CASSANDRA_USER", "CASSANDRA_PASSWORD", "CASSANDRA_CA"),
-    *("CASSANDRA_TRUSTSTORE", "CASSANDRA_TRUSTSTORE_PASSWORD", "JAVA_TOOL_OPTIONS", security.SPARKS_NAME),
+    *("CASSANDRA_USER", "CASSANDRA_PASSWORD", "CASSANDRA_TRUSTSTORE_PASSWORD", *_FILES),
+    *("JAVA_TOOL_OPTIONS", security.SPARKS_NAME),
 )
 _INHERITED_AWAY = (
     *("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "SPARK_LOCAL_DIRS"),
@@ -109,6 +110,11 @@ def for_driver(
     }
     names = frozenset(own) | {name for name in _PASSED if name in environment}
     return {**environment, **own, **({"JAVA_HOME": str(java_home)} if java_home else {})}, names
+
+
+def files() -> list[Path]:
+    """Return the files that passed variables name, which the driver has to be able to read."""
+    return [Path(os.environ[name]) for name in _FILES if os.environ.get(name)]
 
 
 def same_host(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from cluster.lifecycle import Cluster
 from cluster.seat import Seat
 from cluster.settings import Settings
 from datasets.errors import UsageError
-from experiments.environment import for_driver
+from experiments.environment import files, for_driver
 from experiments.events import Event
 from experiments.launcher import Launched, Launcher
 from experiments.runtime import HERE, Runtime
@@ -144,7 +144,8 @@ class Harness:
                 "this revision or package needs Python packages of its own, and the containers have those of this clone: "
                 "compare it with the backend local"
             )
-        seat.refuse([Path(request.dataset_path)] if request.dataset_path else [])
+        inputs = [Path(request.dataset_path)] if request.dataset_path else []
+        seat.refuse([*inputs, *(files() if request.store == CASSANDRA else [])])
         environment, own = for_driver(seat, self._java, runtime)
         if request.store == PARQUET:
             seat.lend([Path(request.store_root)])

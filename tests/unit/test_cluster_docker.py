@@ -10,10 +10,12 @@ from cluster import compose, contents, engine, remembered
 from cluster import image as image_module
 from cluster.__main__ import main
 from cluster.docker import DockerPlace
-from cluster.errors import SettingsError
+from cluster.dockerseat import DockerSeat
+from cluster.errors import ServiceError, SettingsError
 from cluster.image import Image, image
 from cluster.services import SERVICES
 from cluster.settings import ROOT, load
+from experiments.environment import files
 
 IMAGE = Image("f0und", "recscale:whole")
 
@@ -144,3 +146,13 @@ def test_page_of_contents_explains_all_that_the_image_is_asked_to_hold():
     assert set(image_module.JARS) == set(contents._JARS)
     page = (ROOT / "docs" / "image.md").read_text()
     assert all(f"| {name} |" in page for name in (*contents._ASKED, *contents._DIRECT, *contents._JARS))
+
+
+def test_what_containers_do_not_see_is_refused_with_the_folders_that_they_do(tmp_path, monkeypatch):
+    run_dir, data = tmp_path / "run", tmp_path / "data"
+    seat = DockerSeat(load(["backend=docker", f"run_dir={run_dir}", f"data={data}"], {}), IMAGE)
+    seat.refuse([run_dir / "store", data / "ml-1m", data])
+    monkeypatch.setenv("CASSANDRA_CA", str(tmp_path / "authority.pem"))
+    monkeypatch.delenv("CASSANDRA_TRUSTSTORE", raising=False)
+    with pytest.raises(ServiceError, match=r"authority\.pem is out of sight .*run and .*data: copy it there"):
+        seat.refuse(files())
