@@ -144,12 +144,14 @@ doctor: ## Check Java, Python, memory, ports and versions, and say how to mend e
 clean: environment ## Stop everything and remove all that was made, recorded runs too; downloads stay
 	@$(python) -m cluster clean
 
-check: environment-dev ## Lint, types, import contracts, tests without a JVM (a minute or two)
+static: environment-dev ## Lint, types, import contracts
 	@$(python) -m ruff check .
 	$(python) -m ruff format --check --quiet .
 	$(python) -m mypy
 	.venv/bin/lint-imports
-	$(python) -m pytest -q -n 2 tests/unit tests/contracts
+
+check: static ## The same, and tests without a JVM (a minute or two)
+	@$(python) -m pytest -q -n 2 tests/unit tests/contracts
 
 test: check ## All tests, on a real Spark cluster too [DATA=]
 	@$(python) -m pytest tests/spark tests/e2e
@@ -160,8 +162,8 @@ test-hosts: environment-dev ## Tests on several machines made of network namespa
 test-containers: environment-dev ## The same services in containers, on a Docker engine
 	@$(python) -m pytest tests/containers
 
-test-all: check ## Everything that has a test, several machines and containers too, in one count [DATA=]
-	@$(python) -m pytest -n 2 --no-loadscope-reorder tests/containers tests/e2e tests/hosts tests/spark
+test-all: static ## Everything that has a test, several machines and containers too, in one count [DATA=]
+	@$(python) -m pytest -n 2 --no-loadscope-reorder tests/unit tests/contracts tests/containers tests/e2e tests/hosts tests/spark
 
 format: environment-dev
 	@$(python) -m ruff check --fix .
