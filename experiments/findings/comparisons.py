@@ -9,8 +9,9 @@ from experiments.finding import Finding
 from experiments.outcome import Outcome
 from experiments.picture import Plot
 from experiments.plots import MOST_BARS, ratios
+from experiments.scaling.families import SCALED
 from experiments.spec import Experiment
-from experiments.tables import comparison_table
+from experiments.tables import comparison_table, side
 
 
 def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
@@ -26,10 +27,24 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
     plot = Plot("comparisons", caption, lambda axes: ratios(axes, claimed), size, narrow=narrow)
     return Finding(
         "Comparisons",
+        answer=_answer(compared[0]) if len(compared) == 1 else "",
         tables=(comparison_table(compared),),
         plots=(plot,) if claimed and len(claimed) <= MOST_BARS else (),
         data={"comparisons": [_plain(item) for item in compared]},
     )
+
+
+def _answer(item: Compared) -> str:
+    """Answer an experiment that asks for one comparison; nothing where there is no claim, or a curve answers."""
+    if {*item.contender, *item.baseline} & {*SCALED}:
+        return ""
+    result, ours, theirs = item.result, side(item.contender), side(item.baseline)
+    if result.ratio is None or result.low is None or result.high is None:
+        return ""
+    interval = f"(95%: {result.low:.2f}\u2013{result.high:.2f})"
+    if result.low <= 1 <= result.high:
+        return f"{ours} cannot be told from {theirs}: {result.ratio:.2f} times as fast {interval}."
+    return f"{ours} is {result.ratio:.2f} times as fast as {theirs} {interval}."
 
 
 def _plain(item: Compared) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from experiments.outcome import Outcome
 GROWTH = ("dataset.rows", "dataset.users", "dataset.items")
 """What of a data set may grow with the workers."""
 
+SCALED = tuple(key for key in SHAPE if key != "backend")
+"""What of a cluster's shape may differ along a curve; processes and containers have one each."""
+
 _OBSERVED = ("rows", "users", "items")
 
 
@@ -18,7 +21,7 @@ def strong(outcomes: Sequence[Outcome]) -> Iterator[list[Outcome]]:
 
     Where one shape comes with several amounts of memory, each amount is a group of its own; else memory may go along.
     """
-    for group in _grouped(outcomes, SHAPE):
+    for group in _grouped(outcomes, SCALED):
         many = len({_size_of(item) for item in group}) < len({item.size for item in group})
         for part in _split(group, "memory") if many else [group]:
             if len({item.size for item in part}) > 1:
@@ -27,7 +30,7 @@ def strong(outcomes: Sequence[Outcome]) -> Iterator[list[Outcome]]:
 
 def weak(outcomes: Sequence[Outcome]) -> Iterator[list[Outcome]]:
     """Yield the groups of trials in which every shape has its own amount of data, smallest shape first."""
-    for group in _grouped(outcomes, (*SHAPE, *GROWTH)):
+    for group in _grouped(outcomes, (*SCALED, *GROWTH)):
         shapes = {item.size for item in group}
         amounts = {_amount(item) for item in group}
         if len(shapes) > 1 and len(shapes) == len(amounts) == len(group):
@@ -78,7 +81,7 @@ def worse_tag(first: Outcome, second: Outcome) -> str:
 
 def _same_work(first: Outcome, second: Outcome) -> bool:
     keys = first.values.keys() | second.values.keys()
-    same = (first.values.get(key) == second.values.get(key) for key in keys if key not in SHAPE)
+    same = (first.values.get(key) == second.values.get(key) for key in keys if key not in SCALED)
     return first.job == second.job and all(same)
 
 

@@ -5,13 +5,14 @@ import json
 import pytest
 from invented import application, outcome
 
+from experiments.findings.comparisons import FIND as compared
 from experiments.findings.scaling import FIND
 from experiments.report import Report
 from experiments.samemodel import allow_changes, changes
 from experiments.scaling.curves import curves
 from experiments.scaling.fits import karp_flatt
 from experiments.scaling.words import notes
-from experiments.spec import Experiment
+from experiments.spec import Comparison, Experiment
 from experiments.tables import main_table
 from experiments.tables import notes as trial_notes
 
@@ -214,6 +215,22 @@ def test_shared_hosts_are_drawn_hollow_and_said(tmp_path):
 
 def test_no_curve_from_one_shape():
     assert FIND(SPEC, [trial(1, 10.0)]) is None
+
+
+def test_processes_and_containers_are_compared_and_are_no_curve():
+    def both(containers):
+        values = {"local": 10.0, "docker": containers}
+        return [
+            trial(1, s, shape={"backend": name}, label=f"als {name}", key=name) for name, s in values.items()
+        ]
+
+    question = Experiment(
+        "invented", "?", comparisons=(Comparison({"backend": "local"}, {"backend": "docker"}),)
+    )
+    assert FIND(question, both(12.5)) is None
+    slower, same = (compared(question, both(seconds)).answer for seconds in (12.5, 10.02))
+    assert slower.startswith("backend=docker is 0.80 times as fast as backend=local (95%: 0.7")
+    assert same.startswith("backend=docker cannot be told from backend=local: 1.00 times as fast (95%: 0.9")
 
 
 MOVED = {"fingerprint": [3.0, 4.01]}
