@@ -5,7 +5,7 @@ import json
 import pytest
 from invented import application, outcome
 
-from experiments.findings.comparisons import FIND as compared
+from experiments.findings import FINDINGS
 from experiments.findings.scaling import FIND
 from experiments.report import Report
 from experiments.samemodel import allow_changes, changes
@@ -228,7 +228,7 @@ def test_processes_and_containers_are_compared_and_are_no_curve():
         "invented", "?", comparisons=(Comparison({"backend": "local"}, {"backend": "docker"}),)
     )
     assert FIND(question, both(12.5)) is None
-    slower, same = (compared(question, both(seconds)).answer for seconds in (12.5, 10.02))
+    slower, same = (FINDINGS["comparisons"](question, both(seconds)).answer for seconds in (12.5, 10.02))
     assert slower.startswith("backend=docker is 0.80 times as fast as backend=local (95%: 0.7")
     assert same.startswith("backend=docker cannot be told from backend=local: 1.00 times as fast (95%: 0.9")
 
