@@ -160,10 +160,12 @@ test-hosts: environment-dev ## Tests on several machines made of network namespa
 	@$(python) -m pytest tests/hosts
 
 test-containers: environment-dev ## The same services in containers, on a Docker engine
-	@$(python) -m pytest tests/containers
+	@$(python) -m cluster image
+	$(python) -m pytest tests/containers
 
 test-all: static ## Everything that has a test, several machines and containers too, in one count [DATA=]
-	@$(python) -m pytest -n 2 --no-loadscope-reorder tests/unit tests/contracts tests/containers tests/e2e tests/hosts tests/spark
+	@$(python) -m cluster image  # its minutes are no test's
+	$(python) -m pytest -n 2 --no-loadscope-reorder tests/unit tests/contracts tests/containers tests/e2e tests/hosts tests/spark
 
 format: environment-dev
 	@$(python) -m ruff check --fix .
