@@ -140,9 +140,8 @@ def test_demo_says_so_when_other_data_stands_in(settings, monkeypatch, capsys):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(
-        urllib.request, "_opener", None
-    )  # urllib keeps the proxies of its first request for good
+    # urllib keeps the proxies of its first request for good.
+    monkeypatch.setattr(urllib.request, "_opener", None)
     experiment, told = demo.reachable(spec.load("demo"), settings)
     assert experiment.fixed["dataset"] == "synthetic/ml-latest-small"
     assert told["requested"] == "movielens/latest-small"
