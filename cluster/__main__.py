@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from cluster import compose, console, contents, doctor, image, remembered
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return OK
     signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGHUP, _end)  # a terminal that is gone
     try:
         status = COMMANDS[options.command](load(_sets(options)), options)
         sys.stdout.flush()  # here, where a closed pipe is caught
@@ -76,7 +78,7 @@ def _refuse_other_backend(settings: Settings) -> None:
         )
 
 
-def _worker(settings: Settings, _: argparse.Namespace) -> int:
+def _worker(settings: Settings, options: argparse.Namespace) -> int:
     if settings.backend == "docker":
         raise SettingsError(
             "a worker that joins a master elsewhere must be reached from there, and containers publish nothing but this "
@@ -84,6 +86,7 @@ def _worker(settings: Settings, _: argparse.Namespace) -> int:
         )
     cluster = Cluster(settings, say=_say)
     cluster.join()
+    remembered.remember(settings.run_dir, [*_sets(options), *_from_elsewhere(settings)])
     print(console.services(cluster.status()))
     return OK
 
@@ -100,8 +103,12 @@ def _mlflow(settings: Settings, _: argparse.Namespace) -> int:
 def _down(settings: Settings, options: argparse.Namespace) -> int:
     cluster = Cluster(settings, say=_say)
     stopped = cluster.down(options.services or None)
-    mine = remembered.recall(settings.run_dir).get("backend", settings.backend) == settings.backend
-    if mine and not any(status.state in ("running", "died") for status in cluster.status()):
+    left = any(status.state in ("running", "died") for status in cluster.status())
+    for backend in set(BACKENDS) - {settings.backend} if not options.services else ():
+        # A command that was killed may have left services under a backend that nobody remembers.
+        with suppress(ServiceError):  # no engine, no containers
+            stopped += Cluster(dataclasses.replace(settings, backend=backend), say=_say).down()
+    if not left:
         remembered.forget(settings.run_dir)
     print(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
     return OK

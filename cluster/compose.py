@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -89,8 +90,9 @@ def _entry(
     if service.argv:
         entry["command"] = [_escaped(word) for word in service.argv]
         entry["cap_drop"] = ["ALL"]
-    if service.cpus is not None:
-        entry["cpus"] = service.cpus
+    cpus = service.cpus if service.cpus is not None else service.cores
+    if cpus is not None and cpus < (os.cpu_count() or 1):  # the engine refuses more than there is
+        entry["cpus"] = float(cpus)
     if service.pin:
         entry["cpuset"] = ",".join(map(str, service.pin))
     if service.ready is not None:
@@ -110,6 +112,7 @@ def _record(service: Service) -> dict[str, Any]:
         "requires": service.requires,
         "ports": {port.name: port.address.port for port in service.ports},
         "grace_s": service.grace_s,
+        "secrets": sorted(service.secrets),
     }
 
 

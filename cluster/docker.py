@@ -39,10 +39,8 @@ class DockerPlace:
 
     def published(self, service: str, port: str, wanted: int, number: int = 1) -> Address:  # noqa: ARG002 - one host
         """Return this host's own address, and for further ones of a kind the loopback addresses after it."""
-        host = self.settings.host
-        if number > 1:
-            host = str(ipaddress.ip_address(host) + number - 1)
-        return Address(host, wanted)
+        host = "127.0.0.1" if self.settings.host == "localhost" else self.settings.host
+        return Address(str(ipaddress.ip_address(host) + number - 1), wanted)
 
     def member(self, service: str, number: int) -> str:  # noqa: ARG002 - the name says it
         return service
@@ -105,12 +103,13 @@ class Docker:
             raise ServiceError(
                 f"{self.settings.data} is no folder: correct RECSCALE_DATA (DATA=/folder) or unset it"
             )
-        self._refuse_too_little_memory(services)
+        self._refuse_too_little_memory(services, say)
         self._refuse_foreign(services)
         image.build(self.settings, say)
 
     def start(self, service: Service) -> Running:
         present = set(self.running())
+        self._refuse_foreign([service])  # again: an image may have been built for minutes meanwhile
         for port in service.ports:
             self._refuse_taken(service, port)
         try:
@@ -129,7 +128,8 @@ class Docker:
                 str(file), "recscale", "up", "-d", "--no-deps", service.name, environment=service.secrets
             )
         except ServiceError:
-            if service.name not in present:  # compose leaves a container that could not start
+            # Compose leaves a container that could not start; what somebody else made meanwhile is not ours to remove.
+            if service.name not in present and service.name in self._inspected():
                 engine.run(["docker", "rm", "-f", service.name])
             raise
         return self.running()[service.name]
@@ -230,6 +230,7 @@ class Docker:
             page=record["page"],
             alive=alive,
             exit="" if alive else _exit(found),
+            secrets=tuple(record.get("secrets", ())),
         )
 
     def _fits(self, group: str, found: Mapping[str, Any]) -> bool:
@@ -278,7 +279,7 @@ class Docker:
                 f"Next: rename it (docker rename {name} other) or remove it (docker rm -f {name})"
             )
 
-    def _refuse_too_little_memory(self, services: Sequence[Service]) -> None:
+    def _refuse_too_little_memory(self, services: Sequence[Service], say: Callable[[str], None]) -> None:
         total = int(engine.docker("info", "--format", "{{.MemTotal}}") or 0) // _MIB
         needed = sum(service.memory_mb for service in services if not service.external)
         needed += megabytes(self.settings.spark.driver_memory)
@@ -286,6 +287,12 @@ class Docker:
         if needed > total:
             raise ServiceError(
                 f"the containers need {needed / 1024:.1f} GiB and Docker has {total / 1024:.1f}: take {mend}"
+            )
+        limits = sum(compose.limit_mb(service) for service in services if not service.external)
+        if limits > total:
+            say(
+                f"the containers may take {limits / 1024:.1f} GiB if all of them come to their limits, and Docker has "
+                f"{total / 1024:.1f}: if one is ended for memory, take {mend}"
             )
 
     def _log(self, name: str) -> Path:

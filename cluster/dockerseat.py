@@ -53,6 +53,11 @@ class DockerSeat:
         build(self.settings, lambda _: None)  # what is not there cannot be asked
         return _java(self.image.tag)
 
+    @property
+    def python_version(self) -> str:
+        build(self.settings, lambda _: None)
+        return _python_version(self.image.tag, self.python)
+
     def jars(self, name: str) -> str:
         folder = HOME / "jars" / artifacts.folder(name, self.settings.run_dir).name
         return ",".join((folder / jar.file).as_uri() for jar in artifacts.locked(name))
@@ -98,6 +103,14 @@ class DockerSeat:
         with suppress(OSError, ValueError):
             number = int((folder / _PID).read_text(encoding="ascii"))
             engine.run(["docker", "exec", MASTER, "kill", f"-{name}", "--", f"{group}{number}"])
+
+
+@cache
+def _python_version(tag: str, python: str) -> str:
+    said = engine.docker(
+        "run", "--rm", tag, python, "-c", "import platform; print(platform.python_version())"
+    )
+    return said.strip()
 
 
 @cache

@@ -114,6 +114,13 @@ _MEANINGS = (
         ),
     ),
     (
+        "failed to connect to the docker api",  # as newer clients put it
+        (
+            "Docker's daemon does not answer: start it (sudo systemctl start docker, or Docker Desktop) and see that "
+            f"`docker version` names a server, {_LOCAL}"
+        ),
+    ),
+    (
         "no space left on device",
         (
             "the disk that Docker keeps images, volumes and logs on is full: see `docker system df`, make room "

@@ -24,6 +24,11 @@ def check(settings: "Settings", *, secret: bool) -> None:
         SettingsError: with what to set instead.
     """
     _check_names(settings)
+    if settings.backend == "docker" and not loopback(settings.host):
+        raise SettingsError(
+            f"host: {settings.host} would publish the containers' ports to other machines, past this one's firewall, and "
+            "most of them ask for no password; leave host out (RECSCALE_HOST, HOST=), or take backend=local"
+        )
     if settings.spark.encrypt and not secret:
         raise SettingsError(
             "spark.encrypt: there is no secret to encrypt with; put the same long text into RECSCALE_SPARK_SECRET on "

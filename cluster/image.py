@@ -215,22 +215,24 @@ def _send(process: subprocess.Popen[bytes], files: Iterator[tuple[str, bytes]]) 
         return  # the daemon said no already; its words are in the log
 
 
+_ENGINE_FAILED = (
+    *("no space left", "permission denied while trying to connect"),
+    *("cannot connect to the docker daemon", "failed to connect to the docker api"),
+)
+
+
 def _failure(log: Path, settings: Settings) -> str:
     text = log.read_text(encoding="utf-8", errors="replace")
     end = "".join(f"\n    {line}" for line in text.splitlines()[-12:])
     low = text.lower()
     steps = re.findall(r"^Step \d+/\d+ : (\w+)", text, re.MULTILINE)
+    if any(mark in low for mark in _ENGINE_FAILED):
+        return explain(text, "docker build")
     if steps and steps[-1] == "FROM":
         what = (
             f"the base image {settings.docker.base} is not here and cannot be pulled. Next: see that the registry can be "
             "reached, or name a Debian 12 image that is here: --set docker.base=NAME"
         )
-    elif (
-        "no space left" in low
-        or "cannot connect to the docker daemon" in low
-        or "permission denied while" in low
-    ):
-        return explain(text, "docker build")
     elif any(mark in low for mark in _NO_NETWORK):
         what = (
             "the image could not be built because packages could not be downloaded. Next: see that this machine reaches "

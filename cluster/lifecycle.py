@@ -54,6 +54,7 @@ class Cluster:
                 raise ServiceError(service.refusal)
         with locked(self.settings.run_dir, self._say):
             self._backend.prepare(self._select(self.describe(), only), self._say)
+            self._refuse_without_secret(only)
             self._stop_unfit(only)
             wanted = self._select(self.describe(), only)  # what was stopped has given its ports back
             alive = {name for name, record in self._backend.running().items() if record.alive}
@@ -267,6 +268,17 @@ class Cluster:
         }  # a numbered one brings its siblings: together they are ready
         chosen = with_required({s.name for s in described if s.kind in kinds}, described)
         return [service for service in described if service.name in chosen]
+
+    def _refuse_without_secret(self, only: Collection[str] | None) -> None:
+        """Keep what asks for a secret from being started anew without one, open to everybody."""
+        records = self._backend.running()
+        for service in self._select(self.describe(), only):
+            record = records.get(service.name)
+            if record and record.alive and set(record.secrets) - set(service.secrets):
+                raise ServiceError(
+                    f"{service.name} was started with a secret (RECSCALE_SPARK_SECRET) and this command has none: set the "
+                    "same one, or stop the cluster first (make down) to go on without"
+                )
 
     def _stop_unfit(self, only: Collection[str] | None) -> None:
         """Stop what died or stands alone, has other numbers than described, or is described no more."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cluster import artifacts, cgroups, java, processes
+from cluster import artifacts, cgroups, hosts, java, processes
 from cluster.errors import ServiceError
 from cluster.following import follow
 from cluster.localseat import LocalSeat
@@ -64,13 +64,15 @@ class LocalPlace:
 
     def member(self, service: str, number: int) -> str:  # noqa: ARG002 - hosts have no names here
         """Return the host itself, and for further ones the loopback addresses after it: 127.0.0.2, 127.0.0.3, ..."""
-        first = ipaddress.ip_address(self.settings.host)
-        if number > 1 and not first.is_loopback:
+        if number == 1:
+            return self.settings.host
+        if not hosts.loopback(self.settings.host):
             raise ServiceError(
                 f"several nodes on {self.settings.host} would need the same port: use host=127.0.0.1, whose neighbours "
                 "are free, or one node on each machine"
             )
-        return str(first + number - 1)
+        first = "127.0.0.1" if self.settings.host == "localhost" else self.settings.host
+        return str(ipaddress.ip_address(first) + number - 1)
 
     def path(self, kind: Literal["run", "python", "spark", "java"]) -> Path:
         if kind == "run":
@@ -225,6 +227,7 @@ class Local:
             page=record["page"],
             alive=alive,
             exit="" if alive else self._exit(record["pid"]),
+            secrets=tuple(record.get("secrets", ())),
         )
 
     def _exit(self, pid: int) -> str:
@@ -281,6 +284,7 @@ class Local:
             "ports": ports,
             "grace_s": service.grace_s,
             "cgroup": str(group or ""),
+            "secrets": sorted(service.secrets),
         }
         path = self._record_path(service.name)
         temporary = path.with_name(path.name + ".part")

@@ -1,5 +1,6 @@
 """Drivers as processes of this machine, on the Python that runs this."""
 
+import platform
 import subprocess
 import sys
 from collections.abc import Collection, Iterable, Sequence
@@ -43,6 +44,10 @@ class LocalSeat:
     @property
     def java(self) -> str:
         return java.words(self.settings.spark.java_home)
+
+    @property
+    def python_version(self) -> str:
+        return platform.python_version()
 
     def jars(self, name: str) -> str:
         return artifacts.listed(name, self.settings)

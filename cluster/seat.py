@@ -37,6 +37,10 @@ class Seat(Protocol):
     def java(self) -> str:
         """The first line that the driver's Java says of its version."""
 
+    @property
+    def python_version(self) -> str:
+        """The version of the driver's Python, as in "3.11.2"."""
+
     def jars(self, name: str) -> str:
         """The jars of a lock file as Spark's setting spark.jars wants them; they are fetched if need be.
 

@@ -114,6 +114,7 @@ class Service:
         memory_mb: what it may take at most, about; for warnings and containers' limits.
         guests_mb: what else its container must hold: Python workers, the driver.
         image: of a container, where it is not ours.
+        cores: of the cluster's, which it offers; its container may take no more CPU time than that.
         cpus: CPU time a second that it and all its children may take together, as 0.5; None for no limit.
         pin: numbers of the host's cores that it may run on; empty for all.
         requires: names of services that must be ready first; when one of them is started anew, so is this one.
@@ -140,6 +141,7 @@ class Service:
     memory_mb: int = 0
     guests_mb: int = 0
     image: str = ""
+    cores: int | None = None
     cpus: float | None = None
     pin: tuple[int, ...] = ()
     requires: tuple[str, ...] = ()
@@ -177,6 +179,7 @@ class Running:
         log: file that its output goes to.
         alive: False if it ended by itself.
         exit: how it ended, for people; empty while it lives.
+        secrets: names of those that it was started with.
     """
 
     name: str
@@ -190,6 +193,7 @@ class Running:
     page: str = ""
     alive: bool = True
     exit: str = ""
+    secrets: tuple[str, ...] = ()
 
 
 class Shell(NamedTuple):

@@ -52,7 +52,7 @@ def describe(seat: Seat) -> dict[str, Any]:
         **git(),
         **host(),
         **versions,
-        "version.python": platform.python_version(),
+        "version.python": seat.python_version,
         "version.java": seat.java,
         "backend.foundation": seat.foundation,
         "hash.lock": lock_hash()[:16],

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from cluster.errors import ServiceError
 from cluster.seat import Seat
 from experiments.events import Event, Tail, last_lines, phases_of
 from experiments.identity import ROOT
@@ -19,6 +20,7 @@ from jobs.request import Request, Result
 POLL_S = 0.2
 WATCH_S = 1.0
 GRACE_S = 10.0
+_SILENT_S = 300.0
 
 Status = Literal["ok", "failed", "killed"]
 
@@ -158,7 +160,7 @@ class Launcher:
         deadline: float,
     ) -> str | None:
         """Follow the process to its end; return why it had to be stopped, None if it ended by itself."""
-        next_watch = 0.0
+        next_watch, answered = 0.0, time.perf_counter()
         while True:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(POLL_S)
@@ -166,7 +168,9 @@ class Launcher:
                 tail.events.append(event)
                 follow(event)
             if process.returncode is not None:
-                missing = self._missing(self.cluster, died) if self.cluster is not None else None
+                missing = None
+                with suppress(ServiceError):
+                    missing = self._missing(self.cluster, died) if self.cluster is not None else None
                 return missing if process.returncode else None
             follow({"event": "tick"})
             now = time.perf_counter()
@@ -174,7 +178,13 @@ class Launcher:
                 return "it took longer than its timeout (timeout_s in the spec) and was stopped"
             if self.cluster is not None and now > next_watch:
                 next_watch = now + self.watch_s
-                reason = self._missing(self.cluster, died)
+                try:
+                    reason = self._missing(self.cluster, died)
+                    answered = time.perf_counter()
+                except ServiceError:  # one slow answer of Docker is no reason to end what runs
+                    if now - answered > _SILENT_S:
+                        raise
+                    continue
                 if reason:
                     return reason
 

@@ -12,7 +12,7 @@ from datasets.dataset import find
 from experiments.harness import Harness
 from experiments.identity import files_at, preprocess_hash, stamp
 from experiments.sparksettings import spark_settings
-from experiments.stores import holds_ratings, root_of
+from experiments.stores import holds, root_of
 from experiments.trial import Data, Shape
 from jobs.errors import JobError
 from jobs.request import Request, write_json
@@ -93,7 +93,7 @@ def prepare(
     reach = harness.reach(data.store)
     identity = _identity(data, path)
     found = _read(kept / MANIFEST)
-    if found and found.get("identity") == identity and holds_ratings(data, settings, reach):
+    if found and found.get("identity") == identity and holds(data, found["digest"], settings, reach):
         return _prepared(data, root, path, found, fresh=False)
     say(f"preprocessing {data} from {path}")
     by_size = sorted(shapes, key=lambda shape: shape.total_cores)

@@ -3,7 +3,7 @@
 from cluster.settings import Settings
 from experiments.trial import Data
 from jobs.cassandra import Connection, Keyspace, copies, disconnect
-from jobs.stores.cassandra import keyspace_name
+from jobs.stores.cassandra import key_of, keyspace_name
 
 PARQUET, CASSANDRA = "parquet", "cassandra"
 
@@ -48,15 +48,23 @@ def root_of(data: Data, settings: Settings) -> str:
     return data.tables if data.store == CASSANDRA else str((settings.run_dir / "store" / data.slug).resolve())
 
 
-def holds_ratings(data: Data, settings: Settings, spark: dict[str, str]) -> bool:
-    """Whether the ratings of a data set that was prepared once are still there.
+def holds(data: Data, digest: str, settings: Settings, spark: dict[str, str]) -> bool:
+    """Whether the tables of a data set that was prepared once are still there.
+
+    Several Cassandras can be had from one run folder, of processes, in containers, elsewhere, and what one of them holds
+    may be of another day; the digest of the rows tells.
 
     Raises:
         JobError: Cassandra does not answer.
     """
     if data.store == CASSANDRA:
         where = Connection.of(spark)
-        entry = Keyspace(where, keyspace_name(data.tables)).entry("ratings")
-        disconnect(where)
-        return entry is not None
+        try:
+            keyspace = Keyspace(where, keyspace_name(data.tables))
+            summary = keyspace.entry("summary")
+            columns = key_of("summary").columns
+            rows = keyspace.get(summary.physical, columns, ("data_digest",)) if summary else []
+            return [row["value"] for row in rows] == [digest] and keyspace.entry("ratings") is not None
+        finally:
+            disconnect(where)
     return (settings.run_dir / "store" / data.slug / "ratings").exists()

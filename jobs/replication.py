@@ -41,7 +41,8 @@ def kept(session: Any, keyspace: str, datacenter: str, wanted: int) -> int:
         raise JobError(
             f"Cassandra's keyspace {keyspace} was made with {found} of the {wanted} copies of each row that are asked for "
             f"(cassandra.rf). Its tables can be made again with {wanted}: DROP KEYSPACE {keyspace} (or, with nodes of our "
-            "own, make down, move .run/cassandra away and make setup as before), then make preprocess DATASET=... "
+            "own, make down, remove what they keep, in .run/cassandra or the volumes recscale-*-cassandra-*, and make setup "
+            "as before), then make preprocess DATASET=... "
             f"To go on with {found}, set the nodes up for it: make setup CASSANDRA=... RF={found}"
         )
     return found

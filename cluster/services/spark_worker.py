@@ -63,6 +63,7 @@ def _worker(number: int, settings: Settings, place: Place) -> Service:
         ports=(Port("rpc", rpc, None), Port("ui", page, None)),
         memory_mb=megabytes(spark.daemon_memory) + megabytes(spark.memory),
         guests_mb=spark.cores * _PYTHON_WORKER_MB,
+        cores=spark.cores,
         cpus=spark.cpus,
         pin=own_cores(number, spark.cores) if spark.pin else (),
         requires=("spark-master",),

@@ -5,9 +5,10 @@ import time
 
 import pytest
 
+from cluster.image import image
 from experiments.samemodel import SAME_MODEL, distance
 from tests.containers.conftest import docker
-from tests.e2e.place import Place
+from tests.e2e.place import Place, publish
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -44,8 +45,21 @@ def test_both_backends_fit_the_same_model_in_one_experiment(place):
     assert abs(rmse[0] - rmse[1]) < 1e-4
     found = {run.data.params["backend"]: run.data.tags for run in trials}
     assert set(found) == {"local", "docker"}
-    image = applications(place, "both")["docker"]["environment"]["backend.foundation"]
-    assert image.startswith("docker ")
+    inside = applications(place, "both")["docker"]["environment"]
+    assert inside["backend.foundation"].startswith("docker ")
+    tag = image(place.settings.docker.base).tag
+    says = "import platform; print(platform.python_version())"
+    assert inside["version.python"] == docker("run", "--rm", tag, "python", "-c", says)
+
+
+def test_demo_runs_with_its_drivers_inside(containers, place):
+    publish(place.folder / "data")
+    inside = Place(place.folder, [*containers.sets, f"data={place.folder / 'data'}"], keeps_kernels=False)
+    said = inside.run("demo", "--repeats", "1")
+    assert said.splitlines()[-1].startswith("demo: ok ")
+    assert "data: movielens/latest-small" in said
+    trials = inside.runs("demo")
+    assert [run.info.status for run in trials] == ["FINISHED"] * 6
 
 
 def test_interrupted_driver_leaves_nothing_in_the_container(place):

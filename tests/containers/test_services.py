@@ -18,9 +18,8 @@ ALL = ["cassandra-1", "mlflow", "spark-master", "spark-worker-1", "spark-worker-
 
 @pytest.fixture(scope="module")
 def up(containers):
-    """Two workers, Cassandra and MLflow; Cassandra's password is in the environment and nowhere else."""
-    environment = {**os.environ, "CASSANDRA_PASSWORD": "not-for-files"}
-    containers.cluster("up", sets=("spark.workers=2", "cassandra.nodes=1"), env=environment)
+    """Two workers, Cassandra and MLflow."""
+    containers.cluster("up", sets=("spark.workers=2", "cassandra.nodes=1"))
     return containers
 
 
@@ -53,13 +52,10 @@ def test_image_is_small_and_nobody_in_it_is_root(up):
         assert up.inspect(name)["HostConfig"]["CapDrop"] == ["ALL"]
 
 
-def test_only_loopback_is_published_and_no_secret_is_written(up):
+def test_only_loopback_is_published(up):
     for name in ALL:
         bound = [one for all_ in up.inspect(name)["HostConfig"]["PortBindings"].values() for one in all_]
         assert all(one["HostIp"] == "127.0.0.1" for one in bound), (name, bound)
-    written = [path for path in up.run_dir.rglob("*.json") if path.is_file()]
-    assert up.run_dir / "compose.json" in written
-    assert not any("not-for-files" in path.read_text() for path in written)
 
 
 def test_person_lands_in_the_project_with_everything_on_the_path(up):
@@ -105,6 +101,8 @@ def test_workers_are_reshaped_and_the_others_stay(up):
     up.cluster("up", sets=("spark.workers=3", "cassandra.nodes=1"))
     assert alive_workers(up) == ["spark-worker-1", "spark-worker-2", "spark-worker-3"]
     assert {name: up.inspect(name)["Id"] for name in ALL} == first
+    if (os.cpu_count() or 1) > 1:
+        assert up.inspect("spark-worker-3")["HostConfig"]["NanoCpus"] == 1_000_000_000  # of one core
     limited = ("spark.workers=1", "cassandra.nodes=1", "spark.cpus=0.5", "spark.pin=true")
     up.cluster("up", sets=limited)
     assert alive_workers(up) == ["spark-worker-1"]
@@ -135,3 +133,20 @@ def test_data_outlives_down_and_goes_with_clean(up):
     said = up.cluster("clean")
     assert "removed volume" in said
     assert docker("volume", "ls", "-q", "--filter", f"label=recscale.run={up.run_dir}") == ""
+
+
+def test_secret_stands_in_no_file_and_no_image_and_is_not_lost_on_the_way(up):
+    environment = {**os.environ, "RECSCALE_SPARK_SECRET": "not-for-files"}
+    up.cluster("up", "spark", sets=("spark.workers=1",), env=environment)
+    used = up.inspect("spark-master")
+    assert "_SPARK_AUTH_SECRET=not-for-files" in used["Config"]["Env"]
+    written = [path for path in up.run_dir.rglob("*") if path.is_file() and "kernels" not in path.parts]
+    assert up.run_dir / "compose.json" in written
+    assert [path for path in written if b"not-for-files" in path.read_bytes()] == []
+    image = docker("image", "inspect", used["Image"]) + docker("history", "--no-trunc", used["Image"])
+    assert "not-for-files" not in image + json.dumps(used["Config"]["Labels"])
+    first = used["Id"]
+    said = up.cluster("up", "spark", sets=("spark.workers=1",), code=3)
+    assert "was started with a secret (RECSCALE_SPARK_SECRET) and this command has none" in said
+    assert up.inspect("spark-master")["Id"] == first
+    up.cluster("down")

@@ -107,6 +107,10 @@ def test_workers_join_from_other_machines_again_and_in_another_shape(hosts):
         "10.77.0.3": 1024,
     }
     assert "starting" not in hosts.join("one")
+    # Another command there, which names no master, knows what was joined.
+    said = hosts.cluster("one", "up", "spark")
+    assert "spark-worker-1  running" in said
+    assert "start" not in said
     assert hosts.listed()["10.77.0.2"]["id"] == found["10.77.0.2"]["id"]
     assert "starting spark-worker-1" in hosts.join("two", "spark.memory=1536m")
     assert hosts.listed()["10.77.0.3"]["memory"] == 1536

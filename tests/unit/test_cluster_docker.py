@@ -35,6 +35,32 @@ def test_every_replica_is_an_entry_with_its_own_name():
     assert entries["spark-worker-3"]["depends_on"] == {"spark-master": {"condition": "service_healthy"}}
 
 
+def test_a_workers_container_takes_no_more_cpu_time_than_its_cores(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+
+    def cpus(*sets):
+        return {name: entry.get("cpus") for name, entry in rendered(*sets)["services"].items()}
+
+    assert cpus("spark.workers=1", "spark.cores=2") == {
+        "mlflow": None,
+        "spark-master": None,
+        "spark-worker-1": 2.0,
+    }
+    assert cpus("spark.workers=1", "spark.cores=2", "spark.cpus=0.5")["spark-worker-1"] == 0.5
+    assert (
+        cpus("spark.workers=1", "spark.cores=8")["spark-worker-1"] is None
+    )  # an engine refuses more than there is
+
+
+def test_other_machines_addresses_are_not_published():
+    with pytest.raises(
+        SettingsError, match=r"host: 192\.168\.1\.5 would publish .* past this one's firewall"
+    ):
+        load(["backend=docker", "host=192.168.1.5"], {})
+    entries = rendered("host=localhost", "cassandra.nodes=2")["services"]
+    assert entries["cassandra-2"]["ports"] == ["127.0.0.2:9042:9042"]
+
+
 def test_only_this_hosts_loopback_addresses_are_published():
     entries = rendered("cassandra.nodes=2")["services"]
     ports = [port for entry in entries.values() for port in entry.get("ports", [])]
@@ -102,6 +128,7 @@ def test_image_is_named_by_what_it_is_made_of():
             "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?",
             "systemctl start docker",
         ),
+        ("failed to connect to the docker API at unix:///x; check if the path is correct", "systemctl start"),
         ("Got permission denied while trying to connect to the Docker daemon socket", "usermod -aG docker"),
         ("write /var/lib/docker/x: no space left on device", "docker system df"),
         ("Bind for 127.0.0.1:7077 failed: port is already allocated", "make doctor"),

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from cluster import settings
+from cluster.errors import ServiceError
 from cluster.localseat import LocalSeat
 from datasets.errors import UsageError
 from experiments import __main__ as main
@@ -100,6 +101,15 @@ def test_application_without_workers_is_stopped_and_says_which_died(tmp_path):
     assert "all workers (spark-worker-1, spark-worker-2) died" in launched.result.error
     assert "the last words of spark-worker-2" in launched.result.error
     assert launched.died == ["spark-worker-1", "spark-worker-2"]
+
+
+def test_an_engine_that_does_not_answer_for_once_ends_nothing(tmp_path):
+    class Silent(Gone):
+        def died(self):
+            raise ServiceError("`docker ps` did not end within 60 s")
+
+    launched = launcher(Silent(), workers=WORKERS).run(request(tmp_path), tmp_path, 60.0)
+    assert "names no spark.master" in launched.result.error
 
 
 def test_one_dead_worker_of_two_is_noted_and_the_application_goes_on(tmp_path):
