@@ -14,7 +14,10 @@ def describe_taken(port: Port) -> str:
     else:
         owner = processes.mark(process)
         ours = f", the service {owner}" if owner else ""
-        who = f"pid {process.pid}{ours} ({processes.command(process)})"
+        command = processes.command(process)
+        who = f"pid {process.pid}{ours} ({command})"
+        if "docker-proxy" in command:
+            who = f"a container (docker ps --filter publish={address.port} names it)"
     if port.setting is None:
         return f"port {address} is taken by {who}; run the command again to have another one chosen"
     other = address.port + 1000 if address.port < 64000 else address.port - 1000

@@ -131,7 +131,7 @@ class DockerSettings:
 
     Attributes:
         base: the Debian 12 image that ours is built on.
-        network: name of the network that containers are put into; it is made if it is not there.
+        network: name of the network that is made for the containers, which nothing else may have.
     """
 
     base: str = "debian:bookworm-slim"

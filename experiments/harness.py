@@ -51,7 +51,8 @@ class Harness:
 
     def __enter__(self) -> Self:
         self._lock = _take_lock(self.settings.run_dir)
-        self._before = frozenset(item.name for item in self.cluster.status() if item.state == "running")
+        there = ("running", "died")  # who died is started again, for whoever wanted it
+        self._before = frozenset(item.name for item in self.cluster.status() if item.state in there)
         return self
 
     def __exit__(

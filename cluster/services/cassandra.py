@@ -51,7 +51,7 @@ _LOGBACK = """<configuration>
 </configuration>
 """
 _OFF_HEAP_MB = 512
-_OFFICIAL_DATA = Path("/var/lib/cassandra")
+_OFFICIAL_DATA, _OFFICIAL_CQL = Path("/var/lib/cassandra"), 9042
 # Nobody else can be gossiping on a machine of our own: waiting for silence only takes time.
 _ALONE = ("-Dcassandra.skip_wait_for_gossip_to_settle=0", "-Dcassandra.ring_delay_ms=5000")
 
@@ -86,6 +86,12 @@ def _official(node: Service, settings: Settings) -> Service:
         folders=(),
         files={},
         keeps=_OFFICIAL_DATA,
+        ports=tuple(
+            dataclasses.replace(port, address=Address(port.address.host, _OFFICIAL_CQL))
+            if port.name == "cql"
+            else port
+            for port in node.ports
+        ),
     )
 
 
@@ -148,7 +154,7 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
         ),
         grace_s=30,
         hint="give it more memory (--set cassandra.heap=2g) or read the log named above; data that a newer version "
-        f"wrote, or that is damaged, lies in {folder} and may be moved away",
+        f"wrote, or that is damaged, lies in {place.others(name).get(name, folder)} and may be moved away",
         refusal=_without_others(settings.cassandra.nodes, place.others(name)),
     )
 

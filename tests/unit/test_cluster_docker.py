@@ -52,6 +52,14 @@ def test_a_workers_container_takes_no_more_cpu_time_than_its_cores(monkeypatch):
     )  # an engine refuses more than there is
 
 
+def test_cassandras_own_image_listens_where_it_always_does():
+    node = rendered("cassandra.nodes=1", "cassandra.image=cassandra:5.0", "cassandra.port=9142")["services"][
+        "cassandra-1"
+    ]
+    assert node["ports"] == ["127.0.0.1:9142:9042"]
+    assert node["healthcheck"]["test"][-2:] == ["cassandra-1", "9042"]
+
+
 def test_other_machines_addresses_are_not_published():
     with pytest.raises(
         SettingsError, match=r"host: 192\.168\.1\.5 would publish .* past this one's firewall"
