@@ -71,7 +71,7 @@ def _entry(
         "container_name": service.name,
         "hostname": service.name,
         # A name alone takes its value from the environment of whoever starts it: secrets stand in no file.
-        "environment": [*_pairs({**service.env, **marked}), *service.secrets],
+        "environment": [*_pairs({**service.env, **marked}), *service.secrets, *_inherited(service)],
         "volumes": mounts if not service.image else mounts[-1:],
         "labels": {
             RUN_LABEL: _escaped(run),
@@ -100,6 +100,11 @@ def _entry(
     if service.requires:
         entry["depends_on"] = {name: {"condition": _FOUND} for name in service.requires}
     return {key: value for key, value in entry.items() if value != []}
+
+
+def _inherited(service: Service) -> tuple[str, ...]:
+    """Name what a service has from the environment: options for Java reach every JVM, as they do without containers."""
+    return ("JAVA_TOOL_OPTIONS",) if "java" in service.needs else ()
 
 
 def _record(service: Service) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class Clone(Place):
         return done.stdout
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_gate_refuses_a_working_tree_that_predicts_worse_than_a_revision(tmp_path, cluster_sets):
     clone = Clone(tmp_path, [*cluster_sets, "spark.workers=1", "spark.memory=1g"])
     path = clone.root / "jobs" / "models" / "bias.py"

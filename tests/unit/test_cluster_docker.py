@@ -111,6 +111,12 @@ def test_dollars_reach_the_container_as_they_are():
     assert compose._escaped("$HOME") == "$$HOME"
 
 
+def test_options_for_java_reach_every_jvm():
+    entries = rendered("cassandra.nodes=1")["services"]
+    inherits = {name for name, entry in entries.items() if "JAVA_TOOL_OPTIONS" in entry["environment"]}
+    assert inherits == {name for name in entries if name.startswith(("spark-", "cassandra-"))}
+
+
 def test_cassandras_own_image_can_be_named():
     entry = rendered("cassandra.nodes=1", "cassandra.image=cassandra:5.0")["services"]["cassandra-1"]
     assert entry["image"] == "cassandra:5.0"
