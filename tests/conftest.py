@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
-    """Keep the name of the test that runs in a file, for whoever has to stop one that does not end."""
+    """Keep in a file which test runs now, for whoever has to stop one that does not end."""
     file = ROOT / ".run" / "tests" / os.environ.get("PYTEST_XDIST_WORKER", "main")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f"{item.nodeid} since {time.strftime('%X')}\n", encoding="utf-8")

@@ -26,8 +26,6 @@ top_n = 0
 k = 5
 "spark.executor.metrics.pollingInterval" = "100ms"
 "spark.executor.processTreeMetrics.enabled" = true
-"spark.driver.extraJavaOptions" = "-XX:TieredStopAtLevel=1"
-"spark.executor.extraJavaOptions" = "-XX:TieredStopAtLevel=1"
 
 [grid]
 "dataset.rows" = [1000, 4000]

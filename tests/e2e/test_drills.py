@@ -29,8 +29,6 @@ k = 5
 rank = 4
 iterations = 60
 blocks = 2
-"spark.driver.extraJavaOptions" = "-XX:TieredStopAtLevel=1"
-"spark.executor.extraJavaOptions" = "-XX:TieredStopAtLevel=1"
 """
 
 

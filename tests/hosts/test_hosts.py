@@ -19,8 +19,6 @@ FIXED = """
 model = "als"
 store = "parquet"
 blocks = 2
-"spark.driver.extraJavaOptions" = "-XX:TieredStopAtLevel=1"
-"spark.executor.extraJavaOptions" = "-XX:TieredStopAtLevel=1"
 """
 LOSES = """
 rank = 4
