@@ -113,7 +113,7 @@ def test_workers_are_reshaped_and_the_others_stay(up):
 
 
 def test_logs_are_shown_and_kept(up):
-    assert "Starting Spark master" in up.cluster("logs", "spark-master")
+    assert "Starting Spark master" in up.cluster("logs", "spark-master", "--lines", "1000")
     up.cluster("down", "mlflow")
     assert "mlflow" not in up.names()
     assert (up.run_dir / "logs" / "mlflow.log").read_text()
