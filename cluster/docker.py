@@ -4,6 +4,7 @@ import ipaddress
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -229,7 +230,7 @@ class Docker:
             log=self._log(name),
             page=record["page"],
             alive=alive,
-            exit="" if alive else _exit(found),
+            exit="" if alive else _exit(name, found),
             secrets=tuple(record.get("secrets", ())),
         )
 
@@ -311,11 +312,24 @@ class Docker:
             )  # fmt: skip
 
 
-def _exit(found: Mapping[str, Any]) -> str:
-    state = found["state"]
+def _exit(name: str, found: Mapping[str, Any]) -> str:
+    state, restarts = found["state"], found["restarts"]
     if state["OOMKilled"]:
         return f"was ended because it took more memory than its {found['limit'] // _MIB} MiB"
     if state["Error"]:
         return f"could not start: {state['Error']}"
-    again = f" and was started again by Docker {found['restarts']} times" if found["restarts"] else ""
-    return f"ended with exit status {state['ExitCode']}{again}"
+    status = str(state["ExitCode"])
+    if state["Running"] and not state["Restarting"]:
+        status = _last_exit_status(name, state["FinishedAt"])
+    ended = f"ended with exit status {status}" if status else "ended"
+    return f"{ended} and was started again by Docker (restart {restarts})" if restarts else ended
+
+
+def _last_exit_status(name: str, since: str) -> str:
+    """Of a container that runs again, from Docker's events; its state says 0 then. Empty where Docker forgot it."""
+    now = f"{time.time():.6f}"  # a relative time is cut to whole seconds and would leave out the one that counts
+    said = engine.run([
+        *("docker", "events", "--since", since, "--until", now, "--format", "{{.Actor.Attributes.exitCode}}"),
+        *("--filter", f"container={name}", "--filter", "event=die"),
+    ])  # fmt: skip
+    return said.out.split()[-1] if said.ok and said.out.strip() else ""
