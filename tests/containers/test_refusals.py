@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 
 import pytest
@@ -14,6 +13,7 @@ from cluster.docker import Docker
 from cluster.processes import free_port
 from cluster.settings import load
 from tests.containers.conftest import docker
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -108,27 +108,15 @@ def test_container_that_dies_at_once(place):
     assert place.names() == []
 
 
-def test_exit_status_is_told_of_what_docker_started_again(place, tmp_path):
+def test_exit_status_is_told_of_what_docker_started_again(place):
     """Its state says 0 from then on."""
-    name, once = "spark-worker-2", "test -e /tmp/once && exec sleep 600; touch /tmp/once; exit 7"
-    record = {  # as compose.py labels it
-        "group": "spark",
-        "url": "",
-        "digest": "",
-        "requires": [],
-        "ports": {},
-        "page": None,
-        "grace_s": 1,
-    }
-    labels = (f"recscale.run={tmp_path}", f"recscale.service={json.dumps(record)}")
-    marked = [word for label in labels for word in ("--label", label)]
-    backend = Docker(load(["backend=docker", f"run_dir={tmp_path}"], {}))
-    with made("run", "-d", "--name", name, "--restart", "on-failure:3", *marked, tag(), "sh", "-c", once):
-        until = time.monotonic() + 60
-        while docker("inspect", "-f", "{{.RestartCount}} {{.State.Status}}", name) != "1 running":
-            assert time.monotonic() < until, docker("inspect", name)
-            time.sleep(0.1)
-        found = backend.running()[name]
+    name, once = "spark-worker-1", "test -e /tmp/once && exec sleep 600; touch /tmp/once; exit 7"
+    entry = json.loads(place.cluster("compose", sets=("spark.workers=1",)))["services"][name]
+    labels = [word for label in entry["labels"].items() for word in ("--label", "=".join(label))]
+    with made("run", "-d", "--name", name, "--restart", entry["restart"], *labels, tag(), "sh", "-c", once):
+        state = ("inspect", "-f", "{{.RestartCount}} {{.State.Status}}", name)
+        eventually(lambda: docker(*state) == "1 running", seconds=60)
+        found = Docker(place.settings).running()[name]
     assert not found.alive
     assert found.exit == "ended with exit status 7 and was started again by Docker (restart 1)"
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 import urllib.error
 import urllib.request
 
@@ -13,6 +12,7 @@ from cluster.__main__ import main
 from cluster.lifecycle import Cluster
 from cluster.processes import marked
 from cluster.settings import load
+from tests.waiting import eventually
 
 
 def get(url, host=None):
@@ -63,10 +63,7 @@ def test_helpers_whose_leader_was_killed_are_ended_before_a_new_start(cluster):
     cluster.up({"mlflow"})
     (leader,) = (status.pid for status in cluster.status() if status.name == "mlflow")
     os.kill(leader, signal.SIGKILL)
-    deadline = time.monotonic() + 20
-    while not cluster.died():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    eventually(cluster.died, seconds=20)
     assert cluster.mlflow_uri is None
     orphans = {process.pid for process in members(cluster)}
     assert orphans

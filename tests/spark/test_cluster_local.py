@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 
 import psutil
@@ -15,6 +14,7 @@ from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.processes import marked, marks
 from cluster.settings import ROOT, load
+from tests.waiting import eventually
 
 SMALL = ["spark.memory=512m", "spark.daemon_memory=256m"]
 
@@ -66,13 +66,6 @@ def pids(cluster):
     return {status.name: status.pid for status in cluster.status()}
 
 
-def eventually(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen"
-        time.sleep(0.1)
-
-
 def test_up_twice_reshaped_and_down(cluster):
     everyone = ["spark-master", "spark-worker-1", "spark-worker-2"]
     assert cluster.up({"spark"}) == everyone
@@ -98,7 +91,7 @@ def test_up_twice_reshaped_and_down(cluster):
 def test_killed_services_are_seen_as_died_and_come_back(cluster):
     cluster.up({"spark"})
     os.kill(pids(cluster)["spark-worker-2"], signal.SIGKILL)
-    eventually(cluster.died)
+    eventually(cluster.died, seconds=60)
     assert [(status.name, status.detail) for status in cluster.died()] == [
         ("spark-worker-2", "ended by SIGKILL")
     ]
@@ -110,7 +103,7 @@ def test_killed_services_are_seen_as_died_and_come_back(cluster):
     assert cluster.died() == []
 
     os.kill(pids(cluster)["spark-master"], signal.SIGKILL)
-    eventually(cluster.died)
+    eventually(cluster.died, seconds=60)
     # Workers would come back to a new master in their own time; a person waits for none of that.
     assert cluster.up({"spark"}) == ["spark-master", "spark-worker-1", "spark-worker-2"]
     assert listed(cluster) == [(1, 512), (1, 512)]
@@ -128,7 +121,10 @@ def test_executors_and_their_python_workers_end_with_the_cluster(cluster, tmp_pa
         )
     try:
         marker = f"{cluster.settings.run_dir}:spark-worker-1"
-        eventually(lambda: any("pyspark.daemon" in " ".join(process.cmdline()) for process in marked(marker)))
+        eventually(
+            lambda: any("pyspark.daemon" in " ".join(process.cmdline()) for process in marked(marker)),
+            seconds=60,
+        )
         children = marked(marker)
         assert len(children) >= 3
         cluster.down()

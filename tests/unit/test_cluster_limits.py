@@ -5,7 +5,6 @@ Where this account cannot make control groups the tests hold as well: then the s
 
 import os
 import sys
-import time
 
 import psutil
 import pytest
@@ -16,6 +15,7 @@ from cluster.local import Local
 from cluster.pinning import own_cores
 from cluster.service import Service
 from cluster.settings import SettingsError, load
+from tests.waiting import eventually
 
 CHILD = "import time; time.sleep(60)"
 PARENT = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {CHILD!r}]); time.sleep(60)"
@@ -45,13 +45,6 @@ def enforceable(name="recscale-test-enforceable"):
 
 def pids_in(group):
     return {int(line) for line in (group / "cgroup.procs").read_text().split()}
-
-
-def eventually(condition, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen"
-        time.sleep(0.02)
 
 
 def group_of(backend):

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
@@ -19,6 +18,7 @@ from cluster.processes import free_port
 from cluster.readiness import wait
 from cluster.service import Address, Port, Probe, Service
 from cluster.settings import SERVICE_MARKER, load
+from tests.waiting import eventually
 
 SLEEP = "import time; time.sleep(60)"
 
@@ -44,13 +44,6 @@ def foreign():
 
 def program(code, name="thing", **values):
     return Service(name=name, group="things", url="", argv=(sys.executable, "-c", code), **values)
-
-
-def eventually(condition, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen"
-        time.sleep(0.02)
 
 
 def write_record(backend, name, **values):
