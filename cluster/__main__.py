@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from cluster import compose, console, contents, doctor, image, remembered
+from cluster import cluster_state, compose, console, contents, doctor, image
 from cluster.docker import DockerPlace
 from cluster.errors import ServiceError, SettingsError
 from cluster.lifecycle import BACKENDS, Cluster
@@ -53,7 +53,7 @@ def _up(settings: Settings, options: argparse.Namespace) -> int:
     _refuse_other_backend(settings)
     cluster = Cluster(settings, say=_say)
     cluster.up(options.services or None)
-    remembered.remember(settings.run_dir, [*options.set, *_from_elsewhere(settings)])
+    cluster_state.remember(settings.run_dir, [*options.set, *_from_elsewhere(settings)])
     print(console.services(cluster.status()))
     return OK
 
@@ -67,7 +67,7 @@ def _from_elsewhere(settings: Settings) -> list[str]:
 
 def _refuse_other_backend(settings: Settings) -> None:
     """Both backends want the same ports and the same folder."""
-    backend = remembered.recall(settings.run_dir).get("backend", Settings.backend)
+    backend = cluster_state.recall(settings.run_dir).get("backend", Settings.backend)
     if backend != settings.backend and any(
         status.state == "running"
         for status in Cluster(dataclasses.replace(settings, backend=backend)).status()
@@ -86,7 +86,7 @@ def _worker(settings: Settings, options: argparse.Namespace) -> int:
         )
     cluster = Cluster(settings, say=_say)
     cluster.join()
-    remembered.remember(settings.run_dir, [*_sets(options), *_from_elsewhere(settings)])
+    cluster_state.remember(settings.run_dir, [*_sets(options), *_from_elsewhere(settings)])
     print(console.services(cluster.status()))
     return OK
 
@@ -95,7 +95,7 @@ def _mlflow(settings: Settings, _: argparse.Namespace) -> int:
     _refuse_other_backend(settings)
     cluster = Cluster(settings, say=_say)
     cluster.up({"mlflow"})
-    remembered.remember(settings.run_dir, [f"backend={settings.backend}"])
+    cluster_state.remember(settings.run_dir, [f"backend={settings.backend}"])
     print(f"MLflow: {cluster.mlflow_uri}  (stop it with `make down`)")
     return OK
 
@@ -109,7 +109,7 @@ def _down(settings: Settings, options: argparse.Namespace) -> int:
         with suppress(ServiceError):  # no engine, no containers
             stopped += Cluster(dataclasses.replace(settings, backend=backend), say=_say).down()
     if not left:
-        remembered.forget(settings.run_dir)
+        cluster_state.forget(settings.run_dir)
     print(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
     return OK
 

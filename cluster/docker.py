@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cluster import artifacts, compose, engine, image, processes
-from cluster.dockerseat import DockerSeat
+from cluster.docker_driver import DockerDriverHost
+from cluster.driver_host import DriverHost
 from cluster.errors import ServiceError
-from cluster.lending import lend
-from cluster.localseat import LocalSeat
+from cluster.local_driver import LocalDriverHost
+from cluster.ownership import lend
 from cluster.ports import describe_taken
-from cluster.seat import Seat
 from cluster.service import Address, Port, Running, Service, Shell
 from cluster.services import SERVICES
 from cluster.settings import Settings, megabytes
@@ -86,11 +86,11 @@ class Docker:
         return DockerPlace(self.settings)
 
     @property
-    def seat(self) -> Seat:
+    def driver_host(self) -> DriverHost:
         """Drivers run in the master's container; where the master is somebody else's, beside this process."""
         if self.settings.spark.master is not None:
-            return LocalSeat(self.settings)
-        return DockerSeat(self.settings, self._image)
+            return LocalDriverHost(self.settings)
+        return DockerDriverHost(self.settings, self._image)
 
     @cached_property
     def _image(self) -> image.Image:

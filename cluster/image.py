@@ -19,7 +19,7 @@ from pathlib import Path
 from cluster import artifacts, java
 from cluster.engine import docker, explain, run
 from cluster.errors import ServiceError
-from cluster.lending import lend
+from cluster.ownership import lend
 from cluster.settings import ROOT, Settings
 
 NAME = "recscale"

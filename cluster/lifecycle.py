@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from cluster.dependencies import backwards, layers, with_dependents, with_required
 from cluster.docker import Docker
+from cluster.driver_host import DriverHost
 from cluster.errors import ServiceError, SettingsError
-from cluster.guard import locked, undisturbed
 from cluster.local import Local
-from cluster.order import backwards, layers, with_dependents, with_required
+from cluster.lock import locked, undisturbed
 from cluster.readiness import tail, wait
-from cluster.seat import Seat
 from cluster.service import Backend, Running, Service, Shell
 from cluster.services import SERVICES
 from cluster.settings import Settings, nearest
@@ -196,9 +196,9 @@ class Cluster:
         return self._backend.clean(everything=everything)
 
     @property
-    def seat(self) -> Seat:
+    def driver_host(self) -> DriverHost:
         """Where drivers of applications run."""
-        return self._backend.seat
+        return self._backend.driver_host
 
     @property
     def spark_master(self) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from cluster import artifacts, cgroups, hosts, java, processes
 from cluster.errors import ServiceError
 from cluster.following import follow
-from cluster.localseat import LocalSeat
+from cluster.local_driver import LocalDriverHost
 from cluster.pinning import pinned
 from cluster.ports import describe_taken
 from cluster.service import Address, Port, Running, Service, Shell
@@ -104,9 +104,9 @@ class Local:
         )
 
     @property
-    def seat(self) -> LocalSeat:
+    def driver_host(self) -> LocalDriverHost:
         """Drivers run beside this process."""
-        return LocalSeat(self.settings)
+        return LocalDriverHost(self.settings)
 
     def prepare(self, services: Sequence[Service], say: Callable[[str], None]) -> None:
         """Nothing: each service fetches what it needs when it starts."""

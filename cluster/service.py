@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
-from cluster.seat import Seat
+from cluster.driver_host import DriverHost
 from cluster.settings import Settings
 
 
@@ -211,7 +211,7 @@ class Backend(Protocol):
         """Where things are."""
 
     @property
-    def seat(self) -> Seat:
+    def driver_host(self) -> DriverHost:
         """Where drivers of applications run."""
 
     def prepare(self, services: Sequence[Service], say: Callable[[str], None]) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from cluster import hosts
+from cluster.cluster_state import recall
 from cluster.errors import SettingsError
-from cluster.remembered import recall
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = Path(__file__).resolve().parent / "profiles"

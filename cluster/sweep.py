@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.errors import ServiceError
-from cluster.guard import LOCK
+from cluster.lock import LOCK
 from cluster.settings import ROOT
 
 DOWNLOADED = frozenset({"data", "jars"})

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from datasets.compiled import compiled
-from datasets.streams import (
+from datasets.random_numbers import (
     BIAS,
     CLOCK,
     FACTOR,

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from experiments.grid import SHAPE, matches
-from experiments.numbers import TOTAL, Number, medians, quality, repeats
+from experiments.metrics import TOTAL, Number, medians, quality, repeats
+from experiments.model_equality import allowed, model_change
 from experiments.outcome import Outcome
-from experiments.samemodel import allowed, model_change
 from experiments.scaling.families import disturbed, family, not_scaling, worse_tag
 from experiments.spec import Comparison, Mean
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from experiments.analysis import LEAST_FOR_INTERVAL
 from experiments.finding import Finding
-from experiments.numbers import TOTAL, medians, quality
+from experiments.metrics import TOTAL, medians, quality
 from experiments.outcome import Outcome
 
 _PROTOCOL = ("split", "test", "split_seed", "n", "fold", "k", "relevant", "seen")

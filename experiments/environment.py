@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 
 from cluster import security
+from cluster.driver_host import DriverHost
 from cluster.pinning import own_cores
-from cluster.seat import Seat
 from cluster.settings import SECRET
 from experiments.identity import ROOT, code_hash, lock_hash
 from experiments.launcher import capture
@@ -45,31 +45,33 @@ def host() -> dict[str, Any]:
     }
 
 
-def describe(seat: Seat) -> dict[str, Any]:
-    """Return everything about code, host and the driver's seat that belongs to every run, as flat values."""
+def describe(driver_host: DriverHost) -> dict[str, Any]:
+    """Return everything about code, host and the driver's host that belongs to every run, as flat values."""
     versions = {f"version.{name}": metadata.version(name) for name in PACKAGES}
     return {
         **git(),
         **host(),
         **versions,
-        "version.python": seat.python_version,
-        "version.java": seat.java,
-        "backend.foundation": seat.foundation,
+        "version.python": driver_host.python_version,
+        "version.java": driver_host.java,
+        "backend.foundation": driver_host.foundation,
         "hash.lock": lock_hash()[:16],
         "hash.code": code_hash()[:16],
     }
 
 
-def place_hash(driver_memory: str, seat: Seat, further: Mapping[str, str] = MappingProxyType({})) -> str:
+def place_hash(
+    driver_memory: str, driver_host: DriverHost, further: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """Hash what times depend on besides code, data and cluster shape: host, Java or image, the driver's memory.
 
     Args:
         driver_memory: heap of the driver, as in "2g".
-        seat: where the driver runs.
+        driver_host: where the driver runs.
         further: whose workers they are, where they are not this host's, and whether they encrypt.
     """
     text = json.dumps(
-        [host(), seat.foundation, driver_memory, *([dict(further)] if further else [])], sort_keys=True
+        [host(), driver_host.foundation, driver_memory, *([dict(further)] if further else [])], sort_keys=True
     )
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -91,7 +93,7 @@ def git() -> dict[str, Any]:
 
 
 def for_driver(
-    seat: Seat, java_home: Path | None, runtime: Runtime = HERE
+    driver_host: DriverHost, java_home: Path | None, runtime: Runtime = HERE
 ) -> tuple[dict[str, str], frozenset[str]]:
     """Return the environment of an application's command, and the names in it that the driver is to have anywhere.
 
@@ -99,14 +101,14 @@ def for_driver(
     """
     environment = {key: value for key, value in os.environ.items() if key not in _INHERITED_AWAY}
     environment |= security.secrets()
-    python = seat.python if runtime.python == HERE.python else runtime.python
+    python = driver_host.python if runtime.python == HERE.python else runtime.python
     own = {
-        "PYTHONPATH": str(seat.root if runtime.root == ROOT else runtime.root),
+        "PYTHONPATH": str(driver_host.root if runtime.root == ROOT else runtime.root),
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
         "PYSPARK_PYTHON": python,
         "PYSPARK_DRIVER_PYTHON": python,
-        "SPARK_LOCAL_IP": seat.listens,
+        "SPARK_LOCAL_IP": driver_host.listens,
     }
     names = frozenset(own) | {name for name in _PASSED if name in environment}
     return {**environment, **own, **({"JAVA_HOME": str(java_home)} if java_home else {})}, names

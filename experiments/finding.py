@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.picture import Plot
+from experiments.figure import Plot
 from experiments.tables import Table
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from cluster.driver_host import DriverHost
 from cluster.errors import ServiceError
 from cluster.java import find as find_java
 from cluster.lifecycle import Cluster
-from cluster.seat import Seat
 from cluster.settings import Settings
 from datasets.errors import UsageError
 from experiments.environment import files, for_driver
@@ -87,7 +87,7 @@ class Harness:
         self._move(shape.backend or self.settings.backend)
         self.cluster.reshape(shape.workers, shape.cores, shape.memory, shape.cpus, pin=shape.pin)
 
-    def seat(self, backend: str = "") -> Seat:
+    def driver_host(self, backend: str = "") -> DriverHost:
         """Where drivers run under a backend, the settings' if none is named; it is made ready to be asked.
 
         Raises:
@@ -95,7 +95,7 @@ class Harness:
         """
         cluster = Cluster(self._under(backend or self.settings.backend), self._say)
         cluster.prepare()
-        return cluster.seat
+        return cluster.driver_host
 
     def _under(self, backend: str) -> Settings:
         return self.settings if backend == self.settings.backend else replace(self.settings, backend=backend)
@@ -126,7 +126,7 @@ class Harness:
                 'compares backends keeps its tables in files (store = "parquet")'
             )
         self._used = True
-        return connector(self.settings, self.cluster.cassandra(), self.cluster.seat.jars("connector"))
+        return connector(self.settings, self.cluster.cassandra(), self.cluster.driver_host.jars("connector"))
 
     def launch(
         self,
@@ -139,23 +139,23 @@ class Harness:
         runtime: Runtime = HERE,
     ) -> Launched:
         """Run one application on the workers as they are now, with the sources and the Python of `runtime`."""
-        seat = self.cluster.seat
+        driver_host = self.cluster.driver_host
         if runtime.python != HERE.python and self.cluster.settings.backend != "local":
             raise UsageError(
                 "this revision or package needs Python packages of its own, and the containers have those of this clone: "
                 "compare it with the backend local"
             )
         inputs = [Path(request.dataset_path)] if request.dataset_path else []
-        seat.refuse([*inputs, *(files() if request.store == CASSANDRA else [])])
-        environment, own = for_driver(seat, self._java, runtime)
+        driver_host.refuse([*inputs, *(files() if request.store == CASSANDRA else [])])
+        environment, own = for_driver(driver_host, self._java, runtime)
         if request.store == PARQUET:
-            seat.lend([Path(request.store_root)])
+            driver_host.lend([Path(request.store_root)])
         launcher = Launcher(
-            seat=seat,
+            driver_host=driver_host,
             cluster=None if self.external else self.cluster,
             environment=environment,
             own=own,
-            watch_s=seat.watch_s,
+            watch_s=driver_host.watch_s,
             workers=frozenset(f"{_WORKER}{number}" for number in range(1, shape.workers + 1)),
             runtime=runtime,
         )

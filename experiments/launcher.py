@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from cluster.driver_host import DriverHost
 from cluster.errors import ServiceError
-from cluster.seat import Seat
 from experiments.events import Event, Tail, last_lines, phases_of
 from experiments.identity import ROOT
 from experiments.runtime import HERE, Runtime
@@ -71,7 +71,7 @@ class Launcher:
     """How applications are started here.
 
     Attributes:
-        seat: where the driver runs.
+        driver_host: where the driver runs.
         cluster: asked about dead workers; None where workers are not ours.
         environment: of the driver's process.
         own: names of the variables in it that the driver is to have wherever it runs.
@@ -80,7 +80,7 @@ class Launcher:
         runtime: sources and Python of the driver.
     """
 
-    seat: Seat
+    driver_host: DriverHost
     cluster: Watched | None
     environment: dict[str, str]
     own: frozenset[str] = frozenset()
@@ -109,7 +109,7 @@ class Launcher:
         (folder / "result.json").unlink(missing_ok=True)
         Path(request.events).unlink(missing_ok=True)
         request.save(folder / "request.json", self.runtime.understands)
-        self.seat.lend([folder])
+        self.driver_host.lend([folder])
         begin = time.perf_counter()
         with (folder / "driver.log").open("wb") as log:
             process = subprocess.Popen(
@@ -126,7 +126,7 @@ class Launcher:
             status, reason = "killed", "interrupted (Ctrl-C)"
         finally:
             try:
-                self.seat.end(folder, process, self.grace_s)
+                self.driver_host.end(folder, process, self.grace_s)
             finally:
                 stop_group(process, self.grace_s)
         end = time.perf_counter()
@@ -147,9 +147,9 @@ class Launcher:
 
     def _command(self, request: Request, folder: Path) -> list[str]:
         given, answer = (str((folder / name).resolve()) for name in ("request.json", "result.json"))
-        python = self.seat.python if self.runtime.python == HERE.python else self.runtime.python
+        python = self.driver_host.python if self.runtime.python == HERE.python else self.runtime.python
         argv = [python, "-m", "jobs", request.job, "--request", given, "--result", answer]
-        return self.seat.command(argv, self.runtime.root, folder, self.own)
+        return self.driver_host.command(argv, self.runtime.root, folder, self.own)
 
     def _wait(
         self,

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from experiments.analysis import LEAST_FOR_INTERVAL
-from experiments.numbers import phases, quality
+from experiments.metrics import phases, quality
+from experiments.model_equality import SAME_MODEL
 from experiments.outcome import Outcome
-from experiments.samemodel import SAME_MODEL
 from experiments.spec import Experiment
 
 _TAGS = {

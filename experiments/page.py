@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup
 
+from experiments.figure import PALETTES, Plot
 from experiments.finding import Finding
-from experiments.picture import PALETTES, Plot
 
 _LARGEST_LINK = 1_000_000  # browsers refuse to save longer data: links; a larger file is packed
 _LONG_TABLE = 40

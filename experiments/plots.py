@@ -6,9 +6,9 @@ from textwrap import fill
 from typing import Any
 
 from experiments.analysis import Compared, spread
-from experiments.numbers import TOTAL, medians, phases, quality
+from experiments.figure import COLOURS, GREY, Plot, is_narrow
+from experiments.metrics import TOTAL, medians, phases, quality
 from experiments.outcome import Outcome
-from experiments.picture import COLOURS, GREY, Plot, is_narrow
 from experiments.tables import side
 
 __all__ = ["COLOURS", "GREY", "MOST_BARS", "Plot", "plots", "ratios"]

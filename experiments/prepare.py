@@ -107,7 +107,7 @@ def prepare(
     harness.use(shape)
     reach = harness.reach(data.store)  # as the driver of this shape sees it
     own = spark_settings(
-        settings, harness.cluster.seat, harness.cluster.spark_master, f"preprocess {data}", shape,
+        settings, harness.cluster.driver_host, harness.cluster.spark_master, f"preprocess {data}", shape,
         partitions=max(8, 2 * shape.total_cores), folder=folder,
     )  # fmt: skip
     request = Request(

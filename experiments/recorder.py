@@ -27,11 +27,11 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, ViewType
 
-from experiments.columns import PREFIX, VIEW, as_text, params, read_keys, short_key, tags, view_state
-from experiments.numbers import Number, numbers
+from experiments.metrics import Number, numbers
 from experiments.outcome import FILE, Outcome, load
-from experiments.parents import Parent, differences, parent_tags, read_spec, take_up, write_spec
-from experiments.tree import Node, Writer
+from experiments.parent_run import Parent, differences, parent_tags, read_spec, take_up, write_spec
+from experiments.run_tags import PREFIX, VIEW, as_text, params, read_keys, short_key, tags, view_state
+from experiments.run_tree import Node, Writer
 
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.WARNING)

@@ -18,7 +18,7 @@ from experiments.outcome import Outcome
 from experiments.overhead import overhead
 from experiments.page import Download, render
 from experiments.plots import plots
-from experiments.raw import as_csv, strict, trial_json
+from experiments.raw_values import as_csv, strict, trial_json
 from experiments.spec import Experiment
 from experiments.tables import Table, as_markdown, as_text, main_table, notes
 from jobs.request import write_json

@@ -29,7 +29,7 @@ def application_request(
     """
     store = trial.data.store if trial.data else getattr(JOBS[trial.job], "store", PARQUET)
     own = spark_settings(
-        harness.settings, harness.cluster.seat, harness.cluster.spark_master, f"{experiment} {trial.label}", trial.shape,
+        harness.settings, harness.cluster.driver_host, harness.cluster.spark_master, f"{experiment} {trial.label}", trial.shape,
         partitions=trial.partitions, folder=folder,
     )  # fmt: skip
     return Request(

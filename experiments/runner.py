@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from cluster.errors import ServiceError
 from cluster.settings import Settings
-from experiments import elsewhere, environment, telemetry
+from experiments import environment, remote_workers, telemetry
 from experiments.events import Tail
 from experiments.harness import Harness
 from experiments.identity import code_hash, lock_hash
 from experiments.outcome import Application, Outcome, stored
-from experiments.parents import Parent
+from experiments.parent_run import Parent
 from experiments.pending import Pending, rounds, sorted_by_shape, take_up
 from experiments.prepare import Prepared, prepare
 from experiments.progress import Progress
@@ -77,7 +77,9 @@ class Sweep:
                 )
         self.places = {
             backend: environment.place_hash(
-                self.settings.spark.driver_memory, harness.seat(backend), elsewhere.facts(self.settings)
+                self.settings.spark.driver_memory,
+                harness.driver_host(backend),
+                remote_workers.facts(self.settings),
             )
             for backend in {shape.backend for shape in shapes}
         }
@@ -115,7 +117,7 @@ class Sweep:
     def _sweep(
         self, harness: Harness, recorder: Recorder, parent: Parent, todo: Sequence[tuple[str, Trial]]
     ) -> None:
-        described = {backend: environment.describe(harness.seat(backend)) for backend in self.places}
+        described = {backend: environment.describe(harness.driver_host(backend)) for backend in self.places}
         pending = [self._pending(key, trial, described[trial.shape.backend]) for key, trial in todo]
         for item in pending:
             known = [done.seconds for done in item.outcome.applications]
@@ -174,10 +176,14 @@ class Sweep:
     def _pending(self, key: str, trial: Trial, described: dict[str, Any]) -> Pending:
         data = self.prepared[trial.data.slug].described if trial.data else {}
         context = {
-            "shape_tag": elsewhere.shape_tag(trial.shape, self.settings),
+            "shape_tag": remote_workers.shape_tag(trial.shape, self.settings),
             "basis": self._basis(),
             "data": data,
-            "environment": {**described, **environment.pins(trial.shape), **elsewhere.facts(self.settings)},
+            "environment": {
+                **described,
+                **environment.pins(trial.shape),
+                **remote_workers.facts(self.settings),
+            },
             "tags": self.tags,
         }
         return take_up(self._folder, self.experiment.name, trial, key, context)

@@ -8,13 +8,13 @@ from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from experiments.analysis import summary
-from experiments.columns import shown_columns
 from experiments.index import INDEX
+from experiments.model_equality import allow_changes
 from experiments.outcome import Outcome
 from experiments.recorder import Recorder, RecordingError
 from experiments.report import Report
+from experiments.run_tags import shown_columns
 from experiments.runner import Sweep, open_recorder
-from experiments.samemodel import allow_changes
 from experiments.spec import Experiment
 
 TRAIN = "train"

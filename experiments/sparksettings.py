@@ -3,13 +3,20 @@
 from pathlib import Path
 
 from cluster import security
-from cluster.seat import Seat
+from cluster.driver_host import DriverHost
 from cluster.settings import Settings
 from experiments.trial import Shape
 
 
 def spark_settings(
-    settings: Settings, seat: Seat, master: str, name: str, shape: Shape, *, partitions: int, folder: Path
+    settings: Settings,
+    driver_host: DriverHost,
+    master: str,
+    name: str,
+    shape: Shape,
+    *,
+    partitions: int,
+    folder: Path,
 ) -> dict[str, str]:
     """Return every setting that the harness decides on; what a spec says goes over them.
 
@@ -18,7 +25,7 @@ def spark_settings(
 
     Args:
         settings: where things are.
-        seat: where the driver runs.
+        driver_host: where the driver runs.
         master: URL of Spark's master.
         name: shown in Spark's pages.
         shape: the cluster as the application is to use it.
@@ -32,8 +39,8 @@ def spark_settings(
         "spark.executor.cores": str(shape.cores),
         "spark.executor.memory": shape.memory,
         "spark.driver.memory": settings.spark.driver_memory,
-        "spark.driver.host": seat.host,
-        "spark.driver.bindAddress": seat.listens,
+        "spark.driver.host": driver_host.host,
+        "spark.driver.bindAddress": driver_host.listens,
         "spark.sql.shuffle.partitions": str(partitions),
         "spark.default.parallelism": str(partitions),
         "spark.scheduler.minRegisteredResourcesRatio": "1",
@@ -47,7 +54,7 @@ def spark_settings(
         "spark.eventLog.overwrite": "true",
         "spark.local.dir": str((folder / "work" / "local").resolve()),
         "spark.sql.warehouse.dir": str((folder / "work" / "warehouse").resolve()),
-        "spark.pyspark.python": seat.python,
+        "spark.pyspark.python": driver_host.python,
         "spark.executorEnv.NUMBA_CACHE_DIR": str((settings.run_dir / "numba").resolve()),
         **_of_manager(master, shape),
         **security.options(settings),

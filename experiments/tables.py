@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.analysis import Averaged, Compared, Ratio, Spread, speedup, spread
-from experiments.numbers import phases, quality
+from experiments.metrics import phases, quality
+from experiments.model_equality import allowed
 from experiments.outcome import Outcome
-from experiments.samemodel import allowed
 
 NONE = "\u2013"
 _QUALITY = (

@@ -18,10 +18,10 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
+from jobs.concurrent_actions import together
 from jobs.model import Scorer
 from jobs.models.bias import Bias, clipped, fit_bias
 from jobs.split import Split
-from jobs.together import together
 
 _COUNTS = ("test_rows", "scored_rows", "cold_rows", "cold_users", "cold_items")
 

@@ -7,7 +7,7 @@ from pyspark.ml.recommendation import ALS, ALSModel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.persisted import persisted, release
+from jobs.cached_rdds import persisted, release
 from jobs.phases import consume
 
 KEPT = ("userFactors", "itemFactors")

@@ -6,10 +6,10 @@ from typing import Any, Protocol, runtime_checkable
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
+from jobs.concurrent_actions import together
 from jobs.errors import JobError
 from jobs.model import Tables
 from jobs.session import cores, executors
-from jobs.together import together
 
 _USABLE = 0.6  # spark.memory.fraction: the rest of a heap is Spark's own and the user's objects
 _FLOAT = 4

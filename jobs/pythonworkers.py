@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
+from jobs.concurrent_actions import beside
 from jobs.kernels import top_k
 from jobs.session import cores, executors
-from jobs.together import beside
 
 
 class PythonWorkers:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from jobs.admission import enter
 from jobs.errors import JobError
+from jobs.master_handshake import enter
 from jobs.request import Request
 from jobs.shipping import pack
 

@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 
 from datasets.source import ITEMS, Raw
 from jobs.cleaning import Limits, check_share, flag, k_core, latest, refused
+from jobs.concurrent_actions import together
 from jobs.errors import JobError
 from jobs.ids import dense_ids, joinable
-from jobs.together import together
 
 _MASK = 2**64 - 1
 

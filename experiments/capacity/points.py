@@ -11,7 +11,7 @@ from datasets.errors import UsageError
 from experiments.capacity.quantities import count_text, memory
 from experiments.capacity.terms import Load
 from experiments.grid import SHAPE, matches, product
-from experiments.numbers import TOTAL, cold, repeats
+from experiments.metrics import TOTAL, cold, repeats
 from experiments.outcome import Application, Outcome
 from experiments.spec import Experiment
 from experiments.trial import Trial

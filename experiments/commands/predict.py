@@ -6,8 +6,8 @@ from cluster import settings as cluster_settings
 from experiments import arguments as shared
 from experiments.capacity import quantities
 from experiments.capacity.record import model_of
+from experiments.capacity.sentences import prediction_lines
 from experiments.capacity.terms import Load
-from experiments.capacity.words import prediction_lines
 from experiments.command import Command
 from experiments.trial import Shape
 

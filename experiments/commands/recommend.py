@@ -9,7 +9,7 @@ from experiments.capacity import quantities
 from experiments.capacity.advice import MOST_WORKERS, Advice, Wanted, advise, money
 from experiments.capacity.quantities import time_text
 from experiments.capacity.record import model_of
-from experiments.capacity.words import notes
+from experiments.capacity.sentences import notes
 from experiments.command import Command
 from experiments.commands.predict import SPEC
 from experiments.exits import GATE

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.grid import SHAPE
-from experiments.numbers import quality
+from experiments.metrics import quality
 from experiments.outcome import Outcome
 from experiments.tables import NONE
 from jobs import params

@@ -10,7 +10,7 @@ from typing import Literal
 
 from experiments.analysis import Ratio, ratio_of
 from experiments.cost.rivals import Rivals, iterations
-from experiments.numbers import medians, quality
+from experiments.metrics import medians, quality
 from experiments.outcome import Outcome
 from experiments.scaling.families import untimed
 

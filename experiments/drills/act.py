@@ -11,11 +11,11 @@ from cluster.settings import Settings
 from experiments import environment
 from experiments.drills import rows, victims
 from experiments.drills.again import Ran, own_tables, run
-from experiments.drills.blow import Blow
 from experiments.drills.drill import Drilled, Ground
+from experiments.drills.fault import Fault
 from experiments.drills.rows import Rows
 from experiments.harness import Harness
-from experiments.samemodel import SAME_MODEL, distance
+from experiments.model_equality import SAME_MODEL, distance
 from experiments.trial import Trial
 from jobs.request import Request
 
@@ -30,7 +30,7 @@ class Came:
     `before` is what `experiments.drills.rows.Rows.version` was before: rows of that version are not the drill's.
     """
 
-    blow: Blow
+    fault: Fault
     phase: str
     disturbed: Ran
     ended_s: float
@@ -64,22 +64,22 @@ def disturb(
     """Run the trial's application with tables of its own, and strike in the middle of its measured fit.
 
     Raises:
-        JobError: it was over before the blow, or there was nothing to hit.
+        JobError: it was over before the fault, or there was nothing to hit.
     """
     trial, usual = ground.undisturbed.trial, ground.undisturbed.seconds(PHASE)
-    blow = Blow(PHASE, trial.warmups, usual, hit, mend, ground.progress.follow)
+    fault = Fault(PHASE, trial.warmups, usual, hit, mend, ground.progress.follow)
     request = own_tables(ground.undisturbed.request, ground.folder)
     stood = rows.read(request, ground.undisturbed.table)
-    ran = applied(ground, harness, request, "disturbed", blow)
-    ended = time.perf_counter() - blow.struck()
-    return Came(blow, PHASE, ran, ended, usual, stood.version if stood else None)
+    ran = applied(ground, harness, request, "disturbed", fault)
+    ended = time.perf_counter() - fault.struck()
+    return Came(fault, PHASE, ran, ended, usual, stood.version if stood else None)
 
 
-def applied(ground: Ground, harness: Harness, request: Request, name: str, blow: Blow | None = None) -> Ran:
+def applied(ground: Ground, harness: Harness, request: Request, name: str, fault: Fault | None = None) -> Ran:
     """Run one application of a drill, and say so."""
     progress = ground.progress
     progress.start(f"{ground.kind}, {name}")
-    ran = run(harness, ground.undisturbed.trial, request, ground.folder / name, blow or progress.follow)
+    ran = run(harness, ground.undisturbed.trial, request, ground.folder / name, fault or progress.follow)
     progress.end("ok" if ran.ok else "failed", counted=False)
     return ran
 
@@ -132,11 +132,11 @@ def swept(ground: Ground, came: Came) -> None:
 
 def drilled(ground: Ground, came: Came, **changes: Any) -> Drilled:
     """Put together what is kept of a drill."""
-    undisturbed, blow, ran = ground.undisturbed, came.blow, came.disturbed
+    undisturbed, fault, ran = ground.undisturbed, came.fault, came.disturbed
     values: dict[str, Any] = {
-        "victim": blow.victim,
+        "victim": fault.victim,
         "phase": came.phase,
-        "after_s": blow.after_s,
+        "after_s": fault.after_s,
         "status": "ok" if ran.ok else "failed",
         "error": ran.launched.result.error,
         "ended_s": came.ended_s,
@@ -145,7 +145,7 @@ def drilled(ground: Ground, came: Came, **changes: Any) -> Drilled:
         "failed_tasks": ran.tasks.failed,
         "executors_lost": len(ran.tasks.lost),
         "undisturbed_s": came.undisturbed_s,
-        "disturbed_s": ran.seconds(came.phase, blow.pass_),
+        "disturbed_s": ran.seconds(came.phase, fault.pass_),
         "rerun_s": came.again.launched.seconds if came.again else None,
         "rerun_status": came.again.launched.status if came.again else "",
         "differences": came.differences,
@@ -160,7 +160,7 @@ def drilled(ground: Ground, came: Came, **changes: Any) -> Drilled:
         experiment=ground.experiment.name,
         key=undisturbed.outcome.key,
         label=undisturbed.trial.label,
-        environment=environment.describe(Cluster(ground.settings).seat),
+        environment=environment.describe(Cluster(ground.settings).driver_host),
         basis=undisturbed.outcome.basis,
         values=undisturbed.outcome.values,
         at=time.time(),

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 from cluster.settings import Settings
 from experiments.drills.rows import Rows
 from experiments.drills.tasks import Tasks
-from experiments.numbers import medians
+from experiments.metrics import medians
 from experiments.outcome import Outcome
 from experiments.progress import Progress
 from experiments.spec import Experiment
@@ -81,8 +81,8 @@ class Drilled:
         experiment, key, label: of the trial.
         victim: what was killed; phase: in which phase of the trial, after_s: seconds after the phase's begin.
         status: of what was disturbed; error: why it failed.
-        ended_s: seconds from the blow to the end of what was disturbed.
-        recovery_s: seconds from the blow until what the drill's `recovered` says; None if that was not seen.
+        ended_s: seconds from the fault to the end of what was disturbed.
+        recovery_s: seconds from the fault until what the drill's `recovered` says; None if that was not seen.
         recomputed_tasks: tasks whose work was done twice; failed_tasks: attempts that did not end well.
         executors_lost: by the event log of the disturbed application.
         undisturbed_s, disturbed_s: of the phase; the second is None if it did not end.
@@ -164,6 +164,6 @@ class Drill(Protocol):
         """Disturb the trial once.
 
         Raises:
-            JobError: the blow found nothing to hit.
+            JobError: the fault found nothing to hit.
             ServiceError: what was killed did not come up again.
         """

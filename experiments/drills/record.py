@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from cluster.settings import Settings
-from experiments.columns import PREFIX, as_text
 from experiments.drills.drill import Drilled
 from experiments.recorder import Recorder, explained
+from experiments.run_tags import PREFIX, as_text
 from experiments.runner import open_recorder
 from jobs.request import write_json
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from experiments.samemodel import SAME_MODEL
+from experiments.model_equality import SAME_MODEL
 from experiments.stores import CASSANDRA
 from jobs.cassandra import Connection, Keyspace, disconnect
 from jobs.errors import JobError

@@ -28,7 +28,7 @@ def finding_of(found: Sequence[Drilled], drills: Mapping[str, Drill]) -> Finding
     return Finding(
         "Drills",
         answer(found),
-        tables=(results(found), blows(found)),
+        tables=(results(found), faults(found)),
         notes=tuple(notes(found, drills)),
         data={"drills": [{**dataclasses.asdict(item), "verdict": item.verdict} for item in found]},
     )
@@ -66,7 +66,7 @@ def results(found: Sequence[Drilled]) -> Table:
     return Table(header, rows)
 
 
-def blows(found: Sequence[Drilled]) -> Table:
+def faults(found: Sequence[Drilled]) -> Table:
     """One row a drill: what was killed, what that cost the phase, and how the result compares."""
     header = ["drill", "killed", "in", "phase undisturbed s", "disturbed s", "model differs by", "rows"]
     rows = [
@@ -102,7 +102,7 @@ def notes(found: Sequence[Drilled], drills: Mapping[str, Drill]) -> list[str]:
         lines += [f"{item.kind}: {text}" for text in (*item.differences, *item.left, *item.notes)]
         if item.error:
             lines.append(
-                f"{item.kind}: {item.ended_s:.1f} s after the blow the application had ended: {item.error.splitlines()[0].partition('; the end of ')[0]}"
+                f"{item.kind}: {item.ended_s:.1f} s after the fault the application had ended: {item.error.splitlines()[0].partition('; the end of ')[0]}"
             )
         if item.rerun_s is not None:
             lines.append(f"{item.kind}: run again in {item.rerun_s:.1f} s: {item.rerun_status}")

@@ -1,4 +1,4 @@
-"""What Spark's event log says of a blow: tasks that ended well or not, executors that came and went."""
+"""What Spark's event log says of a fault: tasks that ended well or not, executors that came and went."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

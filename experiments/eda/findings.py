@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from experiments.eda import drawing
+from experiments.eda import charts
 from experiments.eda.launch import Explored
+from experiments.figure import Plot
 from experiments.finding import Finding
-from experiments.picture import Plot
 from experiments.tables import NONE, Table
 
 _PHONE = 4.4
@@ -44,7 +44,7 @@ def answer(explored: Explored) -> str:
     often = found["intervals"][-1]
     share = f"{often['ratings'] / counts['rows']:.0%}"
     one = often["items"] == 1
-    held = f"; {often['items']:,} item{'' if one else 's'} with {drawing.interval_name(3)} hold{'s' * one} {share} of them"
+    held = f"; {often['items']:,} item{'' if one else 's'} with {charts.interval_name(3)} hold{'s' * one} {share} of them"
     rated = f"{found['items']['count']:,} of {counts['items']:,}"
     return (
         f"{counts['rows']:,} {kind} of {rated} items by {counts['users']:,} users{mean}"
@@ -99,7 +99,7 @@ def _counts(found: Mapping[str, Any]) -> Iterator[Finding]:
     if "intervals" not in found:
         return
     kind = _kind(found)
-    names = [drawing.interval_name(number) for number in range(len(found["intervals"]))]
+    names = [charts.interval_name(number) for number in range(len(found["intervals"]))]
     items = [row["items"] for row in found["intervals"]]
     ratings = [row["ratings"] for row in found["intervals"]]
     rows = [
@@ -113,7 +113,7 @@ def _counts(found: Mapping[str, Any]) -> Iterator[Finding]:
     plots = (
         _columns("intervals", f"Items by their number of {kind}.", names, items, (f"{kind} of an item", "items")),
         Plot(
-            "counts", caption, lambda axes: drawing.two(axes, sides, kind), (7.5, 3.6), narrow=(_PHONE, 3.6)
+            "counts", caption, lambda axes: charts.two(axes, sides, kind), (7.5, 3.6), narrow=(_PHONE, 3.6)
         ),
     )  # fmt: skip
     note = f"Both ends of an interval are in it. {unrated:,} items have none; they are in the first."
@@ -141,7 +141,7 @@ def _tags(found: Mapping[str, Any]) -> Iterator[Finding]:
         return
     given = dict(tags["histogram"])
     bins = range(max(given) + 1)
-    names, counts = [drawing.range_name(number) for number in bins], [given.get(number, 0) for number in bins]
+    names, counts = [charts.range_name(number) for number in bins], [given.get(number, 0) for number in bins]
     plots = [
         _columns(
             "tags", "Items by how many tags they were given.", names, counts, ("tags of an item", "items")
@@ -174,7 +174,7 @@ def _genres(found: Mapping[str, Any]) -> Iterator[Finding]:
     height = 1.0 + 0.26 * len(names)
     caption = "Items of each genre; an item may have several."
     plot = Plot(
-        "genres", caption, partial(drawing.rows, names=names, counts=counts, x="items"), (7.5, height),
+        "genres", caption, partial(charts.rows, names=names, counts=counts, x="items"), (7.5, height),
         narrow=(_PHONE, height),
     )  # fmt: skip
     notes = [f"{genres['without']:,} items have no genre."] if genres["without"] else []
@@ -203,9 +203,9 @@ def _features(found: Mapping[str, Any]) -> Iterator[Finding]:
         for name, item in each.items()
     ]  # fmt: skip
     caption = "Items over the range of each feature, in thirty equal parts; the line is the median."
-    size = (7.5, 0.4 + 1.45 * drawing.panel_rows(len(each)))
-    narrow = (_PHONE, 0.4 + 1.4 * drawing.panel_rows(len(each), 2))
-    plot = Plot("features", caption, partial(drawing.panels, features=each), size, narrow=narrow)
+    size = (7.5, 0.4 + 1.45 * charts.panel_rows(len(each)))
+    narrow = (_PHONE, 0.4 + 1.4 * charts.panel_rows(len(each), 2))
+    plot = Plot("features", caption, partial(charts.panels, features=each), size, narrow=narrow)
     notes = [f"{features['left_out']:,} further features are not shown."] if features["left_out"] else []
     yield Finding("Features", tables=(Table(header, rows),), plots=(plot,), notes=tuple(notes))
 
@@ -226,20 +226,20 @@ def _absent(found: Mapping[str, Any]) -> Iterator[Finding]:
 def _columns(
     name: str, caption: str, names: Sequence[str], counts: Sequence[float], axes: tuple[str, str]
 ) -> Plot:
-    draw = partial(drawing.columns, names=names, counts=counts, x=axes[0], y=axes[1])
+    draw = partial(charts.columns, names=names, counts=counts, x=axes[0], y=axes[1])
     return Plot(name, caption, draw, (7.5, 3.4), narrow=(_PHONE, 3.2))
 
 
 def _band(
     name: str, caption: str, bins: Sequence[Mapping[str, Any]], x: str, overall: float | None
 ) -> Plot:  # fmt: skip
-    draw = partial(drawing.averages, bins=bins, x=x, overall=overall)
+    draw = partial(charts.averages, bins=bins, x=x, overall=overall)
     return Plot(name, caption, draw, (7.5, 3.9), narrow=(_PHONE, 3.9))
 
 
 def _band_table(first: str, side: str, bins: Sequence[Mapping[str, Any]]) -> Table:
     rows = [
-        [drawing.range_name(row["bin"]), f"{row['n']:,}", f"{row['mean']:.3f}", *(f"{value:.3f}" for value in row["quantiles"])]
+        [charts.range_name(row["bin"]), f"{row['n']:,}", f"{row['mean']:.3f}", *(f"{value:.3f}" for value in row["quantiles"])]
         for row in bins
     ]  # fmt: skip
     return Table([first, side, "mean of averages", "10%", "median", "90%"], rows)

@@ -65,7 +65,7 @@ def explore(data: Data, harness: Harness, say: Callable[[str], None]) -> Explore
     reach = harness.reach(data.store)
     harness.use(shape)
     own = spark_settings(
-        harness.settings, harness.cluster.seat, harness.cluster.spark_master, f"eda {data}", shape,
+        harness.settings, harness.cluster.driver_host, harness.cluster.spark_master, f"eda {data}", shape,
         partitions=max(8, 2 * shape.total_cores), folder=folder,
     )  # fmt: skip
     request = Request(
@@ -94,5 +94,5 @@ def explore(data: Data, harness: Harness, say: Callable[[str], None]) -> Explore
         counts={**counts, **result.counts},
         found=json.loads(result.info["aggregates"]),
         seconds={time.phase: time.seconds for time in result.phases},
-        environment=environment.describe(harness.cluster.seat),
+        environment=environment.describe(harness.cluster.driver_host),
     )

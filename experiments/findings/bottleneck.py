@@ -6,10 +6,10 @@ from typing import Any
 
 from experiments.bottleneck.causes import GC, MATTERS, OVERHEAD, SHUFFLE, SPILL
 from experiments.bottleneck.inflation import Inflation, inflation
-from experiments.bottleneck.picture import picture
+from experiments.bottleneck.timeline_plot import picture
 from experiments.bottleneck.verdict import PhaseVerdict, Verdict, verdict
 from experiments.finding import Finding
-from experiments.numbers import TOTAL, medians
+from experiments.metrics import TOTAL, medians
 from experiments.outcome import Outcome
 from experiments.plots import Plot
 from experiments.spec import Experiment

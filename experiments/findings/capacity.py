@@ -9,7 +9,7 @@ from datasets.errors import UsageError
 from experiments.capacity.model import Model, Prediction
 from experiments.capacity.points import Point, points_of
 from experiments.capacity.quantities import count_text, time_text
-from experiments.capacity.words import notes
+from experiments.capacity.sentences import notes
 from experiments.finding import Finding
 from experiments.outcome import Outcome
 from experiments.plots import COLOURS, GREY, Plot

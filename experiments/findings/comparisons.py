@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.analysis import Compared, compare
+from experiments.figure import Plot
 from experiments.finding import Finding
 from experiments.outcome import Outcome
-from experiments.picture import Plot
 from experiments.plots import MOST_BARS, ratios
 from experiments.scaling.families import SCALED
 from experiments.spec import Experiment

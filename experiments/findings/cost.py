@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from experiments.analysis import LEAST_FOR_INTERVAL, Ratio, spread
-from experiments.cost.drawing import over_cores, over_time
+from experiments.cost.plots import over_cores, over_time
 from experiments.cost.rivals import Rivals, iterations, rivals
 from experiments.cost.verdict import (
     SAME_NDCG,
@@ -19,7 +19,7 @@ from experiments.cost.verdict import (
     verdict,
 )
 from experiments.finding import Finding
-from experiments.numbers import TOTAL, medians, quality
+from experiments.metrics import TOTAL, medians, quality
 from experiments.outcome import Outcome
 from experiments.plots import Plot
 from experiments.spec import Experiment

@@ -6,10 +6,10 @@ from itertools import cycle
 from typing import Any, NamedTuple
 
 from experiments.answer import protocol
+from experiments.figure import COLOURS, Plot, is_narrow
 from experiments.finding import Finding
-from experiments.numbers import TOTAL, medians, quality
+from experiments.metrics import TOTAL, medians, quality
 from experiments.outcome import Outcome
-from experiments.picture import COLOURS, Plot, is_narrow
 from experiments.spec import Experiment
 from experiments.tables import Table
 

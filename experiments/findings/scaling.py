@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.finding import Finding
+from experiments.model_equality import ALLOWED, allowed
 from experiments.outcome import Outcome
-from experiments.samemodel import ALLOWED, allowed
 from experiments.scaling.curves import Curve, Point, curves
 from experiments.scaling.families import growth
-from experiments.scaling.pictures import pictures
+from experiments.scaling.plots import pictures
 from experiments.scaling.rows import change_table, fit_table, points_table
-from experiments.scaling.words import answer, notes
+from experiments.scaling.sentences import answer, notes
 from experiments.spec import Experiment
 
 

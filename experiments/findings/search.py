@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.finding import Finding
-from experiments.numbers import quality
+from experiments.metrics import quality
 from experiments.outcome import Outcome
 from experiments.plots import Plot
 from experiments.search.best import Tried, best, final, validated

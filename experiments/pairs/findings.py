@@ -23,7 +23,7 @@ from experiments.pairs.verdict import (
     title,
 )
 from experiments.plots import Plot
-from experiments.raw import strict
+from experiments.raw_values import strict
 from experiments.tables import NONE, Table, as_markdown, as_text
 from jobs.request import write_json
 

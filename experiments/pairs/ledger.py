@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.numbers import repeats
+from experiments.metrics import repeats
 from experiments.outcome import FILE, Application, Outcome, load
 from experiments.pairs.sides import NAMES
 from jobs.request import write_json

@@ -4,16 +4,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.columns import PREFIX, as_text
-from experiments.numbers import TOTAL, Number, medians, phases
-from experiments.numbers import quality as quality_numbers
+from experiments.metrics import TOTAL, Number, medians, phases
+from experiments.metrics import quality as quality_numbers
 from experiments.outcome import Outcome
 from experiments.pairs.findings import as_lines, findings
 from experiments.pairs.ledger import STATE, Ledger
 from experiments.pairs.sides import NAMES
 from experiments.pairs.verdict import Verdict
 from experiments.recorder import LONGEST_NOTE
-from experiments.tree import Node
+from experiments.run_tags import PREFIX, as_text
+from experiments.run_tree import Node
 
 KIND = "comparison"
 SIDE = "comparison-side"

@@ -11,7 +11,7 @@ from typing import Any
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from datasets.errors import UsageError
-from experiments import elsewhere, environment, telemetry
+from experiments import environment, remote_workers, telemetry
 from experiments.events import Tail
 from experiments.harness import Harness
 from experiments.outcome import Application, Outcome, begin
@@ -89,7 +89,7 @@ class Pairing:
         return prepare(trial.data, harness, [trial.shape], self.progress.say, trial.spark)
 
     def _open(self, able: dict[str, Ready], data: dict[str, Prepared | None]) -> Ledger:
-        described = environment.describe(Cluster(self.settings).seat)
+        described = environment.describe(Cluster(self.settings).driver_host)
         fresh = {name: self._outcome(able[name], data[name], described) for name in NAMES}
         words = {name: able[name].side.words for name in NAMES}
         same = fresh["baseline"].key == fresh["contender"].key
@@ -102,10 +102,10 @@ class Pairing:
 
     def _outcome(self, able: Ready, data: Prepared | None, described: dict[str, Any]) -> Outcome:
         trial, spark = able.side.trial, self.settings.spark
-        further = elsewhere.facts(self.settings)
-        place = environment.place_hash(spark.driver_memory, Cluster(self.settings).seat, further)
+        further = remote_workers.facts(self.settings)
+        place = environment.place_hash(spark.driver_memory, Cluster(self.settings).driver_host, further)
         context = {
-            "shape_tag": elsewhere.shape_tag(trial.shape, self.settings),
+            "shape_tag": remote_workers.shape_tag(trial.shape, self.settings),
             "basis": {
                 "code": able.code,
                 "lock": able.lock,
@@ -181,7 +181,9 @@ class _Applications:
             folder=folder,
         )
         python = (
-            self.harness.cluster.seat.python if side.runtime.python == HERE.python else side.runtime.python
+            self.harness.cluster.driver_host.python
+            if side.runtime.python == HERE.python
+            else side.runtime.python
         )
         own = {**request.spark, "spark.pyspark.python": python}
         per_user = str((folder / PER_USER).resolve()) if number is None else ""

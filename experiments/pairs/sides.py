@@ -7,8 +7,8 @@ from typing import Any
 
 from datasets.errors import UsageError
 from datasets.options import nearest
-from experiments.columns import as_text
 from experiments.grid import CLEANING, DATA, SHAPE, check_key, flatten
+from experiments.run_tags import as_text
 from experiments.spec import Experiment
 from experiments.trial import Shape, Trial
 from jobs.apps import JOBS

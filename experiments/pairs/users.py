@@ -17,8 +17,8 @@ import numpy as np
 from scipy import stats
 
 from datasets.errors import UsageError
+from experiments.model_equality import SAME_MODEL
 from experiments.pairs.paired import ALPHA, POWER
-from experiments.samemodel import SAME_MODEL
 from jobs.per_user import PerUser, read
 
 LEAST_USERS = 30

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from experiments.analysis import phase_of
-from experiments.numbers import quality as quality_numbers
+from experiments.metrics import quality as quality_numbers
+from experiments.model_equality import SAME_MODEL, distance
 from experiments.outcome import Outcome
 from experiments.pairs.ledger import PER_USER, Ledger
 from experiments.pairs.paired import LEAST_PAIRS, Timing, timing
 from experiments.pairs.sides import NAMES
 from experiments.pairs.users import LEAST_USERS, Quality, qualities, same_rows
-from experiments.samemodel import SAME_MODEL, distance
 from jobs.errors import JobError
 from jobs.per_user import read
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.analysis import Ratio, Spread, faster, ratio_of, spread
-from experiments.numbers import TOTAL, medians
+from experiments.metrics import TOTAL, medians
+from experiments.model_equality import Change, allowed, changes
 from experiments.outcome import Outcome
-from experiments.samemodel import Change, allowed, changes
 from experiments.scaling.families import growth, strong, untimed, weak
 from experiments.scaling.fits import Fit, Law, Sample, fit, karp_flatt, why_not
 

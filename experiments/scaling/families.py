@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.grid import SHAPE
-from experiments.numbers import TOTAL, medians
+from experiments.metrics import TOTAL, medians
 from experiments.outcome import Outcome
 
 GROWTH = ("dataset.rows", "dataset.users", "dataset.items")

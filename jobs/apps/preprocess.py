@@ -18,12 +18,12 @@ from datasets.options import parse
 from datasets.source import Raw
 from jobs import stored
 from jobs.cleaning import Limits
+from jobs.concurrent_actions import together
 from jobs.context import Context
 from jobs.errors import JobError
 from jobs.model import RATINGS
 from jobs.request import Result
 from jobs.tables import Cleaned, clean, statistics
-from jobs.together import together
 
 _SHOWN_REASONS = 20
 _SAMPLE_STEPS = 1_000_000

@@ -11,11 +11,12 @@ from pyspark.sql import functions as F
 
 from jobs import params as parameters
 from jobs import per_user, stored
+from jobs.concurrent_actions import together
 from jobs.context import Context
 from jobs.evaluate import Evaluation, by_user, evaluate
 from jobs.export import Exportable, export
-from jobs.floor import noise_floor
 from jobs.model import Described, Model, Scorer, Tables
+from jobs.noise_floor import noise_floor
 from jobs.params import TrainParams
 from jobs.phases import consume
 from jobs.preflight import Preflighted
@@ -24,7 +25,6 @@ from jobs.request import Result
 from jobs.select import choose, validation_kind, validation_split
 from jobs.similar import SimilarItems
 from jobs.split import Split, counted, divide, split
-from jobs.together import together
 
 FINGERPRINT_PAIRS = 1000
 MODEL_FOLDER = "model"

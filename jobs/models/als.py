@@ -10,11 +10,11 @@ from typing import ClassVar
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.cached_rdds import release_all
 from jobs.export import Exported
 from jobs.mllib import AlsSettings, Factors, fit_als
 from jobs.model import Tables
 from jobs.models.bias import BiasFit, clipped, fit_bias
-from jobs.persisted import release_all
 from jobs.preflight import check_als
 from jobs.topn import ItemFactors, recommend_factors
 

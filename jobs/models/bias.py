@@ -9,10 +9,10 @@ from typing import ClassVar
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.cached_rdds import release_all
 from jobs.errors import JobError
 from jobs.export import Exported
 from jobs.model import Tables
-from jobs.persisted import release_all
 from jobs.phases import consume
 from jobs.topn import ItemFactors, recommend_factors
 

@@ -6,9 +6,9 @@ from typing import ClassVar
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.cached_rdds import release_all
 from jobs.export import Exported
 from jobs.model import Tables
-from jobs.persisted import release_all
 from jobs.phases import consume
 from jobs.topn import ItemFactors, recommend_factors
 

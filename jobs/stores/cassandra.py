@@ -20,10 +20,10 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from jobs.cassandra import Connection, Keyspace, secrets
+from jobs.cassandra_outage import OutageError, ended_by_outage
+from jobs.cassandra_retry import repeated
 from jobs.errors import JobError
 from jobs.failures import DISK_FULL
-from jobs.outage import OutageError, ended_by_outage
-from jobs.spare import repeated
 
 _SEEN_S = 30.0
 _LONGEST = 48 - len("recscale_")

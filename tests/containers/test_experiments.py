@@ -6,7 +6,7 @@ import time
 import pytest
 
 from cluster.image import image
-from experiments.samemodel import SAME_MODEL, distance
+from experiments.model_equality import SAME_MODEL, distance
 from tests.containers.conftest import docker
 from tests.e2e.place import Place, publish
 

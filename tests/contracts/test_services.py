@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.order import layers
+from cluster.dependencies import layers
 from cluster.service import Address, Service
 from cluster.services import SERVICES
 from cluster.settings import load

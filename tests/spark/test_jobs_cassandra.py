@@ -145,7 +145,7 @@ WRITER = """
 
     *sets, root = sys.argv[1:]
     cluster = Cluster(load(sets, {}))
-    given = connector(cluster.settings, cluster.cassandra(), cluster.seat.jars("connector"))
+    given = connector(cluster.settings, cluster.cassandra(), cluster.driver_host.jars("connector"))
     spark = SparkSession.builder.master("local[2]").config(map={**given, "spark.ui.enabled": "false"}).getOrCreate()
     store = CassandraStore(spark, root)
     for key, rows in ("old", 1000), ("new", 3_000_000):

@@ -122,7 +122,7 @@ FULL = """
 
     cluster = Cluster(load(cassandra_sets(Path(sys.argv[1]) / "run"), {{}}))
     try:
-        given = connector(cluster.settings, cluster.cassandra(), cluster.seat.jars("connector"))
+        given = connector(cluster.settings, cluster.cassandra(), cluster.driver_host.jars("connector"))
         spark = SparkSession.builder.master("local[2]").config(map={{**given, "spark.ui.enabled": "false"}}).getOrCreate()
         store = CassandraStore(spark, "full")
         store.write("users", few(spark))

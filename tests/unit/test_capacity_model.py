@@ -11,8 +11,8 @@ from datasets.errors import UsageError
 from experiments.capacity.fit import fit
 from experiments.capacity.model import Model
 from experiments.capacity.points import RESERVED, growth, point_of, points_of
+from experiments.capacity.sentences import checked, prediction_lines
 from experiments.capacity.terms import CORES, LOG_CORES, ROWS_PER_CORE, Load, memory_terms, time_terms
-from experiments.capacity.words import checked, prediction_lines
 from experiments.findings import FINDINGS
 from experiments.spec import Experiment
 from experiments.tables import as_text

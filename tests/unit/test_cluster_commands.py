@@ -14,7 +14,7 @@ from cluster.__main__ import main
 from cluster.console import table
 from cluster.errors import ServiceError
 from cluster.following import follow
-from cluster.guard import LOCK, locked
+from cluster.lock import LOCK, locked
 from cluster.probe import answers, holds
 from cluster.processes import free_port
 from cluster.service import Probe

@@ -6,11 +6,11 @@ import tomllib
 
 import pytest
 
-from cluster import compose, contents, engine, remembered
+from cluster import cluster_state, compose, contents, engine
 from cluster import image as image_module
 from cluster.__main__ import main
 from cluster.docker import DockerPlace
-from cluster.dockerseat import DockerSeat
+from cluster.docker_driver import DockerDriverHost
 from cluster.errors import ServiceError, SettingsError
 from cluster.image import Image, image
 from cluster.services import SERVICES
@@ -160,16 +160,16 @@ def test_compose_file_is_printed(capsys):
 
 def test_what_up_was_told_holds_until_it_is_forgotten(tmp_path):
     run = [f"run_dir={tmp_path}"]
-    remembered.remember(tmp_path, [*run, "backend=docker", "cassandra.rf=3", "cassandra.nodes=3"])
-    remembered.remember(tmp_path, ["spark.workers=5"])
+    cluster_state.remember(tmp_path, [*run, "backend=docker", "cassandra.rf=3", "cassandra.nodes=3"])
+    cluster_state.remember(tmp_path, ["spark.workers=5"])
     found = load(run, {})
     assert (found.backend, found.cassandra.rf, found.spark.workers) == ("docker", 3, 5)
     assert load(run, {"RECSCALE_BACKEND": "local"}).backend == "local"
     assert load([*run, "spark.workers=1"], {}).spark.workers == 1
-    remembered.forget(tmp_path)
+    cluster_state.forget(tmp_path)
     found = load(run, {})
     assert (found.backend, found.cassandra.nodes) == ("docker", 0)  # its volumes are still there
-    (tmp_path / remembered.FILE).write_text("{")
+    (tmp_path / cluster_state.FILE).write_text("{")
     with pytest.raises(SettingsError, match="does not read: remove it"):
         load(run, {})
 
@@ -191,9 +191,9 @@ def test_page_of_contents_explains_all_that_the_image_is_asked_to_hold():
 
 def test_what_containers_do_not_see_is_refused_with_the_folders_that_they_do(tmp_path, monkeypatch):
     run_dir, data = tmp_path / "run", tmp_path / "data"
-    seat = DockerSeat(load(["backend=docker", f"run_dir={run_dir}", f"data={data}"], {}), IMAGE)
-    seat.refuse([run_dir / "store", data / "ml-1m", data])
+    driver_host = DockerDriverHost(load(["backend=docker", f"run_dir={run_dir}", f"data={data}"], {}), IMAGE)
+    driver_host.refuse([run_dir / "store", data / "ml-1m", data])
     monkeypatch.setenv("CASSANDRA_CA", str(tmp_path / "authority.pem"))
     monkeypatch.delenv("CASSANDRA_TRUSTSTORE", raising=False)
     with pytest.raises(ServiceError, match=r"authority\.pem is out of sight .*run and .*data: copy it there"):
-        seat.refuse(files())
+        driver_host.refuse(files())

@@ -12,16 +12,16 @@ from cluster.__main__ import main
 from cluster.errors import ServiceError, SettingsError
 from cluster.lifecycle import Cluster
 from cluster.local import LocalPlace
-from cluster.localseat import LocalSeat
+from cluster.local_driver import LocalDriverHost
 from cluster.service import Service
 from cluster.services import SERVICES
 from cluster.settings import load
-from experiments import elsewhere
+from experiments import remote_workers
 from experiments.environment import for_driver, place_hash
 from experiments.sparksettings import spark_settings
 from experiments.trial import Shape
-from jobs.admission import _advice
 from jobs.errors import JobError
+from jobs.master_handshake import _advice
 from jobs.session import _answers, _unreachable
 
 JOINS = ["spark.master=spark://10.77.0.1:7077", "spark.joins=true", "host=10.77.0.2"]
@@ -158,7 +158,7 @@ def driver(sets, master="spark://10.77.0.1:7077"):
     shape = Shape(3, 2, "1g")
     settings = load(sets, {})
     return spark_settings(
-        settings, LocalSeat(settings), master, "test", shape, partitions=4, folder=Path("/folder")
+        settings, LocalDriverHost(settings), master, "test", shape, partitions=4, folder=Path("/folder")
     )
 
 
@@ -173,17 +173,17 @@ def driver(sets, master="spark://10.77.0.1:7077"):
     ],
 )
 def test_cores_of_other_machines_are_not_held_against_this_one(master, tag):
-    assert elsewhere.shape_tag(Shape(1000, 8, "1g"), load([f"spark.master={master}"], {})) == tag
+    assert remote_workers.shape_tag(Shape(1000, 8, "1g"), load([f"spark.master={master}"], {})) == tag
 
 
 def test_times_on_another_master_or_encrypted_are_of_another_trial(monkeypatch):
     settings = [load([], {}), load(["spark.master=spark://10.77.0.1:7077"], {})]
-    assert elsewhere.facts(settings[0]) == {}
-    hashes = {place_hash("1g", LocalSeat(load([], {})), elsewhere.facts(one)) for one in settings}
+    assert remote_workers.facts(settings[0]) == {}
+    hashes = {place_hash("1g", LocalDriverHost(load([], {})), remote_workers.facts(one)) for one in settings}
     monkeypatch.setenv("RECSCALE_SPARK_SECRET", "quite-a-long-secret")
-    hashes |= {place_hash("1g", LocalSeat(load([], {})), elsewhere.facts(one)) for one in settings}
+    hashes |= {place_hash("1g", LocalDriverHost(load([], {})), remote_workers.facts(one)) for one in settings}
     assert len(hashes) == 4
-    assert place_hash("1g", LocalSeat(load([], {}))) in hashes
+    assert place_hash("1g", LocalDriverHost(load([], {}))) in hashes
 
 
 @pytest.mark.parametrize("master", ["yarn", "k8s://https://10.77.0.1:6443"])
@@ -234,7 +234,7 @@ def test_the_driver_gets_the_secret_by_its_environment_and_its_settings_do_not_h
     assert settings["spark.authenticate"] == "true"
     assert settings["spark.network.crypto.saslFallback"] == "false"
     assert "quite-a-long-secret" not in json.dumps(settings)
-    environment, own = for_driver(LocalSeat(load([], {})), None)
+    environment, own = for_driver(LocalDriverHost(load([], {})), None)
     assert security.SPARKS_NAME in own
     assert environment[security.SPARKS_NAME] == "quite-a-long-secret"
     assert "RECSCALE_SPARK_SECRET" not in environment

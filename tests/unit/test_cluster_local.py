@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from cluster import processes
+from cluster.dependencies import backwards, layers
 from cluster.errors import ServiceError
 from cluster.local import Local
-from cluster.order import backwards, layers
 from cluster.processes import free_port
 from cluster.readiness import wait
 from cluster.service import Address, Port, Probe, Service

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from datasets import generator, streams
+from datasets import generator, random_numbers
 from datasets.synthetic_items import describe
 from datasets.synthetic_shapes import SHAPES, plan
 
@@ -25,7 +25,7 @@ def rows(made, first, end):
 
 def test_quantile():
     p = np.concatenate([[1e-9, 1e-4], np.linspace(0.001, 0.999, 999), [1 - 1e-4]])
-    np.testing.assert_allclose([streams.quantile(q) for q in p], norm.ppf(p), rtol=2e-9, atol=1e-9)
+    np.testing.assert_allclose([random_numbers.quantile(q) for q in p], norm.ppf(p), rtol=2e-9, atol=1e-9)
 
 
 def test_same_rows_however_users_are_shared_out():
@@ -91,7 +91,7 @@ def test_expected_is_the_mean_over_noise(name):
     users = np.zeros(17, dtype=np.int64)
     items = np.arange(17, dtype=np.int64)
     own = np.empty(made.world.factors.shape[1])
-    streams.normals(made.world.seed, streams.FACTOR, 0, own)
+    random_numbers.normals(made.world.seed, random_numbers.FACTOR, 0, own)
     now = np.array([generator.latent(made.world, 0, own, item) for item in items])
     bias = made.world.bias.copy()
     bias[:17] += middle - now
@@ -108,7 +108,7 @@ def test_floor_beats_what_knows_more_than_any_model():
     own = np.empty(made.world.factors.shape[1])
     latent = np.empty(len(users))
     for n, (user, item) in enumerate(zip(users, items, strict=True)):
-        streams.normals(made.world.seed, streams.FACTOR, user, own)
+        random_numbers.normals(made.world.seed, random_numbers.FACTOR, user, own)
         latent[n] = generator.latent(made.world, user, own, item)
     assert floor < np.mean((ratings - np.clip(latent, 1, 5)) ** 2)
     assert floor < 0.6 * ratings.var()
@@ -134,7 +134,7 @@ def test_runs_from_a_zip_where_nothing_can_be_written(tmp_path):
     with zipfile.ZipFile(tmp_path / "code.zip", "w") as made:
         for file in root.rglob("*.py"):
             made.write(file, file.relative_to(root.parent))
-    script = "from datasets.streams import quantile; import datasets; print(datasets.__file__, quantile(0.5))"
+    script = "from datasets.random_numbers import quantile; import datasets; print(datasets.__file__, quantile(0.5))"
     environ = {**os.environ, "PYTHONPATH": str(tmp_path / "code.zip"), "HOME": "/proc/nowhere"}
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120, check=True

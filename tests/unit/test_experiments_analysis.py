@@ -4,7 +4,7 @@ import pytest
 from invented import application, outcome
 
 from experiments import analysis
-from experiments.numbers import cold, medians, numbers, repeats
+from experiments.metrics import cold, medians, numbers, repeats
 from experiments.spec import Comparison, Mean
 
 

@@ -13,9 +13,9 @@ from experiments.bottleneck.causes import CAUSES
 from experiments.bottleneck.inflation import inflation
 from experiments.bottleneck.verdict import judged, verdict
 from experiments.bottleneck.whatif import blocks, evened, makespan
-from experiments.columns import tags
 from experiments.findings.bottleneck import FIND
-from experiments.numbers import numbers
+from experiments.metrics import numbers
+from experiments.run_tags import tags
 from experiments.spec import Experiment
 
 SPEC = Experiment("invented", "Why?")

@@ -1,4 +1,4 @@
-"""Drills without a cluster: what is refused, when a blow falls, what counts as the same, what is kept and told."""
+"""Drills without a cluster: what is refused, when a fault falls, what counts as the same, what is kept and told."""
 
 import dataclasses
 import json
@@ -20,8 +20,8 @@ from experiments import spec
 from experiments.drills import baseline, record, rows, show, tasks, victims
 from experiments.drills.act import model_differs
 from experiments.drills.again import own_tables
-from experiments.drills.blow import Blow
 from experiments.drills.drill import GOOD, Drilled
+from experiments.drills.fault import Fault
 from experiments.drills.kinds import DRILLS
 from experiments.drills.record import DrillRecorder
 from experiments.drills.rows import Rows
@@ -126,7 +126,7 @@ def test_wrong_names_and_other_peoples_clusters_exit_with_two(arguments, message
     assert not (tmp_path / "run").exists()
 
 
-# ---- the blow
+# ---- the fault
 
 
 def event(name, phase="fit", pass_=1, ago=0.0):
@@ -135,32 +135,32 @@ def event(name, phase="fit", pass_=1, ago=0.0):
 
 def test_a_blow_falls_once_in_the_middle_of_its_phase_and_is_mended():
     done = []
-    blow = Blow("fit", 1, 10.0, lambda: done.append("hit") or "victim", lambda: done.append("mend"))
-    blow({"event": "tick"})
-    blow(event("phase_start", pass_=0, ago=9.0))
-    blow(event("phase_start", "score", ago=9.0))
-    blow(event("phase_start", ago=4.0))
+    fault = Fault("fit", 1, 10.0, lambda: done.append("hit") or "victim", lambda: done.append("mend"))
+    fault({"event": "tick"})
+    fault(event("phase_start", pass_=0, ago=9.0))
+    fault(event("phase_start", "score", ago=9.0))
+    fault(event("phase_start", ago=4.0))
     assert done == []
-    blow(event("phase_start", ago=6.0))
+    fault(event("phase_start", ago=6.0))
     assert done == ["hit"]
-    blow({"event": "tick"})
-    blow({"event": "tick"})
+    fault({"event": "tick"})
+    fault({"event": "tick"})
     assert done == ["hit", "mend"]
-    assert blow.victim == "victim"
-    assert blow.after_s >= 6.0
-    assert blow.mended_s >= 0
-    assert blow.struck() > 0
+    assert fault.victim == "victim"
+    assert fault.after_s >= 6.0
+    assert fault.mended_s >= 0
+    assert fault.struck() > 0
 
 
 def test_a_phase_that_is_over_too_soon_is_no_drill():
-    blow = Blow("fit", 0, 100.0, lambda: "victim")
+    fault = Fault("fit", 0, 100.0, lambda: "victim")
     with pytest.raises(JobError, match="was never reached"):
-        blow.struck()
-    blow(event("phase_start", pass_=0, ago=1.0))
-    blow(event("phase_end", pass_=0))
-    blow({"event": "tick"})
-    with pytest.raises(JobError, match="over before the blow"):
-        blow.struck()
+        fault.struck()
+    fault(event("phase_start", pass_=0, ago=1.0))
+    fault(event("phase_end", pass_=0))
+    fault({"event": "tick"})
+    with pytest.raises(JobError, match="over before the fault"):
+        fault.struck()
 
 
 # ---- victims

@@ -5,7 +5,7 @@ import json
 import pytest
 from test_experiments_page import Tags
 
-from experiments.eda import drawing
+from experiments.eda import charts
 from experiments.eda.findings import answer, findings_of
 from experiments.eda.launch import Explored
 from experiments.eda.report import as_json, text, write
@@ -42,14 +42,14 @@ ITEMS_ONLY = {**{key: FOUND[key] for key in ("genres", "decades", "features")}, 
 
 
 def test_intervals_and_bins_are_named_without_overlap():
-    assert [drawing.interval_name(number) for number in range(4)] == [
+    assert [charts.interval_name(number) for number in range(4)] == [
         "0 to 49",
         "50 to 99",
         "100 to 200",
         "over 200",
     ]
     assert [least for least, _ in INTERVALS[1:]] == [most + 1 for _, most in INTERVALS[:-1]]
-    assert [drawing.range_name(number) for number in (0, 1, 2, 12)] == [
+    assert [charts.range_name(number) for number in (0, 1, 2, 12)] == [
         "0",
         "1",
         "2\u20133",
@@ -60,7 +60,7 @@ def test_intervals_and_bins_are_named_without_overlap():
 
 @pytest.mark.parametrize(("number", "shown"), [(0, "0"), (950, "950"), (1234, "1.23k"), (2_500_000, "2.5M")])
 def test_counts_are_short_in_pictures(number, shown):
-    assert drawing.short(number) == shown
+    assert charts.short(number) == shown
 
 
 def test_sentence_says_what_is_there():

@@ -10,10 +10,10 @@ from html.parser import HTMLParser
 import pytest
 from invented import application, outcome
 
+from experiments.figure import COLOURS, PALETTES, Plot, is_narrow
 from experiments.finding import Finding
 from experiments.index import header, write_index
 from experiments.page import Download, render
-from experiments.picture import COLOURS, PALETTES, Plot, is_narrow
 from experiments.report import Report
 from experiments.spec import Experiment
 from experiments.tables import Table

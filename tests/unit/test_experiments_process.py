@@ -10,7 +10,7 @@ import pytest
 
 from cluster import settings
 from cluster.errors import ServiceError
-from cluster.localseat import LocalSeat
+from cluster.local_driver import LocalDriverHost
 from datasets.errors import UsageError
 from experiments import __main__ as main
 from experiments import arguments, environment, identity
@@ -33,9 +33,9 @@ def request(folder, job="train", **changes):
 
 
 def launcher(cluster=None, **changes):
-    seat = LocalSeat(settings.load([], {}))
-    given, own = environment.for_driver(seat, None)
-    return Launcher(seat, cluster, given, own, grace_s=5.0, **changes)
+    driver_host = LocalDriverHost(settings.load([], {}))
+    given, own = environment.for_driver(driver_host, None)
+    return Launcher(driver_host, cluster, given, own, grace_s=5.0, **changes)
 
 
 def test_application_that_fails_says_why(tmp_path):
@@ -161,7 +161,7 @@ def test_short_commands_are_captured_or_absent():
 
 
 def test_environment_describes_code_and_host():
-    found = environment.describe(LocalSeat(settings.load([], {})))
+    found = environment.describe(LocalDriverHost(settings.load([], {})))
     assert found["host.cores"] == os.cpu_count()
     assert found["version.pyspark"].startswith("3.5")
     assert "17" in found["version.java"]
@@ -171,7 +171,7 @@ def test_environment_describes_code_and_host():
 
 def test_driver_gets_this_python_and_no_other_spark(monkeypatch):
     monkeypatch.setenv("SPARK_HOME", "/elsewhere")
-    found, own = environment.for_driver(LocalSeat(settings.load([], {})), None)
+    found, own = environment.for_driver(LocalDriverHost(settings.load([], {})), None)
     assert "SPARK_HOME" not in found
     assert found["SPARK_LOCAL_IP"] == "127.0.0.1"
     assert found["PYTHONHASHSEED"] == "0"

@@ -13,11 +13,11 @@ from mlflow.entities import ViewType
 
 from cluster.settings import load
 from experiments.analysis import summary
-from experiments.columns import shown_columns
 from experiments.pairs.record import tree_of
 from experiments.pairs.verdict import verdict_of
 from experiments.recorder import Recorder, RecordingError
 from experiments.report import Report
+from experiments.run_tags import shown_columns
 from experiments.show import show
 from experiments.spec import Experiment
 

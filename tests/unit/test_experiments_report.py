@@ -14,7 +14,7 @@ from experiments.answer import answer_of
 from experiments.finding import Finding
 from experiments.findings.quality import Point, front
 from experiments.overhead import overhead
-from experiments.raw import as_csv
+from experiments.raw_values import as_csv
 from experiments.report import Report
 from experiments.spec import Comparison, Experiment, Mean
 

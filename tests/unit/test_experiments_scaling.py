@@ -7,11 +7,11 @@ from invented import application, outcome
 
 from experiments.findings import FINDINGS
 from experiments.findings.scaling import FIND
+from experiments.model_equality import allow_changes, changes
 from experiments.report import Report
-from experiments.samemodel import allow_changes, changes
 from experiments.scaling.curves import curves
 from experiments.scaling.fits import karp_flatt
-from experiments.scaling.words import notes
+from experiments.scaling.sentences import notes
 from experiments.spec import Comparison, Experiment
 from experiments.tables import main_table
 from experiments.tables import notes as trial_notes

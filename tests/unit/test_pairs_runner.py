@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cluster import settings as cluster_settings
-from cluster.localseat import LocalSeat
+from cluster.local_driver import LocalDriverHost
 from datasets.errors import UsageError
 from experiments import spec
 from experiments.launcher import Launched
@@ -33,7 +33,9 @@ class Invented:
 
     def __init__(self, settings, _say):
         self.settings = settings
-        self.cluster = SimpleNamespace(spark_master="spark://nowhere:1", seat=LocalSeat(self.settings))
+        self.cluster = SimpleNamespace(
+            spark_master="spark://nowhere:1", driver_host=LocalDriverHost(self.settings)
+        )
         self.default_shape, self.default_store = Shape(1, 1, "1g"), "parquet"
 
     def __enter__(self):

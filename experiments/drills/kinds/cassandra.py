@@ -11,8 +11,8 @@ from typing import Any
 from cluster.settings import Settings
 from experiments.drills import act, rows, victims
 from experiments.drills.again import Ran
-from experiments.drills.blow import Blow
 from experiments.drills.drill import Drilled, Ground
+from experiments.drills.fault import Fault
 from experiments.harness import Harness
 from experiments.prepare import MANIFEST
 from experiments.stores import CASSANDRA
@@ -63,12 +63,12 @@ class Cassandra:
                     rows.drop_keyspace(private)
 
     def _drilled(self, ground: Ground, harness: Harness, request: Request, usual: float) -> Drilled:
-        blow, ran = _disturbed(ground, harness, request, usual)
-        ended = time.perf_counter() - blow.struck()
-        came = act.Came(blow, PHASE, ran, ended, blow.usual_s)
+        fault, ran = _disturbed(ground, harness, request, usual)
+        ended = time.perf_counter() - fault.struck()
+        came = act.Came(fault, PHASE, ran, ended, fault.usual_s)
         act.swept(ground, came)
         harness.cluster.up({"cassandra"})
-        came.recovery_s = time.perf_counter() - blow.struck()
+        came.recovery_s = time.perf_counter() - fault.struck()
         if not ran.ok:
             came.recomputed_tasks = ran.tasks.succeeded
             came.again = act.applied(ground, harness, request, "again")
@@ -77,17 +77,17 @@ class Cassandra:
         return act.drilled(ground, came)
 
 
-def _disturbed(ground: Ground, harness: Harness, request: Request, usual: float) -> tuple[Blow, Ran]:
-    """Write and strike; where the write was over before the blow, its own time says when to strike the next one."""
+def _disturbed(ground: Ground, harness: Harness, request: Request, usual: float) -> tuple[Fault, Ran]:
+    """Write and strike; where the write was over before the fault, its own time says when to strike the next one."""
     name = "disturbed"
     for turn in range(2, _TURNS + 2):
-        blow = Blow(PHASE, 0, usual, lambda: _hit(ground, harness), follow=ground.progress.follow)
-        ran = act.applied(ground, harness, request, name, blow)
-        if blow.at is not None or not ran.ok:
+        fault = Fault(PHASE, 0, usual, lambda: _hit(ground, harness), follow=ground.progress.follow)
+        ran = act.applied(ground, harness, request, name, fault)
+        if fault.at is not None or not ran.ok:
             break
         usual, name = ran.seconds(PHASE, 0) or usual, f"disturbed-{turn}"
-        ground.progress.say(f"it had written everything before the blow, in {usual:.1f} s")
-    return blow, ran
+        ground.progress.say(f"it had written everything before the fault, in {usual:.1f} s")
+    return fault, ran
 
 
 def _writing(ground: Ground, trial: Trial) -> tuple[Request, float]:

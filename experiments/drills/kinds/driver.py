@@ -43,7 +43,7 @@ class Driver:
             harness.use(ground.undisturbed.trial.shape)
             came = act.disturb(ground, harness, hit)
             free, came.left = victims.gone(remaining, act.LEFT_S)
-            came.recovery_s = free - came.blow.struck() if free is not None else None
+            came.recovery_s = free - came.fault.struck() if free is not None else None
             act.compared(ground, harness, came)
         return act.drilled(ground, came)
 

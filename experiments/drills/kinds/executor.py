@@ -26,7 +26,7 @@ class Executor:
         with Harness(ground.settings, ground.progress.say) as harness:
             harness.use(ground.undisturbed.trial.shape)
             came = act.disturb(ground, harness, lambda: _hit(ground))
-            came.recovery_s = came.disturbed.tasks.replaced_after(came.blow.moment)
+            came.recovery_s = came.disturbed.tasks.replaced_after(came.fault.moment)
             act.swept(ground, came)
             act.compared(ground, harness, came)
         return act.drilled(ground, came)

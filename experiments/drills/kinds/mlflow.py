@@ -11,8 +11,8 @@ from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from experiments.drills import act, rows, victims
 from experiments.drills.again import Ran
-from experiments.drills.blow import Blow
 from experiments.drills.drill import Drilled, Ground
+from experiments.drills.fault import Fault
 from experiments.drills.record import DrillRecorder
 from experiments.drills.tasks import read
 from experiments.events import Event
@@ -29,11 +29,11 @@ _MARK = "spark.recscale.drill"
 
 
 class _Following(Progress):
-    """Shows a sweep's progress as the drill's own does, and lets the blow follow its application."""
+    """Shows a sweep's progress as the drill's own does, and lets the fault follow its application."""
 
-    def __init__(self, shown: Progress, blow: Blow) -> None:
+    def __init__(self, shown: Progress, fault: Fault) -> None:
         super().__init__(shown.out)
-        self._blow = blow
+        self._blow = fault
 
     def follow(self, event: Event) -> None:
         super().follow(event)
@@ -70,14 +70,14 @@ class Mlflow:
     def _drilled(self, ground: Ground, cluster: Cluster) -> act.Came:
         undisturbed = ground.undisturbed
         usual = undisturbed.seconds(act.PHASE)
-        blow = Blow(act.PHASE, undisturbed.trial.warmups, usual, lambda: _hit(ground.settings))
+        fault = Fault(act.PHASE, undisturbed.trial.warmups, usual, lambda: _hit(ground.settings))
         experiment = _marked(ground)
-        sweep = Sweep(experiment, ground.settings, _Following(ground.progress, blow), "")
+        sweep = Sweep(experiment, ground.settings, _Following(ground.progress, fault), "")
         before = rows.read(undisturbed.request, undisturbed.table)
         sweep.run()
-        ended = time.perf_counter() - blow.struck()
+        ended = time.perf_counter() - fault.struck()
         ran = _ran(sweep, ground)
-        came = act.Came(blow, act.PHASE, ran, ended, usual, before.version if before else None)
+        came = act.Came(fault, act.PHASE, ran, ended, usual, before.version if before else None)
         act.held(
             ground, came, ran.launched.result.fingerprint, rows.read(undisturbed.request, undisturbed.table)
         )
@@ -90,8 +90,8 @@ class Mlflow:
             came.differences.append("record: the trial stood there before it was sent")
         again = Sweep(experiment, ground.settings, ground.progress, "")
         again.run()
-        came.recovery_s = time.perf_counter() - blow.struck()
-        came.notes.append(f"the trial itself ended {ended:.1f} s after the blow, as if nothing had happened")
+        came.recovery_s = time.perf_counter() - fault.struck()
+        came.notes.append(f"the trial itself ended {ended:.1f} s after the fault, as if nothing had happened")
         came.differences += _once(ground, recorder, again, key)
         return came
 

@@ -32,9 +32,11 @@ class Worker:
         with Harness(ground.settings, ground.progress.say) as harness:
             harness.use(shape)
             came = act.disturb(ground, harness, hit, lambda: harness.use(shape))
-            came.recovery_s = came.disturbed.tasks.replaced_after(came.blow.moment)
-            if came.blow.mended_s is not None:
-                came.notes.append(f"the master listed {name} again {came.blow.mended_s:.1f} s after the blow")
+            came.recovery_s = came.disturbed.tasks.replaced_after(came.fault.moment)
+            if came.fault.mended_s is not None:
+                came.notes.append(
+                    f"the master listed {name} again {came.fault.mended_s:.1f} s after the fault"
+                )
             act.swept(ground, came)
             act.compared(ground, harness, came)
         return act.drilled(ground, came)

@@ -10,7 +10,7 @@ from pathlib import Path
 from cluster import artifacts, engine
 from cluster.errors import ServiceError
 from cluster.image import APP, HOME, Image, build, user
-from cluster.lending import lend
+from cluster.ownership import lend
 from cluster.settings import ROOT, Settings
 
 MASTER = "spark-master"
@@ -18,7 +18,7 @@ _PID = "driver.pid"
 
 
 @dataclass(frozen=True)
-class DockerSeat:
+class DockerDriverHost:
     """The master's container, which has the run folder mounted where it lies on this host."""
 
     settings: Settings

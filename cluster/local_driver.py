@@ -12,7 +12,7 @@ from cluster.settings import ROOT, Settings
 
 
 @dataclass(frozen=True)
-class LocalSeat:
+class LocalDriverHost:
     """This process's own place."""
 
     settings: Settings

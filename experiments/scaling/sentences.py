@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from experiments.analysis import LEAST_FOR_INTERVAL
-from experiments.samemodel import said
+from experiments.model_equality import said
 from experiments.scaling.curves import Curve, Point
 from experiments.scaling.fits import NAMES, Fit, Parameter
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.bottleneck.verdict import verdict
-from experiments.numbers import numbers
+from experiments.metrics import numbers
 from experiments.outcome import Outcome
 
 PREFIX = "recscale."

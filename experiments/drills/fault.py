@@ -11,7 +11,7 @@ MIDDLE = 0.5
 
 
 @dataclass
-class Blow:
+class Fault:
     """Follows an application's events and strikes when half of the phase's usual time has passed.
 
     Attributes:
@@ -21,7 +21,7 @@ class Blow:
         follow: is told every event as well.
         at: when it struck (perf_counter), moment: the same as time of day; None before.
         after_s: seconds into the phase.
-        mended_s: seconds from the blow to the end of `mend`.
+        mended_s: seconds from the fault to the end of `mend`.
     """
 
     phase: str
@@ -58,7 +58,7 @@ class Blow:
         if self.at is None:
             raise JobError(
                 f"nothing was killed: the phase {self.phase} "
-                f"{'was over before the blow' if self._over else 'was never reached'}. "
+                f"{'was over before the fault' if self._over else 'was never reached'}. "
                 "A drill needs a phase of some seconds: raise the trial's iterations or rows"
             )
         return self.at

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.columns import PREFIX
-from experiments.numbers import Number
+from experiments.metrics import Number
+from experiments.run_tags import PREFIX
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from experiments.analysis import speedup, spread
-from experiments.numbers import TOTAL, cold, phases, quality, repeats
+from experiments.metrics import TOTAL, cold, phases, quality, repeats
 from experiments.outcome import Application, Outcome
 
 HEADER = ("trial", "status", "workers", "cores", "memory", "shape_tag", "application", "ended", "quantity", "kind", "pass", "value")  # fmt: skip

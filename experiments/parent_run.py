@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.columns import PREFIX, changes, key_tags, read_keys, short_key
+from experiments.run_tags import PREFIX, changes, key_tags, read_keys, short_key
 
 _SPEC = "spec.toml"
 

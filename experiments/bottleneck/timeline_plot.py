@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from experiments.figure import Plot
 from experiments.outcome import Application
-from experiments.picture import Plot
 
 _SHADES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 _LETTER = 0.011  # of the width: a phase that is narrower than its name goes without

@@ -6,7 +6,7 @@ from cassandra import InvalidRequest
 from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.settings import load
-from jobs import replication, spare
+from jobs import cassandra_retry, replication
 from jobs.errors import JobError
 
 LOST = "java.lang.IllegalStateException: gone\n\tat com.datastax.oss.driver.internal.core.metadata.X"
@@ -39,12 +39,12 @@ class Action:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(spare, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(cassandra_retry, "_PAUSE_S", 0.0)
 
 
 def test_what_a_lost_node_interrupted_is_done_again_when_a_quorum_answers():
     action, keyspace = Action(2), Keyspace(spares_a_node=True, silent=3)
-    assert spare.repeated(action, keyspace) == "rows"
+    assert cassandra_retry.repeated(action, keyspace) == "rows"
     assert action.done == 3
     assert keyspace.asked == 5
 
@@ -55,19 +55,19 @@ def test_what_a_lost_node_interrupted_is_done_again_when_a_quorum_answers():
 def test_what_no_other_node_can_mend_is_done_once(error, spares_a_node):
     action = Action(1, error)
     with pytest.raises(RuntimeError):
-        spare.repeated(action, Keyspace(spares_a_node=spares_a_node))
+        cassandra_retry.repeated(action, Keyspace(spares_a_node=spares_a_node))
     assert action.done == 1
 
 
 def test_it_ends_though_the_driver_fails_for_ever_or_no_quorum_comes(monkeypatch):
     action = Action(100)
     with pytest.raises(RuntimeError):
-        spare.repeated(action, Keyspace(spares_a_node=True))
+        cassandra_retry.repeated(action, Keyspace(spares_a_node=True))
     assert action.done == 5
-    monkeypatch.setattr(spare, "_QUORUM_S", 0.0)
+    monkeypatch.setattr(cassandra_retry, "_QUORUM_S", 0.0)
     action = Action(100)
     with pytest.raises(RuntimeError):
-        spare.repeated(action, Keyspace(spares_a_node=True, silent=1_000_000))
+        cassandra_retry.repeated(action, Keyspace(spares_a_node=True, silent=1_000_000))
     assert action.done == 1
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.ticker import FuncFormatter
 
-from experiments.picture import COLOURS, GREY, is_narrow
+from experiments.figure import COLOURS, GREY, is_narrow
 from jobs.explore import BINS, INTERVALS, bin_range
 
 _COLUMNS = 3

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 
-class Seat(Protocol):
+class DriverHost(Protocol):
     """What the harness asks a backend to run an application."""
 
     @property
