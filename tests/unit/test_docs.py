@@ -79,7 +79,7 @@ def test_relative_links_resolve(page: Path) -> None:
 def test_commands_name_what_exists(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-    variables = set(re.findall(r"(?:given|option|required),([A-Z_]+)", makefile))
+    variables = set(re.findall(r"\$\(call \w+,([A-Z_]+)", makefile))
     wanted = list(made(page))
     assert {target for target, _ in wanted} - targets == set()
     assert {name for _, given in wanted for name in given} - variables == set()
