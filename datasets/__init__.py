@@ -1,1 +1,1 @@
-"""Fetches publishers' data sets and reads them into Spark frames of one shape."""
+"""Fetch publishers' data sets, and read them into Spark frames with the same columns."""

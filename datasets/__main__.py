@@ -1,4 +1,4 @@
-"""`python -m datasets list|fetch|describe`: which data sets there are, bring one here, say what is in it."""
+"""`python -m datasets list|fetch|describe`: list the data sets, download one, describe one."""
 
 import argparse
 import os
@@ -62,9 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser(
-        "list", parents=[places], help="all data sets, their rows and terms, and which are here"
+        "list",
+        parents=[places],
+        help="list all data sets with their rows and terms, and whether they are here",
     )
-    for command, what in (("fetch", "bring a data set here"), ("describe", "fetch it and say what it holds")):
+    for command, what in (("fetch", "download a data set"), ("describe", "fetch a data set and describe it")):
         chosen = commands.add_parser(command, parents=[places], help=what)
         chosen.add_argument("name", metavar="NAME", help="source/variant, as listed")
         chosen.add_argument(
@@ -78,7 +80,7 @@ def _options(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise UsageError(f"--set {pair}: expected key=value")
+            raise UsageError(f"--set {pair}: must be key=value, as in --set rows=1000")
         options[key] = value
     return options
 

@@ -1,4 +1,4 @@
-"""Checks that what was fetched is what the publisher offers."""
+"""Check a download against the publisher's checksum and number of rows."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ _CHUNK = 1 << 20
 
 
 def md5(path: Path) -> str:
-    """The MD5 of a file, which is what publishers of data sets give; it guards against accidents only."""
+    """Return the MD5 of a file. Publishers give it; it detects damage, not malice."""
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -25,20 +25,20 @@ def check_archive(archive: Path, url: str, published: str | None, record: Path) 
     Args:
         archive: the file just downloaded.
         url: where it came from.
-        published: the publisher's MD5, or None for a data set that moves.
-        record: where the digest of a moving data set is kept.
+        published: the publisher's MD5, or None for a data set that the publisher changes.
+        record: where the digest of such a data set is kept.
 
     Raises:
-        DataError: they differ. What differs from the publisher's checksum is deleted; what differs from an earlier
-            download is kept, because it may be the publisher's new edition.
+        DataError: they differ. A file that differs from the publisher's checksum is deleted. One that differs from an
+            earlier download is kept, because it may be the publisher's new edition.
     """
     found = md5(archive)
     if published is not None:
         if found != published:
             archive.unlink()
             raise DataError(
-                f"{url} arrived with MD5 {found}, the publisher gives {published}: it was damaged on the way "
-                "and has been deleted; fetch it again"
+                f"{url}: the downloaded file has MD5 {found}, the publisher gives {published}. It was damaged on the way and "
+                "has been deleted; fetch it again"
             )
         return
     if not record.exists():
@@ -53,15 +53,15 @@ def check_archive(archive: Path, url: str, published: str | None, record: Path) 
     known = json.loads(record.read_text(encoding="utf-8"))
     if known["md5"] != found:
         raise DataError(
-            f"{url} has changed since {known['fetched']} (MD5 {known['md5']} then, {found} now), so results on it "
-            f"cannot be compared with earlier ones; to accept the new edition delete {record} and fetch again"
+            f"{url} has changed since {known['fetched']} (MD5 {known['md5']} then, {found} now), so results on it cannot "
+            f"be compared with earlier ones. To accept the new edition delete {record} and fetch again"
         )
 
 
 def rows_remark(found: int, published: int | None) -> str:
-    """Say how a count of rows compares with the publisher's."""
+    """Compare a number of rows with the publisher's, in words."""
     if published is None:
-        return "their number is not known beforehand"
+        return "no published number to compare with"
     if found == published:
         return "complete"
-    return f"the whole set has {published:,}"
+    return f"the publisher's set has {published:,}"

@@ -1,4 +1,4 @@
-"""Compiles a kernel once a machine: its machine code is kept under a hash of its source.
+"""Decorator that compiles a kernel once on each machine and keeps its machine code under a hash of its source.
 
 Numba's own cache is keyed by the path of the source file. Executors import this package from a zip in a folder
 that is new with every application, so each would compile again and leave its files behind, and a home that cannot be
@@ -21,7 +21,7 @@ from numba.core.dispatcher import Dispatcher
 
 
 class _BySource(_CacheLocator):
-    """Finds the cache of a function by what its module says, wherever that was imported from."""
+    """Cache location given by the text of a function's module, wherever that was imported from."""
 
     def __init__(self, function: Any) -> None:
         modules = _reached(function.__module__)
@@ -51,7 +51,7 @@ class _Impl(CompileResultCacheImpl):
 
 
 class _Cache(FunctionCache):
-    """A cache that is a convenience: where it cannot be read or written, the kernel is compiled."""
+    """Optional cache: where it cannot be read or written, the kernel is compiled."""
 
     _impl_class = _Impl
 
@@ -69,7 +69,7 @@ class _Cache(FunctionCache):
 
 
 def _reached(module: str) -> set[str]:
-    """Return the modules of all kernels that a module's kernels may call: what is called is compiled in."""
+    """Return the modules of all kernels that a module's kernels may call, because called kernels are compiled in."""
     found, waiting = set(), {module}
     while waiting:
         name = waiting.pop()

@@ -1,4 +1,4 @@
-"""Names a data set: `source/variant` and its reading options, resolved to what can be fetched and read."""
+"""A data set named `source/variant` with its reading options, ready to be fetched and read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ class Dataset:
 
     @property
     def description(self) -> Variant:
-        """What the source says of this variant; options named like its fields (rows, scale) override them."""
+        """Description of this variant; options named like its fields (rows, scale) override them."""
         variant = self.source.variants[self.variant]
         own = {name: getattr(self.options, name, None) for name in ("rows", "scale")}
         return replace(variant, **{name: value for name, value in own.items() if value is not None})
@@ -39,10 +39,10 @@ class Dataset:
 
 
 def find(name: str, options: Mapping[str, Any] | None = None) -> Dataset:
-    """Resolve `source/variant`.
+    """Find a data set by its name, `source/variant`.
 
     Raises:
-        UsageError: no such source, variant or option; the message names the nearest known one.
+        UsageError: the source, variant or option is unknown; the message names the nearest known one.
     """
     source_name, _, variant = name.partition("/")
     if source_name not in SOURCES:

@@ -1,4 +1,4 @@
-"""Says in a page of text what a data set holds."""
+"""Description of a data set as a page of text."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ _BAR = 40
 
 
 class Facts(NamedTuple):
-    """What was counted; `histogram` is rating -> rows, `rejected` is (file, reason) -> lines; rows None: items only."""
+    """Counts of a data set; `histogram` is rating -> rows, `rejected` is (file, reason) -> lines, rows None means items only."""
 
     rows: int | None
     users: int
@@ -56,7 +56,7 @@ def count(raw: Raw) -> Facts:
 
 
 def text(dataset: Dataset, facts: Facts) -> str:
-    """The page."""
+    """Return the page."""
     return "\n".join(_lines(dataset, facts)) + "\n"
 
 
@@ -113,5 +113,5 @@ def _by(frame: DataFrame, column: str) -> dict[Any, int]:
 
 
 def _utc(column: Any) -> Any:
-    """Seconds precision, whatever the session's time zone."""
+    """Format a time in UTC to the second, whatever the session's time zone."""
     return F.date_format(F.to_utc_timestamp(column, F.current_timezone()), "yyyy-MM-dd HH:mm:ss")

@@ -1,4 +1,4 @@
-"""Brings publishers' archives here: resumable, checked, whole or not at all."""
+"""Download publishers' archives: resumable, checked, and whole or not at all."""
 
 import errno
 import fcntl
@@ -78,16 +78,18 @@ def locate(variant: Variant, data: Path | None, cache: Path) -> Path:
 def _by_hand(variant: Variant, data: Path | None, cache: Path) -> DataError:
     wanted = ", ".join(variant.files) or variant.folder
     if variant.page is None:
-        return DataError(f"{wanted} is in neither {data} nor {cache} and has no address to fetch it from")
+        return DataError(
+            f"{wanted} is in neither {data} nor {cache} and cannot be downloaded; put it into one of them"
+        )
     root = data or "FOLDER"
     return Unreachable(
-        f"{wanted}: its publisher gives it to members only. Get it from {variant.page}, unpack it into "
+        f"{wanted} cannot be downloaded without an account of its publisher. Get it from {variant.page}, unpack it into "
         f"{root}/{variant.folder}/" + ("" if data else " and set RECSCALE_DATA=FOLDER (make: DATA=FOLDER)")
     )
 
 
 def download(url: str, target: Path, timeout: float = _TIMEOUT) -> None:
-    """Transfer `url` to `target`, going on where an earlier attempt stopped if the server still has the same file.
+    """Download `url` to `target`, continuing an earlier attempt if the server still has the same file.
 
     Raises:
         Unreachable: no connection within `timeout` seconds, or it broke.
@@ -103,7 +105,7 @@ def download(url: str, target: Path, timeout: float = _TIMEOUT) -> None:
         if resumed and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             part.unlink()
             raise DataError(
-                f"{url}: the server went on at another byte than asked; run it again to start afresh"
+                f"{url}: the server continued at another byte than requested; run it again to start over"
             )
         have = have if resumed else 0
         length = answer.headers.get("Content-Length")
@@ -113,7 +115,7 @@ def download(url: str, target: Path, timeout: float = _TIMEOUT) -> None:
         done = _transfer(answer, part, have, Progress(target.name, total, have), url)
     if total is not None and done < total:
         raise DataError(
-            f"{url}: the transfer ended after {done:,} of {total:,} bytes; run it again to go on from there"
+            f"{url}: the transfer ended after {done:,} of {total:,} bytes; run it again to continue from there"
         )
     part.replace(target)
     about.unlink()
@@ -137,7 +139,7 @@ def _open(url: str, have: int, mark: str | None, timeout: float) -> Any:
 
 
 def _mark(answer: Any) -> str | None:
-    """What says that the file is still the same: a strong ETag, else the time of its last change."""
+    """Return the mark by which the same file is recognised: a strong ETag, else the time of its last change."""
     tag = answer.headers.get("ETag")
     if tag and not tag.startswith("W/"):
         return str(tag)
@@ -156,7 +158,7 @@ def _transfer(answer: Any, part: Path, have: int, progress: Progress, url: str) 
             progress.add(len(error.partial))
         except (TimeoutError, ConnectionError) as error:
             raise DataError(
-                f"{url}: the connection broke ({error}); run it again to go on from there"
+                f"{url}: the connection broke ({error}); run it again to continue from there"
             ) from None
     progress.finish()
     return progress.done
@@ -173,25 +175,24 @@ def _need_space(folder: Path, needed: int) -> None:
 
 @contextmanager
 def _out_of_space(folder: Path) -> Iterator[None]:
-    """Say in plain words that the disk is full, or that the folder cannot be written."""
+    """Turn the errors of a full disk and of a read-only folder into DataErrors."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise DataError(
-                f"{folder}: no space is left ({error.strerror}); free some and run it again: what was transferred "
-                "is kept"
+                f"{folder}: no space is left ({error.strerror}); free some and run it again. What was transferred is kept"
             ) from None
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise DataError(
-                f"{folder} cannot be written ({error.strerror}); choose another with --cache"
+                f"{folder} cannot be written ({error.strerror}); choose another folder with --cache"
             ) from None
         raise
 
 
 @contextmanager
 def _alone(cache: Path, folder: str) -> Iterator[None]:
-    """Let one process at a time fetch a data set."""
+    """Lock a data set, so that one process at a time fetches it."""
     cache.mkdir(parents=True, exist_ok=True)
     handle = os.open(cache / f".{folder}.lock", os.O_CREAT | os.O_RDWR, 0o644)
     try:

@@ -1,13 +1,13 @@
-"""The error that a person sees when data cannot be found, fetched or read."""
+"""Errors about data: what is wrong, and what to do next."""
 
 
 class DataError(Exception):
-    """What is wrong with the data or its place, and what to do next; the command exits with 1."""
+    """Data that cannot be found, fetched or read; the command exits with 1."""
 
 
-class Unreachable(DataError):  # noqa: N818 - it says what the publisher is
-    """The publisher cannot be reached from here; a caller may go on with something else."""
+class Unreachable(DataError):  # noqa: N818 - it describes the publisher
+    """A publisher that cannot be reached from here; a caller may use other data."""
 
 
 class UsageError(Exception):
-    """A name, key or value that nobody knows, with the nearest known one; the command exits with 2."""
+    """An unknown name, key or value; the message gives the nearest known one, and the command exits with 2."""

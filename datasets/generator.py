@@ -1,4 +1,4 @@
-"""Draws synthetic ratings in compiled code, the same rows however users are shared out among tasks.
+"""Generator of synthetic ratings in compiled code; it gives the same rows however users are divided among tasks.
 
 The latent rating of user u for item i is mean + user bias + item bias + user factors . item factors + normal noise;
 it is rounded and clipped to the scale. Items are drawn without repeats, in proportion to popularity, and kept the more
@@ -32,7 +32,7 @@ LEAST = 20
 
 
 class World(NamedTuple):
-    """What all users share; `factors` is items x dimensions, `begin` and `end` are seconds since 1970."""
+    """Values that all users share; `factors` is items x dimensions, `begin` and `end` are seconds since 1970."""
 
     seed: np.uint64
     mean: float
@@ -67,7 +67,7 @@ def curve_at(curve: Curve, z: float) -> float:
 
 @compiled
 def activity(seed: np.uint64, users: int, curve: Curve, most: int) -> np.ndarray:
-    """How many items each of the first `users` users rates."""
+    """Return how many items each of the first `users` users rates."""
     counts = np.empty(users, dtype=np.int32)
     for user in range(users):
         counts[user] = min(most, LEAST + int(curve_at(curve, spread_out(seed, USERS, user))))
@@ -78,7 +78,7 @@ def activity(seed: np.uint64, users: int, curve: Curve, most: int) -> np.ndarray
 def item_tables(  # noqa: PLR0917 - compiled functions take plain arguments
     seed: np.uint64, items: int, popularity: Curve, spread: np.ndarray, bias_sd: float, liked: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Each item's popularity quantile, weight, bias and factors (items x dimensions, scaled by `spread`)."""
+    """Return each item's popularity quantile, weight, bias and factors (items x dimensions, scaled by `spread`)."""
     z, weight, bias = np.empty(items), np.empty(items), np.empty(items)
     factors = np.empty((items, spread.shape[0]))
     for item in range(items):
@@ -119,7 +119,7 @@ def alias_table(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @compiled
 def fit(own: np.ndarray, factors: np.ndarray, item: int) -> float:
-    """How far an item lies in a user's direction, on the rating scale."""
+    """Return how well an item fits a user's taste, on the rating scale."""
     total = 0.0
     for k in range(own.shape[0]):
         total += own[k] * factors[item, k]
@@ -152,7 +152,7 @@ def pick(world: World, user: int, own: np.ndarray, stamp: np.ndarray, items: np.
 
 @compiled
 def pick_rest(world: World, user: int, own: np.ndarray, stamp: np.ndarray, items: np.ndarray) -> None:
-    """Go on for users who have rated most popular items: the items whose exponential clocks ring first."""
+    """Fill `items` for users who have rated most popular items, by the smallest exponentially distributed times."""
     n = world.alias.shape[0]
     start = stream(world.seed, CLOCK, np.uint64(user))
     rings = np.full(n, np.inf)
@@ -166,14 +166,14 @@ def pick_rest(world: World, user: int, own: np.ndarray, stamp: np.ndarray, items
 
 @compiled
 def latent(world: World, user: int, own: np.ndarray, item: int) -> float:
-    """The rating before noise, rounding and clipping."""
+    """Return the rating before noise, rounding and clipping."""
     bias = world.user_sd * quantile(uniform(stream(world.seed, BIAS, np.uint64(user)), 0))
     return float(world.mean + bias + world.bias[item] + fit(own, world.factors, item))
 
 
 @compiled
 def rate(world: World, user: int, item: int, middle: float) -> float:
-    """The rating that a user gives: noise added, rounded to the nearest step, clipped to the scale."""
+    """Return the rating that a user gives: noise added, rounded to the nearest step, clipped to the scale."""
     noise = quantile(uniform(stream(world.seed, NOISE, np.uint64(user)), item))
     steps = math.floor((middle + world.noise_sd * noise - world.low) / world.step + 0.5)
     return float(min(max(world.low + steps * world.step, world.low), world.high))
@@ -181,7 +181,7 @@ def rate(world: World, user: int, item: int, middle: float) -> float:
 
 @compiled
 def expected(world: World, users: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """The mean of `rate` over its noise for each pair: no predictor can have a smaller squared error."""
+    """Return the mean of `rate` over its noise for each pair; no predictor can have a smaller squared error."""
     own = np.empty(world.factors.shape[1])
     out = np.empty(users.shape[0])
     levels = round((world.high - world.low) / world.step)
@@ -199,7 +199,7 @@ def expected(world: World, users: np.ndarray, items: np.ndarray) -> np.ndarray:
 def generate(
     world: World, first: int, counts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """All rows of the users `first`, `first` + 1, ...: (user, item, rating, seconds since 1970)."""
+    """Generate all rows of the users `first`, `first` + 1, ...: (user, item, rating, seconds since 1970)."""
     rows = counts.sum()
     users, items = np.empty(rows, dtype=np.int32), np.empty(rows, dtype=np.int32)
     ratings, at = np.empty(rows, dtype=np.float32), np.empty(rows, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""How GroupLens writes its MovieLens editions: four families of layouts over twenty years."""
+"""File layouts of GroupLens' MovieLens editions: four families over twenty years."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Writes a few invented movies and ratings, some lines of them malformed, in a MovieLens edition's layout."""
+"""Sample of a MovieLens edition: a few invented movies and ratings, some lines of them malformed."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ _ENDS = {"\t": "\n", "|": "\n", "::": "\n", ",": "\r\n"}
 
 
 def malformed(edition: Edition) -> dict[str, list[str]]:
-    """The lines of the sample that do not parse, by file: too few fields, and a rating that is no number."""
+    """Return the malformed lines of the sample by file: too few fields, and a rating that is not a number."""
     layout = edition.ratings
     bad = {
         layout.file: [

@@ -1,4 +1,4 @@
-"""Turns MovieLens files into the frames that every source reads to."""
+"""Reader of MovieLens files, giving the frames that every source gives."""
 
 from collections import Counter
 from pathlib import Path
@@ -90,7 +90,7 @@ def _read_tags(
 
 
 def _check_folds(folder: Path, edition: Edition) -> None:
-    """Check that the test parts share the ratings out among them, each row in exactly one."""
+    """Check that every rating is in exactly one of the published test parts."""
     whole = _lines(folder / edition.ratings.file)
     tests: Counter[str] = Counter()
     for fold in edition.folds:
@@ -100,7 +100,7 @@ def _check_folds(folder: Path, edition: Edition) -> None:
             example = next(iter(line))
             names = f"{edition.folds[0].file} to {edition.folds[-1].file}"
             raise DataError(
-                f"{folder}: {line.total()} rows of {edition.ratings.file} stand {what} the published folds "
+                f"{folder}: {line.total()} rows of {edition.ratings.file} are {what} the published folds "
                 f"{names}, for example {example!r}; unpack the publisher's archive again"
             )
 

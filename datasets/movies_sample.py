@@ -1,4 +1,4 @@
-"""Writes invented films and ratings in the layouts of The Movies Dataset and TMDB 5000, with what is wrong in them."""
+"""Samples of The Movies Dataset and TMDB 5000: invented films and ratings, some of them malformed."""
 
 import csv
 import io
@@ -61,7 +61,7 @@ MALFORMED_FILMS = {
     "id is listed twice": {"id": "862", "title": "Clockwork Harbour II"},
     "no movieId leads to it": {"id": "999"},
 }
-"""What is wrong with records of films, by the reason given; the last is wrong in The Movies Dataset only."""
+"""Mistakes in records of films by the reason of rejection; the last one is a mistake in The Movies Dataset only."""
 
 SHIFTED = (
     'False,,0,[],,82663,tt0113002,en,Midnight,"A man, ""late"""',

@@ -1,4 +1,4 @@
-"""Reads the two sets of films that describe them with TMDB's data: The Movies Dataset and TMDB 5000."""
+"""Readers of the two sets of films with TMDB's descriptions: The Movies Dataset and TMDB 5000."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -54,11 +54,11 @@ _PEOPLE = T.StructType([_KEY, *_part("people")])
 
 
 def read_kaggle(spark: SparkSession, folder: Path, ratings_file: str) -> Raw:
-    """Read The Movies Dataset: MovieLens' ratings, and what TMDB says of the films.
+    """Read The Movies Dataset: MovieLens' ratings, and TMDB's descriptions of the films.
 
-    Items have MovieLens' `movieId`; links.csv leads from it to TMDB's number. What describes no film that has both is
-    rejected, so that it is counted: a link without a TMDB number or to one without description, a description that
-    no link leads to, keywords and credits of a film that is not described.
+    Items have MovieLens' `movieId`; links.csv leads from it to TMDB's number. Records that describe no film with both
+    numbers are rejected, so that they are counted: a link without a TMDB number or to a film without description, a
+    description that no link leads to, keywords and credits of a film that is not described.
     """
     ratings, bad = read_ratings(
         spark, folder, COMMAS._replace(ratings=COMMAS.ratings._replace(file=ratings_file))
@@ -107,7 +107,7 @@ def read_tmdb5000(spark: SparkSession, folder: Path) -> Raw:
 
 
 def described(parse: Parse, fields: Mapping[str, str], *, keywords: bool) -> dict[str, Any]:
-    """What a record of a table of films says.
+    """Return the description in a record of a table of films.
 
     The text is the tagline and the overview. Features are `budget` and `revenue` (dollars), `runtime` (minutes), each
     left out where it is 0, which means unknown, `popularity`, `vote_average` (0 to 10) and `vote_count` of TMDB's
@@ -132,12 +132,12 @@ def described(parse: Parse, fields: Mapping[str, str], *, keywords: bool) -> dic
 
 
 def tagged(parse: Parse, fields: Mapping[str, str]) -> dict[str, Any]:
-    """The keywords of a film as tags, each with the count 1."""
+    """Return the keywords of a film as tags, each with the count 1."""
     return {"id": _id(fields["id"], "id"), "tags": _tags(fields, parse)}
 
 
 def credited(parse: Parse, column: str, fields: Mapping[str, str]) -> dict[str, Any]:
-    """The people of a film: who directed it, then the first ten of the cast."""
+    """Return the people of a film: its directors, then the first ten of the cast."""
     crew = entries(fields["crew"], "crew", parse)
     cast = entries(fields["cast"], "cast", parse)
     directors = [entry["name"] for entry in crew if entry.get("job") == "Director"]
@@ -160,12 +160,12 @@ def _id(text: str, column: str) -> str:
 def _table(
     spark: SparkSession, path: Path, needed: tuple[str, ...], convert: Any, schema: T.StructType
 ) -> DataFrame:
-    """The records of a table that has one for each film."""
+    """Read the records of a table that has one for each film."""
     return once(read_records(spark, path, needed, convert, schema), "id")
 
 
 def _links(spark: SparkSession, path: Path) -> tuple[DataFrame, DataFrame]:
-    """The lines that lead from `movieId` to TMDB's number `id`, as `read_records` has them, and unreadable ones."""
+    """Read the links from `movieId` to TMDB's number `id`, in the form of `read_records`, and the unreadable lines."""
     fields, bad = match_lines(spark, path, LINKS)
     number = F.regexp_extract("tmdbId", r"^0*(\d+)", 1)
     empty = F.when(number == "", "tmdbId is empty")

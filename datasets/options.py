@@ -1,4 +1,4 @@
-"""Turns plain mappings (command line, TOML, JSON) into frozen dataclasses, strictly."""
+"""Strict parser from plain mappings (command line, TOML, JSON) to frozen dataclasses."""
 
 import dataclasses
 import difflib
@@ -12,10 +12,11 @@ from datasets.errors import UsageError
 T = TypeVar("T")
 
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which known name is meant by a wrong one, as the tail of an error message."""
+    """Return the end of an error message: the known name that is nearest to a wrong one, and all known names."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     listing = f"known: {', '.join(names)}" if names else "there are none"
@@ -46,7 +47,7 @@ def parse(cls: type[T], values: Mapping[str, Any], what: str) -> T:
         and field.default_factory is dataclasses.MISSING
     ]
     if missing:
-        raise UsageError(f"{what}: missing {', '.join(missing)}")
+        raise UsageError(f"{what}: {', '.join(missing)} must be given, as in {missing[0]}=...")
     return cls(**{key: convert(hints[key], value, f"{key} in {what}") for key, value in values.items()})
 
 
@@ -54,7 +55,7 @@ def convert(hint: Any, value: Any, what: str) -> Any:
     """Convert one value to the type that a field declares.
 
     Raises:
-        UsageError: the value does not read as that type.
+        UsageError: the value cannot be converted to that type.
     """
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
@@ -62,7 +63,7 @@ def convert(hint: Any, value: Any, what: str) -> Any:
     if origin in (tuple, list):
         items = value.split(",") if isinstance(value, str) else value
         if not isinstance(items, (list, tuple)):
-            raise UsageError(f"{what}: expected a list, got {value!r}")
+            raise UsageError(f"{what} must be a list, got {value!r}")
         inner = typing.get_args(hint)[0]
         return (tuple if origin is tuple else list)(convert(inner, item, what) for item in items)
     if origin is typing.Literal:
@@ -81,12 +82,12 @@ def _optional(hint: Any, value: Any, what: str) -> Any:
 
 def _one_of(choices: tuple[Any, ...], value: Any, what: str) -> Any:
     if value not in choices:
-        raise UsageError(f"{what}: {value!r} is not known; {nearest(str(value), map(str, choices))}")
+        raise UsageError(f"{what}: unknown value {value!r}: {nearest(str(value), map(str, choices))}")
     return value
 
 
 def _scalar(hint: Any, value: Any, what: str) -> Any:
-    wrong = UsageError(f"{what}: {value!r} does not read as {hint.__name__}")
+    wrong = UsageError(f"{what} must be {_KINDS.get(hint, hint.__name__)}, got {value!r}")
     if hint is bool:
         if isinstance(value, bool):
             return value

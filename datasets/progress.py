@@ -1,4 +1,4 @@
-"""Shows how far a transfer has come: a bar on a terminal, plain lines when piped."""
+"""Progress of a download: a bar on a terminal, plain lines when piped."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ class Progress:
         self._shown = 0.0 if self._terminal else self._start
 
     def add(self, count: int) -> None:
-        """Count bytes as transferred and show it now and then."""
+        """Count transferred bytes, and show the progress now and then."""
         self.done += count
         now = time.perf_counter()
         if now - self._shown >= (0.2 if self._terminal else 10):
@@ -26,7 +26,7 @@ class Progress:
             self._show(now)
 
     def finish(self) -> None:
-        """Show the end."""
+        """Show the final state."""
         self._show(time.perf_counter())
         if self._terminal:
             self._out.write("\n")
@@ -38,7 +38,7 @@ class Progress:
         self._out.flush()
 
     def line(self, seconds: float) -> str:
-        """What is shown after so many seconds."""
+        """Return the line that is shown after so many seconds."""
         rate = (self.done - self._before) / max(seconds, 1e-9)
         speed = f"{rate / 1e6:.1f} MB/s"
         if not self.total:

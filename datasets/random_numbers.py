@@ -37,19 +37,19 @@ def mix(value: np.uint64) -> np.uint64:
 
 @compiled
 def stream(seed: np.uint64, purpose: np.uint64, number: np.uint64) -> np.uint64:
-    """The start of the stream that one user or item has for one purpose."""
+    """Return the start of the stream that one user or item has for one purpose."""
     return np.uint64(mix(mix(seed + purpose * _GOLDEN) ^ mix(number * _GOLDEN + _GOLDEN)))
 
 
 @compiled
 def uniform(start: np.uint64, n: int) -> float:
-    """The nth number of a stream, strictly between 0 and 1."""
+    """Return the nth number of a stream, strictly between 0 and 1."""
     return (float(mix(start + np.uint64(n) * _GOLDEN) >> np.uint64(12)) + 0.5) * 2.0**-52
 
 
 @compiled
 def quantile(p: float) -> float:
-    """The standard normal's quantile by Acklam's rational approximation, relative error below 1.2e-9."""
+    """Return the standard normal's quantile by Acklam's rational approximation, relative error below 1.2e-9."""
     q = min(p, 1.0 - p)
     if q < 0.02425:
         t = math.sqrt(-2.0 * math.log(q))
@@ -69,7 +69,7 @@ def quantile(p: float) -> float:
 
 @compiled
 def spread_out(seed: np.uint64, kind: np.uint64, number: int) -> float:
-    """The normal quantile of a user's activity or an item's popularity: evenly spread over any first n numbers."""
+    """Return the normal quantile of a user's activity or an item's popularity: evenly spread over any first n numbers."""
     position = uniform(stream(seed, ORDER, kind), 0) + number * _RATIO
     return float(quantile(min(max(position - math.floor(position), 1e-9), 1.0 - 1e-9)))
 

@@ -1,4 +1,4 @@
-"""What a source is: a data set that can be fetched and read, with its terms."""
+"""Interface of a source: a data set that can be fetched and read, with its terms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ RAW = T.StructType(
         ),  # the published fold whose test part holds the row ("u3"), else null
     ]
 )
-"""One interaction as its publisher means it; a rating of null means "interacted", at null means "unknown when"."""
+"""One interaction; a null rating means "interacted", a null time means that it is unknown."""
 
 ITEMS = T.StructType(
     [
@@ -33,7 +33,7 @@ ITEMS = T.StructType(
         T.StructField("features", T.MapType(T.StringType(), T.FloatType())),
     ]
 )
-"""One item; what a publisher does not give is null."""
+"""One item; a value that the publisher does not give is null."""
 
 REJECTED = T.StructType(
     [
@@ -42,11 +42,11 @@ REJECTED = T.StructType(
         T.StructField("reason", T.StringType()),
     ]
 )
-"""One line that could not be read, kept so that nothing is lost."""
+"""One line that could not be read, and why."""
 
 
 class Raw(NamedTuple):
-    """What a source reads: frames of the schemas RAW, ITEMS and REJECTED; a source may lack ratings or items."""
+    """Frames that a source gives, of the schemas RAW, ITEMS and REJECTED; a source may lack ratings or items."""
 
     ratings: DataFrame | None
     items: DataFrame | None
@@ -58,10 +58,10 @@ class Variant:
     """One size or edition of a source.
 
     `scale` is (lowest, highest, step) of its ratings, or None where they are not ratings; `folder` is the
-    publisher's name for the unpacked folder; `rows` is the publisher's count of ratings, None if it moves. Where the
+    publisher's name for the unpacked folder; `rows` is the publisher's count of ratings, None if it changes. Where the
     publisher has no such folder, or others' files lie there too, `files` are patterns of the names that it must hold.
-    `page` says where a person gets what has no `url` because it is given to members only. Without `has_ratings` it
-    holds items only.
+    `page` is where a person gets a set that has no `url`, because downloading it takes an account. Without `has_ratings`
+    it holds items only.
     """
 
     description: str
@@ -84,7 +84,7 @@ class Source(Protocol):
 
     @property
     def citation(self) -> str:
-        """How the publisher asks to be cited."""
+        """The citation that the publisher asks for."""
 
     @property
     def licence(self) -> str:

@@ -1,4 +1,4 @@
-"""Turns entries of playlists, whoever published them, into interactions with tracks or artists and into items."""
+"""Interactions and items from entries of playlists, for every publisher's layout."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -11,7 +11,7 @@ from datasets.lines import shaped
 from datasets.source import ITEMS, RAW
 
 Item = Literal["track", "artist"]
-"""What of an entry is the item."""
+"""The part of an entry that is the item."""
 
 FEATURES = (
     *("danceability", "energy", "key", "loudness", "mode", "speechiness", "acousticness", "instrumentalness"),
@@ -41,7 +41,7 @@ _TITLES = 100
 
 
 def interactions(entries: DataFrame, item: Item) -> DataFrame:
-    """One row of RAW an entry, without a rating; a playlist that holds an item twice has two rows."""
+    """Return one row of RAW for each entry, without a rating; a playlist that holds an item twice has two rows."""
     return shaped(
         entries.select(
             "user",
@@ -55,9 +55,9 @@ def interactions(entries: DataFrame, item: Item) -> DataFrame:
 
 
 def items(entries: DataFrame, item: Item, order: Column) -> DataFrame:
-    """The tracks or artists of entries, each once (ITEMS).
+    """Return the tracks or artists of entries, each once (ITEMS).
 
-    What is said of a track differently by two entries is taken from the first in `order`, whatever the partitioning.
+    Where two entries describe a track differently the first in `order` is taken, whatever the partitioning.
     An artist's title is the name, the text the titles of the first hundred tracks by the alphabet, genres are those of
     all tracks, and features are means over tracks, each counted once. An artist has no year.
     """
@@ -117,7 +117,7 @@ def _artists(entries: DataFrame, order: Column) -> DataFrame:
 
 
 def _genres() -> Column:
-    """All genres of a group's rows by the alphabet, each once; null where there are none."""
+    """Return all genres of a group's rows in alphabetical order, each once; null where there are none."""
     every = F.sort_array(F.array_distinct(F.flatten(F.collect_set("genres"))))
     return _filled(every, lambda genres: F.size(genres) > 0)
 

@@ -1,4 +1,4 @@
-"""Reads slices of the Million Playlist Dataset: JSON files of a thousand playlists each, one task a file."""
+"""Reader of the Million Playlist Dataset's slices: JSON files of a thousand playlists each, one task a file."""
 
 import json
 import re
@@ -48,14 +48,16 @@ def read_slices(spark: SparkSession, folder: Path, item: Item) -> Raw:
 
     Keys are `pid`, `track_uri` and `artist_uri`. The time of every entry is `modified_at` of its playlist, the only one
     that is published. A playlist or entry that cannot be read is rejected as JSON; where the file itself is broken,
-    reading goes on at the next playlist, and what was passed over is rejected (its first 100,000 characters are kept).
+    reading continues at the next playlist, and the skipped text is rejected (its first 100,000 characters are kept).
 
     Raises:
         DataError: the folder holds no slice.
     """
     paths = sorted(str(path) for path in folder.glob(SLICES))
     if not paths:
-        raise DataError(f"{folder} holds no {SLICES}; put the slices of the Million Playlist Dataset there")
+        raise DataError(
+            f"{folder} has no file {SLICES}; put the slices of the Million Playlist Dataset there"
+        )
     rows = spark.range(len(paths), numPartitions=len(paths)).mapInArrow(partial(_rows, paths, item), _ROW)
     good, bad = rows.where("reason IS NULL"), rows.where("reason IS NOT NULL")
     return Raw(
@@ -84,7 +86,7 @@ def _rows(paths: Sequence[str], item: Item, batches: Iterator[pa.RecordBatch]) -
 
 
 def rows_of(text: str, item: Item) -> Iterator[dict[str, Any]]:
-    """The entries of a slice, and with a `reason` what cannot be read of it."""
+    """Yield the entries of a slice, and its unreadable parts with a `reason`."""
     index = 0
     for playlist in playlists(text):
         if isinstance(playlist, str):
@@ -95,7 +97,7 @@ def rows_of(text: str, item: Item) -> Iterator[dict[str, Any]]:
 
 
 def playlists(text: str) -> Iterator[Any]:
-    """The parsed playlists of a slice, and as plain strings the parts of its text that are none."""
+    """Yield the parsed playlists of a slice, and as plain strings the parts of its text that are not playlists."""
     decode = json.JSONDecoder().raw_decode
     begin = _LIST.search(text)
     if begin is None:
@@ -123,7 +125,7 @@ def playlists(text: str) -> Iterator[Any]:
 
 
 def _content(text: str, at: int) -> int:
-    """Where the spaces from `at` on end."""
+    """Return where the spaces that begin at `at` end."""
     space = _SPACE.match(text, at)
     return space.end() if space else at
 
@@ -193,5 +195,5 @@ def _name(value: str | None) -> str | None:
 
 
 def _shown(text: str) -> str:
-    """The text as it can be stored: what does not decode as backslashes, and of a long one the beginning."""
+    """Return the beginning of a text as it can be stored, with undecodable bytes written with backslashes."""
     return text[:_SHOWN].encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Writes invented playlists and tracks in the layouts of Spotify's data sets, with all that may be wrong in them."""
+"""Samples of Spotify's data sets: invented playlists and tracks, with every kind of malformed record."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ MALFORMED_SONGS = {
     b"broken,a,Nobody,1,b,x,2001,Late,p1,pop,dance pop,loud" + b",0.5" * 11: "danceability is not a number",
     b"broken,a,Nobody,1,b,x,2001,Late,,pop,dance pop" + b",0.5" * 12: "playlist_id is empty",
 }
-"""Lines of spotify_songs.csv that cannot be read, and why."""
+"""Unreadable lines of spotify_songs.csv, and why."""
 
 MALFORMED_TRACKS = {
     "artists does not parse as a list": {"artists": "['Nobody'"},
@@ -39,7 +39,7 @@ MALFORMED_TRACKS = {
     "id is empty": {"id": " "},
     "item is listed twice": {"id": "t1", "name": "Another Tide"},
 }
-"""What is wrong with records of tracks.csv, by the reason given."""
+"""Mistakes in records of tracks.csv by the reason of rejection."""
 
 
 def write(variant: str, folder: Path) -> Path:

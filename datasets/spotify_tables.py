@@ -1,4 +1,4 @@
-"""Reads the two tables of tracks: TidyTuesday's, with the playlists that hold them, and Kaggle's, without."""
+"""Readers of the two tables of tracks: TidyTuesday's, with playlists, and Kaggle's, without."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,8 +35,8 @@ def read_songs(spark: SparkSession, path: Path, item: Item) -> Raw:
     """Read spotify_songs.csv: a line is a track in a playlist.
 
     Keys are `playlist_id`, `track_id` and, of artists, `track_artist` (the file has no other; a line without one is
-    rejected where artists are the items). Genres are those of the playlists in which a track stands, genre and
-    subgenre: they tell about the interactions, those of test rows included, and so are no independent description.
+    rejected where artists are the items). Genres are those of the playlists that hold a track, genre and
+    subgenre. They follow from the interactions, test rows included, so they are not an independent description.
     """
     needed = tuple(
         name for name in SONGS if name not in ("track_popularity", "track_album_id", "playlist_name")
@@ -54,7 +54,7 @@ def read_songs(spark: SparkSession, path: Path, item: Item) -> Raw:
 
 
 def song(fields: Mapping[str, str]) -> dict[str, Any]:
-    """An entry (ENTRY) from a record of spotify_songs.csv."""
+    """Return an entry (ENTRY) from a record of spotify_songs.csv."""
     artist = given(fields["track_artist"], _NA)
     genres = (given(fields[name], _NA) for name in ("playlist_genre", "playlist_subgenre"))
     return {
@@ -81,7 +81,7 @@ def read_tracks(spark: SparkSession, path: Path) -> Raw:
 
 
 def track(fields: Mapping[str, str]) -> dict[str, Any]:
-    """An item (ITEMS) from a record of tracks.csv."""
+    """Return an item (ITEMS) from a record of tracks.csv."""
     title = given(fields["name"])
     people = texts(fields["artists"], "artists", python_literal)
     return {

@@ -1,7 +1,7 @@
-"""Invents what is said of synthetic items: title, text, year, genres, people, tags and features.
+"""Generator of synthetic items' descriptions: title, text, year, genres, people, tags and features.
 
-Each planted dimension has a topic at either end. What an item's text, genres, people and tags come from are the topics
-that its factors point to, and its features are noisy views of the factors, so that content tells about taste.
+Each planted dimension has a topic at either end. An item's text, genres, people and tags come from the topics that
+its factors point to, and its features are its factors with noise, so content carries information about taste.
 """
 
 from typing import Any
@@ -104,7 +104,7 @@ _DRAWS = 2 * _TEXT + 24
 
 
 def describe(seed: int, item: int, factors: np.ndarray, popularity: float, last_year: int) -> dict[str, Any]:
-    """One row of ITEMS.
+    """Return one row of ITEMS.
 
     Args:
         seed: of the set.

@@ -1,4 +1,4 @@
-"""The shapes of the synthetic sets: how many, how skewed, how predictable.
+"""Shapes of the synthetic sets: their size, skew and noise.
 
 `ml-latest-small`, `ml-100k` and `ml-1m` were fitted to the real sets of those names, so that the RMSE of the global
 mean, of the biases and of ALS stand to each other as there. The larger ones were not measured: their sizes, the
@@ -53,7 +53,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Plan:
-    """A seeded set in full: what all users share, how many items each user rates, items' popularity quantiles."""
+    """A seeded set in full: the values that all users share, how many items each user rates, items' popularity quantiles."""
 
     world: World
     counts: np.ndarray
@@ -62,7 +62,7 @@ class Plan:
 
 @lru_cache(maxsize=4)
 def plan(shape: Shape, seed: int, rows: int) -> Plan:
-    """Prepare a set of exactly `rows` ratings: items stay, users are as many as it takes, the last one cut short."""
+    """Prepare a set of exactly `rows` ratings: the items stay, and users are added until there are enough rows."""
     key = np.uint64(seed % 2**64)
     spread = _FADE ** np.arange(RANK)
     spread *= shape.factor_sd / np.sqrt((spread**2).sum())

@@ -1,4 +1,4 @@
-"""Unpacks an archive beside its final place and renames it, so that a folder is there whole or not at all."""
+"""Unpack an archive beside its final place and rename it, so that the folder is complete or absent."""
 
 import shutil
 import zipfile
@@ -11,7 +11,7 @@ def unpack(archive: Path, folder: str, target: Path) -> Path:
     """Unpack the zip `archive`, which holds one folder named `folder`, to `target/folder`.
 
     Raises:
-        DataError: it is no zip, is damaged, holds a path that leads out of it, or lacks the folder.
+        DataError: it is not a zip, is damaged, has a path that leads out of it, or lacks the folder.
     """
     temporary = target / f".{folder}.unpacking"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -23,11 +23,13 @@ def unpack(archive: Path, folder: str, target: Path) -> Path:
     except (zipfile.BadZipFile, EOFError) as error:
         archive.unlink()
         raise DataError(
-            f"{archive} is no whole zip archive ({error}) and has been deleted; fetch it again"
+            f"{archive} is not a complete zip archive ({error}) and has been deleted; fetch it again"
         ) from None
     else:
         if not (temporary / folder).is_dir():
-            raise DataError(f"{archive} holds no folder {folder}: the publisher has changed its layout")
+            raise DataError(
+                f"{archive} has no folder {folder}: the publisher has changed its layout; unpack it by hand to {target / folder}"
+            )
         (temporary / folder).replace(target / folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -40,7 +42,7 @@ def _check_names(opened: zipfile.ZipFile, archive: Path) -> None:
         link = entry.external_attr >> 28 == 0xA  # a symbolic link could point anywhere
         if path.is_absolute() or ".." in path.parts or link:
             raise DataError(
-                f"{archive}: its entry {entry.filename!r} leads out of the archive; it was not unpacked"
+                f"{archive}: its entry {entry.filename!r} leads out of the folder that it is unpacked to; nothing was unpacked"
             )
 
 

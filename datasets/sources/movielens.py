@@ -18,7 +18,7 @@ _HALF = (0.5, 5.0, 0.5)
 
 @dataclass(frozen=True)
 class Options:
-    """MovieLens needs no reading options."""
+    """Reading options; MovieLens has none."""
 
 
 def _variant(  # noqa: PLR0917 - a row of the table below
@@ -36,7 +36,7 @@ def _variant(  # noqa: PLR0917 - a row of the table below
 _VARIANTS = {
     "latest-small": _variant(
         "latest-small",
-        "610 users, 9,742 movies, half stars, tags (edition of 2018-09; it may move)",
+        "610 users, 9,742 movies, half stars, tags (edition of 2018-09; the publisher may change it)",
         100_836,
         _HALF,
         None,
@@ -84,7 +84,7 @@ _VARIANTS = {
         _HALF,
         "d472be332d4daa821edc399621853b57",
     ),
-    "latest": _variant("latest", "the publisher's newest full edition; it moves", None, _HALF, None),
+    "latest": _variant("latest", "the publisher's newest full edition; it changes", None, _HALF, None),
 }
 
 _EDITIONS: dict[str, Edition] = {"100k": TABS, "1m": COLONS, "10m": COLONS_WITH_TAGS}
@@ -125,7 +125,7 @@ class MovieLens:
         return path
 
     def edition(self, variant: str) -> Edition:
-        """The layouts of a variant."""
+        """Return the layouts of a variant."""
         return _EDITIONS.get(variant, COMMAS)
 
 

@@ -20,11 +20,11 @@ _RATINGS = {"kaggle": "ratings.csv", "kaggle-small": "ratings_small.csv"}
 
 @dataclass(frozen=True)
 class Options:
-    """These sets need no reading options."""
+    """Reading options; these sets have none."""
 
 
 class Movies:
-    """The Movies Dataset, whose films are described at length, and TMDB 5000."""
+    """The Movies Dataset and TMDB 5000, with descriptions of their films."""
 
     variants: Mapping[str, Variant] = {
         "kaggle": Variant(
@@ -63,7 +63,7 @@ class Movies:
     )
 
     def fetch(self, variant: str, options: Options, data: Path | None, cache: Path) -> Path:  # noqa: ARG002 - protocol
-        """Return the folder, from `data` or `cache`; the publisher gives it to members only."""
+        """Return the folder, from `data` or `cache`; downloading it takes an account of the publisher."""
         return locate(self.variants[variant], data, cache)
 
     def read(self, spark: SparkSession, variant: str, options: Options, path: Path) -> Raw:  # noqa: ARG002 - protocol

@@ -19,17 +19,17 @@ _FILES = {"playlists": "spotify_songs.csv", "tracks": "tracks.csv"}
 
 @dataclass(frozen=True)
 class Options:
-    """What is recommended.
+    """Reading options.
 
     Attributes:
-        item: "track", or "artist" for the artists of the tracks; `spotify/tracks` has tracks only.
+        item: what is recommended: "track", or "artist" for the artists of the tracks; `spotify/tracks` has tracks only.
     """
 
     item: Item = "track"
 
 
 class Spotify:
-    """Playlists are the users. Nobody rates: every rating is null, a track is in a playlist or is not."""
+    """Playlists as users, with their tracks or artists as items. There are no ratings: every rating is null."""
 
     variants: Mapping[str, Variant] = {
         "playlists": Variant(
@@ -84,8 +84,7 @@ class Spotify:
 def _check(variant: str, options: Options) -> None:
     if variant == "tracks" and options.item != "track":
         raise UsageError(
-            f"spotify/tracks describes tracks only, not item={options.item}; spotify/playlists and spotify/mpd "
-            "have artists too"
+            f"item={options.item}: spotify/tracks has item=track only; spotify/playlists and spotify/mpd have artists, too"
         )
 
 

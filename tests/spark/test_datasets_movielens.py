@@ -148,7 +148,7 @@ def test_folds_that_do_not_share_out_the_ratings(spark, tmp_path, change):
     test = path / "u3.test"
     lines = test.read_text().splitlines(keepends=True)
     test.write_text("".join(lines[1:] if change == "missing" else [*lines, lines[0]]))
-    with pytest.raises(DataError, match=r"1 rows of u\.data stand .* u1\.test to u5\.test"):
+    with pytest.raises(DataError, match=r"1 rows of u\.data .* u1\.test to u5\.test"):
         read(spark, "100k", path)
 
 

@@ -96,7 +96,7 @@ def variant(server, md5=None):
 
 def cut_short(publisher, target, at=300_000):
     publisher.cut = at
-    with pytest.raises(DataError, match=r"ended after 300,000 of 1,048,576 bytes; run it again"):
+    with pytest.raises(DataError, match=r"set\.zip.* 300,000 of 1,048,576 bytes"):
         download(publisher.url, target)
     publisher.cut = None
     assert not target.exists()
@@ -161,9 +161,7 @@ def test_refusals(publisher, tmp_path, status, kind):
 
 def test_not_enough_space_is_told_before_the_transfer(publisher, tmp_path):
     publisher.claim = 10**18
-    with pytest.raises(
-        DataError, match=r"1,000,000,000,0\d\d,\d{3},\d{3} bytes are needed and [\d,]+ are available"
-    ):
+    with pytest.raises(DataError, match=rf"{tmp_path}.* 1,000,000,000,0\d\d,\d{{3}},\d{{3}} bytes .*--cache"):
         download(publisher.url, tmp_path / "set.zip")
 
 
@@ -180,8 +178,7 @@ def test_full_disk_in_the_middle_keeps_the_part(publisher, tmp_path):
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "DataError" in done.stderr
-    assert "no space is left" in done.stderr
+    assert f"DataError: {tmp_path}" in done.stderr
     assert 0 < (tmp_path / "set.zip.part").stat().st_size <= 600_000
     download(publisher.url, target)
     assert publisher.asked[-1] is not None
@@ -216,7 +213,7 @@ def test_a_single_file_that_changed_is_refused(publisher, tmp_path):
     file = locate(songs, None, tmp_path) / "songs.csv"
     file.unlink()
     publisher.body, publisher.tag = b"other", '"two"'
-    with pytest.raises(DataError, match=r"has changed since .*delete .*songs\.csv\.digest\.json"):
+    with pytest.raises(DataError, match=r"MD5 \w{32} .*songs\.csv\.digest\.json"):
         locate(songs, None, tmp_path)
     assert not file.exists()
 
@@ -228,13 +225,13 @@ def test_a_folder_shared_with_other_sets_counts_only_with_its_files(tmp_path):
     (tmp_path / "music").mkdir()
     (tmp_path / "music" / "slice.0.json").write_text("{}")
     with pytest.raises(
-        Unreachable, match=r"slice\.\*\.json, about\.txt: .*https://example.org/members.*/music/"
+        Unreachable, match=r"slice\.\*\.json, about\.txt .*https://example.org/members.*/music/"
     ):
         locate(slices, tmp_path, tmp_path / "cache")
     (tmp_path / "music" / "about.txt").write_text("")
     assert locate(slices, tmp_path, tmp_path / "cache") == tmp_path / "music"
     assert locate(slices, tmp_path / "music", tmp_path / "cache") == tmp_path / "music"
-    with pytest.raises(Unreachable, match="set RECSCALE_DATA"):
+    with pytest.raises(Unreachable, match="RECSCALE_DATA"):
         locate(slices, None, tmp_path / "cache")
 
 
@@ -246,7 +243,7 @@ def test_data_folder_comes_first(publisher, tmp_path):
 
 def test_wrong_checksum_is_refused_and_deleted(publisher, tmp_path):
     publisher.body = archive({"ml-test/ratings.csv": "1,2,3"})
-    with pytest.raises(DataError, match="damaged on the way"):
+    with pytest.raises(DataError, match="0" * 32):
         locate(variant(publisher, "0" * 32), None, tmp_path)
     assert not (tmp_path / "ml-test").exists()
     assert not list(tmp_path.glob("*.zip*"))
@@ -260,7 +257,7 @@ def test_moving_set_is_compared_with_its_first_download(publisher, tmp_path):
     (folder / "ratings.csv").unlink()
     folder.rmdir()
     publisher.body, publisher.tag = archive({"ml-test/ratings.csv": "1,2,4"}), '"two"'
-    with pytest.raises(DataError, match=r"has changed since .*delete .*digest\.json"):
+    with pytest.raises(DataError, match=r"MD5 \w{32} .*ml-test\.digest\.json"):
         locate(variant(publisher), None, tmp_path)
     record.unlink()
     assert (locate(variant(publisher), None, tmp_path) / "ratings.csv").read_text() == "1,2,4"
@@ -277,19 +274,19 @@ def test_archive_that_leads_out(tmp_path, name):
     (tmp_path / "in").mkdir()
     path = tmp_path / "in" / "set.zip"
     path.write_bytes(archive({"ml-test/a": "a", name: "b"}))
-    with pytest.raises(DataError, match="leads out of the archive"):
+    with pytest.raises(DataError, match=re.escape(repr(getattr(name, "filename", name)))):
         unpack(path, "ml-test", tmp_path / "in")
     assert [found.name for found in tmp_path.rglob("*") if found.is_file()] == ["set.zip"]
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
-    [(b"PK no zip", "no whole zip"), (archive({"other/a": "a"}), "holds no folder ml-test")],
+    ("content", "named"),
+    [(b"PK no zip", r"set\.zip"), (archive({"other/a": "a"}), "folder ml-test")],
 )
-def test_archive_of_another_kind(tmp_path, content, message):
+def test_archive_of_another_kind(tmp_path, content, named):
     path = tmp_path / "set.zip"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=named):
         unpack(path, "ml-test", tmp_path)
     assert not (tmp_path / "ml-test").exists()
 

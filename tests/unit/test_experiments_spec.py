@@ -96,7 +96,7 @@ def test_points_hold_values_that_go_together_within_each_combination_of_the_grid
         ({"exclude": [{"rank": 8}]}, "'rank' is selected"),
         ({"comparisons": [{"baseline": {"rank": 8}, "contender": {"model": "als"}}]}, "'rank' is selected"),
         ({"comparisons": [{"baseline": {"phase": "fit"}, "contender": {"model": "als"}}]}, "side by side"),
-        ({"comparisons": [{"baseline": {"model": "als"}}]}, "missing contender"),
+        ({"comparisons": [{"baseline": {"model": "als"}}]}, "contender"),
     ],
 )
 def test_mistakes_are_named_when_the_spec_is_read(values, message):
@@ -112,14 +112,14 @@ def test_mistakes_are_named_when_the_spec_is_read(values, message):
         ({"dataset.rwos": 3}, "unknown key 'rwos'"),
         ({"model": "asl"}, "unknown model 'asl'.*'als'"),
         ({"model": "bias", "rank": 3}, "unknown key 'rank'"),
-        ({"rank": "many"}, "does not read as int"),
+        ({"rank": "many"}, "rank .*'many'"),
         ({"workers": 0}, "at least one worker"),
         ({"workers": 1.5}, "whole number"),
         ({"memory": "lots"}, "memory 'lots' does not read"),
         ({"cpus": 0}, "cpus = 0: a worker needs at least"),
         ({"cpus": "half"}, "cpus must be a number"),
         ({"pin": 1}, "pin must be true or false"),
-        ({"dataset": "synthetic/ml-1m", "dataset.items": 3}, "at least 100 items"),
+        ({"dataset": "synthetic/ml-1m", "dataset.items": 3}, "items must be at least 100, got 3"),
         ({"workers": 3, "cores": 3}, "blocks = 8 .* less than the 9 cores"),
     ],
 )
