@@ -1,1 +1,1 @@
-"""Exploring a data set: the job is run, its aggregates are drawn, and a page says what is there."""
+"""Exploration of a data set: run the job, draw its aggregates, write a page."""

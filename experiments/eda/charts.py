@@ -1,4 +1,4 @@
-"""The pictures of a data set, from aggregates alone."""
+"""Pictures of a data set, drawn from aggregates."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -48,7 +48,7 @@ def columns(axes: Any, names: Sequence[str], counts: Sequence[float], x: str, y:
 
 
 def two(axes: Any, sides: Mapping[str, Mapping[int, int]], x: str) -> None:
-    """Draw side by side what share of each side's members is in each bin."""
+    """Draw the share of each side's members in each bin, side by side."""
     bins = range(min(min(found) for found in sides.values()), max(max(found) for found in sides.values()) + 1)
     width = 0.8 / len(sides)
     for number, (name, found) in enumerate(sides.items()):
@@ -64,7 +64,7 @@ def two(axes: Any, sides: Mapping[str, Mapping[int, int]], x: str) -> None:
 
 
 def averages(axes: Any, bins: Sequence[Mapping[str, Any]], x: str, overall: float | None) -> None:
-    """Draw mean, median and 10-90% band of averages by a count, and how many stand behind each."""
+    """Draw mean, median and 10-90% band of averages by a count, and the number of members in each bin."""
     places = [row["bin"] for row in bins]
     low, middle, high = ([row["quantiles"][at] for row in bins] for at in range(3))
     axes.fill_between(places, low, high, color=COLOURS[0], alpha=0.2, linewidth=0, label="10\u201390%")

@@ -1,4 +1,4 @@
-"""What is said of a data set: its aggregates as sections of a report."""
+"""Sections of a data set's report, from its aggregates."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -12,13 +12,13 @@ from experiments.tables import NONE, Table
 
 _PHONE = 4.4
 _BAND = (
-    "Bins are powers of two, because counts spread over several of them. Numbers on top: how many stand behind each bin; few of "
-    "them make its mean uncertain."
+    "Each bin is twice as wide as the one before, because counts range over several powers of two. The numbers on top say how "
+    "many users, items or tags are in each bin; with few of them its mean is uncertain."
 )
 
 
 def findings_of(explored: Explored) -> list[Finding]:
-    """Return the sections that this data has numbers for, and one that says what it has not."""
+    """Return the sections for which this data has numbers, and one that names what is missing."""
     found = explored.found
     made = [
         *_ratings(explored),
@@ -33,7 +33,7 @@ def findings_of(explored: Explored) -> list[Finding]:
 
 
 def answer(explored: Explored) -> str:
-    """Say in one sentence what is there."""
+    """Describe the data in one sentence."""
     counts, found = explored.counts, explored.found
     if "intervals" not in found:
         what = [name for name in ("genres", "tags", "features") if found[name]]
@@ -53,7 +53,7 @@ def answer(explored: Explored) -> str:
 
 
 def _kind(found: Mapping[str, Any]) -> str:
-    """Name what users and items have of one another."""
+    """Return the word for a row of this data."""
     return "ratings" if found.get("ratings") else "interactions"
 
 
@@ -71,7 +71,7 @@ def _glance(explored: Explored) -> Finding:
             *_side("user", found["users"]),
             *_side("item", found["items"]),
         ]
-    notes = [f"dropped on the way: {name.removeprefix('dropped.')} {count:,}" for name, count in sorted(counts.items()) if name.startswith("dropped.") and count]  # fmt: skip
+    notes = [f"dropped by preprocessing: {name.removeprefix('dropped.')} {count:,}" for name, count in sorted(counts.items()) if name.startswith("dropped.") and count]  # fmt: skip
     if counts.get("rejected"):
         notes.append(f"lines that could not be read: {counts['rejected']:,}")
     return Finding("At a glance", tables=(Table(["what", "number"], rows),), notes=tuple(notes))
@@ -116,7 +116,9 @@ def _counts(found: Mapping[str, Any]) -> Iterator[Finding]:
             "counts", caption, lambda axes: charts.two(axes, sides, kind), (7.5, 3.6), narrow=(_PHONE, 3.6)
         ),
     )  # fmt: skip
-    note = f"Both ends of an interval are in it. {unrated:,} items have none; they are in the first."
+    note = (
+        f"Intervals include both ends. {unrated:,} items have none; they are counted in the first interval."
+    )
     yield Finding(f"How many {kind} items and users have", tables=(table,), plots=plots, notes=(note,))
 
 
@@ -212,15 +214,15 @@ def _features(found: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _absent(found: Mapping[str, Any]) -> Iterator[Finding]:
     lacking = {
-        "ratings": "ratings: nothing is said of averages" + ("" if "intervals" in found else " or of counts"),
-        "tags": "tags: nothing is said of tags per item",
+        "ratings": "ratings, so no averages" + ("" if "intervals" in found else " and no counts"),
+        "tags": "tags, so no numbers of tags per item",
         "genres": "genres",
         "decades": "years",
-        "features": "numeric features, as of audio",
+        "features": "numeric features, such as audio features",
     }
     notes = [f"no {what}" for name, what in lacking.items() if not found.get(name)]
     if notes:
-        yield Finding("What this data has not", notes=tuple(notes))
+        yield Finding("Missing from this data set", notes=tuple(notes))
 
 
 def _columns(

@@ -1,4 +1,4 @@
-"""Runs the job that explores a data set, on data that is prepared as for any trial."""
+"""Launch of the job that explores a data set, on data that is prepared as for any trial."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ _TIMEOUT_S = 6 * 3600.0
 
 @dataclass(frozen=True)
 class Explored:
-    """A data set and what was found.
+    """A data set and the result of its exploration.
 
     Attributes:
         digest: of its rows; empty for items only.
@@ -40,7 +40,7 @@ class Explored:
 
 
 def explore(data: Data, harness: Harness, say: Callable[[str], None]) -> Explored:
-    """Prepare a data set, unless it is or has no ratings, and explore it on the cluster as the settings have it.
+    """Explore a data set on the cluster of the settings; prepare it before if it has ratings and is not prepared.
 
     Raises:
         UsageError: an unknown data set or option.

@@ -1,4 +1,4 @@
-"""Writes the page of a data set, its pictures and its numbers, in the style of an experiment's report."""
+"""Page, pictures and numbers of a data set, in the style of an experiment's report."""
 
 import json
 import time
@@ -15,7 +15,7 @@ from jobs.request import write_json
 
 
 def as_json(explored: Explored, when: float) -> dict[str, Any]:
-    """Return the aggregates with what they are of."""
+    """Return the aggregates with the data set and environment that they belong to."""
     data = explored.data
     return {
         **header(str(data), _question(explored), answer(explored), when, ok=1, failed=0, kind="data"),
@@ -29,7 +29,7 @@ def as_json(explored: Explored, when: float) -> dict[str, Any]:
 
 
 def text(explored: Explored) -> str:
-    """Return it for a terminal: the sentence and the tables of counts."""
+    """Return the report for a terminal: the sentence and the tables of counts."""
     sections = findings_of(explored)
     lines = [answer(explored)]
     for section in sections:
@@ -81,13 +81,13 @@ def _source(explored: Explored) -> str:
 def _method(explored: Explored) -> list[tuple[str, str]]:
     seconds = ", ".join(f"{name} {value:.1f} s" for name, value in explored.seconds.items())
     rows = (
-        "After preprocessing: rows that cannot be read or lie outside the scale are gone, and of several ratings of one "
+        "After preprocessing: unreadable rows and rows outside the scale are removed, and of several ratings of one "
         "item by one user the latest counts."
         if explored.digest
-        else "As the source gives them: a data set without ratings is not preprocessed."
+        else "As the source gives them, because a data set without ratings is not preprocessed."
     )
     computed = (
-        f"Computed by Spark ({seconds}, one run: not a measurement). Only counts, means and quantiles of bins reach this "
-        "page, so that it does not grow with the data. Quantiles are approximate, to a ten-thousandth of the rank."
+        f"Computed by Spark ({seconds}, one run, so these seconds are not a measurement). Only counts, means and "
+        "quantiles of bins are on this page, so it does not grow with the data. Quantiles are approximate, to a ten-thousandth of the rank."
     )
     return [("Rows", rows), ("Aggregates", computed)]
