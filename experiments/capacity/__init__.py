@@ -1,1 +1,1 @@
-"""Predicts the time, the memory and the cost of a job that is too large to try, from small runs that it chooses."""
+"""Prediction of the time, memory and cost of a job from a few small runs."""

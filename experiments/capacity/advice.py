@@ -1,4 +1,4 @@
-"""Which shape to pay for: the cheapest that ends before a deadline."""
+"""Choice of the cheapest cluster shape that ends before a deadline."""
 
 import dataclasses
 import math
@@ -18,7 +18,7 @@ _HOUR = 3600.0
 
 @dataclass(frozen=True)
 class Offer:
-    """One shape, what it takes and what it costs.
+    """One shape with its predicted time and its cost.
 
     Attributes:
         cost: workers times price times predicted wall time; dearest: the same for the upper end of the interval.
@@ -34,25 +34,25 @@ class Offer:
 
     @property
     def workers(self) -> int:
-        """How many workers."""
+        """Number of workers."""
         return self.prediction.load.workers
 
     @property
     def will_do(self) -> bool:
-        """Whether nothing that is known speaks against it."""
+        """Whether it meets the deadline and, as far as is known, has enough memory."""
         return self.meets and self.fits is not False
 
 
 @dataclass(frozen=True)
 class Advice:
-    """All offers, the cheapest that will do, and why there is none if there is none."""
+    """All offers, the cheapest suitable one, and the reason if there is none."""
 
     offers: tuple[Offer, ...]
     best: Offer | None
     why_not: str = ""
 
     def table(self) -> Table:
-        """One row a shape: the first ones, powers of two, the best and its neighbours."""
+        """Return one row for each of some shapes: the first ones, powers of two, the best and its neighbours."""
         header = ["shape", "time", "95% interval", "executor memory", "cost", "up to", "deadline"]
         return Table(header, [_row(offer) for offer in self._shown()])
 
@@ -64,14 +64,14 @@ class Advice:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is asked for.
+    """A question to the model.
 
     Attributes:
         rows: of the data.
         deadline: seconds for a whole job of one pass; the upper end of the interval has to keep it.
         price: of one worker for an hour, billed for the time that is used.
         worker: the size of each worker; its number of workers does not matter.
-        most: how many workers are thought of.
+        most: the largest number of workers that is considered.
         memory: bytes that a worker can give to its executor; None leaves memory out of the choice.
     """
 
@@ -84,29 +84,29 @@ class Wanted:
 
 
 def advise(model: Model, wanted: Wanted) -> Advice:
-    """Try every number of workers.
+    """Predict every number of workers and choose the cheapest suitable one.
 
     Raises:
-        UsageError: all recorded runs had one number of cores, so that nothing can be compared, or too few for intervals, or
-            memory is to count and was not measured.
+        UsageError: all recorded runs had the same number of cores, or there are too few for intervals, or memory is
+            to be considered and was not measured.
     """
     if model.time.terms.only is not None:
         raise UsageError(
-            f"all recorded runs had {model.time.terms.only:g} cores: shapes cannot be compared; add workers or cores to "
-            "the grid of the spec and run plan again"
+            f"all recorded runs had {model.time.terms.only:g} cores, so other shapes cannot be predicted; add workers or "
+            "cores to the grid of the spec and run plan again"
         )
     shapes = [dataclasses.replace(wanted.worker, workers=workers) for workers in range(1, wanted.most + 1)]
     predictions = model.predict([Load.of(wanted.rows, shape) for shape in shapes])
     if predictions[0].wall.high is None:
         raise UsageError(
-            "too few runs for an interval, and a deadline needs its upper end; run plan with a larger budget"
+            "there are too few runs for an interval, whose upper end has to meet the deadline; run plan with a larger budget"
         )
     offers = tuple(_offer(item, wanted) for item in predictions)
     unknown = [item for item in predictions if item.heap is None]
     if wanted.memory is not None and unknown:
         raise UsageError(
-            f"the runs do not tell how much memory {count_text(unknown[0].load.workers)} worker(s) need, so --memory cannot be "
-            "held against it: leave it out, or measure memory (the spark settings in specs/capacity.toml) and run plan again"
+            f"the runs did not measure the memory that {count_text(unknown[0].load.workers)} worker(s) need, so --memory cannot "
+            "be considered: leave it out, or measure memory (the spark settings in specs/capacity.toml) and run plan again"
         )
     best = min((offer for offer in offers if offer.will_do), key=lambda offer: offer.cost, default=None)
     return Advice(offers, best, "" if best else _why_not(offers, wanted.deadline))
@@ -128,7 +128,7 @@ def _why_not(offers: Sequence[Offer], deadline: float) -> str:
     fastest = min(offers, key=lambda offer: offer.prediction.wall.upper)
     wall = fastest.prediction.wall
     said = (
-        f"no shape of 1 to {len(offers)} workers is sure to end within {time_text(deadline)}: the fastest, {fastest.workers} "
+        f"no shape of 1 to {len(offers)} workers surely ends within {time_text(deadline)}: the fastest, {fastest.workers} "
         f"workers, takes {time_text(wall.value)} and up to {time_text(wall.upper)}"
     )
     if any(offer.meets for offer in offers):
@@ -138,8 +138,8 @@ def _why_not(offers: Sequence[Offer], deadline: float) -> str:
             f"{memory_text(least)}"
         )
     if fastest.workers == len(offers) and wall.upper > 0:
-        return f"{said}; more workers (--max-workers) or a later deadline may do"
-    return f"{said}; more workers than that make it slower, only a later deadline helps"
+        return f"{said}; try more workers (--max-workers) or a later deadline"
+    return f"{said}; more workers make it slower, so set a later deadline"
 
 
 def _row(offer: Offer) -> list[str]:
@@ -162,7 +162,7 @@ def _row(offer: Offer) -> list[str]:
 
 
 def money(value: float) -> str:
-    """Write a cost to the cent, small ones to three digits."""
+    """Write a cost to the cent, or small ones to three digits."""
     if value >= 1 or value == 0:
         return f"{value:,.2f}"
     return f"{value:.{2 - math.floor(math.log10(value))}f}"

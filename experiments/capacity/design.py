@@ -1,4 +1,4 @@
-"""Chooses which runs to pay for: those that tell most about the terms for each second that they take.
+"""Choice of the runs that give most information about the terms for each second that they take.
 
 Ernest chooses by optimal experiment design under a budget (section 3.4); there a convex program, here its greedy form.
 F. Pukelsheim, "Optimal Design of Experiments", SIAM 2006, chapter 6, has the D-criterion: the determinant of the
@@ -16,7 +16,7 @@ _RIDGE = 1e-6
 
 @dataclass(frozen=True)
 class Choice:
-    """One candidate that was chosen: its place among the candidates, what it adds to log det, its cost in seconds."""
+    """One chosen candidate: its place among the candidates, its gain in log det, its cost in seconds."""
 
     index: int
     gain: float
@@ -26,14 +26,14 @@ class Choice:
 def choose(
     columns: Any, costs: Sequence[float], budget: float, most: int, start: Sequence[int] = ()
 ) -> list[Choice]:
-    """Choose greedily by gain in log det of the information matrix for each second, while the budget lasts.
+    """Choose greedily by gain in log det of the information matrix for each second, within the budget.
 
     Args:
         columns: (candidates, terms); each term is scaled by its largest value, so that all count alike.
         costs: seconds that each candidate takes, all above 0.
         budget: seconds for all of them together.
-        most: how many at the most.
-        start: candidates that are taken in any case, and paid from the budget.
+        most: the largest number of choices.
+        start: candidates that are always taken, and paid from the budget.
 
     Returns:
         The choices in order, those of `start` first.

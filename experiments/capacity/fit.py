@@ -1,4 +1,4 @@
-"""Non-negative least squares on relative errors, and intervals for what a further run would show."""
+"""Non-negative least squares on relative errors, with intervals for one further run."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +16,14 @@ _FARTHEST = 20.0  # in logarithms: two degrees of freedom draw scales that no ma
 
 @dataclass(frozen=True)
 class Fit:
-    """Several responses that were measured at the same points, each as a sum of the same terms.
+    """Several responses measured at the same points, each fitted as a sum of the same terms.
 
     Attributes:
         coefficients: (terms, responses), none negative.
         residuals: (points, responses), relative: log(measured / fitted).
         degrees: points less terms (all that were offered, those that came out as 0 too).
-        draws: so many sets of coefficients as other runs at the same points might have given: (draws, terms,
-            responses); None with fewer than two degrees of freedom.
+        draws: sets of coefficients that other runs at the same points might have given: (draws, terms, responses);
+            None with fewer than two degrees of freedom.
         errors: (draws, responses): by how much one further run differs, as a factor, belonging to the draws.
     """
 
@@ -34,17 +34,19 @@ class Fit:
     errors: Any = None
 
     def predict(self, columns: Any) -> Any:
-        """Return (loads, responses)."""
+        """Return the fitted values: (loads, responses)."""
         return np.asarray(columns) @ self.coefficients
 
     def simulate(self, columns: Any) -> Any:
-        """Return what one further run of each load might show: (draws, loads, responses).
+        """Return simulated values of one further run of each load: (draws, loads, responses).
 
         Raises:
             ValueError: too few degrees of freedom; `draws` is None.
         """
         if self.draws is None:
-            raise ValueError("too few points for an interval")
+            raise ValueError(
+                f"{self.degrees} degrees of freedom are too few for an interval; {LEAST_DEGREES} are needed"
+            )
         fitted = np.einsum("lt,dtr->dlr", np.asarray(columns), self.draws)
         return fitted * self.errors[:, None, :]
 
@@ -66,7 +68,7 @@ def fit(columns: Any, responses: Any, within: Any = None, draws: int = DRAWS) ->
         responses: (points, responses), all above 0.
         within: relative standard deviation of one run about the value of its point, for each response, where points
             are medians of several runs: a further run varies by that as well.
-        draws: how often the fit is repeated.
+        draws: number of repeated fits.
     """
     matrix, measured = np.asarray(columns, dtype=float), np.asarray(responses, dtype=float)
     coefficients = np.column_stack([_weighted(matrix, measured[:, n]) for n in range(measured.shape[1])])
@@ -95,9 +97,9 @@ def _weighted(matrix: Any, measured: Any) -> Any:
 
 
 def _refits(matrix: Any, fitted: Any, factors: Any) -> Any:
-    """Fit again to each draw; the weights stay those of the fit.
+    """Fit again to each draw, with the weights of the fit.
 
-    Where plain least squares has no negative coefficient it is the answer, and needs no search.
+    Plain least squares is used where it has no negative coefficient, because it needs no search.
     """
     draws = np.empty((len(factors), matrix.shape[1], fitted.shape[1]))
     for response in range(fitted.shape[1]):
@@ -111,7 +113,7 @@ def _refits(matrix: Any, fitted: Any, factors: Any) -> Any:
 
 
 def _solve(matrix: Any, target: Any) -> Any:
-    """Solve with columns of one length, as rows are millions of times cores."""
+    """Solve with columns scaled to one length, because rows are millions of times cores."""
     length = np.maximum(np.linalg.norm(matrix, axis=0), np.finfo(float).tiny)
     return nnls(matrix / length, target)[0] / length
 
@@ -121,6 +123,6 @@ def _positive(fitted: Any, measured: Any) -> Any:
 
 
 def _root(covariance: Any) -> Any:
-    """Return the symmetric square root; also of a covariance without full rank."""
+    """Return the symmetric square root of a covariance, which need not have full rank."""
     values, vectors = np.linalg.eigh(covariance)
     return vectors @ np.diag(np.sqrt(np.maximum(0.0, values))) @ vectors.T

@@ -1,4 +1,4 @@
-"""The model of a job: its time and its memory by rows and cluster shape, with what it was checked on."""
+"""Model of a job's time and memory by rows and cluster shape, with the runs that it was checked on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ class Estimate:
 
     @property
     def upper(self) -> float:
-        """What to reckon with: the upper end, the value itself where there is no interval."""
+        """Upper end of the interval, or the value itself where there is no interval."""
         return self.value if self.high is None else self.high
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a job of one pass takes.
+    """Predicted time and memory of a job of one pass.
 
     Attributes:
         wall: seconds from start to end: `work` (one warm pass) and `overhead` (all else).
@@ -48,7 +48,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Part:
-    """One fitted thing: its terms and its numbers."""
+    """One fit with its terms."""
 
     terms: Terms
     fit: Fit
@@ -59,7 +59,7 @@ class Model:
     """Time and memory as functions of a load.
 
     Attributes:
-        points: what it was learnt from and may be checked on.
+        points: the runs that it was fitted to, and those to check it on.
         time: responses: one warm pass, everything else.
         memory: responses: heap, then Python where it was measured; None without measurements.
     """
@@ -70,10 +70,10 @@ class Model:
 
     @classmethod
     def of(cls, points: Points) -> "Model":
-        """Fit it to the training points.
+        """Fit a model to the training points.
 
         Raises:
-            UsageError: too few points, or all of one size of data.
+            UsageError: there are too few points, or all have the same size of data.
         """
         training = points.training
         _enough(training)
@@ -91,14 +91,14 @@ class Model:
         """Predict one further run of each load.
 
         Raises:
-            UsageError: all runs had one number of cores, and this is another.
+            UsageError: all runs had the same number of cores, and a load has another.
         """
         only = self.time.terms.only
         for load in loads:
             if only is not None and load.cores != only:
                 raise UsageError(
-                    f"all recorded runs had {only:g} cores, which says nothing of {load.cores:g}; add workers or cores "
-                    "to the grid of the spec and run plan again"
+                    f"all recorded runs had {only:g} cores, so {load.cores:g} cannot be predicted; add workers or cores to the "
+                    "grid of the spec and run plan again"
                 )
         times = _estimates(self.time, loads, sums=True)
         memory = [self._memory_at(load) for load in loads]
@@ -108,7 +108,7 @@ class Model:
         ]
 
     def beyond(self, load: Load) -> tuple[str, ...]:
-        """Say how far a load lies outside what was measured, held-out runs included."""
+        """Return how far a load lies outside the measured ones, held-out runs included, a sentence each."""
         found = []
         for what, value, measured in (
             ("rows", load.rows, [point.load.rows for point in self.points.all]),
@@ -135,16 +135,16 @@ class Model:
 
 def _enough(training: Sequence[Point]) -> None:
     if not training:
-        raise UsageError("no run to learn from is recorded; run plan first")
+        raise UsageError("no run is recorded to fit a model to; run plan first")
     sizes = sorted({point.load.rows for point in training})
     if len(sizes) < 2:
         raise UsageError(
-            f"all recorded runs had {count_text(sizes[0])} rows, which says nothing of other sizes; run plan again"
+            f"all recorded runs had {count_text(sizes[0])} rows, so other sizes cannot be predicted; run plan again"
         )
 
 
 def _within(training: Sequence[Point]) -> Any:
-    """Relative standard deviation of one application about its trial's median, less what the median itself varies."""
+    """Return the relative standard deviation of one application about its trial's median, without the median's own."""
     several = [np.array(point.applications) for point in training if len(point.applications) > 1]
     if not several:
         return None
@@ -168,7 +168,7 @@ def _memory(training: Sequence[Point]) -> Part | None:
 
 
 def _estimates(part: Part, loads: Sequence[Load], *, sums: bool = False) -> list[list[Estimate]]:
-    """Return the responses of each load; with `sums` also all of them together, as the last."""
+    """Return the responses of each load; with `sums` their sum as the last."""
     columns = part.terms.columns(loads)
     values = _with_sum(part.fit.predict(columns), sums)
     if part.fit.degrees < LEAST_DEGREES:

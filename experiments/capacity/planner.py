@@ -1,4 +1,4 @@
-"""Chooses the runs that a model of time and memory learns from, and says why these."""
+"""Plan of the runs that a model of time and memory is fitted to, with the reason for each."""
 
 import dataclasses
 import math
@@ -24,14 +24,14 @@ _STEP = 4
 
 @dataclass(frozen=True)
 class Candidates:
-    """The trials that may be run to learn from, and those that are kept to check the model.
+    """Trials that may be run to fit a model to, and those that are kept to check it.
 
     Attributes:
         experiment: whose grid they are from; with the partitions of the whole grid, whichever of it is run.
-        trials: to learn from; loads: theirs, by the rows that the data should have.
+        trials: to fit to; loads: theirs, by the rows that the data should have.
         held_out: to check.
-        remarks: what cannot be run here, or not cleanly, and why.
-        default: what no key of the spec says of the shape.
+        remarks: trials that cannot be run here, or not cleanly, and why.
+        default: fills in the parts of the shape that the spec does not give.
     """
 
     experiment: Experiment
@@ -46,7 +46,7 @@ class Candidates:
         """Sort the trials of a spec.
 
         Raises:
-            UsageError: the grid varies more than rows and shape, or leaves too little to choose from.
+            UsageError: the grid varies more than rows and shape, or has only one size of data.
         """
         one_workload(experiment)
         every = experiment.trials(default)
@@ -60,7 +60,7 @@ class Candidates:
         shared = [trial.label for trial in kept if trial.shape.tag(host_cores) == "shared-host"]
         if shared:
             remarks.append(
-                f"{len(shared)} candidates take all of this host's cores, which driver and servers need too (shared-host): they look slower than on machines of their own"
+                f"{len(shared)} candidates use all {host_cores} cores of this host, which driver and servers need, too (shared-host): they look slower than on machines of their own"
             )
         held_out = tuple(trial for trial in kept if is_held_out(experiment, trial.flat))
         trials = tuple(trial for trial in kept if not is_held_out(experiment, trial.flat))
@@ -68,18 +68,18 @@ class Candidates:
         sizes = {load.rows for load in loads}
         if len(sizes) < 2:
             raise UsageError(
-                f"experiment {experiment.name}: its grid has {len(sizes)} size(s) of data to learn from; name several "
+                f"experiment {experiment.name}: its grid has {len(sizes)} size(s) of data to fit a model to, and 2 are needed; name several "
                 'rows ("dataset.rows" of a synthetic set) or shares ("sample" of any other) in it'
             )
         return cls(fixed, trials, loads, held_out, tuple(remarks), default)
 
     @property
     def terms(self) -> Terms:
-        """The terms that all of them together could tell apart."""
+        """Terms that all candidates together can tell apart."""
         return time_terms(self.loads)
 
     def pilots(self) -> tuple[int, int]:
-        """Return two trials that tell what the others will cost: the cheapest, and one of four times its rows."""
+        """Return the places of two trials from which the others' costs are estimated: the cheapest, and one of four times its rows."""
         order = sorted(range(len(self.loads)), key=lambda n: (self.loads[n].rows, -self.loads[n].cores))
         first = self.loads[order[0]]
         larger = [n for n in order if self.loads[n].rows > first.rows and self.loads[n].cores == first.cores]
@@ -102,7 +102,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Pilot:
-    """What a trial took: all of its applications together, and their passes alone."""
+    """Seconds of a trial: all of its applications together, and their passes alone."""
 
     seconds: float
     passes: float
@@ -114,10 +114,10 @@ class Plan:
 
     Attributes:
         chosen: places among the candidates, in the order of choice, pilots first.
-        gains: what each candidate that was chosen added to the logarithm of the determinant.
+        gains: what each chosen candidate added to the logarithm of the determinant.
         costs: estimated seconds of every candidate.
         budget: seconds.
-        held_out_cost: estimated seconds of the runs that are held out, which no budget covers.
+        held_out_cost: estimated seconds of the held-out runs, which the budget does not cover.
     """
 
     candidates: Candidates
@@ -138,7 +138,7 @@ class Plan:
         return sum(self.costs[index] for index in self.chosen)
 
     def table(self) -> Table:
-        """One row a candidate: what it would take, and whether and why it was chosen."""
+        """Return one row a candidate: its estimated time, and whether and why it was chosen."""
         rows = []
         for index in sorted(
             range(len(self.costs)),
@@ -157,7 +157,7 @@ class Plan:
 
     def _why(self, index: int) -> str:
         if self._pilot(index):
-            return f"{_nth(self.chosen.index(index))}: pilot, tells what the others cost"
+            return f"{_nth(self.chosen.index(index))}: pilot, from which the others' costs are estimated"
         if index in self.chosen:
             return f"{_nth(self.chosen.index(index))}: most information for its time"
         left = self.budget - self.cost
@@ -165,15 +165,15 @@ class Plan:
 
 
 def plan(candidates: Candidates, pilots: Sequence[Pilot], budget: float) -> Plan:
-    """Choose a handful of the candidates: four more than there are terms, if the budget allows.
+    """Choose four more candidates than there are terms, if the budget allows.
 
     Args:
         candidates: to choose from.
-        pilots: what the two pilots really took, the smaller first.
+        pilots: measured seconds of the two pilots, the smaller first.
         budget: seconds for all chosen runs, pilots included.
 
     Raises:
-        UsageError: the budget does not buy enough runs for any answer.
+        UsageError: the budget is too small for enough runs.
     """
     terms = candidates.terms
     costs = estimated(candidates, pilots, candidates.trials)
@@ -185,7 +185,7 @@ def plan(candidates: Candidates, pilots: Sequence[Pilot], budget: float) -> Plan
     if len(found) < least:
         cheapest = sum(sorted(costs)[:least])
         raise UsageError(
-            f"a budget of {time_text(budget)} buys {len(found)} runs, and {len(terms.chosen)} terms "
+            f"a budget of {time_text(budget)} is enough for {len(found)} runs, but {len(terms.chosen)} terms "
             f"({', '.join(terms.names)}) need at least {least}; give at least --budget {math.ceil(cheapest / 60) + 1}m"
         )
     return Plan(
@@ -199,10 +199,10 @@ def plan(candidates: Candidates, pilots: Sequence[Pilot], budget: float) -> Plan
 
 
 def estimated(candidates: Candidates, pilots: Sequence[Pilot], trials: Sequence[Trial]) -> list[float]:
-    """Guess the seconds of trials from those of the two pilots, rather too many than too few.
+    """Estimate the seconds of trials from those of the two pilots, rather too high than too low.
 
-    The larger of two guesses: a constant and rows/cores through both pilots; and the larger pilot with its passes grown
-    in proportion to rows/cores. Two runs on a busy host may show no growth at all, which would make the largest run look cheap.
+    The larger of two estimates: a constant and rows/cores through both pilots, and the larger pilot with its passes
+    growing with rows/cores. Two runs on a busy host may show no growth at all, which would make the largest run look cheap.
     """
     guess = Terms((CONSTANT, ROWS_PER_CORE))
     known = [candidates.loads[index] for index in candidates.pilots()]

@@ -1,4 +1,4 @@
-"""What recorded trials say for a model of time and memory: one point a trial, to learn from or to be predicted."""
+"""Recorded trials as points of a model of time and memory, to fit to or to be predicted."""
 
 import dataclasses
 import statistics
@@ -34,14 +34,14 @@ class Point:
 
     Attributes:
         load: rows and cluster shape.
-        pass_s: one pass with everything warm: fit, score and what else the job times.
-        overhead_s: what the application took besides: starting, reading, what the first pass took longer, judging.
+        pass_s: one warm pass: all phases that the job times.
+        overhead_s: the rest of the application: starting, reading, the extra time of the first pass, judging.
         applications: (pass, overhead) of each application.
-        heap: bytes of executor memory that would have held what Spark managed at its peak; None if not measured.
+        heap: bytes of executor memory that hold the peak of Spark's managed memory; None if not measured.
         python: highest resident bytes of one executor's Python workers; None if not measured.
-        full: whether memory was so full, or spilled, that a larger executor might have used more.
+        full: whether memory was nearly full or spilled, so that a larger executor might have used more.
         users, items: of the data.
-        label, tag: names it by rows and shape; how far its time may be trusted.
+        label, tag: its rows and shape; the tag of the shape, which says how far its time may be trusted.
     """
 
     load: Load
@@ -67,8 +67,8 @@ class Points:
     """The points of an experiment.
 
     Attributes:
-        training: to learn from; held_out: to be predicted; both by rows and cores.
-        left_out: what was measured and does not count, and why.
+        training: to fit to; held_out: to be predicted; both sorted by rows and cores.
+        left_out: measured trials that do not count, and why.
     """
 
     training: tuple[Point, ...]
@@ -77,15 +77,15 @@ class Points:
 
     @property
     def all(self) -> tuple[Point, ...]:
-        """Both kinds."""
+        """Training and held-out points."""
         return self.training + self.held_out
 
 
 def points_of(experiment: Experiment, outcomes: Sequence[Outcome]) -> Points:
-    """Sort what is recorded of an experiment.
+    """Sort the recorded trials of an experiment.
 
-    Trials of an earlier wording of the spec, failed ones, and those that lost an executor or had more worker cores than
-    the host do not count.
+    Trials that the spec no longer has, failed ones, and those that lost an executor or had more worker cores than the
+    host do not count.
 
     Raises:
         UsageError: the trials differ in more than rows and shape.
@@ -110,13 +110,13 @@ def one_workload(experiment: Experiment) -> None:
     """Refuse a spec whose grid varies more than the size of the data and the shape of the cluster.
 
     Raises:
-        UsageError: with the key.
+        UsageError: it varies another key, which is named.
     """
     for key in varied(experiment):
         if key not in (*SHAPE, *_DATA_SIZE):
             raise UsageError(
                 f"experiment {experiment.name}: its grid varies {key}, but a capacity model holds for one model and "
-                f"one kind of data; put {key} into fixed (the grid: {', '.join((*_DATA_SIZE, *SHAPE))})"
+                f"one kind of data; put {key} into fixed (the grid may vary {', '.join((*_DATA_SIZE, *SHAPE))})"
             )
 
 
@@ -134,12 +134,12 @@ def varied(experiment: Experiment) -> list[str]:
 
 
 def is_held_out(experiment: Experiment, values: Mapping[str, Any]) -> bool:
-    """Whether a trial of these values is for checking only."""
+    """Return whether a trial of these values is for checking only."""
     return any(matches(in_full(values), selection) for selection in experiment.held_out)
 
 
 def in_full(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a trial's values with those of the cleaning that are left at their defaults, which a trial does not list."""
+    """Return a trial's values together with the default values of cleaning, which a trial does not list."""
     return {**_USUAL_CLEANING, **values}
 
 
@@ -147,21 +147,23 @@ def expected_rows(trial: Trial) -> float:
     """Return how many rows a trial's data has before it is prepared; cleaning may drop some.
 
     Raises:
-        UsageError: nobody knows.
+        UsageError: the trial reads no data set, or its number of rows is unknown.
     """
     data = trial.data
     if data is None:
-        raise UsageError(f"{trial.label} reads no data set: nothing to plan with")
+        raise UsageError(
+            f"{trial.label} reads no data set, so its rows are unknown; name a data set in the spec"
+        )
     known = data.options.get("rows") or find(data.name, data.options).description.rows
     if not known:
         raise UsageError(
-            f"how many rows {data.name} has is not known before it is read; use another data set"
+            f"the number of rows of {data.name} is unknown before it is read; use another data set"
         )
     return float(known) * float(data.cleaning.get("sample", 1.0))
 
 
 def point_of(outcome: Outcome) -> Point:
-    """Sum up a trial that ended well."""
+    """Return the point of a trial that ended well."""
     applications = tuple(map(_parts, outcome.measured))
     fraction = float(outcome.values.get(_FRACTION, _USUAL_FRACTION))
     managed = _peak(outcome, "managed")
@@ -182,7 +184,7 @@ def point_of(outcome: Outcome) -> Point:
 
 
 def growth(points: Sequence[Point]) -> str:
-    """Say how users and items went along with the rows: predictions hold for data that grows in the same way."""
+    """Describe how users and items grew with the rows; predictions hold for data that grows in the same way."""
     users = [point.users / point.load.rows for point in points]
     items = [float(point.items) for point in points]
     said = []
@@ -190,7 +192,9 @@ def growth(points: Sequence[Point]) -> str:
         said.append(f"users growing with the rows ({1 / statistics.median(users):,.0f} rows a user)")
     else:
         said.append(f"{_range(point.users for point in points)} users")
-    said.append(f"{_range(items)} items whatever the rows" if _alike(items) else f"{_range(items)} items")
+    said.append(
+        f"{_range(items)} items for any number of rows" if _alike(items) else f"{_range(items)} items"
+    )
     return f"data that grows as it did here: {' and '.join(said)}"
 
 
@@ -206,18 +210,18 @@ def _range(values: Iterable[float]) -> str:
 
 def _unfit(outcome: Outcome, rows: Sequence[Mapping[str, Any]]) -> str | None:
     if not any(_of(outcome.values, row) for row in rows):
-        return "the spec does not ask for it any more"
+        return "the spec no longer has it"
     if outcome.status != "ok" or not any(repeats(item, TOTAL) for item in outcome.measured):
         return f"it is {outcome.status}"
     if outcome.shape_tag == "oversubscribed":
         return "more worker cores than the host has (oversubscribed)"
     if outcome.executors_lost:
         return f"{outcome.executors_lost} executor(s) were lost while it ran"
-    return None if outcome.data.get("rows") else "how many rows it had is not recorded"
+    return None if outcome.data.get("rows") else "its number of rows is not recorded"
 
 
 def _of(values: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
-    """Whether a trial has the values of a combination; what is left at its default is not among a trial's values."""
+    """Return whether a trial has the values of a combination; a trial does not list default values."""
     return all(str(values.get(key, value)).lower() == str(value).lower() for key, value in row.items())
 
 

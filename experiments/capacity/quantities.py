@@ -1,4 +1,4 @@
-"""Reads what a person types for rows, durations and prices, and writes times and sizes for people."""
+"""Parsers of typed rows, durations, prices and memory, and texts of times and sizes."""
 
 import math
 import re
@@ -13,12 +13,12 @@ def rows(text: str) -> int:
     """Read a number of rows: 33e6, 33000000, 33_000_000.
 
     Raises:
-        UsageError: not a whole number from 1.
+        UsageError: it is not a whole number from 1.
     """
     value = _number(text, "rows")
     if value < 1 or not value.is_integer():
         raise UsageError(
-            f"rows must be a whole number from 1, not {text!r}; write it as in 33e6 or 33_000_000"
+            f"rows must be a whole number from 1, got {text!r}; write it as in 33e6 or 33_000_000"
         )
     return int(value)
 
@@ -27,15 +27,13 @@ def duration(text: str, what: str) -> float:
     """Read seconds: 90s, 30m, 2h, 1h30m.
 
     Raises:
-        UsageError: it has no unit, or is not more than nothing.
+        UsageError: it has no unit, or is not greater than 0.
     """
     if not _DURATION.fullmatch(text):
-        raise UsageError(
-            f"{what} {text!r} does not read; write it with its unit, as in 90s, 30m, 2h or 1h30m"
-        )
+        raise UsageError(f"{what} must be a number with its unit, as in 90s, 30m, 2h or 1h30m, got {text!r}")
     seconds = sum(float(part[:-1]) * _UNITS[part[-1]] for part in re.findall(r"[\d.]+[hms]", text))
     if seconds <= 0:
-        raise UsageError(f"{what} must be longer than nothing, not {text!r}")
+        raise UsageError(f"{what} must be greater than 0, got {text!r}")
     return seconds
 
 
@@ -43,11 +41,11 @@ def price(text: str) -> float:
     """Read a price, in any currency.
 
     Raises:
-        UsageError: not a number above 0.
+        UsageError: it is not a number greater than 0.
     """
     value = _number(text, "the price")
     if value <= 0:
-        raise UsageError(f"the price of a worker must be more than 0, not {text!r}")
+        raise UsageError(f"the price of a worker must be greater than 0, got {text!r}")
     return value
 
 
@@ -55,15 +53,15 @@ def memory(text: str) -> float:
     """Read bytes: 2g, 1500m.
 
     Raises:
-        UsageError: anything else.
+        UsageError: it is written in another way.
     """
     if not re.fullmatch(r"[1-9]\d*[mg]", text):
-        raise UsageError(f"memory {text!r} does not read; write it as in 2g or 1500m")
+        raise UsageError(f"memory must be written as in 2g or 1500m, got {text!r}")
     return int(text[:-1]) * {"m": 2.0**20, "g": 2.0**30}[text[-1]]
 
 
 def time_text(seconds: float) -> str:
-    """Write a duration with what of it matters: 0.84 s, 12.3 s, 4 min 10 s, 2 h 05 min."""
+    """Write a duration with its leading digits: 0.84 s, 12.3 s, 4 min 10 s, 2 h 05 min."""
     if seconds < 100:
         return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
     if seconds < 5400:
@@ -79,7 +77,7 @@ def memory_text(size: float) -> str:
 
 
 def count_text(value: float) -> str:
-    """Write a number of cores or workers: whole where it is whole."""
+    """Write a number of cores, workers or rows; two decimals if it is not whole."""
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
 
 

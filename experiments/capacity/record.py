@@ -1,4 +1,4 @@
-"""Reads what is recorded of an experiment, and the model that it makes."""
+"""Recorded trials of an experiment, and the model that is fitted to them."""
 
 from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
@@ -13,31 +13,29 @@ from experiments.runner import open_recorder
 
 
 def recorded(settings: Settings, name: str) -> list[Outcome]:
-    """Return the recorded trials of an experiment, none if there are none.
+    """Return the recorded trials of an experiment, in an empty list if there are none.
 
     Raises:
         ServiceError: the record cannot be read.
     """
     uri = Cluster(settings).mlflow_uri
     if uri is None and not (settings.run_dir / "mlflow.db").exists():
-        return []  # opening the record would make one
+        return []  # opening the record would create one
     try:
         return open_recorder(settings, uri).outcomes(name)[1]
     except RecordingError as error:
-        raise ServiceError(f"the record cannot be read: {error}") from error
+        raise ServiceError(f"MLflow's record cannot be read: {error}") from error
 
 
 def model_of(settings: Settings, name: str) -> Model:
-    """Return the model that the recorded trials of a spec make.
+    """Return the model that is fitted to the recorded trials of a spec.
 
     Raises:
-        UsageError: an unknown spec, or trials that make no model; with what to run.
+        UsageError: the spec is unknown, or there are too few trials; the message says what to run.
         ServiceError: the record cannot be read.
     """
     experiment = spec.load(name)
     outcomes = recorded(settings, experiment.name)
     if not outcomes:
-        raise UsageError(
-            f"no runs of {experiment.name} are recorded; run them first: python -m experiments plan {name}"
-        )
+        raise UsageError(f"no runs of {experiment.name} are recorded; run them first: make plan NAME={name}")
     return Model.of(points_of(experiment, outcomes))

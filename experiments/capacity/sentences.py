@@ -1,4 +1,4 @@
-"""What a model and its predictions say, in lines for a person."""
+"""Texts of a capacity model and its predictions."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,8 @@ from experiments.capacity.points import growth
 from experiments.capacity.quantities import count_text, memory_text, time_text
 
 UNKNOWN = (
-    "the interval knows the spread of the runs, not what changes on the way there: memory that fills up and spills, "
-    "a network between real machines, a disk that is slower"
+    "the interval contains the spread of the runs, but not what may change beyond them: memory that fills up and spills, "
+    "a network between real machines, a slower disk"
 )
 _WIDE = 2.0
 _OVERHEAD = 0.1
@@ -17,7 +17,7 @@ _LEAST_OVERHEAD = 384 * 2**20
 
 
 def prediction_lines(model: Model, prediction: Prediction) -> Iterator[str]:
-    """Say what a job takes, and what that rests on."""
+    """Yield the predicted time and memory of a job, and the notes on them."""
     load = prediction.load
     yield (
         f"{count_text(load.rows)} rows on {count_text(load.workers)} worker(s), {count_text(load.cores)} core(s) in all"
@@ -25,14 +25,14 @@ def prediction_lines(model: Model, prediction: Prediction) -> Iterator[str]:
     yield ""
     yield f"wall time         {_time(prediction.wall)}"
     yield f"  one warm pass   {_time(prediction.work)}"
-    yield f"  all else        {_time(prediction.overhead)}   starting, reading, what a first pass takes longer, judging"
+    yield f"  all else        {_time(prediction.overhead)}   starting, reading, the extra time of a first pass, judging"
     yield from _memory_lines(prediction)
     yield ""
     yield from (f"note: {line}" for line in notes(model, prediction))
 
 
 def notes(model: Model, prediction: Prediction | None = None) -> Iterator[str]:
-    """Say how the numbers were made, and how far they hold."""
+    """Yield how the numbers were computed, and how far they hold."""
     yield interval_note(model)
     if prediction is not None and prediction.wall.upper > _WIDE * prediction.wall.value:
         yield "the interval is wide: few runs, or runs on a busy machine; more of them (plan with a larger budget) narrow it"
@@ -42,9 +42,9 @@ def notes(model: Model, prediction: Prediction | None = None) -> Iterator[str]:
         yield from model.memory.terms.notes
     yield from model.points.left_out
     if any(point.full for point in model.points.all):
-        yield "some runs filled or spilled their memory: more of it would have been used, the need is at least what is said"
+        yield "some runs filled or spilled their memory, so the need may be larger than predicted"
     if any(point.tag == "shared-host" for point in model.points.all):
-        yield "some runs had as many worker cores as the host (shared-host), which driver and servers need too: they look slower than on machines of their own"
+        yield "some runs used all cores of the host (shared-host), which driver and servers need, too: they look slower than on machines of their own"
     yield checked(model)
     if prediction is not None and prediction.beyond:
         yield from (f"beyond what was measured: {line}" for line in prediction.beyond)
@@ -52,7 +52,7 @@ def notes(model: Model, prediction: Prediction | None = None) -> Iterator[str]:
 
 
 def interval_note(model: Model) -> str:
-    """Say which kind of interval it is, or why there is none."""
+    """Return which kind of interval it is, or why there is none."""
     degrees = model.time.fit.degrees
     runs, terms = len(model.points.training), ", ".join(model.time.terms.names)
     if degrees < LEAST_DEGREES:
@@ -64,7 +64,7 @@ def interval_note(model: Model) -> str:
 
 
 def checked(model: Model) -> str:
-    """Say on what the model was checked."""
+    """Return which runs the model was fitted to and checked on."""
     points = model.points
     rows, cores = (
         sorted({getattr(point.load, name) for point in points.training}) for name in ("rows", "cores")
@@ -89,17 +89,17 @@ def errors_of(model: Model) -> list[float]:
 
 def _memory_lines(prediction: Prediction) -> Iterator[str]:
     if prediction.heap is None:
-        yield "executor memory   not known: the runs did not measure it for so many workers (see the note, and the spark settings in specs/capacity.toml)"
+        yield "executor memory   unknown: the runs did not measure it for so many workers (see the note, and the spark settings in specs/capacity.toml)"
         return
-    yield f"executor memory   {_size(prediction.heap)}   spark.executor.memory that holds what Spark managed at its peak"
+    yield f"executor memory   {_size(prediction.heap)}   spark.executor.memory that holds the peak of Spark's managed memory"
     if prediction.python is not None:
-        yield f"  Python beside   {_size(prediction.python)}   resident, one executor's Python workers"
+        yield f"  Python beside   {_size(prediction.python)}   resident memory of one executor's Python workers"
         room = room_of(prediction)
         yield f"  a worker needs  {memory_text(room)}   both (upper ends, where there are any), and a tenth for the JVM itself"
 
 
 def room_of(prediction: Prediction) -> float:
-    """Return the bytes that a worker's machine needs for its executor: heap, the JVM's own, Python."""
+    """Return the bytes that a worker's machine needs for its executor: heap, the JVM's own memory, Python."""
     assert prediction.heap is not None
     heap = prediction.heap.upper
     return (

@@ -1,4 +1,4 @@
-"""What times and memory are made of: the terms of Ernest, and which of them the runs can tell apart.
+"""Terms of time and memory after Ernest, and the choice of those that the runs can tell apart.
 
 S. Venkataraman, Z. Yang, M. Franklin, B. Recht, I. Stoica, "Ernest: Efficient Performance Prediction for Large-Scale
 Advanced Analytics", NSDI 2016.
@@ -18,7 +18,7 @@ LEAST_CORE_COUNTS = 3
 
 @dataclass(frozen=True)
 class Load:
-    """So many rows on so many workers that compute as fast as so many cores together."""
+    """A number of rows on a number of workers, with the cores that these have together."""
 
     rows: float
     cores: float
@@ -26,13 +26,13 @@ class Load:
 
     @classmethod
     def of(cls, rows: float, shape: Shape) -> "Load":
-        """Put rows on a cluster shape."""
+        """Return the load of rows on a cluster shape."""
         return cls(rows, cores_of(shape), shape.workers)
 
 
 @dataclass(frozen=True)
 class Term:
-    """One addend: its name, what it stands for, and its value for a load."""
+    """One term of the sum: its name, its meaning, and its value for a load."""
 
     name: str
     meaning: str
@@ -41,12 +41,12 @@ class Term:
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms that a set of runs can tell apart.
+    """Terms that a set of runs can tell apart.
 
     Attributes:
         chosen: the terms.
-        notes: what was left out, and why.
-        only: the one number of cores (or workers) for which this holds; None where it may be another one.
+        notes: terms that were left out, and why.
+        only: the only number of cores (or workers) for which this holds; None where it holds for others, too.
     """
 
     chosen: tuple[Term, ...]
@@ -55,7 +55,7 @@ class Terms:
 
     @property
     def names(self) -> list[str]:
-        """As in "rows/cores"."""
+        """Names of the terms, such as "rows/cores"."""
         return [term.name for term in self.chosen]
 
     def columns(self, loads: Iterable[Load]) -> Any:
@@ -63,45 +63,45 @@ class Terms:
         return np.array([[term.value(load) for term in self.chosen] for load in loads], dtype=float)
 
 
-CONSTANT = Term("1", "what every run costs", lambda _: 1.0)
+CONSTANT = Term("1", "cost of every run", lambda _: 1.0)
 ROWS = Term("rows", "work that grows with the rows", lambda load: load.rows)
 ROWS_PER_CORE = Term("rows/cores", "work that all cores share", lambda load: load.rows / load.cores)
 LOG_CORES = Term("log cores", "gathering in a tree", lambda load: math.log(max(1.0, load.cores)))
-CORES = Term("cores", "what every further core costs", lambda load: load.cores)
+CORES = Term("cores", "cost of every further core", lambda load: load.cores)
 ROWS_PER_WORKER = Term(
     "rows/workers", "each worker's part of the rows", lambda load: load.rows / load.workers
 )
 
 
 def cores_of(shape: Shape) -> float:
-    """Return as how many cores the workers of a shape compute together; a limited core counts as its share."""
+    """Return the number of cores of a shape's workers together; a limited core counts as its share."""
     return float(shape.capacity)
 
 
 def time_terms(loads: Sequence[Load]) -> Terms:
-    """Choose the terms of a time: those of cores only from three numbers of cores on."""
+    """Choose the terms of a time; the terms of cores need three different numbers of cores."""
     counts = sorted({load.cores for load in loads})
     if len(counts) == 1:
         note = (
-            f"all runs had {counts[0]:g} cores: nothing is known of any other number, and work is taken to grow "
-            "with the rows alone"
+            f"all runs had {counts[0]:g} cores, so no other number can be predicted, and work is assumed to grow with the "
+            "rows alone"
         )
         return Terms((CONSTANT, ROWS), (note,), only=counts[0])
     if len(counts) < LEAST_CORE_COUNTS:
         listed = " and ".join(f"{count:g}" for count in counts)
         note = (
-            f"the runs had {listed} cores: two numbers cannot tell what further cores cost (log cores, cores) from "
-            "what they share, so these terms are left out and work is taken to be shared without loss, which is "
-            "too hopeful for many cores"
+            f"the runs had {listed} cores: two numbers of cores do not tell what further cores cost (log cores, cores), so "
+            "these terms are left out and work is assumed to be shared without loss, which is too optimistic for "
+            "many cores"
         )
         return Terms((CONSTANT, ROWS_PER_CORE), (note,))
-    if counts[-1] <= 1:  # no logarithm to tell from nothing
+    if counts[-1] <= 1:  # all logarithms are 0
         return Terms((CONSTANT, ROWS_PER_CORE, CORES))
     return Terms((CONSTANT, ROWS_PER_CORE, LOG_CORES, CORES))
 
 
 def memory_terms(loads: Sequence[Load]) -> Terms:
-    """Choose the terms of an executor's memory; there is one executor a worker."""
+    """Choose the terms of an executor's memory; each worker has one executor."""
     workers = sorted({load.workers for load in loads})
     if len(workers) == 1:
         note = (

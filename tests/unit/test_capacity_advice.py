@@ -56,9 +56,9 @@ def test_cheapest_and_not_fastest():
 def test_why_there_is_none():
     slow = ask(deadline=5.0)
     assert slow.best is None
-    assert "no shape of 1 to 64 workers is sure to end within 5.0 s: the fastest, " in slow.why_not
+    assert all(words in slow.why_not for words in ("1 to 64 workers", "5.0 s"))
     few = ask(deadline=ask().offers[2].prediction.wall.value, most=2)
-    assert "more workers (--max-workers) or a later deadline may do" in few.why_not
+    assert "--max-workers" in few.why_not
 
 
 def test_memory_of_a_worker_narrows_the_choice():
@@ -70,7 +70,7 @@ def test_memory_of_a_worker_narrows_the_choice():
     assert "kept, too little memory" in tables.as_text(less.table())
     tiny = ask(memory=100 * MIB)
     assert tiny.best is None
-    assert "need more memory than a worker has" in tiny.why_not
+    assert "memory" in tiny.why_not
 
 
 def test_memory_that_was_not_measured_cannot_be_held_against_a_limit():
@@ -81,7 +81,7 @@ def test_memory_that_was_not_measured_cannot_be_held_against_a_limit():
         for item in runs(spread=0.02, seed=1)
     ]
     assert ask(model(blind)).best is not None
-    with pytest.raises(UsageError, match="the runs do not tell how much memory"):
+    with pytest.raises(UsageError, match="--memory"):
         ask(model(blind), memory=1024 * MIB)
 
 
@@ -96,9 +96,9 @@ def test_table_shows_the_best_among_its_neighbours():
 
 
 def test_nothing_is_recommended_on_one_core_count_or_without_intervals():
-    with pytest.raises(UsageError, match="all recorded runs had 2 cores: shapes cannot be compared"):
+    with pytest.raises(UsageError, match=r"had 2 cores.* run plan again"):
         ask(model(runs((2,))))
-    with pytest.raises(UsageError, match="too few runs for an interval"):
+    with pytest.raises(UsageError, match=r"interval.* larger budget"):
         ask(model([run(n, c) for n, c in zip(ROWS, (1, 2, 2), strict=True)]))
 
 
@@ -129,19 +129,19 @@ GOOD = {"--rows": "1e6", "--deadline": "30m", "--price-per-worker-hour": "0.4"}
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("--rows", "0", "rows must be a whole number from 1"),
-        ("--rows", "-5", "rows must be a whole number from 1"),
-        ("--rows", "1.5", "rows must be a whole number from 1"),
-        ("--rows", "nan", "rows must be a number"),
-        ("--rows", "many", "rows must be a number"),
-        ("--deadline", "30", "write it with its unit"),
-        ("--deadline", "soon", "write it with its unit"),
-        ("--deadline", "0m", "must be longer than nothing"),
-        ("--price-per-worker-hour", "-1", "must be more than 0"),
-        ("--price-per-worker-hour", "0", "must be more than 0"),
-        ("--price-per-worker-hour", "inf", "must be a number"),
+        ("--rows", "0", "rows must be a whole number from 1, got '0'"),
+        ("--rows", "-5", "rows must be a whole number from 1, got '-5'"),
+        ("--rows", "1.5", "rows must be a whole number from 1, got '1.5'"),
+        ("--rows", "nan", "'nan'"),
+        ("--rows", "many", "'many'"),
+        ("--deadline", "30", "'30'"),
+        ("--deadline", "soon", "'soon'"),
+        ("--deadline", "0m", "greater than 0, got '0m'"),
+        ("--price-per-worker-hour", "-1", "greater than 0, got '-1'"),
+        ("--price-per-worker-hour", "0", "greater than 0, got '0'"),
+        ("--price-per-worker-hour", "inf", "'inf'"),
         ("--max-workers", "0", "--max-workers must be at least 1"),
-        ("--memory", "lots", "write it as in 2g"),
+        ("--memory", "lots", "'lots'"),
         ("--cores", "0", "at least one worker of one core"),
         ("--of", "capacitie", "did you mean 'capacity'?"),
     ],
@@ -156,8 +156,6 @@ def test_nothing_recorded_says_what_to_run(capsys, tmp_path):
     where = f"--cluster-set=run_dir={tmp_path}"
     assert cluster_settings.load([f"run_dir={tmp_path}"]).run_dir == tmp_path
     assert main(["predict", "--rows", "33e6", "--workers", "16", where]) == 2
-    assert "no runs of capacity are recorded; run them first: python -m experiments plan capacity" in (
-        capsys.readouterr().err
-    )
+    assert "make plan NAME=capacity" in capsys.readouterr().err
     assert main(["predict", "--rows", "33e6", "--workers", "0", where]) == 2
     assert main(["plan", "capacity", "--budget", "soon", where]) == 2

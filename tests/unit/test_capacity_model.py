@@ -92,9 +92,9 @@ def test_a_pass_and_all_else_are_told_apart():
 def test_terms_of_cores_come_with_three_core_counts():
     one, two, three = ([Load(n, c, c) for n in ROWS for c in cores] for cores in ((2,), (1, 2), (1, 2, 4)))
     assert time_terms(one).names == ["1", "rows"]
-    assert "nothing is known of any other number" in time_terms(one).notes[0]
+    assert (time_terms(one).only, len(time_terms(one).notes)) == (2, 1)
     assert time_terms(two).names == ["1", "rows/cores"]
-    assert "too hopeful for many cores" in time_terms(two).notes[0]
+    assert "1 and 2 cores" in time_terms(two).notes[0]
     assert time_terms(three).names == ["1", "rows/cores", "log cores", "cores"]
     assert time_terms(three).notes == ()
 
@@ -184,7 +184,7 @@ def test_memory_that_was_not_measured_is_not_invented():
     found = model(bare)
     prediction = at(found, 1_000_000, 4)
     assert prediction.heap is None
-    assert "executor memory   not known" in "\n".join(prediction_lines(found, prediction))
+    assert "executor memory   unknown" in "\n".join(prediction_lines(found, prediction))
 
 
 def test_a_full_memory_is_said():
@@ -210,17 +210,17 @@ def test_beyond_what_was_measured_is_said():
 def test_other_numbers_of_cores_are_refused_after_one():
     found = model(runs((2,)))
     assert at(found, 800_000, 2).wall.value > 0
-    with pytest.raises(UsageError, match="all recorded runs had 2 cores, which says nothing of 4"):
+    with pytest.raises(UsageError, match=r"had 2 cores, .*\b4\b"):
         at(found, 800_000, 4)
 
 
 @pytest.mark.parametrize(
     ("outcomes", "words"),
     [
-        ([], "no run to learn from is recorded"),
+        ([], "run plan first"),
         (runs(rows=ROWS[:1]), "all recorded runs had 100,000 rows"),
         (runs((1, 2, 4), rows=ROWS[:2])[:4], "4 runs cannot tell 4 terms apart"),
-        ([run(1_600_000, 4)], "no run to learn from"),
+        ([run(1_600_000, 4)], "run plan first"),
     ],
 )
 def test_no_model_without_enough_runs(outcomes, words):
@@ -242,7 +242,7 @@ def test_runs_that_say_nothing_are_left_out_with_the_reason():
     for words in (
         "(oversubscribed)",
         "it is failed",
-        "does not ask for it any more",
+        "the spec no longer has it",
         "1 executor(s) were lost",
     ):
         assert words in reasons
@@ -250,11 +250,10 @@ def test_runs_that_say_nothing_are_left_out_with_the_reason():
 
 def test_growth_of_the_data_is_said():
     points = points_of(SPEC, runs()).training
-    assert growth(points) == (
-        "data that grows as it did here: users growing with the rows (160 rows a user) and 3,883 items whatever the rows"
-    )
+    assert "160 rows a user" in growth(points)
+    assert "3,883 items" in growth(points)
     same = [dataclasses.replace(point, users=500, items=n + 1) for n, point in enumerate(points)]
-    assert growth(same) == "data that grows as it did here: 500 users and 1 to 9 items"
+    assert "500 users and 1 to 9 items" in growth(same)
 
 
 def test_report_sets_predictions_beside_held_out_runs():
@@ -279,7 +278,7 @@ def test_report_sets_predictions_beside_held_out_runs():
 
 def test_report_says_why_there_is_no_model():
     found = FINDINGS["capacity"](SPEC, [run(1_600_000, 4)])
-    assert found.notes == ("no model: no run to learn from is recorded; run plan first",)
+    assert [note.endswith("run plan first") for note in found.notes] == [True]
     one = [*runs((2,)), run(1_600_000, 4)]
     assert "all recorded runs had 2 cores" in FINDINGS["capacity"](SPEC, one).notes[0]
     assert FINDINGS["capacity"](Experiment("other", "Why?"), [run(1_600_000, 4)]) is None
