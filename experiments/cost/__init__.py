@@ -1,1 +1,1 @@
-"""From how many worker cores on Spark beats one competent thread."""
+"""COST: the number of worker cores from which on Spark beats one competent thread."""

@@ -1,4 +1,4 @@
-"""Pictures of Spark over its cores, and of one thread across them."""
+"""Pictures of Spark's times over its cores, with one thread's time as a line."""
 
 import statistics
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from experiments.analysis import Spread, spread
 from experiments.cost.verdict import Match, Point, curve, shapes
 
-_WIDE = 6.0  # times between the longest and the shortest, from which on the axis is logarithmic
+_WIDE = 6.0  # ratio of the longest to the shortest time from which on the axis is logarithmic
 
 
 def over_cores(axes: Any, match: Match, points: Sequence[Point]) -> None:
-    """Draw Spark's seconds of a fit over its worker cores, and one thread's as a line across."""
+    """Draw Spark's seconds of a fit over its worker cores, and one thread's as a horizontal line."""
     assert match.single is not None
     alone = spread(match.single, "fit")
     assert alone is not None
@@ -50,7 +50,7 @@ def over_cores(axes: Any, match: Match, points: Sequence[Point]) -> None:
 
 
 def over_time(axes: Any, match: Match) -> None:
-    """Draw the quality that each reaches over the seconds that it takes."""
+    """Draw the quality of each side over the seconds of its fit."""
     assert match.single is not None
     assert match.target is not None
     metric = match.rivals.metric
@@ -86,7 +86,7 @@ def _ends(item: Spread) -> tuple[float, float]:
 
 
 def _scaled(axes: Any, values: Sequence[float], axis: str = "y") -> None:
-    """Let an axis begin at zero, unless that would flatten what is small."""
+    """Begin an axis at zero, or make it logarithmic where the values differ much."""
     if max(values) > _WIDE * min(values):
         getattr(axes, f"set_{axis}scale")("log")
         side = getattr(axes, f"{axis}axis")

@@ -1,4 +1,4 @@
-"""Sorts an experiment's trials: which model of one thread stands against which trials of its Spark counterpart."""
+"""Pairing of an experiment's trials: each single-threaded model with the trials of its Spark counterpart."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,20 +15,20 @@ from jobs.models import MODELS
 SINGLE: Mapping[str, str] = {
     name: vars(model)["counterpart"] for name, model in MODELS.items() if "counterpart" in vars(model)
 }
-"""Models that fit in one thread, each of which names the Spark model that it is measured against."""
+"""Single-threaded models, each with the Spark model that it is compared with."""
 
-_HOW = {"seed", "blocks", "checkpoint"}  # how it is computed, not what
+_HOW = {"seed", "blocks", "checkpoint"}  # these change how a model is computed, not which
 
 
 @dataclass(frozen=True)
 class Rivals:
-    """Trials on the same data with the same objective, or with the same purpose.
+    """Trials on the same data with the same objective or, for rankings, the same purpose.
 
     Attributes:
-        model, counterpart: of one thread, and of Spark.
+        model, counterpart: the single-threaded model, and Spark's.
         where: values that tell this comparison from the experiment's others.
         metric: the quality in which they must be equal: "rmse", or "ndcg_at_<k>".
-        singles, sparks: of each side; with an error metric all have the same iterations, else they are a grid over them.
+        singles, sparks: trials of each side; with RMSE all have the same iterations, else they are a grid of iterations.
     """
 
     model: str
@@ -40,7 +40,7 @@ class Rivals:
 
 
 def rivals(outcomes: Sequence[Outcome]) -> Iterator[Rivals]:
-    """Yield one comparison for each group of trials that mean the same work."""
+    """Yield one comparison for each group of trials that do the same work."""
     singles = [item for item in outcomes if item.measured and item.values.get("model") in SINGLE]
     groups: dict[str, list[Outcome]] = {}
     for outcome in singles:
@@ -59,12 +59,12 @@ def rivals(outcomes: Sequence[Outcome]) -> Iterator[Rivals]:
 
 
 def iterations(outcome: Outcome) -> int:
-    """Return how many iterations a trial made."""
+    """Return the number of iterations of a trial."""
     return int(_hyper(outcome)["iterations"])
 
 
 def _key(outcome: Outcome, model: str) -> str:
-    """Write all that two rivals must have in common; what only Spark's model knows must have its usual value."""
+    """Return a text that is equal for comparable trials; parameters that only Spark's model has must have their defaults."""
     ours, theirs = (params.hyper_parameters(MODELS[name]) for name in (model, SINGLE[model]))
     usual = MODELS[SINGLE[model]]()
     found = _hyper(outcome)
@@ -84,7 +84,7 @@ def _key(outcome: Outcome, model: str) -> str:
 
 
 def _hyper(outcome: Outcome) -> dict[str, Any]:
-    """Return the model's fields as they were, those that the spec left alone too."""
+    """Return the values of the model's fields, defaults included."""
     model = MODELS[outcome.values["model"]]()
     known = {name: getattr(model, name) for name in params.hyper_parameters(type(model))}
     given = {name: value for name, value in outcome.values.items() if name in known}
