@@ -1,6 +1,6 @@
-"""One file, one kind of finding: the file's name is its key, its FIND the value.
+"""Kinds of findings, one file each: the file's name is the key, its FIND the value.
 
-FIND(experiment, outcomes) returns a `experiments.finding.Finding`, or None where the trials have no numbers for it.
+FIND(experiment, outcomes) returns an `experiments.finding.Finding`, or None where the trials have no numbers for it.
 """
 
 import pkgutil

@@ -1,4 +1,4 @@
-"""What held each trial back, by Spark's event log."""
+"""Bottleneck of each trial, from Spark's event log."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -22,14 +22,15 @@ _HEADER = [
 ]  # fmt: skip
 
 _WHAT = (
-    "busy: share of the core-time in which a task held a core, from the tasks' intervals; driver only: share of the time in "
+    "busy: share of the core-time in which a task held a core, from the tasks' start and end; driver only: share of the time in "
     "which no task ran; max/median task: in the stage that waited longest for one task; GC, shipping (scheduler delay, "
     "deserialising and serialising tasks and results, gaps between tasks), shuffle wait (fetching and writing): shares of the "
-    "core-time; shuffle MB: read and written; all over the measured passes, and each part by itself in the JSON file"
+    "core-time; shuffle MB: read and written. All are over the measured passes; the JSON file has each part by itself"
 )
 _FROM = (
-    f"a cause is named from {MATTERS:.0%} on; \u2264: how many times as fast the phase could be without it at most, by placing "
-    "its tasks anew (blocked-time analysis, Ousterhout et al. 2015); causes overlap, so these do not multiply"
+    f"a cause is named from {MATTERS:.0%} on; \u2264: how many times as fast the phase could be at most without it, computed by "
+    "placing its tasks again without that cost (blocked-time analysis, Ousterhout et al. 2015); causes overlap, so do not "
+    "multiply these numbers"
 )
 
 
@@ -43,7 +44,7 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
     largest = max(found, key=lambda item: (item[0].size.capacity, _seconds(item[0])))[0]
     return Finding(
         "Why not faster",
-        # A search asks which settings are best; what held one of its trials back is no part of that.
+        # A search asks which settings are best; the bottleneck of one of its trials does not answer that.
         why="" if experiment.search else f"{largest.label}: {sentences[largest.key]}.",
         tables=(Table(_HEADER, _rows(found)),),
         plots=tuple(_plots([outcome for outcome, _ in found], largest)),
@@ -57,7 +58,7 @@ def _sentence(judged: Verdict, grown: Inflation | None) -> str:
 
 
 def _rows(found: Sequence[tuple[Outcome, Verdict]]) -> list[list[str]]:
-    """One row a phase; where that is too long to read, the phase that matters most of each trial."""
+    """Return one row a phase or, where these are too many, the most important phase of each trial."""
     every = [(outcome, phase) for outcome, judged in found for phase in judged.phases]
     if len(every) > _MOST_ROWS:
         every = [(outcome, _main(judged)) for outcome, judged in found]
@@ -90,7 +91,7 @@ def _cells(phase: PhaseVerdict) -> list[str]:
 
 
 def _plots(outcomes: Sequence[Outcome], largest: Outcome) -> list[Plot]:
-    """The largest shape and the slowest trial: two pictures at most."""
+    """Return timelines of the largest shape and of the slowest trial."""
     slowest = max(outcomes, key=_seconds)
     chosen = {largest.key: ("timeline-largest", largest), slowest.key: ("timeline-slowest", slowest)}
     shown = [
@@ -107,10 +108,12 @@ def _seconds(outcome: Outcome) -> float:
 def _notes(found: Sequence[tuple[Outcome, Verdict]]) -> list[str]:
     notes = [_WHAT, _FROM]
     if len([phase for _, judged in found for phase in judged.phases]) > _MOST_ROWS:
-        notes.append("of each trial the phase that matters most; the other phases are in the JSON file")
+        notes.append(
+            "only the most important phase of each trial is shown; the other phases are in the JSON file"
+        )
     broken = [o.label for o, _ in found if any(item.telemetry.get("truncated") for item in o.applications)]
     if broken:
-        notes.append(f"the event log breaks off in the middle of a line: {', '.join(broken)}")
+        notes.append(f"the event log ends in the middle of a line: {', '.join(broken)}")
     packed = _packed([outcome for outcome, _ in found])
     return [*notes, packed] if packed else notes
 
@@ -119,7 +122,7 @@ def _packed(outcomes: Sequence[Outcome]) -> str:
     named = [o.label for o in outcomes if any(item.telemetry.get("packed") for item in o.applications)]
     if not named:
         return ""
-    return f"not read, because compressed (leave spark.eventLog.compress at false): the event logs of {', '.join(named)}"
+    return f"the event logs of {', '.join(named)} were not read because they are compressed; set spark.eventLog.compress to false"
 
 
 def _plain(outcome: Outcome, judged: Verdict, grown: Inflation | None, sentence: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How well a capacity model, learnt from the small runs of an experiment, predicts those that it holds out."""
+"""Predictions of a capacity model, fitted to an experiment's small runs, against its held-out runs."""
 
 import dataclasses
 import statistics
@@ -18,7 +18,7 @@ from experiments.tables import NONE, Table
 
 _CAPTION = (
     "Predicted against measured wall time of a job of one pass, both axes logarithmic, with 95% prediction intervals. "
-    "Filled: held out. Hollow: learnt from. Dashed: predicted as measured."
+    "Filled: held out. Hollow: fitted to (learnt from). Dashed line: prediction equal to measurement."
 )
 
 
@@ -47,7 +47,7 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
 
 def _answer(model: Model, held_out: Sequence[tuple[Point, Prediction]]) -> str:
     if not held_out:
-        return "A model is learnt, and not checked on any held-out run yet (plan --validate)."
+        return "A model is fitted, but not checked on any held-out run yet (run plan with --validate)."
     errors = [abs(_error(*pair)) for pair in held_out]
     most = max(point.load.rows for point, _ in held_out)
     times = most / max(point.load.rows for point in model.points.training)
@@ -62,14 +62,14 @@ def _answer(model: Model, held_out: Sequence[tuple[Point, Prediction]]) -> str:
 
 
 def _terms(model: Model) -> Table:
-    """One row a term: seconds for each unit of it."""
+    """Return one row a term: its meaning, and seconds for each unit of it."""
     rows = [
         [name, term.meaning, f"{work:.3g}", f"{rest:.3g}"]
         for name, term, (work, rest) in zip(
             model.time.terms.names, model.time.terms.chosen, model.time.fit.coefficients, strict=True
         )
     ]
-    return Table(["term", "stands for", "s, warm pass", "s, all else"], rows)
+    return Table(["term", "meaning", "s, warm pass", "s, all else"], rows)
 
 
 def _checked(pairs: Sequence[tuple[Point, Prediction]], training: int) -> Table:

@@ -1,4 +1,4 @@
-"""The means over trials that a spec asks for."""
+"""Means over trials that a spec asks for."""
 
 import dataclasses
 from collections.abc import Sequence

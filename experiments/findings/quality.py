@@ -1,4 +1,4 @@
-"""Quality against time: which trials are beaten by none in both."""
+"""Quality against time: the trials that no other trial beats in both."""
 
 import statistics
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _WIDE_SPAN = 20.0
 
 
 class Point(NamedTuple):
-    """One trial: seconds of a pass, and a metric of quality; `same` tells apart what must not be compared."""
+    """One trial: seconds of a pass, and a metric of quality; only trials with equal `same` are comparable."""
 
     label: str
     series: str
@@ -43,14 +43,14 @@ def _find(_experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | Non
         rows += [[item.label, f"{item.seconds:.2f}", shown, f"{item.value:.4f}"] for item in best]
     note = (
         "Not beaten: no other trial on the same data and split is both faster and better. Seconds are medians of a "
-        "whole measured pass, all phases together; differences within their spread mean nothing."
+        "whole measured pass, all phases together. Differences smaller than their spread mean nothing."
     )
     table = Table(["not beaten", "seconds", "metric", "value"], rows)
     return Finding("Quality against time", tables=(table,), plots=tuple(plots), notes=(note,))
 
 
 def front(points: Sequence[Point], lower: bool) -> list[Point]:
-    """Return the points that no other on the same data beats in both seconds and value, fastest first."""
+    """Return the points that no other comparable point beats in both seconds and value, fastest first."""
     sign = 1.0 if lower else -1.0
     kept = [
         point
@@ -67,7 +67,7 @@ def front(points: Sequence[Point], lower: bool) -> list[Point]:
 
 
 def _metrics(outcomes: Sequence[Outcome]) -> list[tuple[str, str, bool]]:
-    """Metric, its name for people, and whether lower is better."""
+    """Return for each metric its key, its shown name, and whether lower is better."""
     present = sorted({name for outcome in outcomes for name in quality(outcome)})
     ranking = [name for name in present if name.startswith("ndcg_at_")][:1]
     rmse = [("rmse", "RMSE", True)] if "rmse" in present else []
@@ -92,7 +92,7 @@ def _plot(shown: str, lower: bool, points: Sequence[Point], best: Sequence[Point
     better = "lower" if lower else "higher"
     caption = (
         f"{shown} against median seconds of one pass, a point a trial; {better} and further left is better. "
-        "Ringed: beaten by no other on the same data."
+        "Ringed: no other trial on the same data beats it in both."
     )
     file = f"{'rmse' if lower else 'ndcg'}-time"
     return Plot(file, caption, lambda axes: _draw(axes, shown, points, best), (7.5, 4.2), narrow=(4.4, 4.0))

@@ -1,4 +1,4 @@
-"""What a search tried, what was best, and what that is worth on the test part."""
+"""Trials of a search, the best one, and its quality on the test part."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,8 +14,8 @@ from experiments.tables import NONE, Table
 
 _DIGITS = 4
 _NOTE = (
-    "{metric} of the trials is on the validation part of training, on which they were chosen; that of the best is on the "
-    "test part, which no trial of the search saw"
+    "{metric} of the trials is measured on the validation part of training, by which the best one was chosen; that of the best "
+    "on the test part, too, which no trial of the search saw"
 )
 
 
@@ -33,7 +33,7 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
         plots=tuple(_plots(search, trials, chosen)),
         notes=(
             _NOTE.format(metric=search.metric),
-            f"a run that ends well registers the best model as {registered_name(experiment.name)}@{ALIAS}: MLflow's page of models says whether it is there",
+            f"a successful run registers the best model as {registered_name(experiment.name)}@{ALIAS}; MLflow's page of models shows it",
         ),
         data={"search": _plain(search, trials, chosen, last)},
     )
@@ -46,7 +46,7 @@ def _answer(
     last: Outcome | None,
 ) -> str:
     if chosen is None:
-        return "No trial could be chosen: each failed or took longer than the limit."
+        return f"None of {len(trials)} trials can be chosen: each failed or took longer than the limit."
     limit = f" within {search.time_limit_s:g} s of {search.time_metric}" if search.time_limit_s else ""
     found = f"Best of {len(trials)} trials{limit}: {_settings(chosen)}, {search.metric} {chosen.score:.4f} on the validation part"
     tested = quality(last).get(search.metric) if last else None

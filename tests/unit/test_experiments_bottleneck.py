@@ -272,4 +272,4 @@ def test_many_trials_get_one_row_each(tmp_path):
     trials = [dataclasses.replace(outcome([one], 2), key=str(n), label=f"trial {n}") for n in range(30)]
     found = FIND(SPEC, trials)
     assert len(found.tables[0].rows) == 30
-    assert any("the phase that matters most" in note for note in found.notes)
+    assert any("JSON file" in note and "each trial" in note for note in found.notes)
