@@ -1,4 +1,4 @@
-"""Tells a person what drills came to: a table, sentences, and a page."""
+"""Report of drills: an answer, tables, notes, and a page."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ QUESTION = "What happens to a trial when a part of the cluster is killed in the 
 def report_of(
     experiment: Experiment, outcome: Outcome, found: Sequence[Drilled], drills: Mapping[str, Drill]
 ) -> Report:
-    """Return a report of its own: a page of the trials' report would mix their times with disturbed ones."""
+    """Return a separate report, because a page with the trials would mix their times with disturbed ones."""
     named = dataclasses.replace(
         experiment, name=f"{experiment.name}-drills", question=QUESTION, comparisons=(), means=()
     )
@@ -24,7 +24,7 @@ def report_of(
 
 
 def finding_of(found: Sequence[Drilled], drills: Mapping[str, Drill]) -> Finding:
-    """Sum up drills, one a kind."""
+    """Return the section of some drills, one of each kind."""
     return Finding(
         "Drills",
         answer(found),
@@ -35,11 +35,11 @@ def finding_of(found: Sequence[Drilled], drills: Mapping[str, Drill]) -> Finding
 
 
 def answer(found: Sequence[Drilled]) -> str:
-    """Say in a sentence what they come to."""
+    """Return one sentence with the result of all drills."""
     bad = [item for item in found if not item.good]
     if bad:
         return (
-            f"{len(found) - len(bad)} of {len(found)} drills ended with the undisturbed result; not: "
+            f"{len(found) - len(bad)} of {len(found)} drills ended with the undisturbed result. These did not: "
             + "; ".join(f"{item.kind} ({item.verdict})" for item in bad)
         )
     survived = [item.kind for item in found if item.status == "ok"]
@@ -50,7 +50,7 @@ def answer(found: Sequence[Drilled]) -> str:
 
 
 def results(found: Sequence[Drilled]) -> Table:
-    """One row a drill: what came of it."""
+    """Return one row a drill: verdict, recovery and repeated work."""
     header = ["drill", "verdict", "recovery s", "recomputed tasks", "failed tasks", "executors lost"]
     rows = [
         [
@@ -67,7 +67,7 @@ def results(found: Sequence[Drilled]) -> Table:
 
 
 def faults(found: Sequence[Drilled]) -> Table:
-    """One row a drill: what was killed, what that cost the phase, and how the result compares."""
+    """Return one row a drill: what was killed, the phase's seconds without and with it, and the difference of the results."""
     header = ["drill", "killed", "in", "phase undisturbed s", "disturbed s", "model differs by", "rows"]
     rows = [
         [
@@ -85,18 +85,19 @@ def faults(found: Sequence[Drilled]) -> Table:
 
 
 def notes(found: Sequence[Drilled], drills: Mapping[str, Drill]) -> list[str]:
-    """Say what the columns mean, and what else was seen."""
+    """Return the meanings of the columns, and further observations."""
     lines = [
         f"recovery of {item.kind}: from the kill to: {drills[item.kind].recovered}"
         for item in found
         if item.kind in drills
     ]
     lines.append(
-        "recomputed tasks: tasks that ended well beyond those of the undisturbed run, or, where the application was "
-        "run again, all that it had done until then; work that is repeated within a task (a lost cached block) is no task more"
+        "recomputed tasks: successful tasks in addition to those of the undisturbed run or, where the application was run "
+        "again, all of its tasks before that; work that is repeated inside a task (a lost cached block) is not counted"
     )
     lines.append(
-        "phase: the struck one, undisturbed and disturbed; one run of each, so their difference is a look, not a claim"
+        "phase: the one in which the part was killed, undisturbed and disturbed. There is one run of each, so their difference "
+        "has no interval"
     )
     for item in found:
         lines += [f"{item.kind}: {text}" for text in (*item.differences, *item.left, *item.notes)]
