@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cluster import security
 from cluster.image import APP, HOME, Image
 from cluster.service import Address, Probe, Service
 from cluster.settings import CONTAINED, SERVICE_MARKER, Settings
@@ -75,7 +76,7 @@ def _entry(
         "volumes": mounts if not service.image else mounts[-1:],
         "labels": {
             RUN_LABEL: _escaped(run),
-            SERVICE_LABEL: _escaped(json.dumps(_record(service), sort_keys=True)),
+            SERVICE_LABEL: _escaped(json.dumps(_record(service, settings), sort_keys=True)),
             IMAGE_LABEL: service.image or image.tag,
             FOUNDATION_LABEL: service.image or image.foundation,
             DATA_LABEL: _escaped(str(settings.data or "")),
@@ -107,13 +108,13 @@ def _inherited(service: Service) -> tuple[str, ...]:
     return ("JAVA_TOOL_OPTIONS",) if "java" in service.needs else ()
 
 
-def _record(service: Service) -> dict[str, Any]:
+def _record(service: Service, settings: Settings) -> dict[str, Any]:
     """What a container says of its service, for whoever finds it."""
     return {
         "group": service.group,
         "url": service.url,
         "page": service.page,
-        "digest": service.digest,
+        "digest": security.digest(service, settings.run_dir),
         "requires": service.requires,
         "ports": {port.name: port.address.port for port in service.ports},
         "grace_s": service.grace_s,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from cluster import security
 from cluster.dependencies import backwards, layers, with_dependents, with_required
 from cluster.docker import Docker
 from cluster.driver_host import DriverHost
@@ -284,7 +285,8 @@ class Cluster:
         """Stop what died or stands alone, has other numbers than described, or is described no more."""
         described = self.describe()
         groups = {service.group for service in self._select(described, only) if not service.external}
-        digests = {service.name: service.digest for service in described if not service.external}
+        ours = [service for service in described if not service.external]
+        digests = {service.name: security.digest(service, self.settings.run_dir) for service in ours}
         records = self._backend.running()
         alive = {name for name, record in records.items() if record.alive}
         there = alive | {service.name for service in described if service.external}

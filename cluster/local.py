@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cluster import artifacts, cgroups, hosts, java, processes
+from cluster import artifacts, cgroups, hosts, java, processes, security
 from cluster.errors import ServiceError
 from cluster.following import follow
 from cluster.local_driver import LocalDriverHost
@@ -279,7 +279,7 @@ class Local:
             "page": service.page,
             "pid": pid,
             "started": processes.started(pid),
-            "digest": service.digest,
+            "digest": security.digest(service, self._run),
             "requires": service.requires,
             "ports": ports,
             "grace_s": service.grace_s,

@@ -158,9 +158,12 @@ class Service:
 
     @property
     def digest(self) -> str:
-        """Changes when a running one would have to be started anew to become this one."""
+        """Changes when a running one would have to be started anew to become this one, for all but its secrets.
+
+        It stands in files and labels. `cluster.security.digest` adds the secrets, with a key.
+        """
         value: list[Any] = [self.argv, sorted(self.env.items()), self.requires, sorted(self.files.items())]
-        value += [self.cpus, self.pin, self.image, sorted(self.secrets.items())]
+        value += [self.cpus, self.pin, self.image]
         return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 
@@ -174,7 +177,7 @@ class Running:
 
     Attributes:
         pid: its first process; of a container, that on the host.
-        digest: the described service's, when it was started.
+        digest: the described service's with its secrets (`cluster.security.digest`), when it was started.
         ports: number by name, as `Place.address` chose them.
         log: file that its output goes to.
         alive: False if it ended by itself.

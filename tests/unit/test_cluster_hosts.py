@@ -3,15 +3,18 @@
 import dataclasses
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from cluster import hosts, security
+from cluster import compose, hosts, lifecycle, security
 from cluster.__main__ import main
+from cluster.docker import DockerPlace
 from cluster.errors import ServiceError, SettingsError
+from cluster.image import Image
 from cluster.lifecycle import Cluster
-from cluster.local import LocalPlace
+from cluster.local import Local, LocalPlace
 from cluster.local_driver import LocalDriverHost
 from cluster.service import Service
 from cluster.services import SERVICES
@@ -211,9 +214,72 @@ def test_only_sparks_processes_get_the_secret_and_nothing_written_holds_it(tmp_p
             assert ("spark.network.crypto.enabled=true" in options) == spark
     secured = described("spark_master", [], tmp_path)[0]
     monkeypatch.setenv("RECSCALE_SPARK_SECRET", "another")
-    assert (
-        len({service.digest for service in (plain, secured, *described("spark_master", [], tmp_path))}) == 3
-    )
+    (other,) = described("spark_master", [], tmp_path)
+    assert len({security.digest(service, tmp_path) for service in (plain, secured, other)}) == 3
+
+
+def test_a_digest_that_is_written_tells_nothing_of_the_secret_without_this_folders_key(tmp_path, monkeypatch):
+    monkeypatch.setenv("RECSCALE_SPARK_SECRET", "guessed")
+    one, other = tmp_path / "one", tmp_path / "other"
+    (service,) = described("spark_master", [], tmp_path)
+    assert security.digest(service, one) == security.digest(service, one)
+    assert security.digest(service, one) != security.digest(service, other)
+    monkeypatch.setenv("RECSCALE_SPARK_SECRET", "right")
+    (another,) = described("spark_master", [], tmp_path)
+    assert another.digest == service.digest  # what anybody can compute says nothing of it
+    assert security.digest(another, one) != security.digest(service, one)
+    key = one / security.KEY_FILE
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert len(key.read_bytes()) == 32
+    assert [path.name for path in one.iterdir()] == [security.KEY_FILE]
+    key.unlink()
+    key.mkdir()
+    with pytest.raises(ServiceError, match=r"secrets\.key"):
+        security.digest(service, one)
+
+
+def test_without_a_secret_no_key_is_made(tmp_path, monkeypatch):
+    monkeypatch.delenv("RECSCALE_SPARK_SECRET", raising=False)
+    (service,) = described("spark_master", [], tmp_path)
+    assert security.digest(service, tmp_path / "run") == service.digest
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("backend", ["local", "docker"])
+def test_what_is_written_of_a_service_holds_its_keyed_digest(tmp_path, monkeypatch, backend):
+    monkeypatch.setenv("RECSCALE_SPARK_SECRET", "quite-a-long-secret")
+    settings = load([f"run_dir={tmp_path}", f"backend={backend}", "spark.java_home=/java"], {})
+    if backend == "docker":
+        (master,) = SERVICES["spark_master"](settings, DockerPlace(settings))
+        document = compose.document([master], settings, Image("f0und", "recscale:whole"))
+        written = json.loads(document["services"]["spark-master"]["labels"][compose.SERVICE_LABEL])
+    else:
+        local = Local(settings)
+        sleeps = (sys.executable, "-c", "import time; time.sleep(60)")
+        master = Service("thing", "things", "", sleeps, secrets=security.secrets())
+        local.start(master)
+        written = json.loads((tmp_path / "services" / "thing.json").read_text())
+        local.stop("thing")
+    assert written["digest"] == security.digest(master, tmp_path)
+    assert written["digest"] != master.digest
+
+
+def test_a_service_with_another_secret_is_started_anew(tmp_path, monkeypatch):
+    sleeps = (sys.executable, "-c", "import time; time.sleep(60)")
+    describe = lambda *_: (Service("thing", "things", "", sleeps, secrets=security.secrets()),)  # noqa: E731
+    monkeypatch.setattr(lifecycle, "SERVICES", {"thing": describe})
+    monkeypatch.setenv("RECSCALE_SPARK_SECRET", "quite-a-long-secret")
+    cluster = Cluster(load([f"run_dir={tmp_path}"], {}))
+    try:
+        assert cluster.up() == ["thing"]
+        assert cluster.up() == []
+        monkeypatch.setenv("RECSCALE_SPARK_SECRET", "another")
+        assert cluster.up() == ["thing"]
+        monkeypatch.delenv("RECSCALE_SPARK_SECRET")
+        with pytest.raises(ServiceError):
+            cluster.up()
+    finally:
+        cluster.down()
 
 
 def test_a_process_gets_the_secret_only_if_its_service_declares_it(tmp_path, monkeypatch):
