@@ -4,29 +4,28 @@ import importlib.util
 import ipaddress
 import json
 import os
-import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cluster import artifacts, cgroups, hosts, java, processes, security
+from cluster import artifacts, cgroups, hosts, java, keeper, processes, security
 from cluster.errors import ServiceError
 from cluster.following import follow
 from cluster.local_driver import LocalDriverHost
 from cluster.pinning import pinned
 from cluster.ports import describe_taken
 from cluster.service import Address, Port, Running, Service, Shell
-from cluster.settings import ROOT, SECRET, SERVICE_MARKER, Settings
+from cluster.settings import ROOT, SECRET, Settings
 
 # A Spark or MLflow that the person uses elsewhere must not bend ours, and a PYTHONPATH would let executors find
 # packages here that they would not find on another machine. A secret goes to the services that declare it alone.
 _DROPPED = ("SPARK_", "_SPARK_", "PYSPARK_", "MLFLOW_", "PYTHONPATH", "PYTHONHOME", SECRET)
 _GRACE_S = 10.0
-_LAST_THREADS_S = 1.0  # a JVM counts as ended when its first thread has; its exit status comes with the last
+_KEEPERS: dict[int, subprocess.Popen[bytes]] = {}  # of this process; whoever forgets one is warned of it
 _RECORD = {"group", "url", "page", "pid", "started", "digest", "requires", "ports", "grace_s"}
 
 
@@ -88,12 +87,11 @@ class LocalPlace:
 
 
 class Local:
-    """Processes, each the leader of its own session, known by a file with its pid and start time."""
+    """Processes, each in a session of its own, known by a file with its pid and start time."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._run = settings.run_dir.resolve()
-        self._children: dict[int, subprocess.Popen[bytes]] = {}
 
     @property
     def place(self) -> LocalPlace:
@@ -156,8 +154,8 @@ class Local:
                 Path(path).write_text(text, encoding="utf-8")
             if log.exists():
                 log.replace(log.with_name(log.name + ".1"))  # the last run's end is often what one looks for
-            child = self._launch(service, environment, log, group)
-            return self._remember(service, child.pid, group)
+            kept, ended = self._launch(service, environment, log, group)
+            return self._remember(service, kept, ended, group)
         except OSError as error:
             if group is not None:
                 cgroups.remove(group)
@@ -168,20 +166,20 @@ class Local:
 
     def _launch(
         self, service: Service, environment: Mapping[str, str], log: Path, group: Path | None
-    ) -> subprocess.Popen[bytes]:
+    ) -> tuple[keeper.Kept, Path]:
         argv = service.argv if group is None else cgroups.enter(group, service.argv)
+        ended = self._record_path(service.name).with_name(f"{service.name}.{uuid.uuid4().hex[:12]}.ended")
         with log.open("wb") as output, pinned(service.name, service.pin):
-            child = subprocess.Popen(
+            kept = keeper.start(
                 argv,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                mark=self._marker(service.name),
+                ended=ended,
+                output=output,
                 cwd=self._run,
                 env=environment,
-                start_new_session=True,
             )
-        self._children[child.pid] = child
-        return child
+        _KEEPERS[kept.keeper.pid] = kept.keeper
+        return kept, ended
 
     def stop(self, name: str) -> bool:
         record = self._read(name)
@@ -190,14 +188,16 @@ class Local:
         leader = processes.find(record["pid"], record["started"], marker) if record else None
         present = leader is not None or bool(processes.marked(marker))
         left = processes.end(leader, marker, grace_s) if present else []
-        if record and (child := self._children.pop(record["pid"], None)):
-            with suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=_LAST_THREADS_S)
         if left:
             numbers = " ".join(str(process.pid) for process in left)
             raise ServiceError(f"{name} does not end: try `kill -9 {numbers}`, then `make down` again")
         cgroups.clear(self._run, name, record.get("cgroup") if record else None)
+        if record and "keeper" in record:
+            keeper.leave(record["keeper"])
+            _KEEPERS.pop(record["keeper"], None)
         self._record_path(name).unlink(missing_ok=True)
+        for ended in self._record_path(name).parent.glob(f"{name}.*.ended"):
+            ended.unlink(missing_ok=True)
         return present
 
     def running(self) -> Mapping[str, Running]:
@@ -210,11 +210,7 @@ class Local:
         return processes.marks(str(self._run)) - set(self.running())
 
     def _running(self, name: str, record: Mapping[str, Any]) -> Running:
-        child = self._children.get(record["pid"])
-        if child is not None:  # nobody knows better than its parent
-            alive = child.poll() is None
-        else:
-            alive = processes.find(record["pid"], record["started"], self._marker(name)) is not None
+        alive = processes.find(record["pid"], record["started"], self._marker(name)) is not None
         return Running(
             name=name,
             group=record["group"],
@@ -226,20 +222,14 @@ class Local:
             log=self.log(name),
             page=record["page"],
             alive=alive,
-            exit="" if alive else self._exit(record["pid"]),
+            exit="" if alive else self._exit(name, record),
             secrets=tuple(record.get("secrets", ())),
         )
 
-    def _exit(self, pid: int) -> str:
-        child = self._children.get(pid)
-        if child is None:
-            return "ended by itself"
-        code = child.returncode
-        if code >= 0:
-            return f"ended with exit status {code}"
-        with suppress(ValueError):
-            return f"ended by {signal.Signals(-code).name}"
-        return f"ended by signal {-code}"
+    def _exit(self, name: str, record: Mapping[str, Any]) -> str:
+        if "ended" not in record:  # of an earlier version
+            return keeper.UNKNOWN
+        return keeper.how_it_ended(self._record_path(name).with_name(record["ended"]), record["keeper"])
 
     def _marker(self, name: str) -> str:
         return f"{self._run}:{name}"
@@ -248,7 +238,7 @@ class Local:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
         if "java" in service.needs:
             environment["JAVA_HOME"] = str(java.find(self.settings.spark.java_home))
-        return {**environment, **service.env, **service.secrets, SERVICE_MARKER: self._marker(service.name)}
+        return {**environment, **service.env, **service.secrets}
 
     def _refuse_taken(self, service: Service, port: Port) -> None:
         try:
@@ -271,14 +261,16 @@ class Local:
             return None
         return record if record.keys() >= _RECORD else None
 
-    def _remember(self, service: Service, pid: int, group: Path | None) -> Running:
+    def _remember(self, service: Service, kept: keeper.Kept, ended: Path, group: Path | None) -> Running:
         ports = {port.name: port.address.port for port in service.ports}
         record = {
             "group": service.group,
             "url": service.url,
             "page": service.page,
-            "pid": pid,
-            "started": processes.started(pid),
+            "pid": kept.pid,
+            "started": processes.started(kept.pid),
+            "keeper": kept.keeper.pid,
+            "ended": ended.name,
             "digest": security.digest(service, self._run),
             "requires": service.requires,
             "ports": ports,

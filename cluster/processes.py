@@ -100,7 +100,7 @@ def end(leader: psutil.Process | None, marker: str, grace_s: float) -> list[psut
     """Ask the leader's process group and everything marked to stop, force what is left after `grace_s`.
 
     Args:
-        leader: the service's first process if it still lives; it leads a group of its own.
+        leader: the service's first process if it still lives; it is in a session of its own.
         marker: what the environment of all its processes says.
         grace_s: seconds before force is used.
 
@@ -115,11 +115,13 @@ def end(leader: psutil.Process | None, marker: str, grace_s: float) -> list[psut
 
 
 def _signal_group(leader: psutil.Process | None, marker: str) -> None:
-    if leader is not None and os.getpgid(0) != leader.pid:
+    reached = None
+    if leader is not None:
         with suppress(ProcessLookupError, PermissionError):
-            if os.getpgid(leader.pid) == leader.pid:
-                os.killpg(leader.pid, signal.SIGTERM)
-    reached = leader.pid if leader is not None else None
+            group = os.getpgid(leader.pid)
+            if group == os.getsid(leader.pid) != os.getsid(0):  # a session that was made for it
+                os.killpg(group, signal.SIGTERM)
+                reached = group
     for process in marked(marker):  # those outside the group, and all of them where the leader is gone
         with suppress(ProcessLookupError):
             if os.getpgid(process.pid) != reached:

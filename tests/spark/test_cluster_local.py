@@ -90,6 +90,7 @@ def test_up_twice_reshaped_and_down(cluster):
 
 def test_killed_services_are_seen_as_died_and_come_back(cluster):
     cluster.up({"spark"})
+    assert cluster.reshape(2, 1, "512m") == []  # afterwards it is told of those that were started before
     os.kill(pids(cluster)["spark-worker-2"], signal.SIGKILL)
     eventually(cluster.died, seconds=60)
     assert [(status.name, status.detail) for status in cluster.died()] == [

@@ -17,7 +17,7 @@ from cluster.local import Local
 from cluster.processes import free_port
 from cluster.readiness import wait
 from cluster.service import Address, Port, Probe, Service
-from cluster.settings import SERVICE_MARKER, load
+from cluster.settings import ROOT, SERVICE_MARKER, load
 from tests.waiting import eventually
 
 SLEEP = "import time; time.sleep(60)"
@@ -61,10 +61,10 @@ def write_record(backend, name, **values):
     path.write_text(json.dumps({**record, **values}))
 
 
-def test_a_service_leads_a_session_of_its_own_and_is_found_again(backend):
+def test_a_service_has_a_session_of_its_own_and_is_found_again(backend):
     running = backend.start(program(SLEEP))
     assert running.alive
-    assert os.getsid(running.pid) == running.pid
+    assert os.getsid(running.pid) != os.getsid(0)
     again = Local(backend.settings)
     assert again.running()["thing"].pid == running.pid
     assert again.stop("thing")
@@ -113,6 +113,59 @@ def test_helpers_are_ended_though_their_leader_is_dead(backend):
     assert backend.running()["thing"].exit == "ended by SIGKILL"
     assert backend.stop("thing")
     assert processes.marked(marker) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("raise SystemExit(7)", "ended with exit status 7"),
+        ("pass", "ended with exit status 0"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", "ended by SIGTERM"),
+        ("raise SystemExit(255)", "ended with exit status 255"),
+    ],
+)
+def test_how_a_service_ended_is_known_to_commands_that_did_not_start_it(backend, code, status):
+    backend.start(program(code))
+    other = Local(backend.settings)
+    eventually(lambda: not other.running()["thing"].alive)
+    assert other.running()["thing"].exit == backend.running()["thing"].exit == status
+
+
+def test_how_a_service_of_an_earlier_command_ended_is_known(backend):
+    """The command that started it is gone, and with it the only parent that the system tells a status to."""
+    code = f"""
+from cluster.local import Local
+from cluster.service import Service
+from cluster.settings import load
+Local(load(["run_dir={backend.settings.run_dir}"], {{}})).start(Service("thing", "things", "", {(sys.executable, "-c", SLEEP)!r}))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    running = backend.running()["thing"]
+    assert running.alive
+    os.kill(running.pid, signal.SIGKILL)
+    eventually(lambda: not backend.running()["thing"].alive)
+    assert backend.running()["thing"].exit == "ended by SIGKILL"
+
+
+def test_a_service_lives_on_without_its_keeper_and_nothing_is_left_of_either(backend):
+    running = backend.start(program(SLEEP))
+    kept = psutil.Process(running.pid).parent()
+    kept.kill()
+    eventually(lambda: not processes.lives(kept))
+    assert backend.running()["thing"].alive
+    os.kill(running.pid, signal.SIGKILL)
+    eventually(lambda: not backend.running()["thing"].alive)
+    assert backend.running()["thing"].exit == "ended by itself"
+    backend.stop("thing")
+    assert list((backend.settings.run_dir / "services").iterdir()) == []
+
+
+def test_a_stopped_service_leaves_no_keeper_and_no_file(backend):
+    running = backend.start(program(SLEEP))
+    kept = psutil.Process(running.pid).parent()
+    assert Local(backend.settings).stop("thing")
+    assert not processes.lives(kept)
+    assert list((backend.settings.run_dir / "services").iterdir()) == []
 
 
 def test_one_that_will_not_listen_is_ended_by_force(backend, tmp_path):
