@@ -13,7 +13,7 @@ from typing import NoReturn
 from cluster import cluster_state, compose, console, contents, doctor, image
 from cluster.docker import DockerPlace
 from cluster.errors import ServiceError, SettingsError
-from cluster.lifecycle import BACKENDS, Cluster
+from cluster.lifecycle import BACKENDS, Cluster, in_use
 from cluster.readiness import tail
 from cluster.services import SERVICES
 from cluster.settings import Settings, load
@@ -67,15 +67,15 @@ def _from_elsewhere(settings: Settings) -> list[str]:
 
 def _refuse_other_backend(settings: Settings) -> None:
     """Both backends want the same ports and the same folder."""
-    backend = cluster_state.recall(settings.run_dir).get("backend", Settings.backend)
-    if backend != settings.backend and any(
-        status.state == "running"
-        for status in Cluster(dataclasses.replace(settings, backend=backend)).status()
-    ):
-        raise ServiceError(
-            f"services of this folder run with the backend {backend}: stop them first (make down BACKEND={backend}), or give "
-            "this cluster a folder and ports of its own (RECSCALE_RUN_DIR=/folder)"
-        )
+    for other in in_use(settings):
+        if other.backend != settings.backend and any(
+            status.state == "running" for status in Cluster(other).status()
+        ):
+            raise ServiceError(
+                f"services of this folder run with the backend {other.backend}: stop them first "
+                f"(make down BACKEND={other.backend}), or give this cluster a folder and ports of its own "
+                "(RECSCALE_RUN_DIR=/folder)"
+            )
 
 
 def _worker(settings: Settings, options: argparse.Namespace) -> int:
@@ -115,15 +115,20 @@ def _down(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _status(settings: Settings, _: argparse.Namespace) -> int:
-    cluster = Cluster(settings)
-    print(console.services(cluster.status()))
-    for status in cluster.died():
-        print(f"{status.name} died: see `make logs S={status.name}`; `make setup` starts it again")
+    """Show what runs, under whichever backend it was started."""
+    found = in_use(settings)
+    for one in found:
+        cluster = Cluster(one)
+        if len(found) > 1:
+            print(f"with the backend {one.backend}:")
+        print(console.services(cluster.status()))
+        for status in cluster.died():
+            print(f"{status.name} died: see `make logs S={status.name}`; `make setup` starts it again")
     return OK
 
 
 def _logs(settings: Settings, options: argparse.Namespace) -> int:
-    cluster = Cluster(settings)
+    cluster = Cluster(in_use(settings, options.service)[0])
     log = cluster.log(options.service)
     if options.follow:
         for text in cluster.follow(options.service, options.lines):
@@ -136,7 +141,7 @@ def _logs(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _shell(settings: Settings, options: argparse.Namespace) -> int:
-    shell = Cluster(settings).shell(options.service)
+    shell = Cluster(in_use(settings, options.service)[0]).shell(options.service)
     sys.stdout.flush()
     os.execvpe(shell.argv[0], shell.argv, dict(shell.env))  # noqa: S606 - a person's own prompt
 

@@ -345,6 +345,25 @@ class Cluster:
                     self._backend.stop(service.name)
 
 
+def in_use(settings: Settings, service: str | None = None) -> list[Settings]:
+    """Return the settings with each backend that runs services of the run folder, their own backend first.
+
+    Where none runs any, or cannot be asked, they are returned as they are.
+
+    Args:
+        settings: of any backend.
+        service: only backends that run this one are meant.
+    """
+    found = []
+    for backend in sorted(BACKENDS, key=lambda name: name != settings.backend):
+        one = dataclasses.replace(settings, backend=backend)
+        with suppress(ServiceError):  # no engine, no containers
+            running = BACKENDS[backend](one).running()
+            if service in running or (service is None and running):
+                found.append(one)
+    return found or [settings]
+
+
 def _check_names(names: Collection[str], groups: Mapping[str, str]) -> None:
     known = set(groups) | set(groups.values()) - {""}
     for name in names:

@@ -10,16 +10,19 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from cluster import cluster_state
 from cluster.__main__ import main
 from cluster.console import table
 from cluster.errors import ServiceError
 from cluster.following import follow
+from cluster.local import Local
 from cluster.lock import LOCK, locked
 from cluster.probe import answers, holds
 from cluster.processes import free_port
-from cluster.service import Probe
-from cluster.settings import ROOT
+from cluster.service import Probe, Service
+from cluster.settings import ROOT, load
 from cluster.sweep import sweep
+from tests.waiting import eventually
 
 
 def options(cluster_sets):
@@ -105,6 +108,30 @@ def test_status_and_down_without_anything_make_no_folder(tmp_path, cluster_sets,
     assert "stopped" in output
     assert "nothing was running" in output
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def process(tmp_path):
+    """MLflow's place taken by a process that only sleeps."""
+    run = tmp_path / "run"
+    run.mkdir()
+    backend = Local(load([f"run_dir={run}"], {}))
+    sleeps = (sys.executable, "-c", "import time; print('slept', flush=True); time.sleep(60)")
+    url = "http://127.0.0.1:4999"
+    yield backend.start(Service("mlflow", "mlflow", url, sleeps))
+    backend.stop("mlflow")
+
+
+def test_what_runs_is_shown_under_whichever_backend_it_was_started(process, cluster_sets, tmp_path, capsys):
+    cluster_state.remember(tmp_path / "run", ["backend=docker"])  # as an earlier cluster of this folder had
+    assert main(["status", *options(cluster_sets)]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("mlflow")]
+    assert line.split()[:4] == ["mlflow", "running", str(process.pid), "http://127.0.0.1:4999"]
+    eventually(process.log.read_text)
+    assert main(["logs", "mlflow", *options(cluster_sets)]) == 0
+    assert "slept" in capsys.readouterr().out
+    assert main(["up", "mlflow", *options([*cluster_sets, "backend=docker"])]) == 3
+    assert "make down BACKEND=local" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
