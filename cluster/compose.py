@@ -118,6 +118,7 @@ def _record(service: Service, settings: Settings) -> dict[str, Any]:
         "requires": service.requires,
         "ports": {port.name: port.address.port for port in service.ports},
         "grace_s": service.grace_s,
+        "memory_mb": service.memory_mb,
         "secrets": sorted(service.secrets),
     }
 

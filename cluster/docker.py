@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cluster import artifacts, compose, engine, image, processes
-from cluster.docker_driver import DockerDriverHost
+from cluster.docker_driver import MASTER, DockerDriverHost
 from cluster.driver_host import DriverHost
 from cluster.errors import ServiceError
 from cluster.local_driver import LocalDriverHost
@@ -218,6 +218,10 @@ class Docker:
             # Applications in containers and the harness beside them must mean the same node by the same words, and
             # only its address in the containers' network is reached from both.
             url = f"{found['ip']}:{record['ports']['cql']}"
+        elif (
+            url.startswith(f"http://{name}:") and found["ip"]
+        ):  # a page that is not published opens here by address
+            url = url.replace(name, found["ip"], 1)
         alive = state["Running"] and not state["Restarting"] and not found["restarts"]
         return Running(
             name=name,
@@ -282,14 +286,13 @@ class Docker:
 
     def _refuse_too_little_memory(self, services: Sequence[Service], say: Callable[[str], None]) -> None:
         total = int(engine.docker("info", "--format", "{{.MemTotal}}") or 0) // _MIB
-        needed = sum(service.memory_mb for service in services if not service.external)
-        needed += megabytes(self.settings.spark.driver_memory)
+        driver = megabytes(self.settings.spark.driver_memory)
+        needed, limits = _memory_mb(services, self._inspected(), driver)
         mend = "smaller (MEMORY=1g, --set spark.driver_memory=1g), fewer (WORKERS=1), or more memory for Docker itself"
         if needed > total:
             raise ServiceError(
                 f"the containers need {needed / 1024:.1f} GiB and Docker has {total / 1024:.1f}: take {mend}"
             )
-        limits = sum(compose.limit_mb(service) for service in services if not service.external)
         if limits > total:
             say(
                 f"the containers may take {limits / 1024:.1f} GiB if all of them come to their limits, and Docker has "
@@ -310,6 +313,30 @@ class Docker:
                 ["docker", "logs", "--tail", _LOG_LINES, name], stdin=subprocess.DEVNULL, stdout=out,
                 stderr=subprocess.STDOUT, check=False, timeout=60,
             )  # fmt: skip
+
+
+def _memory_mb(
+    services: Sequence[Service], there: Mapping[str, Mapping[str, Any]], driver_mb: int
+) -> tuple[int, int]:
+    """Return the memory that containers need and their limits, in MiB; what runs already counts once.
+
+    Args:
+        services: those that are to run; of their groups no others stay.
+        there: the containers that are there, as `_inspected` gives them.
+        driver_mb: of the driver, which runs beside the master.
+    """
+    wanted = {service.name: service for service in services if not service.external}
+    groups = {service.group for service in wanted.values()}
+    stay = {
+        name: found
+        for name, found in there.items()
+        if name not in wanted and found["record"]["group"] not in groups and found["state"]["Running"]
+    }
+    needed = sum(service.memory_mb for service in wanted.values())
+    needed += sum(found["record"].get("memory_mb", 0) for found in stay.values())
+    limits = sum(compose.limit_mb(service) for service in wanted.values())
+    limits += sum(found["limit"] // _MIB for found in stay.values())
+    return needed + (driver_mb if MASTER in wanted or MASTER in stay else 0), limits
 
 
 def _exit(name: str, found: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from cluster import cluster_state, compose, contents, engine
+from cluster import cluster_state, compose, contents, docker, engine
 from cluster import image as image_module
 from cluster.__main__ import main
 from cluster.docker import DockerPlace
@@ -105,6 +105,54 @@ def test_data_lie_in_volumes_that_belong_to_the_run_folder():
     assert set(other["volumes"]).isdisjoint(document["volumes"])
     run = {"type": "bind", "source": "/somewhere/run", "target": "/somewhere/run"}
     assert run in document["services"]["spark-master"]["volumes"]
+
+
+def there(*services, settings):
+    """Containers of these services, as Docker describes running ones."""
+    document = compose.document(services, settings, IMAGE)
+    return {
+        name: {
+            "record": json.loads(entry["labels"][compose.SERVICE_LABEL]),
+            "image": IMAGE.tag,
+            "foundation": IMAGE.foundation,
+            "data": "",
+            "state": {"Running": True, "Restarting": False, "Pid": 7},
+            "restarts": 0,
+            "limit": int(entry["mem_limit"].removesuffix("m")) << 20,
+            "ip": "172.18.0.5",
+        }
+        for name, entry in document["services"].items()
+    }
+
+
+def test_memory_of_what_runs_already_is_counted_and_once(tmp_path):
+    settings = load(["backend=docker", f"run_dir={tmp_path}", "history.servers=1", "cassandra.nodes=1"], {})
+    place = DockerPlace(settings)
+    everything = [service for describe in SERVICES.values() for service in describe(settings, place)]
+    groups = {
+        service.group: [one for one in everything if one.group == service.group] for service in everything
+    }
+    whole = docker._memory_mb(everything, {}, 1000)
+    assert whole[0] == sum(service.memory_mb for service in everything) + 1000
+    assert whole[1] == sum(compose.limit_mb(service) for service in everything)
+    running = there(*everything, settings=settings)
+    assert docker._memory_mb(everything, running, 1000) == whole
+    assert all(docker._memory_mb(some, running, 1000) == whole for some in groups.values())
+    # Surplus workers go, a stopped container takes nothing, and without a master here no driver is in a container.
+    assert docker._memory_mb(groups["spark"][:1], running, 1000)[0] < whole[0]
+    stopped = {name: {**found, "state": {"Running": False}} for name, found in running.items()}
+    (mlflow,) = groups["mlflow"]
+    assert docker._memory_mb([mlflow], stopped, 1000) == (mlflow.memory_mb, compose.limit_mb(mlflow))
+
+
+def test_a_page_that_is_not_published_is_shown_by_an_address_that_opens_on_this_host(tmp_path):
+    settings = load(["backend=docker", f"run_dir={tmp_path}"], {})
+    found = there(*SERVICES["spark_worker"](settings, DockerPlace(settings)), settings=settings)
+    running = docker.Docker(settings)._running("spark-worker-1", found["spark-worker-1"])
+    assert running.url == "http://172.18.0.5:8081"
+    (master,) = SERVICES["spark_master"](settings, DockerPlace(settings))
+    shown = docker.Docker(settings)._running("spark-master", there(master, settings=settings)["spark-master"])
+    assert (shown.url, shown.page) == ("spark://spark-master:7077", "http://127.0.0.1:8080")
 
 
 def test_dollars_reach_the_container_as_they_are():
