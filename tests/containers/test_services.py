@@ -61,6 +61,11 @@ def test_only_loopback_is_published(up):
 def test_person_lands_in_the_project_with_everything_on_the_path(up):
     assert docker("exec", "spark-master", "bash", "-c", "pwd; id -un").split() == ["/app", "recscale"]
     assert "preprocess" in docker("exec", "spark-master", "python", "-m", "jobs", "--help")
+    where = "for program in python java spark-submit pyspark; do command -v $program; done"
+    plain = docker("exec", "spark-master", "sh", "-c", where)
+    assert len(plain.split()) == 4
+    for shell in ("bash", "sh"):
+        assert docker("exec", "spark-master", shell, "-lc", where) == plain
     program = "from pyspark.sql import SparkSession as S; s = S.builder.getOrCreate(); print(s.sparkContext.master, s.range(1000).selectExpr('sum(id)').first()[0])"
     run = f'echo "{program}" > /tmp/sum.py && spark-submit --executor-memory 512m /tmp/sum.py 2>/tmp/err || cat /tmp/err'
     said = docker("exec", "spark-master", "bash", "-c", run)
