@@ -1,8 +1,11 @@
 """Tries a probe once."""
 
+import http.client
 import json
 import socket
+import ssl
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -14,6 +17,13 @@ _TIMEOUT_S = 3.0
 _SILENCE_S = 0.3
 # Our services are on this host or next to it: a proxy of the environment knows nothing of them.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# Answers of a proxy itself: it wants a password, cannot reach the server, or waited too long for it.
+_PROXYS_OWN = (
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
 
 
 def answers(probe: Probe) -> bool:
@@ -23,6 +33,8 @@ def answers(probe: Probe) -> bool:
         return any(_connects(target) for target in targets)
     if probe.kind == "cql":
         return all(_stays(target) and _knows(target, probe.peers) for target in targets)
+    if probe.kind == "web":
+        return _responds(probe.target)
     try:
         with _OPENER.open(probe.target, timeout=_TIMEOUT_S) as response:
             if response.status != HTTPStatus.OK:
@@ -48,6 +60,22 @@ def holds(value: Any, expected: Any) -> bool:
     if isinstance(expected, list):
         return isinstance(value, list) and all(any(holds(item, one) for item in value) for one in expected)
     return bool(value == expected)
+
+
+def _responds(url: str) -> bool:
+    """Whether somebody else's server says anything, by the way that the environment prescribes."""
+    named = urllib.request.getproxies()
+    every = {scheme: named["all"] for scheme in ("http", "https") if "all" in named}
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({**every, **named}))
+    try:
+        with opener.open(url, timeout=_TIMEOUT_S):
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code not in _PROXYS_OWN
+    except urllib.error.URLError as error:
+        return isinstance(error.reason, ssl.SSLError)  # whether it is trusted is for its client to say
+    except (OSError, ValueError, http.client.HTTPException):
+        return False
 
 
 def _connects(target: str) -> bool:

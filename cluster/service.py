@@ -59,7 +59,8 @@ class Probe:
     """How to see that a service is ready.
 
     Attributes:
-        kind: "http" asks for a page and wants status 200; "tcp" connects; "cql" asks Cassandra's nodes for the others
+        kind: "http" asks for a page and wants status 200; "web" is content with any answer, and goes through the proxy
+            that the environment names, if it does; "tcp" connects; "cql" asks Cassandra's nodes for the others
             that each knows: a node listens to clients a moment before it has heard of its neighbours.
         target: a URL, or host:port (several with commas between: one that answers to "tcp" is enough, all must to "cql").
         expect: what the JSON of the page must hold: each key with this value; a list must hold an element for each
@@ -69,7 +70,7 @@ class Probe:
         deadline_s: seconds after which waiting ends in an error.
     """
 
-    kind: Literal["http", "tcp", "cql"]
+    kind: Literal["http", "web", "tcp", "cql"]
     target: str
     expect: Mapping[str, Any] = field(default_factory=dict)
     once: Mapping[str, Any] = field(default_factory=dict)

@@ -8,12 +8,12 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cluster import hosts
+from cluster import hosts, proxies
 from cluster.cluster_state import recall
 from cluster.errors import SettingsError
 
@@ -171,8 +171,11 @@ class Settings:
         return hashlib.sha256(str(self.run_dir.resolve()).encode()).hexdigest()[:8]
 
 
-def load(sets: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Settings:
+def load(sets: Sequence[str] = (), environ: MutableMapping[str, str] = os.environ) -> Settings:
     """Resolve the settings: defaults < profile < the running cluster's < RECSCALE_* environment < `sets` ("spark.workers=4").
+
+    Every command begins so. Where the environment names a proxy, our own servers are excepted from it there, for this
+    process and for all that it starts.
 
     Raises:
         SettingsError: an unknown key (names the nearest known one) or a value that does not read.
@@ -189,6 +192,8 @@ def load(sets: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> S
     settings: Settings = _build(Settings, typed)
     _check(settings)
     hosts.check(settings, secret=bool(environ.get(SECRET)))
+    own = (settings.host, settings.advertised, settings.spark.driver_host)
+    proxies.except_own(environ, filter(None, own))
     return settings
 
 

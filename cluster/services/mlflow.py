@@ -53,13 +53,14 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
 def _external(uri: str) -> Service:
     """Use a server that is there; a file or database address has nothing to connect to."""
     parts = urlsplit(uri)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    ready = Probe("tcp", f"{parts.hostname}:{port}", deadline_s=10) if parts.hostname and port else None
+    # MLflow's client takes user and password out of the address itself.
+    page = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}/health"
     return Service(
         name="mlflow",
         group="mlflow",
         url=uri,
-        ready=ready if parts.scheme in ("http", "https") else None,
+        ready=Probe("web", page, deadline_s=10) if parts.scheme in ("http", "https") else None,
         external=True,
-        hint="start it, or unset mlflow.uri (RECSCALE_MLFLOW_URI) to have one started here",
+        hint="start it, or unset mlflow.uri (RECSCALE_MLFLOW_URI) to have one started here; a server that the proxy of the "
+        "environment does not reach must stand in NO_PROXY",
     )

@@ -12,6 +12,7 @@ from cluster.__main__ import main
 from cluster.lifecycle import Cluster
 from cluster.processes import marked
 from cluster.settings import load
+from experiments.recorder import Recorder
 from tests.waiting import eventually
 
 
@@ -71,6 +72,19 @@ def test_helpers_whose_leader_was_killed_are_ended_before_a_new_start(cluster):
     assert not orphans & {process.pid for process in members(cluster)}
 
 
+@pytest.fixture
+def behind_a_proxy(monkeypatch):
+    """An environment whose proxies are not there, and which excepts nothing from them."""
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "socks5://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")  # what is set here is as it was when the test is over
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("behind_a_proxy")
 def test_an_external_server_is_used_and_never_stopped(cluster, cluster_sets, tmp_path, capsys):
     assert main(["mlflow", *(word for pair in cluster_sets for word in ("--set", pair))]) == 0
     uri = cluster.mlflow_uri
@@ -83,3 +97,4 @@ def test_an_external_server_is_used_and_never_stopped(cluster, cluster_sets, tmp
     ]
     assert guest.down() == []
     assert get(f"{uri}/health") == 200
+    assert Recorder(uri, None).known() == {}
