@@ -10,15 +10,19 @@ MAKEFLAGS += --no-print-directory
 export PYTHONPATH := $(CURDIR)
 python := .venv/bin/python
 
-# $(call given,VARIABLE) is the variable's value if the command line set it, else nothing.
+# $(call given,VARIABLE) is the variable's value if the command line set it, else nothing. It is for asking only: make's
+# functions split at blanks and the shell knows quotes. Recipes have the shell read the value from their environment,
+# where make puts every variable of the command line: "$$VARIABLE".
 given = $(if $(filter command line,$(origin $(1))),$($(1)))
-# $(call option,VARIABLE,--flag) is "--flag value" if the command line set it, else nothing.
-option = $(if $(call given,$(1)),$(2) '$(call given,$(1))')
+# $(call option,VARIABLE,--flag) is --flag="$VARIABLE" if the command line set it, else nothing.
+option = $(if $(call given,$(1)),$(2)="$$$(1)")
+# $(call setting,VARIABLE,key) is --set key="$VARIABLE" if the command line set it, else nothing.
+setting = $(if $(call given,$(1)),--set $(2)="$$$(1)")
 # $(call required,VARIABLE,example) stops with a usage line unless the command line set it.
 required = $(if $(call given,$(1)),,$(error $(1) is missing: make $@ $(1)=$(2)))
 
 ifneq ($(call given,DATA),)
-export RECSCALE_DATA := $(abspath $(DATA))
+export RECSCALE_DATA := $(if $(filter /% ~%,$(firstword $(DATA))),,$(CURDIR)/)$(DATA)
 endif
 
 ifneq ($(call given,HOST),)
@@ -33,15 +37,11 @@ ifneq ($(call given,BACKEND),)
 export RECSCALE_BACKEND := $(BACKEND)
 endif
 
-shape := $(if $(call given,BACKEND),--set backend=$(BACKEND)) \
-         $(if $(call given,WORKERS),--set spark.workers=$(WORKERS)) \
-         $(if $(call given,CORES),--set spark.cores=$(CORES)) \
-         $(if $(call given,MEMORY),--set spark.memory=$(MEMORY)) \
-         $(if $(call given,CASSANDRA),--set cassandra.nodes=$(CASSANDRA)) \
-         $(if $(call given,RF),--set cassandra.rf=$(RF))
+shape := $(call setting,BACKEND,backend) $(call setting,WORKERS,spark.workers) $(call setting,CORES,spark.cores) \
+         $(call setting,MEMORY,spark.memory) $(call setting,CASSANDRA,cassandra.nodes) $(call setting,RF,cassandra.rf)
 allow := $(if $(call given,ALLOW_MODEL_CHANGE),--allow-model-change)
 trial_shape := $(call option,WORKERS,--workers) $(call option,CORES,--cores) $(call option,MEMORY,--memory)
-sets := $(foreach pair,$(call given,SET),--set '$(pair)')
+sets := $(call option,SET,--sets)
 
 .PHONY: $(shell awk -F: '/^[a-z-]+:/ {print $$1}' $(firstword $(MAKEFILE_LIST)))
 
@@ -67,48 +67,48 @@ setup: environment ## Packages, then the cluster: WORKERS=2 CORES=1 MEMORY=2g [C
 
 worker: environment ## Join workers of this machine to a master elsewhere: MASTER=spark://host:7077 HOST= [WORKERS= CORES= MEMORY=]
 	@$(call required,MASTER,spark://192.168.1.5:7077)
-	$(python) -m cluster worker --master '$(MASTER)' $(shape)
+	$(python) -m cluster worker --master="$$MASTER" $(shape)
 
 preprocess: environment ## Fetch, clean and store: DATASET=movielens/1m [STORE=cassandra] [DATA=] [SET="k_core=5"]
-	@$(python) -m experiments preprocess --dataset '$(or $(call given,DATASET),movielens/1m)' $(trial_shape) $(sets)
+	@$(python) -m experiments preprocess --dataset="$(if $(call given,DATASET),$$DATASET,movielens/1m)" $(trial_shape) $(sets)
 
 eda: environment ## Explore a data set on one page: DATASET=movielens/1m [STORE=cassandra] [DATA=] [SET="k_core=5"]
 	@$(call required,DATASET,movielens/1m)
-	$(python) -m experiments eda --dataset '$(DATASET)' $(trial_shape) $(sets)
+	$(python) -m experiments eda --dataset="$$DATASET" $(trial_shape) $(sets)
 
 train: environment ## One trial: MODEL=als DATASET=movielens/1m [SET="rank=32 reg=0.06"] [WORKERS= CORES= MEMORY=]
 	@$(call required,MODEL,als)$(call required,DATASET,movielens/1m)
-	$(python) -m experiments train --model '$(MODEL)' --dataset '$(DATASET)' $(trial_shape) $(sets)
+	$(python) -m experiments train --model="$$MODEL" --dataset="$$DATASET" $(trial_shape) $(sets)
 
 experiment: environment ## A grid of trials: NAME=als_scaling (resumes; `.venv/bin/python -m experiments list` names all)
 	@$(call required,NAME,als_scaling)
-	$(python) -m experiments run '$(NAME)' $(call option,APPLICATIONS,--applications) $(call option,REPEATS,--repeats) $(allow)
+	$(python) -m experiments run "$$NAME" $(call option,APPLICATIONS,--applications) $(call option,REPEATS,--repeats) $(allow)
 
 report: environment ## Tables, plots and one HTML page from MLflow: NAME=als_scaling [ALLOW_MODEL_CHANGE=1]
 	@$(call required,NAME,als_scaling)
-	$(python) -m experiments report '$(NAME)' $(allow)
+	$(python) -m experiments report "$$NAME" $(allow)
 
 gate: environment ## Is the working tree slower or worse than a revision? BASE=main [SPEC=gate] [PAIRS=10] [TOLERANCE=0.05]
 	@$(call required,BASE,main)
-	$(python) -m experiments gate --base '$(BASE)' $(call option,PAIRS,--pairs) $(call option,TOLERANCE,--tolerance) \
-	  $(sets) $(if $(call given,SPEC),'$(SPEC)')
+	$(python) -m experiments gate --base="$$BASE" $(call option,PAIRS,--pairs) $(call option,TOLERANCE,--tolerance) \
+	  $(sets) $(if $(call given,SPEC),"$$SPEC")
 
 drill: environment ## Kill a part in the middle of a trial: KIND=executor|worker|driver|cassandra|mlflow|all [NAME=drill]
 	@$(call required,KIND,worker)
-	$(python) -m experiments drill '$(KIND)' $(if $(call given,NAME),'$(NAME)')
+	$(python) -m experiments drill "$$KIND" $(if $(call given,NAME),"$$NAME")
 
 plan: environment ## Choose and run a few cheap runs to predict larger ones from: NAME=capacity [BUDGET=15m] [VALIDATE=1]
 	@$(call required,NAME,capacity)
-	$(python) -m experiments plan '$(NAME)' $(call option,BUDGET,--budget) $(call option,APPLICATIONS,--applications) \
+	$(python) -m experiments plan "$$NAME" $(call option,BUDGET,--budget) $(call option,APPLICATIONS,--applications) \
 	  $(if $(call given,VALIDATE),--validate)
 
 predict: environment ## Time and memory of a job that was never run: ROWS=33e6 WORKERS=16 [CORES=1] [NAME=capacity]
 	@$(call required,ROWS,33e6)$(call required,WORKERS,16)
-	$(python) -m experiments predict --rows '$(ROWS)' --workers '$(WORKERS)' $(call option,CORES,--cores) $(call option,NAME,--of)
+	$(python) -m experiments predict --rows="$$ROWS" --workers="$$WORKERS" $(call option,CORES,--cores) $(call option,NAME,--of)
 
 recommend: environment ## The cheapest shape that keeps a deadline: ROWS=33e6 DEADLINE=30m PRICE=0.40 [CORES= MEMORY= NAME=]
 	@$(call required,ROWS,33e6)$(call required,DEADLINE,30m)$(call required,PRICE,0.40)
-	$(python) -m experiments recommend --rows '$(ROWS)' --deadline '$(DEADLINE)' --price-per-worker-hour '$(PRICE)' \
+	$(python) -m experiments recommend --rows="$$ROWS" --deadline="$$DEADLINE" --price-per-worker-hour="$$PRICE" \
 	  $(call option,CORES,--cores) $(call option,MEMORY,--memory) $(call option,NAME,--of)
 
 reports: environment ## The page of every recorded experiment, and their index (.run/reports/index.html)
@@ -125,11 +125,11 @@ status: environment ## What runs where
 
 logs: environment ## The log of one service: S=spark-master
 	@$(call required,S,spark-master)
-	$(python) -m cluster logs '$(S)'
+	$(python) -m cluster logs "$$S"
 
 shell: environment ## A prompt beside a service: S=spark-master (in its container: docker exec -it spark-master bash)
 	@$(call required,S,spark-master)
-	$(python) -m cluster shell '$(S)'
+	$(python) -m cluster shell "$$S"
 
 compose: environment ## The compose file of the services, as BACKEND=docker runs them
 	@$(python) -m cluster compose $(shape) --set backend=docker

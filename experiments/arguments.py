@@ -1,12 +1,16 @@
 """Arguments that several commands share, and how K=V pairs are read."""
 
 import json
+import re
 import tomllib
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from typing import Any
 
 from datasets.errors import UsageError
+
+_QUOTED = re.compile(r""" "(?:\\.|[^"\\])*" | '[^']*' """, re.VERBOSE)
+_BEFORE_KEY = re.compile(r"\s+(?=[A-Za-z_][\w.-]*=)")
 
 
 def cluster(parser: ArgumentParser) -> None:
@@ -34,6 +38,8 @@ def sets(parser: ArgumentParser) -> None:
     """Add --set."""
     what = "a parameter, k_core, max_rejected_share, min_rating, max_rating, sample, dataset.<option> or spark.<setting>; may be repeated"
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=what)
+    what = "several of them in one text, with blanks between, as in make's SET"
+    parser.add_argument("--sets", dest="set", action="extend", type=split_sets, metavar="TEXT", help=what)
 
 
 def allow_model_change(parser: ArgumentParser) -> None:
@@ -51,6 +57,31 @@ def shape_sets(arguments: Namespace) -> list[str]:
     """Return what `shape` was given as settings of the cluster."""
     given = {key: getattr(arguments, key) for key in ("workers", "cores", "memory")}
     return [f"spark.{key}={value}" for key, value in given.items() if value is not None]
+
+
+def split_sets(text: str) -> list[str]:
+    """Split a text into its K=V pairs, each as it stands there.
+
+    A pair ends at a blank before the next "key=", so that a value may hold blanks and apostrophes. Lists, tables and
+    texts in quotes stay whole: `title=it's a film reg=[0.1, 0.2]` is two pairs.
+    """
+    pairs: list[str] = []
+    begin = at = depth = 0
+    while at < len(text):
+        starts = depth > 0 or text[at - 1 : at] == "="
+        if starts and (quoted := _QUOTED.match(text, at)):
+            at = quoted.end()
+            continue
+        if starts and text[at] in "[{":
+            depth += 1
+        elif depth and text[at] in "]}":
+            depth -= 1
+        elif not depth and (blank := _BEFORE_KEY.match(text, at)):
+            pairs.append(text[begin:at])
+            begin = at = blank.end()
+            continue
+        at += 1
+    return [pair.strip() for pair in (*pairs, text[begin:]) if pair.strip()]
 
 
 def read_sets(pairs: Sequence[str], option: str = "--set") -> dict[str, Any]:

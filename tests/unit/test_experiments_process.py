@@ -1,5 +1,6 @@
 """Applications as processes, their events, identities of code and data, progress, and the command line."""
 
+import argparse
 import io
 import json
 import os
@@ -265,6 +266,28 @@ def test_values_of_set_read_as_in_a_spec():
     }  # fmt: skip
     with pytest.raises(UsageError, match="does not read"):
         arguments.read_sets(["rank"])
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ("", []),
+        ("rank=3", ["rank=3"]),
+        (" rank=3  reg=0.1 ", ["rank=3", "reg=0.1"]),
+        ("dataset.path=/my data/o'brien.csv k_core=5", ["dataset.path=/my data/o'brien.csv", "k_core=5"]),
+        ("rank=[8, 16] als={rank=3, reg=0.1} k=5", ["rank=[8, 16]", "als={rank=3, reg=0.1}", "k=5"]),
+        ("""a="x b=1" c='y d=2' e=["f g=3"]""", ['a="x b=1"', "c='y d=2'", 'e=["f g=3"]']),
+        ("spark.driver.extraJavaOptions=-Da=1 -Db=2 k=5", ["spark.driver.extraJavaOptions=-Da=1 -Db=2", "k=5"]),
+        ("title='tis here k=5", ["title='tis here", "k=5"]),
+        (r'a="\" b=1" c=2', [r'a="\" b=1"', "c=2"]),
+        ("rank 3", ["rank 3"]),
+    ],
+)  # fmt: skip
+def test_one_text_holds_many_pairs_whose_values_may_hold_blanks_and_quotes(text, pairs):
+    assert arguments.split_sets(text) == pairs
+    parser = argparse.ArgumentParser()
+    arguments.sets(parser)
+    assert parser.parse_args(["--set", "x=1", f"--sets={text}", "--set=y=2"]).set == ["x=1", *pairs, "y=2"]
 
 
 @pytest.mark.parametrize(
