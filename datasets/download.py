@@ -51,8 +51,13 @@ def locate(variant: Variant, data: Path | None, cache: Path) -> Path:
 
     Raises:
         Unreachable: it has to be downloaded and the publisher cannot be reached, or gives it to members only.
-        DataError: it cannot be brought here whole; what was transferred is kept and resumed next time.
+        DataError: it cannot be brought here whole; what was transferred is kept and resumed next time. Or `data` is no
+            folder: what it was to hold is not replaced by a download.
     """
+    if data is not None and not data.is_dir():
+        raise DataError(
+            f"{data} is no folder: correct RECSCALE_DATA (DATA=/folder), or unset it to download {variant.folder}"
+        )
     place = found(variant, data, cache)
     if place is not None:
         return place

@@ -241,6 +241,13 @@ def test_data_folder_comes_first(publisher, tmp_path):
     assert publisher.asked == []
 
 
+def test_a_data_folder_that_is_not_there_is_not_replaced_by_a_download(publisher, tmp_path):
+    for missing in (tmp_path / "no such folder", Path(__file__)):
+        with pytest.raises(DataError, match=missing.name):
+            locate(variant(publisher), missing, tmp_path / "cache")
+    assert publisher.asked == []
+
+
 def test_wrong_checksum_is_refused_and_deleted(publisher, tmp_path):
     publisher.body = archive({"ml-test/ratings.csv": "1,2,3"})
     with pytest.raises(DataError, match="0" * 32):
