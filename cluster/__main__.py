@@ -19,6 +19,9 @@ from cluster.services import SERVICES
 from cluster.settings import Settings, load
 from cluster.sweep import DOWNLOADED, sweep
 
+# MLflow's page of experiments; unless it is told so, it opens on what it has for language models.
+_RUNS = "/#/experiments?workflowType=machine_learning"
+
 OK, USAGE, SERVICE, INTERRUPTED, ENDED = 0, 2, 3, 130, 143
 
 
@@ -96,7 +99,9 @@ def _mlflow(settings: Settings, _: argparse.Namespace) -> int:
     cluster = Cluster(settings, say=_say)
     cluster.up({"mlflow"})
     cluster_state.remember(settings.run_dir, [f"backend={settings.backend}"])
-    print(f"MLflow: {cluster.mlflow_uri}  (stop it with `make down`)")
+    uri = cluster.mlflow_uri or ""
+    page = uri.rstrip("/") + _RUNS if uri.startswith("http") else uri
+    print(f"MLflow: {page}  (stop it with `make down`)")
     return OK
 
 

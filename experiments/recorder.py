@@ -149,7 +149,7 @@ class Recorder:
         with explained(self.uri):
             number = self._experiment(experiment)
             self._client.set_experiment_tag(number, f"mlflow.sharedViewState.{VIEW}", view_state(columns))
-            return f"#/experiments/{number}/runs?viewStateShareKey={VIEW}"
+            return f"#/experiments/{number}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
 
     def close(self, parent: Parent, status: str) -> None:
         """End the parent run; `status` as of an outcome."""
