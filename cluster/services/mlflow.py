@@ -5,6 +5,25 @@ from urllib.parse import urlsplit
 from cluster.service import Place, Port, Probe, Service
 from cluster.settings import Settings
 
+# `mlflow server`, whose web server runs in this Python. MLflow starts a second one for it, which imports everything
+# again: seconds of processor time while a person waits, and 250 MiB. Should a later MLflow start it in another way, there
+# are two again and all works as before. Nothing of what is imported becomes garbage, so nobody needs to look for it.
+_SERVE = """
+import gc
+gc.disable()
+import os
+import mlflow.server
+import uvicorn
+def here(command, *, extra_env, **_):
+    os.environ.update(extra_env)
+    import mlflow.server.fastapi_app
+    gc.enable()
+    uvicorn.main(command[command.index("uvicorn") + 1 :])
+mlflow.server._exec_cmd = here
+from mlflow.cli import cli
+cli()
+"""
+
 
 def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
     """Describe one server whose runs lie in a SQLite file and whose artifacts lie in a folder."""
@@ -28,13 +47,14 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
             group="mlflow",
             url=f"http://{outside}",
             argv=(
-                *(str(place.path("python")), "-m", "mlflow", "server"),
+                *(str(place.path("python")), "-c", _SERVE, "server"),
                 *("--backend-store-uri", f"sqlite:///{run / 'mlflow.db'}"),
                 *("--no-serve-artifacts", "--default-artifact-root", str(run / "mlartifacts")),
                 *("--host", http.host, "--port", str(http.port)),
-                *("--workers", "1", "--allowed-hosts", ",".join(dict.fromkeys(hosts))),
+                *("--workers", "1"),
             ),
             env={
+                "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(dict.fromkeys(hosts)),
                 # Its job queue starts half a dozen helpers that tracking has no use for.
                 "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
                 "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -42,7 +62,7 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
             },
             folders=(run / "mlartifacts",),
             ports=(Port("http", http, "mlflow.port", outside),),
-            memory_mb=600,
+            memory_mb=400,
             ready=Probe(
                 "http", f"http://{outside}/health", deadline_s=240
             ),  # the first start makes its tables
