@@ -10,6 +10,7 @@ import urllib.request
 
 import pytest
 
+from cluster.lifecycle import Cluster
 from tests.containers.conftest import docker
 
 pytestmark = pytest.mark.timeout(900)
@@ -33,6 +34,11 @@ def test_everything_runs_and_grows_healthy(up):
     assert up.names() == ALL
     shown = up.cluster("status", sets=("spark.workers=2", "cassandra.nodes=1"))
     assert shown.count("running") == len(ALL)
+    pages = [one.url for one in Cluster(up.settings).status() if one.name.startswith("spark-worker-")]
+    assert len(pages) == 2
+    for page in pages:
+        with urllib.request.urlopen(page, timeout=10) as response:
+            assert response.status == 200
     end = time.perf_counter() + 240
     while time.perf_counter() < end:
         states = {name: up.inspect(name)["State"]["Health"]["Status"] for name in ALL}
