@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from experiments.analysis import LEAST_FOR_INTERVAL
+from experiments.intervals import LEAST_FOR_INTERVAL
 from experiments.model_equality import said
+from experiments.ratios import notes as ratio_notes
 from experiments.scaling.curves import Curve, Point
 from experiments.scaling.fits import NAMES, Fit, Parameter
 
@@ -53,6 +54,7 @@ def notes(curve: Curve) -> Iterator[str]:
             "cores are fractions: each worker may take the share of a core's time behind the @, enforced by the kernel; "
             "the driver is not limited"
         )
+    yield from ratio_notes((str(item.outcome.size), item.ratio) for item in curve.points)
     yield from (f"{curve.name}: {_fit(item, curve)}" for item in curve.fits)
     yield from (f"{curve.name}: {item}" for item in curve.refusals)
     if any(item.serial and item.serial[0] < 0 for item in curve.points):
