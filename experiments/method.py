@@ -6,6 +6,7 @@ from experiments.intervals import LEAST_FOR_INTERVAL
 from experiments.metrics import phases, quality
 from experiments.model_equality import SAME_MODEL
 from experiments.outcome import Outcome
+from experiments.scaling.fits import MUCH, NEGLIGIBLE
 from experiments.spec import Experiment
 
 _TAGS = {
@@ -21,7 +22,7 @@ def method_of(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
     found = [("Trials", _effort(outcomes)), ("Time", _time(outcomes)), ("Intervals", _intervals())]
     found += [("Ratios", _ratios())] if len(outcomes) > 1 else []
     if len({str(outcome.size) for outcome in outcomes}) > 1:
-        found.append(("Speed-up", _speedup()))
+        found += [("Speed-up", _speedup()), ("Laws", _laws())]
         used = [tag for tag in _TAGS if any(outcome.shape_tag == tag for outcome in outcomes)]
         found.append(("Tags of shapes", "; ".join(f"{tag}: {_TAGS[tag]}" for tag in used) + "."))
     judged = {name for outcome in outcomes for name in quality(outcome)}
@@ -94,6 +95,14 @@ def _speedup() -> str:
     return (
         "Against the smallest shape that ran the same trial. It is refused where the fitted "
         f"model changed: where predictions on fixed pairs differ by more than {SAME_MODEL:g}."
+    )
+
+
+def _laws() -> str:
+    return (
+        f"A law is fitted to geometric means. It is poor if it misses them by more than their noise explains (F test at 5%, so "
+        f"of laws that hold one in twenty is called poor) and by more than {NEGLIGIBLE:.0%}. If it may miss them by more than "
+        f"{MUCH:.0%} (upper 95% bound), whether it describes the times cannot be told. In both cases nothing is concluded from it."
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.analysis import Spread, faster, spread
-from experiments.metrics import TOTAL, medians
+from experiments.metrics import TOTAL, by_round, medians
 from experiments.model_equality import Change, allowed, changes
 from experiments.outcome import Outcome
 from experiments.ratios import Ratio, between
@@ -87,8 +87,8 @@ class Curve:
 
     @property
     def law(self) -> Fit | None:
-        """The fit to speak of: the simplest that is not poor, unless a richer one shows that it lacks something."""
-        good = [item for item in self.fits if not item.poor]
+        """The fit to speak of: the simplest that describes the times, unless a richer one shows that it lacks something."""
+        good = [item for item in self.fits if item.described == "yes"]
         shown = [item for item in good if all(parameter.shown for parameter in item.parameters)]
         if shown:
             return shown[-1]
@@ -172,7 +172,7 @@ def _fitted(kind: str, points: Sequence[Point]) -> tuple[tuple[Fit, ...], tuple[
             "Amdahl's law and the Universal Scalability Law are of fixed data and are not fitted here",
         )
     samples = [
-        Sample(str(item.outcome.size), item.size, item.seconds.applications)
+        Sample(str(item.outcome.size), item.size, item.seconds.applications, by_round(item.outcome, TOTAL))
         for item in points
         if item.left_out is None and item.ratio.ratio is not None
     ]

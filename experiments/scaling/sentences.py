@@ -136,7 +136,9 @@ def _expectation(curve: Curve) -> str:
     """What the fit expects of more of the same, if there is one to speak of and the shapes are multiples."""
     law = curve.law
     if law is None:
-        return "; no law describes the times well" if curve.fits else ""
+        untold = any(item.described == "cannot tell" for item in curve.fits)
+        vague = "; whether a law describes the times cannot be told, they vary too much"
+        return (vague if untold else "; no law describes the times well") if curve.fits else ""
     if not _by_workers(curve):
         return ""
     workers = law.little_more(_LITTLE, curve.points[0].outcome.size.workers)
@@ -154,9 +156,17 @@ def _fit(fit: Fit, curve: Curve) -> str:
     used = [item for item in curve.points if item.left_out is None and item.ratio.ratio is not None]
     worst = max(range(len(used)), key=lambda k: abs(fit.residuals[k]))
     text = f"{NAMES[fit.law]} fit: " + ", ".join(map(_parameter, fit.parameters))
-    text += f"; it misses the medians by {fit.missed:.1%}, most {used[worst].outcome.size} ({fit.residuals[worst]:+.1%})"
+    text += (
+        f"; it misses the mean times by {fit.missed:.1%}, most {used[worst].outcome.size} ({fit.residuals[worst]:+.1%}), as a "
+        f"law that holds would by chance in {fit.chance:.0%} of such sweeps"
+    )
     if fit.poor:
-        return text + "; a poor fit: this law does not describe the times, and nothing is concluded from it"
+        return text + ": a poor fit, this law does not describe the times, and nothing is concluded from it"
+    if fit.described == "cannot tell":
+        return text + (
+            f"; the times vary so much that it may miss them by up to {fit.possible:.0%}: whether this law describes them "
+            "cannot be told, and nothing is concluded from it"
+        )
     hidden = [item.name for item in fit.parameters if not item.shown]
     if hidden:
         text += f"; the interval of {' and '.join(hidden)} contains 0, so these times do not show it"
