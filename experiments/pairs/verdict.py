@@ -152,7 +152,7 @@ def notes(ledger: Ledger, verdict: Verdict) -> Iterator[str]:
         )
     yield (
         "the interval is Student's t over the logarithms of the pairs' ratios; it speaks for this host and this load, not "
-        "for others"
+        "for others; what would have been found is reckoned with the largest spread that the pairs' own does not exclude (95%)"
     )
     if verdict.qualities:
         level = verdict.qualities[0].level
@@ -198,7 +198,7 @@ def _of_metric(found: Quality) -> str:
     if found.verdict == "too few":
         return f"{values}: too few users for a verdict on quality ({LEAST_USERS} are needed)."
     if found.verdict == "indistinguishable":
-        return f"Indistinguishable in quality: {values}; a difference of {found.detectable:.4f} would have been found in 80 of 100."
+        return f"Indistinguishable in quality: {values}; a difference of {found.detectable:.4f} would have been found in at least 80 of 100."
     return f"The contender is {found.verdict}: {values}."
 
 

@@ -34,8 +34,8 @@ def test_slower_and_worse_are_said_with_their_numbers(tmp_path):
 def test_indistinguishable_says_what_could_have_been_missed(tmp_path):
     found = verdict_of(ledger(tmp_path), "phase.fit_s")
     assert (found.timing.verdict, found.quality) == ("indistinguishable", "indistinguishable")
-    assert "a slowdown of 2.9% or more would have been found in at least 80 of 100" in time_answer(found)
-    assert "would have been found in 80 of 100" in quality_answer(found)
+    assert "a slowdown of 5.2% or more would have been found in at least 80 of 100" in time_answer(found)
+    assert "would have been found in at least 80 of 100" in quality_answer(found)
     assert "Both sides fit the same model" in quality_answer(found)
 
 
@@ -122,7 +122,7 @@ def test_page_and_numbers_hold_everything(tmp_path):
             0,
             "gate: passed within the tolerance: indistinguishable in time",
         ),
-        ({"error": 0.8}, [], 0, "better in quality; it finds slowdowns of 2."),
+        ({"error": 0.8}, [], 0, "better in quality; it finds slowdowns of 5."),
         ({"ratio": 1.3, "error": 1.2}, [], 4, "; worse: RMSE"),
     ],
 )
