@@ -1,8 +1,8 @@
 """Student's t on the logarithms of paired ratios: which of two sides takes longer, and what could have been missed.
 
 Each pair is two neighbouring applications, so whatever the host does to both (clock, neighbours, caches) cancels in
-their ratio. Order alternates (A B, B A), so a steady drift meets both sides alike. The interval is that of all paired
-ratios (`experiments.intervals`); it
+their ratio. Which comes first is random and balanced (`experiments.turns`), so a steady drift meets both sides alike and
+no rhythm of the host meets always the same one. The interval is that of all paired ratios (`experiments.intervals`); it
 has an exact power function and gives a verdict from five pairs on, where the bootstrap's interval is too narrow and no
 rank test can reach 5% at all (2 of 32 signs is 6.25%).
 """

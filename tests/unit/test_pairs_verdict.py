@@ -1,5 +1,6 @@
 """From applications on disk to verdicts, pages and a gate's exit code; all numbers invented."""
 
+import csv
 import dataclasses
 import json
 
@@ -100,11 +101,14 @@ def test_page_and_numbers_hold_everything(tmp_path):
     assert "data:application/json;base64," in page.read_text()
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "<svg" in drawing.read_text()
-    assert len(raw.read_text().splitlines()) == 9
+    rows = list(csv.DictReader(raw.read_text().splitlines()))
+    assert [row["first"] for row in rows] == made.first[:8]
+    assert [float(row["baseline_s"]) for row in rows] == [2.0] * 8
     found = json.loads(data.read_text())
     assert len(found["time"]["pairs"]) == 8
     assert found["time"]["verdict"] == "slower"
     assert found["sides"]["contender"] == "rank=16"
+    assert found["first"] == made.first[:8]
 
 
 @pytest.mark.parametrize(
