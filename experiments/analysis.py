@@ -5,22 +5,16 @@ import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from experiments.grid import SHAPE, matches
+from experiments.intervals import interval
 from experiments.metrics import TOTAL, Number, medians, quality, repeats
 from experiments.model_equality import allowed, model_change
 from experiments.outcome import Outcome
+from experiments.ratios import Ratio, between, within
 from experiments.scaling.families import disturbed, family, not_scaling, worse_tag
 from experiments.spec import Comparison, Mean
-
-LEAST_FOR_INTERVAL = 5
-_RESAMPLES = 10_000
-_SEED = 20_231
-_KEPT = 8192  # table, pictures, notes and JSON of a report ask for the same intervals again
 
 
 @dataclass(frozen=True)
@@ -29,7 +23,7 @@ class Spread:
 
     Attributes:
         median: of the applications' medians; least, most: of all repeats.
-        low, high: 95% interval by resampling applications; None with fewer than five.
+        low, high: 95% interval of the median (`experiments.intervals`); None with fewer than five applications.
         applications: the median of each application.
     """
 
@@ -39,26 +33,6 @@ class Spread:
     low: float | None
     high: float | None
     applications: list[float]
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """How many times faster the second of two is.
-
-    Attributes:
-        ratio: None where it is not claimed.
-        low, high: 95% interval; None with fewer than five applications.
-        refused: why it is not claimed.
-        tag: the worse one of the two shapes'.
-        changed: how the model changed between the two, where a person asked for the ratio nevertheless.
-    """
-
-    ratio: float | None = None
-    low: float | None = None
-    high: float | None = None
-    refused: str | None = None
-    tag: str = "clean"
-    changed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,25 +67,6 @@ def spread(outcome: Outcome, phase: str) -> Spread | None:
     return Spread(statistics.median(typical), min(every), max(every), low, high, typical)
 
 
-def interval(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Return the 95% bootstrap interval of the median; None twice for fewer than five values."""
-    return _interval(tuple(values)) if len(values) >= LEAST_FOR_INTERVAL else (None, None)
-
-
-def ratio_of(baseline: Sequence[float], contender: Sequence[float]) -> Ratio:
-    """Return the ratio of the medians of two independent samples, with its interval where both have five values."""
-    ratio = statistics.median(baseline) / statistics.median(contender)
-    if min(len(baseline), len(contender)) < LEAST_FOR_INTERVAL:
-        return Ratio(ratio)
-    return Ratio(ratio, *_ratio_interval(tuple(baseline), tuple(contender)))
-
-
-def paired_ratio(pairs: Sequence[tuple[float, float]]) -> Ratio:
-    """Return the median of the ratios of values measured together."""
-    ratios = [baseline / contender for baseline, contender in pairs]
-    return Ratio(statistics.median(ratios), *interval(ratios))
-
-
 def speedup(outcome: Outcome, outcomes: Sequence[Outcome], phase: str = TOTAL) -> Ratio | None:
     """Return the speed-up against the smallest shape that ran the same trial; None if there is no other shape."""
     found = family(outcome, outcomes, phase)
@@ -134,7 +89,7 @@ def faster(
     refused = not_scaling(first, second) or disturbed(first, second) or (None if allowed(second) else changed)
     if refused:
         return Ratio(refused=refused, tag=tag)
-    found = ratio_of(medians(first, phase), medians(second, phase))
+    found = between(first, second, phase)
     return dataclasses.replace(found, tag=tag, changed=changed)
 
 
@@ -180,11 +135,9 @@ def _phases(comparison: Comparison, outcomes: Sequence[Outcome]) -> Iterator[Com
     first, second = comparison.baseline["phase"], comparison.contender["phase"]
     for outcome in outcomes:
         chosen = {key: value for key, value in comparison.baseline.items() if key != "phase"}
-        pairs = list(zip(medians(outcome, first), medians(outcome, second), strict=False))
-        if pairs and matches(outcome.values, chosen):
-            yield Compared(
-                comparison.baseline, comparison.contender, "phase_s", outcome.label, paired_ratio(pairs)
-            )
+        result = within(outcome, first, second) if matches(outcome.values, chosen) else None
+        if result is not None:
+            yield Compared(comparison.baseline, comparison.contender, "phase_s", outcome.label, result)
 
 
 def _trials(comparison: Comparison, outcomes: Sequence[Outcome]) -> Iterator[Compared]:
@@ -194,15 +147,14 @@ def _trials(comparison: Comparison, outcomes: Sequence[Outcome]) -> Iterator[Com
         for second in (item for item in outcomes if matches(item.values, comparison.contender)):
             if not _alike(first, second, keys):
                 continue
-            left, right = medians(first, phase), medians(second, phase)
-            if not left or not right:
+            if not medians(first, phase) or not medians(second, phase):
                 continue
             where = _words({key: first.values.get(key) for key in first.values if key not in keys}, outcomes)
             lost = disturbed(first, second)
             if lost is not None:
                 result = Ratio(refused=lost, tag=worse_tag(first, second))
             else:
-                result = faster(first, second, phase) if _same_work(first, second) else ratio_of(left, right)
+                result = (faster if _same_work(first, second) else between)(first, second, phase)
             yield Compared(comparison.baseline, comparison.contender, comparison.metric, where, result)
 
 
@@ -230,26 +182,3 @@ def _words(values: Mapping[str, Any], outcomes: Sequence[Outcome]) -> str:
         key for key in values if any(item.values.get(key) != outcomes[0].values.get(key) for item in outcomes)
     ]
     return " ".join(f"{key}={values[key]}" for key in varying)
-
-
-@lru_cache(maxsize=_KEPT)
-def _interval(values: tuple[float, ...]) -> tuple[float, float]:
-    return _percentiles(np.median(_resampled(values, np.random.default_rng(_SEED)), axis=1))
-
-
-@lru_cache(maxsize=_KEPT)
-def _ratio_interval(baseline: tuple[float, ...], contender: tuple[float, ...]) -> tuple[float, float]:
-    random = np.random.default_rng(_SEED)
-    first = np.median(_resampled(baseline, random), axis=1)
-    second = np.median(_resampled(contender, random), axis=1)
-    return _percentiles(first / second)
-
-
-def _resampled(values: Sequence[float], random: np.random.Generator) -> Any:
-    sample = np.asarray(values, dtype=float)
-    return sample[random.integers(0, len(sample), (_RESAMPLES, len(sample)))]
-
-
-def _percentiles(values: Any) -> tuple[float, float]:
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)

@@ -3,8 +3,8 @@
 import statistics
 from collections.abc import Callable, Sequence
 
-from experiments.analysis import LEAST_FOR_INTERVAL
 from experiments.finding import Finding
+from experiments.intervals import LEAST_FOR_INTERVAL
 from experiments.metrics import TOTAL, medians, quality
 from experiments.outcome import Outcome
 

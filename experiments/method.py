@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from experiments.analysis import LEAST_FOR_INTERVAL
+from experiments.intervals import LEAST_FOR_INTERVAL
 from experiments.metrics import phases, quality
 from experiments.model_equality import SAME_MODEL
 from experiments.outcome import Outcome
+from experiments.scaling.fits import MUCH, NEGLIGIBLE
 from experiments.spec import Experiment
 
 _TAGS = {
@@ -19,8 +20,9 @@ _TAGS = {
 def method_of(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
     """Return pairs of a term and what it means here."""
     found = [("Trials", _effort(outcomes)), ("Time", _time(outcomes)), ("Intervals", _intervals())]
+    found += [("Ratios", _ratios())] if len(outcomes) > 1 else []
     if len({str(outcome.size) for outcome in outcomes}) > 1:
-        found.append(("Speed-up", _speedup()))
+        found += [("Speed-up", _speedup()), ("Laws", _laws())]
         used = [tag for tag in _TAGS if any(outcome.shape_tag == tag for outcome in outcomes)]
         found.append(("Tags of shapes", "; ".join(f"{tag}: {_TAGS[tag]}" for tag in used) + "."))
     judged = {name for outcome in outcomes for name in quality(outcome)}
@@ -52,8 +54,9 @@ def _effort(outcomes: Sequence[Outcome]) -> str:
     warmups = _span([outcome.warmups for outcome in outcomes], "warm-up")
     repeats = _span([outcome.repeats for outcome in outcomes], "measured repeat")
     return (
-        f"A trial is {applications}, each in a new JVM: {warmups}, then {repeats} in the same session. Trials take turns, an application each, forth and back over all cluster shapes, so that a "
-        "host that grows slower does so for all. The first warm-up is kept as the cold number and mixed into nothing."
+        f"A trial is {applications}, each in a new JVM: {warmups}, then {repeats} in the same session. Trials take turns, an application each "
+        "a round, in an order that is drawn anew for each round and balanced over all, so that a host that grows slower does so for "
+        "all and no rhythm of it meets always the same trial; trials of one shape stay together within a round. The first warm-up is kept as the cold number and mixed into nothing."
     )
 
 
@@ -70,16 +73,36 @@ def _time(outcomes: Sequence[Outcome]) -> str:
 
 def _intervals() -> str:
     return (
-        "Repeats inside one application are correlated, so 95% intervals resample applications (percentile bootstrap of "
-        f"the median). With fewer than {LEAST_FOR_INTERVAL} applications there is none, only the raw values. They cover what "
-        "varies between applications on this host at that time, nothing else."
+        "Repeats inside one application are correlated, so an application counts as one value, and with fewer than "
+        f"{LEAST_FOR_INTERVAL} there is no interval, only the raw values. A trial's own seconds: 95% interval of the median "
+        "over applications, between interpolated order statistics (with five applications from the least to the most, which "
+        "is 93.75%). It holds where applications vary independently; where the host grows slower or faster meanwhile, "
+        "nothing is promised of it. All intervals cover what varies between applications on this host at that time, nothing else."
+    )
+
+
+def _ratios() -> str:
+    return (
+        "Ratios of two trials are of geometric means. Where trials took turns the applications of the same round are paired: "
+        "95% interval by Student's t over the logarithms of their ratios, in which what the host does to a whole round cancels. "
+        "Trials without five common rounds (measured at different times, or by an older version that did not note rounds) are "
+        "marked unpaired: t over both samples with the degrees of freedom of the smaller one, rather too wide than too narrow, "
+        "and a change of the host between them is in the ratio."
     )
 
 
 def _speedup() -> str:
     return (
-        "Against the smallest shape that ran the same trial, by the ratio of medians. It is refused where the fitted "
+        "Against the smallest shape that ran the same trial. It is refused where the fitted "
         f"model changed: where predictions on fixed pairs differ by more than {SAME_MODEL:g}."
+    )
+
+
+def _laws() -> str:
+    return (
+        f"A law is fitted to geometric means. It is poor if it misses them by more than their noise explains (F test at 5%, so "
+        f"of laws that hold one in twenty is called poor) and by more than {NEGLIGIBLE:.0%}. If it may miss them by more than "
+        f"{MUCH:.0%} (upper 95% bound), whether it describes the times cannot be told. In both cases nothing is concluded from it."
     )
 
 

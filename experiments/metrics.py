@@ -54,10 +54,22 @@ def cold(application: Application, phase: str) -> float | None:
     return sum(first) if first else None
 
 
+def typical(application: Application, phase: str) -> float | None:
+    """The median of the repeats of one application; None if it measured none."""
+    values = repeats(application, phase)
+    return statistics.median(values) if values else None
+
+
 def medians(outcome: Outcome, phase: str) -> list[float]:
     """The median of the repeats of each application that ended well."""
-    samples = [repeats(item, phase) for item in outcome.measured]
-    return [statistics.median(sample) for sample in samples if sample]
+    found = (typical(item, phase) for item in outcome.measured)
+    return [value for value in found if value is not None]
+
+
+def by_round(outcome: Outcome, phase: str) -> dict[str, float]:
+    """The same medians by the round in which the application ran; without those of which nobody noted the round."""
+    found = ((item.round_id, typical(item, phase)) for item in outcome.measured)
+    return {known: value for known, value in found if known is not None and value is not None}
 
 
 def quality(outcome: Outcome) -> dict[str, float]:

@@ -22,7 +22,8 @@ class Application:
     """One application of a trial: what the job answered, and what the harness and Spark's event log saw.
 
     `ready_s`, `start_s` and `stop_s` are seconds as in `experiments.launcher.Launched`, `died` names lost workers, `telemetry` is `experiments.telemetry.Telemetry.digest`,
-    `kept_s` seconds that reading the event log and keeping all of it on disk took.
+    `kept_s` seconds that reading the event log and keeping all of it on disk took. Applications of different trials with
+    the same `round_id` ran in the same round of one run and may be paired; None where nobody noted it.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Application:
     died: list[str]
     telemetry: dict[str, Any]
     kept_s: float | None = None
+    round_id: str | None = None
 
     @classmethod
     def of(cls, number: int, launched: Launched, telemetry: dict[str, Any]) -> "Application":

@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from experiments.environment import same_host
 from experiments.outcome import Outcome, begin, stored
 from experiments.trial import Shape, Trial
+from experiments.turns import balanced
 
 
 @dataclass
@@ -22,6 +25,18 @@ class Pending:
     def open(self) -> bool:
         """Whether applications are still to be run."""
         return self.outcome.status == "running"
+
+    @property
+    def left(self) -> int:
+        """How many applications are still to be run, if all end well."""
+        return self.trial.applications - len(self.outcome.applications) if self.open else 0
+
+
+class Turn(NamedTuple):
+    """One trial's next application: `round_id` is shared by the applications that run in the same round of one run."""
+
+    round_id: str
+    item: Pending
 
 
 def take_up(folder: Path, experiment: str, trial: Trial, key: str, context: Mapping[str, Any]) -> Pending:
@@ -44,21 +59,30 @@ def take_up(folder: Path, experiment: str, trial: Trial, key: str, context: Mapp
     return Pending(trial, folder / key[:16] / outcome.attempt, outcome)
 
 
-def sorted_by_shape(pending: Sequence[Pending]) -> list[Pending]:
-    """Put trials of one shape together, shapes in the order in which they first come."""
-    order: dict[Shape, int] = {}
-    for item in pending:
-        order.setdefault(item.trial.shape, len(order))
-    return sorted(pending, key=lambda item: order[item.trial.shape])
-
-
-def rounds(pending: Sequence[Pending]) -> Iterator[Pending]:
+def rounds(pending: Sequence[Pending], run: str) -> Iterator[Turn]:
     """Yield each trial once a round, for its next application, until none has more to run.
 
     Applications of different trials, and of different shapes, take turns, so that a host that grows slower or faster
-    meanwhile does so for all. Every other round goes backwards: a steady drift meets all alike, and the shape at the turn stays.
+    meanwhile does so for all. Trials of one shape stay together within a round, because reshaping workers costs time;
+    shapes, and trials within a shape, change places from round to round (`experiments.turns`). A single round keeps the
+    given order.
+
+    Args:
+        pending: trials; those of one shape are put together, shapes in the order in which they first come.
+        run: names this run of the experiment and is the seed of the order.
     """
-    order = list(pending)
-    while any(item.open for item in order):
-        yield from (item for item in order if item.open)
-        order.reverse()
+    groups: dict[Shape, list[Pending]] = {}
+    for item in pending:
+        groups.setdefault(item.trial.shape, []).append(item)
+    shapes = list(groups.values())
+    most = max((item.left for item in pending), default=0)
+    orders = balanced(most, run, lambda random: _shuffled(shapes, random))
+    if most == 1:
+        orders = [[item for group in shapes for item in group]]
+    for number, order in enumerate(orders):
+        yield from (Turn(f"{run}.{number}", item) for item in order if item.open)
+
+
+def _shuffled(groups: Sequence[Sequence[Pending]], random: np.random.Generator) -> list[Pending]:
+    places = [(group, random.permutation(len(group))) for group in groups]
+    return [places[at][0][own] for at in random.permutation(len(groups)) for own in places[at][1]]

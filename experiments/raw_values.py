@@ -11,7 +11,7 @@ from experiments.analysis import speedup, spread
 from experiments.metrics import TOTAL, cold, phases, quality, repeats
 from experiments.outcome import Application, Outcome
 
-HEADER = ("trial", "status", "workers", "cores", "memory", "shape_tag", "application", "ended", "quantity", "kind", "pass", "value")  # fmt: skip
+HEADER = ("trial", "status", "workers", "cores", "memory", "shape_tag", "application", "round", "ended", "quantity", "kind", "pass", "value")  # fmt: skip
 
 
 def as_csv(outcomes: Sequence[Outcome]) -> str:
@@ -63,6 +63,7 @@ def _application(item: Application) -> dict[str, Any]:
     names = dict.fromkeys(time.phase for time in item.phases)
     return {
         "application": item.number,
+        "round": item.round_id,
         "status": item.status,
         "error": item.error,
         "metrics": item.metrics,
@@ -82,10 +83,10 @@ def _rows(outcome: Outcome) -> Iterator[list[Any]]:
     shape = [outcome.shape[key] for key in ("workers", "cores", "memory")]
     known = [outcome.label, outcome.status, *shape, outcome.shape_tag]
     for item in outcome.applications:
-        own = [*known, item.number, item.status]
+        own = [*known, item.number, item.round_id or "", item.status]
         for time in item.phases:
             yield [*own, f"phase.{time.phase}_s", time.kind, time.pass_, time.seconds]
         for kind, values in (("metric", item.metrics), ("count", item.counts)):
             yield from ([*own, name, kind, "", value] for name, value in values.items())
     if not outcome.applications:
-        yield [*known, "", "", "", "", "", ""]
+        yield [*known, "", "", "", "", "", "", ""]

@@ -13,9 +13,9 @@ from experiments import environment, remote_workers, telemetry
 from experiments.events import Tail
 from experiments.harness import Harness
 from experiments.identity import code_hash, lock_hash
-from experiments.outcome import Application, Outcome, stored
+from experiments.outcome import Application, Outcome, new_attempt, stored
 from experiments.parent_run import Parent
-from experiments.pending import Pending, rounds, sorted_by_shape, take_up
+from experiments.pending import Pending, Turn, rounds, take_up
 from experiments.prepare import Prepared, prepare
 from experiments.progress import Progress
 from experiments.recorder import Recorder, RecordingError
@@ -126,11 +126,12 @@ class Sweep:
                 self._finish(recorder, parent, item)
         try:
             shape = None
-            for item in rounds(sorted_by_shape(pending)):
+            for turn in rounds(pending, new_attempt()):
+                item = turn.item
                 if item.trial.shape != shape or (not harness.external and harness.cluster.died()):
                     shape = item.trial.shape
                     harness.use(shape)
-                self._application(harness, item)
+                self._application(harness, turn)
                 if not item.open:
                     self._finish(recorder, parent, item)
                 if item.outcome.status == "killed":
@@ -141,8 +142,9 @@ class Sweep:
                     item.outcome = item.outcome.interrupted()
                     self._finish(recorder, parent, item)
 
-    def _application(self, harness: Harness, item: Pending) -> None:
+    def _application(self, harness: Harness, turn: Turn) -> None:
         """Run the next application of a trial and keep what came of it on disk."""
+        item = turn.item
         number = len(item.outcome.applications)
         folder = item.folder / f"app-{number}"
         shutil.rmtree(folder, ignore_errors=True)
@@ -159,7 +161,7 @@ class Sweep:
         digest = telemetry.read(folder / "eventlog").digest(Tail(Path(request.events)).new())
         write_json(folder / "telemetry.json", digest)
         shutil.rmtree(folder / "work", ignore_errors=True)
-        application = Application.of(number, launched, digest)
+        application = replace(Application.of(number, launched, digest), round_id=turn.round_id)
         item.outcome = item.outcome.plus(application)
         item.outcome.save(item.folder)
         item.outcome = item.outcome.timed(time.perf_counter() - begin)  # stands on disk with the next save

@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.analysis import Averaged, Compared, Ratio, Spread, speedup, spread
+from experiments.analysis import Averaged, Compared, Spread, speedup, spread
+from experiments.intervals import LEAST_FOR_INTERVAL
 from experiments.metrics import phases, quality
 from experiments.model_equality import allowed
 from experiments.outcome import Outcome
+from experiments.ratios import Ratio
+from experiments.ratios import notes as ratio_notes
 
 NONE = "\u2013"
 _QUALITY = (
@@ -23,6 +26,7 @@ _TAG_NOTES = {
     "external": "external: what else the machines of these workers do, and how many cores they have, is not seen from here",
     "oversubscribed": "oversubscribed: more worker cores than the host has; no speed-up is claimed",
 }
+_INTERVALS = "intervals of seconds take applications as independent (nothing is promised where the host drifts), ratios are paired by round"
 _OVERRIDE = "--allow-model-change: speed-ups are shown even where the model changed and the work was another"
 
 
@@ -86,6 +90,8 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
     lines += [text for tag, text in _TAG_NOTES.items() if any(item.shape_tag == tag for item in outcomes)]
     lines += [_OVERRIDE] if any(map(allowed, outcomes)) else []
     lines += _refusals(outcomes)
+    found = [(outcome.label, speedup(outcome, outcomes)) for outcome in outcomes]
+    lines += ratio_notes((f"speed-up of {label}", ratio) for label, ratio in found if ratio)
     for outcome in outcomes:
         if outcome.executors_lost:
             lines.append(f"{outcome.label}: {outcome.executors_lost} executor(s) lost while it ran")
@@ -95,9 +101,7 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
             )
     effort = sorted({(len(item.measured), item.warmups, item.repeats) for item in outcomes if item.measured})
     for applications, warmups, repeats in effort:
-        interval = (
-            "intervals resample applications" if applications >= 5 else "too few applications for intervals"
-        )
+        interval = _INTERVALS if applications >= LEAST_FOR_INTERVAL else "too few applications for intervals"
         lines.append(
             f"{applications} application(s) of {warmups} warm-up(s) and {repeats} repeat(s): median of applications "
             f"(least\u2013most repeat); {interval}"
@@ -146,7 +150,8 @@ def ratio_text(found: Ratio) -> str:
         return f"not claimed: {found.refused}"
     if found.low is None or found.high is None:
         return f"{found.ratio:.2f}\u00d7"
-    return f"{found.ratio:.2f}\u00d7 [{found.low:.2f}, {found.high:.2f}]"
+    independent = " unpaired" if found.unpaired else ""
+    return f"{found.ratio:.2f}\u00d7 [{found.low:.2f}, {found.high:.2f}]{independent}"
 
 
 def as_text(table: Table) -> str:

@@ -1,27 +1,37 @@
 """`calibrate`: how often the verdicts of `compare` are wrong, asked of pairs of equal sides."""
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from cluster import settings as cluster_settings
 from experiments import arguments as shared
-from experiments.analysis import phase_of
 from experiments.command import Command
 from experiments.exits import GATE
-from experiments.pairs.calibration import answer, calibrate, recorded, table
+from experiments.pairs.calibration import answer, calibrate, comparison_table, table
+from experiments.pairs.recorded import recorded, write
 from experiments.tables import as_text
 
 
 def _run(given: Namespace) -> int:
     run_dir = cluster_settings.load(given.cluster_set).run_dir
-    found = calibrate(recorded(given.name, run_dir, phase_of(given.metric)))
-    print(f"{answer(found)}\n\n{as_text(table(found))}")
+    all_of = recorded(given.names, run_dir, given.metric)
+    found = calibrate(all_of.comparisons)
+    print(f"{answer(found)}\n\n{as_text(comparison_table(found))}\n\n{as_text(table(found))}")
+    if all_of.left_out:
+        print(
+            f"\nleft out: {all_of.left_out} comparison(s) of other code, parameters or host, or of too few pairs"
+        )
+    if given.save:
+        write(Path(given.save), given.names, given.metric, all_of.comparisons)
     return 0 if found.holds else GATE
 
 
 def _arguments(parser: ArgumentParser) -> None:
     shared.cluster(parser)
-    parser.add_argument("name", help="a spec that was compared with itself, or a JSON file of pairs")
+    what = "a spec that was compared with itself (all its comparisons count), or a JSON file of pairs; several are put together"
+    parser.add_argument("names", nargs="+", metavar="name", help=what)
     parser.add_argument("--metric", default="total_s", help="total_s, or phase.<name>_s")
+    parser.add_argument("--save", metavar="FILE", help="write the pairs to a JSON file that calibrate reads")
 
 
 COMMAND = Command("false alarms and power of `compare`, from pairs of equal sides", _run, _arguments)

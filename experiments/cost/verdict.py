@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from experiments.analysis import Ratio, ratio_of
 from experiments.cost.rivals import Rivals, iterations
 from experiments.metrics import medians, quality
 from experiments.outcome import Outcome
+from experiments.ratios import Ratio, between
 from experiments.scaling.families import untimed
 
 SAME_RMSE = 0.005
@@ -88,14 +88,14 @@ def matched(found: Rivals) -> Match:
 def faster(match: Match, point: Point, phase: str) -> Ratio | None:
     """Return how many times as fast as one thread Spark was; None if either did not measure it."""
     assert match.single is not None
-    alone, spark = medians(match.single, phase), medians(point.trial, phase)
-    return ratio_of(alone, spark) if alone and spark else None
+    both = medians(match.single, phase) and medians(point.trial, phase)
+    return between(match.single, point.trial, phase) if both else None
 
 
 def verdict(match: Match, phase: str) -> Verdict:
-    """Find the least number of cores whose median is below one thread's.
+    """Find the least number of cores whose time is below one thread's.
 
-    With five applications on both sides its 95% interval must be below it too; an interval is of one shape by itself.
+    With five applications on both sides the whole 95% interval must be below it; an interval is of one shape by itself.
     """
     found = [
         (point.cores, ratio)

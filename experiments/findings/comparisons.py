@@ -9,6 +9,7 @@ from experiments.figure import Plot
 from experiments.finding import Finding
 from experiments.outcome import Outcome
 from experiments.plots import MOST_BARS, ratios
+from experiments.ratios import notes
 from experiments.scaling.families import SCALED
 from experiments.spec import Experiment
 from experiments.tables import comparison_table, side
@@ -30,6 +31,12 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
         answer=_answer(compared[0]) if len(compared) == 1 else "",
         tables=(comparison_table(compared),),
         plots=(plot,) if claimed and len(claimed) <= MOST_BARS else (),
+        notes=tuple(
+            notes(
+                (f"{side(item.contender)} over {side(item.baseline)} {item.where}".rstrip(), item.result)
+                for item in compared
+            )
+        ),
         data={"comparisons": [_plain(item) for item in compared]},
     )
 
@@ -51,7 +58,7 @@ def _plain(item: Compared) -> dict[str, Any]:
     named = {"baseline": dict(item.baseline), "contender": dict(item.contender)}
     result = dataclasses.asdict(item.result)
     return {**named, "metric": item.metric, "where": item.where} | {
-        key: result[key] for key in ("ratio", "low", "high", "refused")
+        key: result[key] for key in ("ratio", "low", "high", "refused", "unpaired", "left_out")
     }
 
 

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from experiments.analysis import LEAST_FOR_INTERVAL, Ratio, spread
+from experiments.analysis import spread
 from experiments.cost.plots import over_cores, over_time
 from experiments.cost.rivals import Rivals, iterations, rivals
 from experiments.cost.verdict import (
@@ -19,9 +19,12 @@ from experiments.cost.verdict import (
     verdict,
 )
 from experiments.finding import Finding
+from experiments.intervals import LEAST_FOR_INTERVAL
 from experiments.metrics import TOTAL, medians, quality
 from experiments.outcome import Outcome
 from experiments.plots import Plot
+from experiments.ratios import Ratio
+from experiments.ratios import notes as ratio_notes
 from experiments.spec import Experiment
 from experiments.tables import NONE, Table, ratio_text, seconds
 
@@ -153,6 +156,10 @@ def _notes(match: Match) -> Iterator[str]:
             f"{SAME_NDCG:.0%} of the lower of both sides' best"
         )
         yield from _censored(match)
+    against = [(point, faster(match, point, phase)) for point in match.counted for phase in _PHASES]
+    yield from ratio_notes(
+        (f"{point.trial.label} against one thread", ratio) for point, ratio in against if ratio
+    )
     yield _FACTS
     known = quality(match.single)
     if "single_fetch_s" in known:

@@ -41,7 +41,10 @@ def _plain(curve: Curve) -> dict[str, Any]:
         "changes": [dataclasses.asdict(item) for item in curve.changes],
         "unproportional": curve.unproportional,
         "points": [_point(item, curve) for item in curve.points],
-        "fits": [{**dataclasses.asdict(item), "poor": item.poor, "peak": item.peak} for item in curve.fits],
+        "fits": [
+            {**dataclasses.asdict(item), "described": item.described, "poor": item.poor, "peak": item.peak}
+            for item in curve.fits
+        ],
         "notes": list(notes(curve)),
     }
 

@@ -1,68 +1,90 @@
-"""How often the verdict on time is wrong, asked of pairs in which both sides were the same (A/A).
+"""How often the verdict on time is wrong, asked of comparisons in which both sides were the same (A/A).
 
 False alarms: in an A/A pair nothing but chance says which half is the contender, so its sign may be flipped; each of
 1,000 flips of all pairs is one more A/A comparison, and the share that is called different should be the 5% that the
 interval promises. Power: pairs are drawn with replacement, their signs flipped, the contender's seconds multiplied, and
 the share counted that is called slower.
+
+Flipping hides what it flips: of pairs in which one side is always slower as many flips are called different as of any
+others. So three things are asked of the pairs as they were measured, too: that the sides do not differ, that neighbouring
+pairs have nothing to do with each other, and that it does not matter which half runs first.
 """
 
-import json
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from datasets.errors import UsageError
-from experiments.pairs.ledger import Ledger, order
-from experiments.pairs.paired import called, log_ratios, timing
-from experiments.pairs.runner import place_of
+from experiments.pairs.ledger import Pair
+from experiments.pairs.paired import ALPHA, LEAST_PAIRS, Timing, called, log_ratios, timing
+from experiments.pairs.sides import NAMES
 from experiments.tables import Table
 
 LEAST_RECORDED = 20
+LEAST_COMPARISONS = 3
+"""From how many independent comparisons on this is a claim and not a look."""
+
 DRAWS = 1_000
 PLANTED = 1.3
 WANTED_POWER = 0.8
 ALARMS = (0.03, 0.07)
 SIZES = (5, 6, 8, 10, 15, 20)
+_EACH = ALPHA / 2  # neighbours and order share the 5%
 _SEED = 20_262
+
+Comparison = Sequence[Pair]
+"""The pairs of one A/A comparison, in the order in which they ran."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the recorded pairs say of the method.
+    """What the recorded comparisons say of the method.
 
     Attributes:
-        pairs: seconds of both halves of each pair.
+        comparisons: of equal sides, independent of each other.
         alarms: share of the label permutations of all pairs that is called different.
         alarms_of: the same for so many of the pairs, drawn without replacement.
         power_of: share of resamplings of so many pairs in which the planted slowdown is found.
+        equal: chance that equal sides differ as much in some of the comparisons as these do.
+        neighbours: correlation of each pair's ratio with the next one's; the interval takes pairs as independent.
+        independent: chance that independent pairs correlate as much.
     """
 
-    pairs: Sequence[tuple[float, float]]
+    comparisons: Sequence[Comparison]
     alarms: float
     alarms_of: dict[int, float]
     power_of: dict[int, float]
+    equal: float
+    neighbours: float
+    independent: float
+
+    @property
+    def pairs(self) -> list[tuple[float, float]]:
+        """Seconds of the pairs of all comparisons."""
+        return [(pair.baseline, pair.contender) for found in self.comparisons for pair in found]
+
+    @property
+    def different(self) -> int:
+        """How many of the comparisons are called different as they were labelled."""
+        return sum(_timing(found).verdict != "indistinguishable" for found in self.comparisons)
 
     @property
     def first_is_slower(self) -> tuple[float, float, float]:
-        """How many times as long the half that runs first takes, with its 95% interval; sides take turns at being it."""
-        second_first = [
-            pair[::-1] if order(number)[0] == "baseline" else pair for number, pair in enumerate(self.pairs)
-        ]
-        found = timing(second_first)
+        """How many times as long the half that runs first takes, with its 95% interval."""
+        found = timing(self._second_first)
         assert found.low is not None
         assert found.high is not None
         return found.ratio, found.low, found.high
 
     @property
-    def neighbours(self) -> float:
-        """Correlation of each pair's ratio with the next one's; the interval takes pairs as independent."""
-        logs = log_ratios(self.pairs)
-        return statistics.correlation(logs[:-1], logs[1:])
+    def unordered(self) -> float:
+        """Chance that halves differ as much by their order if it does not matter."""
+        return _equal([np.asarray(log_ratios(self._second_first))])
 
     @property
     def recommended(self) -> int | None:
@@ -70,23 +92,122 @@ class Calibration:
         return next((size for size, power in self.power_of.items() if power >= WANTED_POWER), None)
 
     @property
+    def problems(self) -> list[str]:
+        """Say what speaks against the verdicts on this host; nothing if they hold."""
+        return list(self._problems())
+
+    @property
     def holds(self) -> bool:
-        """Whether false alarms are as many as promised, and the planted slowdown is found."""
-        return ALARMS[0] <= self.alarms <= ALARMS[1] and self.recommended is not None
+        """Whether nothing speaks against the verdicts."""
+        return not self.problems
+
+    @property
+    def claim(self) -> bool:
+        """Whether so many independent comparisons stand behind it that it is more than a look."""
+        return len(self.comparisons) >= LEAST_COMPARISONS
+
+    @property
+    def _second_first(self) -> list[tuple[float, float]]:
+        return [
+            (pair.contender, pair.baseline) if pair.first == NAMES[0] else (pair.baseline, pair.contender)
+            for found in self.comparisons
+            for pair in found
+        ]
+
+    def _problems(self) -> Iterator[str]:
+        if not ALARMS[0] <= self.alarms <= ALARMS[1]:
+            yield f"{self.alarms:.1%} of label permutations are called different"
+        if self.recommended is None:
+            yield f"no number of pairs finds a slowdown of {PLANTED - 1:.0%} often enough"
+        if self.equal < ALPHA:
+            yield f"equal sides differ (chance {self.equal:.1%})"
+        if self.independent < _EACH:
+            yield f"neighbouring pairs correlate by {self.neighbours:.2f} (chance {self.independent:.1%})"
+        if self.unordered < _EACH:
+            yield f"it matters which half runs first (chance {self.unordered:.1%})"
 
 
-def calibrate(pairs: Sequence[tuple[float, float]], draws: int = DRAWS, seed: int = _SEED) -> Calibration:
-    """Count false alarms and finds.
+def calibrate(comparisons: Sequence[Comparison], draws: int = DRAWS, seed: int = _SEED) -> Calibration:
+    """Count false alarms and finds, and ask the comparisons as they were measured.
+
+    Args:
+        comparisons: of equal sides, independent of each other.
+        draws: of permutations and resamplings.
+        seed: of them.
 
     Raises:
-        UsageError: fewer than 20 pairs.
+        UsageError: fewer than 20 pairs, or fewer than five in one comparison.
     """
-    if len(pairs) < LEAST_RECORDED:
+    count = sum(map(len, comparisons))
+    if count < LEAST_RECORDED or min(map(len, comparisons)) < LEAST_PAIRS:
         raise UsageError(
-            f"{len(pairs)} pairs in which both sides are the same are too few to calibrate on; {LEAST_RECORDED} are needed"
+            f"{count} pairs in which both sides are the same ({len(comparisons)} comparison(s)) are too few to calibrate on; "
+            f"{LEAST_RECORDED} are needed, and {LEAST_PAIRS} of each comparison"
         )
-    logs = np.asarray(log_ratios(pairs))
+    parts = [np.asarray(_logs(found)) for found in comparisons]
     random = np.random.default_rng(seed)
+    alarms, alarms_of, power_of = _rates(np.concatenate(parts), draws, random)
+    neighbours = float(_correlation(parts)[0])
+    return Calibration(
+        comparisons,
+        alarms,
+        alarms_of,
+        power_of,
+        equal=_equal(parts),
+        neighbours=neighbours,
+        independent=_independent(parts, neighbours, draws, random),
+    )
+
+
+def answer(found: Calibration) -> str:
+    """Say what it comes to."""
+    logs, size = log_ratios(found.pairs), found.recommended
+    first, low, high = found.first_is_slower
+    advice = (
+        f"With {size} pairs a slowdown of {PLANTED - 1:.0%} is found in {found.power_of[size]:.0%} of resamplings."
+        if size
+        else f"None of these numbers of pairs finds a slowdown of {PLANTED - 1:.0%} in {WANTED_POWER:.0%} of resamplings."
+    )
+    return (
+        f"{_weight(found)}: {'nothing speaks' if found.holds else 'this speaks'} against the verdicts on this host"
+        f"{'' if found.holds else ': ' + '; '.join(found.problems)}. A pair's ratio strays by {statistics.stdev(logs):.1%} "
+        f"(standard deviation of its logarithm). As they were labelled {found.different} of the comparisons are called different "
+        f"(chance that equal sides differ as much: {found.equal:.0%}). Of {DRAWS:,} label permutations {found.alarms:.1%} are "
+        f"called different ({ALARMS[0]:.0%} to {ALARMS[1]:.0%} wanted). {advice} The half that runs first takes "
+        f"{first - 1:+.1%} ({low - 1:+.1%} to {high - 1:+.1%}; chance {found.unordered:.0%}); the ratios of neighbouring pairs "
+        f"correlate by {found.neighbours:.2f} (chance {found.independent:.0%})."
+    )
+
+
+def table(found: Calibration) -> Table:
+    """Return false alarms and finds by the number of pairs."""
+    rows = [
+        [str(size), f"{found.alarms_of[size]:.1%}", f"{found.power_of[size]:.1%}"] for size in found.alarms_of
+    ]
+    return Table(["pairs", "called different (A/A)", f"slowdown of {PLANTED - 1:.0%} found"], rows)
+
+
+def comparison_table(found: Calibration) -> Table:
+    """Return each comparison as it was labelled."""
+    rows = []
+    for number, pairs in enumerate(found.comparisons, start=1):
+        own = _timing(pairs)
+        assert own.low is not None
+        assert own.high is not None
+        ends = f"{own.low - 1:+.1%} to {own.high - 1:+.1%}"
+        rows.append([str(number), str(len(pairs)), f"{own.ratio - 1:+.1%}", ends, own.verdict])
+    return Table(["comparison", "pairs", "contender's time", "95%", "verdict"], rows)
+
+
+def _weight(found: Calibration) -> str:
+    count = len(found.comparisons)
+    one = f"{count} independent comparison{'s' * (count != 1)} of equal sides, {len(found.pairs)} pairs"
+    return one if found.claim else f"{one} (a look: a claim takes {LEAST_COMPARISONS} comparisons)"
+
+
+def _rates(
+    logs: Any, draws: int, random: np.random.Generator
+) -> tuple[float, dict[int, float], dict[int, float]]:
     sizes = [size for size in SIZES if size <= len(logs)]
 
     def flipped(sample: Any) -> Any:
@@ -98,65 +219,42 @@ def calibrate(pairs: Sequence[tuple[float, float]], draws: int = DRAWS, seed: in
         for size in sizes
     }
     drawn = {size: flipped(random.choice(logs, (draws, size))) + np.log(PLANTED) for size in sizes}
-    return Calibration(
-        pairs,
-        alarms=float(np.mean(called(every) != 0)),
-        alarms_of={size: float(np.mean(called(part) != 0)) for size, part in parts.items()},
-        power_of={size: float(np.mean(called(part) == 1)) for size, part in drawn.items()},
-    )
-
-
-def recorded(name: str, run_dir: Path, phase: str) -> list[tuple[float, float]]:
-    """Return the pairs of a spec's A/A comparison with the most of them, or those of a JSON file.
-
-    Args:
-        name: of a spec, or a file that holds {"pairs": [[seconds, seconds], ...]}.
-        run_dir: where comparisons lie.
-        phase: whose seconds.
-
-    Raises:
-        UsageError: there are none.
-    """
-    if name.endswith(".json"):
-        try:
-            return [
-                (float(first), float(second)) for first, second in json.loads(Path(name).read_text())["pairs"]
-            ]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{name} holds no pairs: {error}") from error
-    found = [Ledger.load(folder) for folder in sorted(place_of(run_dir, name).glob("*"))]
-    same = [ledger.seconds(phase) for ledger in found if ledger is not None and ledger.about.get("same")]
-    if not same:
-        raise UsageError(
-            f"no comparison of {name} with itself is recorded; make one: python -m experiments compare {name} "
-            f"--pairs {LEAST_RECORDED}"
-        )
-    return max(same, key=len)
-
-
-def answer(found: Calibration) -> str:
-    """Say what it comes to."""
-    logs = log_ratios(found.pairs)
-    own = timing(found.pairs)
-    size = found.recommended
-    first, low, high = found.first_is_slower
-    advice = (
-        f"With {size} pairs a slowdown of {PLANTED - 1:.0%} is found in {found.power_of[size]:.0%} of resamplings."
-        if size
-        else f"None of these numbers of pairs finds a slowdown of {PLANTED - 1:.0%} in {WANTED_POWER:.0%} of resamplings."
-    )
     return (
-        f"{len(logs)} pairs of equal sides; a pair's ratio strays by {statistics.stdev(logs):.1%} (standard deviation of "
-        f"its logarithm). As they were labelled: {own.verdict}. Of {DRAWS:,} label permutations {found.alarms:.1%} are "
-        f"called different ({ALARMS[0]:.0%} to {ALARMS[1]:.0%} wanted). {advice} The half that runs first takes "
-        f"{first - 1:+.1%} ({low - 1:+.1%} to {high - 1:+.1%}); the ratios of neighbouring pairs correlate by {found.neighbours:.2f} "
-        f"(within \u00b1{2 / math.sqrt(len(logs)):.2f} by chance)."
+        float(np.mean(called(every) != 0)),
+        {size: float(np.mean(called(part) != 0)) for size, part in parts.items()},
+        {size: float(np.mean(called(part) == 1)) for size, part in drawn.items()},
     )
 
 
-def table(found: Calibration) -> Table:
-    """Return false alarms and finds by the number of pairs."""
-    rows = [
-        [str(size), f"{found.alarms_of[size]:.1%}", f"{found.power_of[size]:.1%}"] for size in found.alarms_of
-    ]
-    return Table(["pairs", "called different (A/A)", f"slowdown of {PLANTED - 1:.0%} found"], rows)
+def _equal(parts: Sequence[Any]) -> float:
+    """Test that the mean of every comparison is 0: F test, of one comparison the t test of its verdict."""
+    inside = sum(float(((part - part.mean()) ** 2).sum()) for part in parts)
+    free = sum(map(len, parts)) - len(parts)
+    between = sum(len(part) * float(part.mean()) ** 2 for part in parts) / len(parts)
+    if inside == 0:
+        return float(between == 0)
+    return float(stats.f.sf(between / (inside / free), len(parts), free))
+
+
+def _correlation(parts: Sequence[Any]) -> Any:
+    """Correlate neighbours within comparisons, each around its own mean; pairs along the last axis."""
+    own = [np.atleast_2d(part) - np.mean(part, axis=-1, keepdims=True) for part in parts]
+    products = np.sum([(part[:, :-1] * part[:, 1:]).sum(axis=1) for part in own], axis=0)
+    squares = np.sum([(part**2).sum(axis=1) for part in own], axis=0)
+    return products / np.where(squares > 0, squares, 1.0)
+
+
+def _independent(parts: Sequence[Any], found: float, draws: int, random: np.random.Generator) -> float:
+    """Return how often pairs in a random order correlate as far from what such orders do on average."""
+    shuffled = [random.permuted(np.tile(part, (draws, 1)), axis=1) for part in parts]
+    chance = _correlation(shuffled)
+    usual = float(chance.mean())
+    return float((1 + (np.abs(chance - usual) >= abs(found - usual) - 1e-12).sum()) / (1 + draws))
+
+
+def _timing(pairs: Comparison) -> Timing:
+    return timing([(pair.baseline, pair.contender) for pair in pairs])
+
+
+def _logs(pairs: Comparison) -> list[float]:
+    return [math.log(pair.contender / pair.baseline) for pair in pairs]

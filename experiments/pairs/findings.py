@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.analysis import phase_of
 from experiments.finding import Finding
 from experiments.index import header, write_index
 from experiments.page import Download, render
@@ -91,7 +92,7 @@ def write(ledger: Ledger, verdict: Verdict, question: str, folder: Path) -> list
     entry = header(
         ledger.about["experiment"], question, answer, time.time(), ok=0, failed=0, kind="comparison"
     )
-    values, table = strict({**as_json(ledger, verdict, found), **entry}), _csv(verdict)
+    values, table = strict({**as_json(ledger, verdict, found), **entry}), _csv(ledger, verdict)
     downloads = [
         Download(raw.name, "text/csv", table),
         Download(data.name, "application/json", json.dumps(values, sort_keys=True)),
@@ -117,16 +118,17 @@ def method() -> list[tuple[str, str]]:
         (
             "Pairs",
             (
-                "A pair is one Spark application of each side, one after the other in a new JVM each; which comes first changes "
-                "from pair to pair (A B, B A, …). An application's time is the median of its measured passes. A first "
+                "A pair is one Spark application of each side, one after the other in a new JVM each; which comes first is drawn by "
+                "a seed and balanced, as often the one as the other. An application's time is the median of its measured passes. A first "
                 "application of each side is not counted; a pair in which executors were lost is measured again."
             ),
         ),
         (
             "Time",
             (
-                f"Student's t interval over the logarithms of the pairs' ratios, from {LEAST_PAIRS} pairs on. How often it is wrong "
-                "on pairs of equal sides, and what it finds, was measured: docs/calibration.md."
+                f"Student's t interval over the logarithms of the pairs' ratios, from {LEAST_PAIRS} pairs on. What would have been "
+                "found is reckoned with the upper 95% bound of the pairs' spread. How often the verdict is wrong on pairs of equal "
+                "sides was measured: docs/calibration.md."
             ),
         ),
         (
@@ -139,11 +141,12 @@ def method() -> list[tuple[str, str]]:
     ]
 
 
-def _csv(verdict: Verdict) -> str:
+def _csv(ledger: Ledger, verdict: Verdict) -> str:
     rows = (
-        f"{number},{first},{second}" for number, (first, second) in enumerate(verdict.timing.pairs, start=1)
+        f"{number},{pair.first},{pair.baseline},{pair.contender}"
+        for number, pair in enumerate(ledger.timed(phase_of(verdict.metric)), start=1)
     )
-    return "\n".join(["pair,baseline_s,contender_s", *rows, ""])
+    return "\n".join(["pair,first,baseline_s,contender_s", *rows, ""])
 
 
 def as_json(ledger: Ledger, verdict: Verdict, found: Sequence[Finding]) -> dict[str, Any]:
@@ -152,6 +155,8 @@ def as_json(ledger: Ledger, verdict: Verdict, found: Sequence[Finding]) -> dict[
         **ledger.about,
         "metric": verdict.metric,
         "looks": ledger.looks,
+        "first": [pair.first for pair in ledger.timed(phase_of(verdict.metric))],
+        "alternated": ledger.alternated,
         "trials": {name: ledger.sides[name].values for name in NAMES},
         "environment": {name: ledger.sides[name].environment for name in NAMES},
         "model_change": verdict.change,

@@ -2,20 +2,28 @@
 
 import dataclasses
 import json
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from experiments.metrics import repeats
+from experiments.metrics import typical
 from experiments.outcome import FILE, Application, Outcome, load
 from experiments.pairs.sides import NAMES
+from experiments.turns import balanced
 from jobs.request import write_json
 
 STATE = "comparison.json"
 PILOT = "pilot"
 PER_USER = "per_user.npz"
+
+
+class Pair(NamedTuple):
+    """Seconds of both sides of a pair, and which of them ran first."""
+
+    baseline: float
+    contender: float
+    first: str
 
 
 @dataclass
@@ -28,6 +36,9 @@ class Ledger:
         pilots: an outcome each of the one application that is not counted.
         looks: after how many pairs a verdict was given so far.
         about: what it compares, as plain JSON.
+        first: which side runs first in each pair, those that are planned included; kept on disk, so that a comparison that
+            goes on keeps its order.
+        alternated: how many of the first pairs took turns A B, B A, A B, ..., as an older version had it.
     """
 
     folder: Path
@@ -35,13 +46,20 @@ class Ledger:
     pilots: dict[str, Outcome]
     looks: list[int] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
+    first: list[str] = field(default_factory=list)
+    alternated: int = 0
 
     @classmethod
     def open(cls, folder: Path, fresh: dict[str, Outcome], about: dict[str, Any]) -> "Ledger":
         """Go on with what lies in the folder, or begin with the outcomes `fresh`, which hold no application."""
         sides = {name: _read(folder / name / FILE) or fresh[name] for name in NAMES}
         pilots = {name: _read(folder / name / PILOT / FILE) or fresh[name] for name in NAMES}
-        ledger = cls(folder, sides, pilots, list(_state(folder).get("looks", [])), about)
+        state = _state(folder)
+        ledger = cls(folder, sides, pilots, list(state.get("looks", [])), about)
+        if "first" in state:
+            ledger.first, ledger.alternated = list(state["first"]), int(state["alternated"])
+        else:
+            ledger.first, ledger.alternated = [NAMES[pair % 2] for pair in range(ledger.pairs)], ledger.pairs
         # Half a pair has no neighbour any more: both halves are measured again.
         ledger._keep(list(range(ledger.pairs)))
         ledger.drop_disturbed()
@@ -77,7 +95,28 @@ class Ledger:
             self._keep(whole)
         return found
 
+    def plan(self, pairs: int) -> None:
+        """Draw which side runs first for pairs that are not planned yet, as often the one as the other, and keep it.
+
+        The seed is the comparison's key, so that independent comparisons have orders of their own.
+        """
+        more = pairs - len(self.first)
+        if more > 0:
+            seed = f"{self.about['key']} from pair {len(self.first)}"
+            orders = balanced(more, seed, lambda random: [NAMES[place] for place in random.permutation(2)])
+            self.first += [order[0] for order in orders]
+            self.save()
+
+    def order(self, pair: int) -> Sequence[str]:
+        """Return the sides of a planned pair in the order in which they run."""
+        return NAMES if self.first[pair] == NAMES[0] else NAMES[::-1]
+
     def _keep(self, numbers: Sequence[int]) -> None:
+        """Keep these pairs only; those that go are the next ones to be measured, in their own order."""
+        gone = [number for number in range(self.pairs) if number not in numbers]
+        measured, ahead = self.first[: self.pairs], self.first[self.pairs :]
+        self.first = [*(measured[number] for number in (*numbers, *gone)), *ahead]
+        self.alternated = sum(number < self.alternated for number in numbers)
         self.sides = {
             name: dataclasses.replace(side, applications=[side.measured[number] for number in numbers])
             for name, side in self.sides.items()
@@ -93,29 +132,29 @@ class Ledger:
         for name in NAMES:
             self.sides[name].save(self.folder / name)
             self.pilots[name].save(self.folder / name / PILOT)
-        write_json(self.folder / STATE, {"looks": self.looks, "about": self.about})
+        state = {
+            "looks": self.looks,
+            "about": self.about,
+            "first": self.first,
+            "alternated": self.alternated,
+        }
+        write_json(self.folder / STATE, state)
 
     def place(self, name: str, number: int | None) -> Path:
         """Return the folder of one application; None is the pilot."""
         return self.folder / name / (PILOT if number is None else f"app-{number}")
 
+    def timed(self, phase: str) -> list[Pair]:
+        """Return the median seconds of both applications of each whole pair, without pairs that lack the phase."""
+        times = {name: [typical(item, phase) for item in side.measured] for name, side in self.sides.items()}
+        rows = ((times["baseline"][n], times["contender"][n], self.first[n]) for n in range(self.pairs))
+        return [
+            Pair(one, other, first) for one, other, first in rows if one is not None and other is not None
+        ]
+
     def seconds(self, phase: str) -> list[tuple[float, float]]:
-        """Return the median seconds of the baseline's and the contender's application of each whole pair."""
-        typical = {
-            name: [_median(item, phase) for item in side.measured] for name, side in self.sides.items()
-        }
-        rows = zip(typical["baseline"], typical["contender"], strict=False)
-        return [(first, second) for first, second in rows if first is not None and second is not None]
-
-
-def order(pair: int) -> Sequence[str]:
-    """Which side of a pair runs first: A B, B A, A B, ... so that a drift of the host meets both alike."""
-    return NAMES if pair % 2 == 0 else NAMES[::-1]
-
-
-def _median(application: Application, phase: str) -> float | None:
-    values = repeats(application, phase)
-    return statistics.median(values) if values else None
+        """Return the seconds of the baseline and the contender of these pairs."""
+        return [(pair.baseline, pair.contender) for pair in self.timed(phase)]
 
 
 def _read(path: Path) -> Outcome | None:

@@ -1,14 +1,13 @@
 """Student's t on the logarithms of paired ratios: which of two sides takes longer, and what could have been missed.
 
 Each pair is two neighbouring applications, so whatever the host does to both (clock, neighbours, caches) cancels in
-their ratio. Order alternates (A B, B A), so a steady drift meets both sides alike. Ratios of times are multiplicative:
-their logarithm makes "twice" and "half" equally far, and the mean of few of them nearly normal. The t interval needs no
-more than that, has an exact power function, and gives a verdict from five pairs on, where the bootstrap's interval is
-too narrow and no rank test can reach 5% at all (2 of 32 signs is 6.25%).
+their ratio. Which comes first is random and balanced (`experiments.turns`), so a steady drift meets both sides alike and
+no rhythm of the host meets always the same one. The interval is that of all paired ratios (`experiments.intervals`); it
+has an exact power function and gives a verdict from five pairs on, where the bootstrap's interval is too narrow and no
+rank test can reach 5% at all (2 of 32 signs is 6.25%).
 """
 
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,8 +15,10 @@ from typing import Any, Literal
 import numpy as np
 from scipy import optimize, stats
 
-LEAST_PAIRS = 5
-ALPHA = 0.05
+from experiments.intervals import LEAST_FOR_INTERVAL, LEVEL, error, ratio, reach
+
+LEAST_PAIRS = LEAST_FOR_INTERVAL
+ALPHA = 1 - LEVEL
 POWER = 0.8
 
 Verdict = Literal["faster", "slower", "indistinguishable", "too few"]
@@ -31,7 +32,8 @@ class Timing:
         pairs: seconds of baseline and contender.
         ratio: contender's seconds over baseline's, the geometric mean of the pairs' ratios.
         low, high: its 95% interval; None with fewer than five pairs.
-        slower_detectable, faster_detectable: the ratios that would have been found in 80 of 100 such comparisons.
+        slower_detectable, faster_detectable: the ratios that would have been found in at least 80 of 100 such comparisons,
+            from the upper 95% bound of the pairs' spread: five pairs know little of it.
     """
 
     pairs: Sequence[tuple[float, float]]
@@ -61,21 +63,13 @@ def timing(pairs: Sequence[tuple[float, float]]) -> Timing:
     Raises:
         ValueError: no pair, or seconds that are not positive.
     """
-    logs = log_ratios(pairs)
-    mean = statistics.fmean(logs)
+    logs = np.asarray(log_ratios(pairs))
+    found = ratio(*zip(*((contender, baseline) for baseline, contender in pairs), strict=True), paired=True)
     if len(logs) < LEAST_PAIRS:
-        return Timing(pairs, math.exp(mean))
-    error = statistics.stdev(logs) / math.sqrt(len(logs))
-    reach = float(stats.t.ppf(1 - ALPHA / 2, len(logs) - 1)) * error
-    least = detectable(error, len(logs))
-    return Timing(
-        pairs,
-        math.exp(mean),
-        math.exp(mean - reach),
-        math.exp(mean + reach),
-        math.exp(least),
-        math.exp(-least),
-    )
+        return Timing(pairs, *found)
+    own, free = error((1.0,), [logs], paired=True)
+    least = detectable(largest(float(own), free), len(logs))
+    return Timing(pairs, *found, math.exp(least), math.exp(-least))
 
 
 def log_ratios(pairs: Sequence[tuple[float, float]]) -> list[float]:
@@ -85,23 +79,33 @@ def log_ratios(pairs: Sequence[tuple[float, float]]) -> list[float]:
     return [math.log(contender / baseline) for baseline, contender in pairs]
 
 
+def largest(error: float, free: int) -> float:
+    """Return the upper 95% bound of a standard error that was estimated itself, if what it is of is about normal.
+
+    Args:
+        error: as estimated.
+        free: its degrees of freedom.
+    """
+    return error * math.sqrt(free / float(stats.chi2.ppf(ALPHA, free)))
+
+
 def detectable(error: float, pairs: int, power: float = POWER) -> float:
     """Return the mean log-ratio that a two-sided t test at 5% finds with this power.
 
     Args:
-        error: standard error of the mean log-ratio.
+        error: standard error of the mean log-ratio, as if it were known (`largest`).
         pairs: how many.
         power: share of such comparisons in which it is found, from the noncentral t distribution.
     """
     if error == 0:
         return 0.0
     free = pairs - 1
-    reach = float(stats.t.ppf(1 - ALPHA / 2, free))
+    far = float(reach(1.0, free))
 
     def missing(shift: float) -> float:
-        return float(stats.nct.sf(reach, free, shift)) - power
+        return float(stats.nct.sf(far, free, shift)) - power
 
-    return float(optimize.brentq(missing, 0.0, reach + 20.0)) * error
+    return float(optimize.brentq(missing, 0.0, far + 20.0)) * error
 
 
 def called(logs: Any) -> Any:
@@ -110,7 +114,6 @@ def called(logs: Any) -> Any:
     Args:
         logs: (samples x pairs) log-ratios.
     """
-    count = logs.shape[1]
     mean = logs.mean(axis=1)
-    reach = float(stats.t.ppf(1 - ALPHA / 2, count - 1)) * logs.std(axis=1, ddof=1) / math.sqrt(count)
-    return np.where(mean - reach > 0, 1, np.where(mean + reach < 0, -1, 0))
+    away = reach(*error((1.0,), [logs], paired=True))
+    return np.where(mean - away > 0, 1, np.where(mean + away < 0, -1, 0))

@@ -1,4 +1,4 @@
-"""Runs the applications of a comparison in turns, A B B A, and keeps each as it ends."""
+"""Runs the applications of a comparison in turns, and keeps each as it ends."""
 
 import dataclasses
 import hashlib
@@ -15,7 +15,7 @@ from experiments import environment, remote_workers, telemetry
 from experiments.events import Tail
 from experiments.harness import Harness
 from experiments.outcome import Application, Outcome, begin
-from experiments.pairs.ledger import PER_USER, Ledger, order
+from experiments.pairs.ledger import PER_USER, Ledger
 from experiments.pairs.runtimes import Ready, code_of, ready
 from experiments.pairs.sides import NAMES, Side, sides_of
 from experiments.pairs.users import same_rows
@@ -28,7 +28,6 @@ from experiments.trial import Trial
 from jobs.errors import JobError
 from jobs.request import write_json
 
-LEAST_PAIRS = 1
 MOST_DISTURBED = 3
 
 
@@ -40,6 +39,7 @@ class Pairing:
         given: what each side was asked to be, by "baseline" and "contender"; nothing makes both the spec's own trial.
         sets: values that both sides share, in place of the spec's.
         pairs: how many there are to be in the end.
+        series: tells independent comparisons of the same sides apart; each has an order of its own.
         ledger: what was measured; known once both sides can run.
     """
 
@@ -49,6 +49,7 @@ class Pairing:
     given: dict[str, dict[str, Any]]
     sets: dict[str, Any] = field(default_factory=dict)
     pairs: int = 10
+    series: int = 1
     ledger: Ledger | None = None
 
     def run(self) -> Ledger:
@@ -60,8 +61,9 @@ class Pairing:
             ServiceError, DataError: cluster or data are not there.
             KeyboardInterrupt: after all that was started was stopped.
         """
-        if self.pairs < LEAST_PAIRS:
-            raise UsageError(f"--pairs must be at least {LEAST_PAIRS}")
+        for name, value in (("pairs", self.pairs), ("series", self.series)):
+            if value < 1:
+                raise UsageError(f"--{name} must be at least 1, got {value}")
         with Harness(self.settings, self.progress.say) as harness:
             pair = sides_of(
                 self.experiment,
@@ -94,7 +96,10 @@ class Pairing:
         words = {name: able[name].side.words for name in NAMES}
         same = fresh["baseline"].key == fresh["contender"].key
         about = {"experiment": self.experiment.name, "sides": words, "same": same}
-        identity = [[fresh[name].key for name in NAMES], words, environment.host()]
+        identity: list[Any] = [[fresh[name].key for name in NAMES], words, environment.host()]
+        if self.series != 1:
+            identity.append(self.series)
+            about["series"] = self.series
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
         return Ledger.open(
             place_of(self.settings.run_dir, self.experiment.name) / key, fresh, {**about, "key": key}
@@ -126,6 +131,11 @@ class Pairing:
             f"{self.experiment.name}: contender ({words['contender']}) against baseline ({words['baseline']}), "
             f"{self.pairs} pairs{kept}"
         )
+        if missing > 0 and ledger.alternated:
+            self.progress.say(
+                f"{ledger.alternated} pairs were measured by an older version in fixed turns (A B, B A); those that are "
+                "missing come in random, balanced order"
+            )
         pilots = sum(not ledger.pilots[name].measured for name in NAMES)
         self.progress.total = 2 * missing + pilots if missing > 0 else 0
 
@@ -145,9 +155,10 @@ class _Applications:
             if not self.ledger.pilots[name].measured:
                 self.ledger.add_pilot(name, self._one(name, None, "pilot, not counted"))
         same_rows({name: self.ledger.place(name, None) / PER_USER for name in NAMES})
+        self.ledger.plan(self.pairing.pairs)
         lost = 0
         while (pair := self.ledger.pairs) < self.pairing.pairs:
-            for name in order(pair):
+            for name in self.ledger.order(pair):
                 what = f"pair {pair + 1} of {self.pairing.pairs}"
                 self.ledger.add(name, self._one(name, pair, what))
             if self.ledger.drop_disturbed():

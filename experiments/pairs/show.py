@@ -30,6 +30,8 @@ def arguments(parser: ArgumentParser) -> None:
     shared.sets(parser)
     parser.add_argument("--pairs", type=int, default=PAIRS, help=f"pairs of applications (default {PAIRS})")
     parser.add_argument("--repeats", type=int, help="measured passes of each application")
+    what = "another comparison of the same two sides, independent of those measured as series 1, 2, ... (default 1)"
+    parser.add_argument("--series", type=int, default=1, help=what)
     what = "what is timed: total_s, or phase.<name>_s as in phase.fit_s"
     parser.add_argument("--metric", default="total_s", help=what)
 
@@ -47,7 +49,8 @@ def compared(given: Namespace, baseline: list[str], contender: list[str]) -> Ver
         "baseline": shared.read_sets(baseline, "--baseline"),
         "contender": shared.read_sets(contender, "--contender"),
     }
-    pairing = Pairing(experiment, settings, Progress(), sides, shared.read_sets(given.set), given.pairs)
+    both = shared.read_sets(given.set)
+    pairing = Pairing(experiment, settings, Progress(), sides, both, given.pairs, given.series)
     try:
         ledger = pairing.run()
     except KeyboardInterrupt:

@@ -18,7 +18,7 @@ from scipy import stats
 
 from datasets.errors import UsageError
 from experiments.model_equality import SAME_MODEL
-from experiments.pairs.paired import ALPHA, POWER
+from experiments.pairs.paired import ALPHA, POWER, largest
 from jobs.per_user import PerUser, read
 
 LEAST_USERS = 30
@@ -35,7 +35,8 @@ class Quality:
         baseline, contender: its values.
         low, high: interval of contender minus baseline; None with too few users.
         level: of the interval, 0.95 or more.
-        detectable: the difference that would have been found in 80 of 100 such tests.
+        detectable: the difference that would have been found in at least 80 of 100 such tests, from the upper 95% bound of
+            the users' spread.
         users: over whom it is paired.
         lower_is_better: as for RMSE.
     """
@@ -170,7 +171,7 @@ def _judged(
         reach = float(stats.t.ppf((1 + level) / 2, users - 1))
         difference = contender - baseline
         low, high = difference - reach * error, difference + reach * error
-        detectable = (reach + float(stats.norm.ppf(POWER))) * error
+        detectable = (reach + float(stats.norm.ppf(POWER))) * largest(error, users - 1)
     return Quality(metric, baseline, contender, low, high, level, detectable, users, lower_is_better)
 
 

@@ -150,9 +150,14 @@ def notes(ledger: Ledger, verdict: Verdict) -> Iterator[str]:
             f"a verdict was looked at before, after {looks} pairs: who goes on until a difference appears finds one "
             "more often than the 5% of a single look"
         )
+    if ledger.alternated:
+        yield (
+            f"{ledger.alternated} of the pairs took turns in a fixed order (A B, B A), as an older version had it: what the host "
+            "does every four applications would look like a difference between the sides"
+        )
     yield (
         "the interval is Student's t over the logarithms of the pairs' ratios; it speaks for this host and this load, not "
-        "for others"
+        "for others; what would have been found is reckoned with the largest spread that the pairs' own does not exclude (95%)"
     )
     if verdict.qualities:
         level = verdict.qualities[0].level
@@ -198,7 +203,7 @@ def _of_metric(found: Quality) -> str:
     if found.verdict == "too few":
         return f"{values}: too few users for a verdict on quality ({LEAST_USERS} are needed)."
     if found.verdict == "indistinguishable":
-        return f"Indistinguishable in quality: {values}; a difference of {found.detectable:.4f} would have been found in 80 of 100."
+        return f"Indistinguishable in quality: {values}; a difference of {found.detectable:.4f} would have been found in at least 80 of 100."
     return f"The contender is {found.verdict}: {values}."
 
 

@@ -4,14 +4,16 @@ Strong scaling keeps the data and adds workers (Amdahl 1967); weak scaling lets 
 speed-up is the work done in the time of the smallest shape (Gustafson, Reevaluating Amdahl's law, CACM 31(5), 1988).
 """
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from experiments.analysis import Ratio, Spread, faster, ratio_of, spread
-from experiments.metrics import TOTAL, medians
+from experiments.analysis import Spread, faster, spread
+from experiments.metrics import TOTAL, by_round, medians
 from experiments.model_equality import Change, allowed, changes
 from experiments.outcome import Outcome
+from experiments.ratios import Ratio, between
 from experiments.scaling.families import growth, strong, untimed, weak
 from experiments.scaling.fits import Fit, Law, Sample, fit, karp_flatt, why_not
 
@@ -85,8 +87,8 @@ class Curve:
 
     @property
     def law(self) -> Fit | None:
-        """The fit to speak of: the simplest that is not poor, unless a richer one shows that it lacks something."""
-        good = [item for item in self.fits if not item.poor]
+        """The fit to speak of: the simplest that describes the times, unless a richer one shows that it lacks something."""
+        good = [item for item in self.fits if item.described == "yes"]
         shown = [item for item in good if all(parameter.shown for parameter in item.parameters)]
         if shown:
             return shown[-1]
@@ -139,10 +141,9 @@ def _ratio(kind: Literal["strong", "weak"], timed: Sequence[Outcome], outcome: O
         return faster(first, outcome, sweep=timed)
     if (why := untimed(first, outcome)) is not None:
         return Ratio(refused=why, tag=outcome.shape_tag)
-    found = ratio_of(medians(first, TOTAL), medians(outcome, TOTAL))
-    assert found.ratio is not None
-    low, high = (None if end is None else end * size for end in (found.low, found.high))
-    return Ratio(found.ratio * size, low, high, tag=outcome.shape_tag)
+    found = between(first, outcome)
+    ratio, low, high = (None if end is None else end * size for end in (found.ratio, found.low, found.high))
+    return dataclasses.replace(found, ratio=ratio, low=low, high=high, tag=outcome.shape_tag)
 
 
 def _serial(
@@ -171,7 +172,7 @@ def _fitted(kind: str, points: Sequence[Point]) -> tuple[tuple[Fit, ...], tuple[
             "Amdahl's law and the Universal Scalability Law are of fixed data and are not fitted here",
         )
     samples = [
-        Sample(str(item.outcome.size), item.size, item.seconds.applications)
+        Sample(str(item.outcome.size), item.size, item.seconds.applications, by_round(item.outcome, TOTAL))
         for item in points
         if item.left_out is None and item.ratio.ratio is not None
     ]

@@ -120,4 +120,4 @@ def _drawn(curve: Curve) -> list[Point]:
 
 
 def _good(curve: Curve) -> list[Any]:
-    return [item for item in curve.fits if not item.poor]
+    return [item for item in curve.fits if item.described == "yes"]

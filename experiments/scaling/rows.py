@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from experiments.scaling.curves import Curve, Point
 from experiments.scaling.families import growth
-from experiments.scaling.fits import NAMES
+from experiments.scaling.fits import NAMES, Fit, Parameter
 from experiments.tables import NONE, Table, seconds, speedup_text
 
 
@@ -28,13 +28,19 @@ def fit_table(curves: Sequence[Curve]) -> Table | None:
             f"{parameter.value:.3f}",
             f"[{parameter.low:.3f}, {parameter.high:.3f}]",
             f"{fit.missed:.1%}",
-            "poor fit" if fit.poor else "not 0" if parameter.shown else "may be 0",
+            _word(fit, parameter),
         ]
         for curve in curves
         for fit in curve.fits
         for parameter in fit.parameters
     ]
     return Table(["fit", "of", "value", "95%", "times missed by", "verdict"], rows) if rows else None
+
+
+def _word(fit: Fit, parameter: Parameter) -> str:
+    if fit.described != "yes":
+        return "poor fit" if fit.poor else "fit cannot be told"
+    return "not 0" if parameter.shown else "may be 0"
 
 
 def change_table(curves: Sequence[Curve]) -> Table | None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from experiments.analysis import LEAST_FOR_INTERVAL
+from experiments.intervals import LEAST_FOR_INTERVAL
 from experiments.model_equality import said
+from experiments.ratios import notes as ratio_notes
 from experiments.scaling.curves import Curve, Point
 from experiments.scaling.fits import NAMES, Fit, Parameter
 
@@ -53,6 +54,7 @@ def notes(curve: Curve) -> Iterator[str]:
             "cores are fractions: each worker may take the share of a core's time behind the @, enforced by the kernel; "
             "the driver is not limited"
         )
+    yield from ratio_notes((str(item.outcome.size), item.ratio) for item in curve.points)
     yield from (f"{curve.name}: {_fit(item, curve)}" for item in curve.fits)
     yield from (f"{curve.name}: {item}" for item in curve.refusals)
     if any(item.serial and item.serial[0] < 0 for item in curve.points):
@@ -134,7 +136,9 @@ def _expectation(curve: Curve) -> str:
     """What the fit expects of more of the same, if there is one to speak of and the shapes are multiples."""
     law = curve.law
     if law is None:
-        return "; no law describes the times well" if curve.fits else ""
+        untold = any(item.described == "cannot tell" for item in curve.fits)
+        vague = "; whether a law describes the times cannot be told, they vary too much"
+        return (vague if untold else "; no law describes the times well") if curve.fits else ""
     if not _by_workers(curve):
         return ""
     workers = law.little_more(_LITTLE, curve.points[0].outcome.size.workers)
@@ -152,9 +156,17 @@ def _fit(fit: Fit, curve: Curve) -> str:
     used = [item for item in curve.points if item.left_out is None and item.ratio.ratio is not None]
     worst = max(range(len(used)), key=lambda k: abs(fit.residuals[k]))
     text = f"{NAMES[fit.law]} fit: " + ", ".join(map(_parameter, fit.parameters))
-    text += f"; it misses the medians by {fit.missed:.1%}, most {used[worst].outcome.size} ({fit.residuals[worst]:+.1%})"
+    text += (
+        f"; it misses the mean times by {fit.missed:.1%}, most {used[worst].outcome.size} ({fit.residuals[worst]:+.1%}), as a "
+        f"law that holds would by chance in {fit.chance:.0%} of such sweeps"
+    )
     if fit.poor:
-        return text + "; a poor fit: this law does not describe the times, and nothing is concluded from it"
+        return text + ": a poor fit, this law does not describe the times, and nothing is concluded from it"
+    if fit.described == "cannot tell":
+        return text + (
+            f"; the times vary so much that it may miss them by up to {fit.possible:.0%}: whether this law describes them "
+            "cannot be told, and nothing is concluded from it"
+        )
     hidden = [item.name for item in fit.parameters if not item.shown]
     if hidden:
         text += f"; the interval of {' and '.join(hidden)} contains 0, so these times do not show it"

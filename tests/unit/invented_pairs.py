@@ -36,6 +36,7 @@ def ledger(folder, ratio=1.0, pairs=8, error=1.0, fingerprint=(3.0, 4.0), files=
         name: outcome(experiment="made", wanted=pairs, status="running") for name in ("baseline", "contender")
     }
     made = Ledger.open(folder, empty, ABOUT | about)
+    made.plan(max(pairs, len(JITTER)))
     for name, factor, prints in (("baseline", 1.0, (3.0, 4.0)), ("contender", error, fingerprint)):
         made.add_pilot(name, application(0, [9.0, 1.0], fingerprint=list(prints)))
         if files:

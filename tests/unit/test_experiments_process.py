@@ -17,7 +17,6 @@ from experiments import __main__ as main
 from experiments import arguments, environment, identity
 from experiments.events import Tail, last_lines, phases_of
 from experiments.launcher import Launcher, capture
-from experiments.pending import rounds
 from experiments.progress import Progress
 from jobs.request import Request
 
@@ -206,25 +205,6 @@ def test_stamp_notices_a_replaced_file(tmp_path):
     path.write_text("12")
     assert first != identity.stamp(tmp_path / "data")
     assert identity.stamp(path)
-
-
-class Item:
-    """A trial with so many applications to run."""
-
-    def __init__(self, name, left):
-        self.name, self.left = name, left
-
-    @property
-    def open(self):
-        return self.left > 0
-
-
-def test_applications_of_trials_take_turns_forth_and_back():
-    order = []
-    for item in rounds([Item("a", 3), Item("b", 1), Item("c", 2)]):
-        item.left -= 1
-        order.append(item.name)
-    assert order == ["a", "b", "c", "c", "a", "a"]
 
 
 def test_progress_is_plain_lines_when_piped():

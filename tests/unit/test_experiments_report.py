@@ -45,7 +45,7 @@ def test_table_says_what_each_trial_cost_and_how_good_it_is():
     text = tables.as_text(tables.main_table(trials()))
     lines = {line.split("  ")[0].strip(): line for line in text.splitlines()}
     assert "8.25 (8.00\u20138.50)" in lines["als w1\u00d71c"]
-    assert re.search(r"1\.76\u00d7 \[.*\] shared-host", lines["als w2\u00d71c"])
+    assert re.search(r"1\.76\u00d7 \[.*\] unpaired shared-host", lines["als w2\u00d71c"])
     assert "not claimed (oversubscribed)" in lines["als w8\u00d71c"]
     assert "0.9000" in lines["als w1\u00d71c"]
     assert "100.0%" in lines["als w1\u00d71c"]
@@ -158,6 +158,9 @@ def test_raw_values_are_a_row_each_and_failed_trials_are_among_them():
     assert fit == [("cold", "0", 9.0), ("repeat", "1", 8.0), ("repeat", "2", 8.5)]
     assert [row["value"] for row in first if row["quantity"] == "rmse"] == ["0.9"]
     assert {row["status"] for row in rows} == {"ok", "failed"}
+    in_turns = outcome([application(0, [9.0, 8.0], round_id="one.0"), application(1, [9.0, 8.0])])
+    again = csv.DictReader(io.StringIO(as_csv([in_turns])))
+    assert {(row["application"], row["round"]) for row in again} == {("0", "one.0"), ("1", "")}
 
 
 def test_quality_against_time_keeps_what_nothing_beats():

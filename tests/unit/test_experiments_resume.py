@@ -4,15 +4,18 @@ import dataclasses
 import io
 import json
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 from invented import BASIS, application, outcome
 
 from cluster import settings as cluster_settings
 from cluster.errors import ServiceError
+from cluster.local_driver import LocalDriverHost
 from experiments import spec
 from experiments.commands import demo
 from experiments.harness import Harness
+from experiments.launcher import Launched
 from experiments.outcome import load, stored
 from experiments.pending import take_up
 from experiments.progress import Progress
@@ -21,6 +24,7 @@ from experiments.runner import Sweep, open_recorder
 from experiments.show import finish
 from experiments.spec import Experiment
 from experiments.trial import Data, Shape, Trial
+from jobs.request import PhaseTime, Result
 
 KEY = "1" * 64
 TRIAL = Trial("train", "als", {"model": "als"}, Shape(1, 1, "1g"), Data("movielens/1m"), {}, applications=3)
@@ -178,3 +182,48 @@ def test_without_the_record_a_report_is_of_all_that_lies_on_disk(settings, monke
     values = json.loads((settings.run_dir / "reports" / "invented.json").read_text())
     assert [item["attempt"] for item in values["trials"]] == [earlier.attempt, now.attempt]
     assert "this is what lies on disk here: nobody answers" in capsys.readouterr().err
+
+
+class AtOnce:
+    """Stands where the harness stands and answers at once: a pass takes two seconds."""
+
+    external, default_store = True, "parquet"
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.cluster = SimpleNamespace(
+            spark_master="spark://nowhere:1", driver_host=LocalDriverHost(settings)
+        )
+
+    def driver_host(self, _backend):
+        return self.cluster.driver_host
+
+    def use(self, shape):
+        pass
+
+    def reach(self, store):
+        return {}
+
+    def launch(self, request, folder, shape, timeout_s, follow):
+        result = Result("train", "ok", [PhaseTime("fit", 0, "repeat", 2.0, 1)])
+        return Launched(result, "ok", 1.0, 1.0, 1.0, 5.0, [])
+
+
+def test_applications_of_one_round_are_told_from_those_of_another_run(settings):
+    recorder = SimpleNamespace(record=lambda *_: None)
+    trials = [
+        ("1" * 64, Trial("train", "one", {}, Shape(1, 1, "1g"), None, {}, applications=2)),
+        ("2" * 64, Trial("train", "two", {}, Shape(2, 1, "1g"), None, {}, applications=2)),
+    ]
+    runs = []
+    for todo in (trials, trials[1:]):
+        sweep = Sweep(Experiment("invented", "?"), settings, Progress(io.StringIO()), "")
+        sweep.places = {"": "here"}
+        sweep._sweep(AtOnce(settings), recorder, None, todo)
+        runs.append({item.key[0]: [one.round_id for one in item.measured] for item in sweep.outcomes})
+    together, later = runs
+    assert together["1"] == together["2"]
+    assert len(set(together["1"])) == 2
+    assert not set(later["2"]) & set(together["2"])
+    kept = [item for _, item in stored(settings.run_dir / "experiments" / "invented") if item.key[0] == "1"]
+    assert [one.round_id for one in kept[0].measured] == together["1"]

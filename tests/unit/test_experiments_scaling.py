@@ -99,6 +99,44 @@ def test_law_that_does_not_describe_the_times_is_called_poor_and_concludes_nothi
     assert found.data["scaling"][0]["fits"][0]["poor"]
 
 
+def test_times_that_vary_too_much_let_nobody_tell_whether_a_law_holds():
+    far = (0.6, 1.5, 0.9, 1.3, 0.8)
+    loud = [
+        outcome(
+            [application(k, [9.0, seconds * far[(k + workers) % 5]]) for k in range(5)],
+            workers, shape={"workers": workers, "cores": 1, "memory": "1g"}, values={"workers": workers},
+        )
+        for workers, seconds in amdahl(0.2, 1, 2, 4).items()
+    ]  # fmt: skip
+    found = FIND(SPEC, loud)
+    (fit,) = found.data["scaling"][0]["fits"]
+    assert (fit["described"], fit["poor"]) == ("cannot tell", False)
+    assert fit["possible"] > 0.1
+    assert "whether a law describes the times cannot be told" in found.answer
+    assert "expects less than" not in found.answer
+    assert [row[-1] for row in found.tables[1].rows] == ["fit cannot be told"]
+    assert "Lines: fitted laws" not in found.plots[0].caption
+
+
+def test_shapes_that_took_turns_are_paired_round_by_round():
+    level = (1.0, 1.4, 2.0, 2.9, 4.0)
+    paired = [
+        outcome(
+            [application(k, [9.0, seconds * level[k] * NOISE[k + workers % 2]], round_id=f"one.{k}") for k in range(5)],
+            workers, shape={"workers": workers, "cores": 1, "memory": "1g"}, values={"workers": workers},
+        )
+        for workers, seconds in amdahl(0.2, 1, 2, 4).items()
+    ]  # fmt: skip
+    found = FIND(SPEC, paired)
+    data = found.data["scaling"][0]
+    assert all(point["speedup"]["unpaired"] is None for point in data["points"])
+    low, high = (data["points"][2]["speedup"][end] for end in ("low", "high"))
+    assert 2.4 < low < 2.5 < high < 2.6
+    assert data["fits"][0]["paired"]
+    assert data["fits"][0]["described"] == "yes"
+    assert not any("not paired" in note for note in found.notes)
+
+
 def test_karp_flatt_counts_cores_and_shows_negative_values():
     assert karp_flatt(2.0, 4) == pytest.approx((0.5 - 0.25) / 0.75)
     found = FIND(SPEC, sweep({1: 10.0, 2: 4.0}))

@@ -1,6 +1,8 @@
 """The order in which applications run, what is kept when one ends badly, and what ends a comparison."""
 
 import io
+import json
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,8 +15,10 @@ from datasets.errors import UsageError
 from experiments import spec
 from experiments.launcher import Launched
 from experiments.pairs import runner, runtimes
-from experiments.pairs.ledger import PER_USER
+from experiments.pairs.ledger import PER_USER, STATE, Ledger
 from experiments.pairs.runner import Pairing
+from experiments.pairs.sides import NAMES
+from experiments.pairs.verdict import notes, verdict_of
 from experiments.prepare import Prepared
 from experiments.progress import Progress
 from experiments.trial import Shape
@@ -93,9 +97,9 @@ def pairing(tmp_path, monkeypatch):
     settings = cluster_settings.load([f"run_dir={tmp_path / 'run'}"], {})
     out = io.StringIO()
 
-    def make(pairs=3, baseline=None, contender=None):
+    def make(pairs=3, baseline=None, contender=None, series=1):
         given = {"baseline": baseline or {}, "contender": contender or {}}
-        made = Pairing(spec.read("made", SPEC), settings, Progress(out), given, {}, pairs)
+        made = Pairing(spec.read("made", SPEC), settings, Progress(out), given, {}, pairs, series)
         made.out, made.digests = out, digests
         return made
 
@@ -106,10 +110,16 @@ def letters():
     return "".join(word[0] for word in RAN)
 
 
+def planned(ledger, *pairs):
+    """The letters of pairs, counted from 0, in the order that the comparison keeps for them."""
+    return "".join(name[0] for pair in pairs for name in ledger.order(pair))
+
+
 def test_pilots_first_then_sides_in_turns(pairing):
     ledger = pairing(4).run()
     assert RAN[:2] == ["baseline pilot", "contender pilot"]
-    assert letters()[2:] == "bccbbccb"
+    assert letters()[2:] == planned(ledger, 0, 1, 2, 3)
+    assert sorted(ledger.first) == ["baseline"] * 2 + ["contender"] * 2
     assert ledger.pairs == 4
     assert ledger.about["same"]
     assert (ledger.place("contender", None) / PER_USER).exists()
@@ -117,37 +127,72 @@ def test_pilots_first_then_sides_in_turns(pairing):
 
 
 def test_pairs_that_were_measured_are_kept_and_more_may_be_asked_for(pairing):
-    pairing(2).run()
+    before = pairing(2).run().first
     RAN.clear()
     again = pairing(2)
     again.run()
     assert RAN == []
     assert "2 measured before and kept" in again.out.getvalue()
-    assert pairing(3).run().pairs == 3
-    assert letters() == "bc"  # the third pair's order, without new pilots
-    pairing(2, contender={"reg_user": 3.0}).run()
-    assert letters() == "bc" + "bc" + "bccb"  # another question starts anew
+    more = pairing(3).run()
+    assert more.pairs == 3
+    assert more.first[:2] == before
+    assert letters() == planned(more, 2)  # without new pilots
+    RAN.clear()
+    other = pairing(2, contender={"reg_user": 3.0}).run()
+    assert letters() == "bc" + planned(other, 0, 1)  # another question starts anew
 
 
-def test_an_interruption_keeps_whole_pairs_only(pairing):
+def test_series_are_independent_comparisons_of_the_same_sides(pairing):
+    first, second = (pairing(6, series=number).run() for number in (1, 2))
+    assert len(RAN) == 2 * (2 + 12)
+    assert first.folder != second.folder
+    assert (first.about.get("series"), second.about["series"]) == (None, 2)
+    assert pairing(6, series=2).run().folder == second.folder
+    assert len(RAN) == 2 * (2 + 12)
+    with pytest.raises(UsageError, match="--series must be at least 1, got 0"):
+        pairing(series=0).run()
+
+
+def test_a_comparison_of_an_older_version_goes_on_and_says_in_which_order_it_was_measured(pairing):
+    folder = pairing(3).run().folder
+    state = json.loads((folder / STATE).read_text())
+    (folder / STATE).write_text(json.dumps({"looks": state["looks"], "about": state["about"]}))
+    RAN.clear()
+    again = pairing(7)
+    ledger = again.run()
+    assert ledger.first[:3] == ["baseline", "contender", "baseline"]
+    assert letters() == planned(ledger, 3, 4, 5, 6)
+    assert ledger.alternated == 3
+    assert "3 pairs were measured by an older version in fixed turns" in again.out.getvalue()
+    assert any(
+        "3 of the pairs took turns in a fixed order" in note
+        for note in notes(ledger, verdict_of(ledger, "total_s"))
+    )
+    assert pairing(7).run().alternated == 3
+
+
+def test_an_interruption_keeps_whole_pairs_only(pairing, tmp_path):
     ENDS.extend(["ok"] * 5 + ["killed"])
     with pytest.raises(KeyboardInterrupt):
         pairing(3).run()
-    assert letters() == "bc" + "bc" + "cb"
+    kept = Ledger.load(next((tmp_path / "run" / "comparisons" / "made").iterdir()))
+    assert letters() == "bc" + planned(kept, 0, 1)
     RAN.clear()
-    assert pairing(3).run().pairs == 3
-    assert RAN[0] == "contender pair 2"  # the half that had been measured has lost its neighbour
-    assert letters() == "cb" + "bc"
+    ledger = pairing(3).run()
+    assert ledger.first == kept.first
+    assert RAN[0].endswith("pair 2")  # the half that had been measured has lost its neighbour
+    assert letters() == planned(ledger, 1, 2)
 
 
 def test_a_failed_application_says_whose_and_what_to_do(pairing):
-    ENDS.extend(["ok"] * 3 + ["failed"])
+    ENDS.extend(["ok", "failed"])
     with pytest.raises(
         JobError, match=r"the contender \(reg_user=3.0\) failed.*it was failed[\s\S]*goes on from there"
     ):
         pairing(3, contender={"reg_user": 3.0}).run()
-    assert pairing(3, contender={"reg_user": 3.0}).run().pairs == 3
-    assert letters() == "bcbc" + "bccbbc"
+    ledger = pairing(3, contender={"reg_user": 3.0}).run()
+    assert ledger.pairs == 3
+    assert letters() == "bc" + "c" + planned(ledger, 0, 1, 2)
 
 
 def test_other_test_rows_are_refused_before_anything_is_timed(pairing):
@@ -177,8 +222,30 @@ def test_a_pair_that_loses_executors_is_measured_again_three_times_at_most(pairi
     ENDS.extend(["ok"] * 4 + ["lost", "ok"])  # pilots, the first pair, half of the second
     made = pairing(pairs=2)
     assert made.run().pairs == 2
-    assert letters() == "bc" + "bc" + "cb" + "cb"
+    assert letters() == "bc" + planned(made.ledger, 0, 1, 1)
     assert "pair 2 lost executors, its times mean nothing: it is measured again" in made.out.getvalue()
     ENDS.extend(["lost", "ok"] * 3)
     with pytest.raises(JobError, match="executors were lost in 3 pairs"):
         pairing(pairs=5).run()
+
+
+def empty(folder, pairs, key="k"):
+    made = Ledger(folder, {}, {}, about={"key": key})
+    made.save = lambda: None
+    made.plan(pairs)
+    return made
+
+
+def test_a_comparison_plans_as_many_pairs_of_either_order_and_keeps_them_when_more_are_asked_for(tmp_path):
+    made = empty(tmp_path, 10)
+    assert Counter(made.first) == {"baseline": 5, "contender": 5}
+    assert made.order(0) in (NAMES, NAMES[::-1])
+    assert made.order(0)[0] == made.first[0]
+    before = list(made.first)
+    made.plan(6)
+    assert made.first == before
+    made.plan(20)
+    assert made.first[:10] == before
+    assert Counter(made.first) == {"baseline": 10, "contender": 10}
+    assert made.first == empty(tmp_path, 10).first[:10] + made.first[10:]
+    assert len({str(empty(tmp_path, 10, str(key)).first) for key in range(10)}) > 5

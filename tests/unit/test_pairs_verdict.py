@@ -1,5 +1,6 @@
 """From applications on disk to verdicts, pages and a gate's exit code; all numbers invented."""
 
+import csv
 import dataclasses
 import json
 
@@ -34,8 +35,8 @@ def test_slower_and_worse_are_said_with_their_numbers(tmp_path):
 def test_indistinguishable_says_what_could_have_been_missed(tmp_path):
     found = verdict_of(ledger(tmp_path), "phase.fit_s")
     assert (found.timing.verdict, found.quality) == ("indistinguishable", "indistinguishable")
-    assert "a slowdown of 2.9% or more would have been found in at least 80 of 100" in time_answer(found)
-    assert "would have been found in 80 of 100" in quality_answer(found)
+    assert "a slowdown of 5.2% or more would have been found in at least 80 of 100" in time_answer(found)
+    assert "would have been found in at least 80 of 100" in quality_answer(found)
     assert "Both sides fit the same model" in quality_answer(found)
 
 
@@ -100,11 +101,14 @@ def test_page_and_numbers_hold_everything(tmp_path):
     assert "data:application/json;base64," in page.read_text()
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "<svg" in drawing.read_text()
-    assert len(raw.read_text().splitlines()) == 9
+    rows = list(csv.DictReader(raw.read_text().splitlines()))
+    assert [row["first"] for row in rows] == made.first[:8]
+    assert [float(row["baseline_s"]) for row in rows] == [2.0] * 8
     found = json.loads(data.read_text())
     assert len(found["time"]["pairs"]) == 8
     assert found["time"]["verdict"] == "slower"
     assert found["sides"]["contender"] == "rank=16"
+    assert found["first"] == made.first[:8]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +126,7 @@ def test_page_and_numbers_hold_everything(tmp_path):
             0,
             "gate: passed within the tolerance: indistinguishable in time",
         ),
-        ({"error": 0.8}, [], 0, "better in quality; it finds slowdowns of 2."),
+        ({"error": 0.8}, [], 0, "better in quality; it finds slowdowns of 5."),
         ({"ratio": 1.3, "error": 1.2}, [], 4, "; worse: RMSE"),
     ],
 )

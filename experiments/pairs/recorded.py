@@ -1,0 +1,101 @@
+"""Comparisons of equal sides for a calibration: those that lie on disk, or those of a file that was made of them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datasets.errors import UsageError
+from experiments.analysis import phase_of
+from experiments.environment import host
+from experiments.pairs.calibration import LEAST_COMPARISONS, LEAST_RECORDED, Comparison
+from experiments.pairs.ledger import Ledger, Pair
+from experiments.pairs.paired import LEAST_PAIRS
+from experiments.pairs.runner import place_of
+from experiments.pairs.sides import NAMES
+from jobs.request import write_json
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a name stands for.
+
+    Attributes:
+        comparisons: of equal sides.
+        left_out: comparisons of the same spec with other code, parameters or host, or with fewer than five pairs.
+    """
+
+    comparisons: list[Comparison]
+    left_out: int = 0
+
+
+def recorded(names: Sequence[str], run_dir: Path, metric: str) -> Found:
+    """Return the comparisons of all these names together.
+
+    Args:
+        names: of specs, or of JSON files as `write` makes them.
+        run_dir: where comparisons lie.
+        metric: whose seconds, as "total_s"; a file holds those of one metric.
+
+    Raises:
+        UsageError: a name stands for none.
+    """
+    found = [
+        _of_file(Path(name)) if name.endswith(".json") else _of_spec(name, run_dir, metric) for name in names
+    ]
+    return Found(
+        [comparison for item in found for comparison in item.comparisons],
+        sum(item.left_out for item in found),
+    )
+
+
+def write(path: Path, names: Sequence[str], metric: str, comparisons: Sequence[Comparison]) -> None:
+    """Write comparisons of this host to a file that can be calibrated on anywhere."""
+    rows = [
+        {
+            "pairs": [[round(pair.baseline, 4), round(pair.contender, 4)] for pair in found],
+            "first": [pair.first for pair in found],
+        }
+        for found in comparisons
+    ]
+    write_json(path, {"of": list(names), "metric": metric, "host": dict(host()), "comparisons": rows})
+
+
+def _of_file(path: Path) -> Found:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return Found([_comparison(row) for row in values.get("comparisons", [values])])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path} holds no pairs: {error}") from error
+
+
+def _comparison(row: Mapping[str, Any]) -> Comparison:
+    """Read one comparison; an older file that does not say which half ran first is of sides in fixed turns."""
+    pairs = row["pairs"]
+    first = row.get("first") or [NAMES[number % 2] for number in range(len(pairs))]
+    return [
+        Pair(float(baseline), float(contender), side)
+        for (baseline, contender), side in zip(pairs, first, strict=True)
+    ]
+
+
+def _of_spec(name: str, run_dir: Path, metric: str) -> Found:
+    """Return the comparisons of a spec with itself: of those with the same code, parameters and host as most pairs have."""
+    groups: dict[str, list[Comparison]] = {}
+    count = 0
+    for folder in sorted(place_of(run_dir, name).glob("*")):
+        ledger = Ledger.load(folder)
+        if ledger is None or not ledger.about.get("same"):
+            continue
+        count += 1
+        pairs = ledger.timed(phase_of(metric))
+        if len(pairs) >= LEAST_PAIRS:
+            groups.setdefault(ledger.sides[NAMES[0]].key, []).append(pairs)
+    if not groups:
+        raise UsageError(
+            f"no comparison of {name} with itself is recorded; make {LEAST_COMPARISONS}: python -m experiments compare {name} "
+            f"--pairs {LEAST_RECORDED} --series 1, then --series 2, and so on"
+        )
+    chosen = max(groups.values(), key=lambda found: sum(map(len, found)))
+    return Found(chosen, count - len(chosen))
