@@ -81,7 +81,7 @@ def _score(
     params: TrainParams,
     scale: tuple[float, float, float] | None,
 ) -> Mapping[str, float]:
-    scorer = candidate.fit(tables._replace(ratings=inner.train))
+    scorer = candidate.fit(tables._replace(ratings=inner.train, profile=None))
     ranked = None
     try:
         if scale is None or not candidate.predicts_rating:

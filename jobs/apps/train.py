@@ -20,11 +20,13 @@ from jobs.noise_floor import noise_floor
 from jobs.params import TrainParams
 from jobs.phases import consume
 from jobs.preflight import Preflighted
+from jobs.profile import Profile, profile_parts
 from jobs.pythonworkers import PythonWorkers
 from jobs.request import Result
 from jobs.select import choose, validation_kind, validation_split
 from jobs.similar import SimilarItems
 from jobs.split import Split, counted, divide, split
+from jobs.stored import Summary
 
 FINGERPRINT_PAIRS = 1000
 MODEL_FOLDER = "model"
@@ -47,8 +49,8 @@ class Train:
         workers = PythonWorkers(context.spark)
         tables, summary = stored.load(context.store)
         parts = _hold(split_of(tables.ratings, params))
-        train_rows, test_rows = counted(parts, _kind(params))
-        training = tables._replace(ratings=parts.train)
+        profile, train_rows, test_rows = _examined(parts, params, summary)
+        training = tables._replace(ratings=parts.train, profile=profile)
         info = {"data_digest": summary.digest, "dataset": summary.dataset, "model": params.model}
         if params.select:
             model, chosen = choose(model, params, training, summary.scale, context.events)
@@ -165,6 +167,14 @@ def split_of(ratings: DataFrame, params: TrainParams) -> Split:
         ratings, params.split, test=params.test, seed=params.split_seed, n=params.n, fold=params.fold
     )
     return validation_split(parts.train, params) if judged else parts
+
+
+def _examined(parts: Split, params: TrainParams, summary: Summary) -> tuple[Profile | None, int, int]:
+    """Return the training part's profile, where the tables say what a profile needs, and the rows of both parts."""
+    if summary.n_users is None or summary.n_items is None:
+        return None, *counted(parts, _kind(params))
+    profile, test_rows = profile_parts(parts, _kind(params), summary.n_users, summary.n_items)
+    return profile, profile.rows, test_rows
 
 
 def _kind(params: TrainParams) -> str:
