@@ -92,7 +92,7 @@ def _score(
             ranked = ranked.persist()
         return evaluate(
             inner,
-            scorer,
+            scorer.score(inner.test.select("user", "item")),
             ranked,
             predicts_rating=candidate.predicts_rating,
             scale=scale,

@@ -61,10 +61,9 @@ class Train:
         workers.wait()
         measured = _Measured(context, params, model, training, parts)
         scorer = measured.passes()
-        evaluation, floor, fingerprint, _ = together(
+        (evaluation, fingerprint), floor, _ = together(
             lambda: measured.judge(scorer, summary.scale),
             lambda: noise_floor(summary, tables, parts.test),
-            lambda: _fingerprint(scorer, tables.ratings),
             lambda: measured.store_similar(scorer),
         )
         metrics = evaluation.metrics | floor
@@ -122,33 +121,58 @@ class _Measured:
         seen = None if self.params.seen else self.training.ratings.select("user", "item")
         return scorer.recommend(self.training.users.select("user"), self.params.top_n, seen)
 
-    def judge(self, scorer: Scorer, scale: tuple[float, float, float] | None) -> Evaluation:
-        """Store the recommendations, and judge what is stored and the scores of the test pairs."""
+    def judge(
+        self, scorer: Scorer, scale: tuple[float, float, float] | None
+    ) -> tuple[Evaluation, list[float]]:
+        """Store the recommendations, judge them and the scores of the test pairs; return the fingerprint too.
+
+        What is judged is computed once, and kept until it has been.
+        """
+        scored = scorer.score(self.parts.test.select("user", "item")).persist(StorageLevel.MEMORY_AND_DISK)
+        kept = [scored]
         recommendations = None
         if self.params.top_n:
-            table = f"recommendations_{self.params.model}"
-            self.context.store.write(table, self.recommend(scorer))
-            recommendations = self.context.store.read(table)
-        if self.context.request.per_user:
-            errors_on = scale if self.model.predicts_rating else None
-            users = by_user(
+            recommendations = self.recommend(scorer).persist(StorageLevel.MEMORY_AND_DISK)
+            kept.append(recommendations)
+        found, _, _ = together(
+            lambda: evaluate(
                 self.parts,
-                scorer,
+                scored,
                 recommendations,
-                scale=errors_on,
+                predicts_rating=self.model.predicts_rating,
+                scale=scale,
                 k=self.params.k,
                 relevant=self.params.relevant,
-            )
-            per_user.write(users, Path(self.context.request.per_user))
-        return evaluate(
+            ),
+            lambda: self._store(recommendations),
+            lambda: self._by_user(scored, recommendations, scale),
+        )
+        fingerprint = _fingerprint(scored)
+        for frame in kept:
+            frame.unpersist()
+        return found, fingerprint
+
+    def _store(self, recommendations: DataFrame | None) -> None:
+        if recommendations is not None:
+            self.context.store.write(f"recommendations_{self.params.model}", recommendations)
+
+    def _by_user(
+        self,
+        scored: DataFrame,
+        recommendations: DataFrame | None,
+        scale: tuple[float, float, float] | None,
+    ) -> None:
+        if not self.context.request.per_user:
+            return
+        users = by_user(
             self.parts,
-            scorer,
+            scored,
             recommendations,
-            predicts_rating=self.model.predicts_rating,
-            scale=scale,
+            scale=scale if self.model.predicts_rating else None,
             k=self.params.k,
             relevant=self.params.relevant,
         )
+        per_user.write(users, Path(self.context.request.per_user))
 
     def store_similar(self, scorer: Scorer) -> None:
         """Store what is like each item, where the model can say."""
@@ -189,11 +213,12 @@ def _fields(model: Model) -> dict[str, Any]:
     return {name: getattr(model, name) for name in parameters.hyper_parameters(type(model))}
 
 
-def _fingerprint(scorer: Scorer, ratings: DataFrame) -> list[float]:
-    """Predict 1,000 pairs that depend on the data alone, in the order of (user, item); no prediction counts as 0."""
-    mixed = F.xxhash64("user", "item")
-    pairs = ratings.select("user", "item").orderBy(mixed, "user", "item").limit(FINGERPRINT_PAIRS)
-    rows = scorer.score(pairs).collect()  # so few are sorted here: Spark would score them twice to do it
+def _fingerprint(scored: DataFrame) -> list[float]:
+    """Return the predictions of 1,000 test pairs that depend on the data and the split alone, in the order of (user, item).
+
+    No prediction counts as 0.
+    """
+    rows = scored.orderBy(F.xxhash64("user", "item"), "user", "item").limit(FINGERPRINT_PAIRS).collect()
     rows.sort(key=lambda row: (row["user"], row["item"]))
     return [float(row["prediction"] or 0.0) for row in rows]
 
