@@ -45,6 +45,10 @@ class DockerDriverHost:
         return f"docker {self.image.foundation} {self.java}"  # Debian's Java is of the day it was built
 
     @property
+    def class_archive(self) -> None:
+        return None
+
+    @property
     def watch_s(self) -> float:
         return 5.0
 

@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from cluster.class_archive import ClassArchive
+
 
 class DriverHost(Protocol):
     """What the harness asks a backend to run an application."""
@@ -28,6 +30,10 @@ class DriverHost(Protocol):
     @property
     def foundation(self) -> str:
         """What times depend on besides the host: the Java, and the image where there is one."""
+
+    @property
+    def class_archive(self) -> ClassArchive | None:
+        """The archive of Spark's classes for drivers here and for workers of the same backend; None where it uses none."""
 
     @property
     def watch_s(self) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import artifacts, java
+from cluster.class_archive import ClassArchive, class_archive
 from cluster.settings import ROOT, Settings
 
 
@@ -35,7 +36,11 @@ class LocalDriverHost:
 
     @property
     def foundation(self) -> str:
-        return self.java
+        return self.java + (", class archive" if self.class_archive.option else "")
+
+    @property
+    def class_archive(self) -> ClassArchive:
+        return class_archive(self.settings)
 
     @property
     def watch_s(self) -> float:

@@ -3,6 +3,7 @@
 import fcntl
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from datasets.errors import UsageError
 from experiments.environment import files, for_driver
 from experiments.events import Event
 from experiments.launcher import Launched, Launcher
+from experiments.rehearsal import record
 from experiments.runtime import HERE, Runtime
 from experiments.stores import CASSANDRA, PARQUET, connector
 from experiments.trial import Shape, default_shape
@@ -43,6 +45,7 @@ class Harness:
         self._lock: IO[str] | None = None
         self._before: frozenset[str] = frozenset()
         self._used = False
+        self._without_archive = False
 
     @property
     def external(self) -> bool:
@@ -85,7 +88,10 @@ class Harness:
             return
         self._used = True
         self._move(shape.backend or self.settings.backend)
-        self.cluster.reshape(shape.workers, shape.cores, shape.memory, shape.cpus, pin=shape.pin)
+        with ThreadPoolExecutor(1) as beside:
+            recorded = beside.submit(self._record_classes, self.cluster.driver_host)
+            self.cluster.reshape(shape.workers, shape.cores, shape.memory, shape.cpus, pin=shape.pin)
+            recorded.result()
 
     def driver_host(self, backend: str = "") -> DriverHost:
         """Where drivers run under a backend, the settings' if none is named; it is made ready to be asked.
@@ -95,7 +101,21 @@ class Harness:
         """
         cluster = Cluster(self._under(backend or self.settings.backend), self._say)
         cluster.prepare()
+        self._record_classes(cluster.driver_host)
         return cluster.driver_host
+
+    def _record_classes(self, driver_host: DriverHost) -> None:
+        """Have the archive of Spark's classes there before the first application, for they all start from it."""
+        archive = driver_host.class_archive
+        if self.external or archive is None or archive.option or self._without_archive:
+            return
+        self._say("recording which classes Spark's processes need, once: they start faster from then on")
+        environment, _ = for_driver(driver_host, self._java)
+        try:
+            record(archive, self.settings, driver_host.python, environment)
+        except ServiceError as error:
+            self._without_archive = True
+            self._say(f"going on without: {error}")
 
     def _under(self, backend: str) -> Settings:
         return self.settings if backend == self.settings.backend else replace(self.settings, backend=backend)

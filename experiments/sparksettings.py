@@ -7,6 +7,9 @@ from cluster.driver_host import DriverHost
 from cluster.settings import Settings
 from experiments.trial import Shape
 
+JAVA_OPTIONS = ("spark.driver.defaultJavaOptions", "spark.executor.defaultJavaOptions")
+"""Settings of the harness's own options for JVMs; those of a spec are others and come after them."""
+
 
 def spark_settings(
     settings: Settings,
@@ -32,7 +35,10 @@ def spark_settings(
         partitions: of shuffles, and the default parallelism.
         folder: gets the event log, uncompressed and in one file.
     """
+    archive = driver_host.class_archive
+    classes = {} if archive is None or not archive.option else dict.fromkeys(JAVA_OPTIONS, archive.option)
     return {
+        **classes,
         "spark.master": master,
         "spark.app.name": f"recscale {name}",
         "spark.cores.max": str(shape.total_cores),

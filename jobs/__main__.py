@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 
@@ -21,7 +22,14 @@ from jobs.errors import JobError
 from jobs.failures import explain
 from jobs.phases import Events, Phases
 from jobs.request import PhaseTime, Request, Result
-from jobs.session import executors, open_session, prepare_environment, resolved
+from jobs.session import (
+    executors,
+    prepare_environment,
+    resolved,
+    start_session,
+    wait_for_executors,
+    warm_planner,
+)
 from jobs.store import Store
 
 INTERRUPTED = 130
@@ -96,9 +104,16 @@ class _Application:
 
     def _work(self) -> Result:
         prepare_environment(resolved(self.request))
-        job, store = _plugins(self.request)
-        self.spark = open_session(self.request)
-        self._listen()  # Spark has put a handler of its own there, which calls the JVM in the middle of another call
+        # What can wait for one another is done at the same time: imports while the JVM starts, the first plan while
+        # the executors do.
+        with ThreadPoolExecutor(2) as beside:
+            plugins = beside.submit(_plugins, self.request)
+            self.spark = start_session(self.request)
+            self._listen()  # Spark has put a handler of its own there, which calls the JVM in the middle of another call
+            planner = beside.submit(warm_planner, self.spark)
+            wait_for_executors(self.spark, self.request)
+            job, store = plugins.result()
+            planner.result()
         context = self.spark.sparkContext
         self.info |= {
             "spark_version": context.version,

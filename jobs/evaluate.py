@@ -19,7 +19,6 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from jobs.concurrent_actions import together
-from jobs.model import Scorer
 from jobs.models.bias import Bias, clipped, fit_bias
 from jobs.split import Split
 
@@ -49,34 +48,29 @@ class Evaluation:
 
 def evaluate(
     split: Split,
-    scorer: Scorer,
+    scored: DataFrame,
     recommendations: DataFrame | None,
     *,
     predicts_rating: bool,
     scale: tuple[float, float, float] | None,
     k: int,
     relevant: float,
-    scored: DataFrame | None = None,
 ) -> Evaluation:
     """Compare predictions and recommendations with the test part; only sums reach the driver.
 
     Args:
         split: the parts, of the schema RATINGS, one row a pair.
-        scorer: fitted on the training part.
+        scored: the test part's pairs with the predictions of a model that was fitted on the training part.
         recommendations: (user, items, ...) with items best first; None leaves the ranking metrics out.
         predicts_rating: whether the scores are on the rating scale.
         scale: (lowest, highest, step) of the ratings, None if they are not ratings. Without a scale on both sides
             there are no error metrics. The bias baseline is clipped to it.
         k: how many of the recommendations count.
         relevant: a test row with at least this rating is relevant to its user; one without a rating always is.
-        scored: the test part's pairs with their predictions, where `scorer.score` has been computed already.
     """
-    if scored is None:
-        scored = scorer.score(split.test.select("user", "item"))
-    predictions = scored
     errors_on = scale if predicts_rating else None
     sums, ranking = together(
-        lambda: _sums(split, predictions, errors_on),
+        lambda: _sums(split, scored, errors_on),
         lambda: None if recommendations is None else _ranking(split.test, recommendations, k, relevant),
     )
     counts = {name: int(sums[name] or 0) for name in _COUNTS}
@@ -94,7 +88,7 @@ def evaluate(
 
 def by_user(
     split: Split,
-    scorer: Scorer,
+    scored: DataFrame,
     recommendations: DataFrame | None,
     *,
     scale: tuple[float, float, float] | None,
@@ -105,7 +99,7 @@ def by_user(
 
     Args:
         split: the parts, as of `evaluate`.
-        scorer: fitted on the training part.
+        scored: as of `evaluate`.
         recommendations: (user, items, ...) with items best first; None leaves the ranking out.
         scale: of the ratings; None where there are no error metrics.
         k: how many of the recommendations count.
@@ -118,7 +112,7 @@ def by_user(
     """
     wrong = F.when(F.col("prediction").isNotNull(), F.col("prediction") - F.col("rating"))
     users = (
-        _with_predictions(split, scorer.score(split.test.select("user", "item")))
+        _with_predictions(split, scored)
         .groupBy("user")
         .agg(
             F.count("*").alias("rows"),
@@ -137,7 +131,7 @@ def _sums(split: Split, scored: DataFrame, errors_on: tuple[float, float, float]
     """Count the test rows and, on a rating scale, sum up their errors."""
     rows = _with_predictions(split, scored)
     if errors_on is None:
-        return _only_row(rows.agg(*_counts()))
+        return _only_row(_with_known(rows, split.train).agg(*_counts()))
     return _only_row(_with_baselines(rows, split.train, errors_on).agg(*_counts(), *_errors()))
 
 
@@ -148,25 +142,36 @@ def _only_row(frame: DataFrame) -> Row:
 
 
 def _with_predictions(split: Split, scored: DataFrame) -> DataFrame:
-    """Return the test rows as (user, item, rating, prediction, known_user, known_item); no number is no prediction."""
+    """Return the test rows as (user, item, rating, prediction); no number is no prediction."""
     prediction = F.col("prediction").cast("double")
     finite = F.when(F.abs(prediction) < F.lit(math.inf), prediction)  # NaN is larger than infinity to Spark
-    rows = split.test.select("user", "item", "rating").join(
+    return split.test.select("user", "item", "rating").join(
         scored.select("user", "item", finite.alias("prediction")), ["user", "item"], "left"
     )
+
+
+def _with_known(rows: DataFrame, train: DataFrame) -> DataFrame:
+    """Add `known_user` and `known_item`: whether training knows them."""
     for side in ("user", "item"):
-        there = split.train.select(side).distinct().withColumn(f"known_{side}", F.lit(True))
+        there = train.select(side).distinct().withColumn(f"known_{side}", F.lit(True))
         rows = rows.join(there, side, "left")
-    known = {f"known_{side}": F.col(f"known_{side}").isNotNull() for side in ("user", "item")}
-    return rows.withColumns(known).select("user", "item", "rating", "prediction", *known)
+    return rows.withColumns(
+        {f"known_{side}": F.col(f"known_{side}").isNotNull() for side in ("user", "item")}
+    )
 
 
 def _with_baselines(rows: DataFrame, train: DataFrame, scale: tuple[float, float, float]) -> DataFrame:
+    """Add `global_mean`, `bias`, `known_user` and `known_item`.
+
+    Where every training row has a rating, the baseline's tables hold just the users and items that training knows.
+    """
     baseline = Bias()
     fit = fit_bias(train, baseline.reg_user, baseline.reg_item)
     low, high, _ = scale
-    bias = clipped(F.col("bias_prediction"), low, high)
-    return fit.predict(rows).withColumns({"global_mean": F.lit(fit.mean), "bias": bias})
+    predicted = fit.predict(rows, known=True) if not fit.left_out else _with_known(fit.predict(rows), train)
+    return predicted.withColumns(
+        {"global_mean": F.lit(fit.mean), "bias": clipped(F.col("bias_prediction"), low, high)}
+    )
 
 
 def _warm() -> Column:

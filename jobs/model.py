@@ -5,6 +5,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from pyspark.sql import DataFrame
 from pyspark.sql import types as T
 
+from jobs.profile import Profile
+
 RATINGS = T.StructType(
     [
         T.StructField("user", T.IntegerType(), nullable=False),
@@ -18,11 +20,15 @@ RATINGS = T.StructType(
 
 
 class Tables(NamedTuple):
-    """What preprocessing stores. `users` is (user int, key string); `items` is (item int, key string, ...ITEMS)."""
+    """What preprocessing stores. `users` is (user int, key string); `items` is (item int, key string, ...ITEMS).
+
+    `profile` is of `ratings`; None where nobody has looked yet.
+    """
 
     ratings: DataFrame
     items: DataFrame
     users: DataFrame
+    profile: Profile | None = None
 
 
 class Scorer(Protocol):

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from pyspark.sql import DataFrame, Row, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, SparkSession
 
-from jobs.concurrent_actions import together
 from jobs.errors import JobError
 from jobs.model import Tables
+from jobs.profile import Profile, profile_of
 from jobs.session import cores, executors
 
 _USABLE = 0.6  # spark.memory.fraction: the rest of a heap is Spark's own and the user's objects
@@ -107,16 +106,15 @@ def check_ratings(tables: Tables, *, instead: str | None = None) -> tuple[int, i
     Raises:
         JobError: ids that are not dense int32, rows of the same pair, or rows without the rating that they need.
     """
-    ratings = tables.ratings
-    _check_types(ratings)
-    users, items, found = together(tables.users.count, tables.items.count, lambda: _facts(ratings))
-    if instead is not None and found["rated"] < found["rows"]:
+    _check_types(tables.ratings)
+    found = tables.profile or profile_of(tables.ratings, tables.users, tables.items)
+    if instead is not None and found.rated < found.rows:
         raise JobError(
             f"some interactions have no rating: explicit ALS needs one for each row; use {instead}"
         )
-    rows = _check_ids(found, users, items)
-    _check_pairs(found["most"])
-    return rows, users, items
+    _check_ids(found)
+    _check_pairs(found)
+    return found.rows, found.n_users, found.n_items
 
 
 def check_memory(need: Need, heap: float, what: str) -> None:
@@ -164,41 +162,24 @@ def _check_types(ratings: DataFrame) -> None:
         )
 
 
-def _facts(ratings: DataFrame) -> Row:
-    """Return counts of rows, the extremes of their ids and the pair that has the most of them, in one pass."""
-    pairs = ratings.groupBy("user", "item").agg(F.count("*").alias("n"), F.count("rating").alias("rated"))
-    row = pairs.agg(
-        *(
-            F.coalesce(F.sum(name), F.lit(0)).alias(alias)
-            for name, alias in (("n", "rows"), ("rated", "rated"))
-        ),
-        *(F.min(side).alias(f"low_{side}") for side in ("user", "item")),
-        *(F.max(side).alias(f"high_{side}") for side in ("user", "item")),
-        F.count(F.when(F.col("user").isNull() | F.col("item").isNull(), 1)).alias("without"),
-        F.max(F.struct("n", "user", "item")).alias("most"),
-    ).first()
-    assert row is not None
-    return row
-
-
-def _check_ids(found: Row, users: int, items: int) -> int:
-    if found["rows"] == 0:
+def _check_ids(found: Profile) -> None:
+    if found.rows == 0:
         raise JobError("there is no rating to train on")
-    if found["without"]:
+    if found.without_ids or found.users is None or found.items is None:
         raise JobError("some ratings have no user or item id: run make preprocess again")
-    low_user, high_user, low_item, high_item = (
-        found[f"{end}_{side}"] for side in ("user", "item") for end in ("low", "high")
-    )
-    if min(low_user, low_item) < 0 or high_user >= users or high_item >= items:
+    (low_user, high_user), (low_item, high_item) = found.users, found.items
+    if min(low_user, low_item) < 0 or high_user >= found.n_users or high_item >= found.n_items:
         raise JobError(
-            f"ids are not dense: users {low_user}..{high_user} of {users:,}, items {low_item}..{high_item} of {items:,}. "
+            f"ids are not dense: users {low_user}..{high_user} of {found.n_users:,}, "
+            f"items {low_item}..{high_item} of {found.n_items:,}. "
             "The tables do not belong together: run make preprocess again."
         )
-    return int(found["rows"])
 
 
-def _check_pairs(most: Row) -> None:
-    count, user, item = most
+def _check_pairs(found: Profile) -> None:
+    if found.most is None:
+        return
+    count, user, item = found.most
     if count > 1:
         raise JobError(
             f"user {user} and item {item} have {count} ratings, and ALS would count each of them: "

@@ -81,7 +81,7 @@ def _score(
     params: TrainParams,
     scale: tuple[float, float, float] | None,
 ) -> Mapping[str, float]:
-    scorer = candidate.fit(tables._replace(ratings=inner.train))
+    scorer = candidate.fit(tables._replace(ratings=inner.train, profile=None))
     ranked = None
     try:
         if scale is None or not candidate.predicts_rating:
@@ -92,7 +92,7 @@ def _score(
             ranked = ranked.persist()
         return evaluate(
             inner,
-            scorer,
+            scorer.score(inner.test.select("user", "item")),
             ranked,
             predicts_rating=candidate.predicts_rating,
             scale=scale,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import pyspark
 from pyspark.sql import SparkSession
 
 from jobs.errors import JobError
@@ -71,15 +72,32 @@ def prepare_environment(settings: Mapping[str, str]) -> None:
     python = settings.get("spark.pyspark.python") or os.environ.get("PYSPARK_PYTHON") or sys.executable
     os.environ["PYSPARK_PYTHON"] = python
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    # Spark's scripts would start one more Python to find this out.
+    os.environ.setdefault("SPARK_HOME", str(Path(pyspark.__file__).parent))
 
 
 def open_session(request: Request, deadline_s: float = REGISTER_DEADLINE_S) -> SparkSession:
     """Start the application and wait until it has its executors.
 
+    Raises:
+        JobError: as `start_session` and `wait_for_executors`.
+    """
+    spark = start_session(request)
+    try:
+        wait_for_executors(spark, request, deadline_s)
+    except BaseException:
+        spark.stop()
+        raise
+    return spark
+
+
+def start_session(request: Request) -> SparkSession:
+    """Start the application, whose executors come meanwhile.
+
     Checkpoints go to the request's work folder, which every executor must be able to reach.
 
     Raises:
-        JobError: no master named, none answers or it refuses us, or fewer executors than asked for came in `deadline_s` seconds.
+        JobError: no master named, none answers, or it refuses this application.
     """
     settings = resolved(request)
     prepare_environment(settings)
@@ -97,11 +115,16 @@ def open_session(request: Request, deadline_s: float = REGISTER_DEADLINE_S) -> S
         package = pack(work)
         if package is not None:
             spark.sparkContext.addPyFile(str(package))
-        _wait_for_executors(spark, request.executors, deadline_s, settings)
     except BaseException:
         spark.stop()
         raise
     return spark
+
+
+def warm_planner(spark: SparkSession) -> None:
+    """Plan a query that runs no job, so that the planner's classes are loaded while the executors start."""
+    query = spark.sql("SELECT user, max(rating) FROM VALUES (0, 0.0) AS rows(user, rating) GROUP BY user")
+    query._jdf.queryExecution().executedPlan()  # noqa: SLF001 - Python's API only plans what it runs
 
 
 def executors(spark: SparkSession) -> int:
@@ -157,18 +180,23 @@ def _make_event_folder(settings: Mapping[str, str]) -> None:
         Path(re.sub(r"^file:(//)?", "", folder)).mkdir(parents=True, exist_ok=True)
 
 
-def _wait_for_executors(
-    spark: SparkSession, wanted: int, deadline_s: float, settings: Mapping[str, str]
+def wait_for_executors(
+    spark: SparkSession, request: Request, deadline_s: float = REGISTER_DEADLINE_S
 ) -> None:
+    """Return when the application has the executors that its request names.
+
+    Raises:
+        JobError: fewer came in `deadline_s` seconds.
+    """
     end = time.perf_counter() + deadline_s
-    while (came := executors(spark)) < wanted:
+    while (came := executors(spark)) < request.executors:
         if time.perf_counter() > end:
             raise JobError(
-                f"{came} of {wanted} executors registered with the application in {deadline_s:.0f} s. "
+                f"{came} of {request.executors} executors registered with the application in {deadline_s:.0f} s. "
                 "See which workers the master lists as ALIVE and how many cores and how much memory are free "
                 "(make status; the master's page), then the workers' logs (make logs S=spark-worker-1); an "
                 "application that asks for more memory or cores than a worker has never gets an executor."
-                f"{_unreachable(settings)}"
+                f"{_unreachable(resolved(request))}"
             )
         time.sleep(_POLL_S)
 

@@ -1,6 +1,7 @@
 """Divides ratings into a training and a test part, the same rows whatever the partitioning."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame, Window
@@ -51,13 +52,26 @@ def counted(parts: Split, kind: str) -> tuple[int, int]:
         train.union(test).agg(*(F.count(F.when(F.col("part") == name, 1)) for name in Split._fields)).first()
     )
     assert row is not None
-    for name, rows in zip(Split._fields, row, strict=True):
-        if not rows:
+    check_parts(row, kind)
+    return int(row[0]), int(row[1])
+
+
+def check_parts(rows: Sequence[int], kind: str) -> None:
+    """Refuse an empty part.
+
+    Args:
+        rows: numbers of training and of test rows.
+        kind: how they were divided, for the error.
+
+    Raises:
+        JobError: a part is empty.
+    """
+    for name, count in zip(Split._fields, rows, strict=True):
+        if not count:
             raise JobError(
                 f"the {kind} split leaves no row in the {name} part: the data are too few for it; "
                 "choose another split, another share (test=...), or a smaller n"
             )
-    return int(row[0]), int(row[1])
 
 
 def divide(ratings: DataFrame, kind: str, *, test: float, seed: int, n: int, fold: str | None) -> Split:

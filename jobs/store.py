@@ -1,6 +1,7 @@
 """What a store is: where tables live between jobs."""
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -16,6 +17,13 @@ class Store(Protocol):
 
         Raises:
             JobError: there is no such table; names the command that makes it.
+        """
+
+    def rows(self, table: str) -> list[Mapping[str, Any]]:
+        """Return all rows of a small table; without a Spark job where the store can.
+
+        Raises:
+            JobError: as `read`.
         """
 
     def write(self, table: str, frame: DataFrame) -> None:

@@ -23,13 +23,17 @@ _SCHEMA = "key string, value string"
 class Summary:
     """What preprocessing said of the tables; `scale` is (lowest, highest, step), None without a rating scale.
 
-    `dataset` and `options` are those that the tables were made from.
+    `dataset` and `options` are those that the tables were made from. `n_users` and `n_items` are the rows of the tables
+    of users and items; None in tables of an older version, of which nobody has made sure either that each pair of user
+    and item has one rating.
     """
 
     dataset: str
     options: Mapping[str, Any]
     digest: str
     scale: tuple[float, float, float] | None
+    n_users: int | None = None
+    n_items: int | None = None
 
 
 def begin(store: Store, spark: SparkSession) -> None:
@@ -48,7 +52,7 @@ def load(store: Store) -> tuple[Tables, Summary]:
     Raises:
         JobError: they are missing, or preprocessing was interrupted while it wrote them.
     """
-    facts = {row["key"]: row["value"] for row in store.read("summary").collect()}
+    facts = {row["key"]: row["value"] for row in store.rows("summary")}
     if facts.get("state") != COMPLETE:
         raise JobError(
             "preprocessing was interrupted while it wrote its tables, so they may not belong together: "
@@ -64,6 +68,7 @@ def load(store: Store) -> tuple[Tables, Summary]:
         json.loads(facts["dataset_options"]),
         facts["data_digest"],
         parse_scale(facts["scale"]),
+        *(int(facts[name]) if name in facts else None for name in ("n_users", "n_items")),
     )
 
 

@@ -23,6 +23,7 @@ from experiments.prepare import Prepared, prepare
 from experiments.progress import Progress
 from experiments.requests import application_request
 from experiments.runtime import HERE
+from experiments.sparksettings import JAVA_OPTIONS
 from experiments.spec import Experiment
 from experiments.trial import Trial
 from jobs.errors import JobError
@@ -197,6 +198,9 @@ class _Applications:
             else side.runtime.python
         )
         own = {**request.spark, "spark.pyspark.python": python}
+        if any(item.runtime.python != HERE.python for item in self.able.values()):
+            # Another Python has jars of its own, which the archive of classes does not fit: no side uses it then.
+            own = {key: value for key, value in own.items() if key not in JAVA_OPTIONS}
         per_user = str((folder / PER_USER).resolve()) if number is None else ""
         request = dataclasses.replace(request, spark=own, per_user=per_user)
         progress.start(f"{what}: {name} ({side.side.words})")

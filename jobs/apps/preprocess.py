@@ -136,7 +136,8 @@ def _write(context: Context, cleaned: Cleaned, facts: Mapping[str, str]) -> None
         "rejected": cleaned.rejected.select("file", "text", "reason").orderBy("file", "text"),
     }
     together(*(partial(store.write, name, frame) for name, frame in tables.items()))
-    stored.finish(store, context.spark, facts)
+    counts = {"n_users": str(cleaned.n_users), "n_items": str(cleaned.n_items)}
+    stored.finish(store, context.spark, {**facts, **counts})
 
 
 def _in_one_file(frame: DataFrame, key: str) -> DataFrame:

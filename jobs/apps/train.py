@@ -20,11 +20,13 @@ from jobs.noise_floor import noise_floor
 from jobs.params import TrainParams
 from jobs.phases import consume
 from jobs.preflight import Preflighted
+from jobs.profile import Profile, profile_parts
 from jobs.pythonworkers import PythonWorkers
 from jobs.request import Result
 from jobs.select import choose, validation_kind, validation_split
 from jobs.similar import SimilarItems
 from jobs.split import Split, counted, divide, split
+from jobs.stored import Summary
 
 FINGERPRINT_PAIRS = 1000
 MODEL_FOLDER = "model"
@@ -47,8 +49,8 @@ class Train:
         workers = PythonWorkers(context.spark)
         tables, summary = stored.load(context.store)
         parts = _hold(split_of(tables.ratings, params))
-        train_rows, test_rows = counted(parts, _kind(params))
-        training = tables._replace(ratings=parts.train)
+        profile, train_rows, test_rows = _examined(parts, params, summary)
+        training = tables._replace(ratings=parts.train, profile=profile)
         info = {"data_digest": summary.digest, "dataset": summary.dataset, "model": params.model}
         if params.select:
             model, chosen = choose(model, params, training, summary.scale, context.events)
@@ -59,10 +61,9 @@ class Train:
         workers.wait()
         measured = _Measured(context, params, model, training, parts)
         scorer = measured.passes()
-        evaluation, floor, fingerprint, _ = together(
+        (evaluation, fingerprint), floor, _ = together(
             lambda: measured.judge(scorer, summary.scale),
             lambda: noise_floor(summary, tables, parts.test),
-            lambda: _fingerprint(scorer, tables.ratings),
             lambda: measured.store_similar(scorer),
         )
         metrics = evaluation.metrics | floor
@@ -120,33 +121,58 @@ class _Measured:
         seen = None if self.params.seen else self.training.ratings.select("user", "item")
         return scorer.recommend(self.training.users.select("user"), self.params.top_n, seen)
 
-    def judge(self, scorer: Scorer, scale: tuple[float, float, float] | None) -> Evaluation:
-        """Store the recommendations, and judge what is stored and the scores of the test pairs."""
+    def judge(
+        self, scorer: Scorer, scale: tuple[float, float, float] | None
+    ) -> tuple[Evaluation, list[float]]:
+        """Store the recommendations, judge them and the scores of the test pairs; return the fingerprint too.
+
+        What is judged is computed once, and kept until it has been.
+        """
+        scored = scorer.score(self.parts.test.select("user", "item")).persist(StorageLevel.MEMORY_AND_DISK)
+        kept = [scored]
         recommendations = None
         if self.params.top_n:
-            table = f"recommendations_{self.params.model}"
-            self.context.store.write(table, self.recommend(scorer))
-            recommendations = self.context.store.read(table)
-        if self.context.request.per_user:
-            errors_on = scale if self.model.predicts_rating else None
-            users = by_user(
+            recommendations = self.recommend(scorer).persist(StorageLevel.MEMORY_AND_DISK)
+            kept.append(recommendations)
+        found, _, _ = together(
+            lambda: evaluate(
                 self.parts,
-                scorer,
+                scored,
                 recommendations,
-                scale=errors_on,
+                predicts_rating=self.model.predicts_rating,
+                scale=scale,
                 k=self.params.k,
                 relevant=self.params.relevant,
-            )
-            per_user.write(users, Path(self.context.request.per_user))
-        return evaluate(
+            ),
+            lambda: self._store(recommendations),
+            lambda: self._by_user(scored, recommendations, scale),
+        )
+        fingerprint = _fingerprint(scored)
+        for frame in kept:
+            frame.unpersist()
+        return found, fingerprint
+
+    def _store(self, recommendations: DataFrame | None) -> None:
+        if recommendations is not None:
+            self.context.store.write(f"recommendations_{self.params.model}", recommendations)
+
+    def _by_user(
+        self,
+        scored: DataFrame,
+        recommendations: DataFrame | None,
+        scale: tuple[float, float, float] | None,
+    ) -> None:
+        if not self.context.request.per_user:
+            return
+        users = by_user(
             self.parts,
-            scorer,
+            scored,
             recommendations,
-            predicts_rating=self.model.predicts_rating,
-            scale=scale,
+            scale=scale if self.model.predicts_rating else None,
             k=self.params.k,
             relevant=self.params.relevant,
         )
+        per_user.write(users, Path(self.context.request.per_user))
 
     def store_similar(self, scorer: Scorer) -> None:
         """Store what is like each item, where the model can say."""
@@ -167,6 +193,14 @@ def split_of(ratings: DataFrame, params: TrainParams) -> Split:
     return validation_split(parts.train, params) if judged else parts
 
 
+def _examined(parts: Split, params: TrainParams, summary: Summary) -> tuple[Profile | None, int, int]:
+    """Return the training part's profile, where the tables say what a profile needs, and the rows of both parts."""
+    if summary.n_users is None or summary.n_items is None:
+        return None, *counted(parts, _kind(params))
+    profile, test_rows = profile_parts(parts, _kind(params), summary.n_users, summary.n_items)
+    return profile, profile.rows, test_rows
+
+
 def _kind(params: TrainParams) -> str:
     return validation_kind(params) if params.part == "validation" else params.split
 
@@ -179,11 +213,12 @@ def _fields(model: Model) -> dict[str, Any]:
     return {name: getattr(model, name) for name in parameters.hyper_parameters(type(model))}
 
 
-def _fingerprint(scorer: Scorer, ratings: DataFrame) -> list[float]:
-    """Predict 1,000 pairs that depend on the data alone, in the order of (user, item); no prediction counts as 0."""
-    mixed = F.xxhash64("user", "item")
-    pairs = ratings.select("user", "item").orderBy(mixed, "user", "item").limit(FINGERPRINT_PAIRS)
-    rows = scorer.score(pairs).collect()  # so few are sorted here: Spark would score them twice to do it
+def _fingerprint(scored: DataFrame) -> list[float]:
+    """Return the predictions of 1,000 test pairs that depend on the data and the split alone, in the order of (user, item).
+
+    No prediction counts as 0.
+    """
+    rows = scored.orderBy(F.xxhash64("user", "item"), "user", "item").limit(FINGERPRINT_PAIRS).collect()
     rows.sort(key=lambda row: (row["user"], row["item"]))
     return [float(row["prediction"] or 0.0) for row in rows]
 

@@ -22,7 +22,8 @@ class BiasFit:
     """The fitted baseline: prediction = mean + user_bias + item_bias, where an unknown user or item adds 0.
 
     `users` is (user int, user_bias float), `items` is (item int, item_bias float); `low` and `high` are the lowest
-    and highest rating it was fitted on.
+    and highest rating it was fitted on; `left_out` is the number of rows without a rating, whose users and items may be
+    in neither table.
     """
 
     mean: float
@@ -30,12 +31,21 @@ class BiasFit:
     items: DataFrame
     low: float
     high: float
+    left_out: int = 0
 
-    def predict(self, pairs: DataFrame) -> DataFrame:
-        """Return the columns of `pairs` (user, item, ...) and `bias_prediction` float, not clipped."""
+    def predict(self, pairs: DataFrame, *, known: bool = False) -> DataFrame:
+        """Return the columns of `pairs` (user, item, ...) and `bias_prediction` float, not clipped.
+
+        Args:
+            pairs: what to predict.
+            known: add `known_user` and `known_item`, whether they are in the tables.
+        """
         joined = pairs.join(self.users, "user", "left").join(self.items, "item", "left")
         value = F.lit(self.mean) + _or_zero("user_bias") + _or_zero("item_bias")
-        return joined.select(*pairs.columns, value.cast("float").alias("bias_prediction"))
+        found = [F.col(f"{side}_bias").isNotNull().alias(f"known_{side}") for side in ("user", "item")]
+        return joined.select(
+            *pairs.columns, value.cast("float").alias("bias_prediction"), *(found if known else ())
+        )
 
     def hold(self) -> "BiasFit":
         """Compute both tables and keep them on the executors."""
@@ -61,16 +71,18 @@ def fit_bias(train: DataFrame, reg_user: float, reg_item: float) -> BiasFit:
         JobError: no row has a rating.
     """
     rated = train.where(F.col("rating").isNotNull())
-    row = rated.agg(F.mean("rating"), F.min("rating"), F.max("rating")).first()
+    row = train.agg(
+        F.mean("rating"), F.min("rating"), F.max("rating"), F.count(F.when(F.col("rating").isNull(), 1))
+    ).first()
     if row is None or row[0] is None:
         raise JobError(
             "no row of the training part has a rating: this model needs ratings; use als_implicit or popularity"
         )
-    mean, low, high = (float(value) for value in row)
+    mean, low, high, left_out = row
     items = rated.groupBy("item").agg(_shrunk(F.col("rating") - mean, reg_item).alias("item_bias"))
     rest = F.col("rating") - mean - F.col("item_bias")
     users = rated.join(items, "item").groupBy("user").agg(_shrunk(rest, reg_user).alias("user_bias"))
-    return BiasFit(mean, users, items, low, high)
+    return BiasFit(mean, users, items, low, high, left_out)
 
 
 def _shrunk(rest: Column, reg: float) -> Column:

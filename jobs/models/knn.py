@@ -116,7 +116,7 @@ class Knn:
 
     def preflight(self, tables: Tables) -> None:
         """Refuse data whose ratings would not fit into the memory of the Python workers, each of which has a copy."""
-        rows = tables.ratings.count()
+        rows = tables.profile.rows if tables.profile else tables.ratings.count()
         check_copies(tables.ratings.sparkSession, rows * RATING_BYTES, f"knn on {rows:,} ratings")
 
     def fit(self, tables: Tables) -> KnnScorer:

@@ -105,6 +105,10 @@ class CassandraStore:
         rows = self.whole(entry.physical)
         return rows.select(*(_restored(field).alias(field.name) for field in columns))
 
+    def rows(self, table: str) -> list[Mapping[str, Any]]:
+        """Return all rows of a small table."""
+        return [row.asDict() for row in self.read(table).collect()]
+
     def write(self, table: str, frame: DataFrame) -> None:
         """Replace a table, whole or not at all.
 

@@ -10,9 +10,10 @@ import json
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
@@ -31,13 +32,13 @@ class ParquetStore:
 
     def read(self, table: str) -> DataFrame:
         """Return a table; the frame reads the folder that was current when this was called."""
-        if not self.has(table):
-            raise JobError(
-                f"there is no table {table!r} in {self.root}. Make it from the data set first: "
-                "make preprocess DATASET=... (recommendations come from make train)"
-            )
-        folder = (self.root / table).resolve()
+        folder = self._folder(table)
         return self.spark.read.schema(_schema(folder)).parquet(str(folder))
+
+    def rows(self, table: str) -> list[Mapping[str, Any]]:
+        """Return all rows of a small table, read in this process."""
+        parts = sorted(self._folder(table).glob("part-*.parquet"))
+        return [row for part in parts for row in pq.read_table(part).to_pylist()]
 
     def write(self, table: str, frame: DataFrame) -> None:
         """Replace a table, whole or not at all.
@@ -58,6 +59,14 @@ class ParquetStore:
     def has(self, table: str) -> bool:
         """Whether the table is there; a link is only made to a folder that was written whole."""
         return (self.root / table / "_SUCCESS").exists()
+
+    def _folder(self, table: str) -> Path:
+        if not self.has(table):
+            raise JobError(
+                f"there is no table {table!r} in {self.root}. Make it from the data set first: "
+                "make preprocess DATASET=... (recommendations come from make train)"
+            )
+        return (self.root / table).resolve()
 
     def _replace(self, table: str, frame: DataFrame) -> None:
         folder = self.root / f"{table}.part-{uuid.uuid4().hex[:12]}"

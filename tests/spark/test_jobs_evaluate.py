@@ -42,8 +42,9 @@ def lists(spark, found):
 def judge(spark, train, test, scores=(), found=None, **changes):
     arguments = {"predicts_rating": True, "scale": SCALE, "k": 10, "relevant": 4.0, **changes}
     recommendations = None if found is None else lists(spark, found)
-    scorer = Fixed(predictions(spark, list(scores)))
-    return evaluate(Split(ratings(spark, train), ratings(spark, test)), scorer, recommendations, **arguments)
+    parts = Split(ratings(spark, train), ratings(spark, test))
+    scored = Fixed(predictions(spark, list(scores))).score(parts.test.select("user", "item"))
+    return evaluate(parts, scored, recommendations, **arguments)
 
 
 def baseline(train, reg_user, reg_item):
@@ -173,12 +174,11 @@ def test_nothing_scored_and_nothing_relevant_leave_metrics_out(spark):
     assert result.counts["ranked_users"] == 0
 
 
-def test_takes_pairs_that_are_scored_already(spark):
-    test = [(1, 1, 4.0), (2, 2, 2.0)]
-    done = predictions(spark, [(1, 1, 3.0), (2, 2, 2.0)])
-    result = judge(spark, test, test, scored=done)
-    assert result.metrics["rmse"] == pytest.approx(math.sqrt(0.5))
-    assert result.metrics["coverage"] == 1.0
+def test_who_has_interactions_without_a_rating_is_known(spark):
+    rows = [(1, 1, 4.0), (2, 2, None)]
+    test = [(2, 1, 3.0), (1, 2, 4.0), (3, 1, 4.0)]
+    counts = judge(spark, rows, test).counts
+    assert (counts["cold_users"], counts["cold_items"], counts["cold_rows"]) == (1, 0, 1)
 
 
 def test_users_are_judged_one_by_one_and_add_up_to_the_whole(spark, tmp_path):
@@ -187,8 +187,8 @@ def test_users_are_judged_one_by_one_and_add_up_to_the_whole(spark, tmp_path):
     scores = [(1, 10, 4.5), (1, 11, 4.0), (2, 10, 2.0), (2, 12, None), (3, 10, math.nan), (4, 11, 3.0)]
     found = {1: [10, 12, 11], 2: [11, 12, 10], 4: [11]}
     parts = Split(ratings(spark, test), ratings(spark, test))
-    scorer = Fixed(predictions(spark, scores))
-    frame = by_user(parts, scorer, lists(spark, found), scale=SCALE, k=3, relevant=4.0)
+    scored = Fixed(predictions(spark, scores)).score(parts.test.select("user", "item"))
+    frame = by_user(parts, scored, lists(spark, found), scale=SCALE, k=3, relevant=4.0)
     per_user.write(frame, tmp_path / "users.npz")
     users = per_user.read(tmp_path / "users.npz")
     assert users.user.tolist() == [1, 2, 3, 4]
@@ -202,7 +202,7 @@ def test_users_are_judged_one_by_one_and_add_up_to_the_whole(spark, tmp_path):
     assert whole.metrics["ndcg_at_3"] == pytest.approx(np.nanmean(users.ndcg))
 
     def checks(rows):
-        one = by_user(Split(*[ratings(spark, rows)] * 2), scorer, None, scale=None, k=3, relevant=4.0)
+        one = by_user(Split(*[ratings(spark, rows)] * 2), scored, None, scale=None, k=3, relevant=4.0)
         return {row["user"]: (row["check"], row["squared"], row["ndcg"]) for row in one.collect()}
 
     assert (

@@ -123,7 +123,7 @@ def test_beats_the_baseline_on_movielens_100k(spark):
     ]
     scorer = Knn().fit(parts[0])
     result = evaluate(
-        Split(parts[0].ratings, parts[1].ratings), scorer, None,
+        Split(parts[0].ratings, parts[1].ratings), scorer.score(parts[1].ratings.select("user", "item")), None,
         predicts_rating=True, scale=(1.0, 5.0, 1.0), k=10, relevant=4.0,
     )  # fmt: skip
     assert result.metrics["coverage"] == 1.0

@@ -21,7 +21,15 @@ def test_content_on_the_first_fold_of_100k(spark):
     cleaned = clean(find("movielens/100k").read(spark, folder), Limits(1.0, 5.0, 1.0), 0, 0.0, str(folder))
     parts = split(cleaned.ratings.select(*RATINGS.fieldNames()), "fold", test=0.1, seed=0, n=1, fold="u1")
     scorer = Content(blocks=2).fit(Tables(parts.train, cleaned.items, cleaned.users))
-    found = evaluate(parts, scorer, None, predicts_rating=True, scale=(1.0, 5.0, 1.0), k=10, relevant=4.0)
+    found = evaluate(
+        parts,
+        scorer.score(parts.test.select("user", "item")),
+        None,
+        predicts_rating=True,
+        scale=(1.0, 5.0, 1.0),
+        k=10,
+        relevant=4.0,
+    )
     assert found.metrics["coverage"] == 1.0
     assert 0.93 < found.metrics["rmse"] < found.metrics["rmse_bias"] - 0.01
     (row,) = scorer.similar_items(3).join(cleaned.items.where("title like 'Star Wars%'"), "item").collect()
@@ -45,7 +53,15 @@ def test_als_on_the_first_fold_of_100k(spark):
     model = Als(rank=10, reg=0.1, blocks=2)
     model.preflight(tables)
     scorer = model.fit(tables)
-    found = evaluate(parts, scorer, None, predicts_rating=True, scale=(1.0, 5.0, 1.0), k=10, relevant=4.0)
+    found = evaluate(
+        parts,
+        scorer.score(parts.test.select("user", "item")),
+        None,
+        predicts_rating=True,
+        scale=(1.0, 5.0, 1.0),
+        k=10,
+        relevant=4.0,
+    )
     assert found.metrics["coverage"] == 1.0
     assert found.metrics["rmse"] < found.metrics["rmse_bias"] < found.metrics["rmse_global_mean"]
     assert 0.91 < found.metrics["rmse"] < 0.96

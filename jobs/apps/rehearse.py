@@ -1,0 +1,35 @@
+"""Does a little of what the other jobs do, so that what runs it is ready for them.
+
+The JVM loads the classes that they need, which it can write into an archive as it ends, and numba compiles the kernels.
+"""
+
+import dataclasses
+from pathlib import Path
+
+from datasets.sources import SOURCES
+from jobs.apps.preprocess import Preprocess
+from jobs.apps.train import Train
+from jobs.context import Context
+from jobs.request import Result
+
+
+class Rehearse:
+    """Preprocessing of a few invented ratings, and ALS on them; the request needs no data set."""
+
+    def parameters(self) -> frozenset[str]:
+        return frozenset()
+
+    def run(self, context: Context) -> Result:
+        folder = SOURCES["movielens"].sample("latest-small", Path(context.request.keep) / "sample")
+        request = dataclasses.replace(
+            context.request, dataset="movielens/latest-small", dataset_path=str(folder), dataset_options={}
+        )
+        prepare = dataclasses.replace(request, params={"max_rejected_share": 1.0})
+        Preprocess().run(dataclasses.replace(context, request=prepare))
+        settings = {"rank": 2, "iterations": 2, "blocks": 2, "test": 0.5, "top_n": 2, "k": 2}
+        train = dataclasses.replace(request, params={"model": "als", **settings})
+        result = Train().run(dataclasses.replace(context, request=train))
+        return Result(job="rehearse", status="ok", info=result.info)
+
+
+JOB = Rehearse()

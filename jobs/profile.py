@@ -1,0 +1,107 @@
+"""Counts and extremes of ratings, which models check before a long fit."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import functions as F
+
+from jobs.concurrent_actions import together
+from jobs.split import Split, check_parts
+
+_SIDES = ("user", "item")
+
+
+class Profile(NamedTuple):
+    """What is known of training ratings.
+
+    Attributes:
+        rows: their number; rated: of these, with a rating; without_ids: without a user or an item.
+        n_users, n_items: in the tables of users and items.
+        users, items: lowest and highest id; None where there are no rows.
+        ratings: lowest and highest rating; None where no row has one.
+        most: number of rows, user and item of the pair that has the most of them; None where preprocessing has made sure
+            that each pair has one row.
+    """
+
+    rows: int
+    rated: int
+    without_ids: int
+    n_users: int
+    n_items: int
+    users: tuple[int, int] | None
+    items: tuple[int, int] | None
+    ratings: tuple[float, float] | None
+    most: tuple[int, int, int] | None = None
+
+
+def profile_of(ratings: DataFrame, users: DataFrame, items: DataFrame) -> Profile:
+    """Look through ratings of which nothing is known, and through the tables of users and items."""
+    n_users, n_items, row, most = together(
+        users.count, items.count, lambda: _only(ratings.agg(*_columns(F.lit(True)))), lambda: _most(ratings)
+    )
+    return _profile(row, n_users, n_items)._replace(most=most)
+
+
+def profile_parts(parts: Split, kind: str, n_users: int, n_items: int) -> tuple[Profile, int]:
+    """Look through the training part of tables that preprocessing has made, and count the test part, in one job.
+
+    The job also fills the parts' caches if they have any.
+
+    Args:
+        parts: of a split.
+        kind: how it was divided, for the error.
+        n_users: of the table of users.
+        n_items: of the table of items.
+
+    Returns:
+        The training part's profile and the number of test rows.
+
+    Raises:
+        JobError: a part is empty.
+    """
+    train, test = (
+        part.select("user", "item", "rating", F.lit(name).alias("part"))
+        for name, part in zip(Split._fields, parts, strict=True)
+    )
+    in_test = F.col("part") == "test"
+    row = _only(train.union(test).agg(*_columns(~in_test), F.count(F.when(in_test, 1)).alias("test_rows")))
+    check_parts([row["rows"], row["test_rows"]], kind)
+    return _profile(row, n_users, n_items), int(row["test_rows"])
+
+
+def _columns(where: Column) -> Sequence[Column]:
+    """Return the aggregates of the rows for which a condition holds."""
+
+    def column(name: str) -> Column:
+        return F.when(where, F.col(name))
+
+    lacks = F.col("user").isNull() | F.col("item").isNull()
+    return [
+        F.count(F.when(where, 1)).alias("rows"),
+        F.count(column("rating")).alias("rated"),
+        F.count(F.when(where & lacks, 1)).alias("without_ids"),
+        *(F.min(column(name)).alias(f"low_{name}") for name in (*_SIDES, "rating")),
+        *(F.max(column(name)).alias(f"high_{name}") for name in (*_SIDES, "rating")),
+    ]
+
+
+def _profile(row: Row, n_users: int, n_items: int) -> Profile:
+    users, items, ratings = (
+        None if row[f"low_{name}"] is None else (row[f"low_{name}"], row[f"high_{name}"])
+        for name in (*_SIDES, "rating")
+    )
+    rows, rated, without_ids = row["rows"], row["rated"], row["without_ids"]
+    return Profile(rows, rated, without_ids, n_users, n_items, users, items, ratings)
+
+
+def _most(ratings: DataFrame) -> tuple[int, int, int] | None:
+    pairs = ratings.groupBy(*_SIDES).agg(F.count("*").alias("n"))
+    most = _only(pairs.agg(F.max(F.struct("n", *_SIDES)).alias("most")))["most"]
+    return None if most is None else (most["n"], most["user"], most["item"])
+
+
+def _only(frame: DataFrame) -> Row:
+    row = frame.first()
+    assert row is not None  # an aggregate without groups has exactly one
+    return row
