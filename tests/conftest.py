@@ -73,12 +73,14 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
     from pyspark.sql import SparkSession  # noqa: PLC0415 - tests without a JVM must not import pyspark
 
     from cluster import artifacts, settings  # noqa: PLC0415 - most tests need no jars
+    from cluster.class_archive import class_archive  # noqa: PLC0415 - as above
 
     folder = tmp_path_factory.mktemp("spark")
     session = (
         SparkSession.builder.master("local[2]")
         .appName("recscale-tests")
         .config("spark.driver.memory", "1g")
+        .config("spark.driver.defaultJavaOptions", class_archive(settings.load([], {})).option)
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.ui.enabled", "false")
@@ -142,15 +144,16 @@ def cassandra_sets(run: Path) -> list[str]:
 
 
 def keep_kernels(run: Path) -> None:
-    """Let applications of a run folder find the machine code that those of other tests compiled: it is kept by source.
+    """Let applications of a run folder find the machine code and the archive of classes that those of other tests made.
 
-    In a new folder each would compile the kernels again, which takes longer than what most of them compute.
+    In a new folder each would make them again, which takes longer than what most of them compute.
     """
-    kernels = ROOT / ".run" / "numba"
-    kernels.mkdir(parents=True, exist_ok=True)
     run.mkdir(parents=True, exist_ok=True)
-    if not (run / "numba").exists():
-        (run / "numba").symlink_to(kernels)
+    for name in ("numba", "classes"):
+        made = ROOT / ".run" / name
+        made.mkdir(parents=True, exist_ok=True)
+        if not (run / name).exists():
+            (run / name).symlink_to(made)
 
 
 @pytest.fixture
