@@ -1,11 +1,11 @@
 """Check a download against the publisher's checksum and number of rows."""
 
 import hashlib
-import json
 import time
 from pathlib import Path
 
 from datasets.errors import DataError
+from datasets.files import read_json, write_json
 
 _CHUNK = 1 << 20
 
@@ -48,9 +48,15 @@ def check_archive(archive: Path, url: str, published: str | None, record: Path) 
             "bytes": archive.stat().st_size,
             "fetched": time.strftime("%Y-%m-%d"),
         }
-        record.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        write_json(record, known)
         return
-    known = json.loads(record.read_text(encoding="utf-8"))
+    kept = read_json(record)
+    if kept is None or not {"md5", "fetched"} <= kept.keys():
+        raise DataError(
+            f"{record} does not read, so nobody can tell whether {url} is the edition of the first download: delete it and "
+            "fetch again"
+        )
+    known = kept
     if known["md5"] != found:
         raise DataError(
             f"{url} has changed since {known['fetched']} (MD5 {known['md5']} then, {found} now), so results on it cannot "

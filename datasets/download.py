@@ -3,7 +3,6 @@
 import errno
 import fcntl
 import http.client
-import json
 import os
 import shutil
 import urllib.error
@@ -15,6 +14,7 @@ from typing import Any
 
 from datasets.check import check_archive
 from datasets.errors import DataError, Unreachable
+from datasets.files import read_json, write_json
 from datasets.progress import Progress
 from datasets.source import Variant
 from datasets.unpack import unpack
@@ -104,7 +104,7 @@ def download(url: str, target: Path, timeout: float = _TIMEOUT) -> None:
     about = target.with_name(target.name + ".part.json")
     target.parent.mkdir(parents=True, exist_ok=True)
     have = part.stat().st_size if part.exists() and about.exists() else 0
-    mark = json.loads(about.read_text(encoding="utf-8"))["mark"] if have else None
+    mark = (read_json(about) or {}).get("mark") if have else None
     with _out_of_space(target.parent), _open(url, have if mark else 0, mark, timeout) as answer:
         resumed = answer.status == http.HTTPStatus.PARTIAL_CONTENT
         if resumed and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
@@ -116,7 +116,7 @@ def download(url: str, target: Path, timeout: float = _TIMEOUT) -> None:
         length = answer.headers.get("Content-Length")
         total = have + int(length) if length is not None else None
         _need_space(target.parent, (total or 0) - have)
-        about.write_text(json.dumps({"url": url, "mark": _mark(answer)}), encoding="utf-8")
+        write_json(about, {"url": url, "mark": _mark(answer)})
         done = _transfer(answer, part, have, Progress(target.name, total, have), url)
     if total is not None and done < total:
         raise DataError(

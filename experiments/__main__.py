@@ -10,6 +10,7 @@ from cluster.errors import ServiceError, SettingsError
 from datasets.errors import DataError, UsageError
 from experiments.commands import COMMANDS
 from experiments.exits import INTERRUPTED, exit_code
+from experiments.recorder import RecordingError
 from jobs.errors import JobError
 
 
@@ -20,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, _interrupt)
     try:
         return int(arguments.command(arguments))
-    except (ServiceError, SettingsError, DataError, UsageError, JobError) as error:
+    except (ServiceError, SettingsError, DataError, UsageError, JobError, RecordingError) as error:
         print(f"experiments: {error}", file=sys.stderr)
         return exit_code(error)
     except KeyboardInterrupt:

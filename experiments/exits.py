@@ -2,6 +2,7 @@
 
 from cluster.errors import ServiceError, SettingsError
 from datasets.errors import UsageError
+from experiments.recorder import RecordingError
 
 GATE = 4
 INTERRUPTED = 130
@@ -11,4 +12,4 @@ def exit_code(error: BaseException) -> int:
     """Return what a command that ends with this error exits with."""
     if isinstance(error, UsageError | SettingsError):
         return 2
-    return 3 if isinstance(error, ServiceError) else 1
+    return 3 if isinstance(error, ServiceError | RecordingError) else 1

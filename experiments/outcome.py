@@ -3,18 +3,22 @@
 import dataclasses
 import json
 import secrets
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from datasets.files import write_json
 from experiments.launcher import Launched
 from experiments.trial import Shape, Trial
-from jobs.request import PhaseTime, write_json
+from jobs.request import PhaseTime
 
 FILE = "outcome.json"
+FORMAT = 1
+"""Of the file. It grows with every change that an older or a newer version could not read; `_UPGRADES` has one step for each."""
 
 
 @dataclass(frozen=True)
@@ -173,12 +177,52 @@ class Outcome:
     def save(self, folder: Path) -> None:
         """Write it whole or not at all."""
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / FILE, dataclasses.asdict(self))
+        write_json(folder / FILE, {"format": FORMAT, **dataclasses.asdict(self)})
+
+
+class OutcomeError(Exception):
+    """A file that holds no outcome which this version can read; says what to do."""
 
 
 def load(path: Path) -> Outcome:
-    """Read what `save` wrote."""
-    values = json.loads(path.read_text(encoding="utf-8"))
+    """Read what this or an older version saved.
+
+    Raises:
+        OutcomeError: the file is damaged, lacks what an outcome needs, or is of a newer version.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return _outcome(_upgraded(values, path))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise OutcomeError(
+            f"{path} holds no result that can be read ({type(error).__name__}: {error}): move its folder away, and the trial "
+            "is measured again"
+        ) from error
+
+
+def _upgraded(values: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Bring a file's content to today's format, step by step."""
+    found = values.pop("format", 0)
+    if found > FORMAT:
+        raise OutcomeError(
+            f"{path} is of format {found}, and this version of recscale reads formats up to {FORMAT}: use the newer version that "
+            "wrote it, or another run folder (RECSCALE_RUN_DIR=/folder)"
+        )
+    for step in _UPGRADES[found:]:
+        values = step(values)
+    return values
+
+
+def _without_format(values: dict[str, Any]) -> dict[str, Any]:
+    """Take a file of before there were formats: fields that came later have their defaults."""
+    return values
+
+
+_UPGRADES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_without_format,)
+assert len(_UPGRADES) == FORMAT
+
+
+def _outcome(values: dict[str, Any]) -> Outcome:
     applications = values.pop("applications")
     for item in applications:
         item["phases"] = [PhaseTime(**phase) for phase in item["phases"]]
@@ -188,14 +232,21 @@ def load(path: Path) -> Outcome:
 def stored(folder: Path) -> Iterator[tuple[Path, Outcome]]:
     """Yield the folder and content of every attempt under an experiment's folder, oldest first.
 
-    One that another version wrote in another way cannot be gone on with, and is passed over.
+    One that cannot be read is left out, and said once.
     """
     for path in sorted(folder.glob(f"*/*/{FILE}"), key=lambda item: item.parent.name):
         try:
             outcome = load(path)
-        except (ValueError, TypeError, KeyError):
+        except OutcomeError as error:
+            left_out(str(error))
             continue
         yield path.parent, outcome
+
+
+@cache
+def left_out(why: str) -> None:
+    """Say on the terminal, once, why a result is left out."""
+    print(f"left out: {why}", file=sys.stderr, flush=True)
 
 
 def new_attempt() -> str:

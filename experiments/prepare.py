@@ -9,13 +9,14 @@ from types import MappingProxyType
 from typing import Any
 
 from datasets.dataset import find
+from datasets.files import write_json
 from experiments.harness import Harness
 from experiments.identity import files_at, preprocess_hash, stamp
 from experiments.sparksettings import spark_settings
 from experiments.stores import holds, root_of
 from experiments.trial import Data, Shape
 from jobs.errors import JobError
-from jobs.request import Request, write_json
+from jobs.request import Request
 
 MANIFEST = "manifest.json"
 _TIMEOUT_S = 6 * 3600.0

@@ -10,8 +10,10 @@ from typing import Any
 from experiments.analysis import speedup, spread
 from experiments.metrics import TOTAL, cold, phases, quality, repeats
 from experiments.outcome import Application, Outcome
+from experiments.trial import Shape
 
-HEADER = ("trial", "status", "workers", "cores", "memory", "shape_tag", "application", "round", "ended", "quantity", "kind", "pass", "value")  # fmt: skip
+SHAPE = tuple(field.name for field in dataclasses.fields(Shape))
+HEADER = ("trial", "status", *SHAPE, "shape_tag", "application", "round", "ended", "quantity", "kind", "pass", "value")  # fmt: skip
 
 
 def as_csv(outcomes: Sequence[Outcome]) -> str:
@@ -80,7 +82,7 @@ def _application(item: Application) -> dict[str, Any]:
 
 
 def _rows(outcome: Outcome) -> Iterator[list[Any]]:
-    shape = [outcome.shape[key] for key in ("workers", "cores", "memory")]
+    shape = ["" if value is None else value for value in dataclasses.astuple(outcome.size)]
     known = [outcome.label, outcome.status, *shape, outcome.shape_tag]
     for item in outcome.applications:
         own = [*known, item.number, item.round_id or "", item.status]

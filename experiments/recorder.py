@@ -24,11 +24,14 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
+from alembic.util import CommandError
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, ViewType
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from experiments.metrics import Number, numbers
-from experiments.outcome import FILE, Outcome, load
+from experiments.outcome import FILE, Outcome, OutcomeError, left_out, load
 from experiments.parent_run import Parent, differences, parent_tags, read_spec, take_up, write_spec
 from experiments.run_tags import PREFIX, VIEW, as_text, params, read_keys, short_key, tags, view_state
 from experiments.run_tree import Node, Writer
@@ -211,7 +214,8 @@ class Recorder:
                     found[short] = max(found.get(short, run), run, key=_worth)
             about = {"question": newest.data.tags.get(PREFIX + "question", ""), "run_id": newest.info.run_id}
             with ThreadPoolExecutor(_READERS) as readers:  # from a server each one is a round trip or two
-                return about, list(readers.map(self._read, [found[key] for key in wanted if key in found]))
+                read = readers.map(self._read, [found[key] for key in wanted if key in found])
+                return about, [outcome for outcome in read if outcome is not None]
 
     def _write(self, outcome: Outcome, folder: Path, parent: str) -> str:
         seconds = sum(item.seconds for item in outcome.applications)
@@ -238,10 +242,15 @@ class Recorder:
         for numbers_batch in _batches([_metric(number, now) for number in found], 1000):
             self._client.log_batch(run_id, metrics=numbers_batch)
 
-    def _read(self, run: Run) -> Outcome:
+    def _read(self, run: Run) -> Outcome | None:
+        """Return a run's outcome; None, and said on the terminal, where this version cannot read it."""
         with tempfile.TemporaryDirectory() as folder:
             path = _on_disk(run) or Path(self._client.download_artifacts(run.info.run_id, FILE, folder))
-            return replace(load(path), recording_s=run.data.metrics.get("overhead/recording_s"))
+            try:
+                return replace(load(path), recording_s=run.data.metrics.get("overhead/recording_s"))
+            except OutcomeError as error:
+                left_out(f"run {run.info.run_name} ({run.info.run_id}): {error}")
+                return None
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
@@ -301,8 +310,16 @@ def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 @contextmanager
 def explained(uri: str) -> Iterator[None]:
-    """Whatever goes wrong inside MLflow, its client, its database or its artifact folder is one kind of error."""
+    """What goes wrong in MLflow, on the way to it, in its database or its artifact folder is one kind of error.
+
+    Other exceptions are faults of this program and pass with their traceback.
+    """
     try:
         yield
-    except Exception as error:
+    except (
+        MlflowException,
+        SQLAlchemyError,
+        CommandError,
+        OSError,
+    ) as error:  # OSError holds those of requests
         raise RecordingError(f"MLflow at {uri}: {type(error).__name__}: {error}") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.errors import UsageError
+from datasets.files import write_json
 from experiments.answer import answer_of
 from experiments.facts import facts_of
 from experiments.finding import Finding
@@ -21,7 +22,6 @@ from experiments.plots import plots
 from experiments.raw_values import as_csv, strict, trial_json
 from experiments.spec import Experiment
 from experiments.tables import Table, as_markdown, as_text, main_table, notes
-from jobs.request import write_json
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from cluster.errors import ServiceError
 from cluster.settings import Settings
+from datasets.files import write_json
 from experiments import environment, remote_workers, telemetry
 from experiments.events import Tail
 from experiments.harness import Harness
@@ -22,7 +23,6 @@ from experiments.recorder import Recorder, RecordingError
 from experiments.requests import application_request
 from experiments.spec import Experiment
 from experiments.trial import Trial
-from jobs.request import write_json
 
 
 @dataclass

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from datasets.files import write_json
 from datasets.options import parse
 
 
@@ -104,10 +105,3 @@ class Result:
     def save(self, path: Path) -> None:
         """Write it whole or not at all."""
         write_json(path, dataclasses.asdict(self))
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON under a temporary name and rename it, so that a reader never sees half of it."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    temporary.replace(path)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from cluster.settings import Settings
+from datasets.files import write_json
 from experiments.drills.drill import Drilled
+from experiments.outcome import left_out
 from experiments.recorder import Recorder, explained
 from experiments.run_tags import PREFIX, as_text
 from experiments.runner import open_recorder
-from jobs.request import write_json
 
 FILE = "drill.json"
 _KIND = "drill"
@@ -31,12 +32,13 @@ def keep(drilled: Drilled, folder: Path) -> None:
 
 
 def kept(place: Path) -> Iterator[tuple[Path, Drilled]]:
-    """Yield the folder and content of every drill of an experiment, oldest first; another version's are passed over."""
+    """Yield the folder and content of every drill of an experiment, oldest first; what cannot be read is left out, and said."""
     found = []
     for path in place.glob(f"*/{FILE}"):
         try:
             found.append((path.parent, Drilled(**json.loads(path.read_text(encoding="utf-8")))))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError) as error:
+            left_out(f"{path} holds no drill that this version can read ({error}): repeat the drill")
             continue
     yield from sorted(found, key=lambda item: item[1].at)
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from datasets.files import write_json
 from experiments.model_equality import SAME_MODEL
 from experiments.stores import CASSANDRA
 from jobs.cassandra import Connection, Keyspace, disconnect
 from jobs.errors import JobError
-from jobs.request import Request, write_json
+from jobs.request import Request
 from jobs.stores.cassandra import keyspace_name
 
 _SCORES = "scores"  # floats that a repeated sum may change in the last digit: compared, not hashed

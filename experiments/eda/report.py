@@ -5,13 +5,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from datasets.files import write_json
 from experiments.eda.findings import answer, findings_of
 from experiments.eda.launch import Explored
 from experiments.facts import facts_of
 from experiments.index import header, write_index
 from experiments.page import Download, render
 from experiments.tables import as_text
-from jobs.request import write_json
 
 
 def as_json(explored: Explored, when: float) -> dict[str, Any]:

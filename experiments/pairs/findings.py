@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from datasets.files import write_json
 from experiments.analysis import phase_of
 from experiments.finding import Finding
 from experiments.index import header, write_index
@@ -26,7 +27,6 @@ from experiments.pairs.verdict import (
 from experiments.plots import Plot
 from experiments.raw_values import strict
 from experiments.tables import NONE, Table, as_markdown, as_text
-from jobs.request import write_json
 
 _FACTS = (
     "host.cpu", "host.cores", "host.memory_gib", "host.system", "version.python", "version.java", "version.pyspark",

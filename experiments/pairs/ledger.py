@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from datasets.files import write_json
 from experiments.metrics import typical
-from experiments.outcome import FILE, Application, Outcome, load
+from experiments.outcome import FILE, Application, Outcome, OutcomeError, left_out, load
 from experiments.pairs.sides import NAMES
 from experiments.turns import balanced
-from jobs.request import write_json
 
 STATE = "comparison.json"
 PILOT = "pilot"
@@ -158,9 +158,12 @@ class Ledger:
 
 
 def _read(path: Path) -> Outcome | None:
+    if not path.exists():
+        return None
     try:
         return load(path)
-    except (OSError, ValueError, TypeError, KeyError):
+    except OutcomeError as error:
+        left_out(str(error))
         return None
 
 

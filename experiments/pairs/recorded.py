@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.errors import UsageError
+from datasets.files import write_json
 from experiments.analysis import phase_of
 from experiments.environment import host
 from experiments.pairs.calibration import LEAST_COMPARISONS, LEAST_RECORDED, Comparison
@@ -14,7 +15,6 @@ from experiments.pairs.ledger import Ledger, Pair
 from experiments.pairs.paired import LEAST_PAIRS
 from experiments.pairs.runner import place_of
 from experiments.pairs.sides import NAMES
-from jobs.request import write_json
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from datasets.errors import UsageError
+from datasets.files import write_json
 from experiments import environment, remote_workers, telemetry
 from experiments.events import Tail
 from experiments.harness import Harness
@@ -27,7 +28,6 @@ from experiments.sparksettings import JAVA_OPTIONS
 from experiments.spec import Experiment
 from experiments.trial import Trial
 from jobs.errors import JobError
-from jobs.request import write_json
 
 MOST_DISTURBED = 3
 

@@ -1,5 +1,6 @@
 """Which of the trials of a search did best, from their outcomes alone."""
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +33,7 @@ def tried(search: Search, outcome: Outcome) -> Tried:
     """Read one outcome as the search sees it."""
     score = quality(outcome).get(search.metric) if outcome.status == "ok" else None
     found = medians(outcome, phase_of(search.time_metric))
-    seconds = sorted(found)[len(found) // 2] if found else None
+    seconds = statistics.median(found) if found else None
     limit = search.time_limit_s
     over = 0.0 if limit is None else (float("inf") if seconds is None else seconds - limit)
     return Tried(outcome, {key: outcome.values.get(key) for key in search.space}, score, seconds, over)

@@ -128,6 +128,14 @@ def test_starts_afresh(publisher, tmp_path, change):
     assert (tmp_path / "set.zip").read_bytes() == publisher.body
 
 
+def test_what_a_crash_cut_in_half_starts_afresh(publisher, tmp_path):
+    cut_short(publisher, tmp_path / "set.zip")
+    (tmp_path / "set.zip.part.json").write_text('{"url": ')
+    download(publisher.url, tmp_path / "set.zip")
+    assert publisher.asked == [None, None]
+    assert (tmp_path / "set.zip").read_bytes() == BODY
+
+
 def test_part_longer_than_the_file(publisher, tmp_path):
     (tmp_path / "set.zip.part").write_bytes(BODY * 2)
     (tmp_path / "set.zip.part.json").write_text(json.dumps({"url": publisher.url, "mark": '"one"'}))
@@ -265,6 +273,9 @@ def test_moving_set_is_compared_with_its_first_download(publisher, tmp_path):
     folder.rmdir()
     publisher.body, publisher.tag = archive({"ml-test/ratings.csv": "1,2,4"}), '"two"'
     with pytest.raises(DataError, match=r"MD5 \w{32} .*ml-test\.digest\.json"):
+        locate(variant(publisher), None, tmp_path)
+    record.write_text("{")
+    with pytest.raises(DataError, match=r"ml-test\.digest\.json"):
         locate(variant(publisher), None, tmp_path)
     record.unlink()
     assert (locate(variant(publisher), None, tmp_path) / "ratings.csv").read_text() == "1,2,4"

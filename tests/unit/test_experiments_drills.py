@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from typing import ClassVar
 
 import pytest
 from invented import BASIS, application, outcome
@@ -25,9 +26,11 @@ from experiments.drills.fault import Fault
 from experiments.drills.kinds import DRILLS
 from experiments.drills.record import DrillRecorder
 from experiments.drills.rows import Rows
+from experiments.drills.session import Session
+from experiments.progress import Progress
 from experiments.recorder import Recorder, RecordingError
 from experiments.spec import Experiment
-from experiments.trial import Shape
+from experiments.trial import Shape, Trial
 from jobs.errors import JobError
 from jobs.request import Request
 
@@ -461,3 +464,32 @@ def test_report_names_the_drills_that_did_not_end_well():
 def test_a_spec_without_a_shape_takes_the_settings(monkeypatch):
     bare = Experiment("made", "?", fixed={"model": "als", "dataset": "movielens/1m"})
     assert trial(bare).shape == Shape(2, 1, "2g")
+
+
+class Lent:
+    """A cluster that only remembers what shape it was brought to."""
+
+    asked: ClassVar[list] = []
+
+    def __init__(self, settings, _say):
+        self.backend = settings.backend
+
+    def status(self):
+        return []
+
+    def reshape(self, *size, **limits):
+        self.asked.append((self.backend, *size, limits))
+
+    def down(self, _groups):
+        return []
+
+
+def test_workers_of_a_drill_have_the_whole_shape_of_its_trial(tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.drills.session.Cluster", Lent)
+    shape = Shape(2, 1, "1g", cpus=0.5, pin=True, backend="docker")
+    trial = Trial("train", "als", {}, shape, None, {})
+    session = Session(None, cluster_settings.load([f"run_dir={tmp_path}"], {}), Progress(), "")
+    with session._lent(trial):
+        spark = session.settings.spark
+        assert (spark.workers, spark.cpus, spark.pin, session.settings.backend) == (2, 0.5, True, "docker")
+    assert Lent.asked == [("docker", 2, 1, "1g", 0.5, {"pin": True})]

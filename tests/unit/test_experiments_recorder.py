@@ -11,12 +11,14 @@ from invented import BASIS, application, outcome
 from invented_pairs import ledger
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
+from mlflow.exceptions import MlflowException
 
 from cluster.settings import load
 from experiments.analysis import summary
+from experiments.outcome import FILE
 from experiments.pairs.record import tree_of
 from experiments.pairs.verdict import verdict_of
-from experiments.recorder import Recorder, RecordingError
+from experiments.recorder import Recorder, RecordingError, explained
 from experiments.report import Report
 from experiments.run_tags import shown_columns
 from experiments.show import show
@@ -236,6 +238,28 @@ def test_nothing_recorded_is_read_as_nothing(named):
 def test_database_that_cannot_be_opened_is_one_kind_of_error(tmp_path):
     with pytest.raises(RecordingError, match="MLflow at"):
         Recorder("sqlite:////proc/absent/mlflow.db", tmp_path).recorded("x")
+
+
+def test_faults_of_ours_are_no_fault_of_mlflow():
+    with pytest.raises(KeyError), explained("sqlite://"):
+        raise KeyError("key")
+    for error in (MlflowException("no"), ConnectionError("no"), PermissionError("no")):
+        with pytest.raises(RecordingError) as raised, explained("sqlite://"):
+            raise error
+        assert raised.value.__cause__ is error
+
+
+def test_a_recorded_trial_that_another_version_wrote_is_left_out_and_said(named, capsys):
+    recorder, _, name, folder = named
+    good, other = trial(name), trial(name, 2)
+    parent = recorder.open(name, BASIS, [good.key, other.key], ABOUT)
+    for item in (good, other):
+        kept = write(item, folder)
+        if item is other:
+            (kept / FILE).write_text(json.dumps({**json.loads((kept / FILE).read_text()), "format": 99}))
+        recorder.record(item, kept, parent)
+    assert [found.key for found in recorder.outcomes(name)[1]] == [good.key]
+    assert other.label in capsys.readouterr().err
 
 
 def test_view_lists_the_trials_with_few_columns_and_the_parent_has_charts_of_its_own(named):

@@ -163,6 +163,12 @@ def test_raw_values_are_a_row_each_and_failed_trials_are_among_them():
     assert {(row["application"], row["round"]) for row in again} == {("0", "one.0"), ("1", "")}
 
 
+def test_raw_values_hold_the_whole_shape():
+    shape = {"workers": 2, "cores": 1, "memory": "1g", "cpus": 0.5, "pin": True, "backend": "docker"}
+    row = next(csv.DictReader(io.StringIO(as_csv([outcome([application(0, [9.0, 8.0])], shape=shape)]))))
+    assert {name: row[name] for name in shape} == {name: str(value) for name, value in shape.items()}
+
+
 def test_quality_against_time_keeps_what_nothing_beats():
     points = [
         Point("slow and good", "a", 9.0, 0.8, ("d",)), Point("fast and bad", "b", 1.0, 1.0, ("d",)),

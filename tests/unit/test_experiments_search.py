@@ -138,6 +138,13 @@ def test_best_is_the_best_within_the_limit_and_the_earliest_of_equals():
     assert final(TRIALS, chosen).key[0] == "6"
 
 
+def test_seconds_of_two_repeats_are_their_mean_as_in_the_report():
+    item = trial(1, 8, 0.90, 4)
+    two = dataclasses.replace(item, applications=[application(0, [9, 4, 7], metrics={"rmse": 0.9})])
+    (found,) = validated(SEARCH, [two])
+    assert found.seconds == 5.5
+
+
 def test_no_trial_within_the_limit_is_no_best():
     assert (
         best(
