@@ -11,6 +11,11 @@ from jobs.apps import JOBS
 from jobs.request import Request
 
 
+def store_of(trial: Trial) -> str:
+    """Return where a trial's tables lie: its data's store, or the one that its job is about."""
+    return trial.data.store if trial.data else str(getattr(JOBS[trial.job], "store", PARQUET))
+
+
 def application_request(
     harness: Harness, trial: Trial, experiment: str, data: Prepared | None, *, number: int, folder: Path
 ) -> Request:
@@ -27,7 +32,7 @@ def application_request(
     Raises:
         ServiceError: the store did not come up.
     """
-    store = trial.data.store if trial.data else getattr(JOBS[trial.job], "store", PARQUET)
+    store = store_of(trial)
     own = spark_settings(
         harness.settings, harness.cluster.driver_host, harness.cluster.spark_master, f"{experiment} {trial.label}", trial.shape,
         partitions=trial.partitions, folder=folder,

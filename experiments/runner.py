@@ -11,6 +11,7 @@ from cluster.errors import ServiceError
 from cluster.settings import Settings
 from datasets.files import write_json
 from experiments import environment, remote_workers, telemetry
+from experiments.conditions import conditions, where
 from experiments.events import Tail
 from experiments.harness import Harness
 from experiments.identity import code_hash, lock_hash
@@ -20,7 +21,7 @@ from experiments.pending import Pending, Turn, rounds, take_up
 from experiments.prepare import Prepared, prepare
 from experiments.progress import Progress
 from experiments.recorder import Recorder, RecordingError
-from experiments.requests import application_request
+from experiments.requests import application_request, store_of
 from experiments.spec import Experiment
 from experiments.trial import Trial
 
@@ -185,6 +186,7 @@ class Sweep:
                 **described,
                 **environment.pins(trial.shape),
                 **remote_workers.facts(self.settings),
+                **where(self.settings),
             },
             "tags": self.tags,
         }
@@ -221,7 +223,8 @@ class Sweep:
 
     def _key(self, trial: Trial) -> str:
         digest = self.prepared[trial.data.slug].digest if trial.data else ""
-        return trial.key(digest, code_hash(), lock_hash(), self.places[trial.shape.backend])
+        used = conditions(self.settings, trial, store_of(trial))
+        return trial.key(digest, code_hash(), lock_hash(), self.places[trial.shape.backend], used)
 
     def _basis(self) -> dict[str, Any]:
         data = {slug: prepared.digest for slug, prepared in self.prepared.items()}

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from cluster.settings import Settings
@@ -142,7 +143,14 @@ class Trial:
     warmups: int = 0
     timeout_s: float = 1800.0
 
-    def key(self, digest: str, code: str, lock: str, place: str) -> str:
+    def key(
+        self,
+        digest: str,
+        code: str,
+        lock: str,
+        place: str,
+        conditions: Mapping[str, Any] = MappingProxyType({}),
+    ) -> str:
         """Return the hash of everything that may change what is measured; the number of applications is not.
 
         Args:
@@ -150,6 +158,7 @@ class Trial:
             code: hash of the sources of `jobs` and `datasets`.
             lock: hash of the locked packages.
             place: hash of the host, the backend's Java or image, and the driver's memory.
+            conditions: of Spark and of the services that the trial uses (`experiments.conditions`).
         """
         limits = {**self.shape.limits, **({"backend": self.shape.backend} if self.shape.backend else {})}
         identity = {
@@ -163,6 +172,7 @@ class Trial:
             "code": code,
             "lock": lock,
             "place": place,
+            "conditions": dict(conditions),
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
 

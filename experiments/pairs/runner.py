@@ -13,6 +13,7 @@ from cluster.settings import Settings
 from datasets.errors import UsageError
 from datasets.files import write_json
 from experiments import environment, remote_workers, telemetry
+from experiments.conditions import conditions, where
 from experiments.events import Tail
 from experiments.harness import Harness
 from experiments.outcome import Application, Outcome, begin
@@ -22,7 +23,7 @@ from experiments.pairs.sides import NAMES, Side, sides_of
 from experiments.pairs.users import same_rows
 from experiments.prepare import Prepared, prepare
 from experiments.progress import Progress
-from experiments.requests import application_request
+from experiments.requests import application_request, store_of
 from experiments.runtime import HERE
 from experiments.sparksettings import JAVA_OPTIONS
 from experiments.spec import Experiment
@@ -119,10 +120,11 @@ class Pairing:
                 "data": {data.data.slug: data.digest} if data else {},
             },
             "data": data.described if data else {},
-            "environment": {**described, **able.described, **further},
+            "environment": {**described, **able.described, **further, **where(self.settings)},
             "tags": {"side": able.side.name},
         }
-        key = trial.key(data.digest if data else "", able.code, able.lock, place)
+        used = conditions(self.settings, trial, store_of(trial))
+        key = trial.key(data.digest if data else "", able.code, able.lock, place, used)
         return begin(self.experiment.name, dataclasses.replace(trial, applications=self.pairs), key, context)
 
     def _announce(self, ledger: Ledger, missing: int) -> None:
