@@ -81,7 +81,8 @@ def test_up_twice_reshaped_and_down(cluster):
     assert cluster.reshape(2, 2, "640m") == everyone[1:]
     assert listed(cluster) == [(2, 640), (2, 640)]
     assert pids(cluster)["spark-master"] == before["spark-master"]
-    assert "Successfully registered" in cluster.log_tail("spark-worker-2")
+    # The master lists a worker a moment before the worker hears of it.
+    eventually(lambda: "Successfully registered" in cluster.log_tail("spark-worker-2"))
 
     assert cluster.down() == list(reversed(everyone))
     assert left(cluster) == set()
