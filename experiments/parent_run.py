@@ -44,7 +44,10 @@ def take_up(
     """Go on with a parent run: with the data sets and trials that came since."""
     run_id = run.info.run_id
     old = json.loads(run.data.tags[PREFIX + "basis"])
-    merged = {**old, "data": {**old["data"], **basis["data"]}}
+    merged = {
+        **old,
+        **{part: {**old.get(part, {}), **basis.get(part, {})} for part in ("data", "settings")},
+    }
     client.set_tag(run_id, PREFIX + "basis", json.dumps(merged, sort_keys=True))
     if not keys:
         return

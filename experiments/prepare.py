@@ -11,9 +11,9 @@ from typing import Any
 from datasets.dataset import find
 from datasets.files import write_json
 from experiments.harness import Harness
-from experiments.identity import files_at, preprocess_hash, stamp
+from experiments.identity import files_at, lock_hash, preprocess_hash, stamp
 from experiments.sparksettings import spark_settings
-from experiments.stores import holds, root_of
+from experiments.stores import holds, layout_of, root_of
 from experiments.trial import Data, Shape
 from jobs.errors import JobError
 from jobs.request import Request
@@ -30,7 +30,7 @@ class Prepared:
 
     Attributes:
         root: what its store is opened with; path: what the source's fetch returned.
-        digest: of the rows, whatever their order; scale: "lowest,highest,step", empty without ratings.
+        digest: of the rows, whatever their order; layout: how the tables lie there; scale: "lowest,highest,step", empty without ratings.
         counts: rows in and out, dropped by reason, users, items.
         table: the counts for a person.
         fresh: whether it was done just now.
@@ -40,10 +40,16 @@ class Prepared:
     root: str
     path: Path
     digest: str
+    layout: str
     scale: str
     counts: dict[str, int]
     table: list[list[Any]]
     fresh: bool
+
+    @property
+    def identity(self) -> str:
+        """What the times and results of trials that read it depend on."""
+        return f"{self.digest} in {self.layout}"
 
     @property
     def described(self) -> dict[str, Any]:
@@ -54,6 +60,7 @@ class Prepared:
             "cleaning": dict(self.data.cleaning),
             "slug": self.data.slug,
             "digest": self.digest,
+            "layout": self.layout,
             "scale": self.scale,
             "rows": self.counts.get("rows_out", 0),
             "users": self.counts.get("users", 0),
@@ -95,7 +102,7 @@ def prepare(
     identity = _identity(data, path)
     found = _read(kept / MANIFEST)
     if found and found.get("identity") == identity and holds(data, found["digest"], settings, reach):
-        return _prepared(data, root, path, found, fresh=False)
+        return _prepared(data, root, path, found, layout_of(data, settings, reach), fresh=False)
     say(f"preprocessing {data} from {path}")
     by_size = sorted(shapes, key=lambda shape: shape.total_cores)
     size = sum(file.stat().st_size for file in files_at(path)) or (dataset.description.rows or 0) * _ROW
@@ -126,7 +133,7 @@ def prepare(
     )
     manifest = {"identity": identity, **_launch(harness, request, shape, folder)}
     write_json(kept / MANIFEST, manifest)
-    return _prepared(data, root, path, manifest, fresh=True)
+    return _prepared(data, root, path, manifest, layout_of(data, settings, reach), fresh=True)
 
 
 def _launch(harness: Harness, request: Request, shape: Shape, folder: Path) -> dict[str, Any]:
@@ -153,7 +160,8 @@ def _identity(data: Data, path: Path) -> dict[str, Any]:
     """Return what the tables were made of, as JSON gives it back; generated data sets have no input."""
     values = {
         **asdict(data),
-        "code": preprocess_hash(),
+        "code": preprocess_hash(data.store),
+        "lock": lock_hash(),
         "input": stamp(path) if path.exists() else "",
     }
     return dict(json.loads(json.dumps(values, default=str)))
@@ -167,12 +175,15 @@ def _read(path: Path) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _prepared(data: Data, root: str, path: Path, manifest: dict[str, Any], fresh: bool) -> Prepared:
+def _prepared(
+    data: Data, root: str, path: Path, manifest: dict[str, Any], layout: str, *, fresh: bool
+) -> Prepared:
     return Prepared(
         data=data,
         root=root,
         path=path,
         digest=manifest["digest"],
+        layout=layout,
         scale=manifest["scale"],
         counts=manifest["counts"],
         table=manifest["table"],

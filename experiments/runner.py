@@ -11,9 +11,9 @@ from cluster.errors import ServiceError
 from cluster.settings import Settings
 from datasets.files import write_json
 from experiments import environment, remote_workers, telemetry
-from experiments.conditions import conditions, where
+from experiments.conditions import basis, common, conditions, where
 from experiments.events import Tail
-from experiments.harness import Harness
+from experiments.harness import Harness, Met
 from experiments.identity import code_hash, lock_hash
 from experiments.outcome import Application, Outcome, new_attempt, stored
 from experiments.parent_run import Parent
@@ -37,6 +37,7 @@ class Sweep:
         keyed: the trials with their keys, known once the data is prepared.
         outcomes: of the trials that were run now.
         places: what times depend on besides the trial, by the backends of its shapes.
+        met: the services that the trials use, known with the keys.
         unrecorded: why results could not be recorded; they are on disk and will be with the next run.
     """
 
@@ -52,6 +53,7 @@ class Sweep:
     unrecorded: list[str] = field(default_factory=list)
     keyed: list[tuple[str, Trial]] = field(default_factory=list)
     places: dict[str, str] = field(default_factory=dict)
+    met: Met | None = None
 
     def run(self) -> Literal["ok", "failed"]:
         """Run what is not finished; the record holds all when this returns.
@@ -84,6 +86,7 @@ class Sweep:
             )
             for backend in {shape.backend for shape in shapes}
         }
+        self.met = harness.met({store_of(trial) for trial in trials})
         self.keyed = [(self._key(trial), trial) for trial in trials]
         return self._recorded(harness, self.keyed)
 
@@ -186,7 +189,8 @@ class Sweep:
                 **described,
                 **environment.pins(trial.shape),
                 **remote_workers.facts(self.settings),
-                **where(self.settings),
+                **where(self._met.settings),
+                "services.beside": ", ".join(self._met.beside),
             },
             "tags": self.tags,
         }
@@ -222,18 +226,23 @@ class Sweep:
         self.progress.say(f"{self.experiment.name}: {total} trials{done}, {todo} to run")
 
     def _key(self, trial: Trial) -> str:
-        digest = self.prepared[trial.data.slug].digest if trial.data else ""
-        used = conditions(self.settings, trial, store_of(trial))
-        return trial.key(digest, code_hash(), lock_hash(), self.places[trial.shape.backend], used)
+        data = self.prepared[trial.data.slug].identity if trial.data else ""
+        used = conditions(self._met.settings, trial, store_of(trial), self._met.otherwise)
+        return trial.key(data, code_hash(), lock_hash(), self.places[trial.shape.backend], used)
 
     def _basis(self) -> dict[str, Any]:
         data = {slug: prepared.digest for slug, prepared in self.prepared.items()}
         place = " ".join(sorted(self.places.values()))
-        return {"code": code_hash(), "lock": lock_hash(), "place": place, "data": data}
+        shared = common(self._met.settings, {store_of(trial) for _, trial in self.keyed})
+        return basis(code_hash(), lock_hash(), place, data, shared)
 
     def _about(self) -> dict[str, str]:
         about = {"question": self.experiment.question, "spec": self.spec}
         return about | ({"adds": "yes"} if self.adds else {})
+
+    @property
+    def _met(self) -> Met:
+        return self.met or Met(self.settings)
 
     @property
     def _folder(self) -> Path:
