@@ -9,12 +9,13 @@ from types import MappingProxyType
 from typing import Any
 
 from datasets.dataset import find
-from datasets.files import write_json
+from experiments.errors import UnreadableError
 from experiments.harness import Harness
 from experiments.identity import files_at, lock_hash, preprocess_hash, stamp
 from experiments.sparksettings import spark_settings
 from experiments.stores import holds, layout_of, root_of
 from experiments.trial import Data, Shape
+from experiments.versioned import Kind, left_out, unchanged
 from jobs.errors import JobError
 from jobs.request import Request
 
@@ -69,6 +70,25 @@ class Prepared:
         }
 
 
+def manifest_of(folder: Path) -> dict[str, Any] | None:
+    """Return what is noted of a data set that was prepared; None if there is nothing that reads, which is said."""
+    try:
+        return PREPARED.read(folder / MANIFEST, _whole)
+    except FileNotFoundError:
+        return None
+    except UnreadableError as error:
+        left_out(error)
+        return None
+
+
+def _whole(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a manifest, of which none may be missing."""
+    return {name: values[name] for name in ("identity", "digest", "scale", "counts", "table", "seconds")}
+
+
+PREPARED = Kind("the manifest of prepared data", (unchanged,), "The data is prepared anew")
+
+
 def prepare(
     data: Data,
     harness: Harness,
@@ -100,8 +120,8 @@ def prepare(
     root = root_of(data, settings)
     reach = harness.reach(data.store)
     identity = _identity(data, path)
-    found = _read(kept / MANIFEST)
-    if found and found.get("identity") == identity and holds(data, found["digest"], settings, reach):
+    found = manifest_of(kept)
+    if found and found["identity"] == identity and holds(data, found["digest"], settings, reach):
         return _prepared(data, root, path, found, layout_of(data, settings, reach), fresh=False)
     say(f"preprocessing {data} from {path}")
     by_size = sorted(shapes, key=lambda shape: shape.total_cores)
@@ -132,7 +152,7 @@ def prepare(
         executors=shape.workers,
     )
     manifest = {"identity": identity, **_launch(harness, request, shape, folder)}
-    write_json(kept / MANIFEST, manifest)
+    PREPARED.write(kept / MANIFEST, manifest)
     return _prepared(data, root, path, manifest, layout_of(data, settings, reach), fresh=True)
 
 
@@ -165,14 +185,6 @@ def _identity(data: Data, path: Path) -> dict[str, Any]:
         "input": stamp(path) if path.exists() else "",
     }
     return dict(json.loads(json.dumps(values, default=str)))
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _prepared(

@@ -30,12 +30,13 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from experiments.errors import RecordingError
+from experiments.errors import RecordingError, UnreadableError
 from experiments.metrics import Number, numbers
-from experiments.outcome import FILE, Outcome, OutcomeError, left_out, load
+from experiments.outcome import FILE, Outcome, load
 from experiments.parent_run import Parent, differences, parent_tags, read_spec, take_up, write_spec
 from experiments.run_tags import PREFIX, VIEW, as_text, params, read_keys, short_key, tags, view_state
 from experiments.run_tree import Node, Writer
+from experiments.versioned import left_out
 
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -43,6 +44,7 @@ for _name in ("mlflow", "alembic"):
 LONGEST_NOTE = 7000
 _DECIMALS = 5
 _READERS = 8
+_GONE = "bring it back, or delete that run to have its trial run again"
 _ENDS = {"ok": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 _ARTIFACTS = ("request.json", "result.json", "events.jsonl", "driver.log", "telemetry.json")
 
@@ -240,14 +242,17 @@ class Recorder:
             self._client.log_batch(run_id, metrics=numbers_batch)
 
     def _read(self, run: Run) -> Outcome | None:
-        """Return a run's outcome; None, and said on the terminal, where this version cannot read it."""
+        """Return a run's outcome; None, and said on the terminal, where it is gone or this version cannot read it."""
+        which = f"of the MLflow run {run.info.run_name} ({run.info.run_id})"
         with tempfile.TemporaryDirectory() as folder:
             path = _on_disk(run) or Path(self._client.download_artifacts(run.info.run_id, FILE, folder))
             try:
                 return replace(load(path), recording_s=run.data.metrics.get("overhead/recording_s"))
-            except OutcomeError as error:
-                left_out(f"run {run.info.run_name} ({run.info.run_id}): {error}")
-                return None
+            except UnreadableError as error:
+                left_out(UnreadableError(path, f"{which} {error.text}"))
+            except FileNotFoundError:
+                left_out(UnreadableError(path, f"{which} is gone: {_GONE}"))
+            return None
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
@@ -281,10 +286,9 @@ def _worth(run: Run) -> tuple[bool, int]:
 
 
 def _on_disk(run: Run) -> Path | None:
-    """Return where a run's outcome lies if its artifacts are in a folder of this host."""
+    """Return where a run's outcome lies if its artifacts are in a folder and not behind a server."""
     place = urlsplit(run.info.artifact_uri)
-    path = Path(unquote(place.path)) / FILE
-    return path if place.scheme in ("", "file") and path.is_file() else None
+    return Path(unquote(place.path)) / FILE if place.scheme in ("", "file") else None
 
 
 def _metric(number: Number, now: int = 0) -> Metric:

@@ -65,6 +65,13 @@ def test_other_code_and_other_packages_make_them_anew(settings, taken, monkeypat
     assert taken() is None
 
 
+def test_a_manifest_that_does_not_read_is_said_and_the_tables_are_made_anew(settings, taken, capsys):
+    place = ready(settings, format=prepare.PREPARED.version + 1)
+    assert taken() is None
+    assert str(place / prepare.MANIFEST) in capsys.readouterr().err
+    assert not (place / prepare.MANIFEST).exists()
+
+
 def test_the_layout_is_part_of_what_trials_depend_on(settings, taken):
     place = ready(settings)
     first = taken().identity
