@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from datasets.files import write_text
 from experiments.errors import UnreadableError
 from experiments.page import page
 from experiments.versioned import Kind, left_out, unchanged
@@ -43,9 +44,7 @@ def write_index(folder: Path) -> Path:
         "Data sets": [entry for entry in entries if entry.kind == "data"],
     }
     path = folder / INDEX
-    temporary = path.with_name(f"{INDEX}.part")
-    temporary.write_text(page("index.html.j2", groups=groups, now=_now()), encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, page("index.html.j2", groups=groups, now=_now()))
     return path
 
 

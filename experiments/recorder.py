@@ -25,6 +25,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 from alembic.util import CommandError
+from google.protobuf.json_format import ParseError
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, ViewType
 from mlflow.exceptions import MlflowException
@@ -34,7 +35,7 @@ from experiments.errors import RecordingError, UnreadableError
 from experiments.metrics import Number, numbers
 from experiments.outcome import FILE, Outcome, load
 from experiments.parent_run import Parent, differences, parent_tags, read_spec, take_up, write_spec
-from experiments.run_tags import PREFIX, VIEW, as_text, params, read_keys, short_key, tags, view_state
+from experiments.run_tags import PREFIX, VIEW, as_text, params, read_keys, short_key, tag_of, tags, view_state
 from experiments.run_tree import Node, Writer
 from experiments.versioned import left_out
 
@@ -67,7 +68,7 @@ class Recorder:
         """Return the keys of the trials that ended well with at least so many applications."""
         with explained(self.uri):
             return {
-                run.data.tags[PREFIX + "key"]
+                tag_of(run, "key")
                 for run in self._runs(experiment, f"tags.`{PREFIX}kind` = 'trial'")
                 if run.data.tags.get(PREFIX + "status") == "ok"
                 and PREFIX + "revision" in run.data.tags
@@ -79,7 +80,7 @@ class Recorder:
         newest: dict[str, int] = {}
         with explained(self.uri):
             for run in self._runs(experiment, f"tags.`{PREFIX}kind` = 'trial'", ViewType.ALL):
-                attempt, revision = run.data.tags[PREFIX + "attempt"], run.data.tags.get(PREFIX + "revision")
+                attempt, revision = tag_of(run, "attempt"), run.data.tags.get(PREFIX + "revision")
                 if revision is not None:
                     newest[attempt] = max(int(revision), newest.get(attempt, 0))
         return newest
@@ -139,7 +140,7 @@ class Recorder:
             for place in self._client.search_experiments():
                 parents = self._runs(place.name, f"tags.`{PREFIX}kind` = 'experiment'")
                 if parents:
-                    newest = max(parents, key=lambda run: float(run.data.tags[PREFIX + "used_at"]))
+                    newest = max(parents, key=lambda run: float(tag_of(run, "used_at")))
                     found[place.name] = read_spec(self._client, newest.info.run_id, folder)
         return found
 
@@ -204,11 +205,11 @@ class Recorder:
             parents = self._runs(experiment, f"tags.`{PREFIX}kind` = 'experiment'")
             if not parents:
                 return {}, []
-            newest = max(parents, key=lambda run: float(run.data.tags[PREFIX + "used_at"]))
+            newest = max(parents, key=lambda run: float(tag_of(run, "used_at")))
             wanted = read_keys(newest.data.tags)
             found: dict[str, Run] = {}
             for run in self._runs(experiment, f"tags.`{PREFIX}kind` = 'trial'"):
-                short = short_key(run.data.tags[PREFIX + "key"])
+                short = short_key(tag_of(run, "key"))
                 if short in wanted and PREFIX + "revision" in run.data.tags:
                     found[short] = max(found.get(short, run), run, key=_worth)
             about = {"question": newest.data.tags.get(PREFIX + "question", ""), "run_id": newest.info.run_id}
@@ -321,6 +322,7 @@ def explained(uri: str) -> Iterator[None]:
         MlflowException,
         SQLAlchemyError,
         CommandError,
+        ParseError,
         OSError,
     ) as error:  # OSError holds those of requests
         raise RecordingError(f"MLflow at {uri}: {type(error).__name__}: {error}") from error

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.bottleneck.verdict import verdict
+from experiments.errors import RecordingError
 from experiments.metrics import numbers
 from experiments.outcome import Outcome
 
@@ -161,6 +162,21 @@ def _differ(old: Mapping[str, Any], new: Mapping[str, Any], part: str) -> list[t
     before, after = old.get(part, {}), new.get(part, {})
     both = sorted(before.keys() & after.keys())
     return [(key, before[key], after[key]) for key in both if before[key] != after[key]]
+
+
+def tag_of(run: Any, name: str) -> str:
+    """Return a tag that every run of ours of that kind has.
+
+    Raises:
+        RecordingError: somebody took it away.
+    """
+    try:
+        return str(run.data.tags[PREFIX + name])
+    except KeyError:
+        raise RecordingError(
+            f"the MLflow run {run.info.run_id} ({run.info.run_name}) lacks its tag {PREFIX}{name}, which somebody removed: "
+            "put it back, or delete the run"
+        ) from None
 
 
 def short_key(key: str) -> str:

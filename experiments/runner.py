@@ -2,6 +2,7 @@
 
 import shutil
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -203,13 +204,20 @@ class Sweep:
         for folder, outcome in stored(self._folder):
             if outcome.status == "running" or known.get(outcome.attempt, -1) >= outcome.revision:
                 continue
-            parent = recorder.open(outcome.experiment, outcome.basis, [], {})
-            recorder.record(outcome, folder, parent)
+            try:
+                parent = recorder.open(outcome.experiment, outcome.basis, [], {})
+                recorder.record(outcome, folder, parent)
+            except RecordingError:
+                raise
+            except Exception as error:  # noqa: BLE001 - as of `_try`
+                self._unrecorded(folder, error)
+                continue
             self.progress.say(
                 f"recorded now what an earlier run measured: {outcome.label} ({outcome.status})"
             )
 
     def _try(self, record: Any) -> None:
+        """Record what was measured; whatever is wrong with the record, or with us, must not end what goes on being measured."""
         try:
             record()
         except RecordingError as error:
@@ -217,6 +225,17 @@ class Sweep:
             self.progress.say(
                 f"could not be recorded, stays in {self._folder} and will be with the next run: {error}"
             )
+        except Exception as error:  # noqa: BLE001 - a fault of this program, which is shown whole
+            self._unrecorded(self._folder, error)
+
+    def _unrecorded(self, folder: Path, error: Exception) -> None:
+        """Say that a fault of this program kept a result out of the record."""
+        traceback.print_exception(error)
+        self.unrecorded.append(f"{type(error).__name__}: {error}")
+        self.progress.say(
+            f"could not be recorded because of a fault of recscale (see above), and stays in {folder}; "
+            "please report it with the lines above"
+        )
 
     def _announce(self, parent: Parent, total: int, todo: int) -> None:
         for why in parent.why:

@@ -9,7 +9,7 @@ from cluster.settings import Settings
 from experiments.drills.drill import Drilled
 from experiments.errors import UnreadableError
 from experiments.recorder import Recorder, explained
-from experiments.run_tags import PREFIX, as_text
+from experiments.run_tags import PREFIX, as_text, tag_of
 from experiments.runner import open_recorder
 from experiments.versioned import Kind, left_out, unchanged
 
@@ -65,7 +65,7 @@ class DrillRecorder(Recorder):
         """Return the attempts of the drills that stand in the record whole."""
         with explained(self.uri):
             runs = self._runs(experiment, f"tags.`{PREFIX}kind` = '{_KIND}'", _ALL)
-            return {run.data.tags[PREFIX + "attempt"] for run in runs if PREFIX + "revision" in run.data.tags}
+            return {tag_of(run, "attempt") for run in runs if PREFIX + "revision" in run.data.tags}
 
     def count(self, experiment: str, key: str) -> int:
         """Return how often a trial stands in the record."""

@@ -128,6 +128,30 @@ def test_recording_that_fails_is_said_and_does_not_stop_the_sweep(settings):
     assert "will be with the next run" in out.getvalue()
 
 
+def test_a_fault_of_ours_while_recording_shows_its_traceback_and_does_not_stop_the_sweep(settings, capsys):
+    sweep = Sweep(Experiment("invented", "?"), settings, Progress(io.StringIO()), "")
+
+    def faulty():
+        return {}["no such key"]
+
+    sweep._try(faulty)
+    assert sweep.unrecorded == ["KeyError: 'no such key'"]
+    assert "in faulty" in capsys.readouterr().err
+
+
+def test_an_outcome_that_cannot_be_recorded_for_a_fault_of_ours_does_not_stop_the_next_run(settings, capsys):
+    sweep = Sweep(Experiment("invented", "?"), settings, Progress(io.StringIO()), "")
+    folder = settings.run_dir / "experiments" / "invented"
+    good, bad = outcome([application(0, [9, 1])], 1), outcome([application(0, [9, 1])], 2, data={"name": "x"})
+    for item in (good, bad):
+        keep(folder, item)
+    recorder = open_recorder(settings, None)
+    sweep._catch_up(recorder)
+    assert recorder.recorded("invented") == {good.attempt: 1}
+    assert "Traceback" in capsys.readouterr().err
+    assert sweep.unrecorded == ["KeyError: 'digest'"]
+
+
 def test_two_experiments_do_not_share_a_cluster(settings):
     with (
         Harness(settings, print),
