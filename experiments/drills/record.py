@@ -8,15 +8,25 @@ from typing import Any, Self
 from cluster.settings import Settings
 from experiments.drills.drill import Drilled
 from experiments.errors import UnreadableError
+from experiments.grid import SHAPE
 from experiments.recorder import Recorder, explained
 from experiments.run_tags import PREFIX, as_text, tag_of
 from experiments.runner import open_recorder
-from experiments.versioned import Kind, left_out, unchanged
+from experiments.trial import Shape
+from experiments.versioned import Kind, left_out
 
 FILE = "drill.json"
+
+
+def _with_shape(values: dict[str, Any]) -> dict[str, Any]:
+    """Fill in the shape, of which files without a format have what the spec gave, among the trial's values."""
+    given = {name: values["values"][name] for name in SHAPE if name in values["values"]}
+    return {**values, "shape": dataclasses.asdict(Shape(**given))}
+
+
 DRILLED = Kind(
     "what came of a drill",
-    (unchanged,),
+    (_with_shape,),
     "It is in no report. Remove its folder, and drill again to replace it",
 )
 _KIND = "drill"
@@ -140,6 +150,7 @@ def tags(drilled: Drilled) -> dict[str, str]:
         "attempt": drilled.attempt,
         "key": drilled.key,
         "trial": drilled.label,
+        "shape": str(Shape(**drilled.shape)),
     }
     lists: dict[str, Any] = {"differences": drilled.differences, "left": drilled.left, "error": drilled.error}
     own |= {key: as_text(value) for key, value in lists.items() if value}

@@ -148,6 +148,16 @@ def test_drills_that_do_not_read_are_passed_over_with_a_word(tmp_path, capsys):
     assert all(str(tmp_path / name / drills.FILE) in said for name in BAD)
 
 
+def test_a_drill_from_before_formats_gets_the_shape_of_its_trial(tmp_path):
+    names = [field.name for field in dataclasses.fields(Drilled) if field.name != "shape"]
+    values = {"workers": 2, "cores": 1, "memory": "1g", "pin": True, "model": "als"}
+    path = tmp_path / "a" / drills.FILE
+    path.parent.mkdir()
+    path.write_text(json.dumps({**dict.fromkeys(names, 0.0), "values": values}))
+    ((_, found),) = drills.kept(tmp_path)
+    assert Shape(**found.shape) == Shape(2, 1, "1g", pin=True)
+
+
 def test_the_index_names_the_reports_that_it_leaves_out(tmp_path, capsys):
     for name, text in BAD.items():
         (tmp_path / f"{name}.json").write_text(text)
@@ -178,7 +188,7 @@ FIELDS = {
     Application: "number status error phases metrics counts fingerprint info table ready_s start_s stop_s seconds died telemetry "
     "kept_s round_id",
     Shape: "workers cores memory cpus pin backend",
-    Drilled: "kind attempt experiment key label victim phase after_s status error ended_s recovery_s recomputed_tasks failed_tasks "
+    Drilled: "kind attempt experiment key label shape victim phase after_s status error ended_s recovery_s recomputed_tasks failed_tasks "
     "executors_lost undisturbed_s disturbed_s rerun_s rerun_status differences largest_difference rows left notes environment "
     "basis values at",
 }
