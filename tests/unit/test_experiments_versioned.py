@@ -1,4 +1,4 @@
-"""Files of other versions: older ones are read, newer and damaged ones are refused or passed over with a word."""
+"""Files of other versions: older ones are read, newer and damaged ones are refused or left out with a word."""
 
 import dataclasses
 import json
