@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cluster.errors import SettingsError
+from cluster.files import write_json
 
 FILE = "cluster.json"
 
@@ -40,10 +41,7 @@ def remember(run_dir: Path, sets: Sequence[str]) -> None:
 
 
 def _write(run_dir: Path, values: Mapping[str, str]) -> None:
-    path = run_dir / FILE
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_json(run_dir / FILE, values)
 
 
 def forget(run_dir: Path) -> None:

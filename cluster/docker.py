@@ -16,6 +16,7 @@ from cluster import artifacts, compose, engine, image, processes
 from cluster.docker_driver import MASTER, DockerDriverHost
 from cluster.driver_host import DriverHost
 from cluster.errors import ServiceError
+from cluster.files import write_json, write_text
 from cluster.local_driver import LocalDriverHost
 from cluster.ownership import lend
 from cluster.ports import describe_taken
@@ -123,7 +124,7 @@ class Docker:
         described = [one for describe in SERVICES.values() for one in describe(self.settings, self.place)]
         file = self._run / "compose.json"
         document = compose.document(described, self.settings, self._image)
-        file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        write_json(file, document)
         try:
             engine.compose(
                 str(file), "recscale", "up", "-d", "--no-deps", service.name, environment=service.secrets
@@ -251,7 +252,7 @@ class Docker:
         lend(self._run.glob("mlflow.db*"), image.user())
         for path, text in service.files.items():
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-            Path(path).write_text(text, encoding="utf-8")
+            write_text(Path(path), text)
 
     def _refuse_taken(self, service: Service, port: Port) -> None:
         if port.published is None:

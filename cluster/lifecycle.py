@@ -244,11 +244,29 @@ class Cluster:
         nodes = self._cassandra_nodes()
         if nodes or not start:
             return nodes
-        wanted = dataclasses.replace(cassandra, nodes=cassandra.nodes or cassandra.rf)
-        self.settings = dataclasses.replace(self.settings, cassandra=wanted)
+        self.settings = dataclasses.replace(self.settings, cassandra=cassandra.started)
         self._backend = BACKENDS[self.settings.backend](self.settings)
         self.up({"cassandra"})
         return self._cassandra_nodes()
+
+    def otherwise(self, groups: Collection[str]) -> dict[str, str]:
+        """Return the digests of services of these groups that run in another way than the settings describe, by name."""
+        digests = self._digests()
+        return {
+            name: record.digest
+            for name, record in self._backend.running().items()
+            if record.group in groups and record.alive and digests.get(name) != record.digest
+        }
+
+    def beside(self, groups: Collection[str]) -> list[str]:
+        """Return the names of services that run here and are in none of these groups."""
+        records = self._backend.running()
+        return sorted(name for name, one in records.items() if one.alive and one.group not in groups)
+
+    def _digests(self) -> dict[str, str]:
+        """What each service of ours would have if it were started now."""
+        ours = [service for service in self.describe() if not service.external]
+        return {service.name: security.digest(service, self.settings.run_dir) for service in ours}
 
     def _cassandra_nodes(self) -> list[str]:
         records = self._backend.running().values()
@@ -285,8 +303,7 @@ class Cluster:
         """Stop what died or stands alone, has other numbers than described, or is described no more."""
         described = self.describe()
         groups = {service.group for service in self._select(described, only) if not service.external}
-        ours = [service for service in described if not service.external]
-        digests = {service.name: security.digest(service, self.settings.run_dir) for service in ours}
+        digests = self._digests()
         records = self._backend.running()
         alive = {name for name, record in records.items() if record.alive}
         there = alive | {service.name for service in described if service.external}

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from cluster import artifacts, cgroups, hosts, java, keeper, processes, security
 from cluster.errors import ServiceError
+from cluster.files import write_json, write_text
 from cluster.following import follow
 from cluster.local_driver import LocalDriverHost
 from cluster.pinning import pinned
@@ -151,7 +152,7 @@ class Local:
                 folder.mkdir(parents=True, exist_ok=True)
             for path, text in service.files.items():
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
-                Path(path).write_text(text, encoding="utf-8")
+                write_text(Path(path), text)
             if log.exists():
                 log.replace(log.with_name(log.name + ".1"))  # the last run's end is often what one looks for
             kept, ended = self._launch(service, environment, log, group)
@@ -278,8 +279,5 @@ class Local:
             "cgroup": str(group or ""),
             "secrets": sorted(service.secrets),
         }
-        path = self._record_path(service.name)
-        temporary = path.with_name(path.name + ".part")
-        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        write_json(self._record_path(service.name), record)
         return self._running(service.name, record)

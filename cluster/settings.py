@@ -109,6 +109,12 @@ class CassandraSettings:
     datacenter: str = "datacenter1"
     image: str | None = None
 
+    @property
+    def started(self) -> "CassandraSettings":
+        """These settings where a node is needed: one node, or as many as hold a row, unless they say how many."""
+        nodes = 0 if self.contact_points else self.nodes or self.rf
+        return dataclasses.replace(self, nodes=nodes)
+
 
 @dataclass(frozen=True)
 class HistorySettings:

@@ -104,7 +104,7 @@ def download(url: str, target: Path, timeout: float = _TIMEOUT) -> None:
     about = target.with_name(target.name + ".part.json")
     target.parent.mkdir(parents=True, exist_ok=True)
     have = part.stat().st_size if part.exists() and about.exists() else 0
-    mark = (read_json(about) or {}).get("mark") if have else None
+    mark = _known_mark(about) if have else None
     with _out_of_space(target.parent), _open(url, have if mark else 0, mark, timeout) as answer:
         resumed = answer.status == http.HTTPStatus.PARTIAL_CONTENT
         if resumed and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
@@ -116,6 +116,8 @@ def download(url: str, target: Path, timeout: float = _TIMEOUT) -> None:
         length = answer.headers.get("Content-Length")
         total = have + int(length) if length is not None else None
         _need_space(target.parent, (total or 0) - have)
+        if not resumed:
+            part.unlink(missing_ok=True)  # before the mark is noted: these bytes are of another file
         write_json(about, {"url": url, "mark": _mark(answer)})
         done = _transfer(answer, part, have, Progress(target.name, total, have), url)
     if total is not None and done < total:
@@ -141,6 +143,12 @@ def _open(url: str, have: int, mark: str | None, timeout: float) -> Any:
     except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise Unreachable(f"{url} cannot be reached ({reason}); {_INSTEAD}") from None
+
+
+def _known_mark(about: Path) -> str | None:
+    """Return the mark of the file of which a part is here; None if nobody knows it, and it is fetched from its beginning."""
+    mark = (read_json(about) or {}).get("mark")
+    return mark if isinstance(mark, str) else None
 
 
 def _mark(answer: Any) -> str | None:

@@ -6,12 +6,8 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from cluster.errors import ServiceError, SettingsError
-from datasets.errors import DataError, UsageError
 from experiments.commands import COMMANDS
-from experiments.exits import INTERRUPTED, exit_code
-from experiments.recorder import RecordingError
-from jobs.errors import JobError
+from experiments.exits import INTERRUPTED, KNOWN, exit_code
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, _interrupt)
     try:
         return int(arguments.command(arguments))
-    except (ServiceError, SettingsError, DataError, UsageError, JobError, RecordingError) as error:
+    except KNOWN as error:
         print(f"experiments: {error}", file=sys.stderr)
         return exit_code(error)
     except KeyboardInterrupt:

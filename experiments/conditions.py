@@ -5,23 +5,34 @@ of the trial and goes into its key; what differs says only where things are.
 """
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
+from cluster import hosts
 from cluster.driver_host import DriverHost
 from cluster.local import LocalPlace
 from cluster.service import Address, Service
 from cluster.services import SERVICES
 from cluster.settings import Settings
+from experiments.grid import SHAPE
+from experiments.harness import SPARK
 from experiments.sparksettings import spark_settings
+from experiments.stores import CASSANDRA, connector
 from experiments.trial import Shape, Trial
+
+KEYS = 2
+"""Version of what keys are made of. Trials with keys of another version do not count, and the record says why."""
 
 _HOSTS = ("127.0.0.1", "127.1.0.1")
 _PORTS = (21_000, 42_000)
 _FOLDERS = (Path("/first"), Path("/second/place"))
 _WHERE = "\0"  # stands for what differs
+_PLACES = ("driver_host", "java_home")
+_CREDENTIALS = re.compile(r"(?<=//)[^/@\s]*@")
 
 
 @dataclass
@@ -37,7 +48,8 @@ class _Place(LocalPlace):
         return {}
 
     def jars(self, name: str) -> Path:
-        return self.folder / super().jars(name).name
+        """Return the same folder at both places: its name says which jars they are."""
+        return Path("/") / super().jars(name).name
 
     def path(self, kind: str) -> Path:
         return self.folder / kind
@@ -53,16 +65,21 @@ class _DriverHost:
     class_archive: None = None
 
 
-def conditions(settings: Settings, trial: Trial, store: str) -> dict[str, Any]:
+def conditions(
+    settings: Settings, trial: Trial, store: str, otherwise: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """Return what belongs to a trial's key of the settings and of the services that it uses, as plain values.
 
     Args:
-        settings: where things are.
+        settings: as the trial meets them (`experiments.harness.Harness.met`).
         trial: whose key it is.
         store: where the trial's tables lie; its service is used if there is one of that name.
+        otherwise: digests of services that run in another way than these settings describe, by name.
     """
     first, second = (_rendered(settings, trial, store, number) for number in range(2))
-    return cast("dict[str, Any]", _equal(first, second))
+    found = cast("dict[str, Any]", _equal(first, second))
+    odd = {name: digest for name, digest in otherwise.items() if name in found["services"]}
+    return {**found, "otherwise": odd}
 
 
 def _rendered(settings: Settings, trial: Trial, store: str, number: int) -> dict[str, Any]:
@@ -74,14 +91,12 @@ def _rendered(settings: Settings, trial: Trial, store: str, number: int) -> dict
         trial.shape, partitions=trial.partitions, folder=folder / "application",
     )  # fmt: skip
     place = _Place(placed, {}, folder)
-    used = {"spark", store}
-    services = {
-        service.name: _described(service)
-        for describe in SERVICES.values()
-        for service in describe(placed, place)
-        if service.group in used
-    }
-    return {"spark": spark, "services": services}
+    described = [service for describe in SERVICES.values() for service in describe(placed, place)]
+    used = [service for service in described if service.group in {SPARK, store}]
+    if store == CASSANDRA:
+        nodes = [url for service in used if service.group == store for url in service.url.split(",")]
+        spark |= connector(placed, nodes, place.jars("connector").as_uri())
+    return {"spark": spark, "services": {service.name: _described(service) for service in used}}
 
 
 def _placed(settings: Settings, shape: Shape, number: int) -> Settings:
@@ -99,8 +114,13 @@ def _placed(settings: Settings, shape: Shape, number: int) -> Settings:
         moved(settings.spark), workers=shape.workers, cores=shape.cores, memory=shape.memory, cpus=shape.cpus, pin=shape.pin,
         driver_host=None,
     )  # fmt: skip
+    cassandra = dataclasses.replace(
+        moved(settings.cassandra.started),
+        contact_points=_owners(settings.cassandra.contact_points),
+        seeds=_owners(settings.cassandra.seeds),
+    )
     return dataclasses.replace(
-        settings, spark=spark, cassandra=moved(settings.cassandra), mlflow=moved(settings.mlflow),
+        settings, spark=spark, cassandra=cassandra, mlflow=moved(settings.mlflow),
         history=moved(settings.history), run_dir=_FOLDERS[number], host=_HOSTS[number], advertised=None,
     )  # fmt: skip
 
@@ -114,8 +134,28 @@ def _described(service: Service) -> dict[str, Any]:
         "cpus": service.cpus,
         "pin": list(service.pin),
         "image": service.image,
-        "external": service.external,
+        "memory_mb": [service.memory_mb, service.guests_mb],
+        "cores": service.cores,
+        "external": owner(service.url) if service.external else "",
     }
+
+
+def owner(address: str) -> str:
+    """Return whose server an address names: its host without the port; all hosts that are this machine are one."""
+    scheme, separator, rest = address.rpartition("://")
+    found = sorted({_host(part) for part in rest.split(",")})
+    return f"{scheme}{separator}{','.join(found)}"
+
+
+def _host(address: str) -> str:
+    ported = re.fullmatch(r"(\[.+\]|[^:]+):\d+", address)
+    host = ported[1] if ported else address
+    return _HOSTS[0] if hosts.loopback(host) else host
+
+
+def _owners(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """Return servers of somebody else with one port, so that whose they are is the same at both places."""
+    return tuple(f"{owner(address)}:{_PORTS[0]}" for address in sorted(addresses))
 
 
 def _equal(first: Any, second: Any) -> Any:
@@ -127,11 +167,56 @@ def _equal(first: Any, second: Any) -> Any:
     return first if first == second else _WHERE
 
 
+def common(settings: Settings, stores: Collection[str]) -> dict[str, Any]:
+    """Return the settings that all trials of an experiment share and have in their keys, for the record to compare.
+
+    Args:
+        settings: as the trials meet them.
+        stores: where their tables lie.
+    """
+    used = dataclasses.replace(settings, cassandra=settings.cassandra.started)
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in _flat(used).items()
+        if key.partition(".")[0] in {SPARK, *stores} and not _says_where(key)
+    }
+
+
+def basis(
+    code: str, lock: str, place: str, digests: Mapping[str, str], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the keys of trials are made of besides the trials' own values, for the record.
+
+    Args:
+        code: of sources; as of `experiments.trial.Trial.key`, as are the next two.
+        lock: of packages.
+        place: of hosts.
+        digests: of the data sets' rows.
+        settings: as of `common`.
+    """
+    made = {"code": code, "lock": lock, "place": place, "data": dict(digests)}
+    return {"keys": KEYS, **made, "settings": dict(settings)}
+
+
 def where(settings: Settings) -> dict[str, str]:
-    """Return what of the settings only says where things are and what runs beside a trial: for tags, never for its key."""
-    found: dict[str, str] = {}
-    for section in ("spark", "cassandra", "mlflow", "history"):
-        for field in dataclasses.fields(getattr(settings, section)):
-            found[f"settings.{section}.{field.name}"] = str(getattr(getattr(settings, section), field.name))
-    plain = ("backend", "data", "run_dir", "host", "advertised", "store")
-    return found | {f"settings.{name}": str(getattr(settings, name)) for name in plain}
+    """Return every setting for tags, most of which only say where things are and what runs beside a trial."""
+    return {f"settings.{key}": _CREDENTIALS.sub("", str(value)) for key, value in _flat(settings).items()}
+
+
+def _says_where(key: str) -> bool:
+    """Whether a setting of a service that is used is in no key, or in each trial's by its own shape."""
+    name = key.rpartition(".")[2]
+    return (
+        name in _PLACES
+        or name == "port"
+        or name.endswith("_port")
+        or (key.startswith("spark.") and name in SHAPE)
+    )
+
+
+def _flat(settings: Settings) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in vars(settings).items():
+        inner = vars(value) if dataclasses.is_dataclass(value) else {}
+        found |= {f"{key}.{name}": item for name, item in inner.items()} or {key: value}
+    return found

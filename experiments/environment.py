@@ -70,10 +70,14 @@ def place_hash(
         driver_host: where the driver runs.
         further: whose workers they are, where they are not this host's, and whether they encrypt.
     """
-    text = json.dumps(
-        [host(), driver_host.foundation, driver_memory, *([dict(further)] if further else [])], sort_keys=True
-    )
+    known: list[Any] = [host(), driver_host.foundation, driver_memory, jvm_options()]
+    text = json.dumps([*known, *([dict(further)] if further else [])], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def jvm_options(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return those options of JAVA_TOOL_OPTIONS, which every JVM gets, that say how it runs: heap, collector, compiler."""
+    return [word for word in environ.get("JAVA_TOOL_OPTIONS", "").split() if word.startswith("-X")]
 
 
 def pins(shape: Shape) -> dict[str, str]:

@@ -1,8 +1,12 @@
 """What a command exits with."""
 
 from cluster.errors import ServiceError, SettingsError
-from datasets.errors import UsageError
-from experiments.recorder import RecordingError
+from datasets.errors import DataError, UsageError
+from experiments.errors import RecordingError, UnreadableError
+from jobs.errors import JobError
+
+KNOWN = (ServiceError, SettingsError, DataError, UsageError, JobError, RecordingError, UnreadableError)
+"""Errors that a command ends with, of which a person is told the words and not the traceback."""
 
 GATE = 4
 INTERRUPTED = 130

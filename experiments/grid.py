@@ -16,7 +16,7 @@ from jobs.apps.preprocess import PreprocessParams
 from jobs.models import MODELS
 from jobs.stores import STORES
 
-SHAPE = ("workers", "cores", "memory", "cpus", "pin", "backend")
+SHAPE = tuple(field.name for field in dataclasses.fields(Shape))
 CLEANING = tuple(field.name for field in dataclasses.fields(PreprocessParams))
 DATA = ("dataset", "store", *CLEANING)
 

@@ -2,9 +2,9 @@
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -20,11 +20,29 @@ from experiments.events import Event
 from experiments.launcher import Launched, Launcher
 from experiments.rehearsal import record
 from experiments.runtime import HERE, Runtime
-from experiments.stores import CASSANDRA, PARQUET, connector
+from experiments.stores import CASSANDRA, PARQUET, connector, copies_asked
 from experiments.trial import Shape, default_shape
 from jobs.request import Request
 
+SPARK = "spark"
+"""The group of services that every trial uses."""
+
 _WORKER = "spark-worker-"
+
+
+@dataclass(frozen=True)
+class Met:
+    """What trials meet of the services that they use.
+
+    Attributes:
+        settings: with the numbers of services that run already, which may be others than the settings name.
+        otherwise: digests of services that run in another way than these settings describe, by name.
+        beside: names of services that run and are not used.
+    """
+
+    settings: Settings
+    otherwise: Mapping[str, str] = field(default_factory=dict)
+    beside: Sequence[str] = ()
 
 
 class Harness:
@@ -147,6 +165,25 @@ class Harness:
             )
         self._used = True
         return connector(self.settings, self.cluster.cassandra(), self.cluster.driver_host.jars("connector"))
+
+    def met(self, stores: Collection[str]) -> Met:
+        """Return what trials meet whose tables lie in these stores.
+
+        Spark is brought to each trial's shape. Nodes of Cassandra that run stay as they are, whatever the settings say.
+
+        Raises:
+            JobError: Cassandra does not answer.
+        """
+        beside = self.cluster.beside({SPARK, *stores})
+        if CASSANDRA not in stores:
+            return Met(self.settings, beside=beside)
+        own, running = self.settings.cassandra, self.cluster.cassandra(start=False)
+        if not running:
+            return Met(replace(self.settings, cassandra=own.started), beside=beside)
+        nodes = own.nodes if own.contact_points else len(running)
+        cassandra = replace(own, nodes=nodes, rf=copies_asked(self.settings, running))
+        settings = replace(self.settings, cassandra=cassandra)
+        return Met(settings, Cluster(settings).otherwise({CASSANDRA}), beside)
 
     def launch(
         self,

@@ -32,9 +32,13 @@ def lock_hash() -> str:
 
 
 @cache
-def preprocess_hash() -> str:
-    """Hash of the sources that preprocessing imports, so that a change to a model does not prepare data anew."""
-    return hash_files(_imported("jobs.apps.preprocess"))
+def preprocess_hash(store: str) -> str:
+    """Hash of the sources that preprocessing into a store imports, so that a change to a model does not prepare data anew.
+
+    The store and the session are not imported by the job, which is handed both; they say how tables are laid out.
+    """
+    modules = ("jobs.apps.preprocess", "jobs.session", f"jobs.stores.{store}")
+    return hash_files(path for module in modules for path in _imported(module))
 
 
 def files_at(path: Path) -> list[Path]:

@@ -1,14 +1,20 @@
 """The index of all reports in a folder, made anew from their JSON files."""
 
-import json
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from datasets.files import write_text
+from experiments.errors import UnreadableError
 from experiments.page import page
+from experiments.versioned import Kind, left_out, unchanged
 
 INDEX = "index.html"
+REPORT = Kind(
+    "the numbers of a report", (unchanged,), "It is not in the index; write it again (make report NAME=...)"
+)
 
 
 class Entry(NamedTuple):
@@ -38,9 +44,7 @@ def write_index(folder: Path) -> Path:
         "Data sets": [entry for entry in entries if entry.kind == "data"],
     }
     path = folder / INDEX
-    temporary = path.with_name(f"{INDEX}.part")
-    temporary.write_text(page("index.html.j2", groups=groups, now=_now()), encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, page("index.html.j2", groups=groups, now=_now()))
     return path
 
 
@@ -48,15 +52,17 @@ def header(
     name: str, question: str, answer: str, when: float, *, ok: int, failed: int, kind: str = "experiment"
 ) -> dict[str, Any]:
     """Return what the JSON of a report must hold for the index."""
-    return {
-        "experiment": name,
-        "kind": kind,
-        "question": question,
-        "answer": answer,
-        "ended_at": when,
-        "ok": ok,
-        "failed": failed,
-    }
+    return REPORT.stamped(
+        {
+            "experiment": name,
+            "kind": kind,
+            "question": question,
+            "answer": answer,
+            "ended_at": when,
+            "ok": ok,
+            "failed": failed,
+        }
+    )
 
 
 def _entries(folder: Path) -> list[Entry]:
@@ -65,11 +71,9 @@ def _entries(folder: Path) -> list[Entry]:
         if not path.with_suffix(".html").exists():
             continue
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            continue
-        if isinstance(values, Mapping) and "kind" in values:
-            found.append(_entry(path, values))
+            found.append(REPORT.read(path, partial(_entry, path)))
+        except UnreadableError as error:
+            left_out(error)
     return found
 
 
@@ -77,7 +81,7 @@ def _entry(path: Path, values: Mapping[str, Any]) -> Entry:
     return Entry(
         name=str(values["experiment"]),
         file=path.with_suffix(".html").name,
-        kind=str(values.get("kind", "experiment")),
+        kind=str(values["kind"]),
         question=str(values.get("question", "")),
         answer=str(values.get("answer", "")),
         when=float(values.get("ended_at") or 0.0),

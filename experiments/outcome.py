@@ -1,24 +1,21 @@
 """What came of a trial, as one JSON file on disk: the truth from which MLflow runs and reports are made."""
 
 import dataclasses
-import json
 import secrets
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from datasets.files import write_json
+from experiments.errors import UnreadableError
 from experiments.launcher import Launched
 from experiments.trial import Shape, Trial
+from experiments.versioned import Kind, left_out
 from jobs.request import PhaseTime
 
 FILE = "outcome.json"
-FORMAT = 1
-"""Of the file. It grows with every change that an older or a newer version could not read; `_UPGRADES` has one step for each."""
 
 
 @dataclass(frozen=True)
@@ -177,49 +174,17 @@ class Outcome:
     def save(self, folder: Path) -> None:
         """Write it whole or not at all."""
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / FILE, {"format": FORMAT, **dataclasses.asdict(self)})
-
-
-class OutcomeError(Exception):
-    """A file that holds no outcome which this version can read; says what to do."""
+        OUTCOME.write(folder / FILE, dataclasses.asdict(self))
 
 
 def load(path: Path) -> Outcome:
-    """Read what this or an older version saved.
+    """Read what `save` wrote, in this version or an older one.
 
     Raises:
-        OutcomeError: the file is damaged, lacks what an outcome needs, or is of a newer version.
+        FileNotFoundError: there is none.
+        UnreadableError: it is damaged, or of a newer version.
     """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        return _outcome(_upgraded(values, path))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise OutcomeError(
-            f"{path} holds no result that can be read ({type(error).__name__}: {error}): move its folder away, and the trial "
-            "is measured again"
-        ) from error
-
-
-def _upgraded(values: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Bring a file's content to today's format, step by step."""
-    found = values.pop("format", 0)
-    if found > FORMAT:
-        raise OutcomeError(
-            f"{path} is of format {found}, and this version of recscale reads formats up to {FORMAT}: use the newer version that "
-            "wrote it, or another run folder (RECSCALE_RUN_DIR=/folder)"
-        )
-    for step in _UPGRADES[found:]:
-        values = step(values)
-    return values
-
-
-def _without_format(values: dict[str, Any]) -> dict[str, Any]:
-    """Take a file of before there were formats: fields that came later have their defaults."""
-    return values
-
-
-_UPGRADES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_without_format,)
-assert len(_UPGRADES) == FORMAT
+    return OUTCOME.read(path, _outcome)
 
 
 def _outcome(values: dict[str, Any]) -> Outcome:
@@ -229,24 +194,33 @@ def _outcome(values: dict[str, Any]) -> Outcome:
     return Outcome(**values, applications=[Application(**item) for item in applications])
 
 
+def _without_format(values: dict[str, Any]) -> dict[str, Any]:
+    """Fill in what files without a format may lack: parts of the shape, and what was noted of applications later."""
+    applications = [{"kept_s": None, "round_id": None, **item} for item in values["applications"]]
+    shape = dataclasses.asdict(Shape(**values["shape"]))
+    return {**values, "shape": shape, "applications": applications}
+
+
+OUTCOME = Kind(
+    "the outcome of a trial",
+    (_without_format,),
+    "Nothing of it is shown. To have its trial run again, remove that folder and, if the trial counts as finished, delete "
+    "its run in MLflow",
+)
+
+
 def stored(folder: Path) -> Iterator[tuple[Path, Outcome]]:
     """Yield the folder and content of every attempt under an experiment's folder, oldest first.
 
-    One that cannot be read is left out, and said once.
+    One that does not read is left out, and said once.
     """
     for path in sorted(folder.glob(f"*/*/{FILE}"), key=lambda item: item.parent.name):
         try:
             outcome = load(path)
-        except OutcomeError as error:
-            left_out(str(error))
+        except UnreadableError as error:
+            left_out(error)
             continue
         yield path.parent, outcome
-
-
-@cache
-def left_out(why: str) -> None:
-    """Say on the terminal, once, why a result is left out."""
-    print(f"left out: {why}", file=sys.stderr, flush=True)
 
 
 def new_attempt() -> str:

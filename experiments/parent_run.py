@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.run_tags import PREFIX, changes, key_tags, read_keys, short_key
+from experiments.run_tags import PREFIX, changes, key_tags, read_keys, short_key, tag_of
 
 _SPEC = "spec.toml"
 
@@ -35,7 +35,11 @@ def parent_tags(basis: Mapping[str, Any], keys: Sequence[str], about: Mapping[st
 
 def differences(run: Any, basis: Mapping[str, Any]) -> list[str]:
     """Say why a parent run cannot take up trials that are made of `basis`; nothing if it can."""
-    return changes(json.loads(run.data.tags[PREFIX + "basis"]), basis)
+    return changes(_basis(run), basis)
+
+
+def _basis(run: Any) -> dict[str, Any]:
+    return dict(json.loads(tag_of(run, "basis")))
 
 
 def take_up(
@@ -43,8 +47,11 @@ def take_up(
 ) -> None:
     """Go on with a parent run: with the data sets and trials that came since."""
     run_id = run.info.run_id
-    old = json.loads(run.data.tags[PREFIX + "basis"])
-    merged = {**old, "data": {**old["data"], **basis["data"]}}
+    old = _basis(run)
+    merged = {
+        **old,
+        **{part: {**old.get(part, {}), **basis.get(part, {})} for part in ("data", "settings")},
+    }
     client.set_tag(run_id, PREFIX + "basis", json.dumps(merged, sort_keys=True))
     if not keys:
         return

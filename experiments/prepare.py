@@ -9,12 +9,13 @@ from types import MappingProxyType
 from typing import Any
 
 from datasets.dataset import find
-from datasets.files import write_json
+from experiments.errors import UnreadableError
 from experiments.harness import Harness
-from experiments.identity import files_at, preprocess_hash, stamp
+from experiments.identity import files_at, lock_hash, preprocess_hash, stamp
 from experiments.sparksettings import spark_settings
-from experiments.stores import holds, root_of
+from experiments.stores import holds, layout_of, root_of
 from experiments.trial import Data, Shape
+from experiments.versioned import Kind, left_out, unchanged
 from jobs.errors import JobError
 from jobs.request import Request
 
@@ -30,7 +31,7 @@ class Prepared:
 
     Attributes:
         root: what its store is opened with; path: what the source's fetch returned.
-        digest: of the rows, whatever their order; scale: "lowest,highest,step", empty without ratings.
+        digest: of the rows, whatever their order; layout: how the tables lie there; scale: "lowest,highest,step", empty without ratings.
         counts: rows in and out, dropped by reason, users, items.
         table: the counts for a person.
         fresh: whether it was done just now.
@@ -40,10 +41,16 @@ class Prepared:
     root: str
     path: Path
     digest: str
+    layout: str
     scale: str
     counts: dict[str, int]
     table: list[list[Any]]
     fresh: bool
+
+    @property
+    def identity(self) -> str:
+        """What the times and results of trials that read it depend on."""
+        return f"{self.digest} in {self.layout}"
 
     @property
     def described(self) -> dict[str, Any]:
@@ -54,12 +61,32 @@ class Prepared:
             "cleaning": dict(self.data.cleaning),
             "slug": self.data.slug,
             "digest": self.digest,
+            "layout": self.layout,
             "scale": self.scale,
             "rows": self.counts.get("rows_out", 0),
             "users": self.counts.get("users", 0),
             "items": self.counts.get("items", 0),
             "source": str(self.path),
         }
+
+
+def manifest_of(folder: Path) -> dict[str, Any] | None:
+    """Return what is noted of a data set that was prepared; None if there is nothing that reads, which is said."""
+    try:
+        return PREPARED.read(folder / MANIFEST, _whole)
+    except FileNotFoundError:
+        return None
+    except UnreadableError as error:
+        left_out(error)
+        return None
+
+
+def _whole(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a manifest, of which none may be missing."""
+    return {name: values[name] for name in ("identity", "digest", "scale", "counts", "table", "seconds")}
+
+
+PREPARED = Kind("the manifest of prepared data", (unchanged,), "The data is prepared anew")
 
 
 def prepare(
@@ -93,9 +120,9 @@ def prepare(
     root = root_of(data, settings)
     reach = harness.reach(data.store)
     identity = _identity(data, path)
-    found = _read(kept / MANIFEST)
-    if found and found.get("identity") == identity and holds(data, found["digest"], settings, reach):
-        return _prepared(data, root, path, found, fresh=False)
+    found = manifest_of(kept)
+    if found and found["identity"] == identity and holds(data, found["digest"], settings, reach):
+        return _prepared(data, root, path, found, layout_of(data, settings, reach), fresh=False)
     say(f"preprocessing {data} from {path}")
     by_size = sorted(shapes, key=lambda shape: shape.total_cores)
     size = sum(file.stat().st_size for file in files_at(path)) or (dataset.description.rows or 0) * _ROW
@@ -125,8 +152,8 @@ def prepare(
         executors=shape.workers,
     )
     manifest = {"identity": identity, **_launch(harness, request, shape, folder)}
-    write_json(kept / MANIFEST, manifest)
-    return _prepared(data, root, path, manifest, fresh=True)
+    PREPARED.write(kept / MANIFEST, manifest)
+    return _prepared(data, root, path, manifest, layout_of(data, settings, reach), fresh=True)
 
 
 def _launch(harness: Harness, request: Request, shape: Shape, folder: Path) -> dict[str, Any]:
@@ -153,26 +180,22 @@ def _identity(data: Data, path: Path) -> dict[str, Any]:
     """Return what the tables were made of, as JSON gives it back; generated data sets have no input."""
     values = {
         **asdict(data),
-        "code": preprocess_hash(),
+        "code": preprocess_hash(data.store),
+        "lock": lock_hash(),
         "input": stamp(path) if path.exists() else "",
     }
     return dict(json.loads(json.dumps(values, default=str)))
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _prepared(data: Data, root: str, path: Path, manifest: dict[str, Any], fresh: bool) -> Prepared:
+def _prepared(
+    data: Data, root: str, path: Path, manifest: dict[str, Any], layout: str, *, fresh: bool
+) -> Prepared:
     return Prepared(
         data=data,
         root=root,
         path=path,
         digest=manifest["digest"],
+        layout=layout,
         scale=manifest["scale"],
         counts=manifest["counts"],
         table=manifest["table"],

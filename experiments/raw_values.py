@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from experiments.analysis import speedup, spread
+from experiments.grid import SHAPE
 from experiments.metrics import TOTAL, cold, phases, quality, repeats
 from experiments.outcome import Application, Outcome
-from experiments.trial import Shape
 
-SHAPE = tuple(field.name for field in dataclasses.fields(Shape))
 HEADER = ("trial", "status", *SHAPE, "shape_tag", "application", "round", "ended", "quantity", "kind", "pass", "value")  # fmt: skip
 
 
@@ -47,7 +46,7 @@ def trial_json(outcome: Outcome, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "status": outcome.status,
         "error": outcome.error,
         "params": outcome.values,
-        "shape": {**outcome.shape, "tag": outcome.shape_tag},
+        "shape": {**shape_of(outcome), "tag": outcome.shape_tag},
         "data": outcome.data,
         "tags": outcome.tags,
         "executors_lost": outcome.executors_lost,
@@ -59,6 +58,12 @@ def trial_json(outcome: Outcome, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "recording_s": outcome.recording_s,
         "applications": [_application(item) for item in outcome.applications],
     }
+
+
+def shape_of(outcome: Outcome) -> dict[str, Any]:
+    """Return the whole cluster shape; where the spec named no backend, the one of the settings."""
+    shape = dataclasses.asdict(outcome.size)
+    return {**shape, "backend": shape["backend"] or outcome.environment.get("settings.backend", "")}
 
 
 def _application(item: Application) -> dict[str, Any]:
@@ -82,7 +87,7 @@ def _application(item: Application) -> dict[str, Any]:
 
 
 def _rows(outcome: Outcome) -> Iterator[list[Any]]:
-    shape = ["" if value is None else value for value in dataclasses.astuple(outcome.size)]
+    shape = ["" if value is None else value for value in shape_of(outcome).values()]
     known = [outcome.label, outcome.status, *shape, outcome.shape_tag]
     for item in outcome.applications:
         own = [*known, item.number, item.round_id or "", item.status]

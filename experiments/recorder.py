@@ -25,16 +25,19 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 from alembic.util import CommandError
+from google.protobuf.json_format import ParseError
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, ViewType
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from experiments.errors import RecordingError, UnreadableError
 from experiments.metrics import Number, numbers
-from experiments.outcome import FILE, Outcome, OutcomeError, left_out, load
+from experiments.outcome import FILE, Outcome, load
 from experiments.parent_run import Parent, differences, parent_tags, read_spec, take_up, write_spec
-from experiments.run_tags import PREFIX, VIEW, as_text, params, read_keys, short_key, tags, view_state
+from experiments.run_tags import PREFIX, VIEW, as_text, params, read_keys, short_key, tag_of, tags, view_state
 from experiments.run_tree import Node, Writer
+from experiments.versioned import left_out
 
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -42,12 +45,9 @@ for _name in ("mlflow", "alembic"):
 LONGEST_NOTE = 7000
 _DECIMALS = 5
 _READERS = 8
+_GONE = "bring it back, or delete that run to have its trial run again"
 _ENDS = {"ok": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 _ARTIFACTS = ("request.json", "result.json", "events.jsonl", "driver.log", "telemetry.json")
-
-
-class RecordingError(Exception):
-    """MLflow did not take or give what it was asked for; results stay on disk."""
 
 
 class Recorder:
@@ -68,7 +68,7 @@ class Recorder:
         """Return the keys of the trials that ended well with at least so many applications."""
         with explained(self.uri):
             return {
-                run.data.tags[PREFIX + "key"]
+                tag_of(run, "key")
                 for run in self._runs(experiment, f"tags.`{PREFIX}kind` = 'trial'")
                 if run.data.tags.get(PREFIX + "status") == "ok"
                 and PREFIX + "revision" in run.data.tags
@@ -80,7 +80,7 @@ class Recorder:
         newest: dict[str, int] = {}
         with explained(self.uri):
             for run in self._runs(experiment, f"tags.`{PREFIX}kind` = 'trial'", ViewType.ALL):
-                attempt, revision = run.data.tags[PREFIX + "attempt"], run.data.tags.get(PREFIX + "revision")
+                attempt, revision = tag_of(run, "attempt"), run.data.tags.get(PREFIX + "revision")
                 if revision is not None:
                     newest[attempt] = max(int(revision), newest.get(attempt, 0))
         return newest
@@ -140,7 +140,7 @@ class Recorder:
             for place in self._client.search_experiments():
                 parents = self._runs(place.name, f"tags.`{PREFIX}kind` = 'experiment'")
                 if parents:
-                    newest = max(parents, key=lambda run: float(run.data.tags[PREFIX + "used_at"]))
+                    newest = max(parents, key=lambda run: float(tag_of(run, "used_at")))
                     found[place.name] = read_spec(self._client, newest.info.run_id, folder)
         return found
 
@@ -205,11 +205,11 @@ class Recorder:
             parents = self._runs(experiment, f"tags.`{PREFIX}kind` = 'experiment'")
             if not parents:
                 return {}, []
-            newest = max(parents, key=lambda run: float(run.data.tags[PREFIX + "used_at"]))
+            newest = max(parents, key=lambda run: float(tag_of(run, "used_at")))
             wanted = read_keys(newest.data.tags)
             found: dict[str, Run] = {}
             for run in self._runs(experiment, f"tags.`{PREFIX}kind` = 'trial'"):
-                short = short_key(run.data.tags[PREFIX + "key"])
+                short = short_key(tag_of(run, "key"))
                 if short in wanted and PREFIX + "revision" in run.data.tags:
                     found[short] = max(found.get(short, run), run, key=_worth)
             about = {"question": newest.data.tags.get(PREFIX + "question", ""), "run_id": newest.info.run_id}
@@ -243,14 +243,17 @@ class Recorder:
             self._client.log_batch(run_id, metrics=numbers_batch)
 
     def _read(self, run: Run) -> Outcome | None:
-        """Return a run's outcome; None, and said on the terminal, where this version cannot read it."""
+        """Return a run's outcome; None, and said on the terminal, where it is gone or this version cannot read it."""
+        which = f"of the MLflow run {run.info.run_name} ({run.info.run_id})"
         with tempfile.TemporaryDirectory() as folder:
             path = _on_disk(run) or Path(self._client.download_artifacts(run.info.run_id, FILE, folder))
             try:
                 return replace(load(path), recording_s=run.data.metrics.get("overhead/recording_s"))
-            except OutcomeError as error:
-                left_out(f"run {run.info.run_name} ({run.info.run_id}): {error}")
-                return None
+            except UnreadableError as error:
+                left_out(UnreadableError(path, f"{which} {error.text}"))
+            except FileNotFoundError:
+                left_out(UnreadableError(path, f"{which} is gone: {_GONE}"))
+            return None
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
@@ -284,10 +287,9 @@ def _worth(run: Run) -> tuple[bool, int]:
 
 
 def _on_disk(run: Run) -> Path | None:
-    """Return where a run's outcome lies if its artifacts are in a folder of this host."""
+    """Return where a run's outcome lies if its artifacts are in a folder and not behind a server."""
     place = urlsplit(run.info.artifact_uri)
-    path = Path(unquote(place.path)) / FILE
-    return path if place.scheme in ("", "file") and path.is_file() else None
+    return Path(unquote(place.path)) / FILE if place.scheme in ("", "file") else None
 
 
 def _metric(number: Number, now: int = 0) -> Metric:
@@ -320,6 +322,7 @@ def explained(uri: str) -> Iterator[None]:
         MlflowException,
         SQLAlchemyError,
         CommandError,
+        ParseError,
         OSError,
     ) as error:  # OSError holds those of requests
         raise RecordingError(f"MLflow at {uri}: {type(error).__name__}: {error}") from error

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.bottleneck.verdict import verdict
+from experiments.errors import RecordingError
 from experiments.metrics import numbers
 from experiments.outcome import Outcome
 
@@ -135,7 +136,9 @@ def _user() -> str:
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Say what differs between what two groups of trials were made of; data sets count where both have them."""
+    """Say what differs between what two groups of trials were made of; data sets and settings count where both have them."""
+    if old.get("keys", 1) != new.get("keys", 1):
+        return [f"{_KEYS_CHANGED} changed"]
     found = []
     if old.get("code") != new.get("code"):
         found.append("the code of jobs or datasets changed")
@@ -143,13 +146,37 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         found.append("the locked packages changed")
     if old.get("place") != new.get("place"):
         found.append("the host, its Java, the driver's memory or an external master changed")
-    before, after = old.get("data", {}), new.get("data", {})
-    found += [
-        f"the rows of {slug} changed"
-        for slug in sorted(before)
-        if after.get(slug, before[slug]) != before[slug]
-    ]
+    found += [f"the rows of {slug} changed" for slug, _, _ in _differ(old, new, "data")]
+    found += [f"{key} changed from {was} to {now}" for key, was, now in _differ(old, new, "settings")]
     return found
+
+
+_KEYS_CHANGED = (
+    "what a trial's key covers (finished trials of another version do not count, for that one did not note all settings "
+    "that change a time)"
+)
+
+
+def _differ(old: Mapping[str, Any], new: Mapping[str, Any], part: str) -> list[tuple[str, Any, Any]]:
+    """Return the names, old and new values that differ in a part that both may have."""
+    before, after = old.get(part, {}), new.get(part, {})
+    both = sorted(before.keys() & after.keys())
+    return [(key, before[key], after[key]) for key in both if before[key] != after[key]]
+
+
+def tag_of(run: Any, name: str) -> str:
+    """Return a tag that every run of ours of that kind has.
+
+    Raises:
+        RecordingError: somebody took it away.
+    """
+    try:
+        return str(run.data.tags[PREFIX + name])
+    except KeyError:
+        raise RecordingError(
+            f"the MLflow run {run.info.run_id} ({run.info.run_name}) lacks its tag {PREFIX}{name}, which somebody removed: "
+            "put it back, or delete the run"
+        ) from None
 
 
 def short_key(key: str) -> str:

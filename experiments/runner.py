@@ -2,6 +2,7 @@
 
 import shutil
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,16 +12,17 @@ from cluster.errors import ServiceError
 from cluster.settings import Settings
 from datasets.files import write_json
 from experiments import environment, remote_workers, telemetry
-from experiments.conditions import conditions, where
+from experiments.conditions import basis, common, conditions, where
+from experiments.errors import RecordingError
 from experiments.events import Tail
-from experiments.harness import Harness
+from experiments.harness import Harness, Met
 from experiments.identity import code_hash, lock_hash
 from experiments.outcome import Application, Outcome, new_attempt, stored
 from experiments.parent_run import Parent
 from experiments.pending import Pending, Turn, rounds, take_up
 from experiments.prepare import Prepared, prepare
 from experiments.progress import Progress
-from experiments.recorder import Recorder, RecordingError
+from experiments.recorder import Recorder
 from experiments.requests import application_request, store_of
 from experiments.spec import Experiment
 from experiments.trial import Trial
@@ -37,6 +39,7 @@ class Sweep:
         keyed: the trials with their keys, known once the data is prepared.
         outcomes: of the trials that were run now.
         places: what times depend on besides the trial, by the backends of its shapes.
+        met: the services that the trials use, known with the keys.
         unrecorded: why results could not be recorded; they are on disk and will be with the next run.
     """
 
@@ -52,6 +55,7 @@ class Sweep:
     unrecorded: list[str] = field(default_factory=list)
     keyed: list[tuple[str, Trial]] = field(default_factory=list)
     places: dict[str, str] = field(default_factory=dict)
+    met: Met | None = None
 
     def run(self) -> Literal["ok", "failed"]:
         """Run what is not finished; the record holds all when this returns.
@@ -84,6 +88,7 @@ class Sweep:
             )
             for backend in {shape.backend for shape in shapes}
         }
+        self.met = harness.met({store_of(trial) for trial in trials})
         self.keyed = [(self._key(trial), trial) for trial in trials]
         return self._recorded(harness, self.keyed)
 
@@ -186,7 +191,8 @@ class Sweep:
                 **described,
                 **environment.pins(trial.shape),
                 **remote_workers.facts(self.settings),
-                **where(self.settings),
+                **where(self._met.settings),
+                "services.beside": ", ".join(self._met.beside),
             },
             "tags": self.tags,
         }
@@ -198,13 +204,20 @@ class Sweep:
         for folder, outcome in stored(self._folder):
             if outcome.status == "running" or known.get(outcome.attempt, -1) >= outcome.revision:
                 continue
-            parent = recorder.open(outcome.experiment, outcome.basis, [], {})
-            recorder.record(outcome, folder, parent)
+            try:
+                parent = recorder.open(outcome.experiment, outcome.basis, [], {})
+                recorder.record(outcome, folder, parent)
+            except RecordingError:
+                raise
+            except Exception as error:  # noqa: BLE001 - as of `_try`
+                self._unrecorded(folder, error)
+                continue
             self.progress.say(
                 f"recorded now what an earlier run measured: {outcome.label} ({outcome.status})"
             )
 
     def _try(self, record: Any) -> None:
+        """Record what was measured; whatever is wrong with the record, or with us, must not end what goes on being measured."""
         try:
             record()
         except RecordingError as error:
@@ -212,6 +225,17 @@ class Sweep:
             self.progress.say(
                 f"could not be recorded, stays in {self._folder} and will be with the next run: {error}"
             )
+        except Exception as error:  # noqa: BLE001 - a fault of this program, which is shown whole
+            self._unrecorded(self._folder, error)
+
+    def _unrecorded(self, folder: Path, error: Exception) -> None:
+        """Say that a fault of this program kept a result out of the record."""
+        traceback.print_exception(error)
+        self.unrecorded.append(f"{type(error).__name__}: {error}")
+        self.progress.say(
+            f"could not be recorded because of a fault of recscale (see above), and stays in {folder}; "
+            "please report it with the lines above"
+        )
 
     def _announce(self, parent: Parent, total: int, todo: int) -> None:
         for why in parent.why:
@@ -222,18 +246,23 @@ class Sweep:
         self.progress.say(f"{self.experiment.name}: {total} trials{done}, {todo} to run")
 
     def _key(self, trial: Trial) -> str:
-        digest = self.prepared[trial.data.slug].digest if trial.data else ""
-        used = conditions(self.settings, trial, store_of(trial))
-        return trial.key(digest, code_hash(), lock_hash(), self.places[trial.shape.backend], used)
+        data = self.prepared[trial.data.slug].identity if trial.data else ""
+        used = conditions(self._met.settings, trial, store_of(trial), self._met.otherwise)
+        return trial.key(data, code_hash(), lock_hash(), self.places[trial.shape.backend], used)
 
     def _basis(self) -> dict[str, Any]:
         data = {slug: prepared.digest for slug, prepared in self.prepared.items()}
         place = " ".join(sorted(self.places.values()))
-        return {"code": code_hash(), "lock": lock_hash(), "place": place, "data": data}
+        shared = common(self._met.settings, {store_of(trial) for _, trial in self.keyed})
+        return basis(code_hash(), lock_hash(), place, data, shared)
 
     def _about(self) -> dict[str, str]:
         about = {"question": self.experiment.question, "spec": self.spec}
         return about | ({"adds": "yes"} if self.adds else {})
+
+    @property
+    def _met(self) -> Met:
+        return self.met or Met(self.settings)
 
     @property
     def _folder(self) -> Path:

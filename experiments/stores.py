@@ -2,6 +2,7 @@
 
 from cluster.settings import Settings
 from experiments.trial import Data
+from jobs import replication
 from jobs.cassandra import Connection, Keyspace, copies, disconnect
 from jobs.stores.cassandra import key_of, keyspace_name
 
@@ -68,3 +69,23 @@ def holds(data: Data, digest: str, settings: Settings, spark: dict[str, str]) ->
         finally:
             disconnect(where)
     return (settings.run_dir / "store" / data.slug / "ratings").exists()
+
+
+def layout_of(data: Data, settings: Settings, spark: dict[str, str]) -> str:
+    """Return how the tables of a data set lie in their store, on which times depend though the rows are the same.
+
+    In how many files preprocessing wrote the ratings depends on the shape that it ran on; a keyspace keeps as many copies of
+    each row as when it was made, whatever the nodes are set up for since.
+
+    Raises:
+        JobError: Cassandra does not answer.
+    """
+    if data.store != CASSANDRA:
+        folder = settings.run_dir / "store" / data.slug / "ratings"
+        return f"{len(list(folder.glob('part-*')))} files"
+    where = Connection.of(spark)
+    try:
+        session = Keyspace(where, keyspace_name(data.tables)).session()
+        return f"{replication.kept(session, keyspace_name(data.tables), where.datacenter, 1)} copies"
+    finally:
+        disconnect(where)

@@ -154,7 +154,7 @@ class Trial:
         """Return the hash of everything that may change what is measured; the number of applications is not.
 
         Args:
-            digest: of the data set's rows; empty without a data set.
+            digest: of the data set's rows and how they lie in their store; empty without a data set.
             code: hash of the sources of `jobs` and `datasets`.
             lock: hash of the locked packages.
             place: hash of the host, the backend's Java or image, and the driver's memory.

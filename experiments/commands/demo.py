@@ -5,19 +5,17 @@ import time
 from argparse import ArgumentParser, Namespace
 
 from cluster import settings as cluster_settings
-from cluster.errors import ServiceError, SettingsError
 from cluster.settings import Settings
 from datasets.dataset import find
-from datasets.errors import DataError, Unreachable, UsageError
+from datasets.errors import Unreachable
 from experiments import arguments as shared
 from experiments import spec
 from experiments.command import Command
-from experiments.exits import exit_code
+from experiments.exits import KNOWN, exit_code
 from experiments.progress import Progress
 from experiments.runner import Sweep
 from experiments.show import finish
 from experiments.spec import Experiment
-from jobs.errors import JobError
 
 NAME = "demo"
 STAND_IN = "synthetic/ml-latest-small"
@@ -35,7 +33,7 @@ def demo(arguments: Namespace) -> int:
     except KeyboardInterrupt:
         print("demo: failed interrupted", flush=True)
         raise
-    except (ServiceError, SettingsError, DataError, UsageError, JobError) as error:
+    except KNOWN as error:
         print(f"{error}\ndemo: failed {str(error).splitlines()[0]}", flush=True)
         return exit_code(error)
     except Exception as error:

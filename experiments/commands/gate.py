@@ -2,13 +2,10 @@
 
 from argparse import ArgumentParser, Namespace
 
-from cluster.errors import ServiceError, SettingsError
-from datasets.errors import DataError, UsageError
 from experiments.command import Command
-from experiments.exits import GATE
+from experiments.exits import GATE, KNOWN
 from experiments.pairs.gate import closing, usable
 from experiments.pairs.show import arguments, compared
-from jobs.errors import JobError
 
 
 def _run(given: Namespace) -> int:
@@ -16,7 +13,7 @@ def _run(given: Namespace) -> int:
     usable(given.tolerance, given.quality_tolerance, given.pairs)
     try:
         found = compared(given, [f"rev={given.base}"], [f"rev={given.contender}"])
-    except (ServiceError, SettingsError, DataError, UsageError, JobError) as error:
+    except KNOWN as error:
         print(f"gate: no verdict: {str(error).splitlines()[0]}", flush=True)
         raise
     failures = found.failures(given.tolerance, given.quality_tolerance)

@@ -1,5 +1,6 @@
 """The course of a drill on the workers: disturb, see what came of it, run again what failed, compare."""
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -133,6 +134,8 @@ def swept(ground: Ground, came: Came) -> None:
 def drilled(ground: Ground, came: Came, **changes: Any) -> Drilled:
     """Put together what is kept of a drill."""
     undisturbed, fault, ran = ground.undisturbed, came.fault, came.disturbed
+    backend = undisturbed.trial.shape.backend or ground.settings.backend
+    under = dataclasses.replace(ground.settings, backend=backend)
     values: dict[str, Any] = {
         "victim": fault.victim,
         "phase": came.phase,
@@ -160,7 +163,8 @@ def drilled(ground: Ground, came: Came, **changes: Any) -> Drilled:
         experiment=ground.experiment.name,
         key=undisturbed.outcome.key,
         label=undisturbed.trial.label,
-        environment=environment.describe(Cluster(ground.settings).driver_host),
+        shape=dataclasses.asdict(undisturbed.trial.shape),
+        environment=environment.describe(Cluster(under).driver_host),
         basis=undisturbed.outcome.basis,
         values=undisturbed.outcome.values,
         at=time.time(),

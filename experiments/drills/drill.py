@@ -78,7 +78,7 @@ class Drilled:
 
     Attributes:
         kind: key in `experiments.drills.kinds.DRILLS`; attempt: of this drill, never taken twice.
-        experiment, key, label: of the trial.
+        experiment, key, label, shape: of the trial; the shape as an outcome has it.
         victim: what was killed; phase: in which phase of the trial, after_s: seconds after the phase's begin.
         status: of what was disturbed; error: why it failed.
         ended_s: seconds from the fault to the end of what was disturbed.
@@ -101,6 +101,7 @@ class Drilled:
     experiment: str
     key: str
     label: str
+    shape: dict[str, Any]
     victim: str
     phase: str
     after_s: float

@@ -1,20 +1,34 @@
 """Records drills as child runs of their experiment's run, marked so that nothing takes them for trials."""
 
 import dataclasses
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 from cluster.settings import Settings
-from datasets.files import write_json
 from experiments.drills.drill import Drilled
-from experiments.outcome import left_out
+from experiments.errors import UnreadableError
+from experiments.grid import SHAPE
 from experiments.recorder import Recorder, explained
-from experiments.run_tags import PREFIX, as_text
+from experiments.run_tags import PREFIX, as_text, tag_of
 from experiments.runner import open_recorder
+from experiments.trial import Shape
+from experiments.versioned import Kind, left_out
 
 FILE = "drill.json"
+
+
+def _with_shape(values: dict[str, Any]) -> dict[str, Any]:
+    """Fill in the shape, of which files without a format have what the spec gave, among the trial's values."""
+    given = {name: values["values"][name] for name in SHAPE if name in values["values"]}
+    return {**values, "shape": dataclasses.asdict(Shape(**given))}
+
+
+DRILLED = Kind(
+    "what came of a drill",
+    (_with_shape,),
+    "It is in no report. Remove its folder, and drill again to replace it",
+)
 _KIND = "drill"
 _LONGEST = 5000
 _ALL = 3  # MLflow's ViewType.ALL: what a person deleted counts as recorded
@@ -28,18 +42,20 @@ _NUMBERS = (
 def keep(drilled: Drilled, folder: Path) -> None:
     """Write what came of a drill to its folder, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / FILE, dataclasses.asdict(drilled))
+    DRILLED.write(folder / FILE, dataclasses.asdict(drilled))
 
 
 def kept(place: Path) -> Iterator[tuple[Path, Drilled]]:
-    """Yield the folder and content of every drill of an experiment, oldest first; what cannot be read is left out, and said."""
+    """Yield the folder and content of every drill of an experiment, oldest first.
+
+    One that does not read is left out, and said once.
+    """
     found = []
-    for path in place.glob(f"*/{FILE}"):
+    for path in sorted(place.glob(f"*/{FILE}")):
         try:
-            found.append((path.parent, Drilled(**json.loads(path.read_text(encoding="utf-8")))))
-        except (ValueError, TypeError) as error:
-            left_out(f"{path} holds no drill that this version can read ({error}): repeat the drill")
-            continue
+            found.append((path.parent, DRILLED.read(path, lambda values: Drilled(**values))))
+        except UnreadableError as error:
+            left_out(error)
     yield from sorted(found, key=lambda item: item[1].at)
 
 
@@ -59,7 +75,7 @@ class DrillRecorder(Recorder):
         """Return the attempts of the drills that stand in the record whole."""
         with explained(self.uri):
             runs = self._runs(experiment, f"tags.`{PREFIX}kind` = '{_KIND}'", _ALL)
-            return {run.data.tags[PREFIX + "attempt"] for run in runs if PREFIX + "revision" in run.data.tags}
+            return {tag_of(run, "attempt") for run in runs if PREFIX + "revision" in run.data.tags}
 
     def count(self, experiment: str, key: str) -> int:
         """Return how often a trial stands in the record."""
@@ -134,6 +150,7 @@ def tags(drilled: Drilled) -> dict[str, str]:
         "attempt": drilled.attempt,
         "key": drilled.key,
         "trial": drilled.label,
+        "shape": str(Shape(**drilled.shape)),
     }
     lists: dict[str, Any] = {"differences": drilled.differences, "left": drilled.left, "error": drilled.error}
     own |= {key: as_text(value) for key, value in lists.items() if value}

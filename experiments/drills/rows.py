@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from datasets.files import write_json
+from experiments.errors import UnreadableError
 from experiments.model_equality import SAME_MODEL
 from experiments.stores import CASSANDRA
+from experiments.versioned import Kind, left_out, unchanged
 from jobs.cassandra import Connection, Keyspace, disconnect
 from jobs.errors import JobError
 from jobs.request import Request
@@ -21,6 +22,7 @@ from jobs.stores.cassandra import keyspace_name
 _SCORES = "scores"  # floats that a repeated sum may change in the last digit: compared, not hashed
 _WIDTH = 2**256
 MOST_EXCHANGED = 1e-3
+ROWS = Kind("the rows that a trial stored", (unchanged,), "The trial is run once more to have them again")
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,18 @@ class Rows:
 
     @classmethod
     def load(cls, path: Path) -> "Rows | None":
-        """Read what `save` wrote; None if there is nothing that reads."""
+        """Read what `save` wrote; None if there is nothing, or nothing that reads, which is said."""
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            return ROWS.read(path, lambda values: cls(**values))
+        except FileNotFoundError:
+            return None
+        except UnreadableError as error:
+            left_out(error)
             return None
 
     def save(self, path: Path) -> None:
         """Write it whole or not at all."""
-        write_json(path, asdict(self))
+        ROWS.write(path, asdict(self))
 
 
 def read(request: Request, table: str) -> Rows | None:

@@ -25,7 +25,7 @@ from experiments.pairs.verdict import (
     title,
 )
 from experiments.plots import Plot
-from experiments.raw_values import strict
+from experiments.raw_values import shape_of, strict
 from experiments.tables import NONE, Table, as_markdown, as_text
 
 _FACTS = (
@@ -158,6 +158,7 @@ def as_json(ledger: Ledger, verdict: Verdict, found: Sequence[Finding]) -> dict[
         "first": [pair.first for pair in ledger.timed(phase_of(verdict.metric))],
         "alternated": ledger.alternated,
         "trials": {name: ledger.sides[name].values for name in NAMES},
+        "shapes": {name: shape_of(ledger.sides[name]) for name in NAMES},
         "environment": {name: ledger.sides[name].environment for name in NAMES},
         "model_change": verdict.change,
         "quality_verdict": verdict.quality,

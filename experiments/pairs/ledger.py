@@ -1,17 +1,16 @@
 """What was measured of a comparison, on disk after every application, so that an interrupted one goes on."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from datasets.files import write_json
 from experiments.metrics import typical
-from experiments.outcome import FILE, Application, Outcome, OutcomeError, left_out, load
+from experiments.outcome import FILE, Application, Outcome, load
 from experiments.pairs.sides import NAMES
 from experiments.turns import balanced
+from experiments.versioned import Kind
 
 STATE = "comparison.json"
 PILOT = "pilot"
@@ -24,6 +23,15 @@ class Pair(NamedTuple):
     baseline: float
     contender: float
     first: str
+
+
+class _State(NamedTuple):
+    """What a comparison keeps beside its sides; the attributes are those of `Ledger`, `first` is None where nobody noted it."""
+
+    looks: list[int]
+    about: dict[str, Any]
+    first: list[str] | None
+    alternated: int
 
 
 @dataclass
@@ -51,13 +59,17 @@ class Ledger:
 
     @classmethod
     def open(cls, folder: Path, fresh: dict[str, Outcome], about: dict[str, Any]) -> "Ledger":
-        """Go on with what lies in the folder, or begin with the outcomes `fresh`, which hold no application."""
+        """Go on with what lies in the folder, or begin with the outcomes `fresh`, which hold no application.
+
+        Raises:
+            UnreadableError: what lies there is damaged or of a newer version; nothing of it is replaced.
+        """
         sides = {name: _read(folder / name / FILE) or fresh[name] for name in NAMES}
         pilots = {name: _read(folder / name / PILOT / FILE) or fresh[name] for name in NAMES}
         state = _state(folder)
-        ledger = cls(folder, sides, pilots, list(state.get("looks", [])), about)
-        if "first" in state:
-            ledger.first, ledger.alternated = list(state["first"]), int(state["alternated"])
+        ledger = cls(folder, sides, pilots, list(state.looks) if state else [], about)
+        if state and state.first is not None:
+            ledger.first, ledger.alternated = list(state.first), state.alternated
         else:
             ledger.first, ledger.alternated = [NAMES[pair % 2] for pair in range(ledger.pairs)], ledger.pairs
         # Half a pair has no neighbour any more: both halves are measured again.
@@ -67,13 +79,17 @@ class Ledger:
 
     @classmethod
     def load(cls, folder: Path) -> "Ledger | None":
-        """Read a comparison; None if there is nothing that reads."""
+        """Read a comparison; None if there is none.
+
+        Raises:
+            UnreadableError: it is damaged or of a newer version.
+        """
         state = _state(folder)
         sides = {name: _read(folder / name / FILE) for name in NAMES}
-        if not state or None in sides.values():
+        if state is None or None in sides.values():
             return None
         known = {name: side for name, side in sides.items() if side is not None}
-        return cls.open(folder, known, state.get("about", {}))
+        return cls.open(folder, known, state.about)
 
     @property
     def pairs(self) -> int:
@@ -138,7 +154,7 @@ class Ledger:
             "first": self.first,
             "alternated": self.alternated,
         }
-        write_json(self.folder / STATE, state)
+        COMPARISON.write(self.folder / STATE, state)
 
     def place(self, name: str, number: int | None) -> Path:
         """Return the folder of one application; None is the pilot."""
@@ -158,18 +174,26 @@ class Ledger:
 
 
 def _read(path: Path) -> Outcome | None:
-    if not path.exists():
-        return None
     try:
         return load(path)
-    except OutcomeError as error:
-        left_out(str(error))
+    except FileNotFoundError:
         return None
 
 
-def _state(folder: Path) -> dict[str, Any]:
+def _state(folder: Path) -> _State | None:
     try:
-        value = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        return COMPARISON.read(folder / STATE, lambda values: _State(**values))
+    except FileNotFoundError:
+        return None
+
+
+def _with_order(values: dict[str, Any]) -> dict[str, Any]:
+    """Fill in what states without a format may lack: the order of the pairs, which took turns then."""
+    return {"looks": [], "about": {}, "first": None, "alternated": 0, **values}
+
+
+COMPARISON = Kind(
+    "the state of a comparison",
+    (_with_order,),
+    "Move that folder away, and run the comparison again to measure it anew",
+)

@@ -1,20 +1,20 @@
 """Comparisons of equal sides for a calibration: those that lie on disk, or those of a file that was made of them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from datasets.errors import UsageError
-from datasets.files import write_json
 from experiments.analysis import phase_of
 from experiments.environment import host
+from experiments.errors import UnreadableError
 from experiments.pairs.calibration import LEAST_COMPARISONS, LEAST_RECORDED, Comparison
 from experiments.pairs.ledger import Ledger, Pair
 from experiments.pairs.paired import LEAST_PAIRS
 from experiments.pairs.runner import place_of
 from experiments.pairs.sides import NAMES
+from experiments.versioned import Kind, left_out
 
 
 @dataclass(frozen=True)
@@ -59,21 +59,29 @@ def write(path: Path, names: Sequence[str], metric: str, comparisons: Sequence[C
         }
         for found in comparisons
     ]
-    write_json(path, {"of": list(names), "metric": metric, "host": dict(host()), "comparisons": rows})
+    PAIRS.write(path, {"of": list(names), "metric": metric, "host": dict(host()), "comparisons": rows})
 
 
 def _of_file(path: Path) -> Found:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        return Found([_comparison(row) for row in values.get("comparisons", [values])])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return PAIRS.read(path, lambda values: Found([_comparison(row) for row in values["comparisons"]]))
+    except (FileNotFoundError, UnreadableError) as error:
         raise UsageError(f"{path} holds no pairs: {error}") from error
 
 
+def _comparisons(values: dict[str, Any]) -> dict[str, Any]:
+    """Upgrade a file without a format: one comparison alone, or sides in fixed turns where nobody noted which ran first."""
+    rows = values.get("comparisons", [values])
+    turns = [[NAMES[number % 2] for number in range(len(row["pairs"]))] for row in rows]
+    filled = [{**row, "first": row.get("first") or own} for row, own in zip(rows, turns, strict=True)]
+    return {**values, "comparisons": filled}
+
+
+PAIRS = Kind("a file of pairs", (_comparisons,), "Make it again with --save")
+
+
 def _comparison(row: Mapping[str, Any]) -> Comparison:
-    """Read one comparison; an older file that does not say which half ran first is of sides in fixed turns."""
-    pairs = row["pairs"]
-    first = row.get("first") or [NAMES[number % 2] for number in range(len(pairs))]
+    pairs, first = row["pairs"], row["first"]
     return [
         Pair(float(baseline), float(contender), side)
         for (baseline, contender), side in zip(pairs, first, strict=True)
@@ -85,7 +93,11 @@ def _of_spec(name: str, run_dir: Path, metric: str) -> Found:
     groups: dict[str, list[Comparison]] = {}
     count = 0
     for folder in sorted(place_of(run_dir, name).glob("*")):
-        ledger = Ledger.load(folder)
+        try:
+            ledger = Ledger.load(folder)
+        except UnreadableError as error:
+            left_out(error)
+            continue
         if ledger is None or not ledger.about.get("same"):
             continue
         count += 1

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from datasets.errors import UsageError
 from datasets.files import write_json
 from experiments import environment, remote_workers, telemetry
-from experiments.conditions import conditions, where
+from experiments.conditions import basis, common, conditions, where
 from experiments.events import Tail
 from experiments.harness import Harness
 from experiments.outcome import Application, Outcome, begin
@@ -80,7 +79,7 @@ class Pairing:
             }
             data = {name: self._prepare(side.trial, harness) for name, side in sides.items()}
             _same_data(data)
-            ledger = self.ledger = self._open(able, data)
+            ledger = self.ledger = self._open(harness, able, data)
             missing = self.pairs - ledger.pairs
             self._announce(ledger, missing)
             if missing > 0:
@@ -92,9 +91,8 @@ class Pairing:
             return None
         return prepare(trial.data, harness, [trial.shape], self.progress.say, trial.spark)
 
-    def _open(self, able: dict[str, Ready], data: dict[str, Prepared | None]) -> Ledger:
-        described = environment.describe(Cluster(self.settings).driver_host)
-        fresh = {name: self._outcome(able[name], data[name], described) for name in NAMES}
+    def _open(self, harness: Harness, able: dict[str, Ready], data: dict[str, Prepared | None]) -> Ledger:
+        fresh = {name: self._outcome(harness, able[name], data[name]) for name in NAMES}
         words = {name: able[name].side.words for name in NAMES}
         same = fresh["baseline"].key == fresh["contender"].key
         about = {"experiment": self.experiment.name, "sides": words, "same": same}
@@ -107,24 +105,27 @@ class Pairing:
             place_of(self.settings.run_dir, self.experiment.name) / key, fresh, {**about, "key": key}
         )
 
-    def _outcome(self, able: Ready, data: Prepared | None, described: dict[str, Any]) -> Outcome:
-        trial, spark = able.side.trial, self.settings.spark
+    def _outcome(self, harness: Harness, able: Ready, data: Prepared | None) -> Outcome:
+        trial, store = able.side.trial, store_of(able.side.trial)
+        driver_host, met = harness.driver_host(trial.shape.backend), harness.met({store})
         further = remote_workers.facts(self.settings)
-        place = environment.place_hash(spark.driver_memory, Cluster(self.settings).driver_host, further)
+        place = environment.place_hash(self.settings.spark.driver_memory, driver_host, further)
+        digests = {data.data.slug: data.digest} if data else {}
         context = {
             "shape_tag": remote_workers.shape_tag(trial.shape, self.settings),
-            "basis": {
-                "code": able.code,
-                "lock": able.lock,
-                "place": place,
-                "data": {data.data.slug: data.digest} if data else {},
-            },
+            "basis": basis(able.code, able.lock, place, digests, common(met.settings, {store})),
             "data": data.described if data else {},
-            "environment": {**described, **able.described, **further, **where(self.settings)},
+            "environment": {
+                **environment.describe(driver_host),
+                **able.described,
+                **further,
+                **where(met.settings),
+                "services.beside": ", ".join(met.beside),
+            },
             "tags": {"side": able.side.name},
         }
-        used = conditions(self.settings, trial, store_of(trial))
-        key = trial.key(data.digest if data else "", able.code, able.lock, place, used)
+        used = conditions(met.settings, trial, store, met.otherwise)
+        key = trial.key(data.identity if data else "", able.code, able.lock, place, used)
         return begin(self.experiment.name, dataclasses.replace(trial, applications=self.pairs), key, context)
 
     def _announce(self, ledger: Ledger, missing: int) -> None:

@@ -1,5 +1,6 @@
 """A real standalone master with real workers: up, again, other shapes, faults, down."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -73,6 +74,11 @@ def test_up_twice_reshaped_and_down(cluster):
     before = pids(cluster)
     assert cluster.up({"spark"}) == []
     assert pids(cluster) == before
+    assert (cluster.otherwise({"spark"}), cluster.beside({"spark"})) == ({}, [])
+    spark = dataclasses.replace(cluster.settings.spark, daemon_memory="300m")
+    asked = Cluster(dataclasses.replace(cluster.settings, spark=spark))
+    assert list(asked.otherwise({"spark"})) == everyone
+    assert (asked.otherwise({"mlflow"}), asked.beside({"mlflow"})) == ({}, everyone)
 
     assert cluster.reshape(1, 1, "512m") == []
     assert listed(cluster) == [(1, 512)]

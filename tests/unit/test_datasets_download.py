@@ -128,19 +128,45 @@ def test_starts_afresh(publisher, tmp_path, change):
     assert (tmp_path / "set.zip").read_bytes() == publisher.body
 
 
-def test_what_a_crash_cut_in_half_starts_afresh(publisher, tmp_path):
-    cut_short(publisher, tmp_path / "set.zip")
-    (tmp_path / "set.zip.part.json").write_text('{"url": ')
-    download(publisher.url, tmp_path / "set.zip")
-    assert publisher.asked == [None, None]
-    assert (tmp_path / "set.zip").read_bytes() == BODY
-
-
 def test_part_longer_than_the_file(publisher, tmp_path):
     (tmp_path / "set.zip.part").write_bytes(BODY * 2)
     (tmp_path / "set.zip.part.json").write_text(json.dumps({"url": publisher.url, "mark": '"one"'}))
     download(publisher.url, tmp_path / "set.zip")
     assert (tmp_path / "set.zip").read_bytes() == BODY
+
+
+@pytest.mark.parametrize("text", ["", '{"url": ', "[]", '{"url": "x"}', '{"mark": 7}'])
+def test_a_damaged_note_of_an_earlier_attempt_makes_it_start_afresh(publisher, tmp_path, text):
+    cut_short(publisher, tmp_path / "set.zip")
+    (tmp_path / "set.zip.part.json").write_text(text)
+    download(publisher.url, tmp_path / "set.zip")
+    assert publisher.asked == [None, None]
+    assert (tmp_path / "set.zip").read_bytes() == BODY
+
+
+def test_bytes_of_another_file_are_never_left_beside_the_new_ones_mark(publisher, tmp_path, monkeypatch):
+    cut_short(publisher, tmp_path / "set.zip")
+    publisher.body, publisher.tag = BODY[::-1], '"two"'
+
+    def killed(answer, *_):
+        answer.read()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("datasets.download._transfer", killed)
+    with pytest.raises(KeyboardInterrupt):
+        download(publisher.url, tmp_path / "set.zip")
+    monkeypatch.undo()
+    download(publisher.url, tmp_path / "set.zip")
+    assert (tmp_path / "set.zip").read_bytes() == publisher.body
+
+
+@pytest.mark.parametrize("text", ["", '{"md5": ', "[]", "{}"])
+def test_a_damaged_record_of_the_first_download_accepts_nothing(publisher, tmp_path, text):
+    publisher.body = archive({"ml-test/ratings.csv": "1,2,3"})
+    (tmp_path / "ml-test.digest.json").write_text(text)
+    with pytest.raises(DataError, match=r"ml-test\.digest\.json does not read"):
+        locate(variant(publisher), None, tmp_path)
+    assert not (tmp_path / "ml-test").exists()
 
 
 def test_unreachable_is_told_quickly(tmp_path):

@@ -27,8 +27,9 @@ from experiments.drills.kinds import DRILLS
 from experiments.drills.record import DrillRecorder
 from experiments.drills.rows import Rows
 from experiments.drills.session import Session
+from experiments.errors import RecordingError
 from experiments.progress import Progress
-from experiments.recorder import Recorder, RecordingError
+from experiments.recorder import Recorder
 from experiments.spec import Experiment
 from experiments.trial import Shape, Trial
 from jobs.errors import JobError
@@ -50,6 +51,7 @@ def drilled(**changes):
         "executors_lost": 1, "undisturbed_s": 8.0, "disturbed_s": 12.5, "rerun_s": None, "rerun_status": "",
         "differences": [], "largest_difference": 2e-7, "rows": 943, "left": [], "notes": [],
         "environment": {"host.cores": 4, "host.cpu": "invented"}, "basis": BASIS, "values": {"model": "als", "rank": 8},
+        "shape": {"workers": 2, "cores": 1, "memory": "1g", "cpus": 0.5, "pin": True, "backend": ""},
         "at": 1_700_000_000.0,
     }  # fmt: skip
     return Drilled(**(values | changes))
@@ -396,6 +398,7 @@ def test_drills_are_child_runs_that_no_query_for_trials_sees(tracking, tmp_path)
     run = by_kind["executor"]
     assert run.data.tags["mlflow.parentRunId"] == parent.run_id
     assert run.data.tags["recscale.verdict"] == "survived, same result"
+    assert run.data.tags["recscale.shape"] == "w2\u00d71c@0.5 pinned"
     assert run.data.metrics["recovery_s"] == 3.5
     assert run.data.metrics["recomputed_tasks"] == 7
     assert run.data.metrics["same_result"] == 1

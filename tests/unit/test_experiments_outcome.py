@@ -1,12 +1,14 @@
 """Outcomes on disk: of this version, of an older one, of a newer one, and damaged."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 from invented import application, outcome
 
-from experiments import outcome as module
-from experiments.outcome import FILE, FORMAT, OutcomeError, load, stored
+from experiments.errors import UnreadableError
+from experiments.outcome import FILE, OUTCOME, load, stored
+from experiments.trial import Shape
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def changed(place, change):
 
 
 def test_says_its_format_and_comes_back_whole(place):
-    assert json.loads((place / FILE).read_text())["format"] == FORMAT
+    assert json.loads((place / FILE).read_text())["format"] == OUTCOME.version
     assert load(place / FILE) == outcome([application(0, [9.0, 4.0])])
 
 
@@ -36,24 +38,24 @@ def test_a_file_of_before_there_were_formats_is_read(place):
                 del item[name]
 
     changed(place, older)
-    assert load(place / FILE) == outcome([application(0, [9.0, 4.0])])
+    shape = asdict(Shape(1, 1, "1g"))  # whole, though the file has a part of it
+    assert load(place / FILE) == outcome([application(0, [9.0, 4.0])], shape=shape)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda values: values.update(format=FORMAT + 1),
+        lambda values: values.update(format=OUTCOME.version + 1),
         lambda values: values.update(unheard_of=1),
         lambda values: values.pop("applications"),
         lambda values: values["applications"][0]["phases"].append({"phase": "fit"}),
     ],
 )
 def test_what_cannot_be_read_is_said_once_and_hides_no_other(place, change, capsys):
-    module.left_out.cache_clear()
     other = place.with_name("other")
     outcome([application(0, [8.0, 3.0])]).save(other)
     changed(place, change)
-    with pytest.raises(OutcomeError):
+    with pytest.raises(UnreadableError):
         load(place / FILE)
     for _ in range(2):
         assert [folder for folder, _ in stored(place.parent.parent)] == [other]
@@ -62,7 +64,6 @@ def test_what_cannot_be_read_is_said_once_and_hides_no_other(place, change, caps
 
 
 def test_a_file_cut_short_is_said(place, capsys):
-    module.left_out.cache_clear()
     text = (place / FILE).read_text()
     (place / FILE).write_text(text[: len(text) // 2])
     assert list(stored(place.parent.parent)) == []

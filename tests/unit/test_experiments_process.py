@@ -186,6 +186,16 @@ def test_preprocessing_does_not_depend_on_models():
     assert not any(name.startswith("jobs/models/") for name in names)
 
 
+def test_preprocessing_depends_on_the_store_that_it_writes_to_and_on_the_session(monkeypatch):
+    seen = []
+    monkeypatch.setattr(identity, "hash_files", lambda paths: seen.append(set(paths)) or str(len(seen)))
+    for store in ("parquet", "cassandra"):
+        identity.preprocess_hash.__wrapped__(store)
+    parquet, cassandra = ({path.relative_to(identity.ROOT).as_posix() for path in found} for found in seen)
+    assert {"jobs/apps/preprocess.py", "jobs/session.py", "jobs/stores/parquet.py"} <= parquet
+    assert {"jobs/stores/cassandra.py", "jobs/cassandra.py", "jobs/replication.py"} <= cassandra - parquet
+
+
 def test_hash_of_files_is_of_names_and_contents(tmp_path):
     (tmp_path / "a.py").write_text("1")
     (tmp_path / "b.py").write_text("2")

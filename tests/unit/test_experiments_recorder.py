@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import sqlite3
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import count
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -15,10 +18,11 @@ from mlflow.exceptions import MlflowException
 
 from cluster.settings import load
 from experiments.analysis import summary
+from experiments.errors import RecordingError
 from experiments.outcome import FILE
 from experiments.pairs.record import tree_of
 from experiments.pairs.verdict import verdict_of
-from experiments.recorder import Recorder, RecordingError, explained
+from experiments.recorder import Recorder, explained
 from experiments.report import Report
 from experiments.run_tags import shown_columns
 from experiments.show import show
@@ -241,8 +245,9 @@ def test_database_that_cannot_be_opened_is_one_kind_of_error(tmp_path):
 
 
 def test_faults_of_ours_are_no_fault_of_mlflow():
-    with pytest.raises(KeyError), explained("sqlite://"):
-        raise KeyError("key")
+    for error in (KeyError("key"), TypeError("type"), AttributeError("attribute"), ValueError("value")):
+        with pytest.raises(type(error)), explained("sqlite://"):
+            raise error
     for error in (MlflowException("no"), ConnectionError("no"), PermissionError("no")):
         with pytest.raises(RecordingError) as raised, explained("sqlite://"):
             raise error
@@ -260,6 +265,54 @@ def test_a_recorded_trial_that_another_version_wrote_is_left_out_and_said(named,
         recorder.record(item, kept, parent)
     assert [found.key for found in recorder.outcomes(name)[1]] == [good.key]
     assert other.label in capsys.readouterr().err
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A server of another kind, which answers everything with a page."""
+    from mlflow import environment_variables  # noqa: PLC0415 - after the recorder has said what it wants of MLflow
+
+    monkeypatch.setenv(environment_variables.MLFLOW_HTTP_REQUEST_MAX_RETRIES.name, "0")
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "4")
+            self.end_headers()
+            self.wfile.write(b"page")
+
+        def log_message(self, *_):
+            pass
+
+    made = HTTPServer(("127.0.0.1", 0), Page)
+    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{made.server_port}"
+    made.shutdown()
+    made.server_close()
+    thread.join()
+
+
+def test_what_is_no_mlflow_server_and_what_is_no_database_of_it_are_the_same_kind_of_error(server, tmp_path):
+    (tmp_path / "text.db").write_text("not a database " * 500)
+    newer = sqlite3.connect(tmp_path / "newer.db")
+    newer.execute("CREATE TABLE alembic_version (version_num VARCHAR)")
+    newer.execute("INSERT INTO alembic_version VALUES ('ffffffffffff')")
+    newer.commit()
+    newer.close()
+    for uri in (server, f"sqlite:///{tmp_path / 'text.db'}", f"sqlite:///{tmp_path / 'newer.db'}"):
+        with pytest.raises(RecordingError, match="MLflow at"):
+            Recorder(uri, None).recorded("x")
+
+
+def test_a_tag_that_somebody_removed_names_the_run(named):
+    recorder, client, name, folder = named
+    item = trial(name)
+    recorder.record(item, write(item, folder), recorder.open(name, BASIS, [item.key], ABOUT))
+    (run,) = runs(client, name)
+    client.delete_tag(run.info.run_id, "recscale.key")
+    with pytest.raises(RecordingError, match=run.info.run_id):
+        recorder.finished(name, 1)
 
 
 def test_view_lists_the_trials_with_few_columns_and_the_parent_has_charts_of_its_own(named):

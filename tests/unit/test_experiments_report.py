@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import asdict
 
 import pytest
 from invented import application, outcome
@@ -14,9 +15,10 @@ from experiments.answer import answer_of
 from experiments.finding import Finding
 from experiments.findings.quality import Point, front
 from experiments.overhead import overhead
-from experiments.raw_values import as_csv
+from experiments.raw_values import as_csv, trial_json
 from experiments.report import Report
 from experiments.spec import Comparison, Experiment, Mean
+from experiments.trial import Shape
 
 SPEC = Experiment(
     "invented",
@@ -83,7 +85,7 @@ def test_report_is_written_whole(tmp_path):
     values = json.loads((tmp_path / "invented.json").read_text())
     assert [trial["status"] for trial in values["trials"]] == ["ok", "ok", "ok", "ok", "failed"]
     first = values["trials"][0]
-    assert first["shape"] == {"workers": 1, "cores": 1, "memory": "1g", "tag": "clean"}
+    assert first["shape"] == {**asdict(Shape(1, 1, "1g")), "tag": "clean"}
     assert first["applications"][0]["phases"]["fit"] == {"cold_s": 9.0, "repeats_s": [8.0, 8.5]}
     assert first["applications"][0]["metrics"]["rmse"] == 0.9
     comparison = next(item for item in values["comparisons"] if item["contender"] == {"workers": 2})
@@ -167,6 +169,9 @@ def test_raw_values_hold_the_whole_shape():
     shape = {"workers": 2, "cores": 1, "memory": "1g", "cpus": 0.5, "pin": True, "backend": "docker"}
     row = next(csv.DictReader(io.StringIO(as_csv([outcome([application(0, [9.0, 8.0])], shape=shape)]))))
     assert {name: row[name] for name in shape} == {name: str(value) for name, value in shape.items()}
+    plain = outcome([application(0, [9.0, 8.0])], environment={"settings.backend": "local"})
+    assert next(csv.DictReader(io.StringIO(as_csv([plain]))))["backend"] == "local"
+    assert trial_json(plain, [])["shape"]["backend"] == "local"
 
 
 def test_quality_against_time_keeps_what_nothing_beats():

@@ -14,12 +14,12 @@ from cluster.errors import ServiceError
 from cluster.local_driver import LocalDriverHost
 from experiments import spec
 from experiments.commands import demo
+from experiments.errors import RecordingError
 from experiments.harness import Harness
 from experiments.launcher import Launched
 from experiments.outcome import load, stored
 from experiments.pending import take_up
 from experiments.progress import Progress
-from experiments.recorder import RecordingError
 from experiments.runner import Sweep, open_recorder
 from experiments.show import finish
 from experiments.spec import Experiment
@@ -126,6 +126,30 @@ def test_recording_that_fails_is_said_and_does_not_stop_the_sweep(settings):
     sweep._try(broken)
     assert sweep.unrecorded == ["the disk is full"]
     assert "will be with the next run" in out.getvalue()
+
+
+def test_a_fault_of_ours_while_recording_shows_its_traceback_and_does_not_stop_the_sweep(settings, capsys):
+    sweep = Sweep(Experiment("invented", "?"), settings, Progress(io.StringIO()), "")
+
+    def faulty():
+        return {}["no such key"]
+
+    sweep._try(faulty)
+    assert sweep.unrecorded == ["KeyError: 'no such key'"]
+    assert "in faulty" in capsys.readouterr().err
+
+
+def test_an_outcome_that_cannot_be_recorded_for_a_fault_of_ours_does_not_stop_the_next_run(settings, capsys):
+    sweep = Sweep(Experiment("invented", "?"), settings, Progress(io.StringIO()), "")
+    folder = settings.run_dir / "experiments" / "invented"
+    good, bad = outcome([application(0, [9, 1])], 1), outcome([application(0, [9, 1])], 2, data={"name": "x"})
+    for item in (good, bad):
+        keep(folder, item)
+    recorder = open_recorder(settings, None)
+    sweep._catch_up(recorder)
+    assert recorder.recorded("invented") == {good.attempt: 1}
+    assert "Traceback" in capsys.readouterr().err
+    assert sweep.unrecorded == ["KeyError: 'digest'"]
 
 
 def test_two_experiments_do_not_share_a_cluster(settings):

@@ -13,6 +13,7 @@ from cluster import settings as cluster_settings
 from cluster.local_driver import LocalDriverHost
 from datasets.errors import UsageError
 from experiments import spec
+from experiments.harness import Met
 from experiments.launcher import Launched
 from experiments.pairs import runner, runtimes
 from experiments.pairs.ledger import PER_USER, STATE, Ledger
@@ -47,6 +48,12 @@ class Invented:
 
     def __exit__(self, *_):
         pass
+
+    def driver_host(self, _backend):
+        return self.cluster.driver_host
+
+    def met(self, _stores):
+        return Met(self.settings)
 
     def use(self, shape):
         pass
@@ -91,7 +98,7 @@ def pairing(tmp_path, monkeypatch):
 
     def prepared(data, *_):
         digest = digests.get(str(data), "d1")
-        return Prepared(data, str(tmp_path), tmp_path, digest, "", {}, [], fresh=False)
+        return Prepared(data, str(tmp_path), tmp_path, digest, "1 files", "", {}, [], fresh=False)
 
     monkeypatch.setattr(runner, "prepare", prepared)
     settings = cluster_settings.load([f"run_dir={tmp_path / 'run'}"], {})

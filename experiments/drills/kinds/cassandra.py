@@ -1,7 +1,6 @@
 """A Cassandra node is killed while the trial's data is written to it; it is started again, and the work repeated."""
 
 import dataclasses
-import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -9,12 +8,13 @@ from types import MappingProxyType
 from typing import Any
 
 from cluster.settings import Settings
+from datasets.errors import UsageError
 from experiments.drills import act, rows, victims
 from experiments.drills.again import Ran
 from experiments.drills.drill import Drilled, Ground
 from experiments.drills.fault import Fault
 from experiments.harness import Harness
-from experiments.prepare import MANIFEST
+from experiments.prepare import manifest_of
 from experiments.stores import CASSANDRA
 from experiments.trial import Trial
 from jobs.errors import JobError
@@ -100,9 +100,9 @@ def _writing(ground: Ground, trial: Trial) -> tuple[Request, float]:
     run_dir = ground.settings.run_dir
     place = run_dir / "experiments" / "preprocess" / trial.data.slug / "request.json"
     try:
-        manifest = json.loads((run_dir / "store" / trial.data.slug / MANIFEST).read_text(encoding="utf-8"))
+        manifest = manifest_of(run_dir / "store" / trial.data.slug) or {"seconds": {}}
         return Request.load(place), float(manifest["seconds"][PHASE])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, UsageError) as error:
         raise JobError(
             f"how {trial.data} was preprocessed is not known any more ({place}): remove {run_dir / 'store' / trial.data.slug} "
             "and drill again, which prepares it anew"

@@ -1,0 +1,98 @@
+"""When a prepared data set is taken as it lies in the store, and what of it trials depend on."""
+
+import json
+
+import pytest
+
+from cluster.settings import load
+from experiments import prepare
+from experiments.harness import Harness
+from experiments.stores import layout_of
+from experiments.trial import Data, Shape
+from jobs.errors import JobError
+
+DATA = Data("synthetic/ml-latest-small", {"rows": 3000}, store="parquet")
+SHAPES = [Shape(1, 1, "1g")]
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return load([f"run_dir={tmp_path / 'run'}"], {})
+
+
+def ready(settings, **changes):
+    """Let tables of a data set stand in the store."""
+    place = settings.run_dir / "store" / DATA.slug
+    (place / "ratings.part-1").mkdir(parents=True)
+    for number in range(3):
+        (place / "ratings.part-1" / f"part-{number}.parquet").touch()
+    (place / "ratings").symlink_to("ratings.part-1")
+    path = settings.run_dir / "data" / "none"
+    kept = {"identity": prepare._identity(DATA, path), "digest": "d1", "scale": "", "counts": {}, "table": []}
+    (place / prepare.MANIFEST).write_text(json.dumps({**kept, "seconds": {"write": 1.0}, **changes}))
+    return place
+
+
+@pytest.fixture
+def taken(settings, monkeypatch):
+    """Whether the tables that stand there are taken; making them anew is refused."""
+
+    def no_shape(*_):
+        raise JobError("made anew")
+
+    monkeypatch.setattr(Harness, "use", no_shape)
+
+    def take():
+        try:
+            with Harness(settings, print) as harness:
+                return prepare.prepare(DATA, harness, SHAPES, print)
+        except JobError:
+            return None
+
+    return take
+
+
+def test_tables_are_taken_as_they_are_while_nothing_changed(settings, taken):
+    ready(settings)
+    found = taken()
+    assert (found.digest, found.layout, found.fresh) == ("d1", "3 files", False)
+
+
+@pytest.mark.parametrize("name", ["preprocess_hash", "lock_hash"])
+def test_other_code_and_other_packages_make_them_anew(settings, taken, monkeypatch, name):
+    ready(settings)
+    monkeypatch.setattr(prepare, name, lambda *_: "another")
+    assert taken() is None
+
+
+def test_a_manifest_that_does_not_read_is_said_and_the_tables_are_made_anew(settings, taken, capsys):
+    place = ready(settings, format=prepare.PREPARED.version + 1)
+    assert taken() is None
+    assert str(place / prepare.MANIFEST) in capsys.readouterr().err
+    assert not (place / prepare.MANIFEST).exists()
+
+
+def test_the_layout_is_part_of_what_trials_depend_on(settings, taken):
+    place = ready(settings)
+    first = taken().identity
+    (place / "ratings.part-1" / "part-3.parquet").touch()
+    assert taken().identity != first
+
+
+def test_files_of_the_ratings_are_counted_and_belong_to_what_a_trial_reads(settings):
+    place = ready(settings)
+    (place / "ratings.part-1" / "part-3.parquet").touch()
+    assert layout_of(DATA, settings, {}) == "4 files"
+
+
+def test_trials_on_cassandra_meet_as_many_nodes_as_are_started_for_them(settings):
+    three = load([f"run_dir={settings.run_dir}", "cassandra.nodes=3", "cassandra.rf=2"], {})
+    for asked, stores, nodes in (
+        (settings, {"cassandra"}, 1),
+        (settings, {"parquet"}, 0),
+        (three, {"cassandra"}, 3),
+    ):
+        with Harness(asked, print) as harness:
+            met = harness.met(stores)
+            assert met.settings.cassandra.nodes == nodes
+            assert met.otherwise == {}
