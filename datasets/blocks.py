@@ -41,18 +41,26 @@ def blocks(chunks: Iterable[str], grammar: Grammar, line: int = 1, size: int = B
         held.append(text)
         length += len(text)
         whole = "".join(held)
-        end = grammar.last(whole, final=False)
-        if end:
-            yield Block(line, whole[:end])
-            line += whole.count(grammar.dialect.line_end, 0, end)
-            whole = whole[end:]
-        elif length > _LONGEST_LINE:
+        rest = 0
+        for block in _cut(whole, grammar, line, size, final=False):
+            yield block
+            line += block.text.count(grammar.dialect.line_end)
+            rest += len(block.text)
+        if not rest and length > _LONGEST_LINE:
             raise DataError(
                 f"line {line:,} has over {_LONGEST_LINE >> 20} million characters: this is no table"
             )
-        held, length = [whole], len(whole)
-    if length:
-        yield Block(line, "".join(held))
+        held, length = [whole[rest:]], len(whole) - rest
+    yield from _cut("".join(held), grammar, line, size, final=True)
+
+
+def _cut(text: str, grammar: Grammar, line: int, size: int, *, final: bool) -> Iterator[Block]:
+    begin = 0
+    for end in grammar.ends(text, size, final=final):
+        block = Block(line, text[begin:end])
+        yield block
+        line += block.text.count(grammar.dialect.line_end)
+        begin = end
 
 
 def _gathered(chunks: Iterable[str], size: int) -> Iterator[str]:
@@ -98,7 +106,8 @@ def header(chunks: Iterable[str], dialect: Dialect) -> Header:
     if found is None and dialect.multiline is not False:
         found = dialect.split(text[:_LONGEST_HEADER], lines=True)
     if found is None:
-        raise DataError(f"its first line cannot be read: {dialect.why(line, 0)}: {shown(line)[:200]!r}")
+        more = " (quote=none takes quotation marks for characters like any other)" if dialect.quote else ""
+        raise DataError(f"its first line cannot be read, {dialect.why(line, 0)}: {shown(line)[:200]!r}{more}")
     if KEPT.search(text[: found[1]]):
         raise DataError(f"its first line does not decode: {shown(line)[:200]!r}")
     names = [dialect.value(field).strip(WHITE) for field in found[0]]

@@ -21,8 +21,6 @@ WHITE = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\ufeff\u200b"
 LONGEST = 1 << 24
 """Characters that a record may have: so far is a closing quotation mark looked for."""
 
-_NUMBER = r'[ \t"]*+[-+]?[\d.,]*\d[\d.,eE+-]*+[ \t"]*+'
-
 
 @dataclass(frozen=True)
 class Dialect:
@@ -73,7 +71,7 @@ class Dialect:
 
         An escaped N that is a field of its own, as databases write what is missing, says nothing.
         """
-        escape, inner = self.escape, field.strip(self._blanks)
+        escape, inner = self.escape, field.strip(self.blanks)
         if self.quote is not None and inner.startswith(self.quote):
             inner = inner[1:-1]
             if escape is not None and escape in inner:
@@ -88,7 +86,7 @@ class Dialect:
     def split(self, text: str, *, lines: bool = False) -> tuple[list[str], int] | None:
         """The fields of a text's first record, whatever their number, and where it ends; None if they do not read."""
         fields: list[str] = []
-        field, end = re.compile(self.field(lines=lines)), re.compile(self.end)
+        field, end = self._patterns[lines], self._patterns[2]
         place = 0
         while True:
             match = field.match(text, place)
@@ -114,6 +112,13 @@ class Dialect:
             return RETURN
         return QUOTES
 
+    @cached_property
+    def _patterns(self) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+        """A field of one line, a field, and the end of a record."""
+        expressions = (self.field(lines=False), self.field(lines=True), self.end)
+        one, any_, end = map(re.compile, expressions)
+        return one, any_, end
+
     @property
     def finish(self) -> str:
         """The regular expression of a line end."""
@@ -125,7 +130,7 @@ class Dialect:
         return rf"(?:{self.finish}|\r*+\Z)" if self.line_end == "\n" else r"(?:\r|\Z)"
 
     @cached_property
-    def _blanks(self) -> str:
+    def blanks(self) -> str:
         """Blanks that may stand around a quotation."""
         return "" if self.strict else "".join(blank for blank in " \t" if blank not in self.separator)
 
@@ -149,8 +154,14 @@ class Dialect:
         free = rf"(?:{free})*+" if escape or not own else rf"{free}*+"
         if not quote:
             return free
-        blanks = f"[{self._blanks}]*+" if self._blanks else ""
+        blanks = f"[{self.blanks}]*+" if self.blanks else ""
         return rf"(?:{blanks}{quote}{self._quoted(lines=lines)}{quote}{blanks}|(?!{blanks}{quote}){free})"
+
+    def number(self) -> str:
+        """The regular expression of a field that looks like a number, whatever stands before its decimals."""
+        around = f"[{re.escape(self.blanks + (self.quote or ''))}]*+" if self.blanks or self.quote else ""
+        digits = "0-9" + re.escape("".join(mark for mark in ".," if mark not in self.separator))
+        return rf"{around}[-+]?[{digits}]*[0-9](?:[{digits}]|[eE][-+]?)*+{around}"
 
     def _quoted(self, *, lines: bool) -> str:
         quote, ends = re.escape(self.quote or ""), "" if lines else r"\r\n"
@@ -161,13 +172,14 @@ class Dialect:
 
     def opened(self) -> str:
         """The regular expression of a quotation that is open to the end of the text."""
-        blanks = f"[{self._blanks}]*+" if self._blanks else ""
+        blanks = f"[{self.blanks}]*+" if self.blanks else ""
         return rf"{blanks}{re.escape(self.quote or '')}{self._quoted(lines=True)}\Z"
 
 
 class Found(NamedTuple):
-    """A record or a broken line: where it ends in the text, and the fields that are wanted, None if it is broken."""
+    """A record or a broken line: its place in the text, and the fields that are wanted, None if it is broken."""
 
+    begin: int
     end: int
     fields: tuple[str, ...] | None
 
@@ -189,6 +201,7 @@ class Grammar:
         finish, end = dialect.finish, dialect.end
         single = self._record(wanted, lines=False)
         self._line = re.compile(single + end)
+        self._ended = re.compile(f"({single}){finish}")
         self._run = re.compile(rf"(?:{self._record((), lines=False)}{finish})*+")
         self._row = re.compile(self._record((), lines=False, numeric=numeric) + end)
         self._lines = self._open = None
@@ -199,11 +212,11 @@ class Grammar:
 
     def _record(self, wanted: Collection[int], *, lines: bool, numeric: Collection[int] = ()) -> str:
         field, separator = self.dialect.field(lines=lines), re.escape(self.dialect.separator)
-        marked = sorted({*wanted, *numeric})
+        number, marked = self.dialect.number(), sorted({*wanted, *numeric})
         parts: list[str] = []
         for place, following in zip([-1, *marked], [*marked, self.width], strict=True):
             if place >= 0:
-                parts.append(_NUMBER if place in numeric else f"({field})")
+                parts.append(number if place in numeric else f"({field})")
             between = following - place - 1
             if between:  # as one expression: a file may have hundreds of columns
                 parts.append(field + (f"(?:{separator}{field}){{{between - 1}}}" if between > 1 else ""))
@@ -219,15 +232,15 @@ class Grammar:
         """
         match = self._line.match(text, begin)
         if match is not None:
-            return Found(match.end(), match.groups())
+            return Found(begin, match.end(), match.groups())
         if self._lines is not None:
             match = self._lines.match(text, begin)
             if match is not None and self._believed(text, begin, match.end()):
-                return Found(match.end(), match.groups())
+                return Found(begin, match.end(), match.groups())
             if match is None and not final and self._is_open(text, begin):
                 return None
         end = text.find(self.dialect.line_end, begin)
-        return Found(len(text) if end < 0 else end + 1, None)
+        return Found(begin, len(text) if end < 0 else end + 1, None)
 
     def _is_open(self, text: str, begin: int) -> bool:
         return (
@@ -251,31 +264,52 @@ class Grammar:
             line, following = following, text.find(mark, following, end) + 1
         return True
 
-    def last(self, text: str, *, final: bool) -> int:
-        """Find where the last record ends that is known to be one; from there on it takes more of the text."""
+    def ends(self, text: str, size: int, *, final: bool) -> Iterator[int]:
+        """Yield places in a text, about `size` characters apart, where a record ends; after the last it takes more text."""
         mark = self.dialect.line_end
         whole = len(text) if final else text.rfind(mark) + 1
         seen = text if whole == len(text) else text[:whole]
-        if self.dialect.is_plain(seen):
-            return whole
-        begin = 0
+        plain = self.dialect.is_plain(seen)
+        begin = last = 0
         while begin < whole:
-            run = self._run.match(seen, begin)
-            begin = run.end() if run is not None else begin
-            if begin == whole:
-                break
-            found = self.find(seen, begin, final=final)
+            run = whole if plain else self._run_end(seen, begin)
+            while run - last > size:  # within a run of one-line records every line end will do
+                last = begin if begin > last + size else seen.find(mark, last + size, run) + 1 or run
+                yield last
+            found = None if run == whole else self.find(seen, run, final=final)
+            begin = run if found is None else found.end
             if found is None:
                 break
-            begin = found.end
-        return begin
+        if begin > last:
+            yield begin
 
-    def records(self, text: str) -> Iterator[tuple[int, Found]]:
-        """Yield the beginning and the find of every record and broken line of a text that begins with one."""
-        begin, size, match = 0, len(text), self._line.match
+    def _run_end(self, text: str, begin: int) -> int:
+        """Find where the records of one line that follow each other from a place on end."""
+        run = self._run.match(text, begin)
+        return begin if run is None else run.end()
+
+    def parts(self, text: str) -> Iterator[Found | list[tuple[str, ...]]]:
+        """Yield what a text that begins with a record is made of; together it is the text.
+
+        Records of one line that follow each other come together: of each its text without the line end, then its fields.
+        """
+        begin, size = 0, len(text)
         while begin < size:
-            line = match(text, begin)
-            found = self.find(text, begin) if line is None else Found(line.end(), line.groups())
-            assert found is not None
-            yield begin, found
-            begin = found.end
+            run = self._run_end(text, begin)
+            if run > begin:
+                found = self._ended.findall(text, begin, run)
+                yield found if self._ended.groups > 1 else [(record,) for record in found]
+            if run < size:
+                part = self.find(text, run)
+                assert part is not None
+                yield part
+                run = part.end
+            begin = run
+
+    def records(self, text: str) -> Iterator[tuple[str, bool]]:
+        """Yield each record and broken line of a text without its line end, and whether it is a record."""
+        for part in self.parts(text):
+            if isinstance(part, Found):
+                yield self.dialect.bare(text[part.begin : part.end]), part.fields is not None
+            else:
+                yield from ((record, True) for record, *_ in part)

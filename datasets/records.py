@@ -58,15 +58,13 @@ def split_records(text: Iterable[str], width: int, line: int = 1) -> Iterator[Re
     grammar = Grammar(_STRICT, width)
     for block in blocks(text, grammar, line):
         line = block.line
-        for begin, (end, fields) in grammar.records(block.text):
-            piece = block.text[begin:end]
-            record = _STRICT.bare(piece)
+        for record, good in grammar.records(block.text):
             if KEPT.search(record):
                 shown = record.encode("utf-8", "surrogateescape").decode("latin-1")
                 yield Record(line, shown, "is not UTF-8 (shown as Latin-1)")
             else:
-                yield Record(line, record, None if fields is not None else _STRICT.why(record, width))
-            line += piece.count("\n")
+                yield Record(line, record, None if good else _STRICT.why(record, width))
+            line += 1 + record.count("\n")
 
 
 def read_records(
