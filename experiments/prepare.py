@@ -8,7 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from datasets.dataset import find
+from cluster.settings import Settings
+from datasets.dataset import Dataset, find
 from datasets.files import write_json
 from experiments.harness import Harness
 from experiments.identity import files_at, preprocess_hash, stamp
@@ -33,6 +34,7 @@ class Prepared:
         digest: of the rows, whatever their order; scale: "lowest,highest,step", empty without ratings.
         counts: rows in and out, dropped by reason, users, items.
         table: the counts for a person.
+        warnings: what a person should know of how it was read, a sentence each.
         fresh: whether it was done just now.
     """
 
@@ -43,6 +45,7 @@ class Prepared:
     scale: str
     counts: dict[str, int]
     table: list[list[Any]]
+    warnings: list[str]
     fresh: bool
 
     @property
@@ -59,7 +62,23 @@ class Prepared:
             "users": self.counts.get("users", 0),
             "items": self.counts.get("items", 0),
             "source": str(self.path),
+            **({"warnings": self.warnings} if self.warnings else {}),
         }
+
+
+def locate(data: Data, settings: Settings) -> tuple[Dataset, Path, list[str]]:
+    """Fetch a data set and look at it, before a cluster or Spark is started.
+
+    Returns:
+        It, its place, and what a person should know of how it will be read.
+
+    Raises:
+        UsageError: an unknown data set or option, or an option that does not fit the files.
+        DataError: it cannot be fetched, or is not in its format.
+    """
+    dataset = find(data.name, data.options)
+    path = dataset.fetch(settings.data, settings.run_dir / "data")
+    return dataset, path, list(dataset.check(path))
 
 
 def prepare(
@@ -82,20 +101,19 @@ def prepare(
         spark: settings of the trials that wait for the data, which hold here too; they change no table.
 
     Raises:
-        UsageError: an unknown data set or option.
-        DataError: it cannot be fetched.
+        UsageError: an unknown data set or option, or an option that does not fit the files.
+        DataError: it cannot be fetched, or is not in its format.
         JobError: preprocessing failed; with the reason and the driver's log.
     """
     settings = harness.settings
-    dataset = find(data.name, data.options)
-    path = dataset.fetch(settings.data, settings.run_dir / "data")
+    dataset, path, notes = locate(data, settings)
     kept = settings.run_dir / "store" / data.slug
     root = root_of(data, settings)
     reach = harness.reach(data.store)
     identity = _identity(data, path)
     found = _read(kept / MANIFEST)
     if found and found.get("identity") == identity and holds(data, found["digest"], settings, reach):
-        return _prepared(data, root, path, found, fresh=False)
+        return _prepared(data, root, path, found, say, fresh=False)
     say(f"preprocessing {data} from {path}")
     by_size = sorted(shapes, key=lambda shape: shape.total_cores)
     size = sum(file.stat().st_size for file in files_at(path)) or (dataset.description.rows or 0) * _ROW
@@ -125,8 +143,9 @@ def prepare(
         executors=shape.workers,
     )
     manifest = {"identity": identity, **_launch(harness, request, shape, folder)}
+    manifest["warnings"] = [*notes, *manifest["warnings"]]
     write_json(kept / MANIFEST, manifest)
-    return _prepared(data, root, path, manifest, fresh=True)
+    return _prepared(data, root, path, manifest, say, fresh=True)
 
 
 def _launch(harness: Harness, request: Request, shape: Shape, folder: Path) -> dict[str, Any]:
@@ -145,6 +164,7 @@ def _launch(harness: Harness, request: Request, shape: Shape, folder: Path) -> d
         "scale": result.info.get("scale", ""),
         "counts": result.counts,
         "table": result.table,
+        "warnings": json.loads(result.info.get("warnings", "[]")),
         "seconds": {time.phase: time.seconds for time in result.phases},
     }
 
@@ -167,7 +187,12 @@ def _read(path: Path) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _prepared(data: Data, root: str, path: Path, manifest: dict[str, Any], fresh: bool) -> Prepared:
+def _prepared(
+    data: Data, root: str, path: Path, manifest: dict[str, Any], say: Callable[[str], None], *, fresh: bool
+) -> Prepared:
+    warnings = manifest.get("warnings", [])
+    for warning in warnings:
+        say(f"warning: {data}: {warning}")
     return Prepared(
         data=data,
         root=root,
@@ -176,5 +201,6 @@ def _prepared(data: Data, root: str, path: Path, manifest: dict[str, Any], fresh
         scale=manifest["scale"],
         counts=manifest["counts"],
         table=manifest["table"],
+        warnings=warnings,
         fresh=fresh,
     )
