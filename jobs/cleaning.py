@@ -234,7 +234,7 @@ def check_share(counted: Counted, rejected: DataFrame, limit: float, path: str, 
     if counted.good and bad <= limit * rows_in:
         return
     examples = _examples(rejected)
-    told = "\n".join([*map(_told, examples), *advise(examples)])
+    told = "\n".join([*(f"  {_told(example)}" for example in examples), *advise(examples)])
     more = len(reasons) - len(examples)
     rest = f"\n  and {more} other reasons" if more > 0 else ""
     if bad <= limit * rows_in:
@@ -245,6 +245,11 @@ def check_share(counted: Counted, rejected: DataFrame, limit: float, path: str, 
         "Mend the file or the reading options (columns, separator, encoding), set min_rating and max_rating to "
         "its scale, or raise max_rejected_share if these rows may be left out."
     )
+
+
+def left_out(rejected: DataFrame) -> list[str]:
+    """Say of the most frequent reasons for which rows were rejected how many there are and where the first one is."""
+    return [f"left out: {_told(example)}" for example in _examples(rejected)]
 
 
 def _examples(rejected: DataFrame) -> list[Example]:
@@ -259,4 +264,4 @@ def _examples(rejected: DataFrame) -> list[Example]:
 def _told(example: Example) -> str:
     where = example.file if example.line is None else f"{example.file}, line {example.line:,}"
     text = example.text[:_SHOWN_CHARACTERS] + ("..." if len(example.text) > _SHOWN_CHARACTERS else "")
-    return f"  {example.rows:,} x {example.reason}; the first in {where}: {text!r}"
+    return f"{example.rows:,} x {example.reason}; the first in {where}: {text!r}"

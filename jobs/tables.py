@@ -17,6 +17,7 @@ from jobs.cleaning import (
     flag,
     k_core,
     latest,
+    left_out,
     oddities,
     refused,
 )
@@ -78,6 +79,9 @@ def clean(
     rejected = refused(flagged) if unreadable is None else unreadable.unionByName(refused(flagged))
     counted = count_reasons(flagged, unreadable)
     check_share(counted, rejected, max_rejected, path, advise)
+    shown = (
+        left_out(rejected) if counted.reasons and raw.records is not None else ()
+    )  # a file that can be mended
     good = flagged.where(F.col("reason").isNull())
     ratings, users, items = _number(good, held)
     unique = _hold(latest(ratings), held)
@@ -107,7 +111,7 @@ def clean(
         rounds=rounds,
         digest=f"{facts['rows']}-{int(facts['sum']) & _MASK:016x}-{facts['xor'] & _MASK:016x}",
         observed=None if facts["low"] is None else (facts["low"], facts["high"]),
-        warnings=tuple(oddities(counted)),
+        warnings=(*shown, *oddities(counted)),
         held=held,
     )
 

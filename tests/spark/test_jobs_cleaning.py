@@ -129,6 +129,11 @@ def test_a_record_that_is_rejected_keeps_its_line_whatever_rejected_it(spark):
         ("f.csv", 3, "b", "has 1 fields where 3 are expected"),
     ]
     assert (cleaned.rows_in, cleaned.rows_out) == (3, 1)
+    told = [warning for warning in cleaned.warnings if "f.csv" in warning]
+    assert sorted(word for warning in told for word in ("line 2", "line 3") if word in warning) == [
+        "line 2",
+        "line 3",
+    ]
     cleaned.release()
 
 
