@@ -9,8 +9,8 @@ from types import FrameType
 from cluster.errors import ServiceError, SettingsError
 from datasets.errors import DataError, UsageError
 from experiments.commands import COMMANDS
+from experiments.errors import RecordingError
 from experiments.exits import INTERRUPTED, exit_code
-from experiments.recorder import RecordingError
 from jobs.errors import JobError
 
 

@@ -2,7 +2,7 @@
 
 from cluster.errors import ServiceError, SettingsError
 from datasets.errors import UsageError
-from experiments.recorder import RecordingError
+from experiments.errors import RecordingError
 
 GATE = 4
 INTERRUPTED = 130

@@ -30,6 +30,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from experiments.errors import RecordingError
 from experiments.metrics import Number, numbers
 from experiments.outcome import FILE, Outcome, OutcomeError, left_out, load
 from experiments.parent_run import Parent, differences, parent_tags, read_spec, take_up, write_spec
@@ -44,10 +45,6 @@ _DECIMALS = 5
 _READERS = 8
 _ENDS = {"ok": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 _ARTIFACTS = ("request.json", "result.json", "events.jsonl", "driver.log", "telemetry.json")
-
-
-class RecordingError(Exception):
-    """MLflow did not take or give what it was asked for; results stay on disk."""
 
 
 class Recorder:

@@ -22,7 +22,8 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
 from experiments import factor_model
-from experiments.recorder import RecordingError, explained
+from experiments.errors import RecordingError
+from experiments.recorder import explained
 from experiments.search.space import ALIAS
 
 _FOLDER = "model"

@@ -12,6 +12,7 @@ from cluster.settings import Settings
 from datasets.files import write_json
 from experiments import environment, remote_workers, telemetry
 from experiments.conditions import conditions, where
+from experiments.errors import RecordingError
 from experiments.events import Tail
 from experiments.harness import Harness
 from experiments.identity import code_hash, lock_hash
@@ -20,7 +21,7 @@ from experiments.parent_run import Parent
 from experiments.pending import Pending, Turn, rounds, take_up
 from experiments.prepare import Prepared, locate, prepare
 from experiments.progress import Progress
-from experiments.recorder import Recorder, RecordingError
+from experiments.recorder import Recorder
 from experiments.requests import application_request, store_of
 from experiments.spec import Experiment
 from experiments.trial import Trial

@@ -8,10 +8,11 @@ from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from experiments.analysis import summary
+from experiments.errors import RecordingError
 from experiments.index import INDEX
 from experiments.model_equality import allow_changes
 from experiments.outcome import Outcome
-from experiments.recorder import Recorder, RecordingError
+from experiments.recorder import Recorder
 from experiments.report import Report
 from experiments.run_tags import shown_columns
 from experiments.runner import Sweep, open_recorder

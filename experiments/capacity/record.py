@@ -7,8 +7,8 @@ from datasets.errors import UsageError
 from experiments import spec
 from experiments.capacity.model import Model
 from experiments.capacity.points import points_of
+from experiments.errors import RecordingError
 from experiments.outcome import Outcome
-from experiments.recorder import RecordingError
 from experiments.runner import open_recorder
 
 

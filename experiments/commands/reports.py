@@ -11,8 +11,8 @@ from datasets.errors import UsageError
 from experiments import arguments as shared
 from experiments import spec
 from experiments.command import Command
+from experiments.errors import RecordingError
 from experiments.index import write_index
-from experiments.recorder import RecordingError
 from experiments.report import Report
 from experiments.runner import open_recorder
 from experiments.show import SINGLE, TRAIN

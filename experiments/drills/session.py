@@ -14,9 +14,9 @@ from experiments.drills.drill import Drilled, Ground, Undisturbed
 from experiments.drills.kinds import DRILLS
 from experiments.drills.record import keep, kept, record_missing
 from experiments.drills.show import report_of
+from experiments.errors import RecordingError
 from experiments.outcome import Outcome, new_attempt
 from experiments.progress import Progress
-from experiments.recorder import RecordingError
 from experiments.runner import open_recorder
 from experiments.spec import Experiment
 from experiments.stores import CASSANDRA, copies_asked

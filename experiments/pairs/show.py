@@ -11,13 +11,13 @@ from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from experiments import arguments as shared
 from experiments import spec
+from experiments.errors import RecordingError
 from experiments.pairs.findings import as_lines, findings, write
 from experiments.pairs.ledger import Ledger
 from experiments.pairs.record import tree_of
 from experiments.pairs.runner import Pairing
 from experiments.pairs.verdict import Verdict, verdict_of
 from experiments.progress import Progress
-from experiments.recorder import RecordingError
 from experiments.runner import open_recorder
 from jobs.errors import JobError
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.settings import Settings
+from experiments.errors import RecordingError
 from experiments.harness import Harness
 from experiments.outcome import Outcome
 from experiments.progress import Progress
-from experiments.recorder import Recorder, RecordingError
+from experiments.recorder import Recorder
 from experiments.registry import Registered, register
 from experiments.runner import Sweep, open_recorder
 from experiments.search.best import VALIDATION, Tried, best, tried

@@ -27,8 +27,9 @@ from experiments.drills.kinds import DRILLS
 from experiments.drills.record import DrillRecorder
 from experiments.drills.rows import Rows
 from experiments.drills.session import Session
+from experiments.errors import RecordingError
 from experiments.progress import Progress
-from experiments.recorder import Recorder, RecordingError
+from experiments.recorder import Recorder
 from experiments.spec import Experiment
 from experiments.trial import Shape, Trial
 from jobs.errors import JobError

@@ -6,7 +6,7 @@ from cluster.errors import ServiceError, SettingsError
 from datasets.errors import DataError, UsageError
 from experiments import __main__ as command_line
 from experiments.command import Command
-from experiments.recorder import RecordingError
+from experiments.errors import RecordingError
 from jobs.errors import JobError
 
 

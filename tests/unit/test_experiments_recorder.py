@@ -15,10 +15,11 @@ from mlflow.exceptions import MlflowException
 
 from cluster.settings import load
 from experiments.analysis import summary
+from experiments.errors import RecordingError
 from experiments.outcome import FILE
 from experiments.pairs.record import tree_of
 from experiments.pairs.verdict import verdict_of
-from experiments.recorder import Recorder, RecordingError, explained
+from experiments.recorder import Recorder, explained
 from experiments.report import Report
 from experiments.run_tags import shown_columns
 from experiments.show import show

@@ -14,12 +14,12 @@ from cluster.errors import ServiceError
 from cluster.local_driver import LocalDriverHost
 from experiments import spec
 from experiments.commands import demo
+from experiments.errors import RecordingError
 from experiments.harness import Harness
 from experiments.launcher import Launched
 from experiments.outcome import load, stored
 from experiments.pending import take_up
 from experiments.progress import Progress
-from experiments.recorder import RecordingError
 from experiments.runner import Sweep, open_recorder
 from experiments.show import finish
 from experiments.spec import Experiment

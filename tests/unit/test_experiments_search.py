@@ -11,8 +11,8 @@ from mlflow import MlflowClient
 
 from datasets.errors import UsageError
 from experiments import spec
+from experiments.errors import RecordingError
 from experiments.findings.search import FIND
-from experiments.recorder import RecordingError
 from experiments.registry import register
 from experiments.search.best import best, final, validated
 from experiments.search.samplers import sampler_of
