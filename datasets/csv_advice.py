@@ -68,7 +68,11 @@ def _of_quotes(table: Table, example: Example) -> str | None:
         if open_
         else f"In {where} the quotation marks do not match"
     )
-    more = "" if table.dialect.multiline is False else ", dataset.multiline=no lets none go on past its line"
+    more = (
+        ", dataset.multiline=no lets none go on past its line"
+        if open_ and table.dialect.multiline is not False
+        else ""
+    )
     if table.dialect.escape is None and f"\\{quote}" in example.text:
         more += ", dataset.escape=\\ takes the character after a backslash as it stands"
     return f"{what}: dataset.quote=none takes quotation marks for characters like any other{more}."

@@ -100,16 +100,27 @@ def other_separator(text: str, dialect: Dialect, wanted: Sequence[str]) -> str:
     first = text.partition(dialect.line_end)[0].strip("\r")
     if first.startswith("sep="):
         return f"; the first line, {first!r}, is a hint for Excel: remove it, and set separator={said(first[4:])}"
-    for mark in _OTHERS:
-        if mark in (dialect.separator, dialect.quote, dialect.escape):
-            continue
-        other = replace(dialect, separator=mark)
-        found = other.split(first)
-        names = [] if found is None else [other.value(field).strip(WHITE) for field in found[0]]
-        positions = map(str, range(len(names)))
-        if len(names) > 1 and {column.removeprefix("#") for column in wanted} <= {*names, *positions}:
-            return f"; with separator={said(mark)} it has the columns {', '.join(names)[:200]}"
-    return ""
+    others = {
+        mark: _names(first, replace(dialect, separator=mark))
+        for mark in _OTHERS
+        if mark not in (dialect.separator, dialect.quote, dialect.escape)
+    }
+    fit = [mark for mark, names in others.items() if len(names) > 1 and _has(names, wanted)]
+    if not fit and len(_names(first, dialect)) == 1:
+        fit = sorted((mark for mark in others if len(others[mark]) > 1), key=lambda mark: -len(others[mark]))
+    if not fit:
+        return ""
+    return f"; with separator={said(fit[0])} it has the columns {_shown(others[fit[0]])}"
+
+
+def _names(line: str, dialect: Dialect) -> list[str]:
+    found = dialect.split(line)
+    return [] if found is None else [dialect.value(field).strip(WHITE) for field in found[0]]
+
+
+def _has(names: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether there are all wanted columns, by name or position."""
+    return {column.removeprefix("#") for column in wanted} <= {*names, *map(str, range(len(names)))}
 
 
 def said(separator: str) -> str:

@@ -192,7 +192,7 @@ def _prepared(
 ) -> Prepared:
     warnings = manifest.get("warnings", [])
     for warning in warnings:
-        say(f"warning: {data}: {warning}")
+        say(f"warning: {data.name}: {warning}")
     return Prepared(
         data=data,
         root=root,

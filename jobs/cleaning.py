@@ -263,5 +263,6 @@ def _examples(rejected: DataFrame) -> list[Example]:
 
 def _told(example: Example) -> str:
     where = example.file if example.line is None else f"{example.file}, line {example.line:,}"
-    text = example.text[:_SHOWN_CHARACTERS] + ("..." if len(example.text) > _SHOWN_CHARACTERS else "")
-    return f"{example.rows:,} x {example.reason}; the first in {where}: {text!r}"
+    text = repr(example.text[:_SHOWN_CHARACTERS]).replace("\\\\", "\\")
+    text += "..." if len(example.text) > _SHOWN_CHARACTERS else ""
+    return f"{example.rows:,} x {example.reason}; the first in {where}: {text}"

@@ -59,7 +59,7 @@ def explore(data: Data, harness: Harness, say: Callable[[str], None]) -> Explore
         data = replace(data, store=PARQUET)
         _, path, notes = locate(data, harness.settings)
         for note in notes:
-            say(f"warning: {data}: {note}")
+            say(f"warning: {data.name}: {note}")
     say(f"exploring {data}")
     folder = harness.settings.run_dir / "experiments" / "eda" / data.slug
     shutil.rmtree(folder, ignore_errors=True)

@@ -232,6 +232,7 @@ def test_archives_name_what_is_in_them(tmp_path):
         ("user;item;rating", {}, "with separator=; it has the columns user, item, rating"),
         ("user\titem\trating", R, "with separator=tab it has"),
         ("user::item::rating", R, "with separator=:: it has"),
+        ("who;what;stars", {}, "with separator=; it has the columns who, what, stars"),
         ("sep=;\nuser;item", {}, "remove it"),
         ("17,4,5", {"user": "0", "item": "1", "rating": "2"}, "header=false"),
         ("a,b,2020-01-01", {"user": "0", "item": "1", "at": "2", "at_format": "iso"}, "header=false"),
