@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cluster import hosts, proxies
+from cluster import file_names, hosts, proxies
 from cluster.cluster_state import recall
 from cluster.errors import SettingsError
 
@@ -180,8 +180,8 @@ class Settings:
 def load(sets: Sequence[str] = (), environ: MutableMapping[str, str] = os.environ) -> Settings:
     """Resolve the settings: defaults < profile < the running cluster's < RECSCALE_* environment < `sets` ("spark.workers=4").
 
-    Every command begins so. Where the environment names a proxy, our own servers are excepted from it there, for this
-    process and for all that it starts.
+    Every command begins so. Where the environment names a proxy, our own servers are excepted from it there, and where
+    its locale knows ASCII alone it gets one of UTF-8, for this process and for all that it starts.
 
     Raises:
         SettingsError: an unknown key (names the nearest known one) or a value that does not read.
@@ -200,6 +200,7 @@ def load(sets: Sequence[str] = (), environ: MutableMapping[str, str] = os.enviro
     hosts.check(settings, secret=bool(environ.get(SECRET)))
     own = (settings.host, settings.advertised, settings.spark.driver_host)
     proxies.except_own(environ, filter(None, own))
+    file_names.as_utf8(environ)
     return settings
 
 

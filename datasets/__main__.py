@@ -119,6 +119,8 @@ def _fetched(dataset: Dataset, path: Path) -> str:
 
 
 def _described(dataset: Dataset, path: Path) -> str:
+    for note in dataset.check(path):
+        print(f"datasets: warning: {note}", file=sys.stderr)
     with _session() as spark:
         return describe.text(dataset, describe.count(dataset.read(spark, path)))
 
@@ -129,6 +131,8 @@ def _session() -> Iterator[SparkSession]:
     os.environ["PYTHONPATH"] = str(_ROOT)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    if sys.flags.utf8_mode:  # the locale knows ASCII alone, and by it Java would take the names of files
+        os.environ["LC_ALL"] = "C.UTF-8"
     settings: dict[str, bool | float | int | str | None] = {
         "spark.driver.memory": "2g",
         "spark.driver.bindAddress": "127.0.0.1",

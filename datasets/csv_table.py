@@ -1,113 +1,237 @@
-"""Reads a file of interactions with Spark's CSV reader, and says of each row that it cannot use why."""
+"""Reads a file of interactions in two steps: one task cuts it into blocks of records, any number of tasks read these."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
+from pyspark.sql.pandas.types import to_arrow_schema
 
-from datasets.csv_file import java_name
-from datasets.lines import shaped
-from datasets.source import RAW, REJECTED
+from datasets.blocks import BLOCK, after, blocks, header
+from datasets.csv_values import Meaning, first_reason, read_all
+from datasets.dialect import EMPTY, RETURN, WHITE, Dialect, Grammar
+from datasets.source import RECORDS
+from datasets.text_files import KEPT, chunks, compression, shown
 
-_NUMBER = r"^[+-]?(?:\d{1,15}(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?$"
-_WHOLE = {"s": r"^-?\d{1,11}(?:\.\d+)?$", "ms": r"^-?\d{1,14}$"}
-_DAY = r"^\d{4}-\d{2}-\d{2}$"
-_TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?$"
-_ZONED = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:[zZ]|[+-]\d{2}:?\d{2})$"
-_CORRUPT = "corrupt"
+_TASK_BYTES = 1 << 24
+_EXPANDED = 8  # times that a compressed file usually grows
+_BLOCK = T.StructType([T.StructField("line", T.LongType()), T.StructField("text", T.BinaryType())])
 
 
-class Columns(NamedTuple):
+class Places(NamedTuple):
     """Where the columns stand, from 0; None where the file has none."""
 
     user: int
     item: int
-    rating: int | None
-    at: int | None
+    rating: int | None = None
+    at: int | None = None
 
 
-class Writing(Protocol):
-    """How the file is written; see the options of the source."""
+@dataclass(frozen=True)
+class Table:
+    """A file of interactions and all that is needed to read it.
+
+    Attributes:
+        path: the file.
+        encoding: of its text, as Python names it.
+        dialect: how it is written.
+        header: whether its first record holds names.
+        width: fields of a record.
+        places: of the columns.
+        meaning: of the fields.
+    """
+
+    path: Path
+    encoding: str
+    dialect: Dialect
+    header: bool
+    width: int
+    places: Places
+    meaning: Meaning
 
     @property
-    def at_format(self) -> str: ...
+    def wanted(self) -> list[int]:
+        """Positions of the columns that are read, in their order in the file."""
+        return sorted(place for place in self.places if place is not None)
+
     @property
-    def mark(self) -> str: ...
-    @property
-    def header(self) -> bool: ...
-    @property
-    def encoding(self) -> str: ...
-    @property
-    def multiline(self) -> bool: ...
+    def grammar(self) -> Grammar:
+        """What a record of this table is; a row that stands in a quotation is known by its numbers."""
+        timed = self.meaning.at_format != "iso" and self.places.at is not None
+        numeric = [self.places.rating, self.places.at if timed else None]
+        return Grammar(
+            self.dialect, self.width, self.wanted, [place for place in numeric if place is not None]
+        )
 
 
-def read_table(
-    spark: SparkSession, path: Path, writing: Writing, places: Columns, width: int
-) -> tuple[DataFrame, DataFrame]:
-    """Read the file, whose records have `width` fields: (frame of the schema RAW, rejected records)."""
-    names = [f"c{n}" for n in range(width)]
-    schema = T.StructType([T.StructField(name, T.StringType()) for name in [*names, _CORRUPT]])
-    reader = spark.read.schema(schema).options(
-        sep=writing.mark,
-        header=writing.header,
-        encoding=java_name(writing.encoding),
-        multiLine=writing.multiline,
-        quote='"',
-        escape='"',
-        mode="PERMISSIVE",
-        columnNameOfCorruptRecord=_CORRUPT,
-        columnPruning=False,  # with it, what counts as malformed depends on the columns that a query asks for
-        enforceSchema=True,
-        maxCharsPerColumn=-1,
+def read_table(spark: SparkSession, table: Table) -> DataFrame:
+    """Read every record of a file, those that cannot be used with a reason (schema RECORDS)."""
+    cut = spark.range(1, numPartitions=1).mapInArrow(partial(_cut, table), _BLOCK)
+    size = table.path.stat().st_size * (_EXPANDED if compression(table.path) else 1)
+    parts = size // _TASK_BYTES + 1
+    if parts > 1:
+        cut = cut.repartition(parts, "line")
+    return cut.mapInArrow(partial(_read, table), RECORDS)
+
+
+def _cut(table: Table, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for _ in batches:
+        for line, text in cut(table):
+            yield pa.RecordBatch.from_pydict({"line": [line], "text": [text]}, schema=to_arrow_schema(_BLOCK))
+
+
+def cut(table: Table, size: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """Cut a file into blocks of records of about `size` characters.
+
+    Yields:
+        The number of a block's first line, and its text in UTF-8; what does not decode is kept (`text_files.KEPT`).
+    """
+    text = chunks(table.path, table.encoding)
+    first = 1
+    if table.header:
+        names = header(chunks(table.path, table.encoding), table.dialect)
+        text, first = after(text, names.length), names.next_line
+    for block in blocks(text, table.grammar, first, size or BLOCK):
+        yield block.line, block.text.encode("utf-8", "surrogatepass")
+
+
+def _read(table: Table, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    grammar = table.grammar
+    for batch in batches:
+        for row in batch.to_pylist():
+            yield read_block(table, grammar, row["line"], row["text"])
+
+
+class _Split(NamedTuple):
+    """The records of a block: first line, lines, text, why a record is broken, the fields that are wanted in their order."""
+
+    line: pa.Array
+    lines: pa.Array
+    text: pa.Array
+    reason: pa.Array
+    fields: Sequence[pa.Array]
+
+
+def read_block(table: Table, grammar: Grammar, line: int, block: bytes) -> pa.RecordBatch:
+    """Read the records of a block that begins with line `line` (schema RECORDS)."""
+    split = split_lines(table, line, block) or split_records(table, grammar, line, block)
+    by_place = dict(zip(table.wanted, split.fields, strict=True))
+    columns = [None if place is None else by_place[place] for place in table.places]
+    size = len(split.line)
+    values, unread = read_all(columns, size, table.meaning)
+    reason = first_reason(split.reason, unread)
+    good = pc.is_null(reason)
+    values = [pc.if_else(good, value, pa.scalar(None, value.type)) for value in values]
+    file = pa.repeat(pa.scalar(table.path.name), size)
+    arrays = [*values, pa.nulls(size, pa.string()), file, split.line, split.lines, split.text, reason]
+    return pa.RecordBatch.from_arrays(arrays, schema=to_arrow_schema(RECORDS))
+
+
+def split_lines(table: Table, line: int, block: bytes) -> _Split | None:
+    """Split a block in which every line is a record or broken; None if it is not sure that it is such a block.
+
+    The same as `split_records`, and many times as fast.
+    """
+    dialect, width = table.dialect, table.width
+    if any(mark.encode() in block for mark in (dialect.quote, dialect.escape) if mark is not None):
+        return None
+    try:
+        whole = pa.array([block], pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:  # it holds what does not decode
+        return None
+    text = pc.split_pattern(whole, dialect.line_end).values
+    if block.endswith(dialect.line_end.encode()):
+        text = text.slice(0, len(text) - 1)
+    returns = dialect.line_end == "\n" and b"\r" in block
+    if returns:
+        text = pc.utf8_rtrim(text, characters="\r")
+    parts = pc.split_pattern(text, dialect.separator)
+    count = pc.list_value_length(parts)
+    torn = pc.match_substring(text, "\r") if returns else pa.repeat(pa.scalar(False), len(text))
+    good = pc.and_(pc.equal(count, width), pc.invert(torn))
+    reason = pc.binary_join_element_wise(
+        "has", count.cast(pa.string()), f"fields where {width} are expected", " "
     )
-    fields = reader.csv(str(path))
-    line = F.coalesce(F.col(_CORRUPT), F.to_csv(F.struct(*names), {"sep": writing.mark}))
-    picked = fields.select(
-        line.alias("text"),
-        F.when(F.col(_CORRUPT).isNotNull(), f"has other than {width} fields").alias("broken"),
-        _key(places.user).alias("user"),
-        _key(places.item).alias("item"),
-        _text(places.rating).alias("rating"),
-        _text(places.at).alias("at"),
+    blank = pc.equal(pc.utf8_trim(text, characters=WHITE), "")
+    reason = pc.if_else(blank, EMPTY, pc.if_else(torn, RETURN, reason))
+    fields = _elements(parts, good, table.wanted)
+    return _Split(
+        pa.array(range(line, line + len(text)), pa.int64()),
+        pa.repeat(pa.scalar(1, pa.int32()), len(text)),
+        text,
+        pc.if_else(good, pa.scalar(None, pa.string()), reason),
+        fields,
     )
-    judged = picked.withColumn("reason", _reason(places, writing.at_format))
-    good = judged.where("reason IS NULL").select(
-        "user", "item", F.col("rating").cast("float").alias("rating"), _time(writing.at_format).alias("at")
-    )
-    bad = judged.where("reason IS NOT NULL").select(F.lit(path.name).alias("file"), "text", "reason")
-    return shaped(good.withColumn("fold", F.lit(None).cast("string")), RAW), shaped(bad, REJECTED)
 
 
-def _text(place: int | None) -> Column:
-    return F.lit(None).cast("string") if place is None else F.trim(F.col(f"c{place}"))
+def _elements(parts: pa.Array, good: pa.Array, places: Sequence[int]) -> list[pa.Array]:
+    """Pick elements of lists; null where a list is not good."""
+    if pc.all(good).as_py():
+        return [pc.list_element(parts, place) for place in places]
+    kept = parts.filter(good)
+    rank = pc.subtract(pc.cumulative_sum(good.cast(pa.int64())), 1)
+    index = pc.if_else(good, rank, pa.scalar(None, pa.int64()))
+    return [pc.list_element(kept, place).take(index) for place in places]
 
 
-def _key(place: int) -> Column:
-    return F.regexp_replace(_text(place), "^\ufeff", "")
+def split_records(table: Table, grammar: Grammar, line: int, block: bytes) -> _Split:
+    """Split a block by the rule for records."""
+    dialect, mark = table.dialect, table.dialect.line_end
+    text = block.decode("utf-8", "surrogatepass")
+    none = (None,) * len(table.wanted)
+    texts: list[str] = []
+    reasons: list[str | None] = []
+    lines: list[int] = []
+    fields: list[list[str | None]] = [[] for _ in none]
+    for part in grammar.parts(text):
+        if isinstance(part, list):
+            columns: Sequence[Sequence[str | None]]
+            record, *columns = zip(*part, strict=True)
+            texts += record
+            reasons += [None] * len(part)
+            lines += [1] * len(part)
+        else:
+            piece = text[part.begin : part.end]
+            texts.append(dialect.bare(piece))
+            reasons.append(None if part.fields is not None else dialect.why(texts[-1], table.width))
+            lines.append(piece.count(mark) + (not piece.endswith(mark)))
+            columns = [[field] for field in part.fields or none]
+        for column, more in zip(fields, columns, strict=True):
+            column.extend(more)
+    if KEPT.search(text):
+        _reject_damaged(table.encoding, texts, reasons, fields)
+    count = pa.array(lines, pa.int32())
+    before = pc.subtract(pc.cumulative_sum(count.cast(pa.int64())), count)
+    values = [unquoted(pa.array(column, pa.string()), dialect) for column in fields]
+    return _Split(pc.add(before, line), count, pa.array(texts), pa.array(reasons, pa.string()), values)
 
 
-def _reason(places: Columns, at_format: str) -> Column:
-    reason = F.col("broken")
-    for key in ("user", "item"):
-        reason = F.coalesce(reason, F.when(F.coalesce(F.col(key), F.lit("")) == "", f"{key} is empty"))
-    if places.rating is not None:
-        number = F.coalesce(F.col("rating").rlike(_NUMBER), F.lit(False))
-        reason = F.coalesce(reason, F.when(~number, "rating is not a number"))
-    if places.at is not None:
-        given = F.coalesce(F.col("at"), F.lit("")) != ""
-        what = "an ISO 8601 time" if at_format == "iso" else f"a time in {at_format} since 1970"
-        reason = F.coalesce(reason, F.when(given & _time(at_format).isNull(), f"at is not {what}"))
-    return reason
+def _reject_damaged(
+    encoding: str, texts: list[str], reasons: list[str | None], fields: list[list[str | None]]
+) -> None:
+    """Give each record that does not decode a reason, and a text that can be stored."""
+    for n, text in enumerate(texts):
+        if KEPT.search(text):
+            texts[n], reasons[n] = shown(text), f"is not {encoding}"
+            for column in fields:
+                column[n] = None
 
 
-def _time(at_format: str) -> Column:
-    at = F.col("at")
-    if at_format != "iso":
-        unit = 1_000_000 if at_format == "s" else 1_000
-        micros = at.cast("decimal(38,6)") * unit
-        return F.when(at.rlike(_WHOLE[at_format]), F.timestamp_micros(micros.cast("long")))
-    zoned = F.when(at.rlike(_DAY), F.concat(at, F.lit("T00:00:00Z")))
-    zoned = zoned.when(at.rlike(_TIME), F.concat(at, F.lit("Z"))).when(at.rlike(_ZONED), at)
-    return F.try_to_timestamp(zoned)
+def unquoted(fields: pa.Array, dialect: Dialect) -> pa.Array:
+    """What the fields of a column say, as `Dialect.value` has it for one."""
+    if dialect.quote is None and dialect.escape is None:
+        return fields
+    if dialect.escape is not None and pc.any(pc.match_substring(fields, dialect.escape)).as_py():
+        texts = [None if field is None else dialect.value(field) for field in fields.to_pylist()]
+        return pa.array(texts, pa.string())
+    if dialect.quote is None:
+        return fields
+    trimmed = pc.utf8_trim(fields, characters=dialect.blanks) if dialect.blanks else fields
+    inner = pc.utf8_slice_codeunits(trimmed, 1, -1)
+    inner = pc.replace_substring(inner, dialect.quote * 2, dialect.quote)
+    return pc.if_else(pc.starts_with(trimmed, dialect.quote), inner, fields)

@@ -1,6 +1,6 @@
 """A data set named `source/variant` with its reading options, ready to be fetched and read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from datasets.errors import UsageError
 from datasets.options import nearest, parse
-from datasets.source import Raw, Source, Variant
+from datasets.source import Adviser, Example, Raw, Source, Variant
 from datasets.sources import SOURCES
 
 
@@ -32,6 +32,16 @@ class Dataset:
     def fetch(self, data: Path | None, cache: Path) -> Path:
         """Return where its files lie, downloading them into `cache` unless the folder `data` holds them."""
         return self.source.fetch(self.variant, self.options, data, cache)
+
+    def check(self, path: Path) -> Sequence[str]:
+        """Look at what `fetch` returned, without Spark; return what a person should know of how it will be read."""
+        return self.source.check(self.variant, self.options, path)
+
+    def advise(self, path: Path, rejected: Sequence[Example]) -> Sequence[str]:
+        """Guess from rejected lines which option would read them."""
+        if not isinstance(self.source, Adviser):
+            return ()
+        return self.source.advise(self.variant, self.options, path, rejected)
 
     def read(self, spark: SparkSession, path: Path) -> Raw:
         """Read what `fetch` returned."""

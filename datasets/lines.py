@@ -11,6 +11,7 @@ from pyspark.sql import types as T
 
 from datasets.errors import DataError
 from datasets.source import REJECTED
+from datasets.spark_paths import literal
 
 UTF8 = "UTF-8"
 LATIN1 = "ISO-8859-1"
@@ -75,7 +76,7 @@ def check_header(path: Path, layout: Layout) -> None:
 def read_lines(spark: SparkSession, path: Path, layout: Layout) -> DataFrame:
     """Read a file as (value string): its lines as they are, without the header."""
     check_header(path, layout)
-    lines = spark.read.text(str(path), lineSep="\n")
+    lines = spark.read.text(literal(path), lineSep="\n")
     if layout.header is None:
         return lines
     first = F.monotonically_increasing_id() == 0  # Spark lists a file's splits in order
@@ -144,15 +145,20 @@ def unquoted(column: str) -> Column:
 
 def rejected(spark: SparkSession, *frames: DataFrame) -> DataFrame:
     """All rejected lines of a data set, in the schema REJECTED."""
-    none = spark.sql("SELECT '' AS file, '' AS text, '' AS reason WHERE false")  # costs no task
-    return shaped(reduce(DataFrame.unionByName, frames, none), REJECTED)
+    none = spark.sql("SELECT '' AS file, 0L AS line, '' AS text, '' AS reason WHERE false")  # costs no task
+    return shaped(
+        reduce(DataFrame.unionByName, (shaped(frame, REJECTED) for frame in frames), none), REJECTED
+    )
 
 
 def shaped(frame: DataFrame, schema: T.StructType) -> DataFrame:
-    """Exactly the columns of `schema` in its order, each nullable as it says."""
+    """Exactly the columns of `schema` in its order, each nullable as it says; null what the frame does not have."""
     # `when` without `otherwise` is how a column that Spark knows to be filled becomes nullable.
     columns = [
-        F.when(F.lit(True), F.col(field.name)).cast(field.dataType).alias(field.name) for field in schema
+        F.when(F.lit(True), F.col(field.name) if field.name in frame.columns else None)
+        .cast(field.dataType)
+        .alias(field.name)
+        for field in schema
     ]
     return frame.select(*columns)
 

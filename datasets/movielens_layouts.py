@@ -39,10 +39,14 @@ class Edition(NamedTuple):
     folds: tuple[Layout, ...] = ()
 
     @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The layout of every table."""
+        return (self.ratings, self.items, *((self.tags,) if self.tags else ()), *self.folds)
+
+    @property
     def files(self) -> tuple[str, ...]:
         """Every file that the edition's folder must hold."""
-        tags = (self.tags.file,) if self.tags else ()
-        return (self.ratings.file, self.items.file, *tags, *(fold.file for fold in self.folds))
+        return tuple(layout.file for layout in self.layouts)
 
 
 def _tab(file: str) -> Layout:

@@ -10,10 +10,10 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from datasets.fields import Parse, distinct, entries, given, json_value, key, number, python_literal, year
-from datasets.lines import Field, Layout, match_lines, rejected, shaped
+from datasets.lines import Field, Layout, check_header, match_lines, rejected, shaped
 from datasets.movielens_layouts import COMMAS
 from datasets.movielens_tables import read_ratings
-from datasets.records import among, once, read_records, readable, refused
+from datasets.records import among, check_columns, once, read_records, readable, refused
 from datasets.source import ITEMS, Raw
 
 KAGGLE = ("movies_metadata.csv", "keywords.csv", "credits.csv", "links.csv")
@@ -39,6 +39,8 @@ _FILM = (
     *("id", "genres", "original_title", "overview", "release_date", "tagline", "title"),
     *_FEATURES,
 )
+_KEYWORDS = ("id", "keywords")
+_CREDITS, _CREDITS_5000 = ("id", "cast", "crew"), ("movie_id", "cast", "crew")
 _CAST = 10
 _STRAY = "id is not among the movies"
 
@@ -51,6 +53,29 @@ _KEY = T.StructField("id", T.StringType())
 _SAID = T.StructType([_KEY, *_part("title", "text", "year", "genres", "tags", "features")])
 _TAGS = T.StructType([_KEY, *_part("tags")])
 _PEOPLE = T.StructType([_KEY, *_part("people")])
+
+
+def check_kaggle(folder: Path, ratings_file: str) -> None:
+    """Check that the files of The Movies Dataset name the columns that are read.
+
+    Raises:
+        DataError: names the file and what it lacks.
+    """
+    check_header(folder / ratings_file, COMMAS.ratings)
+    check_header(folder / LINKS.file, LINKS)
+    for file, columns in zip(KAGGLE, (_FILM, _KEYWORDS, _CREDITS), strict=False):
+        check_columns(folder / file, columns)
+
+
+def check_tmdb5000(folder: Path) -> None:
+    """Check that the files of TMDB 5000 name the columns that are read.
+
+    Raises:
+        DataError: names the file and what it lacks.
+    """
+    check_columns(folder / MOVIES, (*_FILM, "keywords"))
+    if (folder / CREDITS).is_file():
+        check_columns(folder / CREDITS, _CREDITS_5000)
 
 
 def read_kaggle(spark: SparkSession, folder: Path, ratings_file: str) -> Raw:
@@ -67,8 +92,8 @@ def read_kaggle(spark: SparkSession, folder: Path, ratings_file: str) -> Raw:
     films, keywords, people = (folder / file for file in KAGGLE[:3])
     film = partial(described, python_literal, keywords=False)
     said = _table(spark, films, _FILM, film, _SAID)
-    tags = _table(spark, keywords, ("id", "keywords"), partial(tagged, python_literal), _TAGS)
-    named = _table(spark, people, ("id", "cast", "crew"), partial(credited, python_literal, "id"), _PEOPLE)
+    tags = _table(spark, keywords, _KEYWORDS, partial(tagged, python_literal), _TAGS)
+    named = _table(spark, people, _CREDITS, partial(credited, python_literal, "id"), _PEOPLE)
     known, linked = readable(said), readable(links)
     items = (
         linked.select(F.col("movieId").alias("item"), "id")
@@ -98,7 +123,7 @@ def read_tmdb5000(spark: SparkSession, folder: Path) -> Raw:
     known, bad = readable(said), [refused(said, folder / MOVIES)]
     if (folder / CREDITS).is_file():
         convert = partial(credited, json_value, "movie_id")
-        named = _table(spark, folder / CREDITS, ("movie_id", "cast", "crew"), convert, _PEOPLE)
+        named = _table(spark, folder / CREDITS, _CREDITS_5000, convert, _PEOPLE)
         bad.append(refused(among(named, known, "id", _STRAY), folder / CREDITS))
         items = known.join(readable(named).select("id", "people"), "id", "left")
     else:
@@ -172,4 +197,4 @@ def _links(spark: SparkSession, path: Path) -> tuple[DataFrame, DataFrame]:
     records = fields.select(
         "line", F.col("line").alias("record"), empty.alias("reason"), "movieId", number.alias("id")
     )
-    return once(records, "movieId"), bad
+    return once(records, "movieId").withColumn("line", F.lit(None).cast("long")), bad

@@ -1,6 +1,5 @@
 """Reads CSV files whose quoted fields may hold line ends, and loses no line to a wrong quote.
 
-Spark's reader takes a quote that is never closed for a field that goes on, and silently swallows the lines after it.
 Here a record is strict: a field is either free of quotes, or quoted whole with the quotes inside doubled. What is not
 costs its first line only, which is rejected; reading goes on with the next line.
 
@@ -9,9 +8,7 @@ made of the records is shared out.
 """
 
 import csv
-import re
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,20 +20,19 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.pandas.types import to_arrow_schema
 
+from datasets.blocks import after, blocks, header
+from datasets.dialect import LONGEST, Dialect, Grammar
 from datasets.errors import DataError
 from datasets.lines import shaped
 from datasets.options import nearest
 from datasets.source import REJECTED
+from datasets.text_files import KEPT, chunks
 
 Convert = Callable[[Mapping[str, str]], Mapping[str, Any]]
 """Makes a row of a record's fields by name; a ValueError says why the record cannot be read."""
 
-_FIELD = r'(?:"[^"]*(?:""[^"]*)*"|[^",]*)'
-_STRICT = re.compile(rf"{_FIELD}(?:,{_FIELD})*\r?\n?")
-_UNDECODED = re.compile("[\udc80-\udcff]")
-_QUOTES = "its quotes do not match"
-_RETURN = "holds a carriage return outside of quotes"
-_LONGEST_FIELD = 1 << 24
+_STRICT = Dialect(strict=True)
+_ENCODING = "utf-8"
 _TASK_BYTES = 1 << 24
 _BATCH_CHARACTERS = 1 << 22
 
@@ -57,60 +53,18 @@ class Record(NamedTuple):
     reason: str | None
 
 
-class _Lines:
-    """Lines of which the last ones taken can be given back."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
-        self._again: deque[str] = deque()
-        self.taken: list[str] = []
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._lines)
-        self.taken.append(line)
-        return line
-
-    def give_back(self) -> None:
-        """Give back all lines taken but the first."""
-        self._again.extendleft(reversed(self.taken[1:]))
-        del self.taken[1:]
-
-
-def split_records(lines: Iterable[str], width: int) -> Iterator[Record]:
-    """Split a file's lines (with their ends, undecodable bytes as surrogates) into records of `width` fields."""
-    source, number = _Lines(lines), 1
-    csv.field_size_limit(_LONGEST_FIELD)
-    while True:
-        source.taken.clear()
-        try:
-            fields = next(csv.reader(source, strict=True))
-            reason = _reason(fields, "".join(source.taken), width)
-        except StopIteration:
-            return
-        except csv.Error:
-            reason = _QUOTES if '"' in "".join(source.taken) else _RETURN
-        if reason is not None:
-            source.give_back()
-        text = re.sub(r"\r?\n\Z", "", "".join(source.taken))
-        if _UNDECODED.search(text):
-            text = text.encode("utf-8", "surrogateescape").decode("latin-1")
-        yield Record(number, text, reason)
-        number += len(source.taken)
-
-
-def _reason(fields: Sequence[str], text: str, width: int) -> str | None:
-    if _UNDECODED.search(text):
-        return "is not UTF-8 (shown as Latin-1)"
-    if not text.strip():
-        return "is empty"
-    if '"' in text and not _STRICT.fullmatch(text):
-        return _QUOTES
-    if len(fields) != width:
-        return f"has {len(fields)} fields where {width} are expected"
-    return None
+def split_records(text: Iterable[str], width: int, line: int = 1) -> Iterator[Record]:
+    """Split a text that comes in pieces (undecodable bytes as surrogates) into records of `width` fields."""
+    grammar = Grammar(_STRICT, width)
+    for block in blocks(text, grammar, line):
+        line = block.line
+        for record, good in grammar.records(block.text):
+            if KEPT.search(record):
+                shown = record.encode("utf-8", "surrogateescape").decode("latin-1")
+                yield Record(line, shown, "is not UTF-8 (shown as Latin-1)")
+            else:
+                yield Record(line, record, None if good else _STRICT.why(record, width))
+            line += 1 + record.count("\n")
 
 
 def read_records(
@@ -132,7 +86,7 @@ def read_records(
     Raises:
         DataError: there is no such file, or its header lacks a column.
     """
-    header = _header(path, needed)
+    header = check_columns(path, needed)
     records = spark.range(1, numPartitions=1).mapInArrow(partial(_records, str(path), len(header)), _RECORD)
     parts = path.stat().st_size // _TASK_BYTES + 1
     if parts > 1:
@@ -173,16 +127,22 @@ def refused(records: DataFrame, path: Path) -> DataFrame:
     """The records of the file `path` that have one, in the schema REJECTED."""
     bad = records.where("reason IS NOT NULL")
     return shaped(
-        bad.select(F.lit(path.name).alias("file"), F.col("record").alias("text"), "reason"), REJECTED
+        bad.select(F.lit(path.name).alias("file"), "line", F.col("record").alias("text"), "reason"), REJECTED
     )
 
 
-def _header(path: Path, needed: Sequence[str]) -> list[str]:
+def check_columns(path: Path, needed: Sequence[str]) -> list[str]:
+    """Return the columns of a file, which must be among them in its first line.
+
+    Raises:
+        DataError: there is no such file, or its header lacks a column.
+    """
     if not path.is_file():
         raise DataError(f"no file {path}; put the publisher's file there")
-    with path.open("rb") as file:
-        first = file.readline(1 << 16).decode("utf-8", errors="replace").removeprefix("\ufeff")
-    found = [name.strip() for name in next(csv.reader([first]), [])]
+    try:
+        found = header(chunks(path, _ENCODING), _STRICT).fields
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
     for name in needed:
         if name not in found:
             raise DataError(f"{path}: its first line names no column {name!r}; {nearest(name, found)}")
@@ -192,18 +152,17 @@ def _header(path: Path, needed: Sequence[str]) -> list[str]:
 def _records(path: str, width: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     schema = to_arrow_schema(_RECORD)
     for _ in batches:
-        with Path(path).open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
-            waiting: list[Record] = []
-            held = 0
-            records = split_records(file, width)
-            next(records)  # the header
-            for record in records:
-                waiting.append(record)
-                held += len(record.text)
-                if held >= _BATCH_CHARACTERS or len(waiting) >= 10_000:
-                    yield _batch(waiting, schema)
-                    waiting, held = [], 0
-            yield _batch(waiting, schema)
+        waiting: list[Record] = []
+        held = 0
+        first = header(chunks(Path(path), _ENCODING), _STRICT)
+        text = after(chunks(Path(path), _ENCODING), first.length)
+        for record in split_records(text, width, first.next_line):
+            waiting.append(record)
+            held += len(record.text)
+            if held >= _BATCH_CHARACTERS or len(waiting) >= 10_000:
+                yield _batch(waiting, schema)
+                waiting, held = [], 0
+        yield _batch(waiting, schema)
 
 
 def _batch(records: Sequence[Record], schema: pa.Schema) -> pa.RecordBatch:
@@ -216,7 +175,7 @@ def _converted(
     header: Sequence[str], convert: Convert, full: T.StructType, batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     schema = to_arrow_schema(full)
-    csv.field_size_limit(_LONGEST_FIELD)
+    csv.field_size_limit(LONGEST)
     for batch in batches:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # backslashes in a publisher's Python literals

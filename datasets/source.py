@@ -1,9 +1,9 @@
 """Interface of a source: a data set that can be fetched and read, with its terms."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
@@ -38,19 +38,49 @@ ITEMS = T.StructType(
 REJECTED = T.StructType(
     [
         T.StructField("file", T.StringType()),
+        T.StructField(
+            "line", T.LongType()
+        ),  # number of its first line in the file, from 1, where the source knows it
         T.StructField("text", T.StringType()),  # the line as it stands in the file
         T.StructField("reason", T.StringType()),
     ]
 )
 """One line that could not be read, and why."""
 
+RECORDS = T.StructType(
+    [
+        *RAW.fields,
+        T.StructField("file", T.StringType()),
+        T.StructField("line", T.LongType()),
+        T.StructField("lines", T.IntegerType()),  # how many it takes in the file
+        T.StructField("text", T.StringType()),
+        T.StructField("reason", T.StringType()),  # why it cannot be read, else null
+    ]
+)
+"""One record of a file: an interaction with the line that says it, or a rejected line, whose keys are null."""
+
 
 class Raw(NamedTuple):
-    """Frames that a source gives, of the schemas RAW, ITEMS and REJECTED; a source may lack ratings or items."""
+    """Frames that a source gives, of the schemas RAW, ITEMS and REJECTED; a source may lack ratings or items.
+
+    `records` are ratings and rejected lines in one frame (RECORDS), for whoever needs both: it reads the file once and
+    knows every rating's line. A source may lack it.
+    """
 
     ratings: DataFrame | None
     items: DataFrame | None
     rejected: DataFrame
+    records: DataFrame | None = None
+
+
+class Example(NamedTuple):
+    """The first line that was rejected for a reason, and how many rows were; `line` is None where it is not known."""
+
+    reason: str
+    rows: int
+    file: str
+    line: int | None
+    text: str
 
 
 @dataclass(frozen=True)
@@ -101,8 +131,27 @@ class Source(Protocol):
             DataError: it is in neither place and cannot be downloaded whole.
         """
 
+    def check(self, variant: str, options: Any, path: Path) -> Sequence[str]:
+        """Look at what `fetch` returned, without Spark and within a second.
+
+        Returns:
+            What a person should know of how it will be read, a sentence each.
+
+        Raises:
+            UsageError: an option does not fit the file.
+            DataError: a file is missing or not in its format.
+        """
+
     def read(self, spark: SparkSession, variant: str, options: Any, path: Path) -> Raw:
         """Read what `fetch` returned. Lines that cannot be read go to `rejected`; no line is dropped."""
 
     def sample(self, variant: str, folder: Path) -> Path:
         """Write a few invented rows in the publisher's layout under `folder`; return what `fetch` would return."""
+
+
+@runtime_checkable
+class Adviser(Protocol):
+    """A source whose options say how a file is written, which rejected lines may tell better."""
+
+    def advise(self, variant: str, options: Any, path: Path, rejected: Sequence[Example]) -> Sequence[str]:
+        """Guess from rejected lines which option would read them: a sentence each, most often none."""

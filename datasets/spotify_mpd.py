@@ -67,6 +67,18 @@ def read_slices(spark: SparkSession, folder: Path, item: Item) -> Raw:
     )
 
 
+def slices(folder: Path) -> list[str]:
+    """Return the paths of all slices in a folder, in order.
+
+    Raises:
+        DataError: there is none.
+    """
+    paths = sorted(str(path) for path in folder.glob(SLICES))
+    if not paths:
+        raise DataError(f"{folder} holds no {SLICES}; put the slices of the Million Playlist Dataset there")
+    return paths
+
+
 def _refused(rows: DataFrame) -> DataFrame:
     return shaped(rows.select("file", F.col("record").alias("text"), "reason"), REJECTED)
 

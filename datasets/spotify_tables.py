@@ -20,6 +20,9 @@ SONGS = (
 )
 """The columns of spotify_songs.csv."""
 
+NEEDED = tuple(name for name in SONGS if name not in ("track_popularity", "track_album_id", "playlist_name"))
+"""Those of them that are read."""
+
 TRACKS = (
     *("id", "name", "popularity", "duration_ms", "explicit", "artists", "id_artists", "release_date"),
     *(feature for feature in FEATURES if feature != "duration_ms"),
@@ -38,11 +41,8 @@ def read_songs(spark: SparkSession, path: Path, item: Item) -> Raw:
     rejected where artists are the items). Genres are those of the playlists that hold a track, genre and
     subgenre. They follow from the interactions, test rows included, so they are not an independent description.
     """
-    needed = tuple(
-        name for name in SONGS if name not in ("track_popularity", "track_album_id", "playlist_name")
-    )
     nameless = F.when(F.col(item).isNull(), "track_artist is empty")
-    records = read_records(spark, path, needed, song, ENTRY).withColumn(
+    records = read_records(spark, path, NEEDED, song, ENTRY).withColumn(
         "reason", F.coalesce("reason", nameless)
     )
     entries = readable(records)

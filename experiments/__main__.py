@@ -12,7 +12,8 @@ from experiments.exits import INTERRUPTED, KNOWN, exit_code
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Return 0 when all went well, 1 for a failed trial, 2 for wrong names, 3 for a service, 4 for a gate, 130 when interrupted."""
-    arguments = parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    arguments = parser(given[0] if given else "").parse_args(given)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
@@ -27,12 +28,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command line."""
+def parser(name: str) -> argparse.ArgumentParser:
+    """Return the command line of one command, or of all of them where there is none of this name."""
     top = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
     sub = top.add_subparsers(required=True, metavar="COMMAND")
-    for name, command in COMMANDS.items():
-        made = sub.add_parser(name, help=command.what, description=command.what)
+    for each in [name] if name in COMMANDS else COMMANDS:
+        command = COMMANDS[each]
+        made = sub.add_parser(each, help=command.what, description=command.what)
         command.arguments(made)
         made.set_defaults(command=command.run)
     return top

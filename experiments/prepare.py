@@ -8,7 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from datasets.dataset import find
+from cluster.settings import Settings
+from datasets.dataset import Dataset, find
 from experiments.errors import UnreadableError
 from experiments.harness import Harness
 from experiments.identity import files_at, lock_hash, preprocess_hash, stamp
@@ -34,6 +35,7 @@ class Prepared:
         digest: of the rows, whatever their order; layout: how the tables lie there; scale: "lowest,highest,step", empty without ratings.
         counts: rows in and out, dropped by reason, users, items.
         table: the counts for a person.
+        warnings: what a person should know of how it was read, a sentence each.
         fresh: whether it was done just now.
     """
 
@@ -45,6 +47,7 @@ class Prepared:
     scale: str
     counts: dict[str, int]
     table: list[list[Any]]
+    warnings: list[str]
     fresh: bool
 
     @property
@@ -67,6 +70,7 @@ class Prepared:
             "users": self.counts.get("users", 0),
             "items": self.counts.get("items", 0),
             "source": str(self.path),
+            **({"warnings": self.warnings} if self.warnings else {}),
         }
 
 
@@ -83,10 +87,26 @@ def manifest_of(folder: Path) -> dict[str, Any] | None:
 
 def _whole(values: dict[str, Any]) -> dict[str, Any]:
     """Return the values of a manifest, of which none may be missing."""
-    return {name: values[name] for name in ("identity", "digest", "scale", "counts", "table", "seconds")}
+    known = {name: values[name] for name in ("identity", "digest", "scale", "counts", "table", "seconds")}
+    return {**known, "warnings": values.get("warnings", [])}
 
 
 PREPARED = Kind("the manifest of prepared data", (unchanged,), "The data is prepared anew")
+
+
+def locate(data: Data, settings: Settings) -> tuple[Dataset, Path, list[str]]:
+    """Fetch a data set and look at it, before a cluster or Spark is started.
+
+    Returns:
+        It, its place, and what a person should know of how it will be read.
+
+    Raises:
+        UsageError: an unknown data set or option, or an option that does not fit the files.
+        DataError: it cannot be fetched, or is not in its format.
+    """
+    dataset = find(data.name, data.options)
+    path = dataset.fetch(settings.data, settings.run_dir / "data")
+    return dataset, path, list(dataset.check(path))
 
 
 def prepare(
@@ -109,19 +129,19 @@ def prepare(
         spark: settings of the trials that wait for the data, which hold here too; they change no table.
 
     Raises:
-        UsageError: an unknown data set or option.
-        DataError: it cannot be fetched.
+        UsageError: an unknown data set or option, or an option that does not fit the files.
+        DataError: it cannot be fetched, or is not in its format.
         JobError: preprocessing failed; with the reason and the driver's log.
     """
     settings = harness.settings
-    dataset = find(data.name, data.options)
-    path = dataset.fetch(settings.data, settings.run_dir / "data")
+    dataset, path, notes = locate(data, settings)
     kept = settings.run_dir / "store" / data.slug
     root = root_of(data, settings)
     reach = harness.reach(data.store)
     identity = _identity(data, path)
     found = manifest_of(kept)
     if found and found["identity"] == identity and holds(data, found["digest"], settings, reach):
+        _warn(data, found, say)
         return _prepared(data, root, path, found, layout_of(data, settings, reach), fresh=False)
     say(f"preprocessing {data} from {path}")
     by_size = sorted(shapes, key=lambda shape: shape.total_cores)
@@ -152,7 +172,9 @@ def prepare(
         executors=shape.workers,
     )
     manifest = {"identity": identity, **_launch(harness, request, shape, folder)}
+    manifest["warnings"] = [*notes, *manifest["warnings"]]
     PREPARED.write(kept / MANIFEST, manifest)
+    _warn(data, manifest, say)
     return _prepared(data, root, path, manifest, layout_of(data, settings, reach), fresh=True)
 
 
@@ -172,6 +194,7 @@ def _launch(harness: Harness, request: Request, shape: Shape, folder: Path) -> d
         "scale": result.info.get("scale", ""),
         "counts": result.counts,
         "table": result.table,
+        "warnings": json.loads(result.info.get("warnings", "[]")),
         "seconds": {time.phase: time.seconds for time in result.phases},
     }
 
@@ -187,6 +210,11 @@ def _identity(data: Data, path: Path) -> dict[str, Any]:
     return dict(json.loads(json.dumps(values, default=str)))
 
 
+def _warn(data: Data, manifest: dict[str, Any], say: Callable[[str], None]) -> None:
+    for warning in manifest["warnings"]:
+        say(f"warning: {data.name}: {warning}")
+
+
 def _prepared(
     data: Data, root: str, path: Path, manifest: dict[str, Any], layout: str, *, fresh: bool
 ) -> Prepared:
@@ -199,5 +227,6 @@ def _prepared(
         scale=manifest["scale"],
         counts=manifest["counts"],
         table=manifest["table"],
+        warnings=manifest["warnings"],
         fresh=fresh,
     )

@@ -298,7 +298,9 @@ def _metric(number: Number, now: int = 0) -> Metric:
 
 def _dataset(data: Mapping[str, Any]) -> DatasetInput:
     """Name the data set by the digest of its rows; MLflow's own would hash a query plan."""
-    profile = {key: data[key] for key in ("rows", "users", "items", "cleaning", "scale") if key in data}
+    profile = {
+        key: data[key] for key in ("rows", "users", "items", "cleaning", "scale", "warnings") if key in data
+    }
     source = json.dumps({"source": data.get("source", ""), "options": as_text(data.get("options", {}))})
     dataset = Dataset(data["name"], str(data["digest"])[:36], "recscale", source, profile=json.dumps(profile))
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "trial")])

@@ -20,7 +20,7 @@ from experiments.identity import code_hash, lock_hash
 from experiments.outcome import Application, Outcome, new_attempt, stored
 from experiments.parent_run import Parent
 from experiments.pending import Pending, Turn, rounds, take_up
-from experiments.prepare import Prepared, prepare
+from experiments.prepare import Prepared, locate, prepare
 from experiments.progress import Progress
 from experiments.recorder import Recorder
 from experiments.requests import application_request, store_of
@@ -75,6 +75,8 @@ class Sweep:
         """Run on a cluster that is lent already; as `run`."""
         trials = [_stored(trial, harness) for trial in self.experiment.trials(harness.default_shape)]
         shapes = [trial.shape for trial in trials]
+        for data in {trial.data.slug: trial.data for trial in trials if trial.data}.values():
+            locate(data, self.settings)  # all of them, before anything is started for the first
         for trial in trials:
             if trial.data and trial.data.slug not in self.prepared:
                 self.prepared[trial.data.slug] = prepare(

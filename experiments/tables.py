@@ -214,6 +214,7 @@ def _sources(outcomes: Sequence[Outcome]) -> list[str]:
             text += "".join(f", {key}={value}" for key, value in outcome.data.get("cleaning", {}).items())
             fallback = outcome.tags.get("fallback")
             found[text + (f" ({fallback})" if fallback else "")] = None
+            found |= dict.fromkeys(f"warning: {warning}" for warning in outcome.data.get("warnings", ()))
     return list(found)
 
 

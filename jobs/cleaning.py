@@ -1,13 +1,26 @@
 """Turns a source's rows into clean interactions, and counts every row that does not get through, with its reason."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from datasets.dialect import EMPTY
+from datasets.source import Example
 from jobs.errors import JobError
+
+Advise = Callable[[Sequence[Example]], Sequence[str]]
+"""Guesses from rejected rows how they could be read: a sentence each."""
+
+_SHOWN_REASONS = 5
+_SHOWN_CHARACTERS = 200
+_NOTHING = ("null", "nan", "none", "nil", "na", "n/a", "#n/a", "undefined", "\\n")
+"""How databases and libraries write a missing key, in small letters."""
+_JANUARY_1970_US = (-86_400_000_000, 31 * 86_400_000_000)
 
 
 @dataclass(frozen=True)
@@ -19,17 +32,28 @@ class Limits:
     step: float | None = None
 
 
-def flag(ratings: DataFrame, limits: Limits, path: str) -> DataFrame:
-    """Add `reason` (null for a good row), `file` and `digest` to rows of the schema RAW.
+def flag(rows: DataFrame, limits: Limits, path: str) -> DataFrame:
+    """Add `reason` (null for a good row), `file`, `line`, `lines`, `text` and `digest` to rows of the schema RAW or RECORDS.
 
-    `file` is `path`, the data set's place: which of its files a row came from is lost once a source joins them. The
-    digest is the hash of the whole row by its keys; sums of it do not depend on the rows' order.
+    What a source does not say: `file` is `path`, the data set's place, for which of its files a row came from is lost
+    once it has joined them; `text` is made of the row's values. Good rows lose their text, which nobody asks for again.
+    The digest is the hash of the whole row by its keys; sums of it do not depend on the rows' order.
     """
     columns = ["user", "item", "rating", "at", "fold"]
-    return ratings.select(
+    values = [F.coalesce(F.col(name).cast("string"), F.lit("")) for name in columns]
+
+    def said(name: str, other: Column) -> Column:
+        return F.coalesce(F.col(name), other) if name in rows.columns else other
+
+    judged = rows.withColumn("reason", said("reason", _reason(limits)))
+    bad = F.col("reason").isNotNull()
+    return judged.select(
         *columns,
-        _reason(limits).alias("reason"),
-        F.lit(path).alias("file"),
+        "reason",
+        F.when(bad, said("file", F.lit(path))).alias("file"),
+        said("line", F.lit(None).cast("long")).alias("line"),
+        said("lines", F.lit(1)).alias("lines"),
+        F.when(bad, said("text", F.concat_ws("|", *values))).alias("text"),
         F.xxhash64(*columns).alias("digest"),
     )
 
@@ -54,12 +78,95 @@ def _reason(limits: Limits) -> Column:
 
 def refused(flagged: DataFrame) -> DataFrame:
     """Return the rows that `flag` gave a reason, as rows of the schema REJECTED."""
-    texts = [
-        F.coalesce(F.col(name).cast("string"), F.lit("")) for name in ("user", "item", "rating", "at", "fold")
-    ]
-    return flagged.where(F.col("reason").isNotNull()).select(
-        "file", F.concat_ws("|", *texts).alias("text"), "reason"
+    return flagged.where(F.col("reason").isNotNull()).select("file", "line", "text", "reason")
+
+
+class Counted(NamedTuple):
+    """How many rows came in, good ones and for each reason to reject them; and what may be odd about the good ones.
+
+    Attributes:
+        good: rows without a reason; lines: those that they take in their files.
+        reasons: rows for each reason.
+        first, last: microseconds since 1970 of the earliest and the latest known time, None if none is known.
+        users, items: rows whose key is a word for nothing.
+    """
+
+    good: int
+    lines: int
+    reasons: dict[str, int]
+    first: int | None = None
+    last: int | None = None
+    users: int = 0
+    items: int = 0
+
+    @property
+    def rows_in(self) -> int:
+        """All of them."""
+        return self.good + sum(self.reasons.values())
+
+
+def count_reasons(flagged: DataFrame, unreadable: DataFrame | None) -> Counted:
+    """Count, in one job, rows that were flagged and lines (REJECTED) that a source could not read."""
+
+    def is_nothing(key: str) -> Column:
+        return F.lower(key).isin(*_NOTHING).cast("int")
+
+    rows = flagged.select(
+        "reason",
+        "lines",
+        F.unix_micros("at").alias("at"),
+        is_nothing("user").alias("users"),
+        is_nothing("item").alias("items"),
     )
+    if unreadable is not None:
+        nothing = [F.lit(None).cast(kind).alias(name) for name, kind in rows.dtypes if name != "reason"]
+        rows = rows.unionByName(unreadable.select("reason", *nothing))
+    found = rows.groupBy("reason").agg(
+        F.count("*").alias("rows"),
+        F.min("at").alias("first"),
+        F.max("at").alias("last"),
+        *(F.sum(name).alias(name) for name in ("lines", "users", "items")),
+    )
+    by_reason = {row["reason"]: row for row in found.collect()}
+    good = by_reason.pop(None, None)
+    reasons = {reason: row["rows"] for reason, row in by_reason.items()}
+    if good is None:
+        return Counted(0, 0, reasons)
+    return Counted(
+        good["rows"],
+        good["lines"],
+        reasons,
+        good["first"],
+        good["last"],
+        good["users"] or 0,
+        good["items"] or 0,
+    )
+
+
+def oddities(counted: Counted) -> Iterator[str]:
+    """Yield what is read as it stands and yet may be meant otherwise, a sentence each."""
+    first, last = counted.first, counted.last
+    if first is not None and last is not None and _JANUARY_1970_US[0] <= first and last < _JANUARY_1970_US[1]:
+        yield (
+            f"all times fall between {_moment(first)} and {_moment(last)}: seconds that are read as milliseconds look so "
+            "(csv: dataset.at_format=s), and numbers that are no times (csv: leave dataset.at out). A split by time "
+            "follows them"
+        )
+    for name, rows in (("user", counted.users), ("item", counted.items)):
+        if rows:
+            yield (
+                f"{rows:,} rows have a {name} called NULL, nan or the like, which is taken for a key like any other "
+                "(csv: dataset.missing=NULL,nan rejects them)"
+            )
+    if counted.lines > counted.good:
+        yield (
+            f"{counted.good:,} rows take {counted.lines:,} lines of the file, since quoted fields hold line ends (csv: "
+            "dataset.multiline=no reads every line by itself)"
+        )
+
+
+def _moment(micros: int) -> str:
+    return f"{datetime.fromtimestamp(micros // 1_000_000, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def latest(ratings: DataFrame) -> DataFrame:
@@ -105,30 +212,57 @@ def k_core(ratings: DataFrame, k: int) -> tuple[DataFrame, int, int]:
         rows = left
 
 
-def check_share(reasons: Mapping[str, int], rows_in: int, rejected: DataFrame, limit: float) -> None:
-    """Refuse data of which too many rows are bad; naming the first of them.
+def check_share(counted: Counted, rejected: DataFrame, limit: float, path: str, advise: Advise) -> None:
+    """Refuse data of which too many rows are bad, or all; with every reason, its first row and what may help.
+
+    An empty line is no row that could be lost: it is counted, but not against the limit.
 
     Args:
-        reasons: rows rejected for each reason.
-        rows_in: rows and unreadable lines together.
+        counted: the rows.
         rejected: the rejected rows (schema REJECTED).
         limit: the largest share that is let through.
+        path: the place of the data.
+        advise: guesses how they could be read.
 
     Raises:
-        JobError: more than `limit` of the rows are bad.
+        JobError: no row is left, or more than `limit` of them are bad.
     """
-    bad = sum(reasons.values())
-    if bad <= limit * rows_in:
+    rows_in, reasons = counted.rows_in, counted.reasons
+    bad = sum(rows for reason, rows in reasons.items() if reason != EMPTY)
+    if not rows_in:
+        raise JobError(f"{path} holds no row: there is nothing to preprocess")
+    if counted.good and bad <= limit * rows_in:
         return
-    first = rejected.agg(F.min(F.struct("file", "text", "reason")).alias("first")).first()
-    assert first is not None
-    file, text, reason = first["first"]
-    counted = ", ".join(
-        f"{count:,} x {why}" for why, count in sorted(reasons.items(), key=lambda r: -r[1])[:5]
-    )
+    examples = _examples(rejected)
+    told = "\n".join([*(f"  {_told(example)}" for example in examples), *advise(examples)])
+    more = len(reasons) - len(examples)
+    rest = f"\n  and {more} other reasons" if more > 0 else ""
+    if bad <= limit * rows_in:
+        raise JobError(f"none of the {rows_in:,} rows of {path} can be used:\n{told}{rest}")
     raise JobError(
         f"{bad:,} of {rows_in:,} rows ({bad / rows_in:.1%}) cannot be used, and at most {limit:.1%} may be "
-        f"(max_rejected_share): {counted}.\nThe first, in {file}: {text!r}: {reason}.\n"
+        f"(max_rejected_share):\n{told}{rest}\n"
         "Mend the file or the reading options (columns, separator, encoding), set min_rating and max_rating to "
         "its scale, or raise max_rejected_share if these rows may be left out."
     )
+
+
+def left_out(rejected: DataFrame) -> list[str]:
+    """Say of the most frequent reasons for which rows were rejected how many there are and where the first one is."""
+    return [f"left out: {_told(example)}" for example in _examples(rejected)]
+
+
+def _examples(rejected: DataFrame) -> list[Example]:
+    """Return the most frequent reasons, each with its first row."""
+    found = rejected.groupBy("reason").agg(
+        F.count("*").alias("rows"), F.min(F.struct("file", "line", "text")).alias("first")
+    )
+    rows = found.orderBy(F.desc("rows"), "reason").limit(_SHOWN_REASONS).collect()
+    return [Example(row["reason"], row["rows"], *row["first"]) for row in rows]
+
+
+def _told(example: Example) -> str:
+    where = example.file if example.line is None else f"{example.file}, line {example.line:,}"
+    text = repr(example.text[:_SHOWN_CHARACTERS]).replace("\\\\", "\\")
+    text += "..." if len(example.text) > _SHOWN_CHARACTERS else ""
+    return f"{example.rows:,} x {example.reason}; the first in {where}: {text}"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyspark
 from pyspark.sql import SparkSession
 
+from datasets.spark_paths import local
 from jobs.errors import JobError
 from jobs.master_handshake import enter
 from jobs.request import Request
@@ -111,10 +112,10 @@ def start_session(request: Request) -> SparkSession:
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     try:
-        spark.sparkContext.setCheckpointDir((work / "checkpoints").as_uri())
+        spark.sparkContext.setCheckpointDir(local(work / "checkpoints"))
         package = pack(work)
         if package is not None:
-            spark.sparkContext.addPyFile(str(package))
+            spark.sparkContext.addPyFile(package.as_uri())  # Spark decodes this one
     except BaseException:
         spark.stop()
         raise

@@ -9,9 +9,19 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from datasets.source import ITEMS, Raw
-from jobs.cleaning import Limits, check_share, flag, k_core, latest, refused
+from jobs.cleaning import (
+    Advise,
+    Limits,
+    check_share,
+    count_reasons,
+    flag,
+    k_core,
+    latest,
+    left_out,
+    oddities,
+    refused,
+)
 from jobs.concurrent_actions import together
-from jobs.errors import JobError
 from jobs.ids import dense_ids, joinable
 
 _MASK = 2**64 - 1
@@ -34,6 +44,7 @@ class Cleaned:
     rounds: int
     digest: str
     observed: tuple[float, float] | None
+    warnings: tuple[str, ...] = ()
     held: list[DataFrame] = field(default_factory=list)
 
     def release(self) -> None:
@@ -42,7 +53,9 @@ class Cleaned:
             frame.unpersist()
 
 
-def clean(raw: Raw, limits: Limits, core: int, max_rejected: float, path: str) -> Cleaned:
+def clean(
+    raw: Raw, limits: Limits, core: int, max_rejected: float, path: str, *, advise: Advise = lambda _: ()
+) -> Cleaned:
     """Check, deduplicate, filter and number a source's ratings.
 
     Every row that comes in goes out or is counted in `dropped`: rows_in = rows_out + the sum of `dropped`, where
@@ -54,22 +67,22 @@ def clean(raw: Raw, limits: Limits, core: int, max_rejected: float, path: str) -
         core: users and items with fewer ratings are dropped, repeatedly; 0 keeps all.
         max_rejected: largest share of rows that may be unreadable or out of range.
         path: the place of the data, for errors and rejected rows.
+        advise: guesses from rejected rows how they could be read.
 
     Raises:
         JobError: too many bad rows, no row left, or nothing left by `core`.
     """
     assert raw.ratings is not None
     held: list[DataFrame] = []
-    flagged, unreadable = _hold(flag(raw.ratings, limits, path), held), _hold(raw.rejected, held)
-    rejected = unreadable.unionByName(refused(flagged))
-    why = unreadable.select("reason").union(flagged.select("reason")).groupBy("reason").count()
-    reasons = {row["reason"]: row["count"] for row in why.collect()}
-    rows_good = reasons.pop(None, 0)
+    unreadable = _hold(raw.rejected, held) if raw.records is None else None
+    flagged = _hold(flag(raw.ratings if raw.records is None else raw.records, limits, path), held)
+    rejected = refused(flagged) if unreadable is None else unreadable.unionByName(refused(flagged))
+    counted = count_reasons(flagged, unreadable)
+    check_share(counted, rejected, max_rejected, path, advise)
+    shown = (
+        left_out(rejected) if counted.reasons and raw.records is not None else ()
+    )  # a file that can be mended
     good = flagged.where(F.col("reason").isNull())
-    rows_in = rows_good + sum(reasons.values())
-    check_share(reasons, rows_in, rejected, max_rejected)
-    if rows_good == 0:
-        raise JobError(f"{path} holds no rating: there is nothing to preprocess; check the file")
     ratings, users, items = _number(good, held)
     unique = _hold(latest(ratings), held)
     kept, rounds, rows_unique = k_core(unique, core) if core > 0 else (unique, 0, None)
@@ -79,8 +92,8 @@ def clean(raw: Raw, limits: Limits, core: int, max_rejected: float, path: str) -
     if rows_unique is None:
         rows_unique = facts["rows"]
     dropped = {
-        **reasons,
-        "duplicate": rows_good - rows_unique,
+        **counted.reasons,
+        "duplicate": counted.good - rows_unique,
         "k_core": rows_unique - facts["rows"],
     }
     catalogue, n_items = _catalogue(items, raw.items, held)
@@ -89,7 +102,7 @@ def clean(raw: Raw, limits: Limits, core: int, max_rejected: float, path: str) -
         users=users.keys,
         items=catalogue,
         rejected=rejected,
-        rows_in=rows_in,
+        rows_in=counted.rows_in,
         rows_out=facts["rows"],
         dropped={reason: count for reason, count in dropped.items() if count},
         n_users=users.n,
@@ -98,6 +111,7 @@ def clean(raw: Raw, limits: Limits, core: int, max_rejected: float, path: str) -
         rounds=rounds,
         digest=f"{facts['rows']}-{int(facts['sum']) & _MASK:016x}-{facts['xor'] & _MASK:016x}",
         observed=None if facts["low"] is None else (facts["low"], facts["high"]),
+        warnings=(*shown, *oddities(counted)),
         held=held,
     )
 

@@ -16,7 +16,7 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
     outside = place.published("spark-history", "ui", history.port)
     home, logs = place.path("spark"), place.path("run") / FOLDER
     options = {
-        "spark.history.fs.logDirectory": logs.as_uri(),
+        "spark.history.fs.logDirectory": f"file://{logs}",  # which Spark does not decode
         "spark.history.ui.port": str(page.port),
         "spark.history.fs.update.interval": "5s",
         "spark.port.maxRetries": "0",

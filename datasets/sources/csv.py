@@ -1,33 +1,50 @@
 """A person's own interactions: one text file with columns for user, item and perhaps rating and time."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
-from datasets.csv_file import check_encoding, columns
-from datasets.csv_table import Columns, read_table
+from datasets.blocks import header
+from datasets.csv_advice import advise
+from datasets.csv_columns import find_columns, other_separator
+from datasets.csv_table import Table, read_table
+from datasets.csv_values import Meaning
+from datasets.dialect import Dialect
 from datasets.errors import DataError, UsageError
-from datasets.lines import rejected
+from datasets.lines import shaped
 from datasets.options import nearest
-from datasets.source import Raw, Variant
+from datasets.source import RAW, REJECTED, Example, Raw, Variant
+from datasets.text_files import check_encoding, chunks, line_end
+
+_SEPARATORS = {"tab": "\t", "\\t": "\t", "space": " "}
+_TABLE = re.compile(r"\.(?:[a-z]sv|txt|dat|data)(?:\.\w+)?$", re.IGNORECASE)
+_LOOK = 1 << 16
 
 
 @dataclass(frozen=True)
 class Options:
-    """How the file is written. A column is given by its name in the header or by its position from 0.
+    r"""How the file is written; docs/csv.md says more of each.
+
+    A column is given by its name in the header or by its position from 0, written "#0" where that is a name too.
 
     Attributes:
         path: the file; one that is not absolute is looked for in the data folder, then from the working folder.
         user, item: columns of the keys, taken as text.
         rating: column of the rating; none means that every row says "interacted".
         at: column of the time; `at_format` is "s" or "ms" (since 1970) or "iso" (ISO 8601, UTC unless it says).
-        separator: between fields; "tab" stands for a tab.
+        separator: between fields, one character or more; "tab" and "space" stand for these.
+        quote: the character around quoted fields, or none.
+        escape: the character before one that is meant as it stands, or none; quotes within quotes may be doubled as well.
+        multiline: whether quoted fields may hold line ends; left out: yes, unless one of the lines would be a row by itself.
         header: whether the first record holds the columns' names.
         encoding: of the text, by any name that Python knows.
-        multiline: whether quoted fields may hold line ends; "no" lets several cores share one large file.
+        decimal: before the decimals of a number, "." or ",".
+        missing: texts that say, as an empty field does, that there is nothing, as in "NULL,\N".
         scale: lowest and highest rating and the step between ratings, as in "1,5,1".
     """
 
@@ -38,22 +55,36 @@ class Options:
     at: str | None = None
     at_format: Literal["s", "ms", "iso"] = "s"
     separator: str = ","
+    quote: str | None = '"'
+    escape: str | None = None
+    multiline: bool | None = None
     header: bool = True
     encoding: str = "utf-8"
-    multiline: bool = True
+    decimal: Literal[".", ","] = "."
+    missing: tuple[str, ...] = ()
     scale: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a scale that is none."""
+        """Refuse what cannot be, before any file is looked at."""
         if self.scale is not None and not (
             len(self.scale) == 3 and self.scale[0] < self.scale[1] and self.scale[2] > 0
         ):
             raise UsageError(f"scale={self.scale}: expected lowest, highest and step, as in 1,5,1")
+        check_encoding(self.encoding)
+        self.dialect("\n")
+
+    def dialect(self, mark: str) -> Dialect:
+        """How the file is written, given what ends its lines."""
+        separator = _SEPARATORS.get(self.separator, self.separator)
+        escape = (
+            None if self.escape == self.quote else self.escape
+        )  # a quote before a quote is what doubling is
+        return Dialect(separator, self.quote, escape, self.multiline, mark)
 
     @property
-    def mark(self) -> str:
-        """The separator itself."""
-        return "\t" if self.separator in ("tab", "\\t") else self.separator
+    def columns(self) -> dict[str, str | None]:
+        """Column by role."""
+        return {"user": self.user, "item": self.item, "rating": self.rating, "at": self.at}
 
 
 class Csv:
@@ -67,29 +98,39 @@ class Csv:
     def fetch(self, variant: str, options: Options, data: Path | None, cache: Path) -> Path:  # noqa: ARG002 - protocol
         """Return the file."""
         path = Path(options.path).expanduser()
-        for place in ((data / path) if data is not None else path, path):
+        places = ((data / path) if data is not None else path, path)
+        for place in places:
             if place.is_file():
                 return place.resolve()
-        folders = [place.parent for place in ((data / path) if data is not None else path, path)]
-        names = [entry.name for folder in folders if folder.is_dir() for entry in folder.glob("*.?sv*")]
+        folders = [place.parent for place in places if place.parent.is_dir()]
+        names = {entry.name for folder in folders for entry in folder.iterdir() if _TABLE.search(entry.name)}
         raise DataError(
             f"no file {options.path} ({nearest(path.name, names)}); set path= to the file's place"
         )
 
+    def check(self, variant: str, options: Options, path: Path) -> Sequence[str]:  # noqa: ARG002 - protocol
+        """Find the columns in the file's first record."""
+        return table_of(options, path)[1]
+
+    def advise(
+        self,
+        variant: str,  # noqa: ARG002 - protocol
+        options: Options,
+        path: Path,
+        rejected: Sequence[Example],
+    ) -> Sequence[str]:
+        """Guess which option would read the lines that were rejected."""
+        return list(advise(table_of(options, path)[0], rejected))
+
     def read(self, spark: SparkSession, variant: str, options: Options, path: Path) -> Raw:  # noqa: ARG002 - protocol
         """Read the interactions; there are no items."""
-        check_encoding(path, options.encoding)
-        found = columns(path, options.encoding, options.mark, options.header)
-        places = Columns(
-            user=_place("user", options.user, found, options.header),
-            item=_place("item", options.item, found, options.header),
-            rating=None
-            if options.rating is None
-            else _place("rating", options.rating, found, options.header),
-            at=None if options.at is None else _place("at", options.at, found, options.header),
+        records = read_table(spark, table_of(options, path)[0])
+        return Raw(
+            shaped(records.where(F.col("reason").isNull()), RAW),
+            None,
+            shaped(records.where(F.col("reason").isNotNull()), REJECTED),
+            records,
         )
-        ratings, bad = read_table(spark, path, options, places, len(found))
-        return Raw(ratings, None, rejected(spark, bad))
 
     def sample(self, variant: str, folder: Path) -> Path:  # noqa: ARG002 - protocol
         """Write invented interactions that the default options and `rating=rating at=at` read."""
@@ -97,21 +138,36 @@ class Csv:
         path = folder / "interactions.csv"
         rows = [f"u{n % 5},i{n % 7},{1 + n % 5},{1_600_000_000 + n}" for n in range(20)]
         quoted = '"reader, the ""first""","a key\nover two lines",4.5,1600000100'
-        bad = ["u1,i2", ",i3,4,1600000000", "u1,i4,much,1600000000", "u1,i5,3,yesterday"]
+        bad = [
+            "u1,i2",
+            ",i3,4,1600000000",
+            "u1,i4,much,1600000000",
+            "u1,i5,3,yesterday",
+            'u1,"i6,2,1600000000',
+        ]
         text = "\n".join(["user,item,rating,at", *rows, quoted, *bad]) + "\n"
         path.write_text(text, encoding="utf-8", newline="")
         return path
 
 
-def _place(role: str, wanted: str, found: list[str], header: bool) -> int:
-    if wanted.isdecimal() and int(wanted) < len(found):
-        return int(wanted)
-    if header and wanted in found:
-        return found.index(wanted)
-    known = (
-        nearest(wanted, found) if header else f"without a header give a position from 0 to {len(found) - 1}"
-    )
-    raise UsageError(f"no column {wanted!r} for {role}: {known}")
+def table_of(options: Options, path: Path) -> tuple[Table, list[str]]:
+    """Return how a file is read, and what a person should know of that."""
+    if not path.is_file():
+        raise DataError(f"no file {path}; set path= to its place")
+    dialect = options.dialect(line_end(path, options.encoding))
+    try:
+        first = header(chunks(path, options.encoding), dialect)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    try:
+        places, notes = find_columns(options.columns, first.fields, options.header)
+    except UsageError as error:
+        beginning = next(chunks(path, options.encoding), "")[:_LOOK]
+        wanted = [column for column in options.columns.values() if column is not None]
+        raise UsageError(f"{path}: {error}{other_separator(beginning, dialect, wanted)}") from None
+    meaning = Meaning(options.at_format, options.decimal, options.missing)
+    width = len(first.fields)
+    return Table(path, options.encoding, dialect, options.header, width, places, meaning), notes
 
 
 SOURCE = Csv()

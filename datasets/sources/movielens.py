@@ -1,5 +1,6 @@
 """MovieLens: ratings of movies by members of movielens.org, 100 thousand to 32 million of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from datasets import movielens_sample
 from datasets.download import locate
-from datasets.lines import need, rejected
+from datasets.lines import check_header, need, rejected
 from datasets.movielens_layouts import COLONS, COLONS_WITH_TAGS, COMMAS, TABS, Edition
 from datasets.movielens_tables import read_items, read_ratings
 from datasets.source import Raw, Variant
@@ -109,6 +110,14 @@ class MovieLens:
         folder = locate(self.variants[variant], data, cache)
         need(folder, *self.edition(variant).files)
         return folder
+
+    def check(self, variant: str, options: Options, path: Path) -> Sequence[str]:  # noqa: ARG002 - protocol
+        """Check that the edition's files are there and begin as they should."""
+        edition = self.edition(variant)
+        need(path, *edition.files)
+        for layout in edition.layouts:
+            check_header(path / layout.file, layout)
+        return ()
 
     def read(self, spark: SparkSession, variant: str, options: Options, path: Path) -> Raw:  # noqa: ARG002 - protocol
         """Read ratings, movies and rejected lines."""

@@ -1,6 +1,6 @@
 """Films with plots, genres, keywords and people from TMDB, with MovieLens' ratings or without."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from datasets import movies_sample
 from datasets.download import locate
 from datasets.lines import need
-from datasets.movies_tables import KAGGLE, MOVIES, read_kaggle, read_tmdb5000
+from datasets.movies_tables import KAGGLE, MOVIES, check_kaggle, check_tmdb5000, read_kaggle, read_tmdb5000
 from datasets.source import Raw, Variant
 
 _KAGGLE_FOLDER = "the-movies-dataset"
@@ -65,6 +65,15 @@ class Movies:
     def fetch(self, variant: str, options: Options, data: Path | None, cache: Path) -> Path:  # noqa: ARG002 - protocol
         """Return the folder, from `data` or `cache`; downloading it takes an account of the publisher."""
         return locate(self.variants[variant], data, cache)
+
+    def check(self, variant: str, options: Options, path: Path) -> Sequence[str]:  # noqa: ARG002 - protocol
+        """Check that the files are there and name the columns that are read."""
+        need(path, *self.variants[variant].files)
+        if variant == "tmdb5000":
+            check_tmdb5000(path)
+        else:
+            check_kaggle(path, _RATINGS[variant])
+        return ()
 
     def read(self, spark: SparkSession, variant: str, options: Options, path: Path) -> Raw:  # noqa: ARG002 - protocol
         """Read ratings, if the variant has any, movies and rejected records."""

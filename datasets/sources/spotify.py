@@ -1,6 +1,6 @@
 """Spotify: tracks in people's playlists, and tables of tracks with their audio features."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +9,11 @@ from pyspark.sql import SparkSession
 from datasets import spotify_sample
 from datasets.download import locate
 from datasets.errors import UsageError
+from datasets.records import check_columns
 from datasets.source import Raw, Variant
 from datasets.spotify_items import Item
-from datasets.spotify_mpd import SLICES, read_slices
-from datasets.spotify_tables import read_songs, read_tracks
+from datasets.spotify_mpd import SLICES, read_slices, slices
+from datasets.spotify_tables import NEEDED, TRACKS, read_songs, read_tracks
 
 _FILES = {"playlists": "spotify_songs.csv", "tracks": "tracks.csv"}
 
@@ -68,6 +69,15 @@ class Spotify:
         _check(variant, options)
         folder = locate(self.variants[variant], data, cache)
         return folder / _FILES[variant] if variant in _FILES else folder
+
+    def check(self, variant: str, options: Options, path: Path) -> Sequence[str]:
+        """Check that the file is there and names the columns that are read, or that there are slices."""
+        _check(variant, options)
+        if variant == "mpd":
+            slices(path)
+        else:
+            check_columns(path, TRACKS if variant == "tracks" else NEEDED)
+        return ()
 
     def read(self, spark: SparkSession, variant: str, options: Options, path: Path) -> Raw:
         """Read interactions, if the variant has any, tracks or artists, and rejected records."""

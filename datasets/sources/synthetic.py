@@ -1,6 +1,6 @@
 """Synthetic ratings shaped like MovieLens: seeded, of any size, with a known noise floor."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -83,6 +83,10 @@ class Synthetic:
     def fetch(self, variant: str, options: Options, data: Path | None, cache: Path) -> Path:  # noqa: ARG002 - protocol
         """Return the place where the set would be; there is nothing to fetch."""
         return cache / self.variants[variant].folder
+
+    def check(self, variant: str, options: Options, path: Path) -> Sequence[str]:  # noqa: ARG002 - protocol
+        """Check nothing: there are no files."""
+        return ()
 
     def read(self, spark: SparkSession, variant: str, options: Options, path: Path) -> Raw:  # noqa: ARG002 - protocol
         """Generate ratings and items; none is ever rejected."""

@@ -9,7 +9,7 @@ from typing import Any
 from datasets.dataset import find
 from experiments import environment
 from experiments.harness import Harness
-from experiments.prepare import prepare
+from experiments.prepare import locate, prepare
 from experiments.sparksettings import spark_settings
 from experiments.stores import PARQUET
 from experiments.trial import Data
@@ -57,7 +57,9 @@ def explore(data: Data, harness: Harness, say: Callable[[str], None]) -> Explore
         path, root, digest, counts = prepared.path, prepared.root, prepared.digest, prepared.counts
     else:
         data = replace(data, store=PARQUET)
-        path = dataset.fetch(harness.settings.data, harness.settings.run_dir / "data")
+        _, path, notes = locate(data, harness.settings)
+        for note in notes:
+            say(f"warning: {data.name}: {note}")
     say(f"exploring {data}")
     folder = harness.settings.run_dir / "experiments" / "eda" / data.slug
     shutil.rmtree(folder, ignore_errors=True)

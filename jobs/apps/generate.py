@@ -7,6 +7,7 @@ from pathlib import Path
 
 from datasets.dataset import find
 from datasets.options import parse
+from datasets.spark_paths import literal, local
 from jobs.context import Context
 from jobs.errors import JobError
 from jobs.request import Result
@@ -44,8 +45,8 @@ class Generate:
             with context.phases.phase("generate"):
                 ratings = dataset.read(context.spark, target).ratings
                 assert ratings is not None  # every synthetic set has ratings
-                ratings.write.mode("overwrite").parquet(target.as_uri())
-        written = context.spark.read.parquet(target.as_uri()).count()
+                ratings.write.mode("overwrite").parquet(local(target))
+        written = context.spark.read.parquet(literal(local(target))).count()
         wanted = params.rows or dataset.description.rows
         if written != wanted:
             raise JobError(

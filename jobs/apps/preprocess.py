@@ -68,10 +68,11 @@ class Preprocess:
         params = parse(PreprocessParams, request.params, "parameters of preprocess")
         dataset = find(request.dataset, request.dataset_options)
         limits = _limits(params, dataset)
+        path = Path(request.dataset_path)
         result: Result | None = None
         for _ in context.passes():
             with context.phases.phase("read_clean"):
-                raw = dataset.read(context.spark, Path(request.dataset_path))
+                raw = dataset.read(context.spark, path)
                 if raw.ratings is None:
                     raise JobError(
                         f"{dataset.name} holds items only, no ratings: a recommender cannot be trained on it alone"
@@ -82,6 +83,7 @@ class Preprocess:
                     params.k_core,
                     params.max_rejected_share,
                     request.dataset_path or dataset.name,
+                    advise=partial(dataset.advise, path),
                 )
             facts = {
                 "dataset": dataset.name,
@@ -103,7 +105,9 @@ def _sampled(raw: Raw, share: float) -> Raw:
     if share == 1 or raw.ratings is None:
         return raw
     place = F.pmod(F.xxhash64("user", F.lit("sample")), F.lit(_SAMPLE_STEPS)) < int(share * _SAMPLE_STEPS)
-    return raw._replace(ratings=raw.ratings.where(F.col("user").isNull() | place))
+    kept = F.col("user").isNull() | place
+    records = None if raw.records is None else raw.records.where(kept)
+    return raw._replace(ratings=raw.ratings.where(kept), records=records)
 
 
 def _limits(params: PreprocessParams, dataset: Dataset) -> Limits:
@@ -133,7 +137,7 @@ def _write(context: Context, cleaned: Cleaned, facts: Mapping[str, str]) -> None
         "items": _in_one_file(cleaned.items, "item"),
         "user_stats": _in_one_file(statistics(cleaned.ratings, "user"), "user"),
         "item_stats": _in_one_file(statistics(cleaned.ratings, "item"), "item"),
-        "rejected": cleaned.rejected.select("file", "text", "reason").orderBy("file", "text"),
+        "rejected": cleaned.rejected.select("file", "line", "text", "reason").orderBy("file", "line", "text"),
     }
     together(*(partial(store.write, name, frame) for name, frame in tables.items()))
     counts = {"n_users": str(cleaned.n_users), "n_items": str(cleaned.n_items)}
@@ -169,7 +173,8 @@ def _result(cleaned: Cleaned, facts: Mapping[str, str]) -> Result:
         ["users", cleaned.n_users],
         ["items", cleaned.n_items],
     ]
-    return Result(job="preprocess", status="ok", counts=counts, info=dict(facts), table=table)
+    info = {**facts, "warnings": json.dumps(cleaned.warnings)}
+    return Result(job="preprocess", status="ok", counts=counts, info=info, table=table)
 
 
 def _slug(reason: str) -> str:

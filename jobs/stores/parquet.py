@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
+from datasets.spark_paths import literal
 from jobs.errors import JobError
 from jobs.failures import DISK_FULL
 
@@ -33,7 +34,7 @@ class ParquetStore:
     def read(self, table: str) -> DataFrame:
         """Return a table; the frame reads the folder that was current when this was called."""
         folder = self._folder(table)
-        return self.spark.read.schema(_schema(folder)).parquet(str(folder))
+        return self.spark.read.schema(_schema(folder)).parquet(literal(folder))
 
     def rows(self, table: str) -> list[Mapping[str, Any]]:
         """Return all rows of a small table, read in this process."""

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from datasets.source import ITEMS, RAW, REJECTED, Raw
+from datasets.dialect import EMPTY
+from datasets.source import ITEMS, RAW, RECORDS, REJECTED, Example, Raw
 from jobs.cleaning import Limits
 from jobs.errors import JobError
 from jobs.tables import clean, statistics
@@ -19,7 +20,9 @@ def at(second):
 def raw(spark, rows, items=None, rejected=(), partitions=2):
     ratings = spark.createDataFrame(rows, RAW).repartition(partitions)
     catalogue = None if items is None else spark.createDataFrame(items, ITEMS)
-    return Raw(ratings, catalogue, spark.createDataFrame(list(rejected), REJECTED))
+    return Raw(
+        ratings, catalogue, spark.createDataFrame([(file, None, *rest) for file, *rest in rejected], REJECTED)
+    )
 
 
 def item(key, title=None):
@@ -75,7 +78,7 @@ def test_every_planted_bad_row_is_counted_with_its_reason(spark):
 
 def test_too_many_bad_rows_fail_and_name_the_first(spark):
     source = raw(spark, GOOD, rejected=[("b.dat", "zz", "no number"), ("a.dat", "1::x", "too short")])
-    with pytest.raises(JobError, match=r"2 of 11 rows.*\n.*a\.dat: '1::x': too short"):
+    with pytest.raises(JobError, match=r"2 of 11 rows(?s:.*)1 x too short; the first in a\.dat: '1::x'"):
         clean(source, SCALE, 0, 0.1, "here")
 
 
@@ -87,8 +90,99 @@ def test_a_share_of_bad_rows_at_the_limit_is_let_through(spark):
 
 
 def test_no_rows_is_an_error(spark):
-    with pytest.raises(JobError, match="holds no rating"):
+    with pytest.raises(JobError, match="holds no row"):
         clean(raw(spark, []), SCALE, 0, 0.01, "here")
+
+
+def records(spark, *found):
+    """Records of a file from (user, item, rating, seconds, lines, text, reason)."""
+    rows = [
+        (
+            user,
+            item,
+            rating,
+            second and datetime.fromtimestamp(second, UTC),
+            None,
+            "f.csv",
+            n,
+            lines,
+            text,
+            reason,
+        )
+        for n, (user, item, rating, second, lines, text, reason) in enumerate(found, 2)
+    ]
+    frame = spark.createDataFrame(rows, RECORDS)
+    good = frame.where("reason IS NULL").select(*RAW.fieldNames())
+    return Raw(good, None, frame.where("reason IS NOT NULL").select(*REJECTED.fieldNames()), frame)
+
+
+def test_a_record_that_is_rejected_keeps_its_line_whatever_rejected_it(spark):
+    source = records(
+        spark,
+        ("a", "x", 0.0, 9, 1, "a, x ,0", None),
+        (None, None, None, None, 1, "b", "has 1 fields where 3 are expected"),
+        ("a", "y", 3.0, 9, 1, "a,y,3", None),
+    )
+    cleaned = clean(source, SCALE, 0, 1, "here")
+    assert rows(cleaned.rejected, "file", "line", "text", "reason") == [
+        ("f.csv", 2, "a, x ,0", "rating below 1"),
+        ("f.csv", 3, "b", "has 1 fields where 3 are expected"),
+    ]
+    assert (cleaned.rows_in, cleaned.rows_out) == (3, 1)
+    told = [warning for warning in cleaned.warnings if "f.csv" in warning]
+    assert sorted(word for warning in told for word in ("line 2", "line 3") if word in warning) == [
+        "line 2",
+        "line 3",
+    ]
+    cleaned.release()
+
+
+def test_empty_lines_are_counted_and_do_not_count_as_lost(spark):
+    source = records(spark, ("a", "x", 3.0, 9, 1, "a,x,3", None), (None, None, None, None, 1, "", EMPTY))
+    cleaned = clean(source, SCALE, 0, 0, "here")
+    assert (cleaned.rows_in, cleaned.rows_out, cleaned.dropped) == (2, 1, {EMPTY: 1})
+    cleaned.release()
+
+
+def test_when_nothing_is_left_every_reason_is_told_with_a_line_and_a_guess(spark):
+    source = records(
+        spark,
+        (None, None, None, None, 1, "b", "too short"),
+        (None, None, None, None, 1, "c", "too short"),
+        ("a", "x", 9.0, 9, 1, "a,x,9", None),
+    )
+    seen = []
+    for share in (0.01, 1):
+        with pytest.raises(JobError) as error:
+            clean(
+                source, SCALE, 0, share, "here", advise=lambda examples: seen.append(examples) or ["try this"]
+            )
+        lines = str(error.value).splitlines()
+        assert lines[1:4] == [
+            "  2 x too short; the first in f.csv, line 2: 'b'",
+            "  1 x rating above 5; the first in f.csv, line 4: 'a,x,9'",
+            "try this",
+        ]
+    assert seen[0] == [
+        Example("too short", 2, "f.csv", 2, "b"),
+        Example("rating above 5", 1, "f.csv", 4, "a,x,9"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([("a", "x", 3.0, 1_600_000, 1, "", None), ("a", "y", 3.0, 1_700_000, 1, "", None)], ["at_format=s"]),
+        ([("a", "x", 3.0, 1_600_000, 1, "", None), ("a", "y", 3.0, 3_000_000, 1, "", None)], []),
+        ([("NULL", "x", 3.0, None, 1, "", None), ("a", "\\N", 3.0, None, 1, "", None)], ["user", "item"]),
+        ([("a", "x", 3.0, None, 3, "", None)], ["3 lines"]),
+    ],
+)
+def test_what_may_be_meant_otherwise_is_said(spark, rows, words):
+    cleaned = clean(records(spark, *rows), SCALE, 0, 0, "here")
+    assert len(cleaned.warnings) == len(words)
+    assert all(word in warning for word, warning in zip(words, cleaned.warnings, strict=True))
+    cleaned.release()
 
 
 def test_of_duplicates_the_latest_stays_then_the_higher(spark):

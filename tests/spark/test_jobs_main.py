@@ -38,12 +38,16 @@ def request(folder, job="train", name="run", **changes):
     return Request(**{**given, **changes})
 
 
-def start(folder, asked, name="run"):
+def start(folder, asked, name="run", environment=None):
     asked.save(folder / f"{name}.request.json")
     command = [sys.executable, "-m", "jobs", asked.job, "--request", f"{folder}/{name}.request.json"]
     log = (folder / f"{name}.log").open("w")
     return subprocess.Popen(
-        [*command, "--result", f"{folder}/{name}.json"], stdout=log, stderr=log, start_new_session=True
+        [*command, "--result", f"{folder}/{name}.json"],
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        env=environment,
     )
 
 
@@ -134,6 +138,25 @@ def test_playlists_without_ratings_go_all_the_way(tmp_path):
     assert "ndcg_at_3" in result.metrics
     assert "rmse" not in result.metrics
     assert (tmp_path / "store" / "recommendations_als_implicit" / "_SUCCESS").exists()
+
+
+def test_folders_of_any_name_under_a_locale_that_knows_ascii_alone(tmp_path):
+    """The harness's environment lets Java find what Python finds, and nothing is written to folders beside."""
+    folder = tmp_path / "r[1] %20 é"
+    folder.mkdir()
+    source = find("movielens/latest-small").source.sample("latest-small", folder / "data")
+    asked = request(folder, "preprocess", dataset="movielens/latest-small", dataset_path=str(source),
+                    params={"max_rejected_share": 0.9}, spark={**SPARK, "spark.master": "local[1]"})  # fmt: skip
+    environment = {**os.environ, "LC_ALL": "C"}
+    given = subprocess.run(
+        [sys.executable, "-c", "import json, os, cluster.settings as s; s.load([], os.environ); print(json.dumps({**os.environ}))"],
+        env=environment, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    code, result = finish(start(folder, asked, environment=json.loads(given)), folder)
+    assert code == 0, result.error
+    assert result.counts["rows_out"] > 0
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+    assert (folder / "run" / "checkpoints").is_dir()
 
 
 def test_a_set_of_items_only_is_refused(tmp_path):

@@ -69,6 +69,16 @@ def test_a_half_written_folder_is_no_table(spark, tmp_path):
         store.read("things")
 
 
+@pytest.mark.parametrize("name", ["r[1]", "r{1,2}", "r?", "r*", "r 1", "r%201", "r#1", "a=1", "r\\1", "ré"])
+def test_a_folder_s_name_is_its_own(spark, tmp_path, name):
+    """Names that Spark would take for patterns or parts of a URI: it reads this folder and no other."""
+    (tmp_path / "r1").mkdir()
+    ParquetStore(spark, str(tmp_path / "r1")).write("things", numbers(spark, 5, 9))
+    store = ParquetStore(spark, str(tmp_path / name))
+    store.write("things", numbers(spark, 0, 3))
+    assert values(store) == [0, 1, 2]
+
+
 def test_two_jobs_do_not_write_one_table_at_once(spark, tmp_path):
     store = ParquetStore(spark, str(tmp_path))
     store.write("things", numbers(spark, 0, 3))

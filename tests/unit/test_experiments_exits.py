@@ -28,7 +28,7 @@ def ending_with(monkeypatch, error):
         raise error
 
     arguments = SimpleNamespace(command=command)
-    monkeypatch.setattr(main, "parser", lambda: SimpleNamespace(parse_args=lambda _: arguments))
+    monkeypatch.setattr(main, "parser", lambda _: SimpleNamespace(parse_args=lambda _: arguments))
 
 
 @pytest.mark.parametrize("error", CODES, ids=lambda error: type(error).__name__)

@@ -5,12 +5,15 @@ import json
 import pytest
 
 from cluster.settings import load
+from experiments import __main__ as main
 from experiments import prepare
+from experiments.grid import data_of
 from experiments.harness import Harness
 from experiments.stores import layout_of
 from experiments.trial import Data, Shape
 from jobs.errors import JobError
 
+SAID = "all times fall into one day"
 DATA = Data("synthetic/ml-latest-small", {"rows": 3000}, store="parquet")
 SHAPES = [Shape(1, 1, "1g")]
 
@@ -96,3 +99,41 @@ def test_trials_on_cassandra_meet_as_many_nodes_as_are_started_for_them(settings
             met = harness.met(stores)
             assert met.settings.cassandra.nodes == nodes
             assert met.otherwise == {}
+
+
+def before(folder):
+    """Let a data set of one's own have been prepared, with something said of it."""
+    path = folder / "plays.csv"
+    path.write_text("user,item\na,b\n")
+    settings = load([f"run_dir={folder}", "store=parquet"], {})
+    data = data_of({"dataset": "csv", "dataset.path": str(path), "store": "parquet"}, "test")
+    kept = folder / "store" / data.slug
+    (kept / "ratings").mkdir(parents=True)
+    manifest = {
+        "identity": prepare._identity(data, path),
+        "digest": "1-0-0",
+        "scale": "",
+        "counts": {"rows_out": 1},
+        "table": [["rows", "count"], ["in", 1]],
+        "seconds": {},
+        "warnings": [SAID],
+    }
+    (kept / prepare.MANIFEST).write_text(json.dumps(manifest))
+    return path, settings, data
+
+
+def test_what_was_said_of_the_data_is_said_again(tmp_path, capsys):
+    path, _, _ = before(tmp_path)
+    flags = ["--cluster-set", f"run_dir={tmp_path}", "--cluster-set", "store=parquet"]
+    assert main.main(["preprocess", "--dataset", "csv", "--set", f"dataset.path={path}", *flags]) == 0
+    out = capsys.readouterr().out
+    assert [line for line in out.splitlines() if line.startswith("warning: ") and line.endswith(SAID)]
+
+
+def test_what_was_said_is_part_of_what_every_run_says_of_its_data(tmp_path):
+    path, _, data = before(tmp_path)
+    manifest = prepare.manifest_of(tmp_path / "store" / data.slug)
+    made = prepare._prepared(data, "", path, manifest, "1 file", fresh=False)
+    assert made.described["warnings"] == [SAID]
+    quiet = prepare._prepared(data, "", path, {**manifest, "warnings": []}, "1 file", fresh=False)
+    assert "warnings" not in quiet.described

@@ -11,6 +11,7 @@ import pytest
 
 from cluster import settings
 from cluster.errors import ServiceError
+from cluster.lifecycle import Cluster
 from cluster.local_driver import LocalDriverHost
 from datasets.errors import UsageError
 from experiments import __main__ as main
@@ -309,6 +310,29 @@ def test_wrong_names_exit_with_two(arguments, code, message, tmp_path, capsys):
     assert found == code
     if message:
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("sets", "code"),
+    [
+        (["dataset.item=titel"], 2),
+        (["dataset.separator=;"], 2),
+        (["dataset.encoding=utf9"], 2),
+        (["dataset.path={}/plais.csv"], 1),
+    ],
+)
+@pytest.mark.parametrize("command", [["preprocess"], ["train", "--model", "bias"], ["eda"]])
+def test_a_file_is_looked_at_before_anything_is_started(command, sets, code, tmp_path, capsys, monkeypatch):
+    path = tmp_path / "plays.csv"
+    path.write_text("user,item\na,b\n")
+    monkeypatch.setattr(Cluster, "reshape", lambda *_, **__: pytest.fail("a cluster was started"))
+    flags = [
+        word
+        for item in (f"dataset.path={path}", *(text.format(tmp_path) for text in sets))
+        for word in ("--set", item)
+    ]
+    assert main.main([*command, "--dataset", "csv", *flags, "--cluster-set", f"run_dir={tmp_path}"]) == code
+    assert "plays.csv" in capsys.readouterr().err or sets == ["dataset.encoding=utf9"]
 
 
 def test_list_names_every_spec_with_its_question(capsys):

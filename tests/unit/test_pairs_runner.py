@@ -98,7 +98,7 @@ def pairing(tmp_path, monkeypatch):
 
     def prepared(data, *_):
         digest = digests.get(str(data), "d1")
-        return Prepared(data, str(tmp_path), tmp_path, digest, "1 files", "", {}, [], fresh=False)
+        return Prepared(data, str(tmp_path), tmp_path, digest, "1 files", "", {}, [], [], fresh=False)
 
     monkeypatch.setattr(runner, "prepare", prepared)
     settings = cluster_settings.load([f"run_dir={tmp_path / 'run'}"], {})

@@ -33,6 +33,7 @@ def sample(request, spark, tmp_path):
 def test_reads_its_sample(sample):
     source, variant, path, raw = sample
     assert source.fetch(variant, options(source, path), path.parent, path.parent) == path
+    assert list(source.check(variant, options(source, path), path)) == []
     assert raw.rejected.schema == REJECTED
     assert (raw.ratings is not None) == source.variants[variant].has_ratings
     for row in raw.rejected.collect():
@@ -72,6 +73,8 @@ def test_nothing_there_is_a_clear_error(spark, tmp_path, name):
     missing = tmp_path / "nowhere"
     with pytest.raises((DataError, UsageError)):
         source.read(spark, variant, options(source, missing), missing)
+    with pytest.raises((DataError, UsageError)):
+        source.check(variant, options(source, missing), missing)
 
 
 def test_known_by_name(spark, tmp_path):
