@@ -27,7 +27,8 @@ class Application:
 
     `ready_s`, `start_s` and `stop_s` are seconds as in `experiments.launcher.Launched`, `died` names lost workers, `telemetry` is `experiments.telemetry.Telemetry.digest`,
     `kept_s` seconds that reading the event log and keeping all of it on disk took. Applications of different trials with
-    the same `round_id` ran in the same round of one run and may be paired; None where nobody noted it.
+    the same `round_id` ran in the same round of one run and may be paired; None where nobody noted it. `warnings` are the
+    job's (`jobs.request.Result`).
     """
 
     number: int
@@ -47,6 +48,7 @@ class Application:
     telemetry: dict[str, Any]
     kept_s: float | None = None
     round_id: str | None = None
+    warnings: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, number: int, launched: Launched, telemetry: dict[str, Any]) -> "Application":
@@ -68,6 +70,7 @@ class Application:
             seconds=launched.seconds,
             died=launched.died,
             telemetry=telemetry,
+            warnings=result.warnings,
         )
 
     @property
@@ -123,6 +126,11 @@ class Outcome:
     def executors_lost(self) -> int:
         """Executors lost in all of its applications together."""
         return sum(item.executors_lost for item in self.applications)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What its applications warned of, each sentence once."""
+        return list(dict.fromkeys(text for item in self.applications for text in item.warnings))
 
     @property
     def worth(self) -> tuple[bool, int, str, int]:

@@ -3,13 +3,14 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from datasets.dataset import find
 from datasets.files import write_json
+from experiments.events import warnings_to
 from experiments.harness import Harness
 from experiments.identity import files_at, preprocess_hash, stamp
 from experiments.sparksettings import spark_settings
@@ -34,6 +35,7 @@ class Prepared:
         counts: rows in and out, dropped by reason, users, items.
         table: the counts for a person.
         fresh: whether it was done just now.
+        warnings: what preprocessing said of its rows.
     """
 
     data: Data
@@ -44,6 +46,7 @@ class Prepared:
     counts: dict[str, int]
     table: list[list[Any]]
     fresh: bool
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def described(self) -> dict[str, Any]:
@@ -59,6 +62,7 @@ class Prepared:
             "users": self.counts.get("users", 0),
             "items": self.counts.get("items", 0),
             "source": str(self.path),
+            "warnings": self.warnings,
         }
 
 
@@ -95,6 +99,8 @@ def prepare(
     identity = _identity(data, path)
     found = _read(kept / MANIFEST)
     if found and found.get("identity") == identity and holds(data, found["digest"], settings, reach):
+        for text in found.get("warnings", []):
+            say(f"warning: {text}")
         return _prepared(data, root, path, found, fresh=False)
     say(f"preprocessing {data} from {path}")
     by_size = sorted(shapes, key=lambda shape: shape.total_cores)
@@ -124,14 +130,16 @@ def prepare(
         dataset_path=str(path.resolve()),
         executors=shape.workers,
     )
-    manifest = {"identity": identity, **_launch(harness, request, shape, folder)}
+    manifest = {"identity": identity, **_launch(harness, request, shape, folder, say)}
     write_json(kept / MANIFEST, manifest)
     return _prepared(data, root, path, manifest, fresh=True)
 
 
-def _launch(harness: Harness, request: Request, shape: Shape, folder: Path) -> dict[str, Any]:
+def _launch(
+    harness: Harness, request: Request, shape: Shape, folder: Path, say: Callable[[str], None]
+) -> dict[str, Any]:
     """Run the job and return what the manifest keeps of its answer."""
-    launched = harness.launch(request, folder, shape, _TIMEOUT_S)
+    launched = harness.launch(request, folder, shape, _TIMEOUT_S, warnings_to(say))
     shutil.rmtree(folder / "work", ignore_errors=True)
     if launched.status == "killed":
         raise KeyboardInterrupt
@@ -145,6 +153,7 @@ def _launch(harness: Harness, request: Request, shape: Shape, folder: Path) -> d
         "scale": result.info.get("scale", ""),
         "counts": result.counts,
         "table": result.table,
+        "warnings": result.warnings,
         "seconds": {time.phase: time.seconds for time in result.phases},
     }
 
@@ -177,4 +186,5 @@ def _prepared(data: Data, root: str, path: Path, manifest: dict[str, Any], fresh
         counts=manifest["counts"],
         table=manifest["table"],
         fresh=fresh,
+        warnings=manifest.get("warnings", []),
     )

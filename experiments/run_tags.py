@@ -90,6 +90,8 @@ def tags(outcome: Outcome) -> dict[str, str]:
         own["died"] = ", ".join(died)
     if outcome.error:
         own["error"] = outcome.error
+    if told := [*outcome.data.get("warnings", ()), *outcome.warnings]:
+        own["warnings"] = "\n".join(told)
     judged = verdict(outcome)
     if judged:
         own |= {"bottleneck": judged.cause or "none", "verdict": judged.sentence}
@@ -122,6 +124,7 @@ def note(outcome: Outcome) -> str:
         lines.append(
             f"{outcome.executors_lost} executor(s) were lost while it ran; its times are not to be trusted."
         )
+    lines += [f"Warning: {text}" for text in (*outcome.data.get("warnings", ()), *outcome.warnings)]
     if outcome.error:
         lines.append(f"```\n{outcome.error}\n```")
     return "\n\n".join(lines)

@@ -86,7 +86,7 @@ def mean_table(averaged: Sequence[Averaged]) -> Table:
 
 def notes(outcomes: Sequence[Outcome]) -> list[str]:
     """Say what a reader must know of these numbers: data really used, tags, losses, failures."""
-    lines = _sources(outcomes)
+    lines = [*_sources(outcomes), *_warnings(outcomes)]
     lines += [text for tag, text in _TAG_NOTES.items() if any(item.shape_tag == tag for item in outcomes)]
     lines += [_OVERRIDE] if any(map(allowed, outcomes)) else []
     lines += _refusals(outcomes)
@@ -107,6 +107,17 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
             f"(least\u2013most repeat); {interval}"
         )
     return lines
+
+
+def _warnings(outcomes: Sequence[Outcome]) -> list[str]:
+    """Say once for all trials of the same warning what preprocessing and they themselves warned of."""
+    found: dict[str, dict[str, None]] = {}
+    for outcome in outcomes:
+        for text in outcome.data.get("warnings", ()):
+            found.setdefault(text, {})[outcome.data["name"]] = None
+        for text in outcome.warnings:
+            found.setdefault(text, {})[outcome.label] = None
+    return [f"warning for {', '.join(who)}: {text}" for text, who in found.items()]
 
 
 def _refusals(outcomes: Sequence[Outcome]) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from invented import application, outcome
 
 from datasets.errors import UsageError
-from experiments import tables
+from experiments import run_tags, tables
 from experiments.answer import answer_of
 from experiments.finding import Finding
 from experiments.findings.quality import Point, front
@@ -61,6 +61,22 @@ def test_notes_say_what_a_reader_must_know():
     assert "knn w1\u00d71c: failed: boom" in text
     assert "trace" not in text
     assert "too few applications for intervals" in text
+
+
+def test_warnings_are_said_once_with_whom_they_concern():
+    warned = [application(0, [9.0, 4.0], warnings=["ratings look like counts"])]
+    data = {**outcome().data, "warnings": ["2 rows have no time"]}
+    found = [outcome(warned, workers, data=data) for workers in (1, 2)]
+    told = [line for line in tables.notes(found) if line.startswith("warning")]
+    assert told == [
+        "warning for movielens/1m: 2 rows have no time",
+        "warning for als w1\u00d71c, als w2\u00d71c: ratings look like counts",
+    ]
+    trial = Report.of(SPEC, found).as_json()["trials"][0]
+    assert trial["applications"][0]["warnings"] == ["ratings look like counts"]
+    named = run_tags.tags(found[0])
+    assert named["recscale.warnings"].splitlines() == ["2 rows have no time", "ratings look like counts"]
+    assert "Warning: ratings look like counts" in named["mlflow.note.content"]
 
 
 def test_changed_model_and_lost_executors_are_said():
