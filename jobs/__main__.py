@@ -124,9 +124,12 @@ class _Application:
         self.events.add("session_ready", **self.info)
         phases = Phases(self.spark, self.events, times=self.times)
         opened = store(self.spark, self.request.store_root)
-        result = job.run(
-            Context(self.request, self.spark, opened, phases, self.events, warnings=self.warnings)
-        )
+        try:
+            result = job.run(
+                Context(self.request, self.spark, opened, phases, self.events, warnings=self.warnings)
+            )
+        finally:
+            opened.close()
         info = {**self.info, **result.info}
         return dataclasses.replace(result, phases=self.times, info=info, warnings=self.warnings)
 

@@ -126,7 +126,6 @@ def _scale(limits: Limits, cleaned: Cleaned) -> str:
 
 def _write(context: Context, cleaned: Cleaned, facts: Mapping[str, str]) -> None:
     store = context.store
-    stored.begin(store, context.spark)
     tables = {
         "ratings": cleaned.ratings.select(*RATINGS.fieldNames()),
         "users": _in_one_file(cleaned.users.select("user", "key"), "user"),
@@ -135,9 +134,9 @@ def _write(context: Context, cleaned: Cleaned, facts: Mapping[str, str]) -> None
         "item_stats": _in_one_file(statistics(cleaned.ratings, "item"), "item"),
         "rejected": cleaned.rejected.select("file", "text", "reason").orderBy("file", "text"),
     }
-    together(*(partial(store.write, name, frame) for name, frame in tables.items()))
+    written = together(*(partial(store.write, name, frame) for name, frame in tables.items()))
     counts = {"n_users": str(cleaned.n_users), "n_items": str(cleaned.n_items)}
-    stored.finish(store, context.spark, {**facts, **counts})
+    stored.finish(store, context.spark, {**facts, **counts}, dict(zip(tables, written, strict=True)))
 
 
 def _in_one_file(frame: DataFrame, key: str) -> DataFrame:
