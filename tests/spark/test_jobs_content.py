@@ -284,7 +284,9 @@ def test_clusters_predict_by_their_mean_residual(spark, known, clustered):
 
 def stored_tables(context, data):
     facts = {"dataset": "movielens/100k", "dataset_options": "{}", "data_digest": "d", "scale": ""}
-    versions = {name: context.store.write(name, getattr(data, name)) for name in ("ratings", "items", "users")}
+    versions = {
+        name: context.store.write(name, getattr(data, name)) for name in ("ratings", "items", "users")
+    }
     stored.finish(context.store, context.spark, facts, versions)
 
 
