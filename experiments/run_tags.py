@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.bottleneck.verdict import verdict
-from experiments.metrics import numbers
+from experiments.metrics import numbers, relevant_of
 from experiments.outcome import Outcome
 
 PREFIX = "recscale."
@@ -14,7 +14,7 @@ _LONGEST_PARAM = 6000
 _LONGEST_TAG = 5000
 _KEY_LETTERS = 16
 _JUDGED = ("rmse", "coverage")
-_INFO = ("application_id", "spark_version", "selected")
+_INFO = ("application_id", "spark_version", "selected", "relevant_rows")
 VIEW = "trials"
 _KEYS_A_TAG = 250
 
@@ -107,10 +107,12 @@ def tags(outcome: Outcome) -> dict[str, str]:
 
 
 def _resolved(outcome: Outcome) -> dict[str, Any]:
-    """Hyper-parameters as the model had them: defaults, and what was chosen on the validation part."""
+    """Hyper-parameters as the model had them (defaults, and what was chosen on the validation part), and what was relevant."""
     if not outcome.measured:
         return {}
-    return dict(json.loads(outcome.measured[0].info.get("hyper_parameters", "{}")))
+    judged = relevant_of(outcome, "relevant")
+    values = json.loads(outcome.measured[0].info.get("hyper_parameters", "{}"))
+    return {**values, **({"relevant": judged} if judged else {})}
 
 
 def note(outcome: Outcome) -> str:
