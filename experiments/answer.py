@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from experiments.finding import Finding
 from experiments.intervals import LEAST_FOR_INTERVAL
-from experiments.metrics import TOTAL, medians, quality
+from experiments.metrics import TOTAL, medians, quality, relevant_of
 from experiments.outcome import Outcome
 
 _PROTOCOL = ("split", "test", "split_seed", "n", "fold", "k", "relevant", "seen")
@@ -83,7 +83,11 @@ def _weight(measured: Sequence[Outcome]) -> str:
 
 def protocol(outcome: Outcome) -> tuple[str, ...]:
     """Return what two trials must agree in before their quality can be compared: rows, split and judging."""
-    return (str(outcome.data.get("digest")), *(str(outcome.values.get(key)) for key in _PROTOCOL))
+    resolved = {
+        **outcome.values,
+        **({"relevant": text} if (text := relevant_of(outcome, "relevant")) else {}),
+    }
+    return (str(outcome.data.get("digest")), *(str(resolved.get(key)) for key in _PROTOCOL))
 
 
 def _unshaped(outcome: Outcome) -> str:

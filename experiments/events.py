@@ -1,7 +1,7 @@
 """What an application says while it runs: the JSON lines that it appends to its events file."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,21 @@ def phases_of(events: Sequence[Event]) -> list[PhaseTime]:
         for event in events
         if event["event"] == "phase_end"
     ]
+
+
+def warnings_of(events: Sequence[Event]) -> list[str]:
+    """Recover the warnings from an application's events, for one that could not answer itself."""
+    return [event["text"] for event in events if event["event"] == "warning"]
+
+
+def warnings_to(say: Callable[[str], None]) -> Callable[[Event], None]:
+    """Return a follower of events that tells a person the warnings among them."""
+
+    def follow(event: Event) -> None:
+        for text in warnings_of([event]):
+            say(f"warning: {text}")
+
+    return follow
 
 
 def last_lines(path: Path, count: int) -> str:

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from cluster.driver_host import DriverHost
 from cluster.errors import ServiceError
-from experiments.events import Event, Tail, last_lines, phases_of
+from experiments.events import Event, Tail, last_lines, phases_of, warnings_of
 from experiments.identity import ROOT
 from experiments.runtime import HERE, Runtime
 from jobs.request import Request, Result
@@ -246,7 +246,8 @@ def _result(folder: Path, request: Request, events: list[Event], reason: str | N
         how = f"signal {signal.Signals(number).name}" if known else f"exit code {code}"
         error = f"the application ended without a result ({how}); the end of {folder / 'driver.log'}:\n"
         error += last_lines(folder / "driver.log", 8)
-        result = Result(job=request.job, status="failed", phases=phases_of(events), error=error)
+        phases, warnings = phases_of(events), warnings_of(events)
+        result = Result(job=request.job, status="failed", phases=phases, error=error, warnings=warnings)
     if reason is None:
         return result
     values = {**vars(result), "status": "failed", "error": reason}

@@ -77,6 +77,11 @@ def quality(outcome: Outcome) -> dict[str, float]:
     return _medians(item.metrics for item in outcome.measured)
 
 
+def relevant_of(outcome: Outcome, name: str = "relevant_rows") -> str:
+    """Return which test rows were relevant in its rankings: for people, or under "relevant" in short; "" without rankings."""
+    return next((item.info[name] for item in outcome.measured if name in item.info), "")
+
+
 def counts(outcome: Outcome) -> dict[str, float]:
     """The median over applications of each count."""
     return _medians(item.counts for item in outcome.measured)

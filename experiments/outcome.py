@@ -24,7 +24,8 @@ class Application:
 
     `ready_s`, `start_s` and `stop_s` are seconds as in `experiments.launcher.Launched`, `died` names lost workers, `telemetry` is `experiments.telemetry.Telemetry.digest`,
     `kept_s` seconds that reading the event log and keeping all of it on disk took. Applications of different trials with
-    the same `round_id` ran in the same round of one run and may be paired; None where nobody noted it.
+    the same `round_id` ran in the same round of one run and may be paired; None where nobody noted it. `warnings` are the
+    job's (`jobs.request.Result`).
     """
 
     number: int
@@ -44,6 +45,7 @@ class Application:
     telemetry: dict[str, Any]
     kept_s: float | None = None
     round_id: str | None = None
+    warnings: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, number: int, launched: Launched, telemetry: dict[str, Any]) -> "Application":
@@ -65,6 +67,7 @@ class Application:
             seconds=launched.seconds,
             died=launched.died,
             telemetry=telemetry,
+            warnings=result.warnings,
         )
 
     @property
@@ -120,6 +123,11 @@ class Outcome:
     def executors_lost(self) -> int:
         """Executors lost in all of its applications together."""
         return sum(item.executors_lost for item in self.applications)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What its applications warned of, each sentence once."""
+        return list(dict.fromkeys(text for item in self.applications for text in item.warnings))
 
     @property
     def worth(self) -> tuple[bool, int, str, int]:
@@ -201,9 +209,15 @@ def _without_format(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, "shape": shape, "applications": applications}
 
 
+def _without_warnings(values: dict[str, Any]) -> dict[str, Any]:
+    """Take applications of before jobs could warn as ones that warned of nothing."""
+    applications = [{"warnings": [], **item} for item in values["applications"]]
+    return {**values, "applications": applications}
+
+
 OUTCOME = Kind(
     "the outcome of a trial",
-    (_without_format,),
+    (_without_format, _without_warnings),
     "Nothing of it is shown. To have its trial run again, remove that folder and, if the trial counts as finished, delete "
     "its run in MLflow",
 )

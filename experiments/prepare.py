@@ -11,6 +11,7 @@ from typing import Any
 from cluster.settings import Settings
 from datasets.dataset import Dataset, find
 from experiments.errors import UnreadableError
+from experiments.events import warnings_to
 from experiments.harness import Harness
 from experiments.identity import files_at, lock_hash, preprocess_hash, stamp
 from experiments.sparksettings import spark_settings
@@ -141,8 +142,9 @@ def prepare(
     identity = _identity(data, path)
     found = manifest_of(kept)
     if found and found["identity"] == identity and holds(data, found["digest"], settings, reach):
-        _warn(data, found, say)
+        _warn(found["warnings"], say)
         return _prepared(data, root, path, found, layout_of(data, settings, reach), fresh=False)
+    _warn(notes, say)
     say(f"preprocessing {data} from {path}")
     by_size = sorted(shapes, key=lambda shape: shape.total_cores)
     size = sum(file.stat().st_size for file in files_at(path)) or (dataset.description.rows or 0) * _ROW
@@ -171,16 +173,17 @@ def prepare(
         dataset_path=str(path.resolve()),
         executors=shape.workers,
     )
-    manifest = {"identity": identity, **_launch(harness, request, shape, folder)}
+    manifest = {"identity": identity, **_launch(harness, request, shape, folder, say)}
     manifest["warnings"] = [*notes, *manifest["warnings"]]
     PREPARED.write(kept / MANIFEST, manifest)
-    _warn(data, manifest, say)
     return _prepared(data, root, path, manifest, layout_of(data, settings, reach), fresh=True)
 
 
-def _launch(harness: Harness, request: Request, shape: Shape, folder: Path) -> dict[str, Any]:
+def _launch(
+    harness: Harness, request: Request, shape: Shape, folder: Path, say: Callable[[str], None]
+) -> dict[str, Any]:
     """Run the job and return what the manifest keeps of its answer."""
-    launched = harness.launch(request, folder, shape, _TIMEOUT_S)
+    launched = harness.launch(request, folder, shape, _TIMEOUT_S, warnings_to(say))
     shutil.rmtree(folder / "work", ignore_errors=True)
     if launched.status == "killed":
         raise KeyboardInterrupt
@@ -194,7 +197,7 @@ def _launch(harness: Harness, request: Request, shape: Shape, folder: Path) -> d
         "scale": result.info.get("scale", ""),
         "counts": result.counts,
         "table": result.table,
-        "warnings": json.loads(result.info.get("warnings", "[]")),
+        "warnings": result.warnings,
         "seconds": {time.phase: time.seconds for time in result.phases},
     }
 
@@ -210,9 +213,9 @@ def _identity(data: Data, path: Path) -> dict[str, Any]:
     return dict(json.loads(json.dumps(values, default=str)))
 
 
-def _warn(data: Data, manifest: dict[str, Any], say: Callable[[str], None]) -> None:
-    for warning in manifest["warnings"]:
-        say(f"warning: {data.name}: {warning}")
+def _warn(warnings: Sequence[str], say: Callable[[str], None]) -> None:
+    for text in warnings:
+        say(f"warning: {text}")
 
 
 def _prepared(

@@ -32,6 +32,7 @@ class Progress:
     _phase: str = ""
     _drawn: float = 0.0
     _width: int = 0
+    _warned: set[tuple[str, str]] = field(default_factory=set)
 
     def say(self, line: str) -> None:
         """Print one line that stays."""
@@ -53,11 +54,14 @@ class Progress:
             self.say(f"  {self._position()} {what}: started{self._left()}")
 
     def follow(self, event: Event) -> None:
-        """Show where the application is; called for its events and in between."""
+        """Show where the application is; called for its events and in between. A trial's warning is shown once."""
         if event["event"] == "phase_start":
             self._phase = f"{event['phase']} ({event['kind']} {event['pass_'] + 1})"
         elif event["event"] == "phase_end":
             self._phase = f"after {event['phase']}"
+        elif event["event"] == "warning" and (self._label, event["text"]) not in self._warned:
+            self._warned.add((self._label, event["text"]))
+            self.say(f"  {self._what}: warning: {event['text']}")
         now = time.perf_counter()
         if self.out.isatty() and now > self._drawn + REDRAW_S:
             self._drawn = now

@@ -73,6 +73,7 @@ def _application(item: Application) -> dict[str, Any]:
         "round": item.round_id,
         "status": item.status,
         "error": item.error,
+        "warnings": item.warnings,
         "metrics": item.metrics,
         "counts": item.counts,
         "phases": {name: {"cold_s": cold(item, name), "repeats_s": repeats(item, name)} for name in names},

@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.bottleneck.verdict import verdict
 from experiments.errors import RecordingError
-from experiments.metrics import numbers
+from experiments.metrics import numbers, relevant_of
 from experiments.outcome import Outcome
 
 PREFIX = "recscale."
@@ -15,7 +15,7 @@ _LONGEST_PARAM = 6000
 _LONGEST_TAG = 5000
 _KEY_LETTERS = 16
 _JUDGED = ("rmse", "coverage")
-_INFO = ("application_id", "spark_version", "selected")
+_INFO = ("application_id", "spark_version", "selected", "relevant_rows")
 VIEW = "trials"
 _KEYS_A_TAG = 250
 
@@ -91,6 +91,8 @@ def tags(outcome: Outcome) -> dict[str, str]:
         own["died"] = ", ".join(died)
     if outcome.error:
         own["error"] = outcome.error
+    if told := [*outcome.data.get("warnings", ()), *outcome.warnings]:
+        own["warnings"] = "\n".join(told)
     judged = verdict(outcome)
     if judged:
         own |= {"bottleneck": judged.cause or "none", "verdict": judged.sentence}
@@ -106,10 +108,12 @@ def tags(outcome: Outcome) -> dict[str, str]:
 
 
 def _resolved(outcome: Outcome) -> dict[str, Any]:
-    """Hyper-parameters as the model had them: defaults, and what was chosen on the validation part."""
+    """Hyper-parameters as the model had them (defaults, and what was chosen on the validation part), and what was relevant."""
     if not outcome.measured:
         return {}
-    return dict(json.loads(outcome.measured[0].info.get("hyper_parameters", "{}")))
+    judged = relevant_of(outcome, "relevant")
+    values = json.loads(outcome.measured[0].info.get("hyper_parameters", "{}"))
+    return {**values, **({"relevant": judged} if judged else {})}
 
 
 def note(outcome: Outcome) -> str:
@@ -123,6 +127,7 @@ def note(outcome: Outcome) -> str:
         lines.append(
             f"{outcome.executors_lost} executor(s) were lost while it ran; its times are not to be trusted."
         )
+    lines += [f"Warning: {text}" for text in (*outcome.data.get("warnings", ()), *outcome.warnings)]
     if outcome.error:
         lines.append(f"```\n{outcome.error}\n```")
     return "\n\n".join(lines)

@@ -1,10 +1,16 @@
 """Where the tables of an experiment lie, and what its applications need to reach them."""
 
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
 from cluster.settings import Settings
 from experiments.trial import Data
-from jobs import replication
+from jobs import replication, stored
 from jobs.cassandra import Connection, Keyspace, copies, disconnect
-from jobs.stores.cassandra import key_of, keyspace_name
+from jobs.errors import JobError
+from jobs.folder_versions import FolderVersions
+from jobs.stores.cassandra import keyspace_name
 
 PARQUET, CASSANDRA = "parquet", "cassandra"
 
@@ -50,7 +56,7 @@ def root_of(data: Data, settings: Settings) -> str:
 
 
 def holds(data: Data, digest: str, settings: Settings, spark: dict[str, str]) -> bool:
-    """Whether the tables of a data set that was prepared once are still there.
+    """Whether the tables of a data set that was prepared once are still there, in the versions that belong together.
 
     Several Cassandras can be had from one run folder, of processes, in containers, elsewhere, and what one of them holds
     may be of another day; the digest of the rows tells.
@@ -61,14 +67,12 @@ def holds(data: Data, digest: str, settings: Settings, spark: dict[str, str]) ->
     if data.store == CASSANDRA:
         where = Connection.of(spark)
         try:
-            keyspace = Keyspace(where, keyspace_name(data.tables))
-            summary = keyspace.entry("summary")
-            columns = key_of("summary").columns
-            rows = keyspace.get(summary.physical, columns, ("data_digest",)) if summary else []
-            return [row["value"] for row in rows] == [digest] and keyspace.entry("ratings") is not None
+            return _in_keyspace(Keyspace(where, keyspace_name(data.tables)), digest)
         finally:
             disconnect(where)
-    return (settings.run_dir / "store" / data.slug / "ratings").exists()
+    folders = FolderVersions(Path(root_of(data, settings)))
+    rows = folders.rows(stored.SUMMARY) if folders.versions(stored.SUMMARY) else []
+    return _whole(rows, digest, folders.versions)
 
 
 def layout_of(data: Data, settings: Settings, spark: dict[str, str]) -> str:
@@ -78,14 +82,39 @@ def layout_of(data: Data, settings: Settings, spark: dict[str, str]) -> str:
     each row as when it was made, whatever the nodes are set up for since.
 
     Raises:
-        JobError: Cassandra does not answer.
+        JobError: Cassandra does not answer, or there are no tables.
     """
     if data.store != CASSANDRA:
-        folder = settings.run_dir / "store" / data.slug / "ratings"
-        return f"{len(list(folder.glob('part-*')))} files"
+        folders = FolderVersions(Path(root_of(data, settings)))
+        versions = stored.versions_of(stored.facts_of(folders.rows(stored.SUMMARY)))
+        ratings = folders.folder("ratings", versions["ratings"])
+        return f"{len(list(ratings.glob('part-*')))} files"
     where = Connection.of(spark)
     try:
         session = Keyspace(where, keyspace_name(data.tables)).session()
         return f"{replication.kept(session, keyspace_name(data.tables), where.datacenter, 1)} copies"
     finally:
         disconnect(where)
+
+
+def _in_keyspace(keyspace: Keyspace, digest: str) -> bool:
+    summary = keyspace.entry(stored.SUMMARY)
+    return _whole(
+        keyspace.rows(summary) if summary else [],
+        digest,
+        lambda table: [entry.version for entry in keyspace.entries(table)],
+    )
+
+
+def _whole(
+    summary: Iterable[Mapping[str, Any]], digest: str, there: Callable[[str], Collection[int]]
+) -> bool:
+    """Whether a summary is of these rows, and every version that it names is among those that are there."""
+    facts = stored.facts_of(summary)
+    try:
+        versions = stored.versions_of(facts)
+    except JobError:
+        return False
+    return facts["data_digest"] == digest and all(
+        version in there(name) for name, version in versions.items()
+    )

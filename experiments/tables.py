@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.analysis import Averaged, Compared, Spread, speedup, spread
 from experiments.intervals import LEAST_FOR_INTERVAL
-from experiments.metrics import phases, quality
+from experiments.metrics import phases, quality, relevant_of
 from experiments.model_equality import allowed
 from experiments.outcome import Outcome
 from experiments.ratios import Ratio
@@ -86,7 +86,7 @@ def mean_table(averaged: Sequence[Averaged]) -> Table:
 
 def notes(outcomes: Sequence[Outcome]) -> list[str]:
     """Say what a reader must know of these numbers: data really used, tags, losses, failures."""
-    lines = _sources(outcomes)
+    lines = [*_sources(outcomes), *_relevant(outcomes), *_warnings(outcomes)]
     lines += [text for tag, text in _TAG_NOTES.items() if any(item.shape_tag == tag for item in outcomes)]
     lines += [_OVERRIDE] if any(map(allowed, outcomes)) else []
     lines += _refusals(outcomes)
@@ -107,6 +107,29 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
             f"(least\u2013most repeat); {interval}"
         )
     return lines
+
+
+def _relevant(outcomes: Sequence[Outcome]) -> list[str]:
+    """Say which test rows rankings count as relevant, and of which trials where they differ in it."""
+    found: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if said := relevant_of(outcome):
+            found.setdefault(said, []).append(outcome.label)
+    return [
+        f"relevant in rankings{' of ' + ', '.join(labels) if len(found) > 1 else ''}: {said}"
+        for said, labels in found.items()
+    ]
+
+
+def _warnings(outcomes: Sequence[Outcome]) -> list[str]:
+    """Say once for all trials of the same warning what preprocessing and they themselves warned of."""
+    found: dict[str, dict[str, None]] = {}
+    for outcome in outcomes:
+        for text in outcome.data.get("warnings", ()):
+            found.setdefault(text, {})[outcome.data["name"]] = None
+        for text in outcome.warnings:
+            found.setdefault(text, {})[outcome.label] = None
+    return [f"warning for {', '.join(who)}: {text}" for text, who in found.items()]
 
 
 def _refusals(outcomes: Sequence[Outcome]) -> list[str]:
@@ -214,7 +237,6 @@ def _sources(outcomes: Sequence[Outcome]) -> list[str]:
             text += "".join(f", {key}={value}" for key, value in outcome.data.get("cleaning", {}).items())
             fallback = outcome.tags.get("fallback")
             found[text + (f" ({fallback})" if fallback else "")] = None
-            found |= dict.fromkeys(f"warning: {warning}" for warning in outcome.data.get("warnings", ()))
     return list(found)
 
 

@@ -69,6 +69,7 @@ class _Application:
         self.spark: SparkSession | None = None
         self.times: list[PhaseTime] = []
         self.info: dict[str, str] = {"python": platform.python_version()}
+        self.warnings: list[str] = []
         self.interrupted = False
 
     def run(self) -> int:
@@ -122,14 +123,24 @@ class _Application:
         }
         self.events.add("session_ready", **self.info)
         phases = Phases(self.spark, self.events, times=self.times)
-        result = job.run(
-            Context(self.request, self.spark, store(self.spark, self.request.store_root), phases, self.events)
-        )
-        return dataclasses.replace(result, phases=self.times, info={**self.info, **result.info})
+        opened = store(self.spark, self.request.store_root)
+        try:
+            result = job.run(
+                Context(self.request, self.spark, opened, phases, self.events, warnings=self.warnings)
+            )
+        finally:
+            opened.close()
+        info = {**self.info, **result.info}
+        return dataclasses.replace(result, phases=self.times, info=info, warnings=self.warnings)
 
     def _failed(self, error: BaseException) -> Result:
         return Result(
-            job=self.request.job, status="failed", phases=self.times, info=self.info, error=explain(error)
+            job=self.request.job,
+            status="failed",
+            phases=self.times,
+            info=self.info,
+            error=explain(error),
+            warnings=self.warnings,
         )
 
     def _stop(self) -> None:

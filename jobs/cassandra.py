@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import ssl
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,8 +18,8 @@ from cassandra.query import dict_factory
 from jobs import replication
 from jobs.errors import JobError
 
-VERSION = "1"
-"""Of the keyspace's layout; another version's keyspace is refused."""
+VERSION = "2"
+"""Of the keyspace's layout; one of version 1 is brought up to date, any other is refused."""
 
 USER, PASSWORD = "CASSANDRA_USER", "CASSANDRA_PASSWORD"
 CERTIFICATES = "CASSANDRA_CA"
@@ -26,7 +27,9 @@ TRUST_STORE, TRUST_PASSWORD = "CASSANDRA_TRUSTSTORE", "CASSANDRA_TRUSTSTORE_PASS
 """Environment variables, because secrets stand in no file and no request. Over TLS the driver wants the authority's
 certificate as PEM (CERTIFICATES) and the connector the same in a Java trust store."""
 
-_META, _CATALOGUE = "recscale_meta", "recscale_catalogue"
+_META, VERSIONS, CLAIMS = "recscale_meta", "recscale_versions", "recscale_claims"
+_BEFORE_VERSIONS = "recscale_catalogue"
+"""Of layout 1: each table's name and its one physical table."""
 _SCHEMA_TIMEOUT_S = 60.0
 _DOWN = (NoHostAvailable, OperationTimedOut, RequestExecutionException, DriverException, OSError)
 
@@ -65,8 +68,9 @@ class Connection:
 
 
 class Entry(NamedTuple):
-    """What the catalogue says of a table; `columns` is Spark's, as JSON."""
+    """A version of a table: the physical table that holds it, and its columns as Spark has them, as JSON."""
 
+    version: int
     physical: str
     columns: dict[str, Any]
 
@@ -96,6 +100,7 @@ def connect(where: Connection) -> Session:
     profile = ExecutionProfile(
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(where.datacenter)),
         consistency_level=ConsistencyLevel.LOCAL_QUORUM,
+        serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
         request_timeout=_SCHEMA_TIMEOUT_S,
         row_factory=dict_factory,
     )
@@ -141,6 +146,7 @@ class Keyspace:
         self.name = name
         self._where = where
         self._known = False
+        self._making = threading.RLock()
         self._copies = 1
 
     @property
@@ -151,7 +157,7 @@ class Keyspace:
     def answers(self) -> bool:
         """Whether a quorum of each row's copies answers now."""
         try:
-            self._run(f"SELECT name FROM {self.name}.{_CATALOGUE}")
+            self.run(f"SELECT name FROM {self.name}.{VERSIONS}")
         except JobError:
             return False
         return True
@@ -164,48 +170,41 @@ class Keyspace:
         """
         return connect(self._where)
 
-    def entry(self, table: str) -> Entry | None:
-        """Return what the catalogue says of a table, None if it has none."""
+    def entry(self, table: str, version: int | None = None) -> Entry | None:
+        """Return a version of a table, the newest if none is named; None if it is not there or to be removed."""
+        return next((item for item in self.entries(table) if version in (None, item.version)), None)
+
+    def entries(self, table: str) -> list[Entry]:
+        """Return the versions of a table that may be opened, newest first."""
         if not self._there():
-            return None
-        rows = self._run(f"SELECT physical, columns FROM {self.name}.{_CATALOGUE} WHERE name = %s", [table])
-        return Entry(rows[0]["physical"], json.loads(rows[0]["columns"])) if rows else None
+            return []
+        rows = self.run(
+            f"SELECT version, physical, columns, retired FROM {self.name}.{VERSIONS} WHERE name = %s", [table]
+        )
+        return [
+            Entry(row["version"], row["physical"], json.loads(row["columns"]))
+            for row in rows
+            if not row["retired"]
+        ]
+
+    def rows(self, entry: Entry) -> list[dict[str, Any]]:
+        """Return all rows of a small table that has no lists."""
+        return self.run(f"SELECT * FROM {self.name}.{entry.physical}")
 
     def create(
         self, physical: str, columns: Mapping[str, str], partition: Sequence[str], clustering: Sequence[str]
     ) -> None:
-        """Create an empty table, and the keyspace before it."""
-        self._make()
+        """Create an empty table."""
         listed = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
         key = f"({_names(partition)}){''.join(f', {_names([name])}' for name in clustering)}"
-        self._run(
+        self.run(
             f"CREATE TABLE IF NOT EXISTS {self.name}.{physical} ({listed}, PRIMARY KEY ({key})) "
             "WITH compression = {'class': 'LZ4Compressor'} AND gc_grace_seconds = 3600"
         )
 
-    def point(self, table: str, physical: str, columns: Mapping[str, Any]) -> str | None:
-        """Let a table be the physical one from now on; return which it was."""
-        old = self.entry(table)
-        self._run(
-            f"INSERT INTO {self.name}.{_CATALOGUE} (name, physical, columns) VALUES (%s, %s, %s)",
-            [table, physical, json.dumps(columns)],
-        )
-        return old.physical if old else None
-
-    def sweep(self, table: str, current: str, old: str | None) -> None:
-        """Drop what the catalogue does not point to any more, and what interrupted writes of the table left."""
-        rows = self._run("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", [self.name])
-        for row in rows:
-            name = row["table_name"]
-            if name != current and (name == old or _physical_of(name) == table):
-                self._run(f"DROP TABLE IF EXISTS {self.name}.{name}")
-
-    def drop_quietly(self, physical: str) -> None:
-        """Drop a table that was not finished, if Cassandra still answers."""
-        try:
-            self._run(f"DROP TABLE IF EXISTS {self.name}.{physical}")
-        except JobError:
-            return
+    def drop(self, physical: str) -> None:
+        """Drop a physical table."""
+        self.run(f"DROP TABLE IF EXISTS {self.name}.{physical}")
 
     def get(self, physical: str, columns: Iterable[str], key: Sequence[Any]) -> list[dict[str, Any]]:
         """Read the rows with these values of key columns, by a prepared statement."""
@@ -219,15 +218,17 @@ class Keyspace:
         Raises:
             JobError: it is, and is not ours, of another version, or made with fewer copies of each row than asked for.
         """
-        if self._known:
-            return True
+        with self._making:
+            return self._known or self._looked()
+
+    def _looked(self) -> bool:
         tables = {
             row["table_name"]
-            for row in self._run(
+            for row in self.run(
                 "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", [self.name]
             )
         }
-        if not tables and not self._run(
+        if not tables and not self.run(
             "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s", [self.name]
         ):
             return False
@@ -236,14 +237,14 @@ class Keyspace:
                 f"Cassandra's keyspace {self.name} belongs to something else: it has tables, but none of recscale's. "
                 "Nothing in it was touched; rename it, or use another Cassandra"
             )
-        if not {_META, _CATALOGUE} <= tables:  # its making was interrupted
+        layout = self._layout() if tables else None
+        if layout is None:  # its making was interrupted
             return False
-        found = self._run(f"SELECT value FROM {self.name}.{_META} WHERE key = 'version'")
-        if not found:
-            return False
-        if found[0]["value"] != VERSION:
+        if layout == "1":
+            self._bring_up_to_date()
+        elif layout != VERSION:
             raise JobError(
-                f"Cassandra's keyspace {self.name} has the layout of version {found[0]['value']}, and this is version "
+                f"Cassandra's keyspace {self.name} has the layout of version {layout}, and this is version "
                 f"{VERSION}. Its tables can be made again: DROP KEYSPACE {self.name}, then make preprocess DATASET=..."
             )
         self._copies = self._kept(copies(self._where))
@@ -256,25 +257,61 @@ class Keyspace:
         except _DOWN as error:
             raise JobError(_silent(self._where, error)) from error
 
-    def _make(self) -> None:
-        if self._there():
-            return
+    def _layout(self) -> str | None:
+        found = self.run(f"SELECT value FROM {self.name}.{_META} WHERE key = 'version'")
+        return str(found[0]["value"]) if found else None
+
+    def make(self) -> None:
+        """Make the keyspace; threads that write their first tables at the same time wait for the one that does."""
+        with self._making:
+            if not self._there():
+                self._made()
+                self._known = True
+
+    def _made(self) -> None:
         wanted = copies(self._where)
-        self._run(
+        self.run(
             f"CREATE KEYSPACE IF NOT EXISTS {self.name} WITH replication = "
             f"{{'class': 'NetworkTopologyStrategy', '{self._where.datacenter}': {wanted}}}"
         )
         self._copies = self._kept(wanted)  # an interrupted one may have made it otherwise
-        self._run(f"CREATE TABLE IF NOT EXISTS {self.name}.{_META} (key text PRIMARY KEY, value text)")
-        self._run(
-            f"CREATE TABLE IF NOT EXISTS {self.name}.{_CATALOGUE} (name text PRIMARY KEY, physical text, columns text)"
-        )
-        self._run(f"INSERT INTO {self.name}.{_META} (key, value) VALUES ('version', %s)", [VERSION])
-        self._known = True
+        self.run(f"CREATE TABLE IF NOT EXISTS {self.name}.{_META} (key text PRIMARY KEY, value text)")
+        self._make_own()
+        self._say_layout()
 
-    def _run(self, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def _make_own(self) -> None:
+        self.run(
+            f"CREATE TABLE IF NOT EXISTS {self.name}.{VERSIONS} (name text, version int, physical text, columns text, "
+            "retired boolean, PRIMARY KEY (name, version)) WITH CLUSTERING ORDER BY (version DESC)"
+        )
+        self.run(
+            f"CREATE TABLE IF NOT EXISTS {self.name}.{CLAIMS} (name text, physical text, holder uuid, who text, "
+            "since timestamp, PRIMARY KEY (name, physical, holder)) WITH gc_grace_seconds = 3600"
+        )
+
+    def _say_layout(self) -> None:
+        self.run(f"INSERT INTO {self.name}.{_META} (key, value) VALUES ('version', %s)", [VERSION])
+
+    def _bring_up_to_date(self) -> None:
+        """Make version 1 of each table of the layout that kept only one of each; interrupted, it is done again."""
+        old = self.run(f"SELECT name, physical, columns FROM {self.name}.{_BEFORE_VERSIONS}")
+        insert = f"INSERT INTO {self.name}.{VERSIONS} (name, version, physical, columns) VALUES (%s, 1, %s, %s) IF NOT EXISTS"
+        self._make_own()
+        for row in old:
+            self.run(insert, [row["name"], row["physical"], row["columns"]])
+        self._say_layout()
+        self.run(f"DROP TABLE IF EXISTS {self.name}.{_BEFORE_VERSIONS}")
+
+    def run(
+        self, statement: str, values: Sequence[Any] = (), timeout_s: float = _SCHEMA_TIMEOUT_S
+    ) -> list[dict[str, Any]]:
+        """Run a statement and return its rows.
+
+        Raises:
+            JobError: no node answers.
+        """
         try:
-            return list(self.session().execute(statement, list(values) or None))
+            return list(self.session().execute(statement, list(values) or None, timeout=timeout_s))
         except _DOWN as error:
             raise JobError(_silent(self._where, error)) from error
 
@@ -282,11 +319,6 @@ class Keyspace:
 @functools.cache
 def _prepared(session: Session, statement: str) -> Any:
     return session.prepare(statement)
-
-
-def _physical_of(name: str) -> str:
-    """Return the table that a physical one was written for: its name without what makes it unique."""
-    return name.rpartition("_")[0]
 
 
 def _names(columns: Iterable[str]) -> str:

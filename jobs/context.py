@@ -1,7 +1,7 @@
 """What a job is given and how it repeats its measured part."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pyspark.sql import SparkSession
@@ -13,13 +13,20 @@ from jobs.store import Store
 
 @dataclass(frozen=True)
 class Context:
-    """Everything a job may use; it records nothing itself."""
+    """Everything a job may use; it records nothing itself. `warnings` are those that were given so far."""
 
     request: Request
     spark: SparkSession
     store: Store
     phases: Phases
     events: Events
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, text: str) -> None:
+        """Tell a person something at once, and keep it with the result; the same sentence once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+            self.events.add("warning", text=text)
 
     def passes(self) -> Iterator[int]:
         """Yield the number of each pass: first the warm-ups (the first of them is the cold one), then the repeats.
@@ -43,7 +50,7 @@ class Job(Protocol):
     """One Spark application. One file in `jobs/apps` binds an instance to JOB."""
 
     def run(self, context: Context) -> Result:
-        """Do the work and answer with metrics, counts and fingerprint; phases are added by the caller.
+        """Do the work and answer with metrics, counts and fingerprint; phases and warnings are added by the caller.
 
         Raises:
             JobError: with what happened and what to do next.

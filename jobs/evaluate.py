@@ -54,7 +54,7 @@ def evaluate(
     predicts_rating: bool,
     scale: tuple[float, float, float] | None,
     k: int,
-    relevant: float,
+    relevant: float | None,
 ) -> Evaluation:
     """Compare predictions and recommendations with the test part; only sums reach the driver.
 
@@ -66,7 +66,8 @@ def evaluate(
         scale: (lowest, highest, step) of the ratings, None if they are not ratings. Without a scale on both sides
             there are no error metrics. The bias baseline is clipped to it.
         k: how many of the recommendations count.
-        relevant: a test row with at least this rating is relevant to its user; one without a rating always is.
+        relevant: a test row with at least this rating is relevant to its user; one without a rating always is. None: each
+            row is.
     """
     errors_on = scale if predicts_rating else None
     sums, ranking = together(
@@ -93,7 +94,7 @@ def by_user(
     *,
     scale: tuple[float, float, float] | None,
     k: int,
-    relevant: float,
+    relevant: float | None,
 ) -> DataFrame:
     """Judge every user of the test part alone, so that two models can be compared user by user.
 
@@ -103,7 +104,7 @@ def by_user(
         recommendations: (user, items, ...) with items best first; None leaves the ranking out.
         scale: of the ratings; None where there are no error metrics.
         k: how many of the recommendations count.
-        relevant: the least rating of a relevant item.
+        relevant: as of `evaluate`.
 
     Returns:
         One row a user: (user int, rows long, scored long: as the counts of `evaluate`; check long: a hash of the test
@@ -207,16 +208,18 @@ def _errors() -> list[Column]:
     ]
 
 
-def _ranking(test: DataFrame, recommendations: DataFrame, k: int, relevant: float) -> Row:
+def _ranking(test: DataFrame, recommendations: DataFrame, k: int, relevant: float | None) -> Row:
     """Return the means of the ranking metrics, null if no user has a relevant item, and `ranked_users`."""
     ranked = _ranked(test, recommendations, k, relevant)
     means = [F.avg(name).alias(name) for name in ranked.columns if name != "user"]
     return _only_row(ranked.agg(*means, F.count("*").alias("ranked_users")))
 
 
-def _ranked(test: DataFrame, recommendations: DataFrame, k: int, relevant: float) -> DataFrame:
+def _ranked(test: DataFrame, recommendations: DataFrame, k: int, relevant: float | None) -> DataFrame:
     """Return (user, the ranking metrics) for every user with a relevant item."""
-    wanted = test.where(F.col("rating").isNull() | (F.col("rating") >= relevant))
+    wanted = (
+        test if relevant is None else test.where(F.col("rating").isNull() | (F.col("rating") >= relevant))
+    )
     users = wanted.groupBy("user").agg(F.collect_set("item").alias("relevant"))
     lists = recommendations.select("user", F.slice("items", 1, k).alias("items"))
     hits = F.transform("items", lambda item, at: F.when(F.array_contains("relevant", item), at + 1))

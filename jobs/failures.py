@@ -31,6 +31,13 @@ _KNOWN = (
         ),
     ),
     (
+        "SingularMatrixException",
+        (
+            "ALS cannot solve for a user or an item: with implicit ALS too few items or users have a rating above 0 for so "
+            "many factors (lower rank, or use another model); with reg=0 give reg a value above 0"
+        ),
+    ),
+    (
         "All masters are unresponsive|stopped SparkContext|SparkContext was shut down",
         "Spark ended the application: the master went away or removed it; see make status and make logs S=spark-master",
     ),

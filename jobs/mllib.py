@@ -60,7 +60,7 @@ def fit_als(ratings: DataFrame, settings: AlsSettings) -> Factors:
     """Fit ALS on (user int, item int, rating) and compute all factors.
 
     Explicit: regularisation weighted by the number of ratings (Zhou et al., AAIM 2008). Implicit: confidence
-    1 + alpha x rating (Hu, Koren, Volinsky, ICDM 2008).
+    1 + alpha x |rating| (Hu, Koren, Volinsky, ICDM 2008), preference where the rating is above 0.
     """
     before = persisted(ratings.sparkSession)
     als = ALS(

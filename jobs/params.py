@@ -25,7 +25,8 @@ class TrainParams:
         n: rows a user gives to the test part (leave_last).
         fold: name of a published fold (fold).
         k: length of the ranking that is judged.
-        relevant: a test row with at least this rating is relevant to its user; one without a rating always is.
+        relevant: a test row with at least this rating is relevant to its user; one without a rating always is. None
+            follows the scale of the ratings (see jobs.relevance).
         top_n: how many items are recommended to every user and stored; 0 recommends none.
         seen: whether items that a user has in training may be recommended to them again.
         select: hyper-parameter -> values to choose from, on a part of training.
@@ -42,7 +43,7 @@ class TrainParams:
     n: int = 1
     fold: str | None = None
     k: int = 10
-    relevant: float = 4.0
+    relevant: float | None = None
     top_n: int = 10
     seen: bool = False
     select: Mapping[str, Any] = field(default_factory=dict)

@@ -101,10 +101,12 @@ def check_ratings(tables: Tables, *, instead: str | None = None) -> tuple[int, i
 
     Args:
         tables: `ratings` is the training part.
-        instead: the model to use where a row has no rating, for a model that needs one in each; None where it needs none.
+        instead: the model to use where a row has no rating, for a model that needs one in each; None for a model of
+            preferences.
 
     Raises:
-        JobError: ids that are not dense int32, rows of the same pair, or rows without the rating that they need.
+        JobError: ids that are not dense int32, rows of the same pair, rows without the rating that they need, or no row
+            from which a preference can be taken.
     """
     _check_types(tables.ratings)
     found = tables.profile or profile_of(tables.ratings, tables.users, tables.items)
@@ -114,6 +116,8 @@ def check_ratings(tables: Tables, *, instead: str | None = None) -> tuple[int, i
         )
     _check_ids(found)
     _check_pairs(found)
+    if instead is None:
+        _check_preferences(found)
     return found.rows, found.n_users, found.n_items
 
 
@@ -174,6 +178,17 @@ def _check_ids(found: Profile) -> None:
             f"items {low_item}..{high_item} of {found.n_items:,}. "
             "The tables do not belong together: run make preprocess again."
         )
+
+
+def _check_preferences(found: Profile) -> None:
+    if found.rated < found.rows or found.ratings is None or found.ratings[1] > 0:
+        return
+    low, high = found.ratings
+    raise JobError(
+        "implicit ALS takes a rating above 0 for a preference, and no rating of the training part is above 0: they go from "
+        f"{low:g} to {high:g}, and all factors would become 0. Add to the ratings so that those of what is liked are above 0, "
+        "or use a model of ratings, for example als"
+    )
 
 
 def _check_pairs(found: Profile) -> None:

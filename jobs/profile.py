@@ -22,6 +22,7 @@ class Profile(NamedTuple):
         ratings: lowest and highest rating; None where no row has one.
         most: number of rows, user and item of the pair that has the most of them; None where preprocessing has made sure
             that each pair has one row.
+        mean: of the ratings; None where no row has one.
     """
 
     rows: int
@@ -33,6 +34,7 @@ class Profile(NamedTuple):
     items: tuple[int, int] | None
     ratings: tuple[float, float] | None
     most: tuple[int, int, int] | None = None
+    mean: float | None = None
 
 
 def profile_of(ratings: DataFrame, users: DataFrame, items: DataFrame) -> Profile:
@@ -83,6 +85,7 @@ def _columns(where: Column) -> Sequence[Column]:
         F.count(F.when(where & lacks, 1)).alias("without_ids"),
         *(F.min(column(name)).alias(f"low_{name}") for name in (*_SIDES, "rating")),
         *(F.max(column(name)).alias(f"high_{name}") for name in (*_SIDES, "rating")),
+        F.avg(column("rating")).alias("mean"),
     ]
 
 
@@ -92,7 +95,7 @@ def _profile(row: Row, n_users: int, n_items: int) -> Profile:
         for name in (*_SIDES, "rating")
     )
     rows, rated, without_ids = row["rows"], row["rated"], row["without_ids"]
-    return Profile(rows, rated, without_ids, n_users, n_items, users, items, ratings)
+    return Profile(rows, rated, without_ids, n_users, n_items, users, items, ratings, mean=row["mean"])
 
 
 def _most(ratings: DataFrame) -> tuple[int, int, int] | None:

@@ -83,6 +83,7 @@ class Result:
         info: texts about the application (Spark version, application id, data digest, ...).
         table: rows to show a person, as [header, row, row, ...]; empty if none.
         error: what happened, for people, with the traceback in the driver's log.
+        warnings: sentences about data or settings that fit, and yet may not be what was meant; see `jobs.context.Context.warn`.
     """
 
     job: str
@@ -94,6 +95,7 @@ class Result:
     info: dict[str, str] = field(default_factory=dict)
     table: list[list[Any]] = field(default_factory=list)
     error: str | None = None
+    warnings: list[str] = field(default_factory=list)
 
     @classmethod
     def load(cls, path: Path) -> "Result":

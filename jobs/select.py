@@ -20,6 +20,8 @@ def choose(
     tables: Tables,
     scale: tuple[float, float, float] | None,
     events: Events,
+    *,
+    relevant: float | None,
 ) -> tuple[Model, dict[str, Any]]:
     """Fit each candidate on a part of training and return the one that does best on the rest, with its values.
 
@@ -31,6 +33,7 @@ def choose(
         tables: `ratings` is the training part alone.
         scale: of the ratings.
         events: gets one `candidate` for each and one `selected`.
+        relevant: the least rating of a relevant row, None where each is.
 
     Raises:
         JobError: no candidate has a score, or a part of the validation split is empty.
@@ -42,7 +45,7 @@ def choose(
     try:
         counted(inner, validation_kind(params))
         for values, candidate in candidates(model, params.select):
-            score = _score(candidate, inner, tables, params, scale).get(metric)
+            score = _score(candidate, inner, tables, params, scale, relevant=relevant).get(metric)
             events.add("candidate", values=values, metric=metric, score=score)
             if score is not None and (best is None or sign * score < best[0]):
                 best = (sign * score, values, candidate)
@@ -80,6 +83,8 @@ def _score(
     tables: Tables,
     params: TrainParams,
     scale: tuple[float, float, float] | None,
+    *,
+    relevant: float | None,
 ) -> Mapping[str, float]:
     scorer = candidate.fit(tables._replace(ratings=inner.train, profile=None))
     ranked = None
@@ -97,7 +102,7 @@ def _score(
             predicts_rating=candidate.predicts_rating,
             scale=scale,
             k=params.k,
-            relevant=params.relevant,
+            relevant=relevant,
         ).metrics
     finally:
         if ranked is not None:

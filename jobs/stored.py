@@ -1,12 +1,13 @@
 """The tables that preprocessing leaves in a store, and how the next job knows that they belong together.
 
-Each table is replaced whole or not at all, but there are several: `summary` is written before the first as "writing"
-and after the last as "complete", so that an interrupted preprocessing is noticed and not read as a mixture.
+Each table is replaced whole or not at all, but there are several. `summary` is written after the last of them and names
+the version of each, so that readers find those of one preprocessing together: of the one before where the last was
+interrupted or still runs, and never a mixture of two that run at the same time.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -15,7 +16,8 @@ from jobs.errors import JobError
 from jobs.model import Tables
 from jobs.store import Store
 
-COMPLETE = "complete"
+SUMMARY = "summary"
+_COMPLETE = "complete"
 _SCHEMA = "key string, value string"
 
 
@@ -25,7 +27,7 @@ class Summary:
 
     `dataset` and `options` are those that the tables were made from. `n_users` and `n_items` are the rows of the tables
     of users and items; None in tables of an older version, of which nobody has made sure either that each pair of user
-    and item has one rating.
+    and item has one rating. `versions` are those of all tables that belong together.
     """
 
     dataset: str
@@ -34,41 +36,53 @@ class Summary:
     scale: tuple[float, float, float] | None
     n_users: int | None = None
     n_items: int | None = None
+    versions: Mapping[str, int] = field(default_factory=dict)
 
 
-def begin(store: Store, spark: SparkSession) -> None:
-    """Say that the tables are being replaced."""
-    _write(store, spark, {"state": "writing"})
+def finish(store: Store, spark: SparkSession, facts: Mapping[str, str], versions: Mapping[str, int]) -> None:
+    """Say that all tables are there in these versions, with what is known of them."""
+    named = json.dumps(dict(versions), sort_keys=True)
+    rows = sorted({**facts, "state": _COMPLETE, "versions": named}.items())
+    store.write(SUMMARY, spark.createDataFrame(rows, _SCHEMA).coalesce(1))
 
 
-def finish(store: Store, spark: SparkSession, facts: Mapping[str, str]) -> None:
-    """Say that all tables are there, with what is known of them."""
-    _write(store, spark, {**facts, "state": COMPLETE})
+def facts_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return what a summary says, by its keys."""
+    return {row["key"]: row["value"] for row in rows}
+
+
+def versions_of(facts: Mapping[str, str]) -> dict[str, int]:
+    """Return the version of each table that a summary names.
+
+    Raises:
+        JobError: it names none, as of an interrupted preprocessing of an older version.
+    """
+    if facts.get("state") != _COMPLETE or "versions" not in facts:
+        raise JobError(
+            "preprocessing was interrupted while it wrote its tables, or is of an older version, so they may not belong "
+            "together: run it again (make preprocess DATASET=...)"
+        )
+    return {name: int(version) for name, version in json.loads(facts["versions"]).items()}
 
 
 def load(store: Store) -> tuple[Tables, Summary]:
     """Return the tables for a model.
 
     Raises:
-        JobError: they are missing, or preprocessing was interrupted while it wrote them.
+        JobError: they are missing, or do not belong together.
     """
-    facts = {row["key"]: row["value"] for row in store.rows("summary")}
-    if facts.get("state") != COMPLETE:
-        raise JobError(
-            "preprocessing was interrupted while it wrote its tables, so they may not belong together: "
-            "run it again (make preprocess DATASET=...)"
-        )
-    tables = Tables(
-        ratings=store.read("ratings"),
-        items=store.read("items"),
-        users=store.read("users").select("user", "key"),
-    )
+    facts = facts_of(store.rows(SUMMARY))
+    versions = versions_of(facts)
+    ratings, items, users = (store.read(name, versions[name]) for name in ("ratings", "items", "users"))
+    tables = Tables(ratings=ratings, items=items, users=users.select("user", "key"))
     return tables, Summary(
         facts["dataset"],
         json.loads(facts["dataset_options"]),
         facts["data_digest"],
         parse_scale(facts["scale"]),
-        *(int(facts[name]) if name in facts else None for name in ("n_users", "n_items")),
+        int(facts["n_users"]) if "n_users" in facts else None,
+        int(facts["n_items"]) if "n_items" in facts else None,
+        versions,
     )
 
 
@@ -78,7 +92,3 @@ def parse_scale(text: str) -> tuple[float, float, float] | None:
         return None
     low, high, step = (float(part) for part in text.split(","))
     return low, high, step
-
-
-def _write(store: Store, spark: SparkSession, facts: Mapping[str, str]) -> None:
-    store.write("summary", spark.createDataFrame(sorted(facts.items()), _SCHEMA).coalesce(1))

@@ -8,6 +8,7 @@ from typing import Any
 
 from datasets.dataset import find
 from experiments import environment
+from experiments.events import warnings_to
 from experiments.harness import Harness
 from experiments.prepare import locate, prepare
 from experiments.sparksettings import spark_settings
@@ -83,7 +84,7 @@ def explore(data: Data, harness: Harness, say: Callable[[str], None]) -> Explore
         dataset_path=str(path.resolve()),
         executors=shape.workers,
     )
-    launched = harness.launch(request, folder, shape, _TIMEOUT_S)
+    launched = harness.launch(request, folder, shape, _TIMEOUT_S, warnings_to(say))
     shutil.rmtree(folder / "work", ignore_errors=True)
     if launched.status == "killed":
         raise KeyboardInterrupt

@@ -69,7 +69,7 @@ class CassandraWrite:
             for number in context.passes():
                 for side in sides if number % 2 == 0 else sides[::-1]:
                     if side in tables:
-                        store.drop(tables.pop(side))
+                        store.drop(TABLE, tables.pop(side))
                     tables[side] = store.empty(TABLE, rows.schema)
                     with context.phases.phase(f"write_{side}"):
                         _write(store, side, tables[side], rows)
@@ -80,7 +80,7 @@ class CassandraWrite:
             milliseconds = _read_lists(store, tables["ordered"], rows, params.lists)
         finally:
             for table in tables.values():
-                store.drop(table)
+                store.drop(TABLE, table)
             rows.unpersist()
         return _result(context, params, sides, milliseconds)
 

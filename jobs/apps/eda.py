@@ -52,9 +52,11 @@ class Eda:
 
 
 def _rated(context: Context) -> tuple[dict[str, int], dict[str, Any]]:
-    tables, _ = stored.load(context.store)
+    tables, summary = stored.load(context.store)
     users, items = (
-        context.store.read(name).select(key, "n", "mean").persist(StorageLevel.MEMORY_AND_DISK)
+        context.store.read(name, summary.versions[name])
+        .select(key, "n", "mean")
+        .persist(StorageLevel.MEMORY_AND_DISK)
         for name, key in (("user_stats", "user"), ("item_stats", "item"))
     )
     try:

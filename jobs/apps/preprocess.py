@@ -85,6 +85,8 @@ class Preprocess:
                     request.dataset_path or dataset.name,
                     advise=partial(dataset.advise, path),
                 )
+            for text in cleaned.warnings:
+                context.warn(text)
             facts = {
                 "dataset": dataset.name,
                 "dataset_options": json.dumps(dict(request.dataset_options), sort_keys=True),
@@ -130,7 +132,6 @@ def _scale(limits: Limits, cleaned: Cleaned) -> str:
 
 def _write(context: Context, cleaned: Cleaned, facts: Mapping[str, str]) -> None:
     store = context.store
-    stored.begin(store, context.spark)
     tables = {
         "ratings": cleaned.ratings.select(*RATINGS.fieldNames()),
         "users": _in_one_file(cleaned.users.select("user", "key"), "user"),
@@ -139,9 +140,9 @@ def _write(context: Context, cleaned: Cleaned, facts: Mapping[str, str]) -> None
         "item_stats": _in_one_file(statistics(cleaned.ratings, "item"), "item"),
         "rejected": cleaned.rejected.select("file", "line", "text", "reason").orderBy("file", "line", "text"),
     }
-    together(*(partial(store.write, name, frame) for name, frame in tables.items()))
+    written = together(*(partial(store.write, name, frame) for name, frame in tables.items()))
     counts = {"n_users": str(cleaned.n_users), "n_items": str(cleaned.n_items)}
-    stored.finish(store, context.spark, {**facts, **counts})
+    stored.finish(store, context.spark, {**facts, **counts}, dict(zip(tables, written, strict=True)))
 
 
 def _in_one_file(frame: DataFrame, key: str) -> DataFrame:
@@ -173,8 +174,7 @@ def _result(cleaned: Cleaned, facts: Mapping[str, str]) -> Result:
         ["users", cleaned.n_users],
         ["items", cleaned.n_items],
     ]
-    info = {**facts, "warnings": json.dumps(cleaned.warnings)}
-    return Result(job="preprocess", status="ok", counts=counts, info=info, table=table)
+    return Result(job="preprocess", status="ok", counts=counts, info=dict(facts), table=table)
 
 
 def _slug(reason: str) -> str:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from jobs import params as parameters
 from jobs import per_user, stored
+from jobs.cautions import after_fit, before_fit
 from jobs.concurrent_actions import together
 from jobs.context import Context
 from jobs.evaluate import Evaluation, by_user, evaluate
@@ -22,6 +23,7 @@ from jobs.phases import consume
 from jobs.preflight import Preflighted
 from jobs.profile import Profile, profile_parts
 from jobs.pythonworkers import PythonWorkers
+from jobs.relevance import Relevance, relevance
 from jobs.request import Result
 from jobs.select import choose, validation_kind, validation_split
 from jobs.similar import SimilarItems
@@ -52,28 +54,24 @@ class Train:
         profile, train_rows, test_rows = _examined(parts, params, summary)
         training = tables._replace(ratings=parts.train, profile=profile)
         info = {"data_digest": summary.digest, "dataset": summary.dataset, "model": params.model}
+        relevant = relevance(params.relevant, summary.scale, profile)
+        _before(context, params, model, training, summary)
         if params.select:
-            model, chosen = choose(model, params, training, summary.scale, context.events)
+            model, chosen = choose(
+                model, params, training, summary.scale, context.events, relevant=relevant.least
+            )
             info["selected"] = json.dumps(chosen)
-        if isinstance(model, Preflighted):
-            model.preflight(training)
         info["hyper_parameters"] = json.dumps(_fields(model), sort_keys=True)
         workers.wait()
-        measured = _Measured(context, params, model, training, parts)
+        measured = _Measured(context, params, model, training, parts, relevant)
         scorer = measured.passes()
         (evaluation, fingerprint), floor, _ = together(
             lambda: measured.judge(scorer, summary.scale),
             lambda: noise_floor(summary, tables, parts.test),
             lambda: measured.store_similar(scorer),
         )
-        metrics = evaluation.metrics | floor
-        if params.export:
-            assert isinstance(scorer, Exportable)  # the parameters were checked
-            export(scorer.exported(), training, Path(context.request.keep) / MODEL_FOLDER)
-        if isinstance(scorer, Described):
-            described, texts = scorer.describe()
-            metrics |= described
-            info |= texts
+        metrics, texts = measured.described(scorer, evaluation)
+        metrics |= floor
         scorer.release()
         for part in parts:
             part.unpersist()
@@ -83,7 +81,7 @@ class Train:
             metrics=metrics,
             counts={"train_rows": train_rows, "test_rows": test_rows, **evaluation.counts},
             fingerprint=fingerprint,
-            info=info,
+            info=info | texts,
             table=[["metric", "value"], *([name, value] for name, value in metrics.items())],
         )
 
@@ -97,6 +95,7 @@ class _Measured:
     model: Model
     training: Tables
     parts: Split
+    relevant: Relevance
 
     def passes(self) -> Scorer:
         """Repeat the measured work; returns the last pass's scorer, the others are released."""
@@ -142,7 +141,7 @@ class _Measured:
                 predicts_rating=self.model.predicts_rating,
                 scale=scale,
                 k=self.params.k,
-                relevant=self.params.relevant,
+                relevant=self.relevant.least,
             ),
             lambda: self._store(recommendations),
             lambda: self._by_user(scored, recommendations, scale),
@@ -170,9 +169,25 @@ class _Measured:
             recommendations,
             scale=scale if self.model.predicts_rating else None,
             k=self.params.k,
-            relevant=self.params.relevant,
+            relevant=self.relevant.least,
         )
         per_user.write(users, Path(self.context.request.per_user))
+
+    def described(self, scorer: Scorer, found: Evaluation) -> tuple[dict[str, float], dict[str, str]]:
+        """Return metrics and texts of the model that was judged, warn of what they mean, and export it if that was asked for."""
+        ranked = self.params.top_n > 0
+        for text in after_fit(self.params.model, found, self.relevant, ranked=ranked):
+            self.context.warn(text)
+        metrics = dict(found.metrics)
+        texts = {"relevant": self.relevant.short, "relevant_rows": self.relevant.why} if ranked else {}
+        if self.params.export:
+            assert isinstance(scorer, Exportable)  # the parameters were checked
+            export(scorer.exported(), self.training, Path(self.context.request.keep) / MODEL_FOLDER)
+        if isinstance(scorer, Described):
+            more, said = scorer.describe()
+            metrics |= more
+            texts |= said
+        return metrics, texts
 
     def store_similar(self, scorer: Scorer) -> None:
         """Store what is like each item, where the model can say."""
@@ -199,6 +214,20 @@ def _examined(parts: Split, params: TrainParams, summary: Summary) -> tuple[Prof
         return None, *counted(parts, _kind(params))
     profile, test_rows = profile_parts(parts, _kind(params), summary.n_users, summary.n_items)
     return profile, profile.rows, test_rows
+
+
+def _before(context: Context, params: TrainParams, model: Model, training: Tables, summary: Summary) -> None:
+    """Before any fit: warn, and refuse data that the model, or a candidate of `select`, could not be fitted on."""
+    for text in before_fit(
+        params.model,
+        predicts_rating=model.predicts_rating,
+        scale=summary.scale,
+        profile=training.profile,
+    ):
+        context.warn(text)
+    for _, candidate in parameters.candidates(model, params.select):
+        if isinstance(candidate, Preflighted):
+            candidate.preflight(training)
 
 
 def _kind(params: TrainParams) -> str:

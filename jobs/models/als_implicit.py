@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.cached_rdds import release_all
+from jobs.confidence import Confidence, check_confidence, strength
 from jobs.export import Exported
 from jobs.mllib import AlsSettings, Factors, fit_als
 from jobs.model import Tables
@@ -50,6 +51,8 @@ class AlsImplicit:
         iterations: one solves the items and then the users.
         reg: regularisation, weighted by each side's number of interactions.
         alpha: how much an interaction's rating (1 where there is none) adds to the confidence of 1.
+        confidence: "linear": 1 + alpha x rating; "log": 1 + alpha x log(1 + rating / eps), for counts.
+        eps: the rating that counts as one step of the logarithm; with "log" only.
         blocks: user blocks and item blocks; at least the cores of the largest cluster; another number is another model.
         seed: of the first factors.
         checkpoint: iterations from one checkpoint of the lineage to the next.
@@ -61,9 +64,14 @@ class AlsImplicit:
     iterations: int = 12
     reg: float = 0.05
     alpha: float = 1.0
+    confidence: Confidence = "linear"
+    eps: float = 1.0
     blocks: int = 8
     seed: int = 1
     checkpoint: int = 5
+
+    def __post_init__(self) -> None:
+        check_confidence(self.alpha, self.eps)
 
     @property
     def predicts_rating(self) -> bool:
@@ -73,7 +81,7 @@ class AlsImplicit:
         check_als(tables, self.rank, self.blocks)
 
     def fit(self, tables: Tables) -> ImplicitScorer:
-        strength = F.coalesce("rating", F.lit(1.0)).cast("float").alias("rating")
+        given = strength(F.col("rating"), self.confidence, self.eps).alias("rating")
         settings = AlsSettings(
             self.rank,
             self.iterations,
@@ -84,7 +92,7 @@ class AlsImplicit:
             implicit=True,
             alpha=self.alpha,
         )
-        return ImplicitScorer(fit_als(tables.ratings.select("user", "item", strength), settings))
+        return ImplicitScorer(fit_als(tables.ratings.select("user", "item", given), settings))
 
 
 MODEL = AlsImplicit

@@ -2,7 +2,7 @@
 
 Y. Hu, Y. Koren, C. Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008, solved by conjugate
 gradients: G. Takács, I. Pilászy, D. Tikk, "Applications of the conjugate gradient method for implicit feedback
-collaborative filtering", RecSys 2011. Confidences are MLlib's, 1 + alpha x rating; the penalty is not: here each row's is
+collaborative filtering", RecSys 2011. Confidences are those of `als_implicit` (jobs.confidence); the penalty is not: here each row's is
 `reg`, in MLlib `reg` times its number of interactions. So the two are compared by the time to equal quality.
 """
 
@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from jobs.confidence import Confidence, check_confidence, strength_of
 from jobs.fetching import Ratings, arranged, check_driver, fetch
 from jobs.kernels import Floats
 from jobs.model import Tables
@@ -27,6 +28,8 @@ class ImplicitSingle:
         iterations: one solves the users and then the items.
         reg: regularisation, the same for each row.
         alpha: how much an interaction's rating (1 where there is none) adds to the confidence of 1.
+        confidence: "linear": 1 + alpha x rating; "log": 1 + alpha x log(1 + rating / eps), for counts.
+        eps: the rating that counts as one step of the logarithm; with "log" only.
         seed: of the first factors.
         cg: solve by three steps of conjugate gradients from the last factors, else exactly by Cholesky.
     """
@@ -37,8 +40,13 @@ class ImplicitSingle:
     iterations: int = 12
     reg: float = 5.0
     alpha: float = 1.0
+    confidence: Confidence = "linear"
+    eps: float = 1.0
     seed: int = 1
     cg: bool = True
+
+    def __post_init__(self) -> None:
+        check_confidence(self.alpha, self.eps)
 
     @property
     def predicts_rating(self) -> bool:
@@ -52,19 +60,21 @@ class ImplicitSingle:
     def fit(self, tables: Tables) -> SingleScorer:
         clock = Clock()
         with clock.part("fetch", alone=False):
-            user, item, strength = fetch(tables.ratings, missing=1.0)
+            user, item, rating = fetch(tables.ratings, missing=1.0)
         with clock.part("sort"):
-            interactions = arranged(user, item, self._confidence(strength))
+            interactions = arranged(user, item, self._confidence(rating))
         with clock.part("solve"):
             users, items = self._solve(interactions)
         return SingleScorer(
             Known.of(interactions.by_user, users), Known.of(interactions.by_item, items), clock
         )
 
-    def _confidence(self, strength: Floats) -> Floats:
+    def _confidence(self, rating: Floats) -> Floats:
         """Return what the library takes: the confidence, negative where the preference is 0 (as MLlib has it)."""
+        strength = strength_of(rating, self.confidence, self.eps)
         confidence = 1 + self.alpha * np.abs(strength)
-        return np.where(strength > 0, confidence, -confidence).astype(np.float32)
+        signed: Floats = np.where(strength > 0, confidence, -confidence).astype(np.float32)
+        return signed
 
     def _solve(self, interactions: Ratings) -> tuple[Any, Any]:
         # Only this model needs them, and they take a third of a second.

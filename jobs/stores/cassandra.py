@@ -3,8 +3,8 @@
 Reads that the keys serve: one user's ratings (`ratings` by user, sorted by item), one user's or item's key, text or
 statistics, one user's recommendations as one row, one item's neighbours as one row, and every table whole, by Spark.
 
-A logical table is a row of `recscale_catalogue` that names a physical one. A write fills a new physical table and then
-changes that row, so readers see the old table or the new one, and what an interrupted write left is dropped by the next.
+A write fills a new physical table, which then becomes the newest version of its table: jobs.cassandra_versions says how
+versions are published, held and removed.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pyspark.errors import AnalysisException
@@ -22,8 +23,10 @@ from pyspark.sql import types as T
 from jobs.cassandra import Connection, Keyspace, secrets
 from jobs.cassandra_outage import OutageError, ended_by_outage
 from jobs.cassandra_retry import repeated
+from jobs.cassandra_versions import KeyspaceVersions
 from jobs.errors import JobError
 from jobs.failures import DISK_FULL
+from jobs.retention import Retention
 
 _SEEN_S = 30.0
 _LONGEST = 48 - len("recscale_")
@@ -87,29 +90,25 @@ _TYPES: Mapping[type[T.DataType], str] = {
 class CassandraStore:
     """The tables of one data set in one keyspace, of which the session's settings say where it is."""
 
-    def __init__(self, spark: SparkSession, root: str) -> None:
+    def __init__(self, spark: SparkSession, root: str, retention: Retention | None = None) -> None:
         self.spark = spark
         for key, value in secrets().items():
             spark.conf.set(key, value)
         self._keyspace = Keyspace(Connection.of(spark.conf), keyspace_name(root))
+        self._versions = KeyspaceVersions(self._keyspace, retention)
 
-    def read(self, table: str) -> DataFrame:
-        """Return a table; the frame reads the physical table that was current when this was called."""
-        entry = self._keyspace.entry(table)
-        if entry is None:
-            raise JobError(
-                f"there is no table {table!r} in Cassandra's keyspace {self._keyspace.name}. Make it from the data set "
-                "first: make preprocess DATASET=... (recommendations come from make train)"
-            )
+    def read(self, table: str, version: int | None = None) -> DataFrame:
+        """Return a version of a table."""
+        entry = self._versions.open(table, version)
         columns = T.StructType.fromJson(entry.columns)
         rows = self.whole(entry.physical)
         return rows.select(*(_restored(field).alias(field.name) for field in columns))
 
-    def rows(self, table: str) -> list[Mapping[str, Any]]:
+    def rows(self, table: str, version: int | None = None) -> list[Mapping[str, Any]]:
         """Return all rows of a small table."""
-        return [row.asDict() for row in self.read(table).collect()]
+        return [row.asDict() for row in self.read(table, version).collect()]
 
-    def write(self, table: str, frame: DataFrame) -> None:
+    def write(self, table: str, frame: DataFrame) -> int:
         """Replace a table, whole or not at all.
 
         Raises:
@@ -117,21 +116,35 @@ class CassandraStore:
         """
         rows = keyed(frame, key_of(table))
         physical = self.empty(table, rows.schema)
+        filled = False
         try:
             self.fill(physical, ordered(rows, key_of(table)), TUNING)
-            old = self._keyspace.point(table, physical, frame.schema.jsonValue())
+            filled = True
+            version = self._versions.publish(table, physical, frame.schema.jsonValue())
         except BaseException as error:
-            self._keyspace.drop_quietly(physical)
+            if not filled:
+                self.drop(table, physical)
             explained = self._explained(table, error)
             if explained is None:
                 raise
             raise explained from error
-        self._keyspace.sweep(table, physical, old)
+        finally:
+            # A version that was published without our hearing of it stays, any other goes with the next write.
+            self._versions.claims.let_go(table, physical)
+        with suppress(JobError):  # it is published; what should have gone goes with the next write
+            self._versions.sweep(table)
+        return version
 
     def empty(self, table: str, schema: T.StructType) -> str:
-        """Make a new physical table that the connector knows but the catalogue does not; return its name."""
+        """Make a new physical table that the connector knows but no version names; return its name.
+
+        It stays until `drop`, or for some minutes after the end of this process.
+        """
         physical, key = f"{table}_{uuid.uuid4().hex[:8]}", key_of(table)
-        self._keyspace.create(physical, columns_of(schema), key.partition, key.clustering)
+        columns = columns_of(schema)
+        self._keyspace.make()
+        self._versions.claims.hold(table, physical)
+        self._keyspace.create(physical, columns, key.partition, key.clustering)
         self._wait_until_seen(physical)
         return physical
 
@@ -149,9 +162,11 @@ class CassandraStore:
         frame: DataFrame = repeated(access.load, self._keyspace)
         return frame
 
-    def drop(self, physical: str) -> None:
-        """Drop a physical table."""
-        self._keyspace.drop_quietly(physical)
+    def drop(self, table: str, physical: str) -> None:
+        """Drop a physical table that no version names; where Cassandra does not answer, the table's next write does."""
+        with suppress(JobError):
+            self._keyspace.drop(physical)
+        self._versions.claims.let_go(table, physical)
 
     def partition(self, physical: str, table: str, *key: Any) -> list[dict[str, Any]]:
         """Return the rows of one partition: a read by key, without Spark."""
@@ -160,8 +175,11 @@ class CassandraStore:
     def _at(self, access: Any, physical: str) -> Any:
         return access.options(keyspace=self._keyspace.name, table=physical, **CONSISTENCY)
 
+    def versions(self, table: str) -> list[int]:
+        return [entry.version for entry in self._keyspace.entries(table)]
+
     def has(self, table: str) -> bool:
-        """Whether the table is there; the catalogue only names tables that were written whole."""
+        """Whether the table is there; only a version that was written whole is published."""
         return self._keyspace.entry(table) is not None
 
     def get(self, table: str, *key: Any) -> dict[str, Any] | None:
@@ -172,6 +190,9 @@ class CassandraStore:
             return None
         absent = found[0].pop(_ABSENT, None) or ()
         return {**found[0], **dict.fromkeys(absent)}
+
+    def close(self) -> None:
+        self._versions.close()
 
     def _wait_until_seen(self, physical: str) -> None:
         """Return when the connector knows a new table; it hears of it from Cassandra a second or two later."""

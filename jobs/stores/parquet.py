@@ -1,17 +1,13 @@
 """Tables as Parquet folders under one root; the default store, which needs no server.
 
-A table is a symbolic link `<table>` to a folder `<table>.<unique>`. A write fills a new folder and then moves the link,
-which the file system does at once: a job that is interrupted anywhere leaves the old table or the new one, and the
-next write removes what it left behind.
+Each version of a table is a folder of its own: jobs.folder_versions says how they are published, held and removed.
 """
 
-import fcntl
 import json
 import re
 import shutil
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,91 +18,54 @@ from pyspark.sql import types as T
 from datasets.spark_paths import literal
 from jobs.errors import JobError
 from jobs.failures import DISK_FULL
+from jobs.folder_versions import FolderVersions
+from jobs.retention import Retention
 
 
 class ParquetStore:
     """The tables of one data set in one folder that driver and executors share."""
 
-    def __init__(self, spark: SparkSession, root: str) -> None:
+    def __init__(self, spark: SparkSession, root: str, retention: Retention | None = None) -> None:
         self.spark = spark
         self.root = Path(root).absolute()
+        self._folders = FolderVersions(self.root, retention)
 
-    def read(self, table: str) -> DataFrame:
-        """Return a table; the frame reads the folder that was current when this was called."""
-        folder = self._folder(table)
+    def read(self, table: str, version: int | None = None) -> DataFrame:
+        """Return a version of a table."""
+        folder = self._folders.open(table, version)
         return self.spark.read.schema(_schema(folder)).parquet(literal(folder))
 
-    def rows(self, table: str) -> list[Mapping[str, Any]]:
+    def rows(self, table: str, version: int | None = None) -> list[Mapping[str, Any]]:
         """Return all rows of a small table, read in this process."""
-        parts = sorted(self._folder(table).glob("part-*.parquet"))
-        return [row for part in parts for row in pq.read_table(part).to_pylist()]
+        return self._folders.rows(table, version)
 
-    def write(self, table: str, frame: DataFrame) -> None:
+    def write(self, table: str, frame: DataFrame) -> int:
         """Replace a table, whole or not at all.
 
         Raises:
-            JobError: the disk is full, or another job is writing the same table.
+            JobError: the disk is full.
         """
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            with self._alone(table):
-                self._sweep(table)
-                self._replace(table, frame)
+            with self._folders.fresh(table) as folder:
+                frame.write.mode("error").parquet(str(folder))
+                version = self._folders.publish(table, folder)
         except Exception as error:
             if re.search(DISK_FULL, str(error)):
                 raise JobError(self._full(table)) from error
             raise
+        with suppress(OSError):  # the version is published; what stays goes with the next write
+            self._folders.sweep(table)
+        return version
+
+    def versions(self, table: str) -> list[int]:
+        return self._folders.versions(table)
 
     def has(self, table: str) -> bool:
-        """Whether the table is there; a link is only made to a folder that was written whole."""
-        return (self.root / table / "_SUCCESS").exists()
+        """Whether the table is there; only a version that was written whole is published."""
+        return bool(self._folders.versions(table))
 
-    def _folder(self, table: str) -> Path:
-        if not self.has(table):
-            raise JobError(
-                f"there is no table {table!r} in {self.root}. Make it from the data set first: "
-                "make preprocess DATASET=... (recommendations come from make train)"
-            )
-        return (self.root / table).resolve()
-
-    def _replace(self, table: str, frame: DataFrame) -> None:
-        folder = self.root / f"{table}.part-{uuid.uuid4().hex[:12]}"
-        link = folder.with_name(f"{folder.name}.link")
-        try:
-            frame.write.mode("error").parquet(str(folder))
-            link.symlink_to(folder.name)
-            link.replace(self.root / table)
-        except BaseException:
-            link.unlink(missing_ok=True)
-            if self._current(table) != folder.name:
-                shutil.rmtree(folder, ignore_errors=True)
-            raise
-        self._sweep(table)
-
-    def _sweep(self, table: str) -> None:
-        """Remove folders and links that no finished write points to."""
-        current = self._current(table)
-        for path in self.root.glob(f"{table}.part-*"):
-            if path.is_symlink():
-                path.unlink()
-            elif path.name != current:
-                shutil.rmtree(path, ignore_errors=True)
-
-    def _current(self, table: str) -> str:
-        link = self.root / table
-        return str(link.readlink()) if link.is_symlink() else ""
-
-    @contextmanager
-    def _alone(self, table: str) -> Iterator[None]:
-        """Hold the table's lock, which ends with the process, so that no write sweeps another's folder away."""
-        with (self.root / f".{table}.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise JobError(
-                    f"another job is writing table {table!r} in {self.root}: wait until it has ended, then run again"
-                ) from None
-            yield
+    def close(self) -> None:
+        self._folders.close()
 
     def _full(self, table: str) -> str:
         present = self.root if self.root.exists() else self.root.parent

@@ -18,9 +18,12 @@ from cluster.lifecycle import Cluster
 from cluster.processes import free_port
 from cluster.settings import load
 from jobs.cassandra import VERSION, Connection, Keyspace, connect, disconnect
+from jobs.cassandra_versions import Claims
 from jobs.errors import JobError
+from jobs.retention import Retention
 from jobs.stores.cassandra import CassandraStore, keyspace_name
 from tests.conftest import cassandra_sets, connected
+from tests.waiting import eventually
 
 AT = dt.datetime(2020, 1, 2, 3, 4, 5, 678000, tzinfo=dt.UTC)
 
@@ -32,7 +35,9 @@ def root():
 
 @pytest.fixture
 def store(spark, in_cassandra, root):
-    return CassandraStore(spark, root)
+    made = CassandraStore(spark, root)
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -109,17 +114,74 @@ def test_a_keyspace_of_another_version_says_how_to_make_it_again(spark, store, s
         other.read("users")
 
 
-def test_what_a_killed_write_left_goes_with_the_next(spark, store, session, root):
-    users = spark.createDataFrame([(1, "a")], "user int, key string")
+CLAIMANT = """
+    import sys
+    from jobs.cassandra import Connection, Keyspace
+    from jobs.cassandra_versions import KeyspaceVersions
+
+    port, name = sys.argv[1:]
+    keyspace = Keyspace(Connection(("127.0.0.1",), int(port), "datacenter1", 1), name)
+    versions = KeyspaceVersions(keyspace, beat_s=0.3)
+    print(versions.open("users").physical, flush=True)
+    versions.claims.hold("users", "users_00000000")
+    keyspace.create("users_00000000", {"user": "int"}, ["user"], [])
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_process_read_and_wrote_goes_when_its_claims_have_lapsed(
+    spark, in_cassandra, session, root
+):
+    """It reads the first version and fills a table; both stay while it lives, and longer than a claim of it lasts."""
+    store = CassandraStore(spark, root, Retention(versions=1))
+    keyspace, users = keyspace_name(root), spark.createDataFrame([(1, "a")], "user int, key string")
     store.write("users", users)
-    left = store.empty("users", users.schema)
-    store.fill(left, users, {})
-    assert store.read("users").count() == 1
-    store.write("users", users.unionByName(spark.createDataFrame([(2, "b")], users.schema)))
-    kept = tables(session, keyspace_name(root))
-    assert left not in kept
-    assert len([name for name in kept if name.startswith("users_")]) == 1
-    assert store.read("users").count() == 2
+    where = Connection.of(spark.conf)
+    claims = Claims(Keyspace(where, keyspace), 60)
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(CLAIMANT), str(where.port), keyspace],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as other:  # fmt: skip
+        try:
+            opened = other.stdout.readline().strip()
+            assert other.stdout.readline().strip() == "writing"
+            store.write("users", users)
+            assert {opened, "users_00000000"} == claims.of("users").keys()
+            assert tables(session, keyspace) >= {opened, "users_00000000"}
+            assert store.versions("users") == [2]
+            for _ in range(8):
+                time.sleep(0.5)
+                assert {opened, "users_00000000"} == claims.of("users").keys()
+        finally:
+            other.kill()
+    eventually(lambda: not claims.of("users"), 60)
+    store.write("users", users)
+    kept = {name for name in tables(session, keyspace) if name.startswith("users_")}
+    assert len(kept) == 1
+    assert not kept & {opened, "users_00000000"}
+
+
+def test_a_keyspace_from_before_versions_is_brought_up_to_date(spark, store, session, root):
+    keyspace = keyspace_name(root)
+    store.write("users", spark.createDataFrame([(1, "a")], "user int, key string"))
+    (row,) = session.execute(f"SELECT physical, columns FROM {keyspace}.recscale_versions")
+    for statement in (
+        f"DROP TABLE {keyspace}.recscale_versions",
+        f"DROP TABLE {keyspace}.recscale_claims",
+        f"CREATE TABLE {keyspace}.recscale_catalogue (name text PRIMARY KEY, physical text, columns text)",
+        f"INSERT INTO {keyspace}.recscale_meta (key, value) VALUES ('version', '1')",
+    ):
+        session.execute(statement, timeout=60)
+    session.execute(
+        f"INSERT INTO {keyspace}.recscale_catalogue (name, physical, columns) VALUES ('users', %s, %s)",
+        [row["physical"], row["columns"]],
+    )
+    later = CassandraStore(spark, root)
+    assert later.versions("users") == [1]
+    assert later.read("users").count() == 1
+    assert later.write("users", spark.createDataFrame([(2, "b")], "user int, key string")) == 2
+    assert "recscale_catalogue" not in tables(session, keyspace)
 
 
 def test_long_names_of_data_sets_stay_apart():
@@ -187,10 +249,10 @@ def test_a_node_that_dies_during_a_write_loses_and_doubles_nothing(spark, tmp_pa
 
 
 def _kill_when_written(cluster, keyspace):
-    """Kill the node as soon as a table of users that the catalogue does not name has a row."""
+    """Kill the node as soon as a table of users that no version names has a row."""
     where = Connection(("127.0.0.1",), cluster.settings.cassandra.port, "datacenter1", 1)
     session = connect(where)
-    finished = session.execute(f"SELECT physical FROM {keyspace}.recscale_catalogue").one()["physical"]
+    finished = session.execute(f"SELECT physical FROM {keyspace}.recscale_versions").one()["physical"]
     end = time.monotonic() + 240
     while time.monotonic() < end:
         written = {name for name in tables(session, keyspace) if name.startswith("users_")} - {finished}

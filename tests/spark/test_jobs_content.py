@@ -284,9 +284,10 @@ def test_clusters_predict_by_their_mean_residual(spark, known, clustered):
 
 def stored_tables(context, data):
     facts = {"dataset": "movielens/100k", "dataset_options": "{}", "data_digest": "d", "scale": ""}
-    for name in ("ratings", "items", "users"):
-        context.store.write(name, getattr(data, name))
-    stored.finish(context.store, context.spark, facts)
+    versions = {
+        name: context.store.write(name, getattr(data, name)) for name in ("ratings", "items", "users")
+    }
+    stored.finish(context.store, context.spark, facts, versions)
 
 
 def test_train_stores_similar_items(spark, context):

@@ -43,10 +43,9 @@ def fill(context, spark, rows=ROWS, items=CATALOGUE):
         "ratings": ratings, "users": users, "items": catalogue(spark, items),
         "user_stats": statistics(ratings, "user"), "item_stats": statistics(ratings, "item"),
     }  # fmt: skip
-    for name, frame in tables.items():
-        context.store.write(name, frame.coalesce(1))
+    versions = {name: context.store.write(name, frame.coalesce(1)) for name, frame in tables.items()}
     facts = {"dataset": DATASET, "dataset_options": "{}", "data_digest": "d", "scale": ""}
-    stored.finish(context.store, spark, facts)
+    stored.finish(context.store, spark, facts, versions)
     return context
 
 

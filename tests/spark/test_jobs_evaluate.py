@@ -168,6 +168,13 @@ def test_without_a_rating_scale_there_is_no_error(spark, changes):
     assert result.counts["scored_rows"] == 1
 
 
+def test_every_row_may_be_relevant(spark):
+    test = [(1, 1, 1.0), (1, 2, 2.0), (2, 3, 3.0)]
+    result = judge(spark, [(0, 0, 3.0)], test, found={1: [1, 2], 2: [9]}, k=2, relevant=None)
+    assert result.counts["ranked_users"] == 2
+    assert result.metrics["recall_at_2"] == pytest.approx(0.5)
+
+
 def test_nothing_scored_and_nothing_relevant_leave_metrics_out(spark):
     result = judge(spark, [(1, 1, 3.0)], [(1, 1, 1.0)], found={1: [1]})
     assert result.metrics == {"coverage": 0.0}

@@ -1,6 +1,5 @@
-"""The Parquet store survives what happens to files: crashes, a second writer, a full disk."""
+"""The Parquet store survives what happens to files and processes: crashes, killed readers, a full disk."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -13,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import JobError
+from jobs.folder_versions import FolderVersions
+from jobs.retention import Retention
 from jobs.stores.parquet import ParquetStore
 
 
@@ -24,25 +25,34 @@ def values(store):
     return sorted(row["id"] for row in store.read("things").collect())
 
 
-@pytest.mark.parametrize("step", ["symlink_to", "replace"])
+@pytest.mark.parametrize("step", ["fill", "rename", "symlink_to", "replace"])
 def test_a_crash_at_any_step_leaves_the_old_table_and_the_next_write_sweeps(
     spark, tmp_path, monkeypatch, step
 ):
     store = ParquetStore(spark, str(tmp_path))
     store.write("things", numbers(spark, 0, 3))
     child = os.fork()
-    if child == 0:  # dies between the write and the swap, as a killed process does: nothing is tidied up
-        folder = tmp_path / "things.part-dead"
-        shutil.copytree((tmp_path / "things").resolve(), folder)
-        if step == "replace":
-            (tmp_path / "things.part-dead.link").symlink_to(folder.name)
-        os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(child, 0)
+    if child == 0:  # dies in the middle, as a killed process does: nothing is tidied up
+
+        def die(*_):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        monkeypatch.setattr(Path, step, die, raising=False)
+        folders = FolderVersions(tmp_path)
+        with folders.fresh("things") as folder:
+            shutil.copytree((tmp_path / "things").resolve(), folder)
+            if step == "fill":
+                die()
+            folders.publish("things", folder)
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
     assert values(store) == [0, 1, 2]
+    store.close()
     store.write("things", numbers(spark, 5, 7))
     assert values(store) == [5, 6]
-    left = sorted(path.name for path in tmp_path.iterdir())
-    assert len(left) == 3, left  # the lock, the link, the folder it points to
+    left = {path.name.partition("-")[0] for path in tmp_path.iterdir()}
+    newest, before = store.versions("things")
+    assert left == {".things.lock", "things", f"things.v{newest}", f"things.v{before}"}
 
 
 def test_an_interrupted_write_leaves_the_old_table(spark, tmp_path, monkeypatch):
@@ -57,7 +67,49 @@ def test_an_interrupted_write_leaves_the_old_table(spark, tmp_path, monkeypatch)
         with pytest.raises(KeyboardInterrupt):
             store.write("things", numbers(spark, 5, 7))
     assert values(store) == [0, 1, 2]
-    assert len(list(tmp_path.glob("things.part-*"))) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {".things.lock", "things", "things.v1"}
+
+
+READER = """
+import sys
+from pathlib import Path
+from jobs.folder_versions import FolderVersions
+
+print(FolderVersions(Path(sys.argv[1])).open("things"), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_reader_without_spark_keeps_its_version_until_it_is_killed(spark, tmp_path):
+    store = ParquetStore(spark, str(tmp_path), Retention(versions=1))
+    store.write("things", numbers(spark, 0, 3))
+    with subprocess.Popen(
+        [sys.executable, "-c", READER, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as reader:
+        try:
+            folder = Path(reader.stdout.readline().strip())
+            for _ in range(2):
+                store.write("things", numbers(spark, 5, 7))
+            assert store.versions("things") == [3, 1]
+            assert folder.exists()
+        finally:
+            reader.kill()
+    store.write("things", numbers(spark, 7, 9))
+    assert store.versions("things") == [4]
+    assert not folder.exists()
+
+
+def test_a_table_of_the_layout_before_versions_is_read_and_replaced(spark, tmp_path):
+    store = ParquetStore(spark, str(tmp_path))
+    numbers(spark, 0, 3).write.parquet(str(tmp_path / "things.part-0123"))
+    (tmp_path / "things").symlink_to("things.part-0123")
+    assert values(store) == [0, 1, 2]
+    assert store.write("things", numbers(spark, 5, 7)) == 1
+    assert values(store) == [5, 6]
+    assert not (tmp_path / "things.part-0123").exists()
 
 
 def test_a_half_written_folder_is_no_table(spark, tmp_path):
@@ -79,20 +131,12 @@ def test_a_folder_s_name_is_its_own(spark, tmp_path, name):
     assert values(store) == [0, 1, 2]
 
 
-def test_two_jobs_do_not_write_one_table_at_once(spark, tmp_path):
-    store = ParquetStore(spark, str(tmp_path))
-    store.write("things", numbers(spark, 0, 3))
-    with (tmp_path / ".things.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(JobError, match="another job is writing table 'things'"):
-            store.write("things", numbers(spark, 5, 7))
-    assert values(store) == [0, 1, 2]
-
-
 FULL = """
 import json, sys
 from pyspark.sql import SparkSession
 from jobs.errors import JobError
+from jobs.folder_versions import FolderVersions
+from jobs.retention import Retention
 from jobs.stores.parquet import ParquetStore
 
 spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
@@ -105,7 +149,7 @@ try:
 except JobError as caught:
     error = str(caught)
 print("ANSWER" + json.dumps({"error": error, "left": sorted(row["id"] for row in store.read("things").collect()),
-                             "folders": len(list(store.root.glob("things.part-*")))}))
+                             "folders": len(list(store.root.glob("things.*")))}))
 """
 
 

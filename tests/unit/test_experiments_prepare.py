@@ -2,6 +2,8 @@
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cluster.settings import load
@@ -12,6 +14,7 @@ from experiments.harness import Harness
 from experiments.stores import layout_of
 from experiments.trial import Data, Shape
 from jobs.errors import JobError
+from jobs.folder_versions import FolderVersions
 
 SAID = "all times fall into one day"
 DATA = Data("synthetic/ml-latest-small", {"rows": 3000}, store="parquet")
@@ -23,13 +26,25 @@ def settings(tmp_path):
     return load([f"run_dir={tmp_path / 'run'}"], {})
 
 
+def tables(settings, data):
+    """Let tables of a data set stand in the store, as preprocessing leaves them; return where."""
+    place = settings.run_dir / "store" / data.slug
+    folders = FolderVersions(place)
+    facts = {"state": "complete", "data_digest": "d1", "versions": json.dumps({"ratings": 1})}
+    summary = pa.table({"key": list(facts), "value": list(facts.values())})
+    for name, table, parts in (("ratings", pa.table({"user": [1]}), 3), ("summary", summary, 1)):
+        with folders.fresh(name) as folder:
+            folder.mkdir()
+            (folder / "_SUCCESS").touch()
+            for number in range(parts):
+                pq.write_table(table, folder / f"part-{number}.parquet")
+            folders.publish(name, folder)
+    return place
+
+
 def ready(settings, **changes):
-    """Let tables of a data set stand in the store."""
-    place = settings.run_dir / "store" / DATA.slug
-    (place / "ratings.part-1").mkdir(parents=True)
-    for number in range(3):
-        (place / "ratings.part-1" / f"part-{number}.parquet").touch()
-    (place / "ratings").symlink_to("ratings.part-1")
+    """Let tables of a data set stand in the store with their manifest; return where."""
+    place = tables(settings, DATA)
     path = settings.run_dir / "data" / "none"
     kept = {"identity": prepare._identity(DATA, path), "digest": "d1", "scale": "", "counts": {}, "table": []}
     (place / prepare.MANIFEST).write_text(json.dumps({**kept, "seconds": {"write": 1.0}, **changes}))
@@ -78,13 +93,13 @@ def test_a_manifest_that_does_not_read_is_said_and_the_tables_are_made_anew(sett
 def test_the_layout_is_part_of_what_trials_depend_on(settings, taken):
     place = ready(settings)
     first = taken().identity
-    (place / "ratings.part-1" / "part-3.parquet").touch()
+    (place / "ratings" / "part-3.parquet").touch()
     assert taken().identity != first
 
 
 def test_files_of_the_ratings_are_counted_and_belong_to_what_a_trial_reads(settings):
     place = ready(settings)
-    (place / "ratings.part-1" / "part-3.parquet").touch()
+    (place / "ratings" / "part-3.parquet").touch()
     assert layout_of(DATA, settings, {}) == "4 files"
 
 
@@ -107,11 +122,10 @@ def before(folder):
     path.write_text("user,item\na,b\n")
     settings = load([f"run_dir={folder}", "store=parquet"], {})
     data = data_of({"dataset": "csv", "dataset.path": str(path), "store": "parquet"}, "test")
-    kept = folder / "store" / data.slug
-    (kept / "ratings").mkdir(parents=True)
+    kept = tables(settings, data)
     manifest = {
         "identity": prepare._identity(data, path),
-        "digest": "1-0-0",
+        "digest": "d1",
         "scale": "",
         "counts": {"rows_out": 1},
         "table": [["rows", "count"], ["in", 1]],

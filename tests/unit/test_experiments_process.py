@@ -16,10 +16,12 @@ from cluster.local_driver import LocalDriverHost
 from datasets.errors import UsageError
 from experiments import __main__ as main
 from experiments import arguments, environment, identity
-from experiments.events import Tail, last_lines, phases_of
+from experiments.events import Tail, last_lines, phases_of, warnings_of, warnings_to
 from experiments.launcher import Launcher, capture
 from experiments.progress import Progress
-from jobs.request import Request
+from jobs.context import Context
+from jobs.phases import Events
+from jobs.request import Request, Result
 
 
 def request(folder, job="train", **changes):
@@ -134,6 +136,24 @@ def test_events_are_read_as_they_come_and_only_whole(tmp_path):
     with path.open("a") as file:
         file.write('}\nnot json\n["no event"]\n')
     assert [event["event"] for event in tail.new()] == ["b"]
+
+
+def test_a_jobs_warnings_are_told_at_once_and_kept_once(tmp_path):
+    asked = request(tmp_path)
+    context = Context(asked, None, None, None, Events(tmp_path / "events.jsonl"))
+    for text in ("one", "two", "one"):
+        context.warn(text)
+    assert context.warnings == ["one", "two"]
+    events = Tail(tmp_path / "events.jsonl").new()
+    assert warnings_of(events) == ["one", "two"]
+    said = []
+    follow = warnings_to(said.append)
+    for event in [*events, {"event": "tick"}]:
+        follow(event)
+    assert said == ["warning: one", "warning: two"]
+    context.events.add("application_end")
+    Result(job="train", status="ok", warnings=context.warnings).save(tmp_path / "result.json")
+    assert Result.load(tmp_path / "result.json").warnings == ["one", "two"]
 
 
 def test_finished_phases_are_recovered_from_events():

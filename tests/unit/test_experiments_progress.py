@@ -24,6 +24,20 @@ def clock(monkeypatch):
     return made
 
 
+def test_a_trials_warning_is_shown_once_and_stays(clock):
+    out = io.StringIO()
+    progress = Progress(out)
+    for label in ("als", "als", "popularity"):
+        progress.start(f"{label}, application", label)
+        for _ in range(2):
+            progress.follow({"event": "warning", "text": "ratings look like counts"})
+        progress.end("ok")
+    shown = [line.strip() for line in out.getvalue().splitlines() if "warning" in line]
+    assert shown == [
+        f"{label}, application: warning: ratings look like counts" for label in ("als", "popularity")
+    ]
+
+
 def run(progress, clock, label, seconds):
     progress.start(label, label)
     clock.now += seconds

@@ -10,8 +10,8 @@ import pytest
 from invented import application, outcome
 
 from datasets.errors import UsageError
-from experiments import tables
-from experiments.answer import answer_of
+from experiments import run_tags, tables
+from experiments.answer import answer_of, protocol
 from experiments.finding import Finding
 from experiments.findings.quality import Point, front
 from experiments.overhead import overhead
@@ -63,6 +63,44 @@ def test_notes_say_what_a_reader_must_know():
     assert "knn w1\u00d71c: failed: boom" in text
     assert "trace" not in text
     assert "too few applications for intervals" in text
+
+
+def test_warnings_are_said_once_with_whom_they_concern():
+    warned = [application(0, [9.0, 4.0], warnings=["ratings look like counts"])]
+    data = {**outcome().data, "warnings": ["2 rows have no time"]}
+    found = [outcome(warned, workers, data=data) for workers in (1, 2)]
+    told = [line for line in tables.notes(found) if line.startswith("warning")]
+    assert told == [
+        "warning for movielens/1m: 2 rows have no time",
+        "warning for als w1\u00d71c, als w2\u00d71c: ratings look like counts",
+    ]
+    trial = Report.of(SPEC, found).as_json()["trials"][0]
+    assert trial["applications"][0]["warnings"] == ["ratings look like counts"]
+    named = run_tags.tags(found[0])
+    assert named["recscale.warnings"].splitlines() == ["2 rows have no time", "ratings look like counts"]
+    assert "Warning: ratings look like counts" in named["mlflow.note.content"]
+
+
+def test_what_is_relevant_is_said_once_and_recorded():
+    def ranked(least):
+        info = {"relevant": least, "relevant_rows": f"a rating of at least {least}"}
+        return [application(0, [9.0, 4.0], info=info, metrics={"ndcg_at_10": 0.1, "coverage": 1.0})]
+
+    same = [outcome(ranked("4"), workers) for workers in (1, 2)]
+    assert [line for line in tables.notes(same) if line.startswith("relevant")] == [
+        "relevant in rankings: a rating of at least 4"
+    ]
+    assert run_tags.params(same[0])["relevant"] == "4"
+    assert run_tags.tags(same[0])["relevant_rows"] == "a rating of at least 4"
+    other = [same[0], outcome(ranked("3"), 2)]
+    told = [line for line in tables.notes(other) if line.startswith("relevant")]
+    assert [line.partition(":")[0] for line in told] == [
+        "relevant in rankings of als w1\u00d71c",
+        "relevant in rankings of als w2\u00d71c",
+    ]
+    assert protocol(same[0]) == protocol(same[1])
+    assert protocol(other[0]) != protocol(other[1])
+    assert protocol(same[0]) == protocol(outcome(ranked("4"), values={"relevant": 4.0}))
 
 
 def test_changed_model_and_lost_executors_are_said():

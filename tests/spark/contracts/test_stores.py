@@ -1,26 +1,47 @@
 """What every store must do."""
 
+import threading
+import time
 import uuid
 
 import pytest
 
 from jobs.errors import JobError
+from jobs.retention import Retention
 from jobs.stores import STORES
 
 
 @pytest.fixture(params=sorted(STORES))
-def store(request, spark, tmp_path):
+def opened(request, spark, tmp_path):
+    """Open the same tables as another process would; what is opened is closed in the end."""
     if request.param == "cassandra":
         request.getfixturevalue("in_cassandra")
-    return STORES[request.param](spark, str(tmp_path / f"tables-{uuid.uuid4().hex[:8]}"))
+    root, stores = str(tmp_path / f"tables-{uuid.uuid4().hex[:8]}"), []
+
+    def store(retention=None):
+        stores.append(STORES[request.param](spark, root, retention))
+        return stores[-1]
+
+    yield store
+    for made in stores:
+        made.close()
+
+
+@pytest.fixture
+def store(opened):
+    return opened()
 
 
 def frame(spark, *values):
     return spark.createDataFrame([(value, f"key {value}") for value in values], "id int, key string")
 
 
-def values(store):
-    return sorted(row["id"] for row in store.read("things").collect())
+def ids(rows):
+    return sorted(row["id"] for row in rows.collect())
+
+
+def values(store, version=None):
+    return ids(store.read("things", version))
 
 
 def test_what_is_written_is_read(spark, store):
@@ -28,12 +49,15 @@ def test_what_is_written_is_read(spark, store):
     assert store.has("things")
     assert values(store) == [1, 2]
     assert store.read("things").dtypes == [("id", "int"), ("key", "string")]
+    assert sorted((row["id"], row["key"]) for row in store.rows("things")) == [(1, "key 1"), (2, "key 2")]
 
 
-def test_a_write_replaces(spark, store):
-    store.write("things", frame(spark, 1, 2))
-    store.write("things", frame(spark, 3))
-    assert values(store) == [3]
+def test_a_write_replaces_and_versions_can_be_named(spark, store):
+    assert store.versions("things") == []
+    assert [store.write("things", frame(spark, *some)) for some in ((1, 2), (3,))] == [1, 2]
+    assert store.versions("things") == [2, 1]
+    assert values(store) == values(store, 2) == [3]
+    assert values(store, 1) == [1, 2]
 
 
 def test_a_table_may_be_replaced_by_what_is_made_from_it(spark, store):
@@ -60,3 +84,59 @@ def test_a_write_that_fails_leaves_the_old_table(spark, store):
     with pytest.raises(Exception, match="planted"):
         store.write("things", broken.selectExpr("int(id) as id", "key"))
     assert values(store) == [1]
+    assert store.versions("things") == [1]
+
+
+def test_a_frame_computes_its_own_versions_rows_however_often_the_table_is_replaced(spark, opened):
+    reader, writer = opened(), opened()
+    writer.write("things", frame(spark, 1, 2))
+    lazy = reader.read("things").where("id > 1")
+    for value in (10, 11, 12):
+        writer.write("things", frame(spark, value))
+    assert ids(lazy) == [2]
+    assert values(reader, 1) == [1, 2]
+    assert values(writer) == [12]
+    reader.close()
+    writer.write("things", frame(spark, 13))
+    assert writer.versions("things") == [5, 4]
+    with pytest.raises(JobError, match="version 1 of table 'things'"):
+        reader.read("things", 1)
+
+
+def test_a_reader_that_never_lets_go_keeps_a_version_for_the_longest_time_only(spark, opened):
+    reader, writer = opened(), opened(Retention(versions=1, held_s=0))
+    writer.write("things", frame(spark, 1))
+    assert values(reader) == [1]
+    writer.write("things", frame(spark, 2))
+    assert writer.versions("things") == [2]
+    assert values(reader) == [2]
+
+
+def test_of_two_writers_at_a_time_the_last_to_publish_wins_whole(spark, opened, tmp_path):
+    """The slow one has begun and cannot end before the quick one has published and removed what need not stay."""
+    slow, quick = opened(Retention(versions=1)), opened(Retention(versions=1))
+    quick.write("things", frame(spark, 1))
+    begun, go, numbers = tmp_path / "begun", tmp_path / "go", []
+
+    def wait(batches):
+        begun.touch()
+        while not go.exists():
+            time.sleep(0.05)
+        yield from batches
+
+    waiting = frame(spark, 20, 21, 22).coalesce(1).mapInPandas(wait, "id int, key string")
+    writer = threading.Thread(target=lambda: numbers.append(slow.write("things", waiting)))
+    writer.start()
+    try:
+        while not begun.exists():
+            assert writer.is_alive()
+            time.sleep(0.05)
+        number = quick.write("things", frame(spark, 10, 11))
+        assert values(quick) == [10, 11]
+        kept = quick.read("things")
+    finally:
+        go.touch()
+        writer.join()
+    assert numbers == [number + 1]
+    assert values(slow) == [20, 21, 22]
+    assert ids(kept) == [10, 11]

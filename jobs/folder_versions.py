@@ -1,0 +1,240 @@
+"""Versions of tables as folders under one root, for whoever can read files; Spark is not needed.
+
+A version is a folder `<table>.v<number>`, and a symbolic link `<table>` names the one that was published last. A writer
+fills a folder of its own, `<table>.part-<unique>`, and holds a lock beside it. To publish, it renames the folder and then
+moves the link, which the file system does at once: a write that ends anywhere leaves the old version or the new one.
+
+Who opens a version holds a shared lock on a file in its folder, which ends with the process at the latest. Each write
+removes what is neither among the newest versions nor locked, and what writers that are gone left behind.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from jobs.retention import Retention, no_table, no_version
+
+_OPENED = "_opened"
+"""File of a version on which its readers hold a lock; the time of its last change is when it was opened last. Readers of
+Parquet pass over names that begin so."""
+
+_POLL_S = 0.02
+
+
+class FolderVersions:
+    """The tables of one root, and what this object has opened of them."""
+
+    def __init__(self, root: Path, retention: Retention | None = None) -> None:
+        self.root = root.absolute()
+        self._retention = retention or Retention()
+        self._held: dict[Path, int] = {}
+
+    def versions(self, table: str) -> list[int]:
+        """Return the numbers of the versions that are there, newest first."""
+        current = self._current(table)
+        if current is None:
+            return []
+        return sorted(
+            {current, *(number for number in self._numbers(table) if number < current)}, reverse=True
+        )
+
+    def folder(self, table: str, version: int | None = None) -> Path:
+        """Return the folder of a version, the newest if none is named; it may be removed at any time.
+
+        Raises:
+            JobError: there is no such table, or the version is gone.
+        """
+        current, link = self._current(table), self.root / table
+        if current is None:
+            raise no_table(table, self.root)
+        if version in (None, current):
+            return link.resolve()
+        if version not in self.versions(table):
+            raise no_version(table, version, self.versions(table), self.root)
+        return self.root / f"{table}.v{version}"
+
+    def open(self, table: str, version: int | None = None) -> Path:
+        """Return the folder of a version, which stays until `close`, until this process ends, or for the longest time.
+
+        Raises:
+            JobError: as `folder`.
+        """
+        while True:
+            folder = self.folder(table, version)
+            if folder in self._held or self._hold(folder):
+                with suppress(FileNotFoundError, PermissionError):
+                    os.utime(folder / _OPENED)
+                return folder
+            time.sleep(_POLL_S)
+
+    def rows(self, table: str, version: int | None = None) -> list[Mapping[str, Any]]:
+        """Return all rows of a small table.
+
+        Raises:
+            JobError: as `folder`.
+        """
+        reader = FolderVersions(self.root)
+        try:
+            parts = sorted(reader.open(table, version).glob("part-*.parquet"))
+            return [row for part in parts for row in pq.read_table(part).to_pylist()]
+        finally:
+            reader.close()
+
+    def close(self) -> None:
+        """Let go of all versions that were opened."""
+        while self._held:
+            os.close(self._held.popitem()[1])
+
+    @contextmanager
+    def fresh(self, table: str) -> Iterator[Path]:
+        """Give a folder that does not exist yet, to be filled and then published; it is gone when the block ends.
+
+        While the block runs, no other writer of the table removes it.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        folder = self.root / f"{table}.part-{uuid.uuid4().hex[:12]}"
+        lock = _lock_of(folder)
+        with self._alone(table):
+            writing = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+            fcntl.flock(writing, fcntl.LOCK_EX)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+            os.close(writing)
+
+    def publish(self, table: str, folder: Path) -> int:
+        """Make a filled folder of `fresh` the newest version; return its number."""
+        with self._alone(table):
+            number = max([*self._numbers(table), self._current(table) or 0]) + 1
+            (folder / _OPENED).touch()
+            target = self.root / f"{table}.v{number}"
+            folder.rename(target)
+            link = self.root / f"{table}.link-{uuid.uuid4().hex[:12]}"
+            try:
+                link.symlink_to(target.name)
+                link.replace(self.root / table)
+            except BaseException:
+                link.unlink(missing_ok=True)
+                if self._current(table) != number:
+                    shutil.rmtree(target, ignore_errors=True)
+                raise
+        return number
+
+    def sweep(self, table: str) -> None:
+        """Remove versions that need not stay, and what interrupted writes left."""
+        with self._alone(table):
+            for path in list(self._removable(table)):
+                self._put_aside(table, path)
+        for path in self.root.glob(f"{table}.gone-*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _hold(self, folder: Path) -> bool:
+        """Lock a version as a reader; whether it is there to stay."""
+        try:
+            lock = os.open(folder / _OPENED, os.O_RDONLY)
+        except FileNotFoundError:
+            return folder.exists()  # a table of the layout before there were versions has nothing to lock
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:  # somebody is deciding about it
+            os.close(lock)
+            return False
+        if not _same(lock, folder / _OPENED):
+            os.close(lock)
+            return False
+        self._held[folder] = lock
+        return True
+
+    def _removable(self, table: str) -> Iterator[Path]:
+        """Yield what is not among the newest versions and not being written."""
+        newest = self.versions(table)[: self._retention.versions]
+        current = (self.root / table).resolve()
+        for path in self.root.glob(f"{table}.*"):
+            kind = path.name.removeprefix(f"{table}.")
+            if kind.startswith("link-"):
+                path.unlink(missing_ok=True)
+            elif match := re.fullmatch(r"v(\d+)", kind):
+                if int(match[1]) not in newest:
+                    yield path
+            elif re.fullmatch(r"part-\w+", kind) and path != current and _unlocked(_lock_of(path)):
+                yield path
+            elif re.fullmatch(r"part-\w+\.lock", kind) and _unlocked(path):
+                path.unlink(missing_ok=True)
+
+    def _put_aside(self, table: str, path: Path) -> None:
+        """Give a folder that nobody has open another name, under which nobody opens it; then it can be removed."""
+        opened = path / _OPENED
+        lock = os.open(opened, os.O_RDWR) if opened.exists() else None
+        try:
+            if lock is None or _free(lock) or time.time() - opened.stat().st_mtime >= self._retention.held_s:
+                path.rename(self.root / f"{table}.gone-{uuid.uuid4().hex[:12]}")
+        finally:
+            if lock is not None:
+                os.close(lock)
+
+    def _current(self, table: str) -> int | None:
+        """Return the number of the newest version; 0 for a table of the layout before there were numbers."""
+        link = self.root / table
+        if not (link / "_SUCCESS").exists():
+            return None
+        match = re.search(r"\.v(\d+)$", link.resolve().name)
+        return int(match[1]) if match else 0
+
+    def _numbers(self, table: str) -> list[int]:
+        """Return the numbers of all folders of versions, published or not."""
+        found = (
+            re.fullmatch(r"v(\d+)", path.name.removeprefix(f"{table}."))
+            for path in self.root.glob(f"{table}.v*")
+        )
+        return [int(match[1]) for match in found if match]
+
+    @contextmanager
+    def _alone(self, table: str) -> Iterator[None]:
+        """Hold the table's lock for a moment; it is never held while rows are written."""
+        with (self.root / f".{table}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def _same(lock: int, path: Path) -> bool:
+    """Whether a path still names the file that was opened."""
+    try:
+        return os.path.samestat(os.fstat(lock), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _free(lock: int) -> bool:
+    """Whether nobody else holds a lock on an open file; this process holds it then until it closes the file."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _unlocked(path: Path) -> bool:
+    """Whether nobody holds a lock on a file; one that is not there is held by nobody."""
+    try:
+        lock = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return True
+    try:
+        return _free(lock)
+    finally:
+        os.close(lock)
