@@ -12,18 +12,28 @@ from pathlib import Path
 from typing import Any, Literal
 
 from datasets.files import write_json
-from experiments.launcher import Launched
+from experiments.parts import Launched
 from experiments.trial import Shape, Trial
 from jobs.request import PhaseTime
 
 FILE = "outcome.json"
-FORMAT = 1
+FORMAT = 2
 """Of the file. It grows with every change that an older or a newer version could not read; `_UPGRADES` has one step for each."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which of the trials that ran in one application a trial was: the `place`-th of `of`, from 1."""
+
+    place: int
+    of: int
 
 
 @dataclass(frozen=True)
 class Application:
     """One application of a trial: what the job answered, and what the harness and Spark's event log saw.
+
+    Of an application that several trials shared it is the trial's part alone; `share` is None otherwise.
 
     `ready_s`, `start_s` and `stop_s` are seconds as in `experiments.launcher.Launched`, `died` names lost workers, `telemetry` is `experiments.telemetry.Telemetry.digest`,
     `kept_s` seconds that reading the event log and keeping all of it on disk took. Applications of different trials with
@@ -47,9 +57,12 @@ class Application:
     telemetry: dict[str, Any]
     kept_s: float | None = None
     round_id: str | None = None
+    share: Share | None = None
 
     @classmethod
-    def of(cls, number: int, launched: Launched, telemetry: dict[str, Any]) -> "Application":
+    def of(
+        cls, number: int, launched: Launched, telemetry: dict[str, Any], share: Share | None = None
+    ) -> "Application":
         """Put together what the launcher and the event log tell."""
         result = launched.result
         return cls(
@@ -68,6 +81,7 @@ class Application:
             seconds=launched.seconds,
             died=launched.died,
             telemetry=telemetry,
+            share=share,
         )
 
     @property
@@ -118,6 +132,16 @@ class Outcome:
     def measured(self) -> list[Application]:
         """The applications that ended well."""
         return [item for item in self.applications if item.status == "ok"]
+
+    @property
+    def share(self) -> Share | None:
+        """Its place among the trials that ran in one application; None if each application was its own."""
+        return next((item.share for item in self.applications if item.share), None)
+
+    @property
+    def shared(self) -> bool:
+        """Whether it shared an application with other trials: its times are a look, and no claim is made of them."""
+        return self.share is not None
 
     @property
     def executors_lost(self) -> int:
@@ -218,7 +242,12 @@ def _without_format(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-_UPGRADES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_without_format,)
+def _without_shares(values: dict[str, Any]) -> dict[str, Any]:
+    """Take a file of before trials could share an application: each has its own, which is the default."""
+    return values
+
+
+_UPGRADES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_without_format, _without_shares)
 assert len(_UPGRADES) == FORMAT
 
 
@@ -226,6 +255,7 @@ def _outcome(values: dict[str, Any]) -> Outcome:
     applications = values.pop("applications")
     for item in applications:
         item["phases"] = [PhaseTime(**phase) for phase in item["phases"]]
+        item["share"] = Share(**item["share"]) if item.get("share") else None
     return Outcome(**values, applications=[Application(**item) for item in applications])
 
 

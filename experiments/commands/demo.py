@@ -84,7 +84,7 @@ def _run(settings: Settings, arguments: Namespace) -> int:
 
 def _arguments(parser: ArgumentParser) -> None:
     shared.cluster(parser)
-    shared.effort(parser)
+    shared.effort(parser, may_share=True)
 
 
 COMMAND = Command(
