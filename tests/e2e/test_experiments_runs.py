@@ -69,10 +69,11 @@ def test_demo_from_a_publishers_folder_to_a_compared_experiment(shared, tmp_path
 
 
 def test_changed_parameter_runs_only_that_trial_again(shared):
-    spec = shared.spec("grows", 'model = ["bias", "popularity"]')
+    spec = shared.spec("grows", 'model = ["bias", "popularity"]', applications='"shared"')
     shared.run("run", spec)
     assert len(shared.runs("grows")) == 2
-    spec = shared.spec("grows", 'model = ["bias", "popularity"]\n[grid.bias]\nreg_user = [3.0]')
+    grid = 'model = ["bias", "popularity"]\n[grid.bias]\nreg_user = [3.0]'
+    spec = shared.spec("grows", grid, applications='"shared"')
     text = shared.run("run", spec)
     assert "2 trials, 1 finished before and skipped, 1 to run" in text
     found = shared.runs("grows")
@@ -88,17 +89,24 @@ def test_changed_parameter_runs_only_that_trial_again(shared):
 LONG = 'model = ["als"]\n[grid.als]\niterations = [40]\nrank = [8]\ncheckpoint = [5]'
 
 
-def test_death_of_the_only_worker_is_a_recorded_failure(shared):
-    spec = shared.spec("orphaned", LONG, warmups=8)
+def test_death_of_the_only_worker_fails_its_trial_and_the_others_get_another_application(shared):
+    grid = LONG.replace('["als"]', '["als", "bias", "popularity"]')
+    spec = shared.spec("orphaned", grid, warmups=2, applications='"shared"')
     with shared.started("run", spec) as process:
         shared.wait_for(process, "orphaned", "fit", count=2)
         shared.kill_worker("spark-worker-1")
-        assert process.wait(200) == 1
+        assert process.wait(300) == 1
     assert "spark-worker-1 died while the application ran" in shared.output()
-    (run,) = shared.runs("orphaned")
-    assert run.info.status == "FAILED"
-    assert "spark-worker-1 died" in run.data.tags["recscale.error"]
-    assert run.data.metrics["phase_cold/fit_s"] > 0  # what was measured before is kept
+    als, bias, popularity = sorted(shared.runs("orphaned"), key=lambda run: run.data.params["model"])
+    assert [run.info.status for run in (als, bias, popularity)] == ["FAILED", "FINISHED", "FINISHED"]
+    assert "spark-worker-1 died" in als.data.tags["recscale.error"]
+    assert als.data.metrics["phase_cold/fit_s"] > 0  # what was measured before is kept
+    assert int(als.data.tags["recscale.executors_lost"]) == 1
+    assert {run.data.tags["recscale.executors_lost"] for run in (bias, popularity)} == {"0"}
+    places = [run.data.tags["recscale.shared"] for run in (als, bias, popularity)]
+    assert [" ".join(place.split()[:4]) for place in places] == ["trial 1 of 1", "trial 1 of 2", "trial 2 of 2"]
+    names = [run.data.tags["application_id"] for run in (bias, popularity)]
+    assert len(set(names)) == 1
     assert shared.processes() == []
 
 
