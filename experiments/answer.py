@@ -61,7 +61,7 @@ def _best_quality(measured: Sequence[Outcome]) -> list[str]:
         if len(shown) < 2:
             continue
         best = choose(value for value, _ in values)
-        who = dict.fromkeys(_unshaped(item) for value, item in values if f"{value:.4f}" == f"{best:.4f}")
+        who = dict.fromkeys(unshaped(item) for value, item in values if f"{value:.4f}" == f"{best:.4f}")
         found.append(f"{words}: {' and '.join(who)}, {best:.4f}")
     return found
 
@@ -89,5 +89,6 @@ def protocol(outcome: Outcome) -> tuple[str, ...]:
     return (str(outcome.data.get("digest")), *(str(outcome.values.get(key)) for key in _PROTOCOL))
 
 
-def _unshaped(outcome: Outcome) -> str:
+def unshaped(outcome: Outcome) -> str:
+    """Return a trial's label without its shape."""
     return outcome.label.replace(f" {outcome.size}", "")

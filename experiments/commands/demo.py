@@ -88,5 +88,5 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 COMMAND = Command(
-    "the main job: ALS and baselines on 1 and 2 workers, recorded and compared", demo, _arguments
+    "the main job: models and baselines on 1 and 2 workers, recorded and compared", demo, _arguments
 )

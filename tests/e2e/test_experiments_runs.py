@@ -39,33 +39,37 @@ def test_demo_from_a_publishers_folder_to_a_compared_experiment(shared, tmp_path
     place = Place(tmp_path, [*shared.sets, f"run_dir={tmp_path / 'run'}", f"data={tmp_path / 'data'}"])
     text = place.run("demo", "--repeats", "1")
     assert text.splitlines()[-1].startswith("demo: ok ")
-    for label in ("als w1\u00d71c", "als w2\u00d71c", "bias w1\u00d71c", "popularity w2\u00d71c"):
+    for label in ("knn w1\u00d71c", "als_implicit w2\u00d71c", "bias w1\u00d71c", "popularity w2\u00d71c"):
         assert label in text
     assert "data: movielens/latest-small" in text
     assert "harness: " in text
     assert place.processes() == []
     trials = place.runs("demo")
-    assert [run.info.status for run in trials] == ["FINISHED"] * 6
+    assert [run.info.status for run in trials] == ["FINISHED"] * 8
     assert {run.data.params["workers"] for run in trials} == {"1", "2"}
     (parent,) = place.runs("demo", "experiment")
     assert parent.info.status == "FINISHED"
     assert "| trial |" in parent.data.tags["mlflow.note.content"]
     report = json.loads((place.run_dir / "reports" / "demo.json").read_text())
     by_label = {trial["label"]: trial for trial in report["trials"]}
-    assert "rmse" in by_label["als w1\u00d71c"]["metrics"]
+    assert "rmse" in by_label["knn w1\u00d71c"]["metrics"]
     assert "rmse" not in by_label["popularity w1\u00d71c"]["metrics"]
-    assert by_label["als w1\u00d71c"]["seconds"].keys() == {"fit", "score", "recommend", "total"}
-    second = by_label["als w2\u00d71c"]
-    assert second["speedup"]["refused"] is None or "oversubscribed" in second["speedup"]["refused"]
-    metrics = next(run for run in trials if run.info.run_name == "als w1\u00d71c").data.metrics
+    assert by_label["knn w1\u00d71c"]["seconds"].keys() == {"fit", "score", "recommend", "total"}
+    assert by_label["knn w2\u00d71c"]["speedup"]["ratio"] is None  # a look
+    assert [item["metric"] for item in report["baselines"]] == ["RMSE", "nDCG@10"]
+    assert len({run.data.tags["application_id"] for run in trials}) == 2  # one for each shape
+    assert {(trial["shared"]["place"], trial["shared"]["of"]) for trial in report["trials"]} == {
+        (place, 4) for place in (1, 2, 3, 4)
+    }
+    metrics = next(run for run in trials if run.info.run_name == "bias w1\u00d71c").data.metrics
     assert metrics["spark/fit/tasks"] > 0
     assert metrics["overhead/start_s"] > 0
     assert metrics["phase.fit_s_median"] > 0
 
     again = place.run("demo", "--repeats", "1")
-    assert "6 finished before and skipped, 0 to run" in again
+    assert "8 finished before and skipped, 0 to run" in again
     assert "starting spark" not in again
-    assert len(place.runs("demo")) == 6
+    assert len(place.runs("demo")) == 8
 
 
 def test_changed_parameter_runs_only_that_trial_again(shared):
@@ -104,7 +108,11 @@ def test_death_of_the_only_worker_fails_its_trial_and_the_others_get_another_app
     assert int(als.data.tags["recscale.executors_lost"]) == 1
     assert {run.data.tags["recscale.executors_lost"] for run in (bias, popularity)} == {"0"}
     places = [run.data.tags["recscale.shared"] for run in (als, bias, popularity)]
-    assert [" ".join(place.split()[:4]) for place in places] == ["trial 1 of 1", "trial 1 of 2", "trial 2 of 2"]
+    assert [" ".join(place.split()[:4]) for place in places] == [
+        "trial 1 of 1",
+        "trial 1 of 2",
+        "trial 2 of 2",
+    ]
     names = [run.data.tags["application_id"] for run in (bias, popularity)]
     assert len(set(names)) == 1
     assert shared.processes() == []
