@@ -58,7 +58,7 @@ environment:
 environment-dev:
 	@bash setup.sh --dev
 
-demo: ## The main job: cluster, data, ALS and baselines on 1 and 2 workers, recorded and compared [DATA=]
+demo: ## The main job: cluster, data, models and baselines on 1 and 2 workers, recorded and compared [DATA=]
 	@bash setup.sh || { echo 'demo: failed in setup.sh (see above)'; exit 1; }
 	$(python) -m experiments demo
 

@@ -13,7 +13,7 @@ from experiments.metrics import TOTAL, Number, medians, quality, repeats
 from experiments.model_equality import allowed, model_change
 from experiments.outcome import Outcome
 from experiments.ratios import Ratio, between, within
-from experiments.scaling.families import disturbed, family, not_scaling, worse_tag
+from experiments.scaling.families import disturbed, family, looked, not_scaling, worse_tag
 from experiments.spec import Comparison, Mean
 
 
@@ -72,6 +72,8 @@ def speedup(outcome: Outcome, outcomes: Sequence[Outcome], phase: str = TOTAL) -
     found = family(outcome, outcomes, phase)
     if outcome not in found:
         return None
+    if (why := looked(outcome)) is not None:
+        return Ratio(refused=why, tag=outcome.shape_tag)
     if found[0] == outcome:
         return Ratio(1.0, tag=outcome.shape_tag)
     return faster(found[0], outcome, phase, found)
@@ -86,7 +88,8 @@ def faster(
     """
     tag = worse_tag(first, second)
     changed = model_change(*(sweep or (first, second)))
-    refused = not_scaling(first, second) or disturbed(first, second) or (None if allowed(second) else changed)
+    refused = looked(first, second) or not_scaling(first, second) or disturbed(first, second)
+    refused = refused or (None if allowed(second) else changed)
     if refused:
         return Ratio(refused=refused, tag=tag)
     found = between(first, second, phase)
@@ -120,7 +123,7 @@ def summary(outcomes: Sequence[Outcome]) -> Iterator[Number]:
     for outcome in outcomes:
         series = re.sub(r"[^\w\-./ ]", "_", outcome.label.replace(f" {outcome.size}", ""))
         typical = medians(outcome, TOTAL)
-        if typical and outcome.shape_tag != "oversubscribed":
+        if typical and outcome.shape_tag != "oversubscribed" and not outcome.shared:
             yield Number(f"total_s by cores/{series}", statistics.median(typical), outcome.size.total_cores)
         if "rmse" in quality(outcome):
             yield Number(f"rmse/{series}", quality(outcome)["rmse"])
@@ -137,6 +140,8 @@ def _phases(comparison: Comparison, outcomes: Sequence[Outcome]) -> Iterator[Com
         chosen = {key: value for key, value in comparison.baseline.items() if key != "phase"}
         result = within(outcome, first, second) if matches(outcome.values, chosen) else None
         if result is not None:
+            why = looked(outcome)
+            result = result if why is None else Ratio(refused=why, tag=outcome.shape_tag)
             yield Compared(comparison.baseline, comparison.contender, "phase_s", outcome.label, result)
 
 
@@ -150,9 +155,9 @@ def _trials(comparison: Comparison, outcomes: Sequence[Outcome]) -> Iterator[Com
             if not medians(first, phase) or not medians(second, phase):
                 continue
             where = _words({key: first.values.get(key) for key in first.values if key not in keys}, outcomes)
-            lost = disturbed(first, second)
-            if lost is not None:
-                result = Ratio(refused=lost, tag=worse_tag(first, second))
+            why = looked(first, second) or disturbed(first, second)
+            if why is not None:
+                result = Ratio(refused=why, tag=worse_tag(first, second))
             else:
                 result = (faster if _same_work(first, second) else between)(first, second, phase)
             yield Compared(comparison.baseline, comparison.contender, comparison.metric, where, result)

@@ -7,6 +7,7 @@ from experiments.finding import Finding
 from experiments.intervals import LEAST_FOR_INTERVAL
 from experiments.metrics import TOTAL, medians, quality, relevant_of
 from experiments.outcome import Outcome
+from experiments.scaling.families import SHARED_LOOK
 
 _PROTOCOL = ("split", "test", "split_seed", "n", "fold", "k", "relevant", "seen")
 
@@ -60,14 +61,14 @@ def _best_quality(measured: Sequence[Outcome]) -> list[str]:
         if len(shown) < 2:
             continue
         best = choose(value for value, _ in values)
-        who = dict.fromkeys(_unshaped(item) for value, item in values if f"{value:.4f}" == f"{best:.4f}")
+        who = dict.fromkeys(unshaped(item) for value, item in values if f"{value:.4f}" == f"{best:.4f}")
         found.append(f"{words}: {' and '.join(who)}, {best:.4f}")
     return found
 
 
 def _shortest(timed: Sequence[Outcome]) -> list[str]:
     claimed = [outcome for outcome in timed if outcome.shape_tag != "oversubscribed"]
-    if len(claimed) < 2:
+    if len(claimed) < 2 or len({outcome.shared for outcome in claimed}) > 1:
         return []
     best = min(claimed, key=lambda outcome: statistics.median(medians(outcome, TOTAL)))
     return [f"shortest pass: {best.label}, {statistics.median(medians(best, TOTAL)):.2f} s"]
@@ -75,6 +76,8 @@ def _shortest(timed: Sequence[Outcome]) -> list[str]:
 
 def _weight(measured: Sequence[Outcome]) -> str:
     """Say how much stands behind a comparison of medians."""
+    if any(outcome.shared for outcome in measured):
+        return f"{SHARED_LOOK}, not a claim"
     fewest = min(len(outcome.measured) for outcome in measured)
     if fewest >= LEAST_FOR_INTERVAL:
         return f"medians of {fewest} applications each; whether they differ, the intervals say"
@@ -90,5 +93,6 @@ def protocol(outcome: Outcome) -> tuple[str, ...]:
     return (str(outcome.data.get("digest")), *(str(resolved.get(key)) for key in _PROTOCOL))
 
 
-def _unshaped(outcome: Outcome) -> str:
+def unshaped(outcome: Outcome) -> str:
+    """Return a trial's label without its shape."""
     return outcome.label.replace(f" {outcome.size}", "")

@@ -3,11 +3,12 @@
 import json
 import re
 import tomllib
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from typing import Any
 
 from datasets.errors import UsageError
+from experiments.trial import SHARED
 
 _QUOTED = re.compile(r""" "(?:\\.|[^"\\])*" | '[^']*' """, re.VERBOSE)
 _BEFORE_KEY = re.compile(r"\s+(?=[A-Za-z_][\w.-]*=)")
@@ -19,10 +20,12 @@ def cluster(parser: ArgumentParser) -> None:
     parser.add_argument("--cluster-set", action="append", default=[], metavar="KEY=VALUE", help=what)
 
 
-def effort(parser: ArgumentParser) -> None:
-    """Add --applications and --repeats."""
+def effort(parser: ArgumentParser, *, may_share: bool = False) -> None:
+    """Add --applications, which with `may_share` may be "shared", and --repeats."""
+    what = "Spark applications of each trial (5 for a claim, 1 for a look)"
+    more = '; "shared": trials of one shape run in one application (a look)' if may_share else ""
     parser.add_argument(
-        "--applications", type=int, help="Spark applications of each trial (5 for a claim, 1 for a look)"
+        "--applications", type=_count_or_shared if may_share else int, help=what + more, metavar="N"
     )
     parser.add_argument("--repeats", type=int, help="measured passes of each application")
 
@@ -97,6 +100,14 @@ def read_sets(pairs: Sequence[str], option: str = "--set") -> dict[str, Any]:
             raise UsageError(f"{option} {pair!r} does not read; write {option} key=value")
         values[key.strip()] = _value(text.strip())
     return values
+
+
+def _count_or_shared(text: str) -> int | str:
+    if text == SHARED:
+        return text
+    if text.isdigit():
+        return int(text)
+    raise ArgumentTypeError(f'must be a whole number or "{SHARED}", got {text!r}')
 
 
 def _value(text: str) -> Any:

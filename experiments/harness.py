@@ -17,7 +17,8 @@ from cluster.settings import Settings
 from datasets.errors import UsageError
 from experiments.environment import files, for_driver
 from experiments.events import Event
-from experiments.launcher import Launched, Launcher
+from experiments.launcher import Launcher
+from experiments.parts import Launched, Part
 from experiments.rehearsal import record
 from experiments.runtime import HERE, Runtime
 from experiments.stores import CASSANDRA, PARQUET, connector, copies_asked
@@ -196,17 +197,28 @@ class Harness:
         runtime: Runtime = HERE,
     ) -> Launched:
         """Run one application on the workers as they are now, with the sources and the Python of `runtime`."""
+        return self.launch_parts([Part(request, folder, timeout_s, follow)], folder, shape, runtime=runtime)[
+            0
+        ]
+
+    def launch_parts(
+        self, parts: Sequence[Part], folder: Path, shape: Shape, *, runtime: Runtime = HERE
+    ) -> list[Launched]:
+        """Run one application in whose session several parts run one after another; returns those that began."""
         driver_host = self.cluster.driver_host
         if runtime.python != HERE.python and self.cluster.settings.backend != "local":
             raise UsageError(
                 "this revision or package needs Python packages of its own, and the containers have those of this clone: "
                 "compare it with the backend local"
             )
-        inputs = [Path(request.dataset_path)] if request.dataset_path else []
-        driver_host.refuse([*inputs, *(files() if request.store == CASSANDRA else [])])
+        store = parts[0].request.store
+        inputs = dict.fromkeys(Path(part.request.dataset_path) for part in parts if part.request.dataset_path)
+        driver_host.refuse([*inputs, *(files() if store == CASSANDRA else [])])
         environment, own = for_driver(driver_host, self._java, runtime)
-        if request.store == PARQUET:
-            driver_host.lend([Path(request.store_root)])
+        if store == PARQUET:
+            driver_host.lend(
+                [Path(root) for root in dict.fromkeys(part.request.store_root for part in parts)]
+            )
         launcher = Launcher(
             driver_host=driver_host,
             cluster=None if self.external else self.cluster,
@@ -216,7 +228,7 @@ class Harness:
             workers=frozenset(f"{_WORKER}{number}" for number in range(1, shape.workers + 1)),
             runtime=runtime,
         )
-        return launcher.run(request, folder, timeout_s, follow)
+        return launcher.run_parts(parts, folder)
 
     @property
     def _java(self) -> Path | None:

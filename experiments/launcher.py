@@ -1,4 +1,7 @@
-"""Runs one Spark application as a process group of its own, follows what it says, and stops it when it must."""
+"""Runs one Spark application as a process group of its own, follows what it says, and stops it when it must.
+
+An application has one part for each trial that shares it; most have one.
+"""
 
 import os
 import signal
@@ -6,23 +9,22 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from cluster.driver_host import DriverHost
 from cluster.errors import ServiceError
-from experiments.events import Event, Tail, last_lines, phases_of, warnings_of
+from experiments.events import Event
 from experiments.identity import ROOT
+from experiments.parts import Following, Launched, Part, Status
 from experiments.runtime import HERE, Runtime
-from jobs.request import Request, Result
+from jobs.request import Request
 
 POLL_S = 0.2
 WATCH_S = 1.0
 GRACE_S = 10.0
 _SILENT_S = 300.0
-
-Status = Literal["ok", "failed", "killed"]
 
 
 class Died(Protocol):
@@ -41,29 +43,6 @@ class Watched(Protocol):
 
     def log_tail(self, name: str, lines: int = 20) -> str:
         """The end of a service's log."""
-
-
-@dataclass(frozen=True)
-class Launched:
-    """What came of one application.
-
-    Attributes:
-        result: the job's own answer, or what its events tell where it left none.
-        status: "killed" when a person interrupted it.
-        ready_s: seconds from the start of the process until Spark gave it its executors; None if it came to none.
-        start_s: seconds from the start of the process to the start of its first phase (in between it reads its input).
-        stop_s: seconds from the end of the last phase to the end of the process.
-        seconds: all of it.
-        died: names of the workers that were lost meanwhile.
-    """
-
-    result: Result
-    status: Status
-    ready_s: float | None
-    start_s: float | None
-    stop_s: float | None
-    seconds: float
-    died: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -96,32 +75,36 @@ class Launcher:
         timeout_s: float,
         follow: Callable[[Event], None] = lambda _: None,
     ) -> Launched:
-        """Run `request` in `folder` (request.json, result.json, driver.log) and wait for its end.
+        """Run an application of one part, as `run_parts`."""
+        return self.run_parts([Part(request, folder, timeout_s, follow)], folder)[0]
 
-        Ctrl-C ends the application and returns what it had measured with status "killed"; the caller decides.
+    def run_parts(self, parts: Sequence[Part], folder: Path) -> list[Launched]:
+        """Run an application of these parts, one after another, and wait for its end.
+
+        Ctrl-C ends the application and returns what it had measured, the last part with status "killed"; the caller decides.
 
         Args:
-            request: its `events` file is followed live.
-            folder: emptied of an earlier result.
-            timeout_s: after so many seconds the application is stopped and has failed.
-            follow: called with every event as it comes, and with {"event": "tick"} in between.
+            parts: whose folders are emptied of earlier results; they ask for the same job and the same session.
+            folder: of the application: driver.log, which each part's folder gets its own lines of.
+
+        Returns:
+            What came of the parts that began, in their order: at least of the first. The others are left to the caller.
         """
-        (folder / "result.json").unlink(missing_ok=True)
-        Path(request.events).unlink(missing_ok=True)
-        request.save(folder / "request.json", self.runtime.understands)
-        self.driver_host.lend([folder])
-        begin = time.perf_counter()
+        for part in parts:
+            (part.folder / "result.json").unlink(missing_ok=True)
+            Path(part.request.events).unlink(missing_ok=True)
+            part.request.save(part.folder / "request.json", self.runtime.understands)
+        self.driver_host.lend(list(dict.fromkeys([folder, *(part.folder for part in parts)])))
+        following = Following(parts, time.perf_counter())
         with (folder / "driver.log").open("wb") as log:
             process = subprocess.Popen(
-                self._command(request, folder), cwd=self.runtime.root, env=self.environment,
+                self._command(parts, folder), cwd=self.runtime.root, env=self.environment,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
-        tail = Tail(Path(request.events))
-        died: list[str] = []
         status: Status = "ok"
         reason: str | None = None
         try:
-            reason = self._wait(process, tail, follow, died, begin + timeout_s)
+            reason = self._wait(process, following)
         except KeyboardInterrupt:
             status, reason = "killed", "interrupted (Ctrl-C)"
         finally:
@@ -129,52 +112,31 @@ class Launcher:
                 self.driver_host.end(folder, process, self.grace_s)
             finally:
                 stop_group(process, self.grace_s)
-        end = time.perf_counter()
-        events = [*tail.events, *tail.new()]
-        result = _result(folder, request, events, reason, process.returncode)
-        if status == "ok" and result.status == "failed":
-            status = "failed"
-        ready, start, last = (_at(events, name) for name in ("session_ready", "phase_start", "phase_end"))
-        return Launched(
-            result=result,
-            status=status,
-            ready_s=ready[0] - begin if ready else None,
-            start_s=start[0] - begin if start else None,
-            stop_s=end - last[-1] if last else None,
-            seconds=end - begin,
-            died=died,
-        )
+        return following.ended(folder / "driver.log", status, reason, process.returncode)
 
-    def _command(self, request: Request, folder: Path) -> list[str]:
-        given, answer = (str((folder / name).resolve()) for name in ("request.json", "result.json"))
+    def _command(self, parts: Sequence[Part], folder: Path) -> list[str]:
         python = self.driver_host.python if self.runtime.python == HERE.python else self.runtime.python
-        argv = [python, "-m", "jobs", request.job, "--request", given, "--result", answer]
+        argv = [python, "-m", "jobs", parts[0].request.job]
+        for part in parts:
+            given, answer = (str((part.folder / name).resolve()) for name in ("request.json", "result.json"))
+            argv += ["--request", given, "--result", answer]
         return self.driver_host.command(argv, self.runtime.root, folder, self.own)
 
-    def _wait(
-        self,
-        process: subprocess.Popen[bytes],
-        tail: Tail,
-        follow: Callable[[Event], None],
-        died: list[str],
-        deadline: float,
-    ) -> str | None:
+    def _wait(self, process: subprocess.Popen[bytes], following: Following) -> str | None:
         """Follow the process to its end; return why it had to be stopped, None if it ended by itself."""
-        next_watch, answered = 0.0, time.perf_counter()
+        next_watch, answered, died = 0.0, time.perf_counter(), following.died
         while True:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(POLL_S)
-            for event in tail.new():
-                tail.events.append(event)
-                follow(event)
+            following.look()
             if process.returncode is not None:
                 missing = None
                 with suppress(ServiceError):
                     missing = self._missing(self.cluster, died) if self.cluster is not None else None
                 return missing if process.returncode else None
-            follow({"event": "tick"})
+            following.tick()
             now = time.perf_counter()
-            if now > deadline:
+            if now > following.deadline:
                 return "it took longer than its timeout (timeout_s in the spec) and was stopped"
             if self.cluster is not None and now > next_watch:
                 next_watch = now + self.watch_s
@@ -230,25 +192,3 @@ def stop_group(process: subprocess.Popen[bytes], grace_s: float = GRACE_S) -> No
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # whatever the driver left behind
         process.wait()
-
-
-def _at(events: Sequence[Event], name: str) -> list[float]:
-    return [event["at"] for event in events if event["event"] == name]
-
-
-def _result(folder: Path, request: Request, events: list[Event], reason: str | None, code: int) -> Result:
-    """Return the job's own answer, else one made of its events; a reason to stop it goes before its own error."""
-    try:
-        result = Result.load(folder / "result.json")
-    except (OSError, ValueError, TypeError):
-        number = -code if code < 0 else code - 128  # as a process tells, and as a shell or container does
-        known = number in {member.value for member in signal.Signals}
-        how = f"signal {signal.Signals(number).name}" if known else f"exit code {code}"
-        error = f"the application ended without a result ({how}); the end of {folder / 'driver.log'}:\n"
-        error += last_lines(folder / "driver.log", 8)
-        phases, warnings = phases_of(events), warnings_of(events)
-        result = Result(job=request.job, status="failed", phases=phases, error=error, warnings=warnings)
-    if reason is None:
-        return result
-    values = {**vars(result), "status": "failed", "error": reason}
-    return Result(**values)

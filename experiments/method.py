@@ -6,6 +6,7 @@ from experiments.intervals import LEAST_FOR_INTERVAL
 from experiments.metrics import phases, quality
 from experiments.model_equality import SAME_MODEL
 from experiments.outcome import Outcome
+from experiments.scaling.families import SHARED_LOOK
 from experiments.scaling.fits import MUCH, NEGLIGIBLE
 from experiments.spec import Experiment
 
@@ -19,10 +20,13 @@ _TAGS = {
 
 def method_of(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
     """Return pairs of a term and what it means here."""
-    found = [("Trials", _effort(outcomes)), ("Time", _time(outcomes)), ("Intervals", _intervals())]
-    found += [("Ratios", _ratios())] if len(outcomes) > 1 else []
+    found = [("Trials", _effort(outcomes)), ("Time", _time(outcomes))]
+    claimed = not all(outcome.shared for outcome in outcomes)
+    if claimed:
+        found.append(("Intervals", _intervals()))
+        found += [("Ratios", _ratios())] if len(outcomes) > 1 else []
     if len({str(outcome.size) for outcome in outcomes}) > 1:
-        found += [("Speed-up", _speedup()), ("Laws", _laws())]
+        found += [("Speed-up", _speedup()), ("Laws", _laws())] if claimed else []
         used = [tag for tag in _TAGS if any(outcome.shape_tag == tag for outcome in outcomes)]
         found.append(("Tags of shapes", "; ".join(f"{tag}: {_TAGS[tag]}" for tag in used) + "."))
     judged = {name for outcome in outcomes for name in quality(outcome)}
@@ -50,6 +54,23 @@ def data_of(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
 
 
 def _effort(outcomes: Sequence[Outcome]) -> str:
+    shared = [outcome for outcome in outcomes if outcome.shared]
+    own = [outcome for outcome in outcomes if not outcome.shared]
+    return " ".join([*([_alone(own)] if own else []), *([_together(shared)] if shared else [])])
+
+
+def _together(outcomes: Sequence[Outcome]) -> str:
+    warmups = _span([outcome.warmups for outcome in outcomes], "warm-up")
+    repeats = _span([outcome.repeats for outcome in outcomes], "measured repeat")
+    return (
+        f"{SHARED_LOOK}. Trials of one cluster shape run one after another in the session of one Spark application, "
+        f"each with {warmups}, then {repeats}; what a trial cached is released before the next. A later trial finds "
+        "JVMs and Python workers warmer than an earlier one, so no interval and no speed-up is given, and such times are "
+        "never set against those of trials with applications of their own."
+    )
+
+
+def _alone(outcomes: Sequence[Outcome]) -> str:
     applications = _span([outcome.wanted for outcome in outcomes], "Spark application")
     warmups = _span([outcome.warmups for outcome in outcomes], "warm-up")
     repeats = _span([outcome.repeats for outcome in outcomes], "measured repeat")

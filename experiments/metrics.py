@@ -49,7 +49,9 @@ def repeats(application: Application, phase: str) -> list[float]:
 
 
 def cold(application: Application, phase: str) -> float | None:
-    """Seconds of the first pass of an application, which finds nothing warm."""
+    """Seconds of the first pass of an application, which finds nothing warm; None where another trial ran before."""
+    if application.share is not None and application.share.place > 1:
+        return None
     first = [time.seconds for time in application.phases if time.pass_ == 0 and phase in (time.phase, TOTAL)]
     return sum(first) if first else None
 

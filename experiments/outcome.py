@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from experiments.errors import UnreadableError
-from experiments.launcher import Launched
+from experiments.parts import Launched
 from experiments.trial import Shape, Trial
 from experiments.versioned import Kind, left_out
 from jobs.request import PhaseTime
@@ -19,8 +19,18 @@ FILE = "outcome.json"
 
 
 @dataclass(frozen=True)
+class Share:
+    """Which of the trials that ran in one application a trial was: the `place`-th of `of`, from 1."""
+
+    place: int
+    of: int
+
+
+@dataclass(frozen=True)
 class Application:
     """One application of a trial: what the job answered, and what the harness and Spark's event log saw.
+
+    Of an application that several trials shared it is the trial's part alone; `share` is None otherwise.
 
     `ready_s`, `start_s` and `stop_s` are seconds as in `experiments.launcher.Launched`, `died` names lost workers, `telemetry` is `experiments.telemetry.Telemetry.digest`,
     `kept_s` seconds that reading the event log and keeping all of it on disk took. Applications of different trials with
@@ -46,9 +56,12 @@ class Application:
     kept_s: float | None = None
     round_id: str | None = None
     warnings: list[str] = field(default_factory=list)
+    share: Share | None = None
 
     @classmethod
-    def of(cls, number: int, launched: Launched, telemetry: dict[str, Any]) -> "Application":
+    def of(
+        cls, number: int, launched: Launched, telemetry: dict[str, Any], share: Share | None = None
+    ) -> "Application":
         """Put together what the launcher and the event log tell."""
         result = launched.result
         return cls(
@@ -68,6 +81,7 @@ class Application:
             died=launched.died,
             telemetry=telemetry,
             warnings=result.warnings,
+            share=share,
         )
 
     @property
@@ -118,6 +132,16 @@ class Outcome:
     def measured(self) -> list[Application]:
         """The applications that ended well."""
         return [item for item in self.applications if item.status == "ok"]
+
+    @property
+    def share(self) -> Share | None:
+        """Its place among the trials that ran in one application; None if each application was its own."""
+        return next((item.share for item in self.applications if item.share), None)
+
+    @property
+    def shared(self) -> bool:
+        """Whether it shared an application with other trials: its times are a look, and no claim is made of them."""
+        return self.share is not None
 
     @property
     def executors_lost(self) -> int:
@@ -199,6 +223,7 @@ def _outcome(values: dict[str, Any]) -> Outcome:
     applications = values.pop("applications")
     for item in applications:
         item["phases"] = [PhaseTime(**phase) for phase in item["phases"]]
+        item["share"] = Share(**item["share"]) if item.get("share") else None
     return Outcome(**values, applications=[Application(**item) for item in applications])
 
 
@@ -215,9 +240,15 @@ def _without_warnings(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, "applications": applications}
 
 
+def _without_shares(values: dict[str, Any]) -> dict[str, Any]:
+    """Take applications of before trials could share one as their trial's own."""
+    applications = [{"share": None, **item} for item in values["applications"]]
+    return {**values, "applications": applications}
+
+
 OUTCOME = Kind(
     "the outcome of a trial",
-    (_without_format, _without_warnings),
+    (_without_format, _without_warnings, _without_shares),
     "Nothing of it is shown. To have its trial run again, remove that folder and, if the trial counts as finished, delete "
     "its run in MLflow",
 )

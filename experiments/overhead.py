@@ -23,9 +23,12 @@ def recording(outcome: Outcome) -> float | None:
 
 def _around(outcomes: Sequence[Outcome]) -> list[str]:
     measured = [item for outcome in outcomes for item in outcome.measured]
+    first = [item for item in measured if item.share is None or item.share.place == 1]
+    later = [item for item in measured if item.share is not None and item.share.place > 1]
     parts = [
         ("from the start of an application to its session", [item.ready_s for item in measured]),
-        ("to its first phase", [item.start_s for item in measured]),
+        ("to its first phase", [item.start_s for item in first]),
+        ("to that of a later trial in it", [item.start_s for item in later]),
         ("from its last phase to its end, judging included", [item.stop_s for item in measured]),
         ("to record a trial", [outcome.recording_s for outcome in outcomes]),
     ]

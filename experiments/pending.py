@@ -12,6 +12,9 @@ from experiments.outcome import Outcome, begin, stored
 from experiments.trial import Shape, Trial
 from experiments.turns import balanced
 
+MOST_SHARING = 50
+"""Trials in one application: what it measured is recorded when it has ended, and would be lost with the harness."""
+
 
 @dataclass
 class Pending:
@@ -81,6 +84,34 @@ def rounds(pending: Sequence[Pending], run: str) -> Iterator[Turn]:
         orders = [[item for group in shapes for item in group]]
     for number, order in enumerate(orders):
         yield from (Turn(f"{run}.{number}", item) for item in order if item.open)
+
+
+def applications(pending: Sequence[Pending], run: str) -> Iterator[tuple[str | None, list[Pending]]]:
+    """Yield the trials of each next application: one with its round, or all those that share it, in no round.
+
+    What an application leaves unfinished of those that share it comes again in another one.
+
+    Args:
+        pending: trials that have applications of their own, or trials that share some.
+        run: as for `rounds`.
+    """
+    for turn in rounds([item for item in pending if not item.trial.shared], run):
+        yield turn.round_id, [turn.item]
+    for group in sharing([item for item in pending if item.trial.shared]):
+        while waiting := [item for item in group if item.open]:
+            yield None, waiting
+
+
+def sharing(pending: Sequence[Pending]) -> Iterator[list[Pending]]:
+    """Yield the trials that may share an application: those whose sessions would be the same, shape by shape."""
+    groups: dict[Shape, dict[Any, list[Pending]]] = {}
+    for item in pending:
+        trial = item.trial
+        data = trial.data.slug if trial.data else None
+        session = (trial.job, data, tuple(sorted(trial.spark.items())), trial.partitions)
+        groups.setdefault(trial.shape, {}).setdefault(session, []).append(item)
+    for group in (group for sessions in groups.values() for group in sessions.values()):
+        yield from (group[start : start + MOST_SHARING] for start in range(0, len(group), MOST_SHARING))
 
 
 def _shuffled(groups: Sequence[Sequence[Pending]], random: np.random.Generator) -> list[Pending]:

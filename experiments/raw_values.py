@@ -12,7 +12,7 @@ from experiments.grid import SHAPE
 from experiments.metrics import TOTAL, cold, phases, quality, repeats
 from experiments.outcome import Application, Outcome
 
-HEADER = ("trial", "status", *SHAPE, "shape_tag", "application", "round", "ended", "quantity", "kind", "pass", "value")  # fmt: skip
+HEADER = ("trial", "status", *SHAPE, "shape_tag", "shared", "application", "round", "ended", "quantity", "kind", "pass", "value")  # fmt: skip
 
 
 def as_csv(outcomes: Sequence[Outcome]) -> str:
@@ -49,6 +49,7 @@ def trial_json(outcome: Outcome, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "shape": {**shape_of(outcome), "tag": outcome.shape_tag},
         "data": outcome.data,
         "tags": outcome.tags,
+        "shared": dataclasses.asdict(outcome.share) if outcome.share else None,
         "executors_lost": outcome.executors_lost,
         "warmups": outcome.warmups,
         "repeats": outcome.repeats,
@@ -89,7 +90,8 @@ def _application(item: Application) -> dict[str, Any]:
 
 def _rows(outcome: Outcome) -> Iterator[list[Any]]:
     shape = ["" if value is None else value for value in shape_of(outcome).values()]
-    known = [outcome.label, outcome.status, *shape, outcome.shape_tag]
+    shared = f"{outcome.share.place}/{outcome.share.of}" if outcome.share else ""
+    known = [outcome.label, outcome.status, *shape, outcome.shape_tag, shared]
     for item in outcome.applications:
         own = [*known, item.number, item.round_id or "", item.status]
         for time in item.phases:

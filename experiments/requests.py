@@ -17,9 +17,16 @@ def store_of(trial: Trial) -> str:
 
 
 def application_request(
-    harness: Harness, trial: Trial, experiment: str, data: Prepared | None, *, number: int, folder: Path
+    harness: Harness,
+    trial: Trial,
+    experiment: str,
+    data: Prepared | None,
+    *,
+    number: int,
+    folder: Path,
+    shared: Path | None = None,
 ) -> Request:
-    """Return the request of one application.
+    """Return the request of one application, or of a trial's part in one that it shares.
 
     Args:
         harness: lends the cluster.
@@ -27,15 +34,17 @@ def application_request(
         experiment: its name, for Spark's pages.
         data: what the trial reads, None if it makes its own.
         number: of the application, from 0.
-        folder: of this application alone.
+        folder: of this trial's application alone.
+        shared: folder of the application that trials share; the settings of its session are the same for all of them.
 
     Raises:
         ServiceError: the store did not come up.
     """
     store = store_of(trial)
     own = spark_settings(
-        harness.settings, harness.cluster.driver_host, harness.cluster.spark_master, f"{experiment} {trial.label}", trial.shape,
-        partitions=trial.partitions, folder=folder,
+        harness.settings, harness.cluster.driver_host, harness.cluster.spark_master,
+        f"{experiment} {trial.shape if shared else trial.label}", trial.shape, partitions=trial.partitions,
+        folder=shared or folder,
     )  # fmt: skip
     return Request(
         job=trial.job,

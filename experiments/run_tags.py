@@ -9,6 +9,8 @@ from experiments.bottleneck.verdict import verdict
 from experiments.errors import RecordingError
 from experiments.metrics import numbers, relevant_of
 from experiments.outcome import Outcome
+from experiments.scaling.families import SHARED_LOOK
+from experiments.trial import SHARED
 
 PREFIX = "recscale."
 _LONGEST_PARAM = 6000
@@ -22,7 +24,8 @@ _KEYS_A_TAG = 250
 
 def params(outcome: Outcome) -> dict[str, str]:
     """Return what was asked for: every value that defines the trial, and how often it was measured."""
-    effort = {"applications": outcome.wanted, "repeats": outcome.repeats, "warmups": outcome.warmups}
+    applications = SHARED if outcome.shared else outcome.wanted
+    effort = {"applications": applications, "repeats": outcome.repeats, "warmups": outcome.warmups}
     values = {"job": outcome.job, **_resolved(outcome), **outcome.values, **effort}
     return {key: as_text(value)[:_LONGEST_PARAM] for key, value in values.items()}
 
@@ -89,6 +92,8 @@ def tags(outcome: Outcome) -> dict[str, str]:
     died = sorted({name for item in outcome.applications for name in item.died})
     if died:
         own["died"] = ", ".join(died)
+    if share := outcome.share:
+        own["shared"] = f"trial {share.place} of {share.of} in one application"
     if outcome.error:
         own["error"] = outcome.error
     if told := [*outcome.data.get("warnings", ()), *outcome.warnings]:
@@ -121,6 +126,10 @@ def note(outcome: Outcome) -> str:
     lines = [
         f"**{outcome.label}**: {outcome.status}, {len(outcome.measured)} of {outcome.wanted} applications"
     ]
+    if share := outcome.share:
+        lines.append(
+            f"{SHARED_LOOK} (trial {share.place} of {share.of}): no interval, no speed-up, no comparison."
+        )
     if outcome.shape_tag != "clean":
         lines.append(_SHAPE_NOTES[outcome.shape_tag])
     if outcome.executors_lost:

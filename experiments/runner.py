@@ -1,7 +1,5 @@
 """Runs the trials of an experiment that are not finished, in turns, and has each recorded as it ends."""
 
-import shutil
-import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -10,20 +8,19 @@ from typing import Any, Literal
 
 from cluster.errors import ServiceError
 from cluster.settings import Settings
-from datasets.files import write_json
-from experiments import environment, remote_workers, telemetry
+from experiments import environment, remote_workers
+from experiments.applications import Applications
 from experiments.conditions import basis, common, conditions, where
 from experiments.errors import RecordingError
-from experiments.events import Tail
 from experiments.harness import Harness, Met
 from experiments.identity import code_hash, lock_hash
-from experiments.outcome import Application, Outcome, new_attempt, stored
+from experiments.outcome import Outcome, new_attempt, stored
 from experiments.parent_run import Parent
-from experiments.pending import Pending, Turn, rounds, take_up
+from experiments.pending import Pending, applications, take_up
 from experiments.prepare import Prepared, locate, prepare
 from experiments.progress import Progress
 from experiments.recorder import Recorder
-from experiments.requests import application_request, store_of
+from experiments.requests import store_of
 from experiments.spec import Experiment
 from experiments.trial import Trial
 
@@ -134,49 +131,22 @@ class Sweep:
                 self._finish(recorder, parent, item)
         try:
             shape = None
-            for turn in rounds(pending, new_attempt()):
-                item = turn.item
-                if item.trial.shape != shape or (not harness.external and harness.cluster.died()):
-                    shape = item.trial.shape
+            running = Applications(harness, self.experiment.name, self._folder, self.prepared, self.progress)
+            for round_id, items in applications(pending, new_attempt()):
+                if items[0].trial.shape != shape or (not harness.external and harness.cluster.died()):
+                    shape = items[0].trial.shape
                     harness.use(shape)
-                self._application(harness, turn)
-                if not item.open:
-                    self._finish(recorder, parent, item)
-                if item.outcome.status == "killed":
+                running.run(items, round_id)
+                for item in items:
+                    if not item.open:
+                        self._finish(recorder, parent, item)
+                if any(item.outcome.status == "killed" for item in items):
                     raise KeyboardInterrupt
         finally:
             for item in pending:
                 if item.open and item.outcome.applications:
                     item.outcome = item.outcome.interrupted()
                     self._finish(recorder, parent, item)
-
-    def _application(self, harness: Harness, turn: Turn) -> None:
-        """Run the next application of a trial and keep what came of it on disk."""
-        item = turn.item
-        number = len(item.outcome.applications)
-        folder = item.folder / f"app-{number}"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        data = self.prepared.get(item.trial.data.slug) if item.trial.data else None
-        request = application_request(
-            harness, item.trial, self.experiment.name, data, number=number, folder=folder
-        )
-        of = f", application {number + 1} of {item.trial.applications}" if item.trial.applications > 1 else ""
-        self.progress.start(f"{item.trial.label}{of}", item.trial.label)
-        shape = item.trial.shape
-        launched = harness.launch(request, folder, shape, item.trial.timeout_s, self.progress.follow)
-        begin = time.perf_counter()
-        digest = telemetry.read(folder / "eventlog").digest(Tail(Path(request.events)).new())
-        write_json(folder / "telemetry.json", digest)
-        shutil.rmtree(folder / "work", ignore_errors=True)
-        application = replace(Application.of(number, launched, digest), round_id=turn.round_id)
-        item.outcome = item.outcome.plus(application)
-        item.outcome.save(item.folder)
-        item.outcome = item.outcome.timed(time.perf_counter() - begin)  # stands on disk with the next save
-        self.progress.end(verdict(application))
-        if application.status == "failed":
-            self.progress.skip(item.trial.applications - len(item.outcome.applications))
-            self.progress.say(f"    {application.error}\n    driver's log: {folder / 'driver.log'}")
 
     def _finish(self, recorder: Recorder, parent: Parent, item: Pending) -> None:
         item.outcome.save(item.folder)
@@ -289,9 +259,3 @@ def open_recorder(settings: Settings, uri: str | None) -> Recorder:
     settings.run_dir.mkdir(parents=True, exist_ok=True)
     folder = settings.run_dir.resolve()
     return Recorder(f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts")
-
-
-def verdict(application: Application) -> str:
-    """Say in a word or two how an application ended."""
-    lost = f", {application.executors_lost} executor(s) lost" if application.executors_lost else ""
-    return {"ok": "ok", "failed": "FAILED", "killed": "interrupted"}[application.status] + lost

@@ -12,7 +12,7 @@ from datasets.options import nearest, parse
 from experiments.grid import CLEANING, SHAPE, blocks, check_key, flatten, matches, product, trial_of
 from experiments.search.space import Search
 from experiments.search.space import read as read_search
-from experiments.trial import Shape, Trial
+from experiments.trial import SHARED, Shape, Trial
 from jobs.apps import JOBS
 
 SPECS = Path(__file__).parent / "specs"
@@ -57,6 +57,7 @@ class Experiment:
         points: tables of values that go together, as workers with the rows that they are given; each combination of the
             grid comes with each of them.
         exclude: selections of combinations that are left out.
+        applications: of each trial; in a spec it may be SHARED, which is one application and `shared`.
         partitions: shuffle partitions and default parallelism; the default is twice the cores of the largest shape, at
             least 8: one number for all shapes, because the partitioning may change a fitted model.
         timeout_s: seconds that one application may take.
@@ -71,6 +72,7 @@ class Experiment:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     grid: Mapping[str, Any] = field(default_factory=dict)
     applications: int = 1
+    shared: bool = False
     repeats: int = 3
     warmups: int = 1
     partitions: int | None = None
@@ -101,13 +103,11 @@ class Experiment:
         trials = [trial_of(row, varying, self.job, default, f"experiment {self.name}") for row in rows]
         return _completed(self, trials)
 
-    def with_effort(self, applications: int | None, repeats: int | None) -> "Experiment":
-        """Return it with another number of applications or repeats where one is given."""
-        changed: dict[str, Any] = {
-            key: value
-            for key, value in (("applications", applications), ("repeats", repeats))
-            if value is not None
-        }
+    def with_effort(self, applications: int | str | None, repeats: int | None) -> "Experiment":
+        """Return it with another number of applications (or SHARED) or repeats where one is given."""
+        what = f"experiment {self.name}"
+        changed: dict[str, Any] = {} if applications is None else _applications(applications, what)
+        changed |= {} if repeats is None else {"repeats": repeats}
         return _sound(dataclasses.replace(self, **changed)) if changed else self
 
 
@@ -151,6 +151,10 @@ def read(name: str, values: Mapping[str, Any]) -> Experiment:
     for key in ("fixed", "grid"):
         if not isinstance(values.get(key, {}), Mapping):
             raise UsageError(f"{what}: {key} must be a table")
+    if "shared" in values:
+        raise UsageError(f'{what}: "shared" is no key; write applications = "{SHARED}"')
+    if "applications" in values:
+        values |= _applications(values["applications"], what)
     nested: dict[str, Any] = {key: values.pop(key) for key in ("comparisons", "means")}
     if "search" in values:
         nested["search"] = read_search(values.pop("search"), what)
@@ -164,6 +168,14 @@ def read(name: str, values: Mapping[str, Any]) -> Experiment:
         points=tuple(flatten(point, f"points of {what}") for point in experiment.points),
     )
     return _sound(experiment)
+
+
+def _applications(given: int | str, what: str) -> dict[str, Any]:
+    """Return the fields that a number of applications, or SHARED, stands for."""
+    if isinstance(given, str) and given != SHARED and not given.isdigit():
+        raise UsageError(f'{what}: applications must be a whole number or "{SHARED}", got {given!r}')
+    shared = given == SHARED
+    return {"applications": 1 if shared else given, "shared": shared}
 
 
 def _sound(experiment: Experiment) -> Experiment:
@@ -205,6 +217,11 @@ def _sound_search(experiment: Experiment, what: str) -> None:
         return
     if experiment.grid or experiment.points or experiment.comparisons or experiment.job != "train":
         raise UsageError(f"{what}: a search has no grid, no points and no comparisons, and its job is train")
+    if experiment.shared:
+        raise UsageError(
+            f"{what}: a search chooses each trial by those before it, so they cannot share an application: give "
+            "a number of applications"
+        )
     for key in experiment.search.space:
         check_key(key, experiment.job, what)
         if key in experiment.fixed or key in ("model", "dataset", "part", "export"):
@@ -261,6 +278,7 @@ def _completed(experiment: Experiment, trials: list[Trial]) -> list[Trial]:
             trial,
             partitions=partitions or max(8, 2 * largest),
             applications=experiment.applications,
+            shared=experiment.shared,
             repeats=experiment.repeats,
             warmups=experiment.warmups,
             timeout_s=experiment.timeout_s,

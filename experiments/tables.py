@@ -11,6 +11,7 @@ from experiments.model_equality import allowed
 from experiments.outcome import Outcome
 from experiments.ratios import Ratio
 from experiments.ratios import notes as ratio_notes
+from experiments.scaling.families import SHARED_LOOK
 
 NONE = "\u2013"
 _QUALITY = (
@@ -42,7 +43,7 @@ def main_table(outcomes: Sequence[Outcome]) -> Table:
     """One row a trial: median seconds of each phase (least to most), speed-up with its tag, quality."""
     named = list(dict.fromkeys(phase for outcome in outcomes for phase in phases(outcome)))
     shown = _quality_columns(outcomes)
-    scaling = any(speedup(outcome, outcomes) for outcome in outcomes)
+    scaling = any(speedup(outcome, outcomes) for outcome in outcomes if not outcome.shared)
     header = ["trial", *(f"{phase} s" for phase in named)]
     header += ["speed-up"] * scaling + [title for title, _ in shown]
     rows = []
@@ -99,14 +100,29 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
             lines.append(
                 f"{outcome.label}: {outcome.status}: {(outcome.error or 'no reason given').splitlines()[0]}"
             )
-    effort = sorted({(len(item.measured), item.warmups, item.repeats) for item in outcomes if item.measured})
+    own = [item for item in outcomes if item.measured and not item.shared]
+    effort = sorted({(len(item.measured), item.warmups, item.repeats) for item in own})
     for applications, warmups, repeats in effort:
         interval = _INTERVALS if applications >= LEAST_FOR_INTERVAL else "too few applications for intervals"
         lines.append(
             f"{applications} application(s) of {warmups} warm-up(s) and {repeats} repeat(s): median of applications "
             f"(least\u2013most repeat); {interval}"
         )
-    return lines
+    return lines + _looks(outcomes)
+
+
+def _looks(outcomes: Sequence[Outcome]) -> list[str]:
+    """Say which trials shared an application, and what follows from it."""
+    shared = [item for item in outcomes if item.shared]
+    if not shared:
+        return []
+    which = "all trials" if len(shared) == len(outcomes) else ", ".join(item.label for item in shared)
+    passes = sorted({(item.warmups, item.repeats) for item in shared})
+    each = ", ".join(f"{warmups} warm-up(s) and {repeats} repeat(s)" for warmups, repeats in passes)
+    how = f"ran one after another in one application for each shape, each with {each}: median (least\u2013most) of the repeats"
+    return [
+        f"{SHARED_LOOK}: {which} {how}; no interval, no speed-up, no comparison with separate applications"
+    ]
 
 
 def _relevant(outcomes: Sequence[Outcome]) -> list[str]:
@@ -138,7 +154,7 @@ def _refusals(outcomes: Sequence[Outcome]) -> list[str]:
     changed: dict[str, list[str]] = {}
     for outcome in outcomes:
         result = speedup(outcome, outcomes)
-        if result and result.refused and "oversubscribed" not in result.refused:
+        if result and result.refused and not outcome.shared and "oversubscribed" not in result.refused:
             refused.setdefault(result.refused, []).append(outcome.label)
         if result and result.changed:
             changed.setdefault(result.changed, []).append(outcome.label)

@@ -1,5 +1,6 @@
 """Makes of Spark's event log, in one pass over it, what an application's tasks cost and what its cores did meanwhile."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +11,11 @@ from experiments.bottleneck.tasks import TaskTable, cost, totals
 from experiments.bottleneck.timeline import Cores, timeline
 from experiments.eventlog import PYTHON, EventLog
 from experiments.events import Event
+from jobs.request import group_mark
 
 OUTSIDE = "outside"
 _GROUP = "spark.jobGroup.id"
+_TIMES = ("Timestamp", "Submission Time", "Completion Time", "Launch Time", "Finish Time")
 _PEAKS = {
     "JVMHeapMemory": "heap",
     "OnHeapUnifiedMemory": "managed",
@@ -23,7 +26,7 @@ _PEAKS = {
 
 @dataclass
 class Telemetry:
-    """One application, as its events come.
+    """One application, or a trial's part of one, as its events come.
 
     Attributes:
         groups: numbers of job groups by name ("phase#pass", "outside" for jobs of no phase).
@@ -34,7 +37,7 @@ class Telemetry:
             storage together), "jvm_rss" and "python_rss" as the host saw them. Empty unless executors look often enough
             (spark.executor.metrics.pollingInterval); the last two need spark.executor.processTreeMetrics.enabled as well.
         last: the latest time in the log.
-        ended: the application said goodbye; a killed one did not.
+        ended: the application said goodbye, or the next trial in it began; a killed one did not.
         truncated: a line could not be read.
     """
 
@@ -50,6 +53,12 @@ class Telemetry:
     ended: bool = False
     truncated: bool = False
     packed: list[str] = field(default_factory=list)
+
+    def followed(self, begin: float) -> "Telemetry":
+        """End here for a trial that shared the application, and return what the next one begins with."""
+        self.ended = True
+        cores = self.cores.at(begin)
+        return Telemetry(cores=cores, executors_added=cores.executors, last=begin)
 
     def digest(self, events: Sequence[Event] = ()) -> dict[str, Any]:
         """Return it as plain JSON, some hundred numbers a phase at most.
@@ -87,28 +96,63 @@ def read(folder: Path) -> Telemetry:
 
     A log that breaks off gives what it holds: tasks that had begun count as running up to its last event.
     """
+    return read_parts(folder, [()])[0]
+
+
+def read_parts(folder: Path, said: Sequence[Sequence[Event]]) -> list[Telemetry]:
+    """Read the event log of an application that several trials shared, as if each had had one of its own.
+
+    Args:
+        folder: as for `read`.
+        said: what each trial said, in their order; a trial begins with the first that it said.
+
+    Returns:
+        One for each trial.
+    """
+    begins = [_begin(events) for events in said[1:]]
+    parts = [Telemetry()]
     log = EventLog(folder)
-    telemetry = add(Telemetry(), log)
-    telemetry.truncated, telemetry.packed = log.truncated, log.packed
-    return telemetry
+    reader = _Reader(parts[0], group_mark(1))
+    for event in log:
+        while len(parts) <= len(begins) and begins[len(parts) - 1] <= _time(event):
+            reader.finish()
+            parts.append(parts[-1].followed(begins[len(parts) - 1]))
+            reader = _Reader(parts[-1], group_mark(len(parts)))
+        reader.take(event)
+    reader.finish()
+    parts[-1].truncated = log.truncated
+    parts += [Telemetry() for _ in said[len(parts) :]]
+    for part in parts:
+        part.packed = log.packed
+    return parts
 
 
 def add(telemetry: Telemetry, events: Iterable[Mapping[str, Any]]) -> Telemetry:
     """Add the events of one application and return it."""
-    reader = _Reader(telemetry)
+    reader = _Reader(telemetry, group_mark(1))
     for event in events:
-        handle = reader.handlers.get(event.get("Event", ""))
-        if handle is not None:
-            handle(event)
+        reader.take(event)
     reader.finish()
     return telemetry
 
 
-class _Reader:
-    """Keeps what is needed from one event to the next."""
+def _begin(events: Sequence[Event]) -> float:
+    """Return when a trial began, to the millisecond as Spark's log has it."""
+    return math.floor(events[0]["clock"] * 1e3) / 1e3 if events else math.inf
 
-    def __init__(self, telemetry: Telemetry) -> None:
+
+def _time(event: Mapping[str, Any]) -> float:
+    """Return the latest time that an event tells of; 0 for one without a time, which belongs where it stands."""
+    places = (event, event.get("Stage Info") or {}, event.get("Task Info") or {})
+    return max(place.get(name) or 0 for place in places for name in _TIMES) / 1e3
+
+
+class _Reader:
+    """Keeps what is needed from one event to the next. `mark` stands before the job groups of the trial."""
+
+    def __init__(self, telemetry: Telemetry, mark: str) -> None:
         self.telemetry = telemetry
+        self.mark = mark
         self.planned: dict[int, str] = {}
         self.attempts: dict[tuple[int, int], tuple[int, int]] = {}
         self.running: dict[int, tuple[int, int, float]] = {}
@@ -126,6 +170,12 @@ class _Reader:
             "SparkListenerTaskEnd": self._task_end,
             "SparkListenerStageExecutorMetrics": self._stage_executor,
         }
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """Read one event."""
+        handle = self.handlers.get(event.get("Event", ""))
+        if handle is not None:
+            handle(event)
 
     def finish(self) -> None:
         """Count the tasks whose end is not in the log as running up to its last event."""
@@ -170,7 +220,7 @@ class _Reader:
         self.telemetry.cores.remove(name, self._saw(event.get("Timestamp")))
 
     def _job_start(self, event: Mapping[str, Any]) -> None:
-        name = (event.get("Properties") or {}).get(_GROUP) or OUTSIDE
+        name = self._group(event)
         self.planned |= dict.fromkeys(event.get("Stage IDs", ()), name)
         self.telemetry.jobs[event.get("Job ID", -1)] = name, self._saw(event.get("Submission Time")), None
 
@@ -180,10 +230,14 @@ class _Reader:
         if known:
             self.telemetry.jobs[event["Job ID"]] = known[0], known[1], end
 
+    def _group(self, event: Mapping[str, Any]) -> str:
+        name = (event.get("Properties") or {}).get(_GROUP) or OUTSIDE
+        return str(name).removeprefix(self.mark)
+
     def _stage(self, event: Mapping[str, Any]) -> None:
         info = event.get("Stage Info") or {}
         self._saw(info.get("Submission Time"))
-        name = (event.get("Properties") or {}).get(_GROUP) or OUTSIDE
+        name = self._group(event)
         what = (str(info.get("Stage Name", "")), int(info.get("Number of Tasks", 0)))
         self._attempt(info.get("Stage ID", -1), info.get("Stage Attempt ID", 0), name, what)
 

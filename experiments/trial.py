@@ -12,6 +12,9 @@ from typing import Any
 from cluster.settings import Settings
 from datasets.errors import UsageError
 
+SHARED = "shared"
+"""In place of a number of applications: trials of one shape run one after another in one application."""
+
 LEAST_CPUS = 0.01
 _ROUNDED = 1.001  # six times 0.3335 of a core is meant to be two cores
 _MEMORY = re.compile(r"[1-9]\d*[mg]")
@@ -128,7 +131,8 @@ class Trial:
         spark: settings beyond those that every trial gets.
         partitions: Spark's shuffle partitions and default parallelism, the same for all trials of an experiment.
         applications: how many Spark applications, each with `warmups` and then `repeats` passes.
-        timeout_s: seconds after which an application is stopped and counts as failed.
+        shared: its one application may be that of other trials, too, one after another in one session.
+        timeout_s: seconds after which an application, or the trial's part of one, is stopped and counts as failed.
     """
 
     job: str
@@ -142,6 +146,7 @@ class Trial:
     repeats: int = 1
     warmups: int = 0
     timeout_s: float = 1800.0
+    shared: bool = False
 
     def key(
         self,
@@ -169,6 +174,7 @@ class Trial:
             "spark": dict(self.spark),
             "partitions": self.partitions,
             "passes": [self.warmups, self.repeats],
+            "shared": self.shared,
             "code": code,
             "lock": lock,
             "place": place,

@@ -1,4 +1,8 @@
-"""Runs one job as one Spark application: `python -m jobs JOB --request request.json --result result.json`."""
+"""Runs one job as one Spark application: `python -m jobs JOB --request request.json --result result.json`.
+
+Several pairs of a request and a result are trials that share the application: they run one after another in one
+session, and what each left there is released before the next.
+"""
 
 import argparse
 import contextlib
@@ -17,12 +21,14 @@ from pyspark.sql import SparkSession
 
 from datasets.errors import UsageError
 from datasets.options import nearest
+from jobs.between_trials import clear
 from jobs.context import Context, Job
 from jobs.errors import JobError
 from jobs.failures import explain
 from jobs.phases import Events, Phases
-from jobs.request import PhaseTime, Request, Result
+from jobs.request import LOG_MARK, PhaseTime, Request, Result, check_same_session
 from jobs.session import (
+    checkpoints_in,
     executors,
     prepare_environment,
     resolved,
@@ -36,20 +42,43 @@ INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job; return 0 when it went well, 1 when it failed, 2 for wrong names, 130 when interrupted."""
+    """Run the job; return 0 when it went well, 1 when it failed, 2 for wrong names, 130 when interrupted.
+
+    Of several, the first that did not go well decides.
+    """
     parser = argparse.ArgumentParser(prog="python -m jobs", description=__doc__)
     parser.add_argument("job", help="which job, for example preprocess or train")
-    parser.add_argument("--request", type=Path, required=True, help="what to do, a JSON file")
-    parser.add_argument("--result", type=Path, required=True, help="where to write the answer, a JSON file")
+    many = "; may be repeated"
+    parser.add_argument(
+        "--request", type=Path, action="append", required=True, help=f"what to do, a JSON file{many}"
+    )
+    parser.add_argument(
+        "--result", type=Path, action="append", required=True, help=f"where to write the answer{many}"
+    )
     arguments = parser.parse_args(argv)
     try:
-        request = dataclasses.replace(_load(arguments.request), job=arguments.job)
-        arguments.result.parent.mkdir(parents=True, exist_ok=True)
-        Path(request.events).parent.mkdir(parents=True, exist_ok=True)
+        asked = _asked(arguments.job, arguments.request, arguments.result)
     except (UsageError, OSError) as error:
         print(f"jobs: {error}", file=sys.stderr)
         return 2
-    return _Application(request, arguments.result).run()
+    return _Application(asked).run()
+
+
+def _asked(job: str, requests: Sequence[Path], results: Sequence[Path]) -> list[tuple[Request, Path]]:
+    """Read the requests, and make the folders of what they are answered with."""
+    if len(requests) != len(results):
+        raise UsageError(
+            f"{len(requests)} --request and {len(results)} --result: each request needs a result of its own"
+        )
+    asked = [
+        (dataclasses.replace(_load(path), job=job), result)
+        for path, result in zip(requests, results, strict=True)
+    ]
+    check_same_session([request for request, _ in asked])
+    for request, result in asked:
+        result.parent.mkdir(parents=True, exist_ok=True)
+        Path(request.events).parent.mkdir(parents=True, exist_ok=True)
+    return asked
 
 
 def _load(path: Path) -> Request:
@@ -60,20 +89,63 @@ def _load(path: Path) -> Request:
 
 
 class _Application:
-    """One run of one job, which answers with a result file however it ends."""
+    """One Spark application: its requests one after another in one session, until one leaves it unfit for another."""
 
-    def __init__(self, request: Request, result: Path) -> None:
-        self.request = request
-        self.result = result
-        self.events = Events(Path(request.events))
+    def __init__(self, asked: Sequence[tuple[Request, Path]]) -> None:
+        self.asked = asked
         self.spark: SparkSession | None = None
-        self.times: list[PhaseTime] = []
-        self.info: dict[str, str] = {"python": platform.python_version()}
-        self.warnings: list[str] = []
         self.interrupted = False
 
     def run(self) -> int:
-        self._listen()
+        self.listen()
+        code, fit = 0, True
+        try:
+            for number, (request, result) in enumerate(self.asked, start=1):
+                if fit and not self.interrupted:
+                    place = number if len(self.asked) > 1 else 0
+                    ended, fit = _Run(self, request, result, place).run(more=number < len(self.asked))
+                    code = code or ended
+        except KeyboardInterrupt:
+            print("interrupted between two trials", file=sys.stderr)
+        self._stop()
+        return INTERRUPTED if self.interrupted else code
+
+    def listen(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._interrupt)
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        """Note it before raising: a call to the JVM that is cut off may turn the exception into one of its own."""
+        self.interrupted = True
+        raise KeyboardInterrupt
+
+    def _stop(self) -> None:
+        """End the application; a JVM that is gone has nothing left to end."""
+        if self.spark is not None:
+            with contextlib.suppress(Exception):
+                self.spark.stop()
+
+
+class _Run:
+    """One run of one job, which answers with a result file however it ends.
+
+    `place` is 0 for a job that has the application for itself, else it counts from 1 those that share it.
+    """
+
+    def __init__(self, application: _Application, request: Request, result: Path, place: int) -> None:
+        self.application = application
+        self.request = request
+        self.result = result
+        self.place = place
+        self.events = Events(Path(request.events))
+        self.times: list[PhaseTime] = []
+        self.info: dict[str, str] = {"python": platform.python_version()}
+        self.warnings: list[str] = []
+
+    def run(self, *, more: bool) -> tuple[int, bool]:
+        """Return the exit code that it asks for, and, with `more` to come, whether the session is fit for another."""
+        if self.place:
+            print(f"{LOG_MARK}{self.request.events}", file=sys.stderr, flush=True)
         self.events.add("application_start", job=self.request.job, application=self.request.application)
         try:
             result, code = self._work(), 0
@@ -83,55 +155,66 @@ class _Application:
             result, code = self._failed(error), 2
         except Exception as error:  # noqa: BLE001 - whatever ends an application is its result
             traceback.print_exc()
-            if self.interrupted:
+            if self.application.interrupted:
                 result, code = self._failed(KeyboardInterrupt()), INTERRUPTED
             else:
                 result, code = self._failed(error), 1
         result.save(self.result)
-        self.events.add("application_end", status=result.status, error=result.error)
-        self._stop()
         if result.error:
             print(f"{self.request.job} failed: {result.error}", file=sys.stderr)
-        return code
+        unfit = self._clear() if more and code != INTERRUPTED else None
+        self.events.add("application_end", status=result.status, error=result.error, unfit=unfit)
+        return code, unfit is None
 
-    def _listen(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._interrupt)
-
-    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        """Note it before raising: a call to the JVM that is cut off may turn the exception into one of its own."""
-        self.interrupted = True
-        raise KeyboardInterrupt
+    def _clear(self) -> str | None:
+        """Free what this run left; say why no other should follow in the session, None where one may."""
+        spark = self.application.spark
+        unfit = "no session was opened" if spark is None else clear(spark, self.request)
+        if unfit:
+            print(f"no other trial runs in this application: {unfit}", file=sys.stderr, flush=True)
+        return unfit
 
     def _work(self) -> Result:
-        prepare_environment(resolved(self.request))
-        # What can wait for one another is done at the same time: imports while the JVM starts, the first plan while
-        # the executors do.
-        with ThreadPoolExecutor(2) as beside:
-            plugins = beside.submit(_plugins, self.request)
-            self.spark = start_session(self.request)
-            self._listen()  # Spark has put a handler of its own there, which calls the JVM in the middle of another call
-            planner = beside.submit(warm_planner, self.spark)
-            wait_for_executors(self.spark, self.request)
-            job, store = plugins.result()
-            planner.result()
-        context = self.spark.sparkContext
+        job, store = self._ready()
+        spark = self.application.spark
+        assert spark is not None
+        context = spark.sparkContext
         self.info |= {
             "spark_version": context.version,
             "application_id": str(context.applicationId),
-            "executors": str(executors(self.spark)),
+            "executors": str(executors(spark)),
         }
-        self.events.add("session_ready", **self.info)
-        phases = Phases(self.spark, self.events, times=self.times)
-        opened = store(self.spark, self.request.store_root)
+        if self.place < 2:
+            self.events.add("session_ready", **self.info)
+        phases = Phases(spark, self.events, times=self.times, place=self.place)
+        opened = store(spark, self.request.store_root)
         try:
             result = job.run(
-                Context(self.request, self.spark, opened, phases, self.events, warnings=self.warnings)
+                Context(self.request, spark, opened, phases, self.events, warnings=self.warnings)
             )
         finally:
             opened.close()
         info = {**self.info, **result.info}
         return dataclasses.replace(result, phases=self.times, info=info, warnings=self.warnings)
+
+    def _ready(self) -> tuple[Job, type[Store]]:
+        """Return job and store once there is a session, which the application's first run opens."""
+        if self.application.spark is not None:
+            checkpoints_in(self.application.spark, Path(self.request.work))
+            return _plugins(self.request)
+        prepare_environment(resolved(self.request))
+        # What can wait for one another is done at the same time: imports while the JVM starts, the first plan while
+        # the executors do.
+        with ThreadPoolExecutor(2) as beside:
+            plugins = beside.submit(_plugins, self.request)
+            spark = self.application.spark = start_session(self.request)
+            # Spark has put a handler of its own there, which calls the JVM in the middle of another call.
+            self.application.listen()
+            planner = beside.submit(warm_planner, spark)
+            wait_for_executors(spark, self.request)
+            found = plugins.result()
+            planner.result()
+        return found
 
     def _failed(self, error: BaseException) -> Result:
         return Result(
@@ -142,12 +225,6 @@ class _Application:
             error=explain(error),
             warnings=self.warnings,
         )
-
-    def _stop(self) -> None:
-        """End the application; a JVM that is gone has nothing left to end."""
-        if self.spark is not None:
-            with contextlib.suppress(Exception):
-                self.spark.stop()
 
 
 def _plugins(request: Request) -> tuple[Job, type[Store]]:

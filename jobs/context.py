@@ -31,7 +31,8 @@ class Context:
     def passes(self) -> Iterator[int]:
         """Yield the number of each pass: first the warm-ups (the first of them is the cold one), then the repeats.
 
-        With no warm-ups the first repeat is cold too, and is kept as a repeat.
+        With no warm-ups the first repeat is cold too, and is kept as a repeat. In an application that others used
+        before, no pass is cold.
         """
         request = self.request
         for number in range(request.warmups + request.repeats):
@@ -39,7 +40,7 @@ class Context:
             if number >= request.warmups:
                 self.phases.kind = "repeat"
             else:
-                self.phases.kind = "cold" if number == 0 else "warmup"
+                self.phases.kind = "cold" if number == 0 and self.phases.place < 2 else "warmup"
             self.events.add(
                 "pass", number=number, of=request.warmups + request.repeats, kind=self.phases.kind
             )

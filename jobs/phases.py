@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pyspark.sql import DataFrame, SparkSession
 
 from jobs.errors import JobError
-from jobs.request import PhaseTime
+from jobs.request import PhaseTime, group_mark
 
 
 def consume(frame: DataFrame) -> None:
@@ -42,13 +42,18 @@ class Events:
 
 @dataclass
 class Phases:
-    """The phase timer of one application."""
+    """The phase timer of one request.
+
+    `place` is 0 for one that has the application for itself, else it counts from 1 those that share it: their job
+    groups must differ, and only the first finds the application cold.
+    """
 
     spark: SparkSession
     events: Events
     times: list[PhaseTime] = field(default_factory=list)
     pass_: int = 0
     kind: Literal["cold", "warmup", "repeat"] = "repeat"
+    place: int = 0
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -58,7 +63,7 @@ class Phases:
             JobError: no Spark job ran in it, so only a plan was built and the time would mean nothing.
         """
         context = self.spark.sparkContext
-        group = f"{name}#{self.pass_}"
+        group = f"{group_mark(self.place)}{name}#{self.pass_}"
         context.setJobGroup(group, name)
         self.events.add("phase_start", phase=name, pass_=self.pass_, kind=self.kind)
         start = time.perf_counter()

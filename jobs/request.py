@@ -2,13 +2,19 @@
 
 import dataclasses
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from datasets.errors import UsageError
 from datasets.files import write_json
 from datasets.options import parse
+
+LOG_MARK = "recscale: from here on the log of "
+"""What a driver that several trials share writes before the name of the events file of each as it begins."""
+
+_OF_SESSION = ("job", "spark", "executors")
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Request:
         warmups: passes before the measured ones; the first is kept as the cold number.
         repeats: measured passes.
         application: which of the trial's applications this is, from 0.
-        work: folder of this application alone: checkpoints, the package zip.
+        work: folder of this request alone: checkpoints, the package zip.
         per_user: file that gets the quality of each user's test rows (jobs.per_user); empty for none.
         events: file to which the job appends its progress, one JSON object a line.
         keep: folder for files that outlive the application.
@@ -58,6 +64,26 @@ class Request:
         """Write it where a job can be started with it; `only` names the fields that an older job understands."""
         values = dataclasses.asdict(self)
         write_json(path, values if only is None else {key: values[key] for key in values if key in only})
+
+
+def check_same_session(requests: Sequence[Request]) -> None:
+    """Refuse requests that cannot share a session.
+
+    Raises:
+        UsageError: with what they differ in.
+    """
+    for name in _OF_SESSION:
+        values = [getattr(request, name) for request in requests]
+        if any(value != values[0] for value in values):
+            raise UsageError(
+                f"requests that share an application must have the same {name}, and these differ in it; "
+                "give each of them an application of its own"
+            )
+
+
+def group_mark(place: int) -> str:
+    """Return what stands before the job groups of one of the trials that share an application; nothing for place 0."""
+    return f"{place}:" if place else ""
 
 
 @dataclass(frozen=True)

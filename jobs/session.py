@@ -18,6 +18,9 @@ from jobs.request import Request
 from jobs.shipping import pack
 
 REGISTER_DEADLINE_S = 60.0
+CHECKPOINTS = "checkpoints"
+"""Folder in an application's work folder."""
+
 _POLL_S = 0.1
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -112,7 +115,7 @@ def start_session(request: Request) -> SparkSession:
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     try:
-        spark.sparkContext.setCheckpointDir(local(work / "checkpoints"))
+        checkpoints_in(spark, work)
         package = pack(work)
         if package is not None:
             spark.sparkContext.addPyFile(package.as_uri())  # Spark decodes this one
@@ -126,6 +129,11 @@ def warm_planner(spark: SparkSession) -> None:
     """Plan a query that runs no job, so that the planner's classes are loaded while the executors start."""
     query = spark.sql("SELECT user, max(rating) FROM VALUES (0, 0.0) AS rows(user, rating) GROUP BY user")
     query._jdf.queryExecution().executedPlan()  # noqa: SLF001 - Python's API only plans what it runs
+
+
+def checkpoints_in(spark: SparkSession, work: Path) -> None:
+    """Let what is checkpointed from now on lie in a work folder."""
+    spark.sparkContext.setCheckpointDir(local(work.resolve() / CHECKPOINTS))
 
 
 def executors(spark: SparkSession) -> int:

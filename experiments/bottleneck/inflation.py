@@ -38,7 +38,12 @@ class Inflation:
 
 
 def inflation(outcome: Outcome, outcomes: Sequence[Outcome]) -> Inflation | None:
-    """Compare a trial with the one on the smallest shape; None if it is that one, or a number is missing."""
+    """Compare a trial with the one on the smallest shape.
+
+    Returns:
+        None if it is that one, a number is missing, or trials shared an application, where each finds JVMs warmer.
+    """
+    outcomes = [item for item in outcomes if not item.shared]
     family = [item for item in outcomes if _unshaped(item) == _unshaped(outcome) and _typical(item)]
     if outcome not in family:
         return None

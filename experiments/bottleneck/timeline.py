@@ -36,6 +36,18 @@ class Cores:
         self._steps.append((at, -self._present.pop(executor, 0.0)))
         self.lost_one = True
 
+    def at(self, begin: float) -> "Cores":
+        """Return the executors that are there now as those that something begins with."""
+        found = Cores(begin, self.wanted, self.of_task)
+        for name, cores in self._present.items():
+            found.add(name, begin, cores)
+        return found
+
+    @property
+    def executors(self) -> int:
+        """How many executors are there now."""
+        return len(self._present)
+
     @property
     def wanted_slots(self) -> float:
         """How many tasks the cores that were asked for run at a time."""

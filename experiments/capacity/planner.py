@@ -46,8 +46,14 @@ class Candidates:
         """Sort the trials of a spec.
 
         Raises:
-            UsageError: the grid varies more than rows and shape, or has only one size of data.
+            UsageError: the grid varies more than rows and shape, or has only one size of data, or its trials share
+                applications.
         """
+        if experiment.shared:
+            raise UsageError(
+                f"experiment {experiment.name}: what an application costs is learnt from applications of one trial each, "
+                "and these would be shared: give a number of applications (APPLICATIONS=1)"
+            )
         one_workload(experiment)
         every = experiment.trials(default)
         fixed = dataclasses.replace(experiment, partitions=every[0].partitions)

@@ -13,6 +13,7 @@ from experiments.capacity.terms import Load
 from experiments.grid import SHAPE, matches, product
 from experiments.metrics import TOTAL, cold, repeats
 from experiments.outcome import Application, Outcome
+from experiments.scaling.families import looked
 from experiments.spec import Experiment
 from experiments.trial import Trial
 from jobs.apps.preprocess import PreprocessParams
@@ -213,6 +214,8 @@ def _unfit(outcome: Outcome, rows: Sequence[Mapping[str, Any]]) -> str | None:
         return "the spec no longer has it"
     if outcome.status != "ok" or not any(repeats(item, TOTAL) for item in outcome.measured):
         return f"it is {outcome.status}"
+    if (why := looked(outcome)) is not None:
+        return why
     if outcome.shape_tag == "oversubscribed":
         return "more worker cores than the host has (oversubscribed)"
     if outcome.executors_lost:

@@ -82,9 +82,9 @@ def _run(settings: Settings, arguments: Namespace) -> int:
 
 def _arguments(parser: ArgumentParser) -> None:
     shared.cluster(parser)
-    shared.effort(parser)
+    shared.effort(parser, may_share=True)
 
 
 COMMAND = Command(
-    "the main job: ALS and baselines on 1 and 2 workers, recorded and compared", demo, _arguments
+    "the main job: models and baselines on 1 and 2 workers, recorded and compared", demo, _arguments
 )

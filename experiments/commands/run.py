@@ -39,7 +39,7 @@ def _search(experiment: Experiment, settings: Settings, text: str) -> int:
 
 def _arguments(parser: ArgumentParser) -> None:
     shared.cluster(parser)
-    shared.effort(parser)
+    shared.effort(parser, may_share=True)
     shared.allow_model_change(parser)
     shared.name(parser)
 

@@ -40,7 +40,8 @@ class Rivals:
 
 
 def rivals(outcomes: Sequence[Outcome]) -> Iterator[Rivals]:
-    """Yield one comparison for each group of trials that do the same work."""
+    """Yield one comparison for each group of trials that do the same work; shared applications are in none."""
+    outcomes = [item for item in outcomes if not item.shared]
     singles = [item for item in outcomes if item.measured and item.values.get("model") in SINGLE]
     groups: dict[str, list[Outcome]] = {}
     for outcome in singles:

@@ -9,7 +9,7 @@ from pathlib import Path
 from experiments.drills.tasks import Tasks, read
 from experiments.events import Event
 from experiments.harness import Harness
-from experiments.launcher import Launched
+from experiments.parts import Launched
 from experiments.stores import CASSANDRA
 from experiments.trial import Trial
 from jobs.request import Request

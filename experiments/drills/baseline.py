@@ -42,9 +42,9 @@ def trial_of(experiment: Experiment, settings: Settings) -> Trial:
 
 
 def fitted(experiment: Experiment, drill: Drill) -> Experiment:
-    """Return the experiment with the values that a drill needs."""
+    """Return the experiment with the values that a drill needs, and with applications of its own."""
     grid = {key: value for key, value in experiment.grid.items() if key not in drill.fixed}
-    return dataclasses.replace(experiment, fixed={**experiment.fixed, **drill.fixed}, grid=grid)
+    return dataclasses.replace(experiment, fixed={**experiment.fixed, **drill.fixed}, grid=grid, shared=False)
 
 
 def undisturbed(experiment: Experiment, settings: Settings, progress: Progress, text: str) -> Undisturbed:

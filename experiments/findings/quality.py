@@ -81,7 +81,7 @@ def _points(outcomes: Sequence[Outcome], metric: str) -> list[Point]:
             str(outcome.values.get("model", outcome.job)),
             statistics.median(typical),
             value,
-            protocol(outcome),
+            (*protocol(outcome), str(outcome.shared)),
         )
         for outcome in outcomes
         if (typical := medians(outcome, TOTAL)) and (value := quality(outcome).get(metric)) is not None

@@ -81,6 +81,8 @@ def sides_of(
 def fixed(experiment: Experiment, values: Mapping[str, Any]) -> Experiment:
     """Return an experiment in which these keys have these values, whatever its grid and its models' tables say.
 
+    The sides of a comparison never share an application, whatever the spec says.
+
     Raises:
         UsageError: an unknown key.
     """
@@ -93,7 +95,9 @@ def fixed(experiment: Experiment, values: Mapping[str, Any]) -> Experiment:
         {key: value for key, value in old.items() if key.rpartition(":")[2] not in names}
         for old in (experiment.fixed, experiment.grid)
     )
-    return dataclasses.replace(experiment, fixed={**kept, **flat}, grid=grid, comparisons=(), means=())
+    return dataclasses.replace(
+        experiment, fixed={**kept, **flat}, grid=grid, comparisons=(), means=(), shared=False
+    )
 
 
 def _side(experiment: Experiment, name: str, given: Mapping[str, Any], default: Shape) -> Side:

@@ -96,7 +96,8 @@ class Curve:
 
 
 def curves(outcomes: Sequence[Outcome]) -> list[Curve]:
-    """Return every curve that the outcomes make, those of fixed data first."""
+    """Return every curve that the outcomes make, those of fixed data first; looks in shared applications make none."""
+    outcomes = [item for item in outcomes if not item.shared]
     found = [_curve("strong", group, outcomes) for group in strong(outcomes)]
     growing = [_curve("weak", group, outcomes) for group in weak(outcomes) if _grows(group)]
     return [item for item in [*found, *growing] if len(item.points) > 1 or item.gaps]

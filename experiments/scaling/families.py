@@ -13,6 +13,9 @@ GROWTH = ("dataset.rows", "dataset.users", "dataset.items")
 SCALED = tuple(key for key in SHAPE if key != "backend")
 """What of a cluster's shape may differ along a curve; processes and containers have one each."""
 
+SHARED_LOOK = "shared application: a look"
+"""Why nothing is claimed of times of trials that ran one after another in one application."""
+
 _OBSERVED = ("rows", "users", "items")
 
 
@@ -66,8 +69,18 @@ def disturbed(*outcomes: Outcome) -> str | None:
     return f"executors were lost while {lost.size} ran" if lost else None
 
 
+def looked(*outcomes: Outcome) -> str | None:
+    """Say why times are a look and no claim: trials shared an application; None if none did."""
+    shared = [item for item in outcomes if item.shared]
+    if shared and len(shared) < len(outcomes):
+        return f"{SHARED_LOOK}, never set against trials with applications of their own"
+    return SHARED_LOOK if shared else None
+
+
 def untimed(*outcomes: Outcome) -> str | None:
     """Say why the times of trials are not set against others'; None if they are."""
+    if (why := looked(*outcomes)) is not None:
+        return why
     if any(item.shape_tag == "oversubscribed" for item in outcomes):
         return "more worker cores than the host has (oversubscribed)"
     return disturbed(*outcomes)
@@ -82,14 +95,14 @@ def worse_tag(first: Outcome, second: Outcome) -> str:
 def _same_work(first: Outcome, second: Outcome) -> bool:
     keys = first.values.keys() | second.values.keys()
     same = (first.values.get(key) == second.values.get(key) for key in keys if key not in SCALED)
-    return first.job == second.job and all(same)
+    return first.job == second.job and first.shared == second.shared and all(same)
 
 
 def _grouped(outcomes: Sequence[Outcome], left_out: Sequence[str]) -> Iterator[list[Outcome]]:
     groups: dict[Any, list[Outcome]] = {}
     for outcome in outcomes:
         rest = {key: value for key, value in outcome.values.items() if key not in left_out}
-        groups.setdefault((outcome.job, _frozen(rest)), []).append(outcome)
+        groups.setdefault((outcome.job, outcome.shared, _frozen(rest)), []).append(outcome)
     yield from groups.values()
 
 

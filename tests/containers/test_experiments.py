@@ -59,7 +59,7 @@ def test_demo_runs_with_its_drivers_inside(containers, place):
     assert said.splitlines()[-1].startswith("demo: ok ")
     assert "data: movielens/latest-small" in said
     trials = inside.runs("demo")
-    assert [run.info.status for run in trials] == ["FINISHED"] * 6
+    assert [run.info.status for run in trials] == ["FINISHED"] * 8
 
 
 def test_interrupted_driver_leaves_nothing_in_the_container(place):

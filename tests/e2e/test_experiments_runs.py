@@ -39,40 +39,45 @@ def test_demo_from_a_publishers_folder_to_a_compared_experiment(shared, tmp_path
     place = Place(tmp_path, [*shared.sets, f"run_dir={tmp_path / 'run'}", f"data={tmp_path / 'data'}"])
     text = place.run("demo", "--repeats", "1")
     assert text.splitlines()[-1].startswith("demo: ok ")
-    for label in ("als w1\u00d71c", "als w2\u00d71c", "bias w1\u00d71c", "popularity w2\u00d71c"):
+    for label in ("knn w1\u00d71c", "als_implicit w2\u00d71c", "bias w1\u00d71c", "popularity w2\u00d71c"):
         assert label in text
     assert "data: movielens/latest-small" in text
     assert "harness: " in text
     assert place.processes() == []
     trials = place.runs("demo")
-    assert [run.info.status for run in trials] == ["FINISHED"] * 6
+    assert [run.info.status for run in trials] == ["FINISHED"] * 8
     assert {run.data.params["workers"] for run in trials} == {"1", "2"}
     (parent,) = place.runs("demo", "experiment")
     assert parent.info.status == "FINISHED"
     assert "| trial |" in parent.data.tags["mlflow.note.content"]
     report = json.loads((place.run_dir / "reports" / "demo.json").read_text())
     by_label = {trial["label"]: trial for trial in report["trials"]}
-    assert "rmse" in by_label["als w1\u00d71c"]["metrics"]
+    assert "rmse" in by_label["knn w1\u00d71c"]["metrics"]
     assert "rmse" not in by_label["popularity w1\u00d71c"]["metrics"]
-    assert by_label["als w1\u00d71c"]["seconds"].keys() == {"fit", "score", "recommend", "total"}
-    second = by_label["als w2\u00d71c"]
-    assert second["speedup"]["refused"] is None or "oversubscribed" in second["speedup"]["refused"]
-    metrics = next(run for run in trials if run.info.run_name == "als w1\u00d71c").data.metrics
+    assert by_label["knn w1\u00d71c"]["seconds"].keys() == {"fit", "score", "recommend", "total"}
+    assert by_label["knn w2\u00d71c"]["speedup"]["ratio"] is None  # a look
+    assert [item["metric"] for item in report["baselines"]] == ["RMSE", "nDCG@10"]
+    assert len({run.data.tags["application_id"] for run in trials}) == 2  # one for each shape
+    assert {(trial["shared"]["place"], trial["shared"]["of"]) for trial in report["trials"]} == {
+        (place, 4) for place in (1, 2, 3, 4)
+    }
+    metrics = next(run for run in trials if run.info.run_name == "bias w1\u00d71c").data.metrics
     assert metrics["spark/fit/tasks"] > 0
     assert metrics["overhead/start_s"] > 0
     assert metrics["phase.fit_s_median"] > 0
 
     again = place.run("demo", "--repeats", "1")
-    assert "6 finished before and skipped, 0 to run" in again
+    assert "8 finished before and skipped, 0 to run" in again
     assert "starting spark" not in again
-    assert len(place.runs("demo")) == 6
+    assert len(place.runs("demo")) == 8
 
 
 def test_changed_parameter_runs_only_that_trial_again(shared):
-    spec = shared.spec("grows", 'model = ["bias", "popularity"]')
+    spec = shared.spec("grows", 'model = ["bias", "popularity"]', applications='"shared"')
     shared.run("run", spec)
     assert len(shared.runs("grows")) == 2
-    spec = shared.spec("grows", 'model = ["bias", "popularity"]\n[grid.bias]\nreg_user = [3.0]')
+    grid = 'model = ["bias", "popularity"]\n[grid.bias]\nreg_user = [3.0]'
+    spec = shared.spec("grows", grid, applications='"shared"')
     text = shared.run("run", spec)
     assert "2 trials, 1 finished before and skipped, 1 to run" in text
     found = shared.runs("grows")
@@ -88,17 +93,28 @@ def test_changed_parameter_runs_only_that_trial_again(shared):
 LONG = 'model = ["als"]\n[grid.als]\niterations = [40]\nrank = [8]\ncheckpoint = [5]'
 
 
-def test_death_of_the_only_worker_is_a_recorded_failure(shared):
-    spec = shared.spec("orphaned", LONG, warmups=8)
+def test_death_of_the_only_worker_fails_its_trial_and_the_others_get_another_application(shared):
+    grid = LONG.replace('["als"]', '["als", "bias", "popularity"]')
+    spec = shared.spec("orphaned", grid, warmups=2, applications='"shared"')
     with shared.started("run", spec) as process:
         shared.wait_for(process, "orphaned", "fit", count=2)
         shared.kill_worker("spark-worker-1")
-        assert process.wait(200) == 1
+        assert process.wait(300) == 1
     assert "spark-worker-1 died while the application ran" in shared.output()
-    (run,) = shared.runs("orphaned")
-    assert run.info.status == "FAILED"
-    assert "spark-worker-1 died" in run.data.tags["recscale.error"]
-    assert run.data.metrics["phase_cold/fit_s"] > 0  # what was measured before is kept
+    als, bias, popularity = sorted(shared.runs("orphaned"), key=lambda run: run.data.params["model"])
+    assert [run.info.status for run in (als, bias, popularity)] == ["FAILED", "FINISHED", "FINISHED"]
+    assert "spark-worker-1 died" in als.data.tags["recscale.error"]
+    assert als.data.metrics["phase_cold/fit_s"] > 0  # what was measured before is kept
+    assert int(als.data.tags["recscale.executors_lost"]) == 1
+    assert {run.data.tags["recscale.executors_lost"] for run in (bias, popularity)} == {"0"}
+    places = [run.data.tags["recscale.shared"] for run in (als, bias, popularity)]
+    assert [" ".join(place.split()[:4]) for place in places] == [
+        "trial 1 of 1",
+        "trial 1 of 2",
+        "trial 2 of 2",
+    ]
+    names = [run.data.tags["application_id"] for run in (bias, popularity)]
+    assert len(set(names)) == 1
     assert shared.processes() == []
 
 

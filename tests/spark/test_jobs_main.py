@@ -39,16 +39,17 @@ def request(folder, job="train", name="run", **changes):
 
 
 def start(folder, asked, name="run", environment=None):
-    asked.save(folder / f"{name}.request.json")
-    command = [sys.executable, "-m", "jobs", asked.job, "--request", f"{folder}/{name}.request.json"]
-    log = (folder / f"{name}.log").open("w")
-    return subprocess.Popen(
-        [*command, "--result", f"{folder}/{name}.json"],
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-        env=environment,
-    )
+    return start_several(folder, {name: asked}, environment)
+
+
+def start_several(folder, asked, environment=None):
+    """Start one application for several requests by their names; the log has the first one's."""
+    command = [sys.executable, "-m", "jobs", next(iter(asked.values())).job]
+    for name, one in asked.items():
+        one.save(folder / f"{name}.request.json")
+        command += ["--request", f"{folder}/{name}.request.json", "--result", f"{folder}/{name}.json"]
+    log = (folder / f"{next(iter(asked))}.log").open("w")
+    return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=environment)
 
 
 def finish(process, folder, name="run"):
@@ -269,3 +270,82 @@ def test_a_dead_driver_is_a_failed_result(prepared):
     code, result = finish(process, folder, "dead")
     assert (code, result.status) == (1, "failed")
     assert "JVM is gone" in result.error
+
+
+def share(folder, **params):
+    """Requests with these parameters, by name, with folders of their own and one session."""
+    return {
+        name: request(
+            folder, name=f"{name}/work", params=own, events=str(folder / f"{name}.jsonl"), warmups=1
+        )
+        for name, own in params.items()
+    }
+
+
+def test_trials_that_share_an_application_measure_and_answer_each_for_itself(prepared):
+    """Jobs of two trials must not be counted together, and what one leaves must not help or hinder the next."""
+    folder, _ = prepared
+    asked = share(folder, one=ALS, two=ALS, three=ALS, four={"model": "bias", "k": 3, "top_n": 3})
+    asked["two"] = request(
+        folder,
+        name="two/work",
+        params=ALS,
+        events=str(folder / "two.jsonl"),
+        per_user=str(folder / "two.jsonl" / "no folder"),
+    )
+    process = start_several(folder, asked)
+    code, one = finish(process, folder, "one")
+    assert code == 1
+    two, three, four = (Result.load(folder / f"{name}.json") for name in ("two", "three", "four"))
+    assert [item.status for item in (one, two, three, four)] == ["ok", "failed", "ok", "ok"]
+    assert "no folder" in two.error
+    assert {item.info["application_id"] for item in (one, two, three, four)} == {one.info["application_id"]}
+    ends = [events(folder, name)[-1] for name in ("one", "two", "three", "four")]
+    assert [(end["event"], end["unfit"]) for end in ends] == [("application_end", None)] * 4
+    assert [event["event"] for event in events(folder, "three")][:2] == ["application_start", "pass"]
+    assert three.fingerprint == pytest.approx(one.fingerprint, abs=1e-4)
+    assert [(time.phase, time.spark_jobs) for time in three.phases] == [
+        (time.phase, time.spark_jobs) for time in one.phases
+    ]
+    assert {time.kind for time in one.phases} == {"cold", "repeat"}
+    assert {time.kind for time in three.phases} == {"warmup", "repeat"}
+    assert not list(folder.glob("*/work/checkpoints"))[:-1]
+
+
+def test_an_interruption_ends_the_trial_that_runs_and_those_after_it(prepared):
+    folder, _ = prepared
+    asked = share(folder, before={"model": "bias", "k": 3, "top_n": 3}, during=LONG, after=ALS)
+    process = start_several(folder, asked)
+    wait_for(folder, "phase_start", "during")
+    process.send_signal(signal.SIGTERM)
+    code, before = finish(process, folder, "before")
+    assert (code, before.status) == (130, "ok")
+    assert Result.load(folder / "during.json").status == "failed"
+    assert not (folder / "after.json").exists()
+
+
+def test_a_dead_driver_leaves_the_trials_after_it_to_another_application(prepared):
+    import psutil  # noqa: PLC0415 - only here
+
+    folder, _ = prepared
+    process = start_several(folder, share(folder, killed=LONG, left=ALS))
+    wait_for(folder, "phase_start", "killed")
+    (jvm,) = [
+        child for child in psutil.Process(process.pid).children(recursive=True) if child.name() == "java"
+    ]
+    jvm.kill()
+    code, result = finish(process, folder, "killed")
+    assert (code, result.status) == (1, "failed")
+    assert "JVM is gone" in result.error
+    assert events(folder, "killed")[-1]["unfit"]
+    assert not (folder / "left.json").exists()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"spark": {**SPARK, "spark.sql.shuffle.partitions": "3"}}, {"executors": 1}]
+)
+def test_requests_of_different_sessions_share_no_application(tmp_path, changes):
+    asked = {"one": request(tmp_path, name="one"), "two": request(tmp_path, name="two", **changes)}
+    assert start_several(tmp_path, asked).wait(60) == 2
+    assert f"must have the same {next(iter(changes))}" in (tmp_path / "one.log").read_text()
+    assert not (tmp_path / "one.json").exists()

@@ -8,6 +8,7 @@ import socket
 import time
 
 import pytest
+from launching import launcher, request
 
 from cluster import settings
 from cluster.errors import ServiceError
@@ -17,28 +18,11 @@ from datasets.errors import UsageError
 from experiments import __main__ as main
 from experiments import arguments, environment, identity
 from experiments.events import Tail, last_lines, phases_of, warnings_of, warnings_to
-from experiments.launcher import Launcher, capture
+from experiments.launcher import capture
 from experiments.progress import Progress
 from jobs.context import Context
 from jobs.phases import Events
-from jobs.request import Request, Result
-
-
-def request(folder, job="train", **changes):
-    values = {
-        "params": {},
-        "spark": {},
-        "store": "parquet",
-        "store_root": str(folder),
-        "work": str(folder / "work"),
-    }
-    return Request(job=job, events=str(folder / "events.jsonl"), **(values | changes))
-
-
-def launcher(cluster=None, **changes):
-    driver_host = LocalDriverHost(settings.load([], {}))
-    given, own = environment.for_driver(driver_host, None)
-    return Launcher(driver_host, cluster, given, own, grace_s=5.0, **changes)
+from jobs.request import Result
 
 
 def test_application_that_fails_says_why(tmp_path):

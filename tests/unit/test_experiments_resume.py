@@ -16,8 +16,8 @@ from experiments import spec
 from experiments.commands import demo
 from experiments.errors import RecordingError
 from experiments.harness import Harness
-from experiments.launcher import Launched
 from experiments.outcome import load, stored
+from experiments.parts import Launched
 from experiments.pending import take_up
 from experiments.progress import Progress
 from experiments.runner import Sweep, open_recorder
@@ -228,9 +228,9 @@ class AtOnce:
     def reach(self, store):
         return {}
 
-    def launch(self, request, folder, shape, timeout_s, follow):
+    def launch_parts(self, parts, folder, shape):
         result = Result("train", "ok", [PhaseTime("fit", 0, "repeat", 2.0, 1)])
-        return Launched(result, "ok", 1.0, 1.0, 1.0, 5.0, [])
+        return [Launched(result, "ok", 1.0, 1.0, 1.0, 5.0, []) for _ in parts]
 
 
 def test_applications_of_one_round_are_told_from_those_of_another_run(settings):

@@ -14,12 +14,12 @@ from cluster.local_driver import LocalDriverHost
 from datasets.errors import UsageError
 from experiments import spec
 from experiments.harness import Met
-from experiments.launcher import Launched
 from experiments.pairs import runner, runtimes
 from experiments.pairs.ledger import PER_USER, STATE, Ledger
 from experiments.pairs.runner import Pairing
 from experiments.pairs.sides import NAMES
 from experiments.pairs.verdict import notes, verdict_of
+from experiments.parts import Launched
 from experiments.prepare import Prepared
 from experiments.progress import Progress
 from experiments.trial import Shape

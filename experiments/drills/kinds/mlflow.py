@@ -16,8 +16,8 @@ from experiments.drills.fault import Fault
 from experiments.drills.record import DrillRecorder
 from experiments.drills.tasks import read
 from experiments.events import Event
-from experiments.launcher import Launched
 from experiments.outcome import Outcome
+from experiments.parts import Launched
 from experiments.progress import Progress
 from experiments.runner import Sweep
 from experiments.spec import Experiment

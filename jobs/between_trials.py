@@ -1,0 +1,98 @@
+"""Clears a session of what one trial left in it, so that the next trial finds what it would find in one of its own.
+
+Not the same: JVMs and Python workers stay warm. That is why times of such trials are a look and no claim.
+"""
+
+import gc
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from jobs.cached_rdds import persisted
+from jobs.failures import explain
+from jobs.request import Request
+from jobs.session import CHECKPOINTS, executors
+
+DEADLINE_S = 20.0
+_POLL_S = 0.1
+_SHOWN = 5
+
+
+def clear(spark: SparkSession, request: Request, deadline_s: float = DEADLINE_S) -> str | None:
+    """Stop and free whatever a request's run left: jobs, cached frames, persisted RDDs, broadcasts, checkpoints.
+
+    Args:
+        spark: the session.
+        request: what ran in it last.
+        deadline_s: seconds to wait for jobs to end, and again for blocks to go.
+
+    Returns:
+        Why no other trial should run in the session; None if it is as good as new.
+    """
+    try:
+        unfit = _ended(spark, request) or _idle(spark, deadline_s) or _freed(spark, deadline_s)
+    except Exception as error:  # noqa: BLE001 - a session that cannot be cleared is not used again, whatever the reason
+        return explain(error)
+    with suppress(OSError):
+        shutil.rmtree(Path(request.work) / CHECKPOINTS)
+    return unfit
+
+
+def held(spark: SparkSession) -> list[str]:
+    """Return the names of the blocks that driver and executors hold now: parts of cached frames and of broadcasts."""
+    context = spark.sparkContext
+    assert context._jvm is not None  # noqa: SLF001 - only the JVM knows
+    master = context._jvm.org.apache.spark.SparkEnv.get().blockManager().master()  # noqa: SLF001
+    return [
+        name for place in master.getStorageStatus() for name in place.blocks().keys().mkString(" ").split()
+    ]
+
+
+def _ended(spark: SparkSession, request: Request) -> str | None:
+    """Say what of the session is gone."""
+    if spark.sparkContext._jsc.sc().isStopped():  # noqa: SLF001 - Python's API does not tell
+        return "Spark ended it"
+    left = executors(spark)
+    return f"{left} of {request.executors} executors are left" if left < request.executors else None
+
+
+def _idle(spark: SparkSession, deadline_s: float) -> str | None:
+    """Cancel what still runs, as beside a part that failed, and wait for its end."""
+    tracker, end = spark.sparkContext.statusTracker(), time.perf_counter() + deadline_s
+    while running := tracker.getActiveJobsIds():
+        spark.sparkContext.cancelAllJobs()
+        if time.perf_counter() > end:
+            return f"{len(running)} Spark job(s) do not end"
+        time.sleep(_POLL_S)
+    return None
+
+
+def _unpersist(spark: SparkSession) -> None:
+    """Free what was cached by name; no name of ours must refer to any of it afterwards."""
+    spark.catalog.clearCache()
+    for rdd in persisted(spark).values():
+        rdd.unpersist(True)
+
+
+def _freed(spark: SparkSession, deadline_s: float) -> str | None:
+    """Free all blocks.
+
+    Spark removes a broadcast when nothing refers to it any more: first Python must let go of it, then the JVM, which
+    has one for each stage that it ran.
+    """
+    assert spark.sparkContext._jvm is not None  # noqa: SLF001 - see above
+    _unpersist(spark)
+    end = time.perf_counter() + deadline_s
+    while True:
+        gc.collect()
+        spark.sparkContext._jvm.System.gc()  # noqa: SLF001
+        time.sleep(_POLL_S)  # Spark's cleaner looks as often
+        left = held(spark)
+        if not left:
+            return None
+        if time.perf_counter() > end:
+            more = f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
+            return f"these blocks cannot be freed: {', '.join(left[:_SHOWN])}{more}"

@@ -1,0 +1,24 @@
+"""Applications as processes on this host, without a cluster: a launcher, and requests that fail before Spark starts."""
+
+from cluster import settings
+from cluster.local_driver import LocalDriverHost
+from experiments import environment
+from experiments.launcher import Launcher
+from jobs.request import Request
+
+
+def request(folder, job="train", **changes):
+    values = {
+        "params": {},
+        "spark": {},
+        "store": "parquet",
+        "store_root": str(folder),
+        "work": str(folder / "work"),
+    }
+    return Request(job=job, events=str(folder / "events.jsonl"), **(values | changes))
+
+
+def launcher(cluster=None, **changes):
+    driver_host = LocalDriverHost(settings.load([], {}))
+    given, own = environment.for_driver(driver_host, None)
+    return Launcher(driver_host, cluster, given, own, grace_s=5.0, **changes)

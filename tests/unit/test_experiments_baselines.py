@@ -1,0 +1,71 @@
+"""Whether models beat the baselines: said in a line each, and why where none does."""
+
+import pytest
+from invented import application, outcome
+
+from experiments.findings import FINDINGS
+from experiments.report import Report
+from experiments.spec import Experiment
+
+FIND = FINDINGS["baselines"]
+SPEC = Experiment("invented", "?")
+DATA = {
+    "name": "movielens/1m",
+    "slug": "m",
+    "digest": "d1",
+    "rows": 1000,
+    "users": 50,
+    "items": 100,
+    "options": {},
+}
+
+
+def trial(model, ndcg=None, rmse=None, workers=1, **changes):
+    metrics = {} if rmse is None else {"rmse": rmse, "rmse_bias": 0.85, "rmse_global_mean": 1.0}
+    metrics |= {} if ndcg is None else {"ndcg_at_10": ndcg}
+    made = [application(0, [9.0, 1.0], metrics=metrics, counts={"train_rows": 900})]
+    label = f"{model} w{workers}\u00d71c"
+    return outcome(made, workers, values={"model": model}, label=label, data=DATA, **changes)
+
+
+def contests(*trials):
+    return [(item["model"], item["better"]) for item in FIND(SPEC, trials).data["baselines"]]
+
+
+def test_the_best_of_each_kind_is_named():
+    trials = [
+        trial("knn", 0.03, 0.82), trial("als", 0.01, 0.84), trial("als_implicit", 0.18), trial("bias", 0.04, 0.85),
+        trial("popularity", 0.10), trial("popularity", 0.10, workers=2),
+    ]  # fmt: skip
+    assert contests(*trials) == [("knn", True), ("als_implicit", True)]
+    guess, rank = FIND(SPEC, trials).notes
+    assert "RMSE 0.8200 against 0.8500" in guess
+    assert "nDCG@10 0.1800 against 0.1000" in rank
+    assert any("Against the baselines" in item.title for item in Report.of(SPEC, trials).findings)
+
+
+def test_where_none_beats_a_baseline_the_reason_is_one_line():
+    trials = [trial("knn", 0.03, 0.86), trial("als", 0.09, 0.85), trial("popularity", 0.10)]
+    assert contests(*trials) == [("als", False), ("als", False)]
+    for note in FIND(SPEC, trials).notes:
+        assert "\n" not in note
+        assert "knn, als" in note
+        assert "900 training rows (18 a user, 9 an item)" in note
+
+
+@pytest.mark.parametrize(
+    "trials",
+    [
+        [trial("bias", 0.04, 0.85), trial("popularity", 0.10)],
+        [trial("als_implicit", 0.18)],
+        [outcome(status="failed")],
+        [],
+    ],
+)
+def test_nothing_is_said_without_a_model_and_its_baseline(trials):
+    assert FIND(SPEC, trials) is None
+
+
+def test_nothing_is_said_across_data_sets():
+    other = outcome([application(0, [1.0])], data={**DATA, "digest": "d2"})
+    assert FIND(SPEC, [trial("knn", rmse=0.8), other]) is None
