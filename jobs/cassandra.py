@@ -5,11 +5,19 @@ import json
 import os
 import ssl
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from cassandra import ConsistencyLevel, DriverException, OperationTimedOut, RequestExecutionException
+from cassandra import (
+    ConsistencyLevel,
+    DriverException,
+    OperationTimedOut,
+    RequestExecutionException,
+    Timeout,
+    Unavailable,
+)
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
@@ -31,6 +39,9 @@ _META, VERSIONS, CLAIMS = "recscale_meta", "recscale_versions", "recscale_claims
 _BEFORE_VERSIONS = "recscale_catalogue"
 """Of layout 1: each table's name and its one physical table."""
 _SCHEMA_TIMEOUT_S = 60.0
+_MISSED_S, _PAUSE_S = 60.0, 1.0
+_MISSED = (Timeout, Unavailable, OperationTimedOut)
+"""What coordinators say while they still count on a node that is gone."""
 _DOWN = (NoHostAvailable, OperationTimedOut, RequestExecutionException, DriverException, OSError)
 
 
@@ -157,7 +168,7 @@ class Keyspace:
     def answers(self) -> bool:
         """Whether a quorum of each row's copies answers now."""
         try:
-            self.run(f"SELECT name FROM {self.name}.{VERSIONS}")
+            self.run(f"SELECT name FROM {self.name}.{VERSIONS}", once=True)
         except JobError:
             return False
         return True
@@ -303,17 +314,37 @@ class Keyspace:
         self.run(f"DROP TABLE IF EXISTS {self.name}.{_BEFORE_VERSIONS}")
 
     def run(
-        self, statement: str, values: Sequence[Any] = (), timeout_s: float = _SCHEMA_TIMEOUT_S
+        self,
+        statement: str,
+        values: Sequence[Any] = (),
+        timeout_s: float = _SCHEMA_TIMEOUT_S,
+        *,
+        once: bool = False,
     ) -> list[dict[str, Any]]:
         """Run a statement and return its rows.
+
+        Nodes take some seconds to miss one of them, and until then what it has part in may not be answered. Where a quorum
+        is left without it the statement is repeated, and may have been done before: of an insertion that depends on there
+        being no row the caller must see whether the row is its own.
+
+        Args:
+            statement: as of Cassandra's driver.
+            values: of its parameters.
+            timeout_s: how long to wait for each answer.
+            once: do not repeat it.
 
         Raises:
             JobError: no node answers.
         """
-        try:
-            return list(self.session().execute(statement, list(values) or None, timeout=timeout_s))
-        except _DOWN as error:
-            raise JobError(_silent(self._where, error)) from error
+        end = time.monotonic() + _MISSED_S
+        while True:
+            try:
+                return list(self.session().execute(statement, list(values) or None, timeout=timeout_s))
+            except _DOWN as error:
+                missed = isinstance(error, _MISSED) and self.spares_a_node
+                if once or not missed or time.monotonic() > end:
+                    raise JobError(_silent(self._where, error)) from error
+            time.sleep(_PAUSE_S)
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 A version is a row of `recscale_versions` that names a physical table. A writer fills a physical table of its own and then
 adds that row by a lightweight transaction, so that of two writers each gets a number of its own and readers see one of
-them whole. What is neither among the newest versions nor claimed is dropped by the next write of the table.
+them whole. What is neither among the newest versions nor claimed nor named as one to keep is dropped by the next write of the table.
 
 A claim is a row of `recscale_claims` that a process renews while it reads or writes a physical table; it lapses some
 minutes after the process ended without letting go. A version is first marked as retired and then looked at for claims,
@@ -16,7 +16,7 @@ import platform
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from jobs.cassandra import CLAIMS, VERSIONS, Entry, Keyspace
@@ -45,7 +45,7 @@ class Claims:
         """Claim a physical table from now on."""
         with self._lock:
             first, now = not self._held, time.time()
-            self._claim(table, physical, now, _CLAIM_S)
+            self._claim(table, physical, now)
             self._held[table, physical] = now
             if first:
                 self._stopped = threading.Event()
@@ -81,12 +81,13 @@ class Claims:
             found[row["physical"]] = max(since, found.get(row["physical"], 0.0))
         return found
 
-    def _claim(self, table: str, physical: str, since: float, timeout_s: float = _ANSWER_S) -> None:
+    def _claim(self, table: str, physical: str, since: float, *, once: bool = False) -> None:
         self._keyspace.run(
             f"INSERT INTO {self._keyspace.name}.{CLAIMS} (name, physical, holder, who, since) VALUES (%s, %s, %s, %s, %s) "
             f"USING TTL {max(1, int(_MISSED * self._beat_s))}",
             [table, physical, self._holder, self._who, dt.datetime.fromtimestamp(since, dt.UTC)],
-            timeout_s=timeout_s,
+            timeout_s=_ANSWER_S if once else _CLAIM_S,
+            once=once,
         )
 
     def _forget(self, claims: list[tuple[str, str]]) -> None:
@@ -96,6 +97,7 @@ class Claims:
                     f"DELETE FROM {self._keyspace.name}.{CLAIMS} WHERE name = %s AND physical = %s AND holder = %s",
                     [table, physical, self._holder],
                     timeout_s=_ANSWER_S,
+                    once=True,
                 )
         except JobError:
             return
@@ -109,7 +111,7 @@ class Claims:
                     if stopped.is_set() or time.time() - since > self._held_s:
                         continue
                     try:
-                        self._claim(table, physical, since)
+                        self._claim(table, physical, since, once=True)
                     except JobError:
                         break  # the next time; ten of them may fail
 
@@ -156,11 +158,11 @@ class KeyspaceVersions:
             newest = self._keyspace.run(f"SELECT version FROM {name} WHERE name = %s LIMIT 1", [table])
             number = newest[0]["version"] + 1 if newest else 1
             (answer,) = self._keyspace.run(insert, [table, number, physical, json.dumps(columns)])
-            if answer["[applied]"]:
+            if answer["[applied]"] or answer["physical"] == physical:  # done before, and its answer lost
                 return int(number)
 
-    def sweep(self, table: str) -> None:
-        """Drop versions that need not stay, and what interrupted writes left."""
+    def sweep(self, table: str, keep: Collection[int] = ()) -> None:
+        """Drop versions that need not stay and are not among those to keep, and what interrupted writes left."""
         name = f"{self._keyspace.name}.{VERSIONS}"
         # In this order: who is still writing claims the table before it is there, and lets go when it is published.
         there, claimed = self._physical(table), self.claims.of(table)
@@ -168,6 +170,9 @@ class KeyspaceVersions:
         for physical in there - {row["physical"] for row in rows} - claimed.keys():
             self._keyspace.drop(physical)
         rest = [row for row in rows if not row["retired"]][self._retention.versions :]
+        rest = [
+            row for row in rest if row["version"] not in keep and not self._lasts(claimed, row["physical"])
+        ]
         for row in rest:
             self._keyspace.run(
                 f"UPDATE {name} SET retired = true WHERE name = %s AND version = %s IF EXISTS",
@@ -177,11 +182,15 @@ class KeyspaceVersions:
             table
         )  # again: who opened a version before it was retired has claimed it by now
         for row in [*rest, *(row for row in rows if row["retired"])]:
-            if time.time() - claimed.get(row["physical"], 0.0) >= self._retention.held_s:
+            if not self._lasts(claimed, row["physical"]):
                 self._keyspace.drop(row["physical"])
                 self._keyspace.run(
                     f"DELETE FROM {name} WHERE name = %s AND version = %s IF EXISTS", [table, row["version"]]
                 )
+
+    def _lasts(self, claimed: Mapping[str, float], physical: str) -> bool:
+        """Whether a claim keeps a physical table."""
+        return time.time() - claimed.get(physical, 0.0) < self._retention.held_s
 
     def _entry(self, table: str, version: int | None) -> Entry:
         if version is not None and (table, version) in self._opened:

@@ -5,7 +5,8 @@ fills a folder of its own, `<table>.part-<unique>`, and holds a lock beside it. 
 moves the link, which the file system does at once: a write that ends anywhere leaves the old version or the new one.
 
 Who opens a version holds a shared lock on a file in its folder, which ends with the process at the latest. Each write
-removes what is neither among the newest versions nor locked, and what writers that are gone left behind.
+removes what is neither among the newest versions nor locked nor named as one to keep, and what writers that are gone left
+behind.
 """
 
 import fcntl
@@ -14,7 +15,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -131,10 +132,10 @@ class FolderVersions:
                 raise
         return number
 
-    def sweep(self, table: str) -> None:
-        """Remove versions that need not stay, and what interrupted writes left."""
+    def sweep(self, table: str, keep: Collection[int] = ()) -> None:
+        """Remove versions that need not stay and are not among those to keep, and what interrupted writes left."""
         with self._alone(table):
-            for path in list(self._removable(table)):
+            for path in list(self._removable(table, keep)):
                 self._put_aside(table, path)
         for path in self.root.glob(f"{table}.gone-*"):
             shutil.rmtree(path, ignore_errors=True)
@@ -156,16 +157,16 @@ class FolderVersions:
         self._held[folder] = lock
         return True
 
-    def _removable(self, table: str) -> Iterator[Path]:
-        """Yield what is not among the newest versions and not being written."""
-        newest = self.versions(table)[: self._retention.versions]
+    def _removable(self, table: str, keep: Collection[int]) -> Iterator[Path]:
+        """Yield what is not among the newest versions or those to keep, and not being written."""
+        stays = {*self.versions(table)[: self._retention.versions], *keep}
         current = (self.root / table).resolve()
         for path in self.root.glob(f"{table}.*"):
             kind = path.name.removeprefix(f"{table}.")
             if kind.startswith("link-"):
                 path.unlink(missing_ok=True)
             elif match := re.fullmatch(r"v(\d+)", kind):
-                if int(match[1]) not in newest:
+                if int(match[1]) not in stays:
                     yield path
             elif re.fullmatch(r"part-\w+", kind) and path != current and _unlocked(_lock_of(path)):
                 yield path

@@ -7,6 +7,7 @@ interrupted or still runs, and never a mixture of two that run at the same time.
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +64,15 @@ def versions_of(facts: Mapping[str, str]) -> dict[str, int]:
             "together: run it again (make preprocess DATASET=...)"
         )
     return {name: int(version) for name, version in json.loads(facts["versions"]).items()}
+
+
+def named(summaries: Iterable[Iterable[Mapping[str, Any]]], table: str) -> set[int]:
+    """Return the versions of a table that any of some summaries names: a reader of that summary will ask for it."""
+    found = set()
+    for rows in summaries:
+        with suppress(JobError):
+            found |= {number for name, number in versions_of(facts_of(rows)).items() if name == table}
+    return found
 
 
 def load(store: Store) -> tuple[Tables, Summary]:

@@ -23,10 +23,11 @@ from pyspark.sql import types as T
 from jobs.cassandra import Connection, Keyspace, secrets
 from jobs.cassandra_outage import OutageError, ended_by_outage
 from jobs.cassandra_retry import repeated
-from jobs.cassandra_versions import KeyspaceVersions
+from jobs.cassandra_versions import Claims, KeyspaceVersions
 from jobs.errors import JobError
 from jobs.failures import DISK_FULL
 from jobs.retention import Retention
+from jobs.stored import SUMMARY, named
 
 _SEEN_S = 30.0
 _LONGEST = 48 - len("recscale_")
@@ -96,6 +97,8 @@ class CassandraStore:
             spark.conf.set(key, value)
         self._keyspace = Keyspace(Connection.of(spark.conf), keyspace_name(root))
         self._versions = KeyspaceVersions(self._keyspace, retention)
+        self._claims = Claims(self._keyspace, (retention or Retention()).held_s)
+        self._written: dict[str, str] = {}
 
     def read(self, table: str, version: int | None = None) -> DataFrame:
         """Return a version of a table."""
@@ -111,6 +114,9 @@ class CassandraStore:
     def write(self, table: str, frame: DataFrame) -> int:
         """Replace a table, whole or not at all.
 
+        The version stays until this store writes the table again or is closed, whoever else writes it meanwhile, so that a
+        summary can name it.
+
         Raises:
             JobError: Cassandra does not take it, or a column cannot be kept without loss.
         """
@@ -124,16 +130,22 @@ class CassandraStore:
         except BaseException as error:
             if not filled:
                 self.drop(table, physical)
+            # A version that was published without our hearing of it stays, any other goes with the next write.
+            self._claims.let_go(table, physical)
             explained = self._explained(table, error)
             if explained is None:
                 raise
             raise explained from error
-        finally:
-            # A version that was published without our hearing of it stays, any other goes with the next write.
-            self._versions.claims.let_go(table, physical)
+        if table in self._written:
+            self._claims.let_go(table, self._written[table])
+        self._written[table] = physical
         with suppress(JobError):  # it is published; what should have gone goes with the next write
-            self._versions.sweep(table)
+            self._versions.sweep(table, self._named(table))
         return version
+
+    def _named(self, table: str) -> set[int]:
+        entries = self._keyspace.entries(SUMMARY) if table != SUMMARY else []
+        return named((self._keyspace.rows(entry) for entry in entries), table)
 
     def empty(self, table: str, schema: T.StructType) -> str:
         """Make a new physical table that the connector knows but no version names; return its name.
@@ -143,7 +155,7 @@ class CassandraStore:
         physical, key = f"{table}_{uuid.uuid4().hex[:8]}", key_of(table)
         columns = columns_of(schema)
         self._keyspace.make()
-        self._versions.claims.hold(table, physical)
+        self._claims.hold(table, physical)
         self._keyspace.create(physical, columns, key.partition, key.clustering)
         self._wait_until_seen(physical)
         return physical
@@ -166,7 +178,7 @@ class CassandraStore:
         """Drop a physical table that no version names; where Cassandra does not answer, the table's next write does."""
         with suppress(JobError):
             self._keyspace.drop(physical)
-        self._versions.claims.let_go(table, physical)
+        self._claims.let_go(table, physical)
 
     def partition(self, physical: str, table: str, *key: Any) -> list[dict[str, Any]]:
         """Return the rows of one partition: a read by key, without Spark."""
@@ -193,6 +205,7 @@ class CassandraStore:
 
     def close(self) -> None:
         self._versions.close()
+        self._claims.close()
 
     def _wait_until_seen(self, physical: str) -> None:
         """Return when the connector knows a new table; it hears of it from Cassandra a second or two later."""

@@ -20,6 +20,7 @@ from jobs.errors import JobError
 from jobs.failures import DISK_FULL
 from jobs.folder_versions import FolderVersions
 from jobs.retention import Retention
+from jobs.stored import SUMMARY, named
 
 
 class ParquetStore:
@@ -29,6 +30,7 @@ class ParquetStore:
         self.spark = spark
         self.root = Path(root).absolute()
         self._folders = FolderVersions(self.root, retention)
+        self._written: dict[str, FolderVersions] = {}
 
     def read(self, table: str, version: int | None = None) -> DataFrame:
         """Return a version of a table."""
@@ -42,6 +44,9 @@ class ParquetStore:
     def write(self, table: str, frame: DataFrame) -> int:
         """Replace a table, whole or not at all.
 
+        The version stays until this store writes the table again or is closed, whoever else writes it meanwhile, so that a
+        summary can name it.
+
         Raises:
             JobError: the disk is full.
         """
@@ -49,13 +54,25 @@ class ParquetStore:
             with self._folders.fresh(table) as folder:
                 frame.write.mode("error").parquet(str(folder))
                 version = self._folders.publish(table, folder)
+                self._hold(table, version)
         except Exception as error:
             if re.search(DISK_FULL, str(error)):
                 raise JobError(self._full(table)) from error
             raise
         with suppress(OSError):  # the version is published; what stays goes with the next write
-            self._folders.sweep(table)
+            self._folders.sweep(table, self._named(table))
         return version
+
+    def _hold(self, table: str, version: int) -> None:
+        mine = FolderVersions(self.root)
+        mine.open(table, version)
+        if table in self._written:
+            self._written[table].close()
+        self._written[table] = mine
+
+    def _named(self, table: str) -> set[int]:
+        versions = self._folders.versions(SUMMARY) if table != SUMMARY else []
+        return named((self._folders.rows(SUMMARY, version) for version in versions), table)
 
     def versions(self, table: str) -> list[int]:
         return self._folders.versions(table)
@@ -65,7 +82,8 @@ class ParquetStore:
         return bool(self._folders.versions(table))
 
     def close(self) -> None:
-        self._folders.close()
+        for held in (self._folders, *self._written.values()):
+            held.close()
 
     def _full(self, table: str) -> str:
         present = self.root if self.root.exists() else self.root.parent

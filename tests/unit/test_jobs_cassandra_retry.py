@@ -1,12 +1,13 @@
 """What is done again when a node goes away, how many copies are asked for, and what is said when there are fewer."""
 
 import pytest
-from cassandra import InvalidRequest
+from cassandra import InvalidRequest, WriteTimeout
 
 from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.settings import load
-from jobs import cassandra_retry, replication
+from jobs import cassandra, cassandra_retry, replication
+from jobs.cassandra_versions import KeyspaceVersions
 from jobs.errors import JobError
 
 LOST = "java.lang.IllegalStateException: gone\n\tat com.datastax.oss.driver.internal.core.metadata.X"
@@ -69,6 +70,50 @@ def test_it_ends_though_the_driver_fails_for_ever_or_no_quorum_comes(monkeypatch
     with pytest.raises(RuntimeError):
         cassandra_retry.repeated(action, Keyspace(spares_a_node=True, silent=1_000_000))
     assert action.done == 1
+
+
+class Served:
+    """A session of nodes that still count on one that is gone: what it does is done, and so many answers are lost."""
+
+    def __init__(self, lost):
+        self.versions, self.done, self._lost = {}, 0, lost
+
+    def execute(self, statement, values, *, timeout):
+        assert timeout > 0
+        rows = []
+        if statement.startswith("INSERT"):
+            table, number, physical, _ = values
+            self.done += 1
+            there = self.versions.get((table, number))
+            rows = [{"[applied]": there is None, **({} if there is None else {"physical": there})}]
+            self.versions.setdefault((table, number), physical)
+            if self.done <= self._lost:
+                raise WriteTimeout("received only 0 responses", write_type=0)
+        return rows
+
+
+def served(monkeypatch, lost, copies=3):
+    session = Served(lost)
+    keyspace = cassandra.Keyspace(None, "recscale_things")
+    keyspace._known, keyspace._copies = True, copies
+    monkeypatch.setattr(cassandra.Keyspace, "session", lambda _: session)
+    monkeypatch.setattr(cassandra, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(cassandra, "_silent", lambda *_: "silent")
+    return session, keyspace
+
+
+def test_a_version_whose_answer_was_lost_with_a_node_is_published_once(monkeypatch):
+    session, keyspace = served(monkeypatch, lost=2)
+    assert KeyspaceVersions(keyspace).publish("ratings", "ratings_1", {}) == 1
+    assert (session.done, session.versions) == (3, {("ratings", 1): "ratings_1"})
+
+
+@pytest.mark.parametrize(("copies", "changes"), [(1, {}), (3, {"once": True})])
+def test_a_statement_that_no_quorum_can_answer_or_that_can_wait_is_run_once(monkeypatch, copies, changes):
+    session, keyspace = served(monkeypatch, lost=1, copies=copies)
+    with pytest.raises(JobError):
+        keyspace.run("INSERT", ("ratings", 1, "ratings_1", ""), **changes)
+    assert session.done == 1
 
 
 class Session:

@@ -3,9 +3,11 @@
 import threading
 import time
 import uuid
+from contextlib import closing
 
 import pytest
 
+from jobs import stored
 from jobs.errors import JobError
 from jobs.retention import Retention
 from jobs.stores import STORES
@@ -101,6 +103,31 @@ def test_a_frame_computes_its_own_versions_rows_however_often_the_table_is_repla
     assert writer.versions("things") == [5, 4]
     with pytest.raises(JobError, match="version 1 of table 'things'"):
         reader.read("things", 1)
+
+
+def test_what_a_summary_names_stays_until_no_summary_names_it(spark, opened):
+    one, other = opened(Retention(versions=1)), opened(Retention(versions=1))
+    stored.finish(one, spark, {}, {"things": one.write("things", frame(spark, 1))})
+    one.close()
+    for value in (2, 3):
+        other.write("things", frame(spark, value))
+    with closing(opened()) as reader:
+        assert values(reader, 1) == [1]
+    stored.finish(other, spark, {}, {"things": 3})
+    other.write("things", frame(spark, 4))
+    assert opened().versions("things") == [4, 3]
+
+
+def test_what_a_writer_has_written_stays_until_it_writes_again_or_is_closed(spark, opened):
+    slow, quick = opened(Retention(versions=1)), opened(Retention(versions=1))
+    assert slow.write("things", frame(spark, 1)) == 1
+    for value in (2, 3):
+        quick.write("things", frame(spark, value))
+    with closing(opened()) as reader:
+        assert values(reader, 1) == [1]
+    slow.close()
+    assert quick.write("things", frame(spark, 4)) == 4
+    assert quick.versions("things") == [4]
 
 
 def test_a_reader_that_never_lets_go_keeps_a_version_for_the_longest_time_only(spark, opened):
