@@ -44,7 +44,12 @@ def test_only_training_rows_are_seen_and_the_best_wins(spark, tmp_path):
     )
     events = Events(tmp_path / "events.jsonl")
     model, chosen = choose(
-        Watched(clip=False), params, tables._replace(ratings=parts.train), (0.5, 5.0, 0.5), events
+        Watched(clip=False),
+        params,
+        tables._replace(ratings=parts.train),
+        (0.5, 5.0, 0.5),
+        events,
+        relevant=4.0,
     )
     assert chosen == {"reg_item": 2.0, "reg_user": 5.0}
     assert (model.reg_user, model.reg_item, model.clip) == (5.0, 2.0, False)
@@ -65,7 +70,7 @@ def test_data_without_a_rating_scale_are_judged_by_their_rankings(spark, tmp_pat
     tables, parts = planted.tables(spark), planted.parts(spark)
     params = TrainParams(model="bias", select={"reg_item": [2.0]}, validation=0.25)
     events = Events(tmp_path / "events.jsonl")
-    choose(Bias(), params, tables._replace(ratings=parts.train), None, events)
+    choose(Bias(), params, tables._replace(ratings=parts.train), None, events, relevant=None)
     lines = [json.loads(line) for line in events.path.read_text().splitlines()]
     assert [line["metric"] for line in lines] == ["ndcg_at_10"] * 2
     assert lines[0]["score"] > 0
