@@ -49,7 +49,6 @@ def spark_settings(
         "spark.driver.bindAddress": driver_host.listens,
         "spark.sql.shuffle.partitions": str(partitions),
         "spark.default.parallelism": str(partitions),
-        "spark.scheduler.minRegisteredResourcesRatio": "1",
         "spark.dynamicAllocation.enabled": "false",
         "spark.speculation": "false",
         "spark.ui.enabled": "false",

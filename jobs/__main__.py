@@ -11,6 +11,7 @@ import json
 import platform
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +35,6 @@ from jobs.session import (
     resolved,
     start_session,
     wait_for_executors,
-    warm_planner,
 )
 from jobs.store import Store
 
@@ -141,6 +141,7 @@ class _Run:
         self.times: list[PhaseTime] = []
         self.info: dict[str, str] = {"python": platform.python_version()}
         self.warnings: list[str] = []
+        self._waiting = threading.Lock()
 
     def run(self, *, more: bool) -> tuple[int, bool]:
         """Return the exit code that it asks for, and, with `more` to come, whether the session is fit for another."""
@@ -175,46 +176,48 @@ class _Run:
         return unfit
 
     def _work(self) -> Result:
-        job, store = self._ready()
+        job, store = self._opened()
         spark = self.application.spark
         assert spark is not None
-        context = spark.sparkContext
         self.info |= {
-            "spark_version": context.version,
-            "application_id": str(context.applicationId),
-            "executors": str(executors(spark)),
+            "spark_version": spark.sparkContext.version,
+            "application_id": str(spark.sparkContext.applicationId),
         }
-        if self.place < 2:
-            self.events.add("session_ready", **self.info)
         phases = Phases(spark, self.events, times=self.times, place=self.place)
-        opened = store(spark, self.request.store_root)
+        tables = store(spark, self.request.store_root)
         try:
             result = job.run(
-                Context(self.request, spark, opened, phases, self.events, warnings=self.warnings)
+                Context(self.request, spark, tables, phases, self.events, self._ready, self.warnings)
             )
         finally:
-            opened.close()
+            tables.close()
         info = {**self.info, **result.info}
         return dataclasses.replace(result, phases=self.times, info=info, warnings=self.warnings)
 
-    def _ready(self) -> tuple[Job, type[Store]]:
+    def _opened(self) -> tuple[Job, type[Store]]:
         """Return job and store once there is a session, which the application's first run opens."""
         if self.application.spark is not None:
             checkpoints_in(self.application.spark, Path(self.request.work))
             return _plugins(self.request)
         prepare_environment(resolved(self.request))
-        # What can wait for one another is done at the same time: imports while the JVM starts, the first plan while
-        # the executors do.
-        with ThreadPoolExecutor(2) as beside:
-            plugins = beside.submit(_plugins, self.request)
-            spark = self.application.spark = start_session(self.request)
+        with ThreadPoolExecutor(1) as beside:
+            plugins = beside.submit(_plugins, self.request)  # while the JVM starts
+            self.application.spark = start_session(self.request)
             # Spark has put a handler of its own there, which calls the JVM in the middle of another call.
             self.application.listen()
-            planner = beside.submit(warm_planner, spark)
+            return plugins.result()
+
+    def _ready(self) -> None:
+        """Return when the application has its executors; say so the first time."""
+        spark = self.application.spark
+        assert spark is not None
+        with self._waiting:
+            if "executors" in self.info:
+                return
             wait_for_executors(spark, self.request)
-            found = plugins.result()
-            planner.result()
-        return found
+            self.info["executors"] = str(executors(spark))
+            if self.place < 2:
+                self.events.add("session_ready", **self.info)
 
     def _failed(self, error: BaseException) -> Result:
         return Result(

@@ -1,6 +1,6 @@
 """What a job is given and how it repeats its measured part."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,13 +13,20 @@ from jobs.store import Store
 
 @dataclass(frozen=True)
 class Context:
-    """Everything a job may use; it records nothing itself. `warnings` are those that were given so far."""
+    """Everything a job may use; it records nothing itself.
+
+    Attributes:
+        ready: returns when the application has its executors, or raises JobError. What is only planned may be planned
+            before; what runs before would run on those that came first, and what is cached would stay there.
+        warnings: those that were given so far.
+    """
 
     request: Request
     spark: SparkSession
     store: Store
     phases: Phases
     events: Events
+    ready: Callable[[], None]
     warnings: list[str] = field(default_factory=list)
 
     def warn(self, text: str) -> None:
@@ -34,6 +41,7 @@ class Context:
         With no warm-ups the first repeat is cold too, and is kept as a repeat. In an application that others used
         before, no pass is cold.
         """
+        self.ready()
         request = self.request
         for number in range(request.warmups + request.repeats):
             self.phases.pass_ = number

@@ -12,7 +12,9 @@ those without a recommendation count as zeros; binary relevance.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, Row
@@ -20,8 +22,11 @@ from pyspark.sql import functions as F
 
 from jobs.concurrent_actions import together
 from jobs.models.bias import Bias, clipped, fit_bias
-from jobs.split import Split
+from jobs.profile import Profile
 
+SMALL = 500_000
+"""Rows of a table that is sent whole to every executor. What is joined to it then needs no shuffle, and a few dozen tasks of
+some milliseconds are most of what judging small data takes; so many rows are about 20 MB there."""
 _COUNTS = ("test_rows", "scored_rows", "cold_rows", "cold_users", "cold_items")
 
 
@@ -46,21 +51,36 @@ class Evaluation:
     counts: dict[str, int]
 
 
+def with_predictions(test: DataFrame, scored: DataFrame, rows: int | None = None) -> DataFrame:
+    """Return the test rows as (user, item, rating, prediction double); what is no finite number is no prediction.
+
+    Args:
+        test: of the schema RATINGS, one row a pair.
+        scored: the test part's pairs with the predictions of a model that was fitted on the training part.
+        rows: how many `scored` has, if that is known.
+    """
+    prediction = F.col("prediction").cast("double")
+    finite = F.when(F.abs(prediction) < F.lit(math.inf), prediction)  # NaN is larger than infinity to Spark
+    found = _sent(scored.select("user", "item", finite.alias("prediction")), rows)
+    return test.select("user", "item", "rating").join(found, ["user", "item"], "left")
+
+
 def evaluate(
-    split: Split,
-    scored: DataFrame,
+    judged: DataFrame,
+    train: DataFrame,
     recommendations: DataFrame | None,
     *,
     predicts_rating: bool,
     scale: tuple[float, float, float] | None,
     k: int,
     relevant: float | None,
+    profile: Profile | None = None,
 ) -> Evaluation:
     """Compare predictions and recommendations with the test part; only sums reach the driver.
 
     Args:
-        split: the parts, of the schema RATINGS, one row a pair.
-        scored: the test part's pairs with the predictions of a model that was fitted on the training part.
+        judged: of `with_predictions`; read twice.
+        train: the training part, of the schema RATINGS; read twice.
         recommendations: (user, items, ...) with items best first; None leaves the ranking metrics out.
         predicts_rating: whether the scores are on the rating scale.
         scale: (lowest, highest, step) of the ratings, None if they are not ratings. Without a scale on both sides
@@ -68,11 +88,12 @@ def evaluate(
         k: how many of the recommendations count.
         relevant: a test row with at least this rating is relevant to its user; one without a rating always is. None: each
             row is.
+        profile: of the training part, if somebody has looked: it spares looking again, and much where it is small.
     """
     errors_on = scale if predicts_rating else None
     sums, ranking = together(
-        lambda: _sums(split, scored, errors_on),
-        lambda: None if recommendations is None else _ranking(split.test, recommendations, k, relevant),
+        lambda: _sums(judged, train, errors_on, profile),
+        lambda: None if recommendations is None else _ranking(judged, recommendations, k, relevant, profile),
     )
     counts = {name: int(sums[name] or 0) for name in _COUNTS}
     metrics: dict[str, Any] = {}
@@ -88,8 +109,7 @@ def evaluate(
 
 
 def by_user(
-    split: Split,
-    scored: DataFrame,
+    judged: DataFrame,
     recommendations: DataFrame | None,
     *,
     scale: tuple[float, float, float] | None,
@@ -99,8 +119,7 @@ def by_user(
     """Judge every user of the test part alone, so that two models can be compared user by user.
 
     Args:
-        split: the parts, as of `evaluate`.
-        scored: as of `evaluate`.
+        judged: of `with_predictions`.
         recommendations: (user, items, ...) with items best first; None leaves the ranking out.
         scale: of the ratings; None where there are no error metrics.
         k: how many of the recommendations count.
@@ -112,28 +131,30 @@ def by_user(
         null without recommendations and for users without a relevant test item).
     """
     wrong = F.when(F.col("prediction").isNotNull(), F.col("prediction") - F.col("rating"))
-    users = (
-        _with_predictions(split, scored)
-        .groupBy("user")
-        .agg(
-            F.count("*").alias("rows"),
-            F.count("prediction").alias("scored"),
-            F.bit_xor(F.xxhash64("item", "rating")).alias("check"),
-            (F.lit(None) if scale is None else F.sum(F.pow(wrong, 2))).cast("double").alias("squared"),
-        )
+    users = judged.groupBy("user").agg(
+        F.count("*").alias("rows"),
+        F.count("prediction").alias("scored"),
+        F.bit_xor(F.xxhash64("item", "rating")).alias("check"),
+        (F.lit(None) if scale is None else F.sum(F.pow(wrong, 2))).cast("double").alias("squared"),
     )
     if recommendations is None:
         return users.withColumn("ndcg", F.lit(None).cast("double"))
-    ranked = _ranked(split.test, recommendations, k, relevant)
+    ranked = _ranked(judged, recommendations, k, relevant)
     return users.join(ranked.select("user", F.col(f"ndcg_at_{k}").alias("ndcg")), "user", "left")
 
 
-def _sums(split: Split, scored: DataFrame, errors_on: tuple[float, float, float] | None) -> Row:
+def _sums(
+    judged: DataFrame, train: DataFrame, errors_on: tuple[float, float, float] | None, profile: Profile | None
+) -> Row:
     """Count the test rows and, on a rating scale, sum up their errors."""
-    rows = _with_predictions(split, scored)
     if errors_on is None:
-        return _only_row(_with_known(rows, split.train).agg(*_counts()))
-    return _only_row(_with_baselines(rows, split.train, errors_on).agg(*_counts(), *_errors()))
+        return _only_row(_with_known(judged, train, profile).agg(*_counts()))
+    return _only_row(_with_baselines(judged, train, errors_on, profile).agg(*_counts(), *_errors()))
+
+
+def _sent(table: DataFrame, rows: int | None) -> DataFrame:
+    """Have a table sent to every executor, if it is known to be small."""
+    return F.broadcast(table) if rows is not None and rows <= SMALL else table
 
 
 def _only_row(frame: DataFrame) -> Row:
@@ -142,34 +163,40 @@ def _only_row(frame: DataFrame) -> Row:
     return row
 
 
-def _with_predictions(split: Split, scored: DataFrame) -> DataFrame:
-    """Return the test rows as (user, item, rating, prediction); no number is no prediction."""
-    prediction = F.col("prediction").cast("double")
-    finite = F.when(F.abs(prediction) < F.lit(math.inf), prediction)  # NaN is larger than infinity to Spark
-    return split.test.select("user", "item", "rating").join(
-        scored.select("user", "item", finite.alias("prediction")), ["user", "item"], "left"
-    )
-
-
-def _with_known(rows: DataFrame, train: DataFrame) -> DataFrame:
+def _with_known(rows: DataFrame, train: DataFrame, profile: Profile | None) -> DataFrame:
     """Add `known_user` and `known_item`: whether training knows them."""
     for side in ("user", "item"):
         there = train.select(side).distinct().withColumn(f"known_{side}", F.lit(True))
-        rows = rows.join(there, side, "left")
+        rows = rows.join(_sent(there, _at_most(profile, side)), side, "left")
     return rows.withColumns(
         {f"known_{side}": F.col(f"known_{side}").isNotNull() for side in ("user", "item")}
     )
 
 
-def _with_baselines(rows: DataFrame, train: DataFrame, scale: tuple[float, float, float]) -> DataFrame:
+def _at_most(profile: Profile | None, side: str) -> int | None:
+    """Return how many users or items there are at most."""
+    return None if profile is None else profile.n_users if side == "user" else profile.n_items
+
+
+def _with_baselines(
+    rows: DataFrame, train: DataFrame, scale: tuple[float, float, float], profile: Profile | None
+) -> DataFrame:
     """Add `global_mean`, `bias`, `known_user` and `known_item`.
 
     Where every training row has a rating, the baseline's tables hold just the users and items that training knows.
     """
     baseline = Bias()
-    fit = fit_bias(train, baseline.reg_user, baseline.reg_item)
+    fit = fit_bias(
+        train,
+        baseline.reg_user,
+        baseline.reg_item,
+        profile=profile,
+        send=lambda table, side: _sent(table, _at_most(profile, side)),
+    )
     low, high, _ = scale
-    predicted = fit.predict(rows, known=True) if not fit.left_out else _with_known(fit.predict(rows), train)
+    predicted = (
+        fit.predict(rows, known=True) if not fit.left_out else _with_known(fit.predict(rows), train, profile)
+    )
     return predicted.withColumns(
         {"global_mean": F.lit(fit.mean), "bias": clipped(F.col("bias_prediction"), low, high)}
     )
@@ -208,14 +235,22 @@ def _errors() -> list[Column]:
     ]
 
 
-def _ranking(test: DataFrame, recommendations: DataFrame, k: int, relevant: float | None) -> Row:
+def _ranking(
+    test: DataFrame, recommendations: DataFrame, k: int, relevant: float | None, profile: Profile | None
+) -> Row:
     """Return the means of the ranking metrics, null if no user has a relevant item, and `ranked_users`."""
-    ranked = _ranked(test, recommendations, k, relevant)
+    ranked = _ranked(test, recommendations, k, relevant, profile)
     means = [F.avg(name).alias(name) for name in ranked.columns if name != "user"]
     return _only_row(ranked.agg(*means, F.count("*").alias("ranked_users")))
 
 
-def _ranked(test: DataFrame, recommendations: DataFrame, k: int, relevant: float | None) -> DataFrame:
+def _ranked(
+    test: DataFrame,
+    recommendations: DataFrame,
+    k: int,
+    relevant: float | None,
+    profile: Profile | None = None,
+) -> DataFrame:
     """Return (user, the ranking metrics) for every user with a relevant item."""
     wanted = (
         test if relevant is None else test.where(F.col("rating").isNull() | (F.col("rating") >= relevant))
@@ -225,13 +260,14 @@ def _ranked(test: DataFrame, recommendations: DataFrame, k: int, relevant: float
     hits = F.transform("items", lambda item, at: F.when(F.array_contains("relevant", item), at + 1))
     ranks = F.coalesce(F.filter(hits, lambda rank: rank.isNotNull()), F.array().cast("array<int>"))
     best = F.least(F.size("relevant"), F.lit(k))  # hits of the best possible list
-    ideal = F.aggregate(F.sequence(F.lit(1), best), F.lit(0.0), lambda total, rank: total + _gain(rank))
-    gain = F.aggregate("ranks", F.lit(0.0), lambda total, rank: total + _gain(rank))
+    gains = [1 / math.log2(rank + 1) for rank in range(1, k + 1)]
+    ideal = _numbers(accumulate(gains))[best - 1]
+    gain = F.aggregate("ranks", F.lit(0.0), lambda total, rank: total + _numbers(gains)[rank - 1])
     precisions = F.transform("ranks", lambda rank, at: (at + 1) / rank)
     average = F.aggregate(precisions, F.lit(0.0), lambda total, at: total + at) / best
     found = F.size("ranks")
     return (
-        users.join(lists, "user", "left")
+        users.join(_sent(lists, None if profile is None else profile.n_users * k // 4), "user", "left")
         .withColumn("ranks", ranks)
         .select(
             "user",
@@ -243,5 +279,5 @@ def _ranked(test: DataFrame, recommendations: DataFrame, k: int, relevant: float
     )
 
 
-def _gain(rank: Column) -> Column:
-    return F.lit(1.0) / F.log2(rank + 1)
+def _numbers(values: Iterable[float]) -> Column:
+    return F.array(*map(F.lit, values))

@@ -1,6 +1,6 @@
 """Counts and extremes of ratings, which models check before a long fit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame, Row
@@ -45,8 +45,8 @@ def profile_of(ratings: DataFrame, users: DataFrame, items: DataFrame) -> Profil
     return _profile(row, n_users, n_items)._replace(most=most)
 
 
-def profile_parts(parts: Split, kind: str, n_users: int, n_items: int) -> tuple[Profile, int]:
-    """Look through the training part of tables that preprocessing has made, and count the test part, in one job.
+def profile_parts(parts: Split, kind: str, n_users: int, n_items: int) -> Callable[[], tuple[Profile, int]]:
+    """Plan a look through the training part of tables that preprocessing has made, and a count of the test part, in one job.
 
     The job also fills the parts' caches if they have any.
 
@@ -57,19 +57,23 @@ def profile_parts(parts: Split, kind: str, n_users: int, n_items: int) -> tuple[
         n_items: of the table of items.
 
     Returns:
-        The training part's profile and the number of test rows.
-
-    Raises:
-        JobError: a part is empty.
+        What runs the job and returns the training part's profile and the number of test rows; it raises JobError if a
+        part is empty.
     """
     train, test = (
         part.select("user", "item", "rating", F.lit(name).alias("part"))
         for name, part in zip(Split._fields, parts, strict=True)
     )
     in_test = F.col("part") == "test"
-    row = _only(train.union(test).agg(*_columns(~in_test), F.count(F.when(in_test, 1)).alias("test_rows")))
-    check_parts([row["rows"], row["test_rows"]], kind)
-    return _profile(row, n_users, n_items), int(row["test_rows"])
+    frame = train.union(test).agg(*_columns(~in_test), F.count(F.when(in_test, 1)).alias("test_rows"))
+    frame._jdf.queryExecution().toRdd()  # noqa: SLF001 - Python's API plans and compiles when it runs
+
+    def look() -> tuple[Profile, int]:
+        (row,) = frame.collect()  # unlike `first`, of the plan that is there
+        check_parts([row["rows"], row["test_rows"]], kind)
+        return _profile(row, n_users, n_items), int(row["test_rows"])
+
+    return look
 
 
 def _columns(where: Column) -> Sequence[Column]:

@@ -7,7 +7,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from jobs.errors import JobError
-from jobs.evaluate import evaluate
+from jobs.evaluate import evaluate, with_predictions
 from jobs.model import Model, Tables
 from jobs.params import TrainParams, candidates
 from jobs.phases import Events
@@ -96,8 +96,8 @@ def _score(
             )
             ranked = ranked.persist()
         return evaluate(
-            inner,
-            scorer.score(inner.test.select("user", "item")),
+            with_predictions(inner.test, scorer.score(inner.test.select("user", "item"))),
+            inner.train,
             ranked,
             predicts_rating=candidate.predicts_rating,
             scale=scale,

@@ -125,12 +125,6 @@ def start_session(request: Request) -> SparkSession:
     return spark
 
 
-def warm_planner(spark: SparkSession) -> None:
-    """Plan a query that runs no job, so that the planner's classes are loaded while the executors start."""
-    query = spark.sql("SELECT user, max(rating) FROM VALUES (0, 0.0) AS rows(user, rating) GROUP BY user")
-    query._jdf.queryExecution().executedPlan()  # noqa: SLF001 - Python's API only plans what it runs
-
-
 def checkpoints_in(spark: SparkSession, work: Path) -> None:
     """Let what is checkpointed from now on lie in a work folder."""
     spark.sparkContext.setCheckpointDir(local(work.resolve() / CHECKPOINTS))

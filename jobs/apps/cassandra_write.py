@@ -62,6 +62,7 @@ class CassandraWrite:
         store = context.store
         if not isinstance(store, CassandraStore):
             raise UsageError("cassandra_write measures Cassandra: it cannot run on another store")
+        context.ready()
         rows = shuffled(context, params)
         sides = SIDES if params.plain else SIDES[1:]
         tables: dict[str, str] = {}

@@ -59,7 +59,8 @@ class Topn:
         for name in self.parameters() - {"seed"}:
             if getattr(params, name) < 1:
                 raise UsageError(f"{name} in parameters of topn: must be at least 1")
-        workers = PythonWorkers(context.spark)
+        context.ready()
+        workers = PythonWorkers(context.spark, context.ready)
         settings = AlsSettings(
             params.rank, params.iterations, reg=0.1, blocks=params.blocks, seed=params.seed, checkpoint=10, implicit=False
         )  # fmt: skip

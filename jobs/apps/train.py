@@ -1,6 +1,7 @@
 """Fits a model on the training part, times it, and judges it on the test part."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from jobs import per_user, stored
 from jobs.cautions import after_fit, before_fit
 from jobs.concurrent_actions import together
 from jobs.context import Context
-from jobs.evaluate import Evaluation, by_user, evaluate
+from jobs.evaluate import Evaluation, by_user, evaluate, with_predictions
 from jobs.export import Exportable, export
 from jobs.model import Described, Model, Scorer, Tables
 from jobs.noise_floor import noise_floor
@@ -32,14 +33,15 @@ from jobs.stored import Summary
 
 FINGERPRINT_PAIRS = 1000
 MODEL_FOLDER = "model"
+_LEVEL = StorageLevel.MEMORY_AND_DISK
 
 
 class Train:
     """Phases of each pass: fit; score (the test pairs); recommend (top-N for every user, if top_n > 0).
 
-    Scores and recommendations are computed whole and thrown away in each pass, so that every pass does the same work;
-    after the last one the recommendations are written to the store (table `recommendations_<model>`), untimed, and where
-    the model knows which items are alike, these too (table `similar_items_<model>`). With `export` the last pass's model is
+    Scores and recommendations are computed whole and kept in the executors' memory until the pass is over. Those of the
+    last pass are what is judged, untimed; its recommendations are written to the store (table `recommendations_<model>`),
+    and where the model knows which items are alike, these too (table `similar_items_<model>`). With `export` its model is
     kept in the folder "model" of what outlives the application.
     """
 
@@ -48,10 +50,12 @@ class Train:
 
     def run(self, context: Context) -> Result:
         params, model = parameters.read(context.request.params)
-        workers = PythonWorkers(context.spark)
         tables, summary = stored.load(context.store)
         parts = _hold(split_of(tables.ratings, params))
-        profile, train_rows, test_rows = _examined(parts, params, summary)
+        look = _examination(parts, params, summary)
+        workers = PythonWorkers(context.spark, context.ready)
+        context.ready()
+        profile, train_rows, test_rows = look()
         training = tables._replace(ratings=parts.train, profile=profile)
         info = {"data_digest": summary.digest, "dataset": summary.dataset, "model": params.model}
         relevant = relevance(params.relevant, summary.scale, profile)
@@ -63,16 +67,16 @@ class Train:
             info["selected"] = json.dumps(chosen)
         info["hyper_parameters"] = json.dumps(_fields(model), sort_keys=True)
         workers.wait()
-        measured = _Measured(context, params, model, training, parts, relevant)
-        scorer = measured.passes()
+        measured = _Measured(context, params, model, training, parts, test_rows, relevant)
+        last = measured.passes()
         (evaluation, fingerprint), floor, _ = together(
-            lambda: measured.judge(scorer, summary.scale),
+            lambda: measured.judge(last, summary.scale),
             lambda: noise_floor(summary, tables, parts.test),
-            lambda: measured.store_similar(scorer),
+            lambda: measured.store_similar(last.scorer),
         )
-        metrics, texts = measured.described(scorer, evaluation)
+        metrics, texts = measured.described(last.scorer, evaluation)
         metrics |= floor
-        scorer.release()
+        last.release()
         for part in parts:
             part.unpersist()
         return Result(
@@ -87,68 +91,79 @@ class Train:
 
 
 @dataclass(frozen=True)
+class _Pass:
+    """What one pass has computed; `recommendations` is None where none were asked for."""
+
+    scorer: Scorer
+    scored: DataFrame
+    recommendations: DataFrame | None
+
+    def release(self) -> None:
+        """Free what the executors keep of it."""
+        for frame in (self.scored, self.recommendations):
+            if frame is not None:
+                frame.unpersist()
+        self.scorer.release()
+
+
+@dataclass(frozen=True)
 class _Measured:
-    """One model on one split; `training` holds the training part alone."""
+    """One model on one split; `training` holds the training part alone, `test_rows` is the number of rows of the other."""
 
     context: Context
     params: TrainParams
     model: Model
     training: Tables
     parts: Split
+    test_rows: int
     relevant: Relevance
 
-    def passes(self) -> Scorer:
-        """Repeat the measured work; returns the last pass's scorer, the others are released."""
+    def passes(self) -> "_Pass":
+        """Repeat the measured work; returns the last pass, the others are released."""
         phase = self.context.phases.phase
         pairs = self.parts.test.select("user", "item")
-        scorer: Scorer | None = None
+        last: _Pass | None = None
         for _ in self.context.passes():
-            if scorer is not None:
-                scorer.release()
+            if last is not None:
+                last.release()
             with phase("fit"):
                 scorer = self.model.fit(self.training)
             with phase("score"):
-                consume(scorer.score(pairs))
+                scored = _computed(scorer.score(pairs))
+            recommendations = None
             if self.params.top_n:
                 with phase("recommend"):
-                    consume(self.recommend(scorer))
-        assert scorer is not None
-        return scorer
+                    recommendations = _computed(self._recommend(scorer))
+            last = _Pass(scorer, scored, recommendations)
+        assert last is not None
+        return last
 
-    def recommend(self, scorer: Scorer) -> DataFrame:
+    def _recommend(self, scorer: Scorer) -> DataFrame:
         """Rank for every user of the data set."""
         seen = None if self.params.seen else self.training.ratings.select("user", "item")
         return scorer.recommend(self.training.users.select("user"), self.params.top_n, seen)
 
     def judge(
-        self, scorer: Scorer, scale: tuple[float, float, float] | None
+        self, last: "_Pass", scale: tuple[float, float, float] | None
     ) -> tuple[Evaluation, list[float]]:
-        """Store the recommendations, judge them and the scores of the test pairs; return the fingerprint too.
-
-        What is judged is computed once, and kept until it has been.
-        """
-        scored = scorer.score(self.parts.test.select("user", "item")).persist(StorageLevel.MEMORY_AND_DISK)
-        kept = [scored]
-        recommendations = None
-        if self.params.top_n:
-            recommendations = self.recommend(scorer).persist(StorageLevel.MEMORY_AND_DISK)
-            kept.append(recommendations)
-        found, _, _ = together(
+        """Judge what a pass has computed, and store its recommendations; return the fingerprint too."""
+        judged = with_predictions(self.parts.test, last.scored, self.test_rows).persist(_LEVEL)
+        found, fingerprint, *_ = together(
             lambda: evaluate(
-                self.parts,
-                scored,
-                recommendations,
+                judged,
+                self.parts.train,
+                last.recommendations,
                 predicts_rating=self.model.predicts_rating,
                 scale=scale,
                 k=self.params.k,
                 relevant=self.relevant.least,
+                profile=self.training.profile,
             ),
-            lambda: self._store(recommendations),
-            lambda: self._by_user(scored, recommendations, scale),
+            lambda: _fingerprint(judged),
+            lambda: self._store(last.recommendations),
+            lambda: self._by_user(judged, last.recommendations, scale),
         )
-        fingerprint = _fingerprint(scored)
-        for frame in kept:
-            frame.unpersist()
+        judged.unpersist()
         return found, fingerprint
 
     def _store(self, recommendations: DataFrame | None) -> None:
@@ -157,15 +172,14 @@ class _Measured:
 
     def _by_user(
         self,
-        scored: DataFrame,
+        judged: DataFrame,
         recommendations: DataFrame | None,
         scale: tuple[float, float, float] | None,
     ) -> None:
         if not self.context.request.per_user:
             return
         users = by_user(
-            self.parts,
-            scored,
+            judged,
             recommendations,
             scale=scale if self.model.predicts_rating else None,
             k=self.params.k,
@@ -208,12 +222,22 @@ def split_of(ratings: DataFrame, params: TrainParams) -> Split:
     return validation_split(parts.train, params) if judged else parts
 
 
-def _examined(parts: Split, params: TrainParams, summary: Summary) -> tuple[Profile | None, int, int]:
-    """Return the training part's profile, where the tables say what a profile needs, and the rows of both parts."""
+def _examination(
+    parts: Split, params: TrainParams, summary: Summary
+) -> Callable[[], tuple[Profile | None, int, int]]:
+    """Plan a look through both parts, which returns the training part's profile and the rows of both.
+
+    There is no profile where the tables do not say what one needs.
+    """
     if summary.n_users is None or summary.n_items is None:
-        return None, *counted(parts, _kind(params))
-    profile, test_rows = profile_parts(parts, _kind(params), summary.n_users, summary.n_items)
-    return profile, profile.rows, test_rows
+        return lambda: (None, *counted(parts, _kind(params)))
+    look = profile_parts(parts, _kind(params), summary.n_users, summary.n_items)
+
+    def examined() -> tuple[Profile, int, int]:
+        profile, test_rows = look()
+        return profile, profile.rows, test_rows
+
+    return examined
 
 
 def _before(context: Context, params: TrainParams, model: Model, training: Tables, summary: Summary) -> None:
@@ -235,19 +259,26 @@ def _kind(params: TrainParams) -> str:
 
 
 def _hold(parts: Split) -> Split:
-    return Split(*(part.persist(StorageLevel.MEMORY_AND_DISK) for part in parts))
+    return Split(*(part.persist(_LEVEL) for part in parts))
+
+
+def _computed(frame: DataFrame) -> DataFrame:
+    """Compute every row and column of a frame, and keep them."""
+    kept = frame.persist(_LEVEL)
+    consume(kept)
+    return kept
 
 
 def _fields(model: Model) -> dict[str, Any]:
     return {name: getattr(model, name) for name in parameters.hyper_parameters(type(model))}
 
 
-def _fingerprint(scored: DataFrame) -> list[float]:
+def _fingerprint(judged: DataFrame) -> list[float]:
     """Return the predictions of 1,000 test pairs that depend on the data and the split alone, in the order of (user, item).
 
     No prediction counts as 0.
     """
-    rows = scored.orderBy(F.xxhash64("user", "item"), "user", "item").limit(FINGERPRINT_PAIRS).collect()
+    rows = judged.orderBy(F.xxhash64("user", "item"), "user", "item").limit(FINGERPRINT_PAIRS).collect()
     rows.sort(key=lambda row: (row["user"], row["item"]))
     return [float(row["prediction"] or 0.0) for row in rows]
 

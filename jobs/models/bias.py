@@ -3,6 +3,7 @@
 Y. Koren, "Factor in the Neighbors: Scalable and Accurate Collaborative Filtering", ACM TKDD 4(1), 2010, section 2.1.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from jobs.errors import JobError
 from jobs.export import Exported
 from jobs.model import Tables
 from jobs.phases import consume
+from jobs.profile import Profile
 from jobs.topn import ItemFactors, recommend_factors
 
 
@@ -59,30 +61,55 @@ class BiasFit:
         self.items.unpersist()
 
 
-def fit_bias(train: DataFrame, reg_user: float, reg_item: float) -> BiasFit:
+def fit_bias(
+    train: DataFrame,
+    reg_user: float,
+    reg_item: float,
+    *,
+    profile: Profile | None = None,
+    send: Callable[[DataFrame, str], DataFrame] = lambda table, _: table,
+) -> BiasFit:
     """Fit shrunk means: of each item around the global mean, then of each user around mean and item.
 
     Args:
         train: (user, item, rating); rows without a rating are left out.
         reg_user: a user's mean is shrunk as if it had so many more ratings of nothing unusual.
         reg_item: the same for items.
+        profile: of `train`; None looks through it.
+        send: marks the table of a side ("user" or "item") for how it is to be joined.
 
     Raises:
         JobError: no row has a rating.
     """
     rated = train.where(F.col("rating").isNotNull())
-    row = train.agg(
-        F.mean("rating"), F.min("rating"), F.max("rating"), F.count(F.when(F.col("rating").isNull(), 1))
-    ).first()
-    if row is None or row[0] is None:
+    mean, low, high, left_out = _known(train) if profile is None else _told(profile)
+    if mean is None or low is None or high is None:
         raise JobError(
             "no row of the training part has a rating: this model needs ratings; use als_implicit or popularity"
         )
-    mean, low, high, left_out = row
-    items = rated.groupBy("item").agg(_shrunk(F.col("rating") - mean, reg_item).alias("item_bias"))
+    items = send(
+        rated.groupBy("item").agg(_shrunk(F.col("rating") - mean, reg_item).alias("item_bias")), "item"
+    )
     rest = F.col("rating") - mean - F.col("item_bias")
-    users = rated.join(items, "item").groupBy("user").agg(_shrunk(rest, reg_user).alias("user_bias"))
+    users = send(
+        rated.join(items, "item").groupBy("user").agg(_shrunk(rest, reg_user).alias("user_bias")), "user"
+    )
     return BiasFit(mean, users, items, low, high, left_out)
+
+
+def _known(train: DataFrame) -> tuple[float | None, float | None, float | None, int]:
+    """Return mean, lowest and highest rating and the number of rows without one."""
+    row = train.agg(
+        F.mean("rating"), F.min("rating"), F.max("rating"), F.count(F.when(F.col("rating").isNull(), 1))
+    ).first()
+    assert row is not None  # an aggregate without groups has exactly one
+    return row[0], row[1], row[2], row[3]
+
+
+def _told(profile: Profile) -> tuple[float | None, float | None, float | None, int]:
+    """Return the same from a profile."""
+    low, high = profile.ratings or (None, None)
+    return profile.mean, low, high, profile.rows - profile.rated
 
 
 def _shrunk(rest: Column, reg: float) -> Column:

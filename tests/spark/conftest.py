@@ -32,6 +32,8 @@ def context(spark, tmp_path):
             events=str(log), **changes,
         )  # fmt: skip
         events = Events(log)
-        return Context(request, spark, STORES["parquet"](spark, str(store)), Phases(spark, events), events)
+        return Context(
+            request, spark, STORES["parquet"](spark, str(store)), Phases(spark, events), events, lambda: None
+        )
 
     return make

@@ -8,9 +8,10 @@ import pytest
 from sklearn.metrics import mean_absolute_error, mean_squared_error, ndcg_score
 
 from jobs import per_user
-from jobs.evaluate import by_user, evaluate
+from jobs.evaluate import by_user, evaluate, with_predictions
 from jobs.model import RATINGS
 from jobs.models.bias import Bias
+from jobs.profile import profile_of
 from jobs.split import Split
 
 SCALE = (1.0, 5.0, 1.0)
@@ -44,7 +45,8 @@ def judge(spark, train, test, scores=(), found=None, **changes):
     recommendations = None if found is None else lists(spark, found)
     parts = Split(ratings(spark, train), ratings(spark, test))
     scored = Fixed(predictions(spark, list(scores))).score(parts.test.select("user", "item"))
-    return evaluate(parts, scored, recommendations, **arguments)
+    judged = with_predictions(parts.test, scored, len(test) if "profile" in changes else None)
+    return evaluate(judged, parts.train, recommendations, **arguments)
 
 
 def baseline(train, reg_user, reg_item):
@@ -98,6 +100,23 @@ def test_errors_coverage_and_baselines_agree_with_scikit_learn(spark, seed):
         "cold_items": len({row[1] for row in test} - items),
         "cold_rows": sum(row[0] not in users or row[1] not in items for row in test),
     }
+
+
+@pytest.mark.parametrize("unrated", [False, True])
+def test_what_is_known_of_training_changes_no_number(spark, unrated):
+    """With a profile nothing is counted again, and what is small is sent to the executors."""
+    train = [(1, 1, 4.0), (1, 2, 2.0), (2, 1, 5.0), (3, 3, None if unrated else 3.0)]
+    test = [(1, 3, 4.0), (2, 2, 1.0), (3, 1, 5.0), (9, 1, 4.0), (2, 9, None)]
+    scores = [(1, 3, 3.5), (2, 2, 2.5), (3, 1, None), (9, 1, 4.0)]
+    found = {1: [3, 4], 2: [9], 3: [2, 1]}
+    sides = [spark.range(10).selectExpr(f"int(id) as {side}") for side in ("user", "item")]
+    profile = profile_of(ratings(spark, train), *sides)
+    for rated in (True, False):
+        plain = judge(spark, train, test, scores, found, k=3, predicts_rating=rated)
+        other = judge(spark, train, test, scores, found, k=3, predicts_rating=rated, profile=profile)
+        assert other.metrics == pytest.approx(plain.metrics)  # sums in another order
+        assert other.counts == plain.counts
+        assert (plain.counts["cold_rows"], plain.counts["ranked_users"]) == (2, 4)
 
 
 def ranking_oracle(test, found, k, threshold):
@@ -193,9 +212,10 @@ def test_users_are_judged_one_by_one_and_add_up_to_the_whole(spark, tmp_path):
     test = [(1, 10, 5.0), (1, 11, 4.0), (2, 10, 5.0), (2, 12, 1.0), (3, 10, 4.0), (4, 11, 1.0)]
     scores = [(1, 10, 4.5), (1, 11, 4.0), (2, 10, 2.0), (2, 12, None), (3, 10, math.nan), (4, 11, 3.0)]
     found = {1: [10, 12, 11], 2: [11, 12, 10], 4: [11]}
-    parts = Split(ratings(spark, test), ratings(spark, test))
-    scored = Fixed(predictions(spark, scores)).score(parts.test.select("user", "item"))
-    frame = by_user(parts, scored, lists(spark, found), scale=SCALE, k=3, relevant=4.0)
+    scored = predictions(spark, scores)
+    frame = by_user(
+        with_predictions(ratings(spark, test), scored), lists(spark, found), scale=SCALE, k=3, relevant=4.0
+    )
     per_user.write(frame, tmp_path / "users.npz")
     users = per_user.read(tmp_path / "users.npz")
     assert users.user.tolist() == [1, 2, 3, 4]
@@ -209,7 +229,7 @@ def test_users_are_judged_one_by_one_and_add_up_to_the_whole(spark, tmp_path):
     assert whole.metrics["ndcg_at_3"] == pytest.approx(np.nanmean(users.ndcg))
 
     def checks(rows):
-        one = by_user(Split(*[ratings(spark, rows)] * 2), scored, None, scale=None, k=3, relevant=4.0)
+        one = by_user(with_predictions(ratings(spark, rows), scored), None, scale=None, k=3, relevant=4.0)
         return {row["user"]: (row["check"], row["squared"], row["ndcg"]) for row in one.collect()}
 
     assert (

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from jobs.errors import JobError
-from jobs.evaluate import evaluate
+from jobs.evaluate import evaluate, with_predictions
 from jobs.model import RATINGS, Tables
 from jobs.models.knn import Knn
-from jobs.split import Split
 
 USERS = np.array([2, 5, 9, 11, 12, 20, 31, 44, 50, 51, 60, 71])
 ITEMS = np.array([1, 3, 4, 8, 15, 16, 23, 42, 77])
@@ -123,7 +122,8 @@ def test_beats_the_baseline_on_movielens_100k(spark):
     ]
     scorer = Knn().fit(parts[0])
     result = evaluate(
-        Split(parts[0].ratings, parts[1].ratings), scorer.score(parts[1].ratings.select("user", "item")), None,
+        with_predictions(parts[1].ratings, scorer.score(parts[1].ratings.select("user", "item"))),
+        parts[0].ratings, None,
         predicts_rating=True, scale=(1.0, 5.0, 1.0), k=10, relevant=4.0,
     )  # fmt: skip
     assert result.metrics["coverage"] == 1.0

@@ -7,7 +7,7 @@ import pytest
 
 from datasets.dataset import find
 from jobs.cleaning import Limits
-from jobs.evaluate import evaluate
+from jobs.evaluate import evaluate, with_predictions
 from jobs.model import RATINGS, Tables
 from jobs.models.als import Als
 from jobs.models.content import Content
@@ -22,8 +22,8 @@ def test_content_on_the_first_fold_of_100k(spark):
     parts = split(cleaned.ratings.select(*RATINGS.fieldNames()), "fold", test=0.1, seed=0, n=1, fold="u1")
     scorer = Content(blocks=2).fit(Tables(parts.train, cleaned.items, cleaned.users))
     found = evaluate(
-        parts,
-        scorer.score(parts.test.select("user", "item")),
+        with_predictions(parts.test, scorer.score(parts.test.select("user", "item"))),
+        parts.train,
         None,
         predicts_rating=True,
         scale=(1.0, 5.0, 1.0),
@@ -54,8 +54,8 @@ def test_als_on_the_first_fold_of_100k(spark):
     model.preflight(tables)
     scorer = model.fit(tables)
     found = evaluate(
-        parts,
-        scorer.score(parts.test.select("user", "item")),
+        with_predictions(parts.test, scorer.score(parts.test.select("user", "item"))),
+        parts.train,
         None,
         predicts_rating=True,
         scale=(1.0, 5.0, 1.0),

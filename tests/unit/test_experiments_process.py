@@ -124,7 +124,7 @@ def test_events_are_read_as_they_come_and_only_whole(tmp_path):
 
 def test_a_jobs_warnings_are_told_at_once_and_kept_once(tmp_path):
     asked = request(tmp_path)
-    context = Context(asked, None, None, None, Events(tmp_path / "events.jsonl"))
+    context = Context(asked, None, None, None, Events(tmp_path / "events.jsonl"), lambda: None)
     for text in ("one", "two", "one"):
         context.warn(text)
     assert context.warnings == ["one", "two"]
