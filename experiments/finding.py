@@ -14,10 +14,10 @@ class Finding:
 
     Attributes:
         title: of the section.
-        answer: one sentence that a person can act on; empty if there is none.
-        why: one sentence that explains an answer and is none by itself; empty if there is none.
+        answer: what a person can act on, in two short sentences: what was found, and how sure it is; empty if nothing was.
+        why: one sentence that explains an answer and is none by itself; it heads the section, never the report.
         tables, plots: shown in this order; the names of the plots are unique within the report.
-        notes: what a reader must know of these numbers, a sentence each.
+        notes: the answer's details, and what a reader must know of these numbers, a sentence each.
         data: the numbers behind it, as plain JSON.
     """
 

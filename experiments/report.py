@@ -54,12 +54,12 @@ class Report:
 
     @property
     def answer(self) -> str:
-        """A sentence, of the first finding that has one, and why it is so."""
+        """Two short sentences at most: what was found, and how sure it is."""
         return answer_of(self.findings, self.outcomes)
 
     def text(self) -> str:
         """Return it for a terminal."""
-        return "\n\n".join(_lines(self.findings, as_text, title="", bullet=""))
+        return "\n\n".join([self.answer, *_lines(self.findings, as_text, "", "", said=self.answer)])
 
     def markdown(self) -> str:
         """Return it for the page of the parent run."""
@@ -67,7 +67,7 @@ class Report:
             [
                 self.experiment.question,
                 f"**{self.answer}**",
-                *_lines(self.findings, as_markdown, "### ", "- "),
+                *_lines(self.findings, as_markdown, "### ", "- ", said=self.answer),
             ]
         )
 
@@ -155,13 +155,13 @@ class Report:
 
 
 def _lines(
-    findings: Sequence[Finding], write: Callable[[Table], str], title: str, bullet: str
+    findings: Sequence[Finding], write: Callable[[Table], str], title: str, bullet: str, said: str
 ) -> Iterator[str]:
-    """Yield the paragraphs of a report; without a sign for titles there are none."""
+    """Yield the paragraphs of a report below its answer; without a sign for titles there are none."""
     for finding in findings:
         if title:
             yield title + finding.title
-        yield from (sentence for sentence in (finding.answer, finding.why) if sentence)
+        yield from (sentence for sentence in (finding.answer, finding.why) if sentence and sentence != said)
         yield from (write(table) for table in finding.tables)
         if finding.notes:
             yield "\n".join(bullet + note for note in finding.notes)

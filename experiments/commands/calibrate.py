@@ -7,7 +7,7 @@ from cluster import settings as cluster_settings
 from experiments import arguments as shared
 from experiments.command import Command
 from experiments.exits import GATE
-from experiments.pairs.calibration import answer, calibrate, comparison_table, table
+from experiments.pairs.calibration import answer, calibrate, comparison_table, details, table
 from experiments.pairs.recorded import recorded, write
 from experiments.tables import as_text
 
@@ -16,7 +16,8 @@ def _run(given: Namespace) -> int:
     run_dir = cluster_settings.load(given.cluster_set).run_dir
     all_of = recorded(given.names, run_dir, given.metric)
     found = calibrate(all_of.comparisons)
-    print(f"{answer(found)}\n\n{as_text(comparison_table(found))}\n\n{as_text(table(found))}")
+    print(f"{answer(found)}\n\n{as_text(comparison_table(found))}\n\n{as_text(table(found))}\n")
+    print("\n".join(details(found)))
     if all_of.left_out:
         print(
             f"\nleft out: {all_of.left_out} comparison(s) of other code, parameters or host, or of too few pairs"

@@ -15,6 +15,7 @@ from experiments.commands.predict import SPEC
 from experiments.exits import GATE
 from experiments.tables import as_text
 from experiments.trial import Shape
+from experiments.wording import counted
 
 _ANY = "1g"
 
@@ -25,7 +26,7 @@ def _run(arguments: Namespace) -> int:
     wanted = _wanted(arguments)
     model = model_of(settings, arguments.of)
     advice = advise(model, wanted)
-    print(_answer(advice, wanted))
+    print(f"{_answer(advice, wanted)}\n{_asked(wanted)}")
     print(f"\n{as_text(advice.table())}\n")
     print(
         "cost: workers \u00d7 price \u00d7 wall time, billed for the time that is used; 'up to' at the upper end of the interval"
@@ -51,15 +52,19 @@ def _wanted(arguments: Namespace) -> Wanted:
 
 
 def _answer(advice: Advice, wanted: Wanted) -> str:
+    """Say which shape to take, and the worst that the interval allows."""
     if advice.best is None:
         return f"cannot recommend: {advice.why_not}"
     best, wall = advice.best, advice.best.prediction.wall
-    each = f"{wanted.worker.cores} core{'s' if wanted.worker.cores > 1 else ''}"
+    each = f"{wanted.worker.cores} core{'s' * (wanted.worker.cores > 1)}{' each' * (best.workers > 1)}"
     return (
-        f"{best.workers} worker(s) of {each}: {wanted.rows:,} rows in {time_text(wall.value)} (up to {time_text(wall.upper)}, "
-        f"deadline {time_text(wanted.deadline)}) for {money(best.cost)} (up to {money(best.dearest)}) "
-        f"at {wanted.price:g} a worker and hour"
+        f"Take {counted(best.workers, 'worker')} of {each}: the job takes {time_text(wall.value)} and costs {money(best.cost)}. "
+        f"The 95% interval reaches up to {time_text(wall.upper)} and {money(best.dearest)}."
     )
+
+
+def _asked(wanted: Wanted) -> str:
+    return f"asked for: {wanted.rows:,} rows within {time_text(wanted.deadline)}, at {wanted.price:g} a worker and hour"
 
 
 def _arguments(parser: ArgumentParser) -> None:

@@ -9,7 +9,9 @@ from experiments.outcome import Outcome
 from experiments.report import Report
 from experiments.spec import Experiment
 from experiments.tables import NONE, Table
+from experiments.wording import counted, number_word, sentence
 
+_MOST_LISTED = 3
 QUESTION = "What happens to a trial when a part of the cluster is killed in the middle of it?"
 
 
@@ -35,18 +37,21 @@ def finding_of(found: Sequence[Drilled], drills: Mapping[str, Drill]) -> Finding
 
 
 def answer(found: Sequence[Drilled]) -> str:
-    """Return one sentence with the result of all drills."""
-    bad = [item for item in found if not item.good]
+    """Say whether the drills ended with the undisturbed result, and what has to be run again."""
+    bad = [item.kind for item in found if not item.good]
     if bad:
-        return (
-            f"{len(found) - len(bad)} of {len(found)} drills ended with the undisturbed result. These did not: "
-            + "; ".join(f"{item.kind} ({item.verdict})" for item in bad)
-        )
+        good = f"{number_word(len(found) - len(bad))} of {counted(len(found), 'drill')}"
+        return f"{sentence(good + ' ended with the undisturbed result')} Not so after the loss of: {_listed(bad)}."
     survived = [item.kind for item in found if item.status == "ok"]
     repeated = [item.kind for item in found if item.status != "ok"]
-    words = [f"the trial survives the loss of: {', '.join(survived)}"] if survived else []
-    words += [f"it has to be run again after the loss of: {', '.join(repeated)}"] if repeated else []
-    return f"Every drill ended with the same model and the same rows: {'; '.join(words)}."
+    words = [f"the trial survives the loss of: {_listed(survived)}"] if survived else []
+    words += [f"it has to be run again after the loss of: {_listed(repeated)}"] if repeated else []
+    return f"Every drill ended with the same model and the same rows. {sentence('; '.join(words))}"
+
+
+def _listed(kinds: Sequence[str]) -> str:
+    more = f" and {len(kinds) - _MOST_LISTED} more" if len(kinds) > _MOST_LISTED else ""
+    return ", ".join(kind.replace("_", " ") for kind in kinds[:_MOST_LISTED]) + more
 
 
 def results(found: Sequence[Drilled]) -> Table:
@@ -86,7 +91,8 @@ def faults(found: Sequence[Drilled]) -> Table:
 
 def notes(found: Sequence[Drilled], drills: Mapping[str, Drill]) -> list[str]:
     """Return the meanings of the columns, and further observations."""
-    lines = [
+    lines = [f"{item.kind}: {item.verdict}" for item in found if not item.good]
+    lines += [
         f"recovery of {item.kind}: from the kill to: {drills[item.kind].recovered}"
         for item in found
         if item.kind in drills

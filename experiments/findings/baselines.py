@@ -1,14 +1,17 @@
 """Whether a model guesses ratings better than user and item means, and ranks better than popularity."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from experiments.answer import protocol, unshaped
+from experiments.cost.rivals import SINGLE
 from experiments.finding import Finding
 from experiments.metrics import counts, quality
 from experiments.outcome import Outcome
 from experiments.spec import Experiment
+from experiments.wording import answered, how_sure, named, values_apart
 
 _BIAS, _POPULARITY = "bias", "popularity"
 
@@ -22,6 +25,7 @@ class _Contest:
         best, model, baseline: the best value, whose it is, and the baseline's.
         better: whether the best beats the baseline.
         models: all that were tried.
+        short: the best model's name in plain words.
     """
 
     does: str
@@ -32,6 +36,7 @@ class _Contest:
     baseline: float
     better: bool
     models: list[str]
+    short: str
 
     def sentence(self, size: str) -> str:
         """Say who beats the baseline, or that none does and on how much data."""
@@ -44,8 +49,18 @@ class _Contest:
             "true of all users and items alike"
         )
 
+    @property
+    def verdict(self) -> str:
+        """The same in a few words, without parameters."""
+        best, baseline = values_apart(self.best, self.baseline)
+        if self.better:
+            return (
+                f"{self.short} {self.does} better than {self.than} ({self.metric} {best} against {baseline})"
+            )
+        return f"no model {self.does} better than {self.than} ({self.short}: {self.metric} {best} against {baseline})"
 
-def _find(_experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
+
+def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
     measured = [outcome for outcome in outcomes if outcome.measured]
     if len({protocol(outcome) for outcome in measured}) != 1:
         return None
@@ -54,8 +69,29 @@ def _find(_experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | Non
         return None
     notes = tuple(found.sentence(_size(measured[0])) for found in contests)
     return Finding(
-        "Against the baselines", notes=notes, data={"baselines": [vars(found) for found in contests]}
+        "Against the baselines",
+        answer=_answer(contests, measured) if _asked(experiment, measured) else "",
+        notes=notes,
+        data={"baselines": [vars(found) for found in contests]},
     )
+
+
+def _asked(experiment: Experiment, measured: Sequence[Outcome]) -> bool:
+    """Whether the question is which model is good: several were tried, and nothing else was asked of them."""
+    models = {str(item.values.get("model")) for item in measured} - {_BIAS, _POPULARITY}
+    otherwise = experiment.search or experiment.held_out or len(experiment.comparisons) == 1
+    return len(models) > 1 and not otherwise and not models & {*SINGLE}
+
+
+def _answer(contests: Sequence[_Contest], measured: Sequence[Outcome]) -> str:
+    plain = [dataclasses.replace(found, short=found.short.partition(" with ")[0]) for found in contests]
+    wordings = [contests, plain, plain[:1]]
+    return answered(map(_joined, wordings), how_sure(measured))
+
+
+def _joined(contests: Sequence[_Contest]) -> str:
+    first, *rest = (found.verdict for found in contests)
+    return "; ".join([first, *(text.replace("no model", "none", 1) for text in rest)])
 
 
 def _guessing(measured: Sequence[Outcome]) -> _Contest | None:
@@ -74,9 +110,9 @@ def _guessing(measured: Sequence[Outcome]) -> _Contest | None:
 def _ranking(measured: Sequence[Outcome]) -> _Contest | None:
     """Popularity is a trial like the others, if there is one."""
     names = sorted(name for item in measured for name in quality(item) if name.startswith("ndcg_at_"))
-    baselines = [item for item in measured if item.values.get("model") == _POPULARITY and names]
-    tried = [item for item in measured if item.values.get("model") not in (_POPULARITY, _BIAS)]
-    tried = [item for item in tried if names and names[0] in quality(item)]
+    ranked = [item for item in measured if names and names[0] in quality(item)]
+    baselines = [item for item in ranked if item.values.get("model") == _POPULARITY]
+    tried = [item for item in ranked if item.values.get("model") not in (_POPULARITY, _BIAS)]
     if not tried or not baselines:
         return None
     shown = names[0].replace("ndcg_at_", "nDCG@")
@@ -93,9 +129,8 @@ def _contest(
     best = choose(tried, key=lambda item: quality(item)[metric])
     value = quality(best)[metric]
     better = value != baseline and choose(value, baseline) == value
-    return _Contest(
-        *words, value, unshaped(best), baseline, better, list(dict.fromkeys(map(unshaped, tried)))
-    )
+    models = list(dict.fromkeys(map(unshaped, tried)))
+    return _Contest(*words, value, unshaped(best), baseline, better, models, named(best, tried))
 
 
 def _size(outcome: Outcome) -> str:

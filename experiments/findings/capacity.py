@@ -15,6 +15,7 @@ from experiments.outcome import Outcome
 from experiments.plots import COLOURS, GREY, Plot
 from experiments.spec import Experiment
 from experiments.tables import NONE, Table
+from experiments.wording import counted, number_word, percent, sentence
 
 _CAPTION = (
     "Predicted against measured wall time of a job of one pass, both axes logarithmic, with 95% prediction intervals. "
@@ -40,25 +41,42 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
         plots=(
             Plot("capacity", _CAPTION, lambda axes: _draw(axes, pairs, len(points.training)), (6.5, 5.0)),
         ),
-        notes=tuple(notes(model)),
+        notes=(*_details(model, held_out), *notes(model)),
         data={"capacity": _plain(model, pairs)},
     )
 
 
 def _answer(model: Model, held_out: Sequence[tuple[Point, Prediction]]) -> str:
+    small = counted(len(model.points.training), "small run")
     if not held_out:
-        return "A model is fitted, but not checked on any held-out run yet (run plan with --validate)."
+        return f"A model is fitted to {small}. Nobody knows yet how good it is: no larger run checked it (plan with --validate)."
     errors = [abs(_error(*pair)) for pair in held_out]
-    most = max(point.load.rows for point, _ in held_out)
-    times = most / max(point.load.rows for point in model.points.training)
-    inside = [_inside(*pair) for pair in held_out]
-    said = (
-        f"From {len(model.points.training)} small runs it predicted {len(held_out)} held-out run(s) of up to {times:.1f} times "
-        f"the rows with a median error of {statistics.median(errors):.0%} (largest {max(errors):.0%})"
+    typical = (
+        f"a median error of {percent(statistics.median(errors))}"
+        if len(errors) > 1
+        else f"an error of {percent(errors[0])}"
     )
-    if None in inside:
-        return f"{said}."
-    return f"{said}; {sum(map(bool, inside))} of {len(inside)} lay within the 95% interval."
+    verb = "times of {} were" if len(held_out) > 1 else "time of {} was"
+    found = f"From {small} the {verb.format(counted(len(held_out), 'larger run'))} predicted with {typical}"
+    inside = [_inside(*pair) for pair in held_out]
+    sure = "No interval: it takes more small runs"
+    if None not in inside:
+        sure = (
+            f"{number_word(sum(map(bool, inside)))} of {number_word(len(inside))} lay within the 95% interval"
+        )
+    return f"{found}. {sentence(sure)}"
+
+
+def _details(model: Model, held_out: Sequence[tuple[Point, Prediction]]) -> list[str]:
+    """Say how far beyond the small runs the checks went, and the largest error."""
+    if not held_out:
+        return []
+    most = max(point.load.rows for point, _ in held_out)
+    larger = most / max(point.load.rows for point in model.points.training)
+    worst = max(abs(_error(*pair)) for pair in held_out)
+    return [
+        f"held-out runs have up to {larger:.1f} times the rows of the small ones; the largest error is {worst:.0%}"
+    ]
 
 
 def _terms(model: Model) -> Table:

@@ -1,7 +1,7 @@
 """The pairs that a spec sets side by side."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.analysis import Compared, compare
@@ -13,6 +13,7 @@ from experiments.ratios import notes
 from experiments.scaling.families import SCALED
 from experiments.spec import Experiment
 from experiments.tables import comparison_table, side
+from experiments.wording import clipped, counted, model_name, plain, sentence, setting, times
 
 
 def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
@@ -28,7 +29,7 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
     plot = Plot("comparisons", caption, lambda axes: ratios(axes, claimed), size, narrow=narrow)
     return Finding(
         "Comparisons",
-        answer=_answer(compared[0]) if len(compared) == 1 else "",
+        answer=_answer(compared[0], outcomes) if len(compared) == 1 else "",
         tables=(comparison_table(compared),),
         plots=(plot,) if claimed and len(claimed) <= MOST_BARS else (),
         notes=tuple(
@@ -41,17 +42,34 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
     )
 
 
-def _answer(item: Compared) -> str:
+def _answer(item: Compared, outcomes: Sequence[Outcome]) -> str:
     """Answer an experiment that asks for one comparison; nothing where there is no claim, or a curve answers."""
     if {*item.contender, *item.baseline} & {*SCALED}:
         return ""
-    result, ours, theirs = item.result, side(item.contender), side(item.baseline)
+    result, ours, theirs = item.result, _words(item.contender), _words(item.baseline)
     if result.ratio is None or result.low is None or result.high is None:
         return ""
-    interval = f"(95%: {result.low:.2f}\u2013{result.high:.2f})"
+    ends, how, ratio = (result.low, result.high), "as fast as", result.ratio
+    if result.high < 1:
+        ends, how, ratio = (1 / result.high, 1 / result.low), "as long as", 1 / ratio
+    verb = "takes" if result.high < 1 else "is"
+    text = f"{ours} {verb} {times(ratio)} times {how} {theirs}"
     if result.low <= 1 <= result.high:
-        return f"{ours} cannot be told from {theirs}: {result.ratio:.2f} times as fast {interval}."
-    return f"{ours} is {result.ratio:.2f} times as fast as {theirs} {interval}."
+        text = f"{ours} cannot be told from {theirs} in time ({times(ratio)} times {how} it)"
+    fewest = min(len(outcome.measured) for outcome in outcomes if outcome.measured)
+    return f"{sentence(text)} The 95% interval of {counted(fewest, 'run')} each is {times(ends[0])} to {times(ends[1])}."
+
+
+def _words(selection: Mapping[str, Any]) -> str:
+    """Name one side by its values: docker, ALS, rank 16, the fit."""
+    words = [
+        f"the {value}" if key == "phase"
+        else model_name(value) if key == "model"
+        else clipped(plain(value), 40) if isinstance(value, str)
+        else setting(key, value)
+        for key, value in selection.items()
+    ]  # fmt: skip
+    return " and ".join(words[:2])
 
 
 def _plain(item: Compared) -> dict[str, Any]:

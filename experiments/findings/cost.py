@@ -27,6 +27,7 @@ from experiments.ratios import Ratio
 from experiments.ratios import notes as ratio_notes
 from experiments.spec import Experiment
 from experiments.tables import NONE, Table, ratio_text, seconds
+from experiments.wording import counted, model_name, number_word, sentence, sure, times
 
 _PHASES = ("fit", TOTAL)
 _FACTS = (
@@ -42,24 +43,75 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
         return None
     return Finding(
         "COST",
-        answer=" ".join(_answer(match, several=len(matches) > 1) for match in matches),
+        answer=_answer(matches),
         tables=tuple(_table(match) for match in matches if match.single),
         plots=tuple(plot for number, match in enumerate(matches) for plot in _plots(match, number)),
-        notes=tuple(dict.fromkeys(note for match in matches for note in _notes(match))),
+        notes=tuple(
+            dict.fromkeys(
+                [
+                    *(_details(match, several=len(matches) > 1) for match in matches),
+                    *(note for match in matches for note in _notes(match)),
+                ]
+            )
+        ),
         data={"cost": [_plain(match) for match in matches]},
     )
 
 
-def _answer(match: Match, *, several: bool) -> str:
+def _answer(matches: Sequence[Match]) -> str:
+    """Say from how many cores on a fit on Spark beats one thread, and how sure that is."""
+    told = [match for match in matches if match.counted and not match.refused]
+    if not told:
+        who = model_name(matches[0].rivals.counterpart)
+        return f"It cannot be said from how many cores on {who} beats one thread. The notes below say why."
+    verdicts = [verdict(match, "fit") for match in told]
+    few = min(map(_applications, told))
+    if len(matches) == 1:
+        return f"{sentence(_short(told[0], verdicts[0]))} {_certainty(verdicts[0], few)}"
+    won = [item for item in verdicts if item.kind == "reached"]
+    who = model_name(told[0].rivals.counterpart)
+    text = f"{who} fits faster than one thread in {number_word(len(won))} of {number_word(len(matches))} comparisons"
+    if won:
+        cores = sorted({item.cores for item in won if item.cores})
+        text += f", from {' or '.join(map(str, cores[:3]))} worker core{'s' * (cores != [1])} on"
+    return f"{sentence(text)} {sure(few)}"
+
+
+def _short(match: Match, found: Verdict) -> str:
+    """Say the verdict on the fit in plain words."""
+    who = model_name(match.rivals.counterpart)
+    if found.ratio is None or found.ratio.ratio is None:
+        return f"the fit of {who} was not measured"
+    cores = f"{found.cores} worker core{'s' if found.cores != 1 else ''}"
+    if found.kind == "reached":
+        return f"from {cores} on {who} fits faster than one thread: {times(found.ratio.ratio)} times as fast"
+    if found.kind == "undecided":
+        return f"{who} on {cores}, its best shape, cannot be told from one thread: {times(found.ratio.ratio)} times as fast"
+    return (
+        f"no measured shape of {who} fits faster than one thread: the best one, {cores}, "
+        f"takes {times(1 / found.ratio.ratio)} times as long"
+    )
+
+
+def _certainty(found: Verdict, few: int) -> str:
+    ratio = found.ratio
+    if ratio is None or ratio.low is None or ratio.high is None:
+        return sure(few)
+    low, high = (1 / ratio.high, 1 / ratio.low) if found.kind == "not reached" else (ratio.low, ratio.high)
+    return f"The 95% interval of {counted(few, 'run')} a side is {times(low)} to {times(high)} times."
+
+
+def _details(match: Match, *, several: bool) -> str:
+    """Say the verdicts on fit and whole pass in full."""
     where = f"{match.rivals.where}: " if several else ""
     if match.refused or not match.counted:
         why = match.refused or "; ".join(f"{point.trial.size}: {point.refused}" for point in match.points)
-        return f"{where}No COST of {match.rivals.counterpart} is claimed ({why})."
-    said = " ".join(_sentence(match, verdict(match, phase)) for phase in _PHASES)
+        return f"{where}no COST of {match.rivals.counterpart} is claimed ({why})"
+    said = "; ".join(_sentence(match, verdict(match, phase)) for phase in _PHASES)
     few = _applications(match)
     if few >= LEAST_FOR_INTERVAL:
         return where + said
-    return f"{where}From {few} application(s) a side, which is a look and no claim (it takes {LEAST_FOR_INTERVAL}): {said}"
+    return f"{where}from {few} application(s) a side, which is a look and no claim (it takes {LEAST_FOR_INTERVAL}): {said}"
 
 
 def _applications(match: Match) -> int:
@@ -69,22 +121,22 @@ def _applications(match: Match) -> int:
 
 
 def _sentence(match: Match, found: Verdict) -> str:
-    what = {"fit": f"COST of the fit of {match.rivals.counterpart}", TOTAL: "All phases together"}[
+    what = {"fit": f"COST of the fit of {match.rivals.counterpart}", TOTAL: "all phases together"}[
         found.phase
     ]
     if found.ratio is None or found.ratio.ratio is None:
-        return f"{what}: not measured."
+        return f"{what}: not measured"
     cores = f"{found.cores} worker core{'s' if found.cores != 1 else ''}"
     if found.kind == "reached":
-        return f"{what}: {cores} ({_words(found.ratio, 'as fast as')})."
+        return f"{what}: {cores} ({_words(found.ratio, 'as fast as')})"
     if found.kind == "undecided":
-        return f"{what}: cannot be told (at best, on {cores}, {_words(found.ratio, 'as fast as')})."
+        return f"{what}: cannot be told (at best, on {cores}, {_words(found.ratio, 'as fast as')})"
     slower = Ratio(
         1 / found.ratio.ratio,
         None if found.ratio.high is None else 1 / found.ratio.high,
         None if found.ratio.low is None else 1 / found.ratio.low,
     )
-    return f"{what}: not reached on this host (at best, on {cores}, {_words(slower, 'as long as')})."
+    return f"{what}: not reached on this host (at best, on {cores}, {_words(slower, 'as long as')})"
 
 
 def _words(ratio: Ratio, how: str) -> str:

@@ -11,7 +11,7 @@ from experiments.scaling.curves import Curve, Point, curves
 from experiments.scaling.families import growth
 from experiments.scaling.plots import pictures
 from experiments.scaling.rows import change_table, fit_table, points_table
-from experiments.scaling.sentences import answer, notes
+from experiments.scaling.sentences import answer, details, notes
 from experiments.spec import Experiment
 
 
@@ -22,7 +22,7 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
     by_kind = [[item for item in found if item.kind == kind and item.points] for kind in ("strong", "weak")]
     tables = [points_table(items) for items in by_kind if items]
     tables += [table for table in (fit_table(found), change_table(found)) if table]
-    said = dict.fromkeys(note for item in found for note in notes(item))
+    said = dict.fromkeys([*details(found), *(note for item in found for note in notes(item))])
     return Finding(
         "Scaling",
         answer=answer(found),

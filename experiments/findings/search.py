@@ -1,6 +1,6 @@
 """Trials of a search, the best one, and its quality on the test part."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from experiments.finding import Finding
@@ -11,6 +11,8 @@ from experiments.search.best import Tried, best, final, validated
 from experiments.search.space import ALIAS, Search, registered_name
 from experiments.spec import Experiment
 from experiments.tables import NONE, Table
+from experiments.wording import answered, counted, metric_name, setting, values_apart
+from experiments.wording import sure as sure_of
 
 _DIGITS = 4
 _NOTE = (
@@ -32,6 +34,7 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
         tables=(_table(search, trials, chosen),),
         plots=tuple(_plots(search, trials, chosen)),
         notes=(
+            *_chosen(search, chosen),
             _NOTE.format(metric=search.metric),
             f"a successful run registers the best model as {registered_name(experiment.name)}@{ALIAS}; MLflow's page of models shows it",
         ),
@@ -45,14 +48,38 @@ def _answer(
     chosen: Tried | None,
     last: Outcome | None,
 ) -> str:
-    if chosen is None:
-        return f"None of {len(trials)} trials can be chosen: each failed or took longer than the limit."
-    limit = f" within {search.time_limit_s:g} s of {search.time_metric}" if search.time_limit_s else ""
-    found = f"Best of {len(trials)} trials{limit}: {_settings(chosen)}, {search.metric} {chosen.score:.4f} on the validation part"
+    """Name the chosen settings as far as they vary, and what they are worth."""
+    if chosen is None or chosen.score is None:
+        return f"None of {counted(len(trials), 'trial')} can be chosen. Each failed or took longer than the limit."
+    metric = metric_name(search.metric)
     tested = quality(last).get(search.metric) if last else None
+    scores = values_apart(chosen.score, *([] if tested is None else [tested]))
+    varying = [key for key in chosen.settings if len({str(item.settings[key]) for item in trials}) > 1]
+    named = [setting(key, chosen.settings[key]) for key in varying or chosen.settings]
+    found = (
+        f"the best of {counted(len(trials), 'trial')} has {{}}: {metric} {scores[0]} on the validation part"
+    )
     if tested is None:
-        return f"{found}; the model was not fitted on all of training."
-    return f"{found}, {tested:.4f} on the test part."
+        sure = f"Its {metric} on test rows is unknown: the model was not fitted on all of training."
+    else:
+        found += f", {scores[1]} on test rows"
+        sure = sure_of(min(len(item.outcome.measured) for item in trials if item.outcome.measured))
+    return answered((found.format(text) for text in _shorter(named)), sure)
+
+
+def _shorter(named: Sequence[str]) -> Iterator[str]:
+    """Yield all settings, then fewer and the number of the others."""
+    yield " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
+    for count in range(len(named) - 1, 0, -1):
+        yield f"{', '.join(named[:count])} and {counted(len(named) - count, 'more setting')}"
+
+
+def _chosen(search: Search, chosen: Tried | None) -> list[str]:
+    """Say every chosen setting, and which limit it keeps."""
+    if chosen is None:
+        return []
+    limit = f", within {search.time_limit_s:g} s of {search.time_metric}" if search.time_limit_s else ""
+    return [f"chosen{limit}: {_settings(chosen)}"]
 
 
 def _table(search: Search, trials: Sequence[Tried], chosen: Tried | None) -> Table:

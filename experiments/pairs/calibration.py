@@ -24,6 +24,7 @@ from experiments.pairs.ledger import Pair
 from experiments.pairs.paired import ALPHA, LEAST_PAIRS, Timing, called, log_ratios, timing
 from experiments.pairs.sides import NAMES
 from experiments.tables import Table
+from experiments.wording import counted, sentence
 
 LEAST_RECORDED = 20
 LEAST_COMPARISONS = 3
@@ -160,22 +161,30 @@ def calibrate(comparisons: Sequence[Comparison], draws: int = DRAWS, seed: int =
 
 
 def answer(found: Calibration) -> str:
-    """Say what it comes to."""
+    """Say whether the verdicts hold on this host, and how much stands behind that."""
+    count = len(found.problems)
+    against = f"the verdicts of compare do not hold on this host, for {counted(count, 'reason')} (below)"
+    return f"{sentence('nothing speaks against the verdicts of compare on this host' if found.holds else against)} {sentence(_weight(found))}"
+
+
+def details(found: Calibration) -> Iterator[str]:
+    """Yield the numbers behind the answer."""
     logs, size = log_ratios(found.pairs), found.recommended
     first, low, high = found.first_is_slower
-    advice = (
-        f"With {size} pairs a slowdown of {PLANTED - 1:.0%} is found in {found.power_of[size]:.0%} of resamplings."
-        if size
-        else f"None of these numbers of pairs finds a slowdown of {PLANTED - 1:.0%} in {WANTED_POWER:.0%} of resamplings."
+    yield from (f"against the verdicts: {problem}" for problem in found.problems)
+    yield f"a pair's ratio strays by {statistics.stdev(logs):.1%} (standard deviation of its logarithm)"
+    yield (
+        f"as they were labelled {found.different} of the comparisons are called different "
+        f"(chance that equal sides differ as much: {found.equal:.0%})"
     )
-    return (
-        f"{_weight(found)}: {'nothing speaks' if found.holds else 'this speaks'} against the verdicts on this host"
-        f"{'' if found.holds else ': ' + '; '.join(found.problems)}. A pair's ratio strays by {statistics.stdev(logs):.1%} "
-        f"(standard deviation of its logarithm). As they were labelled {found.different} of the comparisons are called different "
-        f"(chance that equal sides differ as much: {found.equal:.0%}). Of {DRAWS:,} label permutations {found.alarms:.1%} are "
-        f"called different ({ALARMS[0]:.0%} to {ALARMS[1]:.0%} wanted). {advice} The half that runs first takes "
-        f"{first - 1:+.1%} ({low - 1:+.1%} to {high - 1:+.1%}; chance {found.unordered:.0%}); the ratios of neighbouring pairs "
-        f"correlate by {found.neighbours:.2f} (chance {found.independent:.0%})."
+    yield f"of {DRAWS:,} label permutations {found.alarms:.1%} are called different ({ALARMS[0]:.0%} to {ALARMS[1]:.0%} wanted)"
+    if size:
+        yield f"with {size} pairs a slowdown of {PLANTED - 1:.0%} is found in {found.power_of[size]:.0%} of resamplings"
+    else:
+        yield f"none of these numbers of pairs finds a slowdown of {PLANTED - 1:.0%} in {WANTED_POWER:.0%} of resamplings"
+    yield (
+        f"the half that runs first takes {first - 1:+.1%} ({low - 1:+.1%} to {high - 1:+.1%}; chance {found.unordered:.0%}); "
+        f"the ratios of neighbouring pairs correlate by {found.neighbours:.2f} (chance {found.independent:.0%})"
     )
 
 

@@ -20,8 +20,10 @@ from experiments.pairs.verdict import (
     difference_of,
     notes,
     quality_answer,
+    quality_notes,
     spread_of,
     time_answer,
+    time_notes,
     title,
 )
 from experiments.plots import Plot
@@ -47,13 +49,14 @@ def findings(ledger: Ledger, verdict: Verdict) -> list[Finding]:
         answer=time_answer(verdict),
         tables=(_times(ledger, verdict),),
         plots=(plot,),
-        notes=tuple(notes(ledger, verdict)),
+        notes=(*time_notes(verdict), *notes(ledger, verdict)),
         data={"time": dataclasses.asdict(verdict.timing) | {"verdict": verdict.timing.verdict}},
     )
     quality = Finding(
         "Quality",
         answer=quality_answer(verdict),
         tables=(_qualities(verdict),) if verdict.qualities else (),
+        notes=tuple(quality_notes(verdict)),
         data={
             "quality": [dataclasses.asdict(item) | {"verdict": item.verdict} for item in verdict.qualities]
         },

@@ -13,6 +13,7 @@ from experiments.pairs.ledger import PER_USER, Ledger
 from experiments.pairs.paired import LEAST_PAIRS, Timing, timing
 from experiments.pairs.sides import NAMES
 from experiments.pairs.users import LEAST_USERS, Quality, qualities, same_rows
+from experiments.wording import counted, number_word, percent, sentence, values_apart
 from jobs.errors import JobError
 from jobs.per_user import read
 
@@ -95,38 +96,64 @@ def verdict_of(ledger: Ledger, metric: str) -> Verdict:
 
 
 def time_answer(verdict: Verdict) -> str:
-    """Say in one or two sentences which side takes longer, or why nobody can tell."""
+    """Say which side takes longer, or that nobody can tell, and what could have been missed."""
     found, count = verdict.timing, len(verdict.timing.pairs)
     if found.verdict == "too few":
-        ratios = ", ".join(f"{contender / baseline:.3f}" for baseline, contender in found.pairs)
-        return (
-            f"{count} pairs are too few for a verdict on time ({LEAST_PAIRS} are needed); the contender's time over the "
-            f"baseline's in each: {ratios}."
-        )
+        pairs = counted(count, "pair")
+        return f"{sentence(f'{pairs} cannot tell which side is faster')} A verdict takes {number_word(LEAST_PAIRS)} pairs; the notes have each ratio."
     assert found.slower_detectable is not None
-    missed = (
-        f"a slowdown of {found.slower_detectable - 1:.1%} or more would have been found in at least 80 of 100 such "
-        "comparisons"
+    assert found.low is not None
+    assert found.high is not None
+    missed = f"A slowdown of {percent(found.slower_detectable - 1)} would have been found in 80 of 100 such comparisons"
+    interval = (
+        f"95% interval of {counted(count, 'pair')}: {signed(found.low - 1)} to {signed(found.high - 1)}"
     )
     if found.verdict == "indistinguishable":
-        return (
-            f"Indistinguishable in time: the contender takes {change_of(found.ratio)} ({verdict.metric}, {count} pairs, "
-            f"{interval_of(found)}); {missed}, a smaller one may be there."
-        )
-    return (
-        f"The contender is {found.verdict}: it takes {change_of(found.ratio)} time ({verdict.metric}, {count} pairs, "
-        f"{interval_of(found)}); {missed}."
-    )
+        return f"No difference in time can be told ({interval}). {missed}, a smaller one may be there."
+    return f"The contender is {found.verdict}: it takes {change_of(found.ratio)} time ({interval}). {missed}."
 
 
 def quality_answer(verdict: Verdict) -> str:
-    """Say in a sentence or two whose model is better, or why nobody can tell."""
+    """Say whose model is better, or why nobody can tell."""
     if not verdict.qualities and verdict.same_model:
-        return f"Indistinguishable in quality: both sides {_SAME}."
+        return f"No difference in quality. Both sides {_SAME}."
     if not verdict.qualities:
-        return "Quality is not judged: " + ("; ".join(verdict.unpaired) or "the job hands over none") + "."
-    same = [f"Both sides {_SAME}."] if verdict.same_model else []
-    return " ".join([*(_of_metric(item) for item in verdict.qualities), *same])
+        return "Quality is not judged. The notes below say why."
+    word = verdict.quality
+    told = [item for item in verdict.qualities if item.verdict == word] or list(verdict.qualities)
+    values = ", ".join(_short(item) for item in told)
+    users = f"{told[0].users:,} users"
+    if word == "too few":
+        return f"{sentence(f'{users} are too few to tell whose model is better: {values}')} A verdict takes {LEAST_USERS}."
+    if word == "indistinguishable":
+        finest = told[0].detectable or 0.0
+        return (
+            f"No difference in quality can be told: {values}. A difference in {title(told[0])} of {finest:.2g} would have been "
+            "found in 80 of 100 such comparisons."
+        )
+    return f"The contender is {word}: {values}. The 95% intervals, paired over {users}, are below."
+
+
+def quality_notes(verdict: Verdict) -> Iterator[str]:
+    """Yield the verdict on each metric in full, and why there is none."""
+    yield from map(_of_metric, verdict.qualities)
+    if verdict.same_model:
+        yield f"both sides {_SAME}"
+    if not verdict.qualities and not verdict.same_model:
+        yield from verdict.unpaired or ["the job hands over no quality"]
+
+
+def _short(found: Quality) -> str:
+    contender, baseline = values_apart(found.contender, found.baseline)
+    return f"{title(found)} {contender} against {baseline}"
+
+
+def time_notes(verdict: Verdict) -> Iterator[str]:
+    """Yield what was timed and, where the pairs are too few for a verdict, each of their ratios."""
+    yield f"time is {verdict.metric} of an application"
+    if verdict.timing.verdict == "too few":
+        ratios = ", ".join(f"{contender / baseline:.3f}" for baseline, contender in verdict.timing.pairs)
+        yield f"the contender's time over the baseline's in each pair: {ratios}"
 
 
 def notes(ledger: Ledger, verdict: Verdict) -> Iterator[str]:
@@ -173,6 +200,11 @@ def change_of(ratio: float) -> str:
     return f"{abs(ratio - 1):.1%} {'more' if ratio >= 1 else 'less'}"
 
 
+def signed(share: float) -> str:
+    """Write a change with its sign: +4.2%, -31%."""
+    return f"{'-' if share < 0 else '+'}{percent(abs(share))}"
+
+
 def interval_of(found: Timing) -> str:
     """Write the interval of the change."""
     if found.low is None or found.high is None:
@@ -201,10 +233,10 @@ def spread_of(pairs: Sequence[tuple[float, float]], at: int) -> str:
 def _of_metric(found: Quality) -> str:
     values = f"{title(found)} {found.baseline:.4f} \u2192 {found.contender:.4f} ({difference_of(found)}) over {found.users:,} users"
     if found.verdict == "too few":
-        return f"{values}: too few users for a verdict on quality ({LEAST_USERS} are needed)."
+        return f"too few users for a verdict on quality ({LEAST_USERS} are needed): {values}"
     if found.verdict == "indistinguishable":
-        return f"Indistinguishable in quality: {values}; a difference of {found.detectable:.4f} would have been found in at least 80 of 100."
-    return f"The contender is {found.verdict}: {values}."
+        return f"indistinguishable: {values}; a difference of {found.detectable:.4f} would have been found in at least 80 of 100"
+    return f"{found.verdict}: {values}"
 
 
 def _qualities(ledger: Ledger) -> tuple[list[Quality], list[str]]:

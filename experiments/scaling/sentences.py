@@ -1,45 +1,42 @@
-"""What a curve says, in sentences."""
+"""What curves say in sentences: an answer for somebody who decides, and notes with every detail."""
 
 from collections.abc import Iterator, Sequence
 
-from experiments.intervals import LEAST_FOR_INTERVAL
 from experiments.model_equality import said
 from experiments.ratios import notes as ratio_notes
 from experiments.scaling.curves import Curve, Point
 from experiments.scaling.fits import NAMES, Fit, Parameter
+from experiments.wording import (
+    answered,
+    counted,
+    model_of,
+    named,
+    number_word,
+    seconds,
+    shape_words,
+    sure,
+    times,
+)
 
 _LITTLE = 0.05
-_MOST_ANSWERS = 4
-_NUMBERS = (
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-)
 
 
 def answer(curves: Sequence[Curve]) -> str:
-    """Answer in one sentence; the curves are told apart by name where there are several."""
+    """Say whether more workers helped, and how sure that is; empty where no curve has two points."""
     told = [item for item in curves if len(item.points) > 1]
     if not told:
         return ""
-    if len(told) == 1:
-        return _upper(_of(told[0])) + "."
-    looks = [item for item in told if _is_look(item)]
-    texts = [f"{item.name}: {_of(item)}" for item in told if item not in looks][:_MOST_ANSWERS]
-    more = len(told) - len(looks) - len(texts)
-    texts += [f"and {more} more in the table"] if more else []
-    text = "; ".join([*texts, *_looks(looks)]) + "."
-    return text if texts else _upper(text)
+    shown = [item for item in told if _claims(item)] or [item for item in told if _looks(item)]
+    if len(told) == 1 or len(shown) == 1:
+        return _of_one(shown[0] if shown else told[0], told)
+    if not shown:
+        return f"No speed-up is claimed for any of {number_word(len(told))} series of shapes. The notes below say why."
+    return _of_several(shown, told)
+
+
+def details(curves: Sequence[Curve]) -> Iterator[str]:
+    """Yield for each curve what its answer leaves out: ratio, interval, efficiency, and what a fit expects of more."""
+    yield from (f"{item.name}: {_full(item)}" for item in curves if _claims(item) or _looks(item))
 
 
 def notes(curve: Curve) -> Iterator[str]:
@@ -61,69 +58,129 @@ def notes(curve: Curve) -> Iterator[str]:
         yield "a negative serial fraction (Karp and Flatt) means more speed-up than cores: caches, or the one-core time is off"
 
 
-def _is_look(curve: Curve) -> bool:
+def _measured(curve: Curve) -> bool:
+    """Whether there are times to compare, and nothing forbids it."""
+    refused = curve.unproportional or (curve.changes and not curve.allowed)
+    return not refused and sum(item.drawn for item in curve.points) > 1
+
+
+def _claims(curve: Curve) -> bool:
+    """Whether a claim about scaling is made: there is an interval."""
+    return _measured(curve) and _ends(curve)[1].ratio.low is not None
+
+
+def _looks(curve: Curve) -> bool:
     """Whether there are times to compare, but too few applications for a claim."""
+    return _measured(curve) and not _claims(curve)
+
+
+def _ends(curve: Curve) -> tuple[Point, Point]:
+    """Return the smallest and the largest shape that may be shown."""
     drawn = [item for item in curve.points if item.drawn]
-    refused = curve.unproportional or (curve.changes and not curve.allowed) or len(drawn) < 2
-    return not refused and (drawn[-1].ratio.low is None or drawn[-1].ratio.high is None)
+    return drawn[0], drawn[-1]
 
 
-def _looks(curves: Sequence[Curve]) -> Iterator[str]:
-    """Say once for all such curves that nothing is claimed, and what was measured."""
-    if not curves:
-        return
-    ends = [(item, [point for point in item.points if point.drawn]) for item in curves]
-    fewest = min(len(drawn[k].seconds.applications) for _, drawn in ends for k in (0, -1))
-    measured = [
-        f"{item.name} {drawn[-1].ratio.ratio:.2f}\u00d7 on {drawn[-1].outcome.size}"
-        for item, drawn in ends[:_MOST_ANSWERS]
-    ]
-    measured += [f"{len(ends) - len(measured)} more in the table"] if len(ends) > len(measured) else []
-    yield (
-        f"no claim about scaling from {fewest} application(s) of a shape, it takes {LEAST_FOR_INTERVAL}; measured, against "
-        f"the smallest shape: {', '.join(measured)}"
-    )
+def _who(curve: Curve, told: Sequence[Curve]) -> str:
+    return named(curve.points[0].outcome, [item.points[0].outcome for item in told])
 
 
-def _of(curve: Curve) -> str:
+def _of_one(curve: Curve, told: Sequence[Curve]) -> str:
+    who = _who(curve, told)
+    if not _measured(curve):
+        return f"No speed-up is claimed for {who}: {_refusal(curve)}. The notes below have the details."
+    names = (who, model_of(curve.points[0].outcome))
+    return answered((_found(curve, name) for name in names), _certainty([curve]))
+
+
+def _refusal(curve: Curve) -> str:
+    """Say in a few words why nothing is claimed."""
     if curve.changes and not curve.allowed:
-        return f"no speed-up is claimed, because {said(curve.changes[0])}"
+        return "the fitted model was not the same in all runs, so neither was the work"
     if curve.unproportional:
-        return f"no weak scaling is claimed, because {curve.unproportional}"
-    drawn = [item for item in curve.points if item.drawn]
-    if len(drawn) < 2:
-        whys = dict.fromkeys(item.ratio.refused for item in curve.points[1:] if item.ratio.refused)
-        return f"no speed-up is claimed: {'; '.join(whys)}"
-    head, first = drawn[-1], drawn[0]
+        return "the data did not grow as the cores did"
+    whys = list(dict.fromkeys(item.ratio.refused for item in curve.points[1:] if item.ratio.refused))
+    text = whys[0] if whys else "no two shapes have times that may be compared"
+    text = text.removesuffix(": no claim about scaling")
+    for point in curve.points:
+        text = text.replace(str(point.outcome.size), _subject(point, curve))
+    return text
+
+
+def _found(curve: Curve, who: str) -> str:
+    """Say what was measured between the smallest and the largest shape."""
+    first, head = _ends(curve)
+    ratio = head.ratio.ratio
+    assert ratio is not None
+    one, more = _subject(first, curve), _subject(head, curve)
+    if curve.kind == "weak":
+        return f"{more} did {times(ratio)} times the work of {one} in the same time with {who}"
+    took = f"{who} took {seconds(head.seconds.median)} on {more} and {seconds(first.seconds.median)} on {one}"
+    low, high = head.ratio.low, head.ratio.high
+    same = low <= 1 <= high if low is not None and high is not None else abs(ratio - 1) <= _LITTLE
+    if same:
+        second = _by_workers(curve) and (first.outcome.size.workers, head.outcome.size.workers) == (1, 2)
+        added = "a second worker" if second else "more workers" if _by_workers(curve) else "a larger shape"
+        return (
+            f"{added} made no difference that can be told: {took}"
+            if low is not None
+            else f"{added} did not help: {took}"
+        )
+    tense = ("are", "take") if low is not None else ("were", "took")
+    if low is not None and head.outcome.size.workers == 1:
+        tense = ("is", "takes")
+    if ratio > 1:
+        return f"{more} {tense[0]} {times(ratio)} times as fast as {one}: {took}"
+    return f"{more} {tense[1]} {times(1 / ratio)} times as long as {one}: {took}"
+
+
+def _of_several(shown: Sequence[Curve], told: Sequence[Curve]) -> str:
+    """Name the curve that gains most and the one that gains least."""
+    ranked = sorted(shown, key=lambda item: -(_ends(item)[1].ratio.ratio or 0.0))
+    most, least = ranked[0], ranked[-1]
+    texts = [_gains(most, least, [_who(most, told), _who(least, told)])]
+    texts.append(_gains(most, least, [model_of(item.points[0].outcome) for item in (most, least)]))
+    return answered(texts, _certainty(shown))
+
+
+def _gains(most: Curve, least: Curve, who: Sequence[str]) -> str:
+    ratios = [times(_ends(item)[1].ratio.ratio or 0.0) for item in (most, least)]
+    on = [_subject(_ends(item)[1], item) for item in (most, least)]
+    if (_ends(most)[1].ratio.ratio or 0.0) <= 1 + _LITTLE:
+        return f"more workers did not help: at best {who[0]} is {ratios[0]} times as fast on {on[0]}"
+    last = "" if on[0] == on[1] else f" on {on[1]}"
+    return f"{who[0]} gains most from more workers, {ratios[0]} times as fast on {on[0]}; {who[1]} least, {ratios[1]} times{last}"
+
+
+def _certainty(curves: Sequence[Curve]) -> str:
+    """Say how sure it is, with the interval where there is one curve that has one."""
+    ends = [_ends(item) for item in curves]
+    fewest = min(len(point.seconds.applications) for pair in ends for point in pair)
+    head = ends[0][1]
+    if len(curves) > 1 or head.ratio.low is None or head.ratio.high is None:
+        return sure(fewest)
+    low, high = head.ratio.low, head.ratio.high
+    if curves[0].kind == "strong" and high < 1:
+        low, high = 1 / high, 1 / low
+    text = f"The 95% interval of {counted(fewest, 'run')} each is {times(low)} to {times(high)} times"
+    if head.outcome.shape_tag == "shared-host":
+        text += "; the driver needed cores of the same host"
+    return text + ("; the fitted model changed." if curves[0].changes else ".")
+
+
+def _full(curve: Curve) -> str:
+    """Say everything of a curve in half a sentence."""
+    first, head = _ends(curve)
     assert head.ratio.ratio is not None
     if head.ratio.low is None or head.ratio.high is None:
         fewest = min(len(item.seconds.applications) for item in (first, head))
-        return (
-            f"no claim about scaling from {fewest} application(s) of a shape, it takes {LEAST_FOR_INTERVAL}; measured was "
-            f"{head.ratio.ratio:.2f}\u00d7 on {head.outcome.size} against {first.outcome.size}"
-        )
-    interval = f"(95%: {head.ratio.low:.2f}\u2013{head.ratio.high:.2f})"
-    text = _faster(curve, head, first, interval) + f", efficiency {_efficiency(head)}"
+        return f"measured was {times(head.ratio.ratio)}\u00d7 on {head.outcome.size} against {first.outcome.size}, {counted(fewest, 'application')} each"
+    text = f"{times(head.ratio.ratio)}\u00d7 on {head.outcome.size} against {first.outcome.size} "
+    text += f"(95%: {times(head.ratio.low)}\u2013{times(head.ratio.high)}), efficiency {_efficiency(head)}"
     if head.outcome.shape_tag == "shared-host":
         text += ", on a host whose cores they share with the driver"
     if curve.changes:
         text += ", though the model changed"
     return text + _expectation(curve)
-
-
-def _faster(curve: Curve, head: Point, first: Point, interval: str) -> str:
-    ratio = head.ratio
-    assert ratio.ratio is not None
-    assert ratio.low is not None
-    assert ratio.high is not None
-    more, one, verb = _subject(head, curve), _subject(first, curve), _verb(head, curve)
-    if curve.kind == "weak":
-        return (
-            f"in the time in which {one} did its work, {more} did {ratio.ratio:.2f} times as much {interval}"
-        )
-    if ratio.low <= 1 <= ratio.high:
-        return f"{more} cannot be told from {one}: {ratio.ratio:.2f} times as fast {interval}"
-    return f"{more} {verb} {ratio.ratio:.2f} times as fast as {one} {interval}"
 
 
 def _efficiency(point: Point) -> str:
@@ -147,9 +204,7 @@ def _expectation(curve: Curve) -> str:
     most = max(item.outcome.size.workers for item in curve.points if item.left_out is None)
     beyond = ", which was not measured," if workers > most else ""
     who = NAMES[law.law] if law.law == "amdahl" else "the Universal Scalability Law"
-    return (
-        f"; from {_word(workers)} on{beyond} the fit ({who}) expects less than {_LITTLE:.0%} per worker more"
-    )
+    return f"; from {counted(workers, 'worker')} on{beyond} the fit ({who}) expects less than {_LITTLE:.0%} per worker more"
 
 
 def _fit(fit: Fit, curve: Curve) -> str:
@@ -187,22 +242,7 @@ def _by_workers(curve: Curve) -> bool:
 
 
 def _subject(point: Point, curve: Curve) -> str:
+    """Name a shape; workers of less than a core say so once."""
     size = point.outcome.size
-    if not _by_workers(curve):
-        return str(size)
-    each = "" if size.cpus is None else f" of {size.cpus:.3g} cores"
-    return _word(size.workers) + (each if point is not curve.points[0] else "")
-
-
-def _verb(point: Point, curve: Curve) -> str:
-    return "are" if _by_workers(curve) and point.outcome.size.workers > 1 else "is"
-
-
-def _word(workers: int) -> str:
-    number = _NUMBERS[workers] if workers < len(_NUMBERS) else str(workers)
-    return f"{number} worker{'s' if workers != 1 else ''}"
-
-
-def _upper(text: str) -> str:
-    """Begin a sentence with a capital letter, unless it begins with the name of a shape."""
-    return text if text[1:2].isdigit() else text[:1].upper() + text[1:]
+    limited = size.cpus is not None and point is not curve.points[0]
+    return shape_words(size, by_workers=_by_workers(curve) and not limited)

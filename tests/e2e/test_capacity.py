@@ -53,7 +53,7 @@ def test_plan_predict_and_recommend(place):
     text = place.run("plan", str(path), "--budget", "2h", "--validate")
     assert "two pilots first" in text
     assert "3 of 3 candidates are run" in text
-    assert "From 3 small runs it predicted 1 held-out run(s) of up to 1.0 times the rows" in text
+    assert "From three small runs the time of one larger run was predicted with an error of" in text
     trials = place.runs("small")
     assert len(trials) == 4
     assert {run.info.status for run in trials} == {"FINISHED"}

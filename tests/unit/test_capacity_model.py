@@ -259,8 +259,9 @@ def test_growth_of_the_data_is_said():
 def test_report_sets_predictions_beside_held_out_runs():
     outcomes = [*runs(spread=0.03, seed=1), run(1_600_000, 2), run(1_600_000, 4, noise=1.3)]
     found = FINDINGS["capacity"](SPEC, outcomes)
-    assert "From 9 small runs it predicted 2 held-out run(s) of up to 4.0 times the rows" in found.answer
-    assert "1 of 2 lay within the 95% interval" in found.answer
+    assert found.answer.startswith("From nine small runs the times of two larger runs were predicted")
+    assert "One of two lay within the 95% interval" in found.answer
+    assert "up to 4.0 times the rows" in found.notes[0]
     terms, checks = map(as_text, found.tables)
     assert [line.split("  ")[0] for line in terms.splitlines()[2:]] == [
         "1",

@@ -39,6 +39,10 @@ def answer(outcomes):
     return FIND(EXPERIMENT, outcomes).answer
 
 
+def details(outcomes):
+    return FIND(EXPERIMENT, outcomes).notes[0]
+
+
 def spark(seconds, **changes):
     """Spark's trials on 1, 2, 4, ... worker cores."""
     return [trial("als", each, workers=2**n, **changes) for n, each in enumerate(seconds)]
@@ -57,7 +61,8 @@ def test_cost_is_the_least_number_of_cores_that_beats_one_thread():
     assert said.ratio.ratio == pytest.approx(10 / 9)
     assert 1.0 < said.ratio.low < said.ratio.ratio < said.ratio.high
     assert [point.cores for point in match.counted] == [1, 2, 4, 8]
-    assert "COST of the fit of als: 4 worker cores (1.11 times as fast as one thread, 95% interval" in answer(
+    assert answer(outcomes).startswith("From 4 worker cores on ALS fits faster than one thread: 1.11 times")
+    assert "COST of the fit of als: 4 worker cores (1.11 times as fast as one thread, 95%" in details(
         outcomes
     )
 
@@ -65,12 +70,9 @@ def test_cost_is_the_least_number_of_cores_that_beats_one_thread():
 def test_cost_may_not_be_reached():
     outcomes = [trial("als_single", 2.0), *spark([30.0, 16.0])]
     assert found(outcomes)[1].kind == "not reached"
-    text = answer(outcomes)
-    assert (
-        "COST of the fit of als: not reached on this host (at best, on 2 worker cores, 8.00 times as long"
-        in text
-    )
-    assert "All phases together: not reached" in text
+    assert "the best one, 2 worker cores, takes 8.00 times as long" in answer(outcomes)
+    assert "COST of the fit of als: not reached on this host" in details(outcomes)
+    assert "all phases together: not reached" in details(outcomes)
 
 
 def test_an_interval_that_holds_one_is_no_cost():
@@ -78,12 +80,12 @@ def test_an_interval_that_holds_one_is_no_cost():
     match, said = found(outcomes)
     assert said.kind == "undecided"
     assert said.ratio.low < 1 < said.ratio.ratio
-    assert "cannot be told (at best, on 2 worker cores, 1.01 times" in answer(outcomes)
+    assert "cannot be told from one thread: 1.01 times as fast" in answer(outcomes)
+    assert "cannot be told (at best, on 2 worker cores, 1.01 times" in details(outcomes)
     few = [trial("als_single", 10.0, count=4), *spark([30.0, 9.9], count=4)]
     assert (found(few)[1].kind, found(few)[1].ratio.low) == ("reached", None)
-    assert answer(few).startswith(
-        "From 4 application(s) a side, which is a look and no claim (it takes 5): COST of"
-    )
+    assert "a look, not a claim" in answer(few)
+    assert details(few).startswith("from 4 application(s) a side, which is a look and no claim (it takes 5)")
     assert match.single is not None
 
 
@@ -94,7 +96,8 @@ def test_oversubscribed_shapes_never_count():
     assert [point.cores for point in match.counted] == [1]
     assert any("oversubscribed" in note for note in FIND(EXPERIMENT, outcomes).notes)
     only = [outcomes[0], outcomes[2]]
-    assert "No COST of als is claimed" in answer(only)
+    assert "It cannot be said" in answer(only)
+    assert "no COST of als is claimed" in details(only)
 
 
 def test_unequal_rmse_is_refused():
@@ -103,14 +106,14 @@ def test_unequal_rmse_is_refused():
     for value in (0.9051, 0.8949):
         far = [trial("als_single", 10.0, metrics={"rmse": value}), *spark([30.0, 9.0])]
         assert found(far)[1].kind == "refused"
-        text = answer(far)
-        assert text.startswith("No COST of als is claimed (w1\u00d71c: its RMSE is 0.9000, one thread's")
+        text = details(far)
+        assert text.startswith("no COST of als is claimed (w1\u00d71c: its RMSE is 0.9000, one thread's")
         assert FIND(EXPERIMENT, far).data["cost"][0]["verdicts"] == []
 
 
 def test_several_threads_are_not_one():
     outcomes = [trial("als_single", 10.0, metrics={"single_threads": 1.9}), *spark([30.0, 9.0])]
-    assert "No COST of als is claimed (als_single kept 1.9 threads busy" in answer(outcomes)
+    assert "no COST of als is claimed (als_single kept 1.9 threads busy" in details(outcomes)
 
 
 @pytest.mark.parametrize(
@@ -144,8 +147,9 @@ def test_each_data_set_has_a_cost_of_its_own():
             trial("als", fit, values={"dataset": dataset}, data=data),
         ]
     finding = FIND(EXPERIMENT, outcomes)
-    assert "dataset=movielens/1m: COST of the fit of als: 1 worker core (" in finding.answer
-    assert "dataset=synthetic/ml-10m: COST of the fit of als: not reached" in finding.answer
+    assert "faster than one thread in one of two comparisons, from 1 worker core on" in finding.answer
+    assert "dataset=movielens/1m: COST of the fit of als: 1 worker core (" in finding.notes[0]
+    assert "dataset=synthetic/ml-10m: COST of the fit of als: not reached" in finding.notes[1]
     assert len(finding.tables) == len(finding.plots) == 2
 
 
@@ -218,7 +222,7 @@ def test_without_rankings_there_is_nothing_to_compare():
     for item in outcomes:
         for one in item.applications:
             one.metrics.clear()
-    assert "set top_n and k" in answer(outcomes)
+    assert "set top_n and k" in details(outcomes)
 
 
 def test_nothing_is_said_without_rivals():

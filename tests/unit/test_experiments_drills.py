@@ -458,8 +458,9 @@ def test_report_says_what_was_killed_what_it_cost_and_what_came_of_it(tmp_path):
 def test_report_names_the_drills_that_did_not_end_well():
     bad = drilled(kind="worker", differences=["model: predictions differ by up to 0.3"], recovery_s=None)
     found = show.finding_of([drilled(), bad], DRILLS)
-    assert found.answer.startswith("1 of 2 drills")
-    assert "worker (result differs)" in found.answer
+    assert found.answer.startswith("One of two drills")
+    assert found.answer.endswith("loss of: worker.")
+    assert "worker: result differs" in found.notes
     assert "worker: model: predictions differ by up to 0.3" in found.notes
     assert "not seen" in found.tables[0].rows[1]
 

@@ -37,7 +37,7 @@ def test_report_is_logged_to_the_parent_run(settings, capsys):
     logged = {entry.path for entry in client.list_artifacts(parent.info.run_id, "report")}
     assert {f"report/small.{kind}" for kind in ("html", "json", "csv")} <= logged
     assert {f"report/small-phases.{kind}" for kind in ("png", "svg")} <= logged
-    assert "one pass takes 1.50 s" in parent.data.tags["mlflow.note.content"]
+    assert "One pass of ALS on one worker takes 1.5 s" in parent.data.tags["mlflow.note.content"]
 
 
 def test_all_reports_are_written_and_what_cannot_be_is_named(settings, capsys):

@@ -171,7 +171,8 @@ def test_highest_is_best_for_rankings():
 def test_report_says_what_was_chosen_and_what_it_is_worth(tmp_path):
     experiment = dataclasses.replace(spec.Experiment("x", "?"), search=SEARCH)
     found = FIND(experiment, TRIALS)
-    assert "rank = 16, rmse 0.8800 on the validation part, 0.8900 on the test part" in found.answer
+    assert "has rank 16: RMSE 0.880 on the validation part, 0.890 on test rows" in found.answer
+    assert any("rank = 16" in note for note in found.notes)
     remarks = {row[1]: row[-1] for row in found.tables[0].rows}
     assert remarks == {"16": "best", "12": "", "8": "", "64": "over the time limit", "32": "failed"}
     assert [plot.png("light")[:4] for plot in found.plots] == [b"\x89PNG"] * 2
