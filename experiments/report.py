@@ -21,7 +21,8 @@ from experiments.page import Download, render
 from experiments.plots import plots
 from experiments.raw_values import as_csv, strict, trial_json
 from experiments.spec import Experiment
-from experiments.tables import Table, as_markdown, as_text, main_table, notes
+from experiments.tables import Table, as_markdown, main_table, notes
+from experiments.text_tables import as_text
 
 
 @dataclass(frozen=True)

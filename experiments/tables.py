@@ -193,21 +193,6 @@ def ratio_text(found: Ratio) -> str:
     return f"{found.ratio:.2f}\u00d7 [{found.low:.2f}, {found.high:.2f}]{independent}"
 
 
-def as_text(table: Table) -> str:
-    """Align a table for a terminal: names to the left, numbers to the right."""
-    lines = [table.header, *table.rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(table.header))]
-    rule = ["-" * width for width in widths]
-    aligned = [
-        "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in [lines[0], rule, *lines[1:]]
-    ]
-    return "\n".join(line.rstrip() for line in aligned)
-
-
 def as_markdown(table: Table) -> str:
     """Write a table as Markdown."""
     rule = ["---"] + ["---:"] * (len(table.header) - 1)

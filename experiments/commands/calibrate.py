@@ -9,7 +9,7 @@ from experiments.command import Command
 from experiments.exits import GATE
 from experiments.pairs.calibration import answer, calibrate, comparison_table, details, table
 from experiments.pairs.recorded import recorded, write
-from experiments.tables import as_text
+from experiments.text_tables import as_text
 
 
 def _run(given: Namespace) -> int:

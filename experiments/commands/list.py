@@ -1,16 +1,22 @@
 """`list`: which experiments ship."""
 
 from argparse import ArgumentParser, Namespace
+from textwrap import fill
 
 from experiments import spec
 from experiments.command import Command
+from experiments.text_tables import WIDTH
 
 
 def _run(_arguments: Namespace) -> int:
     rows = [[name, spec.load(name).question] for name in spec.names()]
     width = max(len(name) for name, _ in rows)
     for name, question in rows:
-        print(f"{name.ljust(width)}  {question}")
+        print(
+            fill(
+                question, WIDTH, initial_indent=f"{name.ljust(width)}  ", subsequent_indent=" " * (width + 2)
+            )
+        )
     return 0
 
 

@@ -18,7 +18,7 @@ from experiments.outcome import Application
 from experiments.progress import Progress
 from experiments.runner import Sweep
 from experiments.show import finish
-from experiments.tables import as_text
+from experiments.text_tables import as_text
 from experiments.trial import Trial, default_shape
 from jobs.errors import JobError
 

@@ -13,7 +13,7 @@ from experiments.capacity.sentences import notes
 from experiments.command import Command
 from experiments.commands.predict import SPEC
 from experiments.exits import GATE
-from experiments.tables import as_text
+from experiments.text_tables import as_text
 from experiments.trial import Shape
 from experiments.wording import counted
 

@@ -11,7 +11,7 @@ from experiments.eda.launch import Explored
 from experiments.facts import facts_of
 from experiments.index import header, write_index
 from experiments.page import Download, render
-from experiments.tables import as_text
+from experiments.text_tables import as_text
 
 
 def as_json(explored: Explored, when: float) -> dict[str, Any]:

@@ -28,7 +28,8 @@ from experiments.pairs.verdict import (
 )
 from experiments.plots import Plot
 from experiments.raw_values import shape_of, strict
-from experiments.tables import NONE, Table, as_markdown, as_text
+from experiments.tables import NONE, Table, as_markdown
+from experiments.text_tables import as_text
 
 _FACTS = (
     "host.cpu", "host.cores", "host.memory_gib", "host.system", "version.python", "version.java", "version.pyspark",

@@ -147,6 +147,8 @@ def _gains(most: Curve, least: Curve, who: Sequence[str]) -> str:
     on = [_subject(_ends(item)[1], item) for item in (most, least)]
     if (_ends(most)[1].ratio.ratio or 0.0) <= 1 + _LITTLE:
         return f"more workers did not help: at best {who[0]} is {ratios[0]} times as fast on {on[0]}"
+    if ratios[0] == ratios[1] and on[0] == on[1]:
+        return f"{who[0]} and {who[1]} gain alike from more workers: {ratios[0]} times as fast on {on[0]}"
     last = "" if on[0] == on[1] else f" on {on[1]}"
     return f"{who[0]} gains most from more workers, {ratios[0]} times as fast on {on[0]}; {who[1]} least, {ratios[1]} times{last}"
 

@@ -8,10 +8,10 @@ from test_capacity_model import MIB, ROWS, model, run, runs
 
 from cluster import settings as cluster_settings
 from datasets.errors import UsageError
-from experiments import tables
 from experiments.__main__ import main
 from experiments.capacity import quantities
 from experiments.capacity.advice import Wanted, advise, money
+from experiments.text_tables import as_text
 from experiments.trial import Shape
 
 WORKER = Shape(1, 1, "1g")
@@ -67,7 +67,7 @@ def test_memory_of_a_worker_narrows_the_choice():
     less = ask(memory=need / 2)
     assert less.best.workers > 1
     assert not less.offers[0].will_do
-    assert "kept, too little memory" in tables.as_text(less.table())
+    assert "kept, too little memory" in as_text(less.table())
     tiny = ask(memory=100 * MIB)
     assert tiny.best is None
     assert "memory" in tiny.why_not

@@ -15,7 +15,7 @@ from experiments.capacity.sentences import checked, prediction_lines
 from experiments.capacity.terms import CORES, LOG_CORES, ROWS_PER_CORE, Load, memory_terms, time_terms
 from experiments.findings import FINDINGS
 from experiments.spec import Experiment
-from experiments.tables import as_text
+from experiments.text_tables import as_text
 
 ROWS = [100_000, 200_000, 400_000]
 SPEC = Experiment(
@@ -271,7 +271,7 @@ def test_report_sets_predictions_beside_held_out_runs():
     ]
     (line,) = (row for row in checks.splitlines() if row.startswith("1,600,000 rows w4"))
     assert "held out" in line
-    assert re.search(r" -[23]\d% ", line)
+    assert re.search(r" -[23]\d%", line)
     assert [point["held_out"] for point in found.data["capacity"]["points"]] == [False] * 9 + [True] * 2
     (plot,) = found.plots
     assert plot.png("light").startswith(b"\x89PNG")

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from datasets.errors import UsageError
-from experiments import spec, tables
+from experiments import spec
 from experiments.capacity.design import choose
 from experiments.capacity.planner import Candidates, Pilot, plan
 from experiments.capacity.terms import Load, time_terms
+from experiments.text_tables import as_text
 from experiments.trial import Shape
 
 DEFAULT = Shape(1, 1, "1g")
@@ -53,7 +54,7 @@ def test_a_handful_within_the_budget_and_the_pilots_among_them():
     tight = plan(found, pilots_of(found), 500)
     assert tight.cost <= 500
     assert 3 <= len(tight.chosen) < 6
-    table = tables.as_text(made.table())
+    table = as_text(made.table())
     assert "1st: pilot" in table
     assert "most information for its time" in table
 

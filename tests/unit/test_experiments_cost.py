@@ -9,7 +9,7 @@ from experiments.cost.rivals import SINGLE, rivals
 from experiments.cost.verdict import matched, verdict
 from experiments.findings.cost import FIND
 from experiments.spec import Experiment
-from experiments.tables import as_text
+from experiments.text_tables import as_text
 from jobs.models import MODELS
 
 EXPERIMENT = Experiment("invented", "How many cores?")

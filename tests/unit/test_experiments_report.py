@@ -44,15 +44,18 @@ def trials(**changes):
 
 
 def test_table_says_what_each_trial_cost_and_how_good_it_is():
-    text = tables.as_text(tables.main_table(trials()))
-    lines = {line.split("  ")[0].strip(): line for line in text.splitlines()}
-    assert "8.25 (8.00\u20138.50)" in lines["als w1\u00d71c"]
-    assert re.search(r"1\.76\u00d7 \[.*\] unpaired shared-host", lines["als w2\u00d71c"])
-    assert "not claimed (oversubscribed)" in lines["als w8\u00d71c"]
-    assert "0.9000" in lines["als w1\u00d71c"]
-    assert "100.0%" in lines["als w1\u00d71c"]
-    assert re.search(r"n/a +90\.0%", lines["popularity w1\u00d71c"])
-    assert "FAILED" in text
+    table = tables.main_table(trials())
+    rows = {row[0]: dict(zip(table.header, row, strict=True)) for row in table.rows}
+    assert rows["als w1\u00d71c"]["fit s"] == "8.25 (8.00\u20138.50)"
+    assert re.fullmatch(r"1\.76\u00d7 \[.*\] unpaired shared-host", rows["als w2\u00d71c"]["speed-up"])
+    assert rows["als w8\u00d71c"]["speed-up"] == "not claimed (oversubscribed)"
+    assert rows["als w1\u00d71c"]["RMSE"] == "0.9000"
+    assert rows["als w1\u00d71c"]["coverage"] == "100.0%"
+    assert (rows["popularity w1\u00d71c"]["RMSE"], rows["popularity w1\u00d71c"]["coverage"]) == (
+        "n/a",
+        "90.0%",
+    )
+    assert "knn w1\u00d71c FAILED" in rows
 
 
 def test_notes_say_what_a_reader_must_know():
