@@ -114,6 +114,9 @@ recommend: environment ## The cheapest shape that keeps a deadline: ROWS=33e6 DE
 reports: environment ## The page of every recorded experiment, and their index (.run/reports/index.html)
 	@$(python) -m experiments reports
 
+rename-metrics: environment ## Give the metrics of older runs in MLflow the names of this version
+	@$(python) -m experiments rename-metrics
+
 mlflow: environment ## The MLflow UI, on the address that it prints
 	@$(python) -m cluster mlflow
 

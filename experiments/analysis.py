@@ -1,7 +1,6 @@
 """Medians, intervals, speed-ups and comparisons of trials, and when they must not be claimed."""
 
 import dataclasses
-import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,8 @@ from typing import Any
 
 from experiments.grid import SHAPE, matches
 from experiments.intervals import interval
-from experiments.metrics import TOTAL, Number, medians, quality, repeats
+from experiments.metric_names import TOTAL, phase_of, safe
+from experiments.metrics import Number, medians, quality, repeats
 from experiments.model_equality import allowed, model_change
 from experiments.outcome import Outcome
 from experiments.ratios import Ratio, between, within
@@ -121,17 +121,12 @@ def means(wanted: Sequence[Mean], outcomes: Sequence[Outcome]) -> Iterator[Avera
 def summary(outcomes: Sequence[Outcome]) -> Iterator[Number]:
     """Yield what belongs on the parent's own charts, for each kind of trial: time by cores in all, and RMSE."""
     for outcome in outcomes:
-        series = re.sub(r"[^\w\-./ ]", "_", outcome.label.replace(f" {outcome.size}", ""))
+        series = safe(outcome.label.replace(f" {outcome.size}", ""))
         typical = medians(outcome, TOTAL)
         if typical and outcome.shape_tag != "oversubscribed" and not outcome.shared:
             yield Number(f"total_s by cores/{series}", statistics.median(typical), outcome.size.total_cores)
         if "rmse" in quality(outcome):
             yield Number(f"rmse/{series}", quality(outcome)["rmse"])
-
-
-def phase_of(metric: str) -> str:
-    """Return the phase that a metric's name means ("phase.fit_s" -> "fit"; "total_s" -> "total")."""
-    return metric.removeprefix("phase.").removesuffix("_median").removesuffix("_s")
 
 
 def _phases(comparison: Comparison, outcomes: Sequence[Outcome]) -> Iterator[Compared]:

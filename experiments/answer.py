@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from experiments.finding import Finding
-from experiments.metrics import TOTAL, medians, quality, relevant_of
+from experiments.metric_names import TOTAL
+from experiments.metrics import medians, quality, relevant_of
 from experiments.outcome import Outcome
 from experiments.wording import (
     answered,

@@ -1,17 +1,12 @@
-"""The flat numbers of a trial: what MLflow draws, under names that read as they come.
+"""The flat numbers of a trial: what MLflow draws, under the names of `experiments.metric_names`."""
 
-MLflow's charts make a section of what stands before a slash and sort the sections by name, those without a slash as
-"Model metrics": the names are chosen so that times and quality come first, telemetry last.
-"""
-
-import re
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from experiments.metric_names import COLD, HARNESS, REPEATS, ROWS, SECONDS, SPARK, TOTAL, quality_name
 from experiments.outcome import Application, Outcome
 
-TOTAL = "total"
 _TELEMETRY = {
     "tasks": ("tasks", 1.0),
     "run_s": ("run_s", 1.0),
@@ -93,19 +88,18 @@ def numbers(outcome: Outcome) -> Iterator[Number]:
     """Yield everything that is worth a metric."""
     shown = outcome.measured or outcome.applications
     for phase in [*phases(outcome), TOTAL]:
-        name = "total_s" if phase == TOTAL else f"phase.{phase}_s"
         values = [seconds for item in shown for seconds in repeats(item, phase)]
         if phase != TOTAL:
-            yield from (Number(name, value, step) for step, value in enumerate(values))
+            yield from (Number(REPEATS.of(phase), value, step) for step, value in enumerate(values))
         typical = medians(outcome, phase) or values
         if typical:
-            yield Number(f"{name}_median", statistics.median(typical))
+            yield Number(SECONDS.of(phase), statistics.median(typical))
         first = [(item.number, seconds) for item in shown if (seconds := cold(item, phase)) is not None]
-        yield from (Number(f"phase_cold/{phase}_s", seconds, number) for number, seconds in first)
+        yield from (Number(COLD.of(phase), seconds, number) for number, seconds in first)
     for name, value in quality(outcome).items():
-        yield Number(_safe(name), value)
+        yield Number(quality_name(name), value)
     for name, value in counts(outcome).items():
-        yield Number(_safe(f"rows/{name}"), value)
+        yield Number(ROWS.of(name), value)
     yield from _harness(shown)
     yield from _telemetry(shown)
     yield from _cores(shown)
@@ -116,7 +110,7 @@ def _harness(shown: Sequence[Application]) -> Iterator[Number]:
         values = [value for item in shown if (value := getattr(item, name)) is not None]
         if values:
             yield Number(
-                f"overhead/{'application_s' if name == 'seconds' else name}", statistics.median(values)
+                HARNESS.of("application_s" if name == "seconds" else name), statistics.median(values)
             )
 
 
@@ -131,7 +125,7 @@ def _telemetry(shown: Sequence[Application]) -> Iterator[Number]:
     for phase, totals_of in rows.items():
         for key, (name, factor) in _TELEMETRY.items():
             value = statistics.median(totals[key] for totals in totals_of) * factor
-            yield Number(_safe(f"spark/{phase}/{name}"), value)
+            yield Number(SPARK.of(f"{phase}/{name}"), value)
 
 
 def _cores(shown: Sequence[Application]) -> Iterator[Number]:
@@ -144,8 +138,8 @@ def _cores(shown: Sequence[Application]) -> Iterator[Number]:
     for phase, found in uses.items():
         busy = sum(use["busy_s"] for use in found) / sum(use["core_s"] for use in found)
         alone = sum(use["driver_only_s"] for use in found) / sum(use["seconds"] for use in found)
-        yield Number(_safe(f"spark/{phase}/busy_share"), busy)
-        yield Number(_safe(f"spark/{phase}/driver_only_share"), alone)
+        yield Number(SPARK.of(f"{phase}/busy_share"), busy)
+        yield Number(SPARK.of(f"{phase}/driver_only_share"), alone)
 
 
 def _medians(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:
@@ -154,8 +148,3 @@ def _medians(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:
         for name, value in row.items():
             values.setdefault(name, []).append(float(value))
     return {name: statistics.median(found) for name, found in values.items()}
-
-
-def _safe(name: str) -> str:
-    """Write a name with the letters that MLflow accepts."""
-    return re.sub(r"[^\w\-./ ]", "_", name)

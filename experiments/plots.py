@@ -7,7 +7,8 @@ from typing import Any
 
 from experiments.analysis import Compared, spread
 from experiments.figure import COLOURS, GREY, Plot, is_narrow
-from experiments.metrics import TOTAL, medians, phases, quality
+from experiments.metric_names import TOTAL
+from experiments.metrics import medians, phases, quality
 from experiments.outcome import Outcome
 from experiments.tables import side
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from experiments.intervals import LEAST_FOR_INTERVAL, ratio
-from experiments.metrics import TOTAL, by_round, medians, typical
+from experiments.metric_names import TOTAL
+from experiments.metrics import by_round, medians, typical
 from experiments.outcome import Outcome
 
 _NOT_PAIRED = "not paired, but compared as independent samples, so that a change of the host between them would look like theirs"

@@ -9,7 +9,8 @@ from typing import Any
 
 from experiments.analysis import speedup, spread
 from experiments.grid import SHAPE
-from experiments.metrics import TOTAL, cold, phases, quality, repeats
+from experiments.metric_names import SECONDS, TOTAL
+from experiments.metrics import cold, phases, quality, repeats
 from experiments.outcome import Application, Outcome
 
 HEADER = ("trial", "status", *SHAPE, "shape_tag", "shared", "application", "round", "ended", "quantity", "kind", "pass", "value")  # fmt: skip
@@ -95,7 +96,7 @@ def _rows(outcome: Outcome) -> Iterator[list[Any]]:
     for item in outcome.applications:
         own = [*known, item.number, item.round_id or "", item.status]
         for time in item.phases:
-            yield [*own, f"phase.{time.phase}_s", time.kind, time.pass_, time.seconds]
+            yield [*own, SECONDS.of(time.phase), time.kind, time.pass_, time.seconds]
         for kind, values in (("metric", item.metrics), ("count", item.counts)):
             yield from ([*own, name, kind, "", value] for name, value in values.items())
     if not outcome.applications:

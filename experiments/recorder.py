@@ -32,6 +32,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from experiments.errors import RecordingError, UnreadableError
+from experiments.metric_names import RECORDING, new_name
 from experiments.metrics import Number, numbers
 from experiments.outcome import FILE, Outcome, load
 from experiments.parent_run import Parent, differences, parent_tags, read_spec, take_up, write_spec
@@ -172,7 +173,7 @@ class Recorder:
                 self._client.delete_run(run.info.run_id)
             run_id = self._write(outcome, folder, parent.run_id)
             seconds = time.perf_counter() - begin
-            self._client.log_metric(run_id, "overhead/recording_s", seconds)
+            self._client.log_metric(run_id, RECORDING, seconds)
             self._client.set_tag(run_id, PREFIX + "revision", str(outcome.revision))
             self._client.set_terminated(run_id, _ENDS[outcome.status], end_time=int(outcome.ended_at * 1000))
         return seconds
@@ -248,7 +249,8 @@ class Recorder:
         with tempfile.TemporaryDirectory() as folder:
             path = _on_disk(run) or Path(self._client.download_artifacts(run.info.run_id, FILE, folder))
             try:
-                return replace(load(path), recording_s=run.data.metrics.get("overhead/recording_s"))
+                found = {new_name(name) or name: value for name, value in run.data.metrics.items()}
+                return replace(load(path), recording_s=found.get(RECORDING))
             except UnreadableError as error:
                 left_out(UnreadableError(path, f"{which} {error.text}"))
             except FileNotFoundError:

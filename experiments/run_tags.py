@@ -7,7 +7,8 @@ from typing import Any
 
 from experiments.bottleneck.verdict import verdict
 from experiments.errors import RecordingError
-from experiments.metrics import numbers, relevant_of
+from experiments.metric_names import COVERAGE, NDCG, RMSE, SECONDS, TOTAL
+from experiments.metrics import numbers, phases, relevant_of
 from experiments.outcome import Outcome
 from experiments.scaling.families import SHARED_LOOK
 from experiments.trial import SHARED
@@ -16,7 +17,6 @@ PREFIX = "recscale."
 _LONGEST_PARAM = 6000
 _LONGEST_TAG = 5000
 _KEY_LETTERS = 16
-_JUDGED = ("rmse", "coverage")
 _INFO = ("application_id", "spark_version", "selected", "relevant_rows")
 VIEW = "trials"
 _KEYS_A_TAG = 250
@@ -67,8 +67,10 @@ def shown_columns(outcomes: Sequence[Outcome]) -> list[str]:
     known = dict.fromkeys(key for values in every for key in values)
     varying = [key for key in known if len({as_text(values.get(key)) for values in every}) > 1]
     found = {number.name for outcome in outcomes for number in numbers(outcome)}
-    timed = sorted(name for name in found if name.startswith("phase.") and name.endswith("_median"))
-    metrics = [f"metrics.`{name}`" for name in (*timed, "total_s_median", *_JUDGED) if name in found]
+    ran = dict.fromkeys(phase for outcome in outcomes for phase in phases(outcome))
+    first = (*(SECONDS.of(phase) for phase in (*ran, TOTAL)), RMSE.name, COVERAGE.name)
+    ranked = sorted(name for name in found if name.startswith(NDCG.of()))
+    metrics = [f"metrics.`{name}`" for name in (*first, *ranked) if name in found]
     return [*(f"params.`{key}`" for key in varying), *metrics, f"tags.`{PREFIX}shape_tag`"]
 
 

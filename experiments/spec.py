@@ -10,6 +10,7 @@ from typing import Any
 from datasets.errors import UsageError
 from datasets.options import nearest, parse
 from experiments.grid import CLEANING, SHAPE, blocks, check_key, flatten, matches, product, trial_of
+from experiments.metric_names import seconds_name
 from experiments.search.space import Search
 from experiments.search.space import read as read_search
 from experiments.trial import SHARED, Shape, Trial
@@ -25,7 +26,7 @@ class Comparison:
     Attributes:
         baseline: either values that select trials ({"model": "als"}) or one phase of a trial ({"phase": "fit"}).
         contender: the same kind as `baseline`; trials are paired where all their other values agree.
-        metric: a time in seconds: `phase.<name>_s`, or `total_s` for all phases of a pass together. Phases that are
+        metric: a time in seconds: a phase's, as `fit_s`, or `total_s` for all phases of a pass together. Phases that are
             compared name it themselves.
     """
 
@@ -148,6 +149,9 @@ def read(name: str, values: Mapping[str, Any]) -> Experiment:
         raise UsageError(f"{what}: its name is that of its file; remove the key 'name'")
     for key, cls in (("comparisons", Comparison), ("means", Mean)):
         values[key] = tuple(parse(cls, item, f"{key} of {what}") for item in values.get(key, ()))
+    values["comparisons"] = tuple(
+        dataclasses.replace(item, metric=seconds_name(item.metric)) for item in values["comparisons"]
+    )
     for key in ("fixed", "grid"):
         if not isinstance(values.get(key, {}), Mapping):
             raise UsageError(f"{what}: {key} must be a table")

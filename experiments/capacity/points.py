@@ -11,7 +11,8 @@ from datasets.errors import UsageError
 from experiments.capacity.quantities import count_text, memory
 from experiments.capacity.terms import Load
 from experiments.grid import SHAPE, matches, product
-from experiments.metrics import TOTAL, cold, repeats
+from experiments.metric_names import TOTAL
+from experiments.metrics import cold, repeats
 from experiments.outcome import Application, Outcome
 from experiments.scaling.families import looked
 from experiments.spec import Experiment

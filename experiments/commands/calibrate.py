@@ -31,7 +31,7 @@ def _arguments(parser: ArgumentParser) -> None:
     shared.cluster(parser)
     what = "a spec that was compared with itself (all its comparisons count), or a JSON file of pairs; several are put together"
     parser.add_argument("names", nargs="+", metavar="name", help=what)
-    parser.add_argument("--metric", default="total_s", help="total_s, or phase.<name>_s")
+    parser.add_argument("--metric", default="total_s", help="total_s, or a phase as in fit_s")
     parser.add_argument("--save", metavar="FILE", help="write the pairs to a JSON file that calibrate reads")
 
 

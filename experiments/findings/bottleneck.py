@@ -9,7 +9,8 @@ from experiments.bottleneck.inflation import Inflation, inflation
 from experiments.bottleneck.timeline_plot import picture
 from experiments.bottleneck.verdict import PhaseVerdict, Verdict, verdict
 from experiments.finding import Finding
-from experiments.metrics import TOTAL, medians
+from experiments.metric_names import TOTAL
+from experiments.metrics import medians
 from experiments.outcome import Outcome
 from experiments.plots import Plot
 from experiments.spec import Experiment

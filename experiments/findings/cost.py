@@ -20,7 +20,8 @@ from experiments.cost.verdict import (
 )
 from experiments.finding import Finding
 from experiments.intervals import LEAST_FOR_INTERVAL
-from experiments.metrics import TOTAL, medians, quality
+from experiments.metric_names import TOTAL
+from experiments.metrics import medians, quality
 from experiments.outcome import Outcome
 from experiments.plots import Plot
 from experiments.ratios import Ratio

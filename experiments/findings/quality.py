@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from experiments.answer import protocol
 from experiments.figure import COLOURS, Plot, is_narrow
 from experiments.finding import Finding
-from experiments.metrics import TOTAL, medians, quality
+from experiments.metric_names import TOTAL
+from experiments.metrics import medians, quality
 from experiments.outcome import Outcome
 from experiments.spec import Experiment
 from experiments.tables import Table

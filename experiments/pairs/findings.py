@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from datasets.files import write_json
-from experiments.analysis import phase_of
 from experiments.finding import Finding
 from experiments.index import header, write_index
+from experiments.metric_names import phase_of
 from experiments.page import Download, render
 from experiments.pairs.ledger import Ledger
 from experiments.pairs.paired import LEAST_PAIRS

@@ -1,10 +1,12 @@
 """A comparison in MLflow: a parent with its verdicts, and a child for each side."""
 
+import statistics
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.metrics import TOTAL, Number, medians, phases
+from experiments.metric_names import APPLICATIONS, SECONDS, TOTAL, quality_name
+from experiments.metrics import Number, medians, phases
 from experiments.metrics import quality as quality_numbers
 from experiments.outcome import Outcome
 from experiments.pairs.findings import as_lines, findings
@@ -51,7 +53,10 @@ def _side(name: str, outcome: Outcome, pilot: Outcome, words: str) -> Node:
         kind=SIDE,
         tags={**described, f"{PREFIX}side": name, f"{PREFIX}shape_tag": outcome.shape_tag},
         params={key: as_text(value) for key, value in values.items()},
-        metrics=[*_seconds(outcome), *(Number(key, value) for key, value in quality_numbers(pilot).items())],
+        metrics=[
+            *_seconds(outcome),
+            *(Number(quality_name(key), value) for key, value in quality_numbers(pilot).items()),
+        ],
     )
 
 
@@ -73,5 +78,7 @@ def _numbers(verdict: Verdict) -> Iterator[Number]:
 
 def _seconds(outcome: Outcome) -> Iterator[Number]:
     for phase in [*phases(outcome), TOTAL]:
-        name = "total_s" if phase == TOTAL else f"phase.{phase}_s"
-        yield from (Number(name, value, step) for step, value in enumerate(medians(outcome, phase)))
+        found = medians(outcome, phase)
+        yield from (Number(APPLICATIONS.of(phase), value, step) for step, value in enumerate(found))
+        if found:
+            yield Number(SECONDS.of(phase), statistics.median(found))

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from datasets.errors import UsageError
-from experiments.analysis import phase_of
 from experiments.environment import host
 from experiments.errors import UnreadableError
+from experiments.metric_names import phase_of
 from experiments.pairs.calibration import LEAST_COMPARISONS, LEAST_RECORDED, Comparison
 from experiments.pairs.ledger import Ledger, Pair
 from experiments.pairs.paired import LEAST_PAIRS

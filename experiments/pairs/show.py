@@ -32,7 +32,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, help="measured passes of each application")
     what = "another comparison of the same two sides, independent of those measured as series 1, 2, ... (default 1)"
     parser.add_argument("--series", type=int, default=1, help=what)
-    what = "what is timed: total_s, or phase.<name>_s as in phase.fit_s"
+    what = "what is timed: total_s, or a phase as in fit_s"
     parser.add_argument("--metric", default="total_s", help=what)
 
 

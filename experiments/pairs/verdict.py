@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from experiments.analysis import phase_of
+from experiments.metric_names import SECONDS, TOTAL, phase_of, seconds_name
 from experiments.metrics import quality as quality_numbers
 from experiments.model_equality import SAME_MODEL, distance
 from experiments.outcome import Outcome
@@ -26,7 +26,7 @@ class Verdict:
     """Both sides beside one another.
 
     Attributes:
-        metric: what was timed, `total_s` or `phase.<name>_s`.
+        metric: what was timed: `total_s`, or a phase as in `fit_s`.
         timing: of it.
         qualities: of each metric that is paired over users; empty where none can be.
         unpaired: why a metric, or all of them, is not paired.
@@ -88,11 +88,11 @@ def verdict_of(ledger: Ledger, metric: str) -> Verdict:
         known = sorted(
             {time.phase for side in ledger.sides.values() for item in side.measured for time in item.phases}
         )
-        names = ", ".join(["total_s", *(f"phase.{phase}_s" for phase in known)])
+        names = ", ".join([SECONDS.of(phase) for phase in (TOTAL, *known)])
         raise JobError(f"no pair has {metric}; what was timed: {names} (choose by --metric)")
     found, unpaired = _qualities(ledger)
     change, told = _model_change(ledger)
-    return Verdict(metric, timing(pairs), found, unpaired, change, told)
+    return Verdict(seconds_name(metric), timing(pairs), found, unpaired, change, told)
 
 
 def time_answer(verdict: Verdict) -> str:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.analysis import Spread, faster, spread
-from experiments.metrics import TOTAL, by_round, medians
+from experiments.metric_names import TOTAL
+from experiments.metrics import by_round, medians
 from experiments.model_equality import Change, allowed, changes
 from experiments.outcome import Outcome
 from experiments.ratios import Ratio, between

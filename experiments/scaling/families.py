@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.grid import SHAPE
-from experiments.metrics import TOTAL, medians
+from experiments.metric_names import TOTAL
+from experiments.metrics import medians
 from experiments.outcome import Outcome
 
 GROWTH = ("dataset.rows", "dataset.users", "dataset.items")

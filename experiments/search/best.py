@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.analysis import phase_of
+from experiments.metric_names import phase_of
 from experiments.metrics import medians, quality
 from experiments.outcome import Outcome
 from experiments.search.space import Search

@@ -1,5 +1,6 @@
 """What a spec says of a search: what is to be best, what may vary, and how long it may take."""
 
+import dataclasses
 import math
 import re
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from typing import Any, Literal
 
 from datasets.errors import UsageError
 from datasets.options import parse
+from experiments.metric_names import seconds_name
 
 ALIAS = "best"
 """Of the registered model."""
@@ -48,7 +50,7 @@ class Search:
         trials: at most so many.
         minutes: none is begun after so many.
         time_limit_s: settings that take longer are not chosen, however good they are.
-        time_metric: what `time_limit_s` is about: total_s, or phase.NAME_s.
+        time_metric: what `time_limit_s` is about: total_s, or a phase, as fit_s.
         seed: of the sampler. The same seed and results give the same trials, so that an interrupted search goes on.
     """
 
@@ -58,7 +60,7 @@ class Search:
     trials: int | None = None
     minutes: float | None = None
     time_limit_s: float | None = None
-    time_metric: str = "phase.fit_s"
+    time_metric: str = "fit_s"
     seed: int = 0
 
     @property
@@ -81,6 +83,7 @@ def read(values: Any, what: str) -> Search:
     if not isinstance(values, Mapping):
         raise UsageError(f"{what}: search must be a table")
     search = parse(Search, values, f"search of {what}")
+    search = dataclasses.replace(search, time_metric=seconds_name(search.time_metric))
     if not search.lowest and not _HIGHEST.fullmatch(search.metric):
         raise UsageError(
             f"{what}: a search is for the best rmse, mae, ndcg_at_K, map_at_K, precision_at_K or recall_at_K, "

@@ -14,7 +14,8 @@ from invented_pairs import ledger, per_user
 from experiments.answer import answer_of
 from experiments.drills.show import answer as drills_answer
 from experiments.findings import FINDINGS
-from experiments.metrics import TOTAL, medians, quality
+from experiments.metric_names import TOTAL
+from experiments.metrics import medians, quality
 from experiments.outcome import Share
 from experiments.pairs.verdict import quality_answer, time_answer, verdict_of
 from experiments.report import Report

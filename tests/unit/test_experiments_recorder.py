@@ -80,10 +80,12 @@ def test_trial_becomes_a_run_that_reads_as_it_comes(named):
     assert run.data.params["select"] == '{"reg": [0.1]}'
     assert run.data.params["workers"] == "1"
     assert run.data.metrics["rmse"] == 0.9
-    assert run.data.metrics["phase.fit_s_median"] == 1.5
-    assert run.data.metrics["phase_cold/fit_s"] == 9.0
-    assert run.data.metrics["overhead/recording_s"] == pytest.approx(seconds, abs=0.5)
-    assert [m.value for m in client.get_metric_history(run.info.run_id, "phase.fit_s")] == [1.0, 2.0]
+    assert run.data.metrics["fit_s"] == run.data.metrics["total_s"] == 1.5
+    assert run.data.metrics["cold/fit_s"] == 9.0
+    assert run.data.metrics["harness/recording_s"] == pytest.approx(seconds, abs=0.5)
+    assert [m.value for m in client.get_metric_history(run.info.run_id, "repeats/fit_s")] == [1.0, 2.0]
+    first = {metric for metric in run.data.metrics if "/" not in metric}  # MLflow's section "Model metrics"
+    assert first == {"fit_s", "total_s", "rmse", "coverage"}
     assert run.data.tags["recscale.fallback"] == "stands in"
     assert run.data.tags["mlflow.parentRunId"] == parent.run_id
     assert run.data.tags["git.commit"] == "abc"
@@ -114,8 +116,9 @@ def test_comparisons_are_kept_apart_from_trials_and_replace_what_stood_there(nam
     sides = {run.data.params["side"]: run for run in found if run.info.run_id != top}
     assert sides.keys() == {"baseline", "contender"}
     assert all(run.data.tags["mlflow.parentRunId"] == top for run in sides.values())
-    seconds = client.get_metric_history(sides["baseline"].info.run_id, "total_s")
+    seconds = client.get_metric_history(sides["baseline"].info.run_id, "applications/total_s")
     assert [metric.value for metric in seconds] == [2.0] * 8
+    assert sides["baseline"].data.metrics["total_s"] == 2.0
     assert [known.attempt for known in recorder.outcomes(name)[1]] == [item.attempt]
     assert recorder.finished(name, 1) == {item.key}
     assert recorder.recorded(name).keys() == {item.attempt}
@@ -328,7 +331,7 @@ def test_view_lists_the_trials_with_few_columns_and_the_parent_has_charts_of_its
     # Without the first MLflow's pages show what they have for language models.
     assert parse_qs(asked) == {"workflowType": ["machine_learning"], "viewStateShareKey": ["trials"]}
     view = json.loads(experiment.tags["mlflow.sharedViewState.trials"])
-    assert view["selectedColumns"][:2] == ["params.`workers`", "metrics.`phase.fit_s_median`"]
+    assert view["selectedColumns"][:2] == ["params.`workers`", "metrics.`fit_s`"]
     assert "metrics.`rmse`" in view["selectedColumns"]
     for _ in range(2):
         recorder.annotate(parent.run_id, "### Trials", list(summary(trials)))

@@ -193,9 +193,7 @@ def test_no_answer_where_trials_cannot_be_compared_or_none_ended_well():
 def test_raw_values_are_a_row_each_and_failed_trials_are_among_them():
     rows = list(csv.DictReader(io.StringIO(as_csv(trials()))))
     first = [row for row in rows if row["trial"] == "als w1\u00d71c" and row["application"] == "0"]
-    fit = [
-        (row["kind"], row["pass"], float(row["value"])) for row in first if row["quantity"] == "phase.fit_s"
-    ]
+    fit = [(row["kind"], row["pass"], float(row["value"])) for row in first if row["quantity"] == "fit_s"]
     assert fit == [("cold", "0", 9.0), ("repeat", "1", 8.0), ("repeat", "2", 8.5)]
     assert [row["value"] for row in first if row["quantity"] == "rmse"] == ["0.9"]
     assert {row["status"] for row in rows} == {"ok", "failed"}

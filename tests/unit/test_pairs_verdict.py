@@ -51,7 +51,7 @@ def test_few_pairs_are_shown_raw_without_a_verdict(tmp_path):
 
 
 def test_a_metric_that_nobody_measured_is_an_error_that_names_those_there_are(tmp_path):
-    with pytest.raises(JobError, match=r"no pair has phase.score_s; what was timed: total_s, phase.fit_s"):
+    with pytest.raises(JobError, match=r"no pair has phase.score_s; what was timed: total_s, fit_s"):
         verdict_of(ledger(tmp_path), "phase.score_s")
 
 
