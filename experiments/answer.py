@@ -61,7 +61,7 @@ def _single(outcome: Outcome) -> str:
         words.append(f"its {metric_name(ranked)} is {values_apart(values[ranked])[0]}")
     if not words:
         return f"{sentence(f'{who} ran, but measured neither times nor quality')}"
-    return f"{sentence(', '.join(words))} {how_sure([outcome])}"
+    return f"{sentence(' and '.join(words))} {how_sure([outcome])}"
 
 
 class _Best(NamedTuple):

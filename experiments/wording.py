@@ -16,6 +16,7 @@ _MOST_NAMED = 2
 _LONGEST_VALUE = 24
 _LONGEST_NAME = 48
 _WRITTEN = {"als": "ALS", "knn": "kNN", "mllib": "MLlib", "kmeans": "k-means", "reg": "regularisation"}
+_COUNTED = ("rows", "users", "items", "iterations")
 _NUMBERS = (
     "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
 )  # fmt: skip
@@ -58,6 +59,8 @@ def setting(key: str, value: Any) -> str:
     name = {"dataset": "data"}.get(last, _WRITTEN.get(last, last.replace("_", " ")))
     if isinstance(value, bool):
         return name if value else f"no {name}"
+    if last in _COUNTED and isinstance(value, int):
+        return f"{value:,} {name}"
     shown = f"{value:.4g}" if isinstance(value, float) else str(value)
     return f"{name} {clipped(plain(shown), _LONGEST_VALUE)}"
 

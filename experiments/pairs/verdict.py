@@ -125,6 +125,8 @@ def quality_answer(verdict: Verdict) -> str:
     users = f"{told[0].users:,} users"
     if word == "too few":
         return f"{sentence(f'{users} are too few to tell whose model is better: {values}')} A verdict takes {LEAST_USERS}."
+    if word == "indistinguishable" and verdict.same_model:
+        return f"No difference in quality can be told: {values}. Both sides {_SAME}."
     if word == "indistinguishable":
         finest = told[0].detectable or 0.0
         return (
@@ -150,7 +152,7 @@ def _short(found: Quality) -> str:
 
 def time_notes(verdict: Verdict) -> Iterator[str]:
     """Yield what was timed and, where the pairs are too few for a verdict, each of their ratios."""
-    yield f"time is {verdict.metric} of an application"
+    yield f"time is {verdict.metric}, the median pass of each application"
     if verdict.timing.verdict == "too few":
         ratios = ", ".join(f"{contender / baseline:.3f}" for baseline, contender in verdict.timing.pairs)
         yield f"the contender's time over the baseline's in each pair: {ratios}"

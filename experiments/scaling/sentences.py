@@ -88,8 +88,19 @@ def _of_one(curve: Curve, told: Sequence[Curve]) -> str:
     who = _who(curve, told)
     if not _measured(curve):
         return f"No speed-up is claimed for {who}: {_refusal(curve)}. The notes below have the details."
-    names = (who, model_of(curve.points[0].outcome))
-    return answered((_found(curve, name) for name in names), _certainty([curve]))
+    short = model_of(curve.points[0].outcome)
+    first, head = _ends(curve)
+    took = "{} took {} on {} and {} on {}"
+    ends = (head.seconds.median, _subject(head, curve), first.seconds.median, _subject(first, curve))
+    told_times = (
+        took.format(name, seconds(ends[0]), ends[1], seconds(ends[2]), ends[3]) for name in (who, short)
+    )
+    found = _found(curve)
+    if curve.kind == "weak":
+        return answered((f"{found} with {name}" for name in (who, short)), _certainty([curve]))
+    return answered(
+        [*(f"{found}: {text}" for text in told_times), f"{found} with {short}"], _certainty([curve])
+    )
 
 
 def _refusal(curve: Curve) -> str:
@@ -101,36 +112,30 @@ def _refusal(curve: Curve) -> str:
     whys = list(dict.fromkeys(item.ratio.refused for item in curve.points[1:] if item.ratio.refused))
     text = whys[0] if whys else "no two shapes have times that may be compared"
     text = text.removesuffix(": no claim about scaling")
-    for point in curve.points:
+    for point in sorted(curve.points, key=lambda item: -len(str(item.outcome.size))):
         text = text.replace(str(point.outcome.size), _subject(point, curve))
     return text
 
 
-def _found(curve: Curve, who: str) -> str:
-    """Say what was measured between the smallest and the largest shape."""
+def _found(curve: Curve) -> str:
+    """Say how the largest shape compares with the smallest."""
     first, head = _ends(curve)
-    ratio = head.ratio.ratio
+    ratio, claims = head.ratio.ratio, _claims(curve)
     assert ratio is not None
     one, more = _subject(first, curve), _subject(head, curve)
     if curve.kind == "weak":
-        return f"{more} did {times(ratio)} times the work of {one} in the same time with {who}"
-    took = f"{who} took {seconds(head.seconds.median)} on {more} and {seconds(first.seconds.median)} on {one}"
+        return f"{more} did {times(ratio)} times the work of {one} in the same time"
     low, high = head.ratio.low, head.ratio.high
-    same = low <= 1 <= high if low is not None and high is not None else abs(ratio - 1) <= _LITTLE
-    if same:
+    if low <= 1 <= high if low is not None and high is not None else abs(ratio - 1) <= _LITTLE:
         second = _by_workers(curve) and (first.outcome.size.workers, head.outcome.size.workers) == (1, 2)
         added = "a second worker" if second else "more workers" if _by_workers(curve) else "a larger shape"
-        return (
-            f"{added} made no difference that can be told: {took}"
-            if low is not None
-            else f"{added} did not help: {took}"
-        )
-    tense = ("are", "take") if low is not None else ("were", "took")
-    if low is not None and head.outcome.size.workers == 1:
-        tense = ("is", "takes")
+        return f"{added} {'made no difference that can be told' if claims else 'did not help'}"
+    many = head.outcome.size.workers > 1
     if ratio > 1:
-        return f"{more} {tense[0]} {times(ratio)} times as fast as {one}: {took}"
-    return f"{more} {tense[1]} {times(1 / ratio)} times as long as {one}: {took}"
+        verb = ("are" if many else "is") if claims else ("were" if many else "was")
+        return f"{more} {verb} {times(ratio)} times as fast as {one}"
+    verb = ("take" if many else "takes") if claims else "took"
+    return f"{more} {verb} {times(1 / ratio)} times as long as {one}"
 
 
 def _of_several(shown: Sequence[Curve], told: Sequence[Curve]) -> str:

@@ -16,6 +16,7 @@ from experiments.drills.show import answer as drills_answer
 from experiments.findings import FINDINGS
 from experiments.metric_names import TOTAL
 from experiments.metrics import medians, quality
+from experiments.model_equality import ALLOWED
 from experiments.outcome import Share
 from experiments.pairs.verdict import quality_answer, time_answer, verdict_of
 from experiments.report import Report
@@ -110,6 +111,30 @@ def test_several_models_on_several_shapes(runs, gains):
     text = answered(outcomes)
     assert "rank 8" in text
     assert f"{gains[0]:.2f} times as fast" in text
+
+
+@pytest.mark.parametrize("runs", [1, 5])
+@pytest.mark.parametrize("tag", ["clean", "shared-host"])
+@pytest.mark.parametrize(("head", "verb"), [(3.0, "fast"), (30.0, "long")])
+@pytest.mark.parametrize(
+    ("one", "more"),
+    [
+        ({"cores": 1}, {"cores": 2}), ({"cpus": 0.333}, {"cpus": 0.333, "workers": 6}),
+        ({"cores": 4, "pin": True, "backend": "docker"}, {"cores": 8, "workers": 16, "pin": True, "backend": "docker"}),
+    ],
+)  # fmt: skip
+def test_shapes_of_any_kind(runs, tag, head, verb, one, more):
+    first, last = trial(took=10.0, runs=runs, shape=one), trial(took=head, runs=runs, shape=more)
+    changed = dataclasses.replace(
+        last,
+        shape_tag=tag,
+        tags={ALLOWED: "yes"},
+        applications=[dataclasses.replace(item, fingerprint=[9.0, 9.0]) for item in last.applications],
+    )
+    for shown in (last, changed):
+        text = answered([first, shown])
+        assert f"times as {verb} as one worker" in text
+        assert ("look" in text) is (runs == 1)
 
 
 @pytest.mark.parametrize(
@@ -303,6 +328,7 @@ def test_words():
     assert sentence("kNN is best") == "kNN is best."
     assert sentence("two workers") == "Two workers."
     assert setting("spark.x.pin", value=False) == "no pin"
+    assert setting("dataset.rows", 400_000) == "400,000 rows"
     assert len(clipped("x" * 50, 10)) == 10
     one, two = trial(rank=8, reg=0.1), trial(rank=16, reg=0.1)
     assert named(one, [one, two]) == "ALS with rank 8"
