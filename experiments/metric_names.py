@@ -107,6 +107,38 @@ METRICS = (
 )  # fmt: skip
 """Every metric of a trial and of a side of a comparison, in the order in which old names are looked up."""
 
+OTHERS = (
+    Metric(
+        "total_s by cores/{name}", "s", "an experiment's run: total_s of each kind of trial; steps are cores"
+    ),
+    Metric("rmse/{name}", "as rmse", "an experiment's run: rmse of each kind of trial"),
+    Metric("time_ratio", "times", "a comparison: contender's time over baseline's; above 1 it is slower"),
+    Metric("time_ratio_low", "times", "lower end of its 95% interval"),
+    Metric("time_ratio_high", "times", "upper end of its 95% interval"),
+    Metric(
+        "time_ratio_detectable", "times", "the slowdown that would have been found in 80 of 100 comparisons"
+    ),
+    Metric("pair_ratio", "times", "the same ratio of each pair"),
+    Metric(
+        "{name}_difference", "as the metric", "a comparison: contender's value of a metric minus baseline's"
+    ),
+    Metric("recovery_s", "s", "a drill: from the fault to recovery"),
+    Metric("ended_s", "s", "a drill: from the fault to the end of what was disturbed"),
+    Metric("after_s", "s", "a drill: from the begin of the phase to the fault"),
+    Metric("undisturbed_s", "s", "a drill: the phase without a fault"),
+    Metric("disturbed_s", "s", "a drill: the phase with the fault"),
+    Metric("rerun_s", "s", "a drill: the application that was run again"),
+    Metric("recomputed_tasks", "tasks", "a drill: tasks whose work was done twice"),
+    Metric("failed_tasks", "tasks", "a drill: attempts that failed"),
+    Metric("executors_lost", "executors", "a drill: executors that were lost"),
+    Metric(
+        "largest_difference", "as rmse", "a drill: largest difference of two predictions of the same pair"
+    ),
+    Metric("rows", "rows", "a drill: rows of the stored recommendations in the end"),
+    Metric("same_result", "0 or 1", "a drill: whether it ended with the undisturbed result"),
+)
+"""Metrics of an experiment's own run, of comparisons and of drills; they never had other names."""
+
 RECORDING = HARNESS.of("recording_s")
 
 
@@ -132,7 +164,7 @@ def seconds_name(metric: str) -> str:
 
 def described() -> Iterator[tuple[str, str, str]]:
     """Yield name, unit and meaning of every metric, for people."""
-    for metric in METRICS:
+    for metric in (*METRICS, *OTHERS):
         name = (
             metric.name.replace("{phase}", "PHASE").replace("_at_{name}", "_at_K").replace("{name}", "NAME")
         )

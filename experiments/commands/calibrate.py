@@ -7,6 +7,7 @@ from cluster import settings as cluster_settings
 from experiments import arguments as shared
 from experiments.command import Command
 from experiments.exits import GATE
+from experiments.metric_names import seconds_name
 from experiments.pairs.calibration import answer, calibrate, comparison_table, details, table
 from experiments.pairs.recorded import recorded, write
 from experiments.text_tables import as_text
@@ -23,7 +24,7 @@ def _run(given: Namespace) -> int:
             f"\nleft out: {all_of.left_out} comparison(s) of other code, parameters or host, or of too few pairs"
         )
     if given.save:
-        write(Path(given.save), given.names, given.metric, all_of.comparisons)
+        write(Path(given.save), given.names, seconds_name(given.metric), all_of.comparisons)
     return 0 if found.holds else GATE
 
 

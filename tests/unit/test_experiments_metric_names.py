@@ -1,6 +1,7 @@
 """Names of metrics: short ones now, and older runs that get them, on a real MLflow database."""
 
 import dataclasses
+import re
 import statistics
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from experiments import __main__ as main
+from experiments.analysis import summary
+from experiments.drills.record import _NUMBERS
 from experiments.metric_names import METRICS, described, new_name, phase_of, quality_name, seconds_name
 from experiments.metrics import Number, numbers
 from experiments.pairs.record import tree_of
@@ -81,7 +84,17 @@ def test_every_recorded_metric_is_in_the_table_and_few_stand_first():
     assert {name.partition("/")[0] for name in names if "/" in name} <= sections
     assert max(map(len, names)) <= 28
     assert all(metric.unit and metric.what for metric in METRICS)
-    assert len(names) == len([*{(number.name) for number in numbers(outcome([made]))}])
+
+
+def test_metrics_of_comparisons_and_drills_are_in_the_table(tmp_path):
+    made = ledger(tmp_path)
+    known = {name for name, _, _ in described()}
+    found = {number.name for number in tree_of(made, verdict_of(made, "total_s")).metrics}
+    assert {re.sub("^rmse_difference$", "NAME_difference", name) for name in found} <= known
+    assert {*_NUMBERS, "same_result"} <= known
+    label = outcome().label.partition(" ")[0]
+    parents = {number.name for number in summary([outcome([application(0, [9.0, 1.0])])])}
+    assert {name.replace(f"/{label}", "/NAME") for name in parents} <= known
 
 
 def old_numbers(item):
