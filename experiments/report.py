@@ -60,7 +60,7 @@ class Report:
 
     def text(self) -> str:
         """Return it for a terminal."""
-        return "\n\n".join([self.answer, *_lines(self.findings, as_text, "", "", said=self.answer)])
+        return "\n\n".join([self.answer, *_lines(self.findings, as_text, str.upper, "", said=self.answer)])
 
     def markdown(self) -> str:
         """Return it for the page of the parent run."""
@@ -68,7 +68,7 @@ class Report:
             [
                 self.experiment.question,
                 f"**{self.answer}**",
-                *_lines(self.findings, as_markdown, "### ", "- ", said=self.answer),
+                *_lines(self.findings, as_markdown, "### {}".format, "- ", said=self.answer),
             ]
         )
 
@@ -156,12 +156,15 @@ class Report:
 
 
 def _lines(
-    findings: Sequence[Finding], write: Callable[[Table], str], title: str, bullet: str, said: str
+    findings: Sequence[Finding],
+    write: Callable[[Table], str],
+    heading: Callable[[str], str],
+    bullet: str,
+    said: str,
 ) -> Iterator[str]:
-    """Yield the paragraphs of a report below its answer; without a sign for titles there are none."""
+    """Yield the paragraphs of a report below its answer."""
     for finding in findings:
-        if title:
-            yield title + finding.title
+        yield heading(finding.title)
         yield from (sentence for sentence in (finding.answer, finding.why) if sentence and sentence != said)
         yield from (write(table) for table in finding.tables)
         if finding.notes:

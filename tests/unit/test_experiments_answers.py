@@ -10,18 +10,29 @@ import statistics
 import pytest
 from invented import application, outcome
 from invented_pairs import ledger, per_user
+from test_capacity_advice import ask
+from test_capacity_model import SPEC as CAPACITY
+from test_capacity_model import run, runs
+from test_experiments_eda import ITEMS_ONLY, explored
+from test_pairs_calibration import several
 
 from experiments.answer import answer_of
+from experiments.capacity.advice import Wanted, money
+from experiments.commands.recommend import _answer as recommended
 from experiments.drills.show import answer as drills_answer
+from experiments.eda.findings import answer as described
 from experiments.findings import FINDINGS
 from experiments.metric_names import TOTAL
 from experiments.metrics import medians, quality
 from experiments.model_equality import ALLOWED
 from experiments.outcome import Share
+from experiments.pairs.calibration import answer as calibrated
+from experiments.pairs.calibration import details
 from experiments.pairs.verdict import quality_answer, time_answer, verdict_of
 from experiments.report import Report
 from experiments.search.space import Search
 from experiments.spec import Comparison, Experiment
+from experiments.trial import Shape
 from experiments.wording import LONGEST, clipped, named, percent, seconds, sentence, setting, values_apart
 
 PLAIN = Experiment("invented", "?")
@@ -291,6 +302,36 @@ def test_drills(bad, rerun):
     check(text)
     assert ("Every drill" in text) is (bad == 0)
     assert ("run again" in text) is (bad == 0 and rerun > 0)
+
+
+@pytest.mark.parametrize("held_out", [0, 1, 3])
+@pytest.mark.parametrize("shapes", [(1, 2, 4), (1, 2)])
+def test_a_model_of_time(held_out, shapes):
+    outcomes = [*runs(shapes, spread=0.03, seed=1), *(run(1_600_000, 2**n) for n in range(held_out))]
+    text = FINDINGS["capacity"](CAPACITY, outcomes).answer
+    check(text)
+    assert f"{'six' if len(shapes) == 2 else 'nine'} small runs" in text
+    assert ("no larger run checked it" in text) is (held_out == 0)
+
+
+def test_a_recommended_shape():
+    wanted = Wanted(30_000_000, 24 * 3600.0, 0.4, Shape(1, 1, "1g"))
+    advice = ask()
+    text = recommended(advice, wanted)
+    check(text)
+    assert text.startswith("Take one worker of 1 core:")
+    assert money(advice.best.cost) in text
+    assert money(advice.best.dearest) in text
+
+
+def test_data_and_calibrations():
+    for text in (described(explored()), described(explored(ITEMS_ONLY, {"items": 6}, ""))):
+        check(text)
+    for pairs in (several(), several(carried=0.7)):
+        text = calibrated(pairs)
+        check(text)
+        assert ("do not hold" in text) is not pairs.holds
+        assert all(any(problem in line for line in details(pairs)) for problem in pairs.problems)
 
 
 def test_a_report_begins_with_its_answer_and_says_it_once():
