@@ -90,7 +90,10 @@ def _answer(contests: Sequence[_Contest], measured: Sequence[Outcome]) -> str:
 
 
 def _joined(contests: Sequence[_Contest]) -> str:
+    """Say all verdicts in one sentence, and a model that wins them all once."""
     first, *rest = (found.verdict for found in contests)
+    if all(found.better and found.short == contests[0].short for found in contests):
+        return " and ".join([first, *(text.removeprefix(contests[0].short + " ") for text in rest)])
     return "; ".join([first, *(text.replace("no model", "none", 1) for text in rest)])
 
 

@@ -186,6 +186,18 @@ def test_models_against_their_baselines(shared, tuned, rmse, ndcg):
     assert ("Trials shared one run" in text) is shared
 
 
+def test_a_model_that_beats_both_baselines_is_named_once():
+    both = {"rmse": 0.8, "rmse_bias": 0.94, "ndcg_at_10": 0.3}
+    outcomes = [
+        trial("knn", metrics=both),
+        trial("als_implicit", metrics={"ndcg_at_10": 0.2}),
+        trial("popularity", metrics={"ndcg_at_10": 0.1}),
+    ]
+    text = answered(outcomes)
+    assert text.count("kNN") == 1
+    assert "and ranks better than popularity (nDCG@10 0.300 against 0.100)" in text
+
+
 def test_the_best_of_trials_of_one_model_names_only_what_varies():
     outcomes = [trial(took=took, rank=rank, reg=0.1, metrics={"rmse": rmse}) for took, rank, rmse in ((4.0, 8, 0.9), (6.0, 16, 0.88))]  # fmt: skip
     text = answered(outcomes)
