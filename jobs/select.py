@@ -87,16 +87,16 @@ def _score(
     relevant: float | None,
 ) -> Mapping[str, float]:
     scorer = candidate.fit(tables._replace(ratings=inner.train, profile=None))
+    judged = with_predictions(inner.test, scorer.score(inner.test.select("user", "item"))).persist()
     ranked = None
     try:
         if scale is None or not candidate.predicts_rating:
             users = inner.test.select("user").distinct()
             ranked = scorer.recommend(
                 users, params.k, None if params.seen else inner.train.select("user", "item")
-            )
-            ranked = ranked.persist()
+            ).persist()
         return evaluate(
-            with_predictions(inner.test, scorer.score(inner.test.select("user", "item"))),
+            judged,
             inner.train,
             ranked,
             predicts_rating=candidate.predicts_rating,
@@ -105,6 +105,7 @@ def _score(
             relevant=relevant,
         ).metrics
     finally:
-        if ranked is not None:
-            ranked.unpersist()
+        for frame in (judged, ranked):
+            if frame is not None:
+                frame.unpersist()
         scorer.release()
