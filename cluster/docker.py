@@ -219,9 +219,7 @@ class Docker:
             # Applications in containers and the harness outside must use the same address for a node, and
             # only its address in the containers' network is reached from both.
             url = f"{found['ip']}:{record['ports']['cql']}"
-        elif (
-            url.startswith(f"http://{name}:") and found["ip"]
-        ):  # an unpublished page opens on this host by the container's address
+        elif url.startswith(f"http://{name}:") and found["ip"]:  # an unpublished page, opened by address
             url = url.replace(name, found["ip"], 1)
         alive = state["Running"] and not state["Restarting"] and not found["restarts"]
         return Running(
@@ -309,10 +307,8 @@ class Docker:
     def _keep_log(self, name: str) -> None:
         path = self._log(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            suppress(OSError, subprocess.SubprocessError),
-            path.open("wb") as out,
-        ):  # a log that cannot be kept must not prevent stopping
+        # A log that cannot be kept must not prevent stopping.
+        with suppress(OSError, subprocess.SubprocessError), path.open("wb") as out:
             subprocess.run(
                 ["docker", "logs", "--tail", _LOG_LINES, name], stdin=subprocess.DEVNULL, stdout=out,
                 stderr=subprocess.STDOUT, check=False, timeout=60,

@@ -14,9 +14,7 @@ def write_text(path: Path, text: str) -> None:
         with temporary.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fsync(
-                file.fileno()
-            )  # otherwise a crash of the machine may leave an empty file under the new name
+            os.fsync(file.fileno())  # else a crash of the machine may leave the new name with an empty file
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -33,9 +33,7 @@ shift 2
 {SERVICE_MARKER}=$mark {_SHELL} -c 'echo $$ >&0; exec </dev/null 2>&1; exec "$@"' {_SHELL} "$@"
 echo $? >"$ended"
 """
-_LAST_THREADS_S = (
-    1.0  # a JVM counts as ended with its first thread, but has an exit status only after its last
-)
+_LAST_THREADS_S = 1.0  # a JVM counts as ended before its last threads, which bring the exit status
 _POLL_S = 0.01
 _SIGNALLED = 128  # a shell reports a signal as this number plus the signal's
 

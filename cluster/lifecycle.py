@@ -57,9 +57,8 @@ class Cluster:
             self._backend.prepare(self._select(self.describe(), only), self._say)
             self._refuse_without_secret(only)
             self._stop_unfit(only)
-            wanted = self._select(
-                self.describe(), only
-            )  # only now, as stopped services have released their ports
+            # Described again, as stopped services have released their ports.
+            wanted = self._select(self.describe(), only)
             alive = {name for name, record in self._backend.running().items() if record.alive}
             missing = {s.name for s in wanted if not s.external and s.name not in alive}
             try:
@@ -284,9 +283,8 @@ class Cluster:
             return described
         _check_names(only, {service.name: service.group for service in described})
         named = [service for service in described if service.name in only or service.group in only]
-        kinds = {
-            service.kind for service in named
-        }  # numbered services are ready only together, so one adds its siblings
+        # Numbered services are ready only together, so one adds the others.
+        kinds = {service.kind for service in named}
         chosen = with_required({s.name for s in described if s.kind in kinds}, described)
         return [service for service in described if service.name in chosen]
 

@@ -26,9 +26,7 @@ from cluster.settings import ROOT, SECRET, Settings
 # that other machines do not have. Only services that declare a secret get it.
 _DROPPED = ("SPARK_", "_SPARK_", "PYSPARK_", "MLFLOW_", "PYTHONPATH", "PYTHONHOME", SECRET)
 _GRACE_S = 10.0
-_KEEPERS: dict[
-    int, subprocess.Popen[bytes]
-] = {}  # children of this process; Python warns of those that are dropped
+_KEEPERS: dict[int, subprocess.Popen[bytes]] = {}  # children; Python warns of those that are dropped
 _RECORD = {"group", "url", "page", "pid", "started", "digest", "requires", "ports", "grace_s"}
 
 
@@ -156,9 +154,7 @@ class Local:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 write_text(Path(path), text)
             if log.exists():
-                log.replace(
-                    log.with_name(log.name + ".1")
-                )  # keep the log of the last run, whose end is often needed
+                log.replace(log.with_name(log.name + ".1"))  # the end of the last run is often needed
             kept, ended = self._launch(service, environment, log, group)
             return self._remember(service, kept, ended, group)
         except OSError as error:
