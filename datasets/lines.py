@@ -29,7 +29,7 @@ class Field(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """How a publisher writes one table: a line a row, `separator` between fields."""
+    """Layout of a publisher's table: one row a line, `separator` between fields."""
 
     file: str
     separator: str

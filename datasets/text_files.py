@@ -176,7 +176,7 @@ def _check_beginning(path: Path, piece: bytes, encoding: str) -> None:
 
 
 def line_end(path: Path, encoding: str) -> str:
-    r"""What ends the lines of a file: "\n" if it has any, else "\r" if it has any of those."""
+    r"""Return the line end of a file: "\n" if it has any, else "\r" if it has any of those."""
     found = "\n"
     for text in chunks(path, encoding):
         if "\n" in text:

@@ -51,7 +51,7 @@ class Ranker(Protocol):
 
 
 class Fitted(NamedTuple):
-    """What executors need: int32 [m] ascending ids of all items, histories' included, and what works on their places."""
+    """Data for executors: int32 [m] ascending ids of all items, histories' included, and the fitted values by place."""
 
     ids: Ints
     predictor: Predictor

@@ -16,7 +16,7 @@ KEPT = ("userFactors", "itemFactors")
 
 @dataclass(frozen=True)
 class AlsSettings:
-    """What MLlib's ALS takes. `blocks` is the number of user blocks and of item blocks; it changes the model."""
+    """Parameters of MLlib's ALS. `blocks` is the number of user blocks and of item blocks; it changes the model."""
 
     rank: int
     iterations: int

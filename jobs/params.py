@@ -15,7 +15,7 @@ from jobs.models import MODELS
 
 @dataclass(frozen=True)
 class TrainParams:
-    """How a model is trained and judged.
+    """Parameters of training and evaluation.
 
     Attributes:
         model: key in `jobs.models.MODELS`.
