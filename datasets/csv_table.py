@@ -1,4 +1,4 @@
-"""Reads a file of interactions in two steps: one task cuts it into blocks of records, any number of tasks read these."""
+"""Read a file of interactions in two steps: one task cuts it into blocks of records, any number of tasks read these."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

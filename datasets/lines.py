@@ -1,4 +1,4 @@
-"""Reads text files line by line in the JVM and keeps every line: parsed, or rejected with a reason."""
+"""Read text files line by line in the JVM and keep every line: parsed, or rejected with a reason."""
 
 from collections.abc import Sequence
 from functools import reduce

@@ -1,4 +1,4 @@
-"""Opens text files as people have them: compressed or not, in any encoding that Python knows.
+"""Open text files as people have them: compressed or not, in any encoding that Python knows.
 
 What does not decode is kept: each such byte becomes a character of its own (`KEPT`), so that the line that holds it can
 be rejected and shown, and no other line with it.
@@ -62,7 +62,7 @@ def shown(text: str) -> str:
 
 
 def check_encoding(encoding: str) -> None:
-    """Refuse an encoding that Python does not know, or that is none of text.
+    """Refuse an encoding that Python does not know, or that is not one of text.
 
     Raises:
         UsageError: names common ones.
@@ -140,7 +140,7 @@ def chunks(path: Path, encoding: str) -> Iterator[str]:
         ) from error
     except UnicodeError as error:
         raise DataError(
-            f"{path} does not read as {encoding}: {error}; try encoding=utf-16-le or utf-16-be"
+            f"{path} is not in the encoding {encoding}: {error}; try encoding=utf-16-le or utf-16-be"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Turns a source's rows into clean interactions, and counts every row that does not get through, with its reason."""
+"""Turn a source's rows into clean interactions, and count every row that does not get through, with its reason."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence

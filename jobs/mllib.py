@@ -1,4 +1,4 @@
-"""Fits MLlib's blocked ALS so that every shape of cluster gets the same model, and frees what it leaves behind."""
+"""Fit MLlib's blocked ALS so that every shape of cluster gets the same model, and free what it leaves behind."""
 
 from dataclasses import dataclass
 from typing import Any

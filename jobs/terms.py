@@ -1,4 +1,4 @@
-"""Takes the terms by which items can be compared out of the catalogue: words, genres, tags, people and numbers.
+"""Take the terms by which items can be compared out of the catalogue: words, genres, tags, people and numbers.
 
 Only the catalogue is read, never a rating. A number counts as two terms, the knots on either side of it: knots stand at
 equal shares of the items that have the number, and a number that lies a share t of the way from one to the next has
