@@ -45,7 +45,7 @@ sets := $(call option,SET,--sets)
 
 .PHONY: $(shell awk -F: '/^[a-z-]+:/ {print $$1}' $(firstword $(MAKEFILE_LIST)))
 
-help: ## What can be typed
+help: ## This list of commands
 	@echo 'recscale: what does a recommender cost on a cluster, how does that change, how good is it?'
 	echo
 	awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

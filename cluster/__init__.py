@@ -1,1 +1,1 @@
-"""Starts and stops the services of a cluster; knows no Spark session and no data."""
+"""Start and stop the services of a cluster, without Spark sessions or data sets."""

@@ -1,4 +1,4 @@
-"""`python -m cluster`: starts, shows and stops services."""
+"""Command line of `python -m cluster`: start, show and stop services."""
 
 import argparse
 import dataclasses
@@ -19,7 +19,7 @@ from cluster.services import SERVICES
 from cluster.settings import Settings, load
 from cluster.sweep import DOWNLOADED, sweep
 
-# MLflow's page of experiments; unless it is told so, it opens on what it has for language models.
+# MLflow's page of experiments; without the parameter MLflow opens its page for language models.
 _RUNS = "/#/experiments?workflowType=machine_learning"
 
 OK, USAGE, SERVICE, INTERRUPTED, ENDED = 0, 2, 3, 130, 143
@@ -33,11 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return OK
     signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGHUP, _end)  # a terminal that is gone
+    signal.signal(signal.SIGHUP, _end)  # the terminal was closed
     try:
         status = COMMANDS[options.command](load(_sets(options)), options)
-        sys.stdout.flush()  # here, where a closed pipe is caught
-    except BrokenPipeError:  # the reader, `head` for example, has seen enough
+        sys.stdout.flush()  # inside the try, so that a closed pipe is caught
+    except BrokenPipeError:  # the reader, for example `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except SettingsError as error:
@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"cluster: {error}", file=sys.stderr)
         return SERVICE
     except KeyboardInterrupt:
-        print("cluster: interrupted; what this command had started was stopped again", file=sys.stderr)
+        print(
+            "cluster: interrupted; the services that this command started were stopped again", file=sys.stderr
+        )
         return INTERRUPTED
     return status
 
@@ -62,21 +64,21 @@ def _up(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _from_elsewhere(settings: Settings) -> list[str]:
-    """What makes another cluster of it and may have come from the environment."""
+    """Return the settings that decide which cluster it is and may come from the environment."""
     given = {"backend": settings.backend, "data": settings.data, "store": settings.store}
     given |= {"host": settings.host} if settings.host != Settings.host else {}
     return [f"{key}={value}" for key, value in given.items() if value is not None]
 
 
 def _refuse_other_backend(settings: Settings) -> None:
-    """Both backends want the same ports and the same folder."""
+    """Refuse to start while the other backend runs services: both use the same ports and folder."""
     for other in in_use(settings):
         if other.backend != settings.backend and any(
             status.state == "running" for status in Cluster(other).status()
         ):
             raise ServiceError(
-                f"services of this folder run with the backend {other.backend}: stop them first "
-                f"(make down BACKEND={other.backend}), or give this cluster a folder and ports of its own "
+                f"services of this folder run with the backend {other.backend}, not {settings.backend}: stop them first "
+                f"(make down BACKEND={other.backend}), or give this cluster its own folder and ports "
                 "(RECSCALE_RUN_DIR=/folder)"
             )
 
@@ -84,8 +86,8 @@ def _refuse_other_backend(settings: Settings) -> None:
 def _worker(settings: Settings, options: argparse.Namespace) -> int:
     if settings.backend == "docker":
         raise SettingsError(
-            "a worker that joins a master elsewhere must be reached from there, and containers publish nothing but this "
-            "host's loopback address: BACKEND=local"
+            "backend: docker cannot join a master on another machine, which could not reach a container here; "
+            "use the local backend: BACKEND=local"
         )
     cluster = Cluster(settings, say=_say)
     cluster.join()
@@ -110,8 +112,8 @@ def _down(settings: Settings, options: argparse.Namespace) -> int:
     stopped = cluster.down(options.services or None)
     left = any(status.state in ("running", "died") for status in cluster.status())
     for backend in set(BACKENDS) - {settings.backend} if not options.services else ():
-        # A command that was killed may have left services under a backend that nobody remembers.
-        with suppress(ServiceError):  # no engine, no containers
+        # A command that was killed may have left services under a backend that no file names.
+        with suppress(ServiceError):  # without a Docker daemon there are no containers
             stopped += Cluster(dataclasses.replace(settings, backend=backend), say=_say).down()
     if not left:
         cluster_state.forget(settings.run_dir)
@@ -120,7 +122,7 @@ def _down(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _status(settings: Settings, _: argparse.Namespace) -> int:
-    """Show what runs, under whichever backend it was started."""
+    """Show the services of every backend that runs some."""
     found = in_use(settings)
     for one in found:
         cluster = Cluster(one)
@@ -173,19 +175,19 @@ def _doctor(settings: Settings, _: argparse.Namespace) -> int:
     found = doctor.examine(settings)
     print(console.findings(found))
     stops = sum(finding.state == "stop" for finding in found)
-    print(f"{stops} of {len(found)} would stop a run" if stops else "nothing would stop a run")
+    print(f"{stops} of {len(found)} checks would stop a run" if stops else "no check would stop a run")
     return SERVICE if stops else OK
 
 
 def _kept(settings: Settings, *, everything: bool) -> list[str]:
-    """Remove what services kept outside the run folder, under whichever backend they ran."""
+    """Remove the data that services of any backend kept outside the run folder."""
     removed = []
     for backend in BACKENDS:
         try:
             removed += Cluster(dataclasses.replace(settings, backend=backend)).clean(everything=everything)
         except ServiceError:
             if backend == settings.backend:
-                raise  # where there is no engine, nothing can lie in its volumes
+                raise  # of the other backend: without a Docker daemon there are no volumes to remove
     return removed
 
 
@@ -200,12 +202,12 @@ def _clean(settings: Settings, options: argparse.Namespace) -> int:
         print(f"nothing to remove in {settings.run_dir}")
     kept = [name for name in sorted(DOWNLOADED) if (settings.run_dir / name).exists()]
     if kept:
-        print(f"kept what was downloaded ({', '.join(kept)}): `python -m cluster clean --all` removes it too")
+        print(f"kept the downloads ({', '.join(kept)}): `python -m cluster clean --all` removes them too")
     return OK
 
 
 def _sets(options: argparse.Namespace) -> list[str]:
-    """Return the settings of the command line; to join a master is to have it external, and workers beside."""
+    """Return the settings of the command line; joining a master makes that master external and keeps our workers."""
     joining = [f"spark.master={options.master}", "spark.joins=true"] if options.command == "worker" else []
     return [*options.set, *joining]
 
@@ -227,23 +229,21 @@ COMMANDS: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m cluster", description="Starts, shows and stops services."
-    )
+    parser = argparse.ArgumentParser(prog="python -m cluster", description="Start, show and stop services.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, text in {
-        "up": "start what is missing, reshape what differs, wait until ready, show what runs where",
-        "down": "stop everything that was started here",
-        "status": "show what runs where",
+        "up": "start missing services, restart those with other settings, wait until all are ready, list them",
+        "down": "stop all services that were started here",
+        "status": "list the services, their state and their addresses",
         "logs": "show the end of a service's log",
         "doctor": "check Java, Python, packages, memory, ports and disk, and say how to mend each",
-        "clean": "stop everything and remove what was generated",
-        "mlflow": "start MLflow's server alone and print its address",
-        "shell": "open a prompt beside a service",
+        "clean": "stop all services and remove generated files",
+        "mlflow": "start only MLflow's server and print its address",
+        "shell": "open a shell in a service's environment",
         "compose": "print the compose file of the settings' services",
         "image": "build the image of the containers, unless it is there",
-        "contents": "print the page that says what the image holds, and why (docs/image.md)",
-        "worker": "start this machine's workers for a Spark master that runs on another one",
+        "contents": "print the list of the image's contents, with a reason for each (docs/image.md)",
+        "worker": "start workers on this machine for a Spark master on another one",
     }.items():
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument(
@@ -251,7 +251,7 @@ def _parser() -> argparse.ArgumentParser:
         )
         if name in ("up", "down"):
             command.add_argument(
-                "services", nargs="*", metavar="SERVICE", help="groups or names; all if none"
+                "services", nargs="*", metavar="SERVICE", help="groups or names of services (default: all)"
             )
         if name == "worker":
             command.add_argument(
@@ -260,13 +260,15 @@ def _parser() -> argparse.ArgumentParser:
         if name in ("logs", "shell"):
             command.add_argument("service", metavar="SERVICE")
         if name == "logs":
-            command.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
             command.add_argument(
-                "-n", "--lines", type=int, default=50, help="how many lines from the end (50)"
+                "-f", "--follow", action="store_true", help="keep printing new lines until Ctrl-C"
+            )
+            command.add_argument(
+                "-n", "--lines", type=int, default=50, help="number of lines from the end (default: 50)"
             )
         if name == "clean":
             command.add_argument("--all", action="store_true", help="remove downloads too")
-    commands.add_parser("help", help="show this")
+    commands.add_parser("help", help="show this help")
     return parser
 
 

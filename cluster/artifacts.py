@@ -1,4 +1,4 @@
-"""Fetches the jars that a lock file in `cluster/jars` pins, once, and lets none in whose checksum is another.
+"""Download the jars that a lock file in `cluster/jars` pins, once, and verify their checksums.
 
 Each line of a lock is `group:artifact:version[:classifier]` and the SHA-256 of that jar. Ivy, which Spark brings,
 knows where Maven's central repository is; the setting `maven` names another one, a mirror for example.
@@ -44,7 +44,7 @@ class Jar:
 
     @property
     def file(self) -> str:
-        """Its file's name."""
+        """Name of the jar's file."""
         return "-".join(filter(None, (self.artifact, self.version, self.classifier))) + ".jar"
 
 
@@ -61,13 +61,13 @@ def locked(name: str) -> list[Jar]:
 
 
 def folder(name: str, run_dir: Path) -> Path:
-    """Return where a lock's jars lie or will lie; another lock is another folder."""
+    """Return the folder for a lock's jars; its name changes with the lock's content."""
     text = "\n".join(f"{jar}" for jar in locked(name))
     return run_dir / "jars" / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def present(name: str, run_dir: Path) -> bool:
-    """Whether they are there; they were verified when they came."""
+    """Whether the lock's jars are there; they were verified when they were downloaded."""
     return folder(name, run_dir).is_dir()
 
 
@@ -76,11 +76,11 @@ def fetch(name: str, settings: Settings, ivy: Callable[[Path], list[str]] | None
 
     Args:
         name: of the lock.
-        settings: where they are to lie, and where they come from.
-        ivy: gives the command that runs Ivy and may write a folder; this machine's Java if not given.
+        settings: name the folder that they go to and the repository that they come from.
+        ivy: returns the command that runs Ivy, which may write the given folder; default: this machine's Java.
 
     Raises:
-        ServiceError: they cannot be downloaded, or one is not what the lock says; nothing is left behind then.
+        ServiceError: they cannot be downloaded, or one has another checksum than the lock; nothing is left behind.
     """
     target = folder(name, settings.run_dir)
     if target.is_dir():
@@ -97,7 +97,7 @@ def fetch(name: str, settings: Settings, ivy: Callable[[Path], list[str]] | None
         try:
             temporary.rename(target)
         except OSError:
-            if not target.is_dir():  # else another command was faster
+            if not target.is_dir():  # otherwise another command has put them there
                 raise
     except OSError as error:
         raise ServiceError(
@@ -130,7 +130,9 @@ def _download(jars: list[Jar], into: Path, settings: Settings, ivy: list[str]) -
             timeout=_TIMEOUT_S, check=False, text=True, errors="replace",
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise ServiceError(f"the jars did not come within {_TIMEOUT_S // 60} minutes; run it again") from None
+        raise ServiceError(
+            f"the jars were not downloaded within {_TIMEOUT_S // 60} minutes; run the command again"
+        ) from None
     missing = [jar.file for jar in jars if not (into / jar.file).exists()]
     if done.returncode or missing:
         causes = [line.strip() for line in done.stdout.splitlines() if "ERROR" in line or "refused" in line]

@@ -1,4 +1,4 @@
-"""Gives a service a share of the processors, by a control group of its own that all its children stay in.
+"""CPU limits for services, each enforced by a control group that holds the service and all its children.
 
 Both versions of Linux's control groups are served: v1 by `cpu.cfs_quota_us` (Turner, Rao and Rao, CPU bandwidth control
 for CFS, 2010), v2 by `cpu.max`. The kernel counts the CPU time of the whole group, so an executor and its Python workers
@@ -28,19 +28,19 @@ _MEND = (
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """Where groups with CPU limits can be made: `parents` are tried in this order."""
+    """Version of the control groups and the folders in which groups with CPU limits can be made, tried in order."""
 
     version: int
     parents: tuple[Path, ...]
 
 
 def of(run: Path, service: str, cpus: float | None) -> Path | None:
-    """Make the group of a service of this run folder, None for one without a limit; errors as of `create`."""
+    """Make the group of a service of this run folder; None for a service without a limit. Errors as in `create`."""
     return None if cpus is None else create(_name(run, service), cpus)
 
 
 def clear(run: Path, service: str, kept: str | None) -> None:
-    """Remove the group of a service that has ended; `kept` is its folder, found by its name where that was lost.
+    """Remove the group of a service that has ended; `kept` is its folder, searched by name if empty.
 
     Raises:
         ServiceError: something still runs in it.
@@ -67,7 +67,7 @@ def create(name: str, cpus: float, proc: Path = _OWN) -> Path:
         Its folder.
 
     Raises:
-        ServiceError: this machine or account cannot limit anybody; with the reason and the next step.
+        ServiceError: this machine or account cannot set CPU limits; with the reason and the next step.
     """
     found = hierarchy(proc)
     if found is None:
@@ -118,7 +118,7 @@ def places(name: str, proc: Path = _OWN) -> Iterator[Path]:
 
 
 def hierarchy(proc: Path = _OWN) -> Hierarchy | None:
-    """Return where groups may be made on this machine, None if nowhere."""
+    """Return the hierarchy in which groups may be made on this machine, None if there is none."""
     own = _own_paths(proc)
     for mount, kind, options in _mounts(proc):
         if kind == "cgroup" and "cpu" in options:
@@ -131,7 +131,7 @@ def hierarchy(proc: Path = _OWN) -> Hierarchy | None:
 
 
 def _passing_on(mount: Path, own: str) -> Iterator[Path]:
-    """The groups from this process's own upwards whose children have the cpu controller."""
+    """Yield the groups, from this process's own upwards, whose children have the cpu controller."""
     inner = mount / own.lstrip("/")
     for group in (inner, *inner.parents):
         with contextlib.suppress(OSError):
@@ -153,7 +153,7 @@ def _limit(group: Path, version: int, cpus: float) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write without creating: in a control group a file that is not there is a controller that is not there."""
+    """Write an existing file; in a control group a missing file means a missing controller."""
     descriptor = os.open(path, os.O_WRONLY)
     try:
         os.write(descriptor, text.encode("ascii"))
@@ -162,7 +162,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _own_paths(proc: Path) -> dict[str, str]:
-    """The path of a process's group in each hierarchy, by controller; by "" in that of version 2."""
+    """Return the path of a process's group in each hierarchy, by controller; version 2 has the key ""."""
     found: dict[str, str] = {}
     with contextlib.suppress(OSError):
         for line in (proc / "cgroup").read_text(encoding="utf-8").splitlines():
@@ -172,7 +172,7 @@ def _own_paths(proc: Path) -> dict[str, str]:
 
 
 def _mounts(proc: Path) -> Iterator[tuple[Path, str, list[str]]]:
-    """Mount point, kind and the file system's own options of everything that is mounted."""
+    """Yield mount point, type and options of each mounted file system."""
     with contextlib.suppress(OSError):
         for line in (proc / "mountinfo").read_text(encoding="utf-8").splitlines():
             before, _, after = line.partition(" - ")

@@ -1,4 +1,4 @@
-"""Archive of Spark's classes, which its JVMs map instead of loading and verifying each class anew.
+"""Archive of Spark's classes, which JVMs map into memory instead of loading and verifying each class.
 
 An archive belongs to one Java and one set of jars: "-XX:ArchiveClassesAtExit" has a JVM write what it has loaded (JEP 350), and
 another one with "-XX:SharedArchiveFile" maps it, or goes without where Java or jars are others. Measured on two virtual
@@ -22,7 +22,7 @@ def class_archive(settings: Settings) -> "ClassArchive":
     """Return the archive for this machine's Java and the Spark of this Python.
 
     Raises:
-        ServiceError: there is no Spark in it.
+        ServiceError: this Python has no pyspark.
     """
     spec = importlib.util.find_spec("pyspark")
     if spec is None or not spec.origin:
@@ -46,24 +46,24 @@ class ClassArchive:
 
     @property
     def path(self) -> Path:
-        """The archive's file; another Java, other jars or another place of theirs have another one."""
+        """File of the archive; its name changes with the Java, the jars and their folder."""
         jars = sorted(f"{jar.name} {jar.stat().st_size}" for jar in (self.spark / "jars").glob("*.jar"))
         made_of = "\n".join([java.words(self.java_home), str(self.spark), *jars])
         return self.folder.resolve() / f"spark-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}.jsa"
 
     @property
     def option(self) -> str:
-        """What tells a JVM of Spark's to use it; empty where it is not there."""
+        """JVM option that uses the archive; empty if there is no archive."""
         return f"-XX:SharedArchiveFile={self.path}" if self.path.is_file() else ""
 
     def record(self, rehearse: Callable[[str], None]) -> None:
         """Make the archive unless it is there.
 
         Args:
-            rehearse: runs a JVM with the option that it is given, to its end.
+            rehearse: runs a JVM with the option that it is given, until the JVM ends.
 
         Raises:
-            ServiceError: the JVM wrote none.
+            ServiceError: the JVM wrote no archive.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._alone():
@@ -78,7 +78,7 @@ class ClassArchive:
                 raise
             if not temporary.is_file():
                 raise ServiceError(
-                    f"no archive of Spark's classes came to {self.folder}: see whether it has 200 MB of room"
+                    f"no archive of Spark's classes was written to {self.folder}: it needs 200 MB of free space"
                 )
             temporary.replace(self.path)
 

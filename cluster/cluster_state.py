@@ -1,4 +1,4 @@
-"""What `up` was told, so that the commands after it mean the same cluster until `down`."""
+"""Settings of the running cluster, kept from `up` until `down` so that later commands use the same cluster."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ def recall(run_dir: Path) -> dict[str, str]:
         return {str(key): str(value) for key, value in values.items()}
     except (ValueError, AttributeError):
         raise SettingsError(
-            f"{path} does not read: remove it, then start the cluster again (make setup)"
+            f"{path} is damaged: remove it, then start the cluster again (make setup)"
         ) from None
 
 
@@ -45,7 +45,7 @@ def _write(run_dir: Path, values: Mapping[str, str]) -> None:
 
 
 def forget(run_dir: Path) -> None:
-    """The cluster is no more; what it kept under its backend is still there, so that stays known until `clean`."""
+    """Forget the settings of a stopped cluster, but keep its backend, whose data stay until `clean`."""
     kept = {key: value for key, value in recall(run_dir).items() if key == "backend"}
     if kept:
         _write(run_dir, kept)

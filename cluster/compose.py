@@ -1,4 +1,4 @@
-"""Renders services as a compose file, which `docker-compose` 1.29 and `docker compose` v2 both take."""
+"""Render services as a compose file for `docker-compose` 1.29 and `docker compose` v2."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ RUN_LABEL, SERVICE_LABEL = "recscale.run", "recscale.service"
 IMAGE_LABEL, FOUNDATION_LABEL, DATA_LABEL = "recscale.image", "recscale.foundation", "recscale.data"
 DATA = Path("/var/lib/recscale")
 _FOUND = "service_healthy"
-# Every look starts a Python: often enough for a person who waits, seldom enough beside what is measured.
+# Every check starts a Python: a longer interval delays the start, a shorter one disturbs measurements.
 _LOOKS = {"interval": "15s", "timeout": "10s", "retries": 4}
 _START_S = 20
 _CHECK = "from cluster.probe import exit_status; raise SystemExit(exit_status())"
@@ -45,12 +45,12 @@ def document(services: Iterable[Service], settings: Settings, image: Image) -> d
 
 
 def volume(settings: Settings, service: str) -> str:
-    """Name the volume of what a service keeps; each run folder has its own."""
+    """Return the name of the volume for a service's data; each run folder has its own."""
     return f"recscale-{settings.folder_hash}-{service}"
 
 
 def limit_mb(service: Service) -> int:
-    """Return the memory that a container may take, in MiB: heaps, what JVMs take beside them, and its guests."""
+    """Return a container's memory limit in MiB: heaps, the JVMs' other memory, and its guests."""
     return round(service.memory_mb * _TASKS_MB) + _ASIDE_MB + service.guests_mb
 
 
@@ -59,7 +59,7 @@ def _entry(
 ) -> dict[str, Any]:
     run = str(settings.run_dir.resolve())
     marked = {SERVICE_MARKER: f"{CONTAINED}{run}:{service.name}", "NUMBA_CACHE_DIR": f"{run}/numba"}
-    if service.name == "spark-master":  # for the prompt of a person
+    if service.name == "spark-master":  # for an interactive shell
         marked |= {"MASTER": service.url, "PYSPARK_PYTHON": str(HOME / "venv" / "bin" / "python")}
     mounts = [_bind(run, run), _bind(run, str(APP / ".run"))]
     if settings.data is not None:
@@ -71,7 +71,7 @@ def _entry(
         "image": service.image or image.tag,
         "container_name": service.name,
         "hostname": service.name,
-        # A name alone takes its value from the environment of whoever starts it: secrets stand in no file.
+        # A name without a value takes it from the environment of the command: no file contains secrets.
         "environment": [*_pairs({**service.env, **marked}), *service.secrets, *_inherited(service)],
         "volumes": mounts if not service.image else mounts[-1:],
         "labels": {
@@ -92,7 +92,7 @@ def _entry(
         entry["command"] = [_escaped(word) for word in service.argv]
         entry["cap_drop"] = ["ALL"]
     cpus = service.cpus if service.cpus is not None else service.cores
-    if cpus is not None and cpus < (os.cpu_count() or 1):  # the engine refuses more than there is
+    if cpus is not None and cpus < (os.cpu_count() or 1):  # Docker refuses a limit above the host's cores
         entry["cpus"] = float(cpus)
     if service.pin:
         entry["cpuset"] = ",".join(map(str, service.pin))
@@ -104,12 +104,12 @@ def _entry(
 
 
 def _inherited(service: Service) -> tuple[str, ...]:
-    """Name what a service has from the environment: options for Java reach every JVM, as they do without containers."""
+    """Return the variables that a service inherits: Java's options reach every JVM, as with the local backend."""
     return ("JAVA_TOOL_OPTIONS",) if "java" in service.needs else ()
 
 
 def _record(service: Service, settings: Settings) -> dict[str, Any]:
-    """What a container says of its service, for whoever finds it."""
+    """Return the labels with which a container describes its service."""
     return {
         "group": service.group,
         "url": service.url,
@@ -124,7 +124,7 @@ def _record(service: Service, settings: Settings) -> dict[str, Any]:
 
 
 def _health(probe: Probe, service: Service, outside: Mapping[str, Address]) -> dict[str, Any]:
-    """Ask what the probe asks, from inside and of this service alone: its siblings come and go."""
+    """Return the health check: the service's probe, run inside the container and without the other services."""
     target = re.sub(r"[\w.\-]+:\d+", lambda found: str(outside.get(found[0], found[0])), probe.target)
     if probe.kind == "http" and not service.image:
         own = dataclasses.replace(probe, target=target, once={})
@@ -137,7 +137,7 @@ def _health(probe: Probe, service: Service, outside: Mapping[str, Address]) -> d
 
 
 def _bind(source: str, target: str) -> dict[str, Any]:
-    """Mount a folder; unlike the short way of writing it, a folder that is not there is an error."""
+    """Return the mount of a folder; with the long syntax a missing folder is an error."""
     return {"type": "bind", "source": _escaped(source), "target": _escaped(target)}
 
 

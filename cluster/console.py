@@ -1,4 +1,4 @@
-"""Prints tables and logs for a person."""
+"""Text tables for the terminal."""
 
 import os
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def services(statuses: Sequence[Status]) -> str:
-    """Tabulate what runs where."""
+    """Tabulate services with their state and address."""
     rows = [("service", "state", "pid", "address", "log")]
     for status in statuses:
         state = f"{status.state} ({status.detail})" if status.detail else status.state
@@ -27,14 +27,14 @@ def services(statuses: Sequence[Status]) -> str:
 
 
 def findings(found: Sequence[Finding]) -> str:
-    """Tabulate what the doctor found, with the mending under it."""
+    """Tabulate the doctor's findings, each followed by its remedy."""
     lines = table([(finding.state, finding.check, finding.found) for finding in found]).splitlines()
     mends = (f"\n      mend: {finding.mend}" if finding.mend else "" for finding in found)
     return "\n".join(line + mend for line, mend in zip(lines, mends, strict=True))
 
 
 def size(number: int) -> str:
-    """Write a number of bytes for a person."""
+    """Return a number of bytes with a readable unit."""
     amount = float(number)
     for unit in ("B", "KiB", "MiB"):
         if amount < 1024:

@@ -1,4 +1,4 @@
-"""Writes the page that says what the image of the containers holds, and why."""
+"""Write the page that lists the contents of the containers' image, with a reason for each."""
 
 from collections.abc import Iterator, Mapping
 
@@ -45,7 +45,7 @@ def page(settings: Settings) -> str:
     """Return the page as Markdown.
 
     Raises:
-        ServiceError: the image is not built, or no engine answers.
+        ServiceError: the image is not built, or Docker's daemon does not answer.
     """
     tag = image.image(settings.docker.base).tag
     return _HEAD + "\n".join(_sections(settings, tag)) + "\n"

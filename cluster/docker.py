@@ -1,4 +1,4 @@
-"""The backend that runs services in containers of one image, through a compose file that it renders."""
+"""Backend that runs services in containers of one image, through a generated compose file."""
 
 import ipaddress
 import json
@@ -26,13 +26,13 @@ from cluster.settings import Settings, megabytes
 
 _MIB = 2**20
 _LOG_LINES = "20000"
-# Each container has its own ports, so services that leave the choice to us all get the same ones.
+# Containers do not share ports, so all services without a port setting get the same numbers.
 _CHOSEN = {"rpc": 7078, "ui": 8081}
 
 
 @dataclass
 class DockerPlace:
-    """Where things are inside containers, whose names are the services' names."""
+    """Addresses and folders inside containers; a container has its service's name."""
 
     settings: Settings
 
@@ -44,7 +44,7 @@ class DockerPlace:
         host = "127.0.0.1" if self.settings.host == "localhost" else self.settings.host
         return Address(str(ipaddress.ip_address(host) + number - 1), wanted)
 
-    def member(self, service: str, number: int) -> str:  # noqa: ARG002 - the name says it
+    def member(self, service: str, number: int) -> str:  # noqa: ARG002 - the name identifies it
         return service
 
     def keeps(self, service: str, group: str) -> Path:  # noqa: ARG002 - each container has a volume of its own there
@@ -57,7 +57,7 @@ class DockerPlace:
 
     @cached_property
     def _volumes(self) -> list[str]:
-        with suppress(ServiceError):  # whoever only describes needs no engine
+        with suppress(ServiceError):  # describing services needs no Docker daemon
             return engine.run(["docker", "volume", "ls", "-q", "--filter", "name=recscale-"]).out.split()
         return []
 
@@ -65,7 +65,7 @@ class DockerPlace:
         return image.HOME / "jars" / artifacts.folder(name, self.settings.run_dir).name
 
     def path(self, kind: Literal["run", "python", "spark", "java"]) -> Path:
-        if kind == "run":  # mounted where it lies, so that a path means the same on both sides
+        if kind == "run":  # mounted at the same path, so that it is the same inside and outside
             return self.settings.run_dir.resolve()
         return {
             "python": image.HOME / "venv" / "bin" / "python",
@@ -75,7 +75,7 @@ class DockerPlace:
 
 
 class Docker:
-    """Containers, known by their labels: what they are, and which run folder they belong to."""
+    """Services in containers, recognised by labels that name the service and the run folder."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -83,12 +83,12 @@ class Docker:
 
     @property
     def place(self) -> DockerPlace:
-        """Where things are; the same for every state of the containers."""
+        """Addresses and folders; they do not depend on the containers' state."""
         return DockerPlace(self.settings)
 
     @property
     def driver_host(self) -> DriverHost:
-        """Drivers run in the master's container; where the master is somebody else's, beside this process."""
+        """Host of drivers: the master's container, or this machine if the master is external."""
         if self.settings.spark.master is not None:
             return LocalDriverHost(self.settings)
         return DockerDriverHost(self.settings, self._image)
@@ -103,7 +103,7 @@ class Docker:
         engine.composer()
         if self.settings.data is not None and not self.settings.data.is_dir():
             raise ServiceError(
-                f"{self.settings.data} is no folder: correct RECSCALE_DATA (DATA=/folder) or unset it"
+                f"{self.settings.data} is not a folder: correct RECSCALE_DATA (DATA=/folder) or unset it"
             )
         self._refuse_too_little_memory(services, say)
         self._refuse_foreign(services)
@@ -111,7 +111,7 @@ class Docker:
 
     def start(self, service: Service) -> Running:
         present = set(self.running())
-        self._refuse_foreign([service])  # again: an image may have been built for minutes meanwhile
+        self._refuse_foreign([service])  # check again: building the image may have taken minutes
         for port in service.ports:
             self._refuse_taken(service, port)
         try:
@@ -130,7 +130,7 @@ class Docker:
                 str(file), "recscale", "up", "-d", "--no-deps", service.name, environment=service.secrets
             )
         except ServiceError:
-            # Compose leaves a container that could not start; what somebody else made meanwhile is not ours to remove.
+            # Compose leaves a container that could not start; remove it only if it is ours.
             if service.name not in present and service.name in self._inspected():
                 engine.run(["docker", "rm", "-f", service.name])
             raise
@@ -144,7 +144,7 @@ class Docker:
         grace = max(1, round(found["record"]["grace_s"]))
         engine.docker("stop", "-t", str(grace), name, timeout_s=grace + 60)
         engine.docker("rm", "-f", name)
-        if not self._inspected():  # the last one leaves no network behind
+        if not self._inspected():  # the last container's network goes too
             ours = ("--filter", "label=com.docker.compose.project=recscale")
             name = self.settings.docker.network
             for number in engine.docker("network", "ls", "-q", "--filter", f"name=^{name}$", *ours).split():
@@ -155,11 +155,11 @@ class Docker:
         return {name: self._running(name, found) for name, found in sorted(self._inspected().items())}
 
     def orphans(self) -> set[str]:
-        """None: a container is its own record."""
+        """Return nothing: every container carries its own record."""
         return set()
 
     def log(self, name: str) -> Path:
-        """The file with its output so far, copied from Docker, and after it was stopped as it was then."""
+        """Return the file with the service's output, copied from Docker now or when the service was stopped."""
         if name in self._inspected():
             self._keep_log(name)
         return self._log(name)
@@ -192,11 +192,11 @@ class Docker:
         return [f"volume {name}" for name in listed] + (image.remove() if everything else [])
 
     def _inspected(self) -> dict[str, dict[str, Any]]:
-        """What Docker knows of the containers of this run folder, by service."""
+        """Return Docker's description of this run folder's containers, by service."""
         found = engine.docker("ps", "-aq", "--filter", f"label={compose.RUN_LABEL}={self._run}").split()
         if not found:
             return {}
-        said = engine.run(["docker", "inspect", *found])  # one that goes meanwhile is left out
+        said = engine.run(["docker", "inspect", *found])  # a container that is removed meanwhile is left out
         entries = {}
         for item in json.loads(said.out or "[]"):
             labels = item["Config"]["Labels"]
@@ -216,12 +216,10 @@ class Docker:
         record, state = found["record"], found["state"]
         url = record["url"]
         if record["group"] == "cassandra" and found["ip"]:
-            # Applications in containers and the harness beside them must mean the same node by the same words, and
+            # Applications in containers and the harness outside must use the same address for a node, and
             # only its address in the containers' network is reached from both.
             url = f"{found['ip']}:{record['ports']['cql']}"
-        elif (
-            url.startswith(f"http://{name}:") and found["ip"]
-        ):  # a page that is not published opens here by address
+        elif url.startswith(f"http://{name}:") and found["ip"]:  # an unpublished page, opened by address
             url = url.replace(name, found["ip"], 1)
         alive = state["Running"] and not state["Restarting"] and not found["restarts"]
         return Running(
@@ -240,7 +238,7 @@ class Docker:
         )
 
     def _fits(self, group: str, found: Mapping[str, Any]) -> bool:
-        """Whether a container has what it would have if it were started now; only Spark's run our sources on data."""
+        """Whether a container equals the one that would be started now; only Spark's run our sources on data."""
         if group == "spark":
             return bool(found["image"] == self._image.tag and found["data"] == str(self.settings.data or ""))
         return bool(found["image"] == found["foundation"] or found["foundation"] == self._image.foundation)
@@ -268,7 +266,7 @@ class Docker:
         raise ServiceError(f"{service.name} cannot start: {describe_taken(port)}")
 
     def _refuse_foreign(self, services: Sequence[Service]) -> None:
-        """Leave alone what somebody else called by one of our names."""
+        """Refuse to start where containers that are not ours have one of our names."""
         names = engine.docker("ps", "-a", "--format", f'{{{{.Names}}}}\t{{{{.Label "{compose.RUN_LABEL}"}}}}')
         wanted = {service.name for service in services if not service.external}
         for line in names.splitlines():
@@ -277,27 +275,30 @@ class Docker:
                 continue
             if run:
                 raise ServiceError(
-                    f"a container {name} belongs to the cluster of {run}, and names are the machine's: stop that one "
+                    f"the container {name} belongs to the cluster of {run}, and a machine can have the name only once: stop it "
                     f"first (RECSCALE_RUN_DIR={run} make down BACKEND=docker)"
                 )
             raise ServiceError(
-                f"there is a container {name} that recscale did not make, and its name is needed; it was left alone. "
-                f"Next: rename it (docker rename {name} other) or remove it (docker rm -f {name})"
+                f"the name {name} is taken by a container that recscale did not make and does not touch: "
+                f"rename it (docker rename {name} other) or remove it (docker rm -f {name})"
             )
 
     def _refuse_too_little_memory(self, services: Sequence[Service], say: Callable[[str], None]) -> None:
         total = int(engine.docker("info", "--format", "{{.MemTotal}}") or 0) // _MIB
         driver = megabytes(self.settings.spark.driver_memory)
         needed, limits = _memory_mb(services, self._inspected(), driver)
-        mend = "smaller (MEMORY=1g, --set spark.driver_memory=1g), fewer (WORKERS=1), or more memory for Docker itself"
+        mend = (
+            "use smaller containers (MEMORY=1g, --set spark.driver_memory=1g), fewer of them (WORKERS=1), "
+            "or give Docker more memory"
+        )
         if needed > total:
             raise ServiceError(
-                f"the containers need {needed / 1024:.1f} GiB and Docker has {total / 1024:.1f}: take {mend}"
+                f"the containers need {needed / 1024:.1f} GiB and Docker has {total / 1024:.1f}: {mend}"
             )
         if limits > total:
             say(
-                f"the containers may take {limits / 1024:.1f} GiB if all of them come to their limits, and Docker has "
-                f"{total / 1024:.1f}: if one is ended for memory, take {mend}"
+                f"the limits of all containers add up to {limits / 1024:.1f} GiB, and Docker has {total / 1024:.1f}; "
+                f"if a container is killed for lack of memory, {mend}"
             )
 
     def _log(self, name: str) -> Path:
@@ -306,10 +307,8 @@ class Docker:
     def _keep_log(self, name: str) -> None:
         path = self._log(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            suppress(OSError, subprocess.SubprocessError),
-            path.open("wb") as out,
-        ):  # no reason not to stop it
+        # A log that cannot be kept must not prevent stopping.
+        with suppress(OSError, subprocess.SubprocessError), path.open("wb") as out:
             subprocess.run(
                 ["docker", "logs", "--tail", _LOG_LINES, name], stdin=subprocess.DEVNULL, stdout=out,
                 stderr=subprocess.STDOUT, check=False, timeout=60,
@@ -319,12 +318,12 @@ class Docker:
 def _memory_mb(
     services: Sequence[Service], there: Mapping[str, Mapping[str, Any]], driver_mb: int
 ) -> tuple[int, int]:
-    """Return the memory that containers need and their limits, in MiB; what runs already counts once.
+    """Return the memory that containers need and the sum of their limits, in MiB; running ones count once.
 
     Args:
-        services: those that are to run; of their groups no others stay.
-        there: the containers that are there, as `_inspected` gives them.
-        driver_mb: of the driver, which runs beside the master.
+        services: those that are to run; other services of their groups will be stopped.
+        there: the existing containers, as `_inspected` returns them.
+        driver_mb: memory of the driver, which runs in the master's container.
     """
     wanted = {service.name: service for service in services if not service.external}
     groups = {service.group for service in wanted.values()}
@@ -354,8 +353,8 @@ def _exit(name: str, found: Mapping[str, Any]) -> str:
 
 
 def _last_exit_status(name: str, since: str) -> str:
-    """Of a container that runs again, from Docker's events; its state says 0 then. Empty where Docker forgot it."""
-    now = f"{time.time():.6f}"  # a relative time is cut to whole seconds and would leave out the one that counts
+    """Return the last exit status of a restarted container from Docker's events; empty if Docker forgot it."""
+    now = f"{time.time():.6f}"  # Docker rounds a relative time to whole seconds, which can leave out the last event
     said = engine.run([
         *("docker", "events", "--since", since, "--until", now, "--format", "{{.Actor.Attributes.exitCode}}"),
         *("--filter", f"container={name}", "--filter", "event=die"),

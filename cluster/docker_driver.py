@@ -1,4 +1,4 @@
-"""Drivers in the container of Spark's master: started by `docker exec`, stopped by a signal from inside."""
+"""Drivers in the container of Spark's master: started by `docker exec`, stopped by a signal inside it."""
 
 import subprocess
 from collections.abc import Collection, Iterable, Sequence
@@ -19,7 +19,7 @@ _PID = "driver.pid"
 
 @dataclass(frozen=True)
 class DockerDriverHost:
-    """The master's container, which has the run folder mounted where it lies on this host."""
+    """Container of the master, in which the run folder is mounted at its path on this host."""
 
     settings: Settings
     image: Image
@@ -42,7 +42,7 @@ class DockerDriverHost:
 
     @property
     def foundation(self) -> str:
-        return f"docker {self.image.foundation} {self.java}"  # Debian's Java is of the day it was built
+        return f"docker {self.image.foundation} {self.java}"  # the image's Java is Debian's newest on the day of the build
 
     @property
     def class_archive(self) -> None:
@@ -54,7 +54,7 @@ class DockerDriverHost:
 
     @property
     def java(self) -> str:
-        build(self.settings, lambda _: None)  # what is not there cannot be asked
+        build(self.settings, lambda _: None)  # the version is asked of the image, so it must exist
         return _java(self.image.tag)
 
     @property
@@ -73,17 +73,17 @@ class DockerDriverHost:
         for path in paths:
             if not any(path.resolve().is_relative_to(folder) for folder in seen):
                 raise ServiceError(
-                    f"{path} is out of sight of the containers, which see {' and '.join(map(str, seen))}: copy it there, "
-                    "or name its folder as DATA=/folder (no links out of it)"
+                    f"{path} is not visible in the containers, which see only {' and '.join(map(str, seen))}: copy it "
+                    "there, or name its folder as DATA=/folder (without links that lead out of it)"
                 )
 
     def lend(self, paths: Iterable[Path]) -> None:
         lend(paths, user())
 
     def command(self, argv: Sequence[str], root: Path, folder: Path, names: Collection[str]) -> list[str]:
-        # A name without a value is taken from the environment of `docker exec` itself: no secret stands in a list of
-        # processes. The process leads a group of its own there, whose number is what stopping it needs.
-        (folder / _PID).unlink(missing_ok=True)  # of an earlier application here
+        # A name without a value is taken from the environment of `docker exec`: no secret appears in a list of
+        # processes. The process leads its own process group, whose number is needed to stop it.
+        (folder / _PID).unlink(missing_ok=True)  # from an earlier application
         given = [word for name in names for word in ("-e", name)]
         script = 'echo $$ > "$0"; exec "$@"'
         inside = APP if root == ROOT else root

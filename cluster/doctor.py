@@ -1,4 +1,4 @@
-"""Looks at everything that a run needs and says how to mend what is missing."""
+"""Check everything that a run needs and say how to mend what is missing."""
 
 import importlib.metadata
 import re
@@ -19,14 +19,14 @@ from cluster.settings import ROOT, Settings, megabytes
 
 _PYTHONS = ((3, 11), (3, 12))
 _MIB = 1024 * 1024
-_SYSTEM_MB = 1024  # what the operating system and a person's other programs need, at least
+_SYSTEM_MB = 1024  # minimum for the operating system and other programs
 _DISK_STOP_MB = 1024
 _DISK_WARN_MB = 5 * 1024
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one look found: "stop" would stop a run, "warn" may spoil one; `mend` says what to do."""
+    """Result of one check: "stop" prevents a run, "warn" may spoil its timings; `mend` says what to do."""
 
     check: str
     state: Literal["ok", "warn", "stop"]
@@ -35,11 +35,11 @@ class Finding:
 
 
 def examine(settings: Settings, lock: Path = ROOT / "requirements.lock") -> list[Finding]:
-    """Look at everything; nothing is started, stopped or written."""
+    """Run all checks; nothing is started, stopped or written."""
     findings = [_python(), _java(settings), _packages(lock)]
     if settings.backend == "docker":
         findings.append(_engine())
-        if findings[-1].state == "stop":  # nobody else can be asked then
+        if findings[-1].state == "stop":  # the checks below need Docker's daemon
             return [*findings, _cores(settings), _disk(settings.run_dir), *_data(settings.data)]
     cluster = Cluster(settings)
     findings += [_memory(settings, cluster), _cores(settings)]
@@ -77,7 +77,7 @@ def _engine() -> Finding:
 
 
 def _packages(lock: Path) -> Finding:
-    """Compare what is installed with the lock file, where a package may stand once for each Python."""
+    """Compare installed packages with the lock file, which may pin a package once for each Python."""
     if not lock.exists():
         return Finding(
             "packages", "warn", f"there is no {lock} to compare with", "restore it: git checkout " + lock.name
@@ -110,7 +110,7 @@ def _installed(name: str) -> str | None:
 
 
 def _memory(settings: Settings, cluster: Cluster) -> Finding:
-    """Hold the whole shape against the machine; what runs already has its memory and is not asked for again."""
+    """Compare the memory of services and driver with the machine's; running services count as used already."""
     running = {status.name for status in cluster.status() if status.state == "running"}
     services = [service for service in cluster.describe() if not service.external]
     driver = megabytes(settings.spark.driver_memory)
@@ -119,7 +119,10 @@ def _memory(settings: Settings, cluster: Cluster) -> Finding:
     memory = psutil.virtual_memory()
     total, free = memory.total // _MIB, memory.available // _MIB
     shape = f"services and driver take up to {whole / 1024:.1f} GiB"
-    mend = "smaller: --set spark.memory=1g, fewer: --set spark.workers=1, or --set spark.driver_memory=1g"
+    mend = (
+        "use workers with less memory (--set spark.memory=1g), fewer workers (--set spark.workers=1), or a smaller driver "
+        "(--set spark.driver_memory=1g)"
+    )
     if whole > total - _SYSTEM_MB // 2:
         return Finding("memory", "stop", f"{shape}, the machine has {total / 1024:.1f}", mend)
     if asked > free - _SYSTEM_MB // 2:
@@ -137,11 +140,17 @@ def _cores(settings: Settings) -> Finding:
     found = f"workers use {asked:g} of {cores}"
     if asked > cores:
         return Finding(
-            "cores", "warn", found, "timings mean little beyond the machine's cores: fewer workers or cores"
+            "cores",
+            "warn",
+            found,
+            "timings are not reliable beyond the machine's cores: use fewer workers or cores",
         )
     if asked > cores - 1:
         return Finding(
-            "cores", "warn", found, "driver and servers share them: leave one free for clean timings"
+            "cores",
+            "warn",
+            found,
+            "driver and servers share these cores: leave one core free for reliable timings",
         )
     return Finding("cores", "ok", found)
 
@@ -199,5 +208,5 @@ def _data(data: Path | None) -> Iterator[Finding]:
         yield Finding("data", "ok", str(data))
     else:
         yield Finding(
-            "data", "stop", f"{data} is no folder", "correct RECSCALE_DATA (DATA=/folder) or unset it"
+            "data", "stop", f"{data} is not a folder", "correct RECSCALE_DATA (DATA=/folder) or unset it"
         )

@@ -1,4 +1,4 @@
-"""Runs `docker` and its compose, and turns what they complain of into what to do."""
+"""Run `docker` and compose, and explain their errors."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ _LOCAL = "or run the services as processes: BACKEND=local"
 
 @dataclass(frozen=True)
 class Said:
-    """What a command printed, and whether it went well."""
+    """Output of a command, and its success."""
 
     ok: bool
     out: str
@@ -23,7 +23,7 @@ class Said:
 
 
 def docker(*arguments: str, timeout_s: float = _QUICK_S) -> str:
-    """Run `docker` and return what it prints.
+    """Run `docker` and return its output.
 
     Raises:
         ServiceError: there is no docker, its daemon does not answer, or the command fails; with the next step.
@@ -35,7 +35,7 @@ def docker(*arguments: str, timeout_s: float = _QUICK_S) -> str:
 
 
 def compose(file: str, project: str, *arguments: str, environment: Mapping[str, str]) -> None:
-    """Run compose on a file; `environment` is added to this process's, for what the file leaves to it.
+    """Run compose on a file; `environment` supplies the values that the file leaves open.
 
     Raises:
         ServiceError: there is no compose, or it fails; with the next step.
@@ -48,17 +48,17 @@ def compose(file: str, project: str, *arguments: str, environment: Mapping[str, 
 
 @cache
 def composer() -> tuple[str, ...]:
-    """Return how compose is called here: docker's plugin, else the program of its own.
+    """Return the command for compose: Docker's plugin, or else the separate program.
 
     Raises:
-        ServiceError: there is neither.
+        ServiceError: neither is installed.
     """
     if run(["docker", "compose", "version"]).ok:
         return ("docker", "compose")
     if shutil.which("docker-compose"):
         return ("docker-compose",)
     raise ServiceError(
-        "Docker is here and its compose is not: install the plugin (docker-compose-plugin, or Debian's "
+        "Docker is installed without compose: install the plugin (docker-compose-plugin, or Debian's "
         f"docker-compose), {_LOCAL}"
     )
 
@@ -66,10 +66,10 @@ def composer() -> tuple[str, ...]:
 def run(
     command: Sequence[str], *, timeout_s: float = _QUICK_S, environment: Mapping[str, str] | None = None
 ) -> Said:
-    """Run a command to its end.
+    """Run a command and wait until it ends.
 
     Raises:
-        ServiceError: the program is not there, or hangs.
+        ServiceError: the program is not installed, or does not end in time.
     """
     try:
         done = subprocess.run(
@@ -90,19 +90,19 @@ def run(
 
 
 def explain(text: str, what: str) -> str:
-    """Say what an error of Docker's means and what to do next."""
+    """Translate an error of Docker's into its meaning and the next step."""
     for mark, meaning in _MEANINGS:
         if mark in text.lower():
             return f"{meaning}\n  Docker says: {_last(text)}"
-    return f"{what} failed: {_last(text)}\n  Next: see `docker ps -a`, or stop everything with `make down` and begin anew"
+    return f"{what} failed: {_last(text)}\n  Next: see `docker ps -a`, or stop everything with `make down` and start again"
 
 
-# Order counts: the first that fits is told.
+# The order counts: the first match is used.
 _MEANINGS = (
     (
         "permission denied while trying to connect",
         (
-            "this account may not talk to Docker's daemon: add it to the group docker (sudo usermod -aG docker $USER) and "
+            "this account may not use Docker's daemon: add it to the group docker (sudo usermod -aG docker $USER) and "
             f"log in again, {_LOCAL}"
         ),
     ),
@@ -137,7 +137,7 @@ _MEANINGS = (
     ),
     (
         "cannot assign requested address",
-        "an address that is to be published is none of this machine's: the setting host must be one (host=127.0.0.1)",
+        "a port cannot be published: the setting host must be an address of this machine (host=127.0.0.1)",
     ),
 )
 

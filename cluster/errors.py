@@ -1,9 +1,9 @@
-"""The errors that a person sees when services do not come up."""
+"""Errors about settings and services."""
 
 
 class SettingsError(Exception):
-    """A setting that nobody knows or that does not read; the command exits with 2."""
+    """Unknown setting or invalid value; the command exits with 2."""
 
 
 class ServiceError(Exception):
-    """A service that cannot start, stop or answer, with the tail of its log and what to try; exits with 3."""
+    """Service that cannot start, stop or answer, with the end of its log and the next step; exit status 3."""

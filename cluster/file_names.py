@@ -1,4 +1,4 @@
-"""Lets Java take names of files as Python does, where the locale knows ASCII alone (LC_ALL=C: cron, small containers)."""
+"""UTF-8 file names for Java under an ASCII locale (LC_ALL=C, as in cron and small containers)."""
 
 import locale
 import sys
@@ -8,7 +8,7 @@ _UTF8 = "C.UTF-8"
 
 
 def as_utf8(environ: MutableMapping[str, str]) -> None:
-    """Name a locale of UTF-8 in an environment, for the programs that it is handed on to, if Python does without one.
+    """Set a UTF-8 locale in an environment whose locale is ASCII, for the programs that inherit it.
 
     Python reads and writes names in UTF-8 under such a locale; a JVM finds no file whose name is not ASCII.
     """

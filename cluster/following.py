@@ -1,4 +1,4 @@
-"""Follows a log file as it grows."""
+"""Follow a log file as it grows."""
 
 import time
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _POLL_S = 0.25
 
 
 def follow(log: Path, lines: int) -> Iterator[str]:
-    """Yield the end of a log and then what is added to it, for ever; a new file under its name is begun anew."""
+    """Yield the end of a log and then each addition, for ever; a new file of that name is read from its start."""
     inode, offset = _state(log)
     yield from (line + "\n" for line in tail(log, lines, offset).splitlines())
     while True:

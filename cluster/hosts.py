@@ -1,4 +1,4 @@
-"""What settings of several machines must keep to, and where a master or a seed on another machine is."""
+"""Checks of settings for clusters of several machines, and addresses of masters and seeds."""
 
 import ipaddress
 import re
@@ -7,31 +7,31 @@ from typing import TYPE_CHECKING
 
 from cluster.errors import SettingsError
 
-if TYPE_CHECKING:  # the settings are checked here while they are read there
+if TYPE_CHECKING:  # cluster.settings imports this module
     from cluster.settings import Settings
 
 _MASTER = re.compile(r"\[?([^\[\],/\s]+?)\]?:(\d{1,5})")
 
 
 def check(settings: "Settings", *, secret: bool) -> None:
-    """Refuse settings with which machines could not find or trust one another.
+    """Refuse settings with which machines could not reach or trust one another.
 
     Args:
         settings: all of them.
-        secret: whether the environment holds the secret of Spark's processes.
+        secret: true if the environment holds the secret of Spark's processes.
 
     Raises:
-        SettingsError: with what to set instead.
+        SettingsError: a setting is refused; the message says what to set instead.
     """
     _check_names(settings)
     if settings.backend == "docker" and not loopback(settings.host):
         raise SettingsError(
-            f"host: {settings.host} would publish the containers' ports to other machines, past this one's firewall, and "
-            "most of them ask for no password; leave host out (RECSCALE_HOST, HOST=), or take backend=local"
+            f"host: {settings.host} would open the containers' ports, most of them without a password, to other machines "
+            "despite a firewall; with backend=docker leave host out (RECSCALE_HOST, HOST=), or use backend=local"
         )
     if settings.spark.encrypt and not secret:
         raise SettingsError(
-            "spark.encrypt: there is no secret to encrypt with; put the same long text into RECSCALE_SPARK_SECRET on "
+            "spark.encrypt: true needs a secret, and RECSCALE_SPARK_SECRET is empty; put the same long text into RECSCALE_SPARK_SECRET on "
             "every machine (`openssl rand -hex 32` makes one), or leave spark.encrypt out"
         )
     if settings.spark.joins:
@@ -39,7 +39,8 @@ def check(settings: "Settings", *, secret: bool) -> None:
     if settings.cassandra.seeds:
         if settings.backend == "docker":
             raise SettingsError(
-                "cassandra.seeds: a node in a container is reached from this host alone and can join no others; backend=local"
+                "cassandra.seeds: a node in a container is reached only from this host and cannot join others; "
+                "use backend=local, or leave cassandra.seeds out"
             )
         _check_seeds(settings)
 
@@ -48,20 +49,20 @@ def masters(url: str) -> list[tuple[str, int]]:
     """Return host and port of each standalone master that a URL names: spark://host:port, or several with commas.
 
     Raises:
-        SettingsError: it does not read so.
+        SettingsError: the URL has another form.
     """
     found = [_MASTER.fullmatch(address) for address in url.removeprefix("spark://").split(",")]
     pairs = [(match[1], int(match[2])) for match in found if match]
     if not url.startswith("spark://") or len(pairs) < len(found) or not all(0 < p < 65536 for _, p in pairs):
         raise SettingsError(
-            f"spark.master: {url!r} does not read as spark://host:port, for example spark://192.168.1.5:7077 "
+            f"spark.master: {url!r} is not of the form spark://host:port, for example spark://192.168.1.5:7077 "
             "(the address that `make status` shows on the master's machine)"
         )
     return pairs
 
 
 def loopback(host: str) -> bool:
-    """Whether a name or address means this machine on every machine; other names are not looked up."""
+    """Whether a host is a loopback address or "localhost"; other names are not looked up."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -69,7 +70,7 @@ def loopback(host: str) -> bool:
 
 
 def toward(host: str, port: int) -> str | None:
-    """Return the address of this machine that leads to another one, None if none does; nothing is sent."""
+    """Return the address from which this machine reaches another one, None if it cannot; nothing is sent."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
         with socket.socket(family, kind) as probe:
@@ -83,29 +84,29 @@ def _check_names(settings: "Settings") -> None:
     for key, name in (("advertised", settings.advertised), ("spark.driver_host", settings.spark.driver_host)):
         if name is not None and (name in ("0.0.0.0", "::") or not re.fullmatch(r"[\w.:%-]+", name)):  # noqa: S104
             raise SettingsError(
-                f"{key}: {name!r} is nothing that others can connect to; give a name or an address of this machine, "
+                f"{key}: other machines cannot connect to {name!r}; give a name or an address of this machine, "
                 "without a port"
             )
     if settings.advertised is not None and settings.cassandra.nodes > 1:
         raise SettingsError(
-            "advertised: several nodes of Cassandra on one machine cannot all be known by one address; "
-            "take cassandra.nodes=1, and have further machines join by cassandra.seeds"
+            f"advertised: one address cannot stand for {settings.cassandra.nodes} nodes of Cassandra; use "
+            "cassandra.nodes=1, and add nodes on other machines with cassandra.seeds"
         )
 
 
 def _check_joins(settings: "Settings") -> None:
     if settings.spark.master is None:
         raise SettingsError(
-            "spark.joins: no master is named; `make worker MASTER=spark://host:7077`, or set spark.master too"
+            "spark.joins: no master is named; use `make worker MASTER=spark://host:7077`, or set spark.master too"
         )
     found = masters(settings.spark.master)
     if len(found) > 1:
         raise SettingsError(
-            f"spark.joins: {settings.spark.master} names {len(found)} masters, and workers are seen to have joined on "
-            "the page of one; name the one that leads"
+            f"spark.joins: {settings.spark.master} names {len(found)} masters, and only one can be asked for its "
+            "workers; name the active one"
         )
     if settings.spark.workers < 1:
-        raise SettingsError("spark.joins: spark.workers is 0, so nothing would join; take 1 or more")
+        raise SettingsError("spark.workers must be 1 or more to join a master (spark.joins), got 0")
     _refuse_loopback(settings, "spark.master", *found[0])
 
 
@@ -113,17 +114,19 @@ def _check_seeds(settings: "Settings") -> None:
     cassandra = settings.cassandra
     if cassandra.contact_points:
         raise SettingsError(
-            "cassandra.seeds and cassandra.contact_points exclude each other: the first has nodes of ours join a "
-            "cluster, the second uses a cluster and starts none"
+            "cassandra.seeds and cassandra.contact_points cannot both be set: the first starts nodes that join a "
+            "cluster, the second uses a cluster and starts none; leave one out"
         )
     if cassandra.nodes < 1:
-        raise SettingsError("cassandra.seeds: no node of ours would join them; add cassandra.nodes=1")
+        raise SettingsError(
+            "cassandra.nodes must be 1 or more to join cassandra.seeds, got 0; add cassandra.nodes=1"
+        )
     for seed in cassandra.seeds:
         _refuse_loopback(settings, "cassandra.seeds", seed.partition(":")[0], cassandra.storage_port)
 
 
 def _refuse_loopback(settings: "Settings", key: str, host: str, port: int) -> None:
-    """Refuse to be reached at an address that means another machine there."""
+    """Refuse a loopback `host` where `host` of another machine must reach this one."""
     if loopback(settings.host) and not loopback(host):
         own = toward(host, port) or "<address of this machine>"
         raise SettingsError(

@@ -1,4 +1,4 @@
-"""Builds the one image that every container runs, and names it by what it is made of.
+"""Build the image that all containers run, named by a hash of its contents.
 
 Two names: that of its foundation (Debian, packages, jars, user), which times depend on, and that of the whole, with the
 project's sources on top. A change of sources makes a new image within seconds, because the foundation is kept.
@@ -45,7 +45,7 @@ _NO_NETWORK = (
 
 @dataclass(frozen=True)
 class Image:
-    """An image by name.
+    """Names of an image.
 
     Attributes:
         foundation: hash of all but the project's sources.
@@ -57,13 +57,13 @@ class Image:
 
 
 def user() -> int:
-    """The number of the user in the containers: this account's, so that both may write what is mounted; never root's."""
+    """Return the user's number in the containers: this account's, so that both may write mounts; never root's."""
     return os.getuid() or _USER
 
 
 @cache
 def image(base: str) -> Image:
-    """Name the image of this clone as it is now, built or not, on a base image."""
+    """Return the names of this clone's image on a base image, built or not."""
     foundation = hashlib.sha256(f"{base} {user()}".encode())
     for path in (_DOCKERFILE, *(ROOT / lock for lock in _LOCKS)):
         foundation.update(path.read_bytes())
@@ -77,15 +77,15 @@ def image(base: str) -> Image:
 
 
 def built(settings: Settings) -> bool:
-    """Whether the image of this clone is there."""
+    """Whether this clone's image is built."""
     return run(["docker", "image", "inspect", image(settings.docker.base).tag]).ok
 
 
 def build(settings: Settings, say: Callable[[str], None]) -> Image:
-    """Build the image unless it is there; earlier ones of this project that nothing uses go.
+    """Build the image unless it exists, and remove this project's earlier images that nothing uses.
 
     Raises:
-        ServiceError: no engine, no network, no room, or no base image; with the next step.
+        ServiceError: no Docker daemon, network, disk space or base image; with the next step.
     """
     wanted = image(settings.docker.base)
     if built(settings):
@@ -100,7 +100,7 @@ def build(settings: Settings, say: Callable[[str], None]) -> Image:
 
 
 def remove() -> list[str]:
-    """Remove every image that this clone has built and nothing uses, and return their names."""
+    """Remove this clone's images that nothing uses, and return their names."""
     tags = _ours()
     return [tag for tag in tags if run(["docker", "image", "rm", tag]).ok]
 
@@ -113,10 +113,10 @@ def _has_java(settings: Settings) -> bool:
 
 
 def fetch_jars(settings: Settings) -> None:
-    """Fetch the jars that the image is to hold, with this host's Java or, where there is none, with the image's.
+    """Fetch the image's jars with this host's Java or, if it has none, with the image's.
 
     Raises:
-        ServiceError: they are not to be had, or the stage that has Java cannot be built.
+        ServiceError: they cannot be downloaded, or the stage with Java cannot be built.
     """
     ivy = None if _has_java(settings) else _ivy_inside(settings)
     for name in JARS:
@@ -124,7 +124,7 @@ def fetch_jars(settings: Settings) -> None:
 
 
 def _ivy_inside(settings: Settings) -> Callable[[Path], list[str]]:
-    """Build the stage that has Java and Spark's Ivy, and return how Ivy is run in it: the host needs no Java."""
+    """Build the stage with Java and Spark's Ivy, and return the command that runs Ivy there: the host needs no Java."""
     stage = f"{NAME}-packages:{image(settings.docker.base).foundation}"
     _build(stage, _foundation(), settings, "--target", "packages")
 
@@ -148,14 +148,14 @@ def _ivy_inside(settings: Settings) -> Callable[[Path], list[str]]:
 
 
 def _foundation() -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of every file that the first stage sees."""
+    """Yield name and content of each file of the first stage."""
     yield "Dockerfile", _DOCKERFILE.read_bytes()
     for lock in _LOCKS:
         yield lock, (ROOT / lock).read_bytes()
 
 
 def _context(settings: Settings) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of every file that the build sees; nothing else of this clone gets into the image."""
+    """Yield name and content of each file of the build; the image contains no others of this clone."""
     yield from _foundation()
     for name in JARS:
         folder = artifacts.folder(name, settings.run_dir)
@@ -166,7 +166,7 @@ def _context(settings: Settings) -> Iterator[tuple[str, bytes]]:
 
 
 def _sources() -> list[Path]:
-    """The project's own files: nothing hidden, and no leavings of editors and interpreters."""
+    """Return the project's own files, without hidden files and those of editors and interpreters."""
     found = [path for package in _PACKAGES for path in (ROOT / package).rglob("*") if path.suffix in _KINDS]
     kept = [path for path in found if path.is_file() and not path.name.startswith(".")]
     return sorted(
@@ -181,7 +181,7 @@ def _build(tag: str, files: Iterator[tuple[str, bytes]], settings: Settings, *mo
         *("docker", "build", "--tag", tag, *more, "--network", "host", "--force-rm", "--label", _CLONE),
         *("--build-arg", f"BASE={settings.docker.base}", "--build-arg", f"UID={user()}", "-"),
     ]
-    # The builder that every engine has; and its output is one line a step, which a log wants.
+    # Every Docker has this builder, and it prints one line a step, which suits a log.
     environment = {**os.environ, "DOCKER_BUILDKIT": "0"}
     try:
         with log.open("wb") as out:
@@ -196,7 +196,7 @@ def _build(tag: str, files: Iterator[tuple[str, bytes]], settings: Settings, *mo
                     process.kill()
                     process.wait()
     except FileNotFoundError:
-        docker("version")  # says how to install it
+        docker("version")  # raises with advice if Docker is missing
     except subprocess.TimeoutExpired:
         raise ServiceError(f"the image was not built within {_TIMEOUT_S // 60} minutes; see {log}") from None
     if process.returncode:
@@ -212,7 +212,7 @@ def _send(process: subprocess.Popen[bytes], files: Iterator[tuple[str, bytes]]) 
                 entry.size, entry.mode = len(content), 0o644
                 archive.addfile(entry, io.BytesIO(content))
     except BrokenPipeError:
-        return  # the daemon said no already; its words are in the log
+        return  # Docker refused already; its message is in the log
 
 
 _ENGINE_FAILED = (
@@ -245,7 +245,7 @@ def _failure(log: Path, settings: Settings) -> str:
 
 
 def _ours() -> list[str]:
-    """The images that this clone has built."""
+    """Return the images that this clone has built."""
     listed = docker("image", "ls", "--filter", f"label={_CLONE}", "--format", "{{.Repository}}:{{.Tag}}")
     return [tag for tag in listed.split() if tag.startswith((f"{NAME}:", f"{NAME}-packages:"))]
 
@@ -253,4 +253,4 @@ def _ours() -> list[str]:
 def _forget_older(wanted: Image) -> None:
     for tag in _ours():
         if tag.startswith(f"{NAME}:") and tag != wanted.tag:
-            run(["docker", "image", "rm", tag])  # one that a container runs on stays
+            run(["docker", "image", "rm", tag])  # an image in use stays

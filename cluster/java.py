@@ -1,4 +1,4 @@
-"""Finds a Java 17, the newest that this Spark runs on."""
+"""Find a Java 17, the newest that this Spark supports."""
 
 import os
 import re
@@ -31,7 +31,7 @@ MEND = (
 def find(
     setting: Path | None, environ: Mapping[str, str] = os.environ, folders: tuple[str, ...] = _FOLDERS
 ) -> Path:
-    """Return the home folder of a Java 17: the setting's, JAVA_HOME's, that of `java` on PATH, else any installed.
+    """Return the home folder of a Java 17: from the setting, JAVA_HOME, `java` on PATH, or any installed one.
 
     Raises:
         ServiceError: there is none, with what was found instead and how to install one.
@@ -49,7 +49,7 @@ def find(
         if version(home) is not None:
             seen.append(f"Java {version(home)} in {home}")
     instead = f" (found {', '.join(dict.fromkeys(seen))})" if seen else ""
-    raise ServiceError(f"Spark needs Java {VERSION} and there is none{instead}: {MEND}")
+    raise ServiceError(f"Spark needs Java {VERSION}, which is not installed{instead}: {MEND}")
 
 
 def version(home: Path) -> int | None:
@@ -58,7 +58,7 @@ def version(home: Path) -> int | None:
         return None
     try:
         release = (home / "release").read_text(encoding="utf-8")
-    except OSError:  # some packages leave the file out; then the folder's name must say it
+    except OSError:  # some packages have no such file; the folder's name has the version then
         release = ""
     match = re.search(r'JAVA_VERSION="(?:1\.)?(\d+)', release) or re.search(
         r"(?:java|jdk|jre|openjdk)[-@]?(?:1\.)?(\d+)", home.resolve().name
@@ -68,7 +68,7 @@ def version(home: Path) -> int | None:
 
 @cache
 def words(setting: Path | None) -> str:
-    """Return the line in which the Java that is used here says its version; empty if there is none."""
+    """Return the version line of the Java that is used here; empty if there is none."""
     try:
         program = find(setting) / "bin" / "java"
         done = subprocess.run(
@@ -77,7 +77,7 @@ def words(setting: Path | None) -> str:
         )  # fmt: skip
     except (ServiceError, OSError, subprocess.SubprocessError):
         return ""
-    # Java may say first which options it picked up from the environment.
+    # Java may first print the options that it took from the environment.
     return next((line for line in done.stdout.splitlines() if " version " in line), "")
 
 

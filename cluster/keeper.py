@@ -1,4 +1,4 @@
-"""Starts a process below a small shell that outlives it and writes down its exit status.
+"""Start a process below a small shell that records its exit status.
 
 The system tells an exit status to a process's parent alone, and the command that starts a service ends long before the
 service does.
@@ -21,11 +21,11 @@ from cluster.processes import lives
 from cluster.settings import SERVICE_MARKER
 
 UNKNOWN = "ended by itself"
-"""Said of a process whose exit status nobody knows."""
+"""Text for a process with an unknown exit status."""
 
 _SHELL = "/bin/sh"
-# The keeper is asked to end with its whole group and must not, yet what it starts must: a signal that is caught, unlike
-# one that is ignored, is none for a new program. It carries no mark, for it is not the service's to be found by.
+# A signal to the process group must end the service but not the keeper. The keeper catches it: unlike an ignored
+# signal, a caught one is reset in a new program. The keeper carries no mark, as it is not part of the service.
 _KEEP = f"""
 trap : TERM INT HUP
 ended=$1 mark=$2
@@ -33,13 +33,13 @@ shift 2
 {SERVICE_MARKER}=$mark {_SHELL} -c 'echo $$ >&0; exec </dev/null 2>&1; exec "$@"' {_SHELL} "$@"
 echo $? >"$ended"
 """
-_LAST_THREADS_S = 1.0  # a JVM counts as ended when its first thread has; its exit status comes with the last
+_LAST_THREADS_S = 1.0  # a JVM counts as ended before its last threads, which bring the exit status
 _POLL_S = 0.01
-_SIGNALLED = 128  # a shell's way to say that a signal ended a program: this and the signal's number
+_SIGNALLED = 128  # a shell reports a signal as this number plus the signal's
 
 
 class Kept(NamedTuple):
-    """A process's number, and the keeper that waits for its end."""
+    """Numbers of a process and of the keeper that waits for its end."""
 
     pid: int
     keeper: subprocess.Popen[bytes]
@@ -48,18 +48,18 @@ class Kept(NamedTuple):
 def start(
     argv: Sequence[str], *, mark: str, ended: Path, output: IO[bytes], cwd: Path, env: Mapping[str, str]
 ) -> Kept:
-    """Start a program in a session of its own, with both its outputs in one file.
+    """Start a program in its own session, with stdout and stderr in one file.
 
     Args:
-        argv: its command.
-        mark: what its environment and that of all its children says of them.
-        ended: the file that its exit status goes to.
-        output: where it writes to.
-        cwd: its folder.
+        argv: the command.
+        mark: value of the environment variable that identifies it and its children.
+        ended: file for the exit status.
+        output: file for its output.
+        cwd: its working folder.
         env: the rest of its environment.
 
     Raises:
-        OSError: there is no such program, or it cannot be started.
+        OSError: the program does not exist or cannot be started.
     """
     if shutil.which(argv[0], path=env.get("PATH", os.defpath)) is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), argv[0])
@@ -80,17 +80,17 @@ def start(
 
 
 def leave(keeper: int) -> None:
-    """Let a keeper whose process has ended write its file and end; it takes milliseconds."""
+    """Wait until the keeper of an ended process has written its file and ended, some milliseconds."""
     with suppress(psutil.Error):
         psutil.Process(keeper).wait(timeout=_LAST_THREADS_S)
 
 
 def how_it_ended(ended: Path, keeper: int) -> str:
-    """Say how a process ended that is gone, for people; only that it did where its keeper was killed too."""
+    """Describe the end of a process that is gone; UNKNOWN if its keeper was killed too."""
     deadline = time.monotonic() + _LAST_THREADS_S
     while (code := _read(ended)) is None:
         if time.monotonic() > deadline or not _keeps(keeper):
-            code = _read(ended)  # it may have been written between the two looks
+            code = _read(ended)  # it may have been written since the last read
             break
         time.sleep(_POLL_S)
     return UNKNOWN if code is None else _words(code)
@@ -99,7 +99,7 @@ def how_it_ended(ended: Path, keeper: int) -> str:
 def _read(ended: Path) -> int | None:
     try:
         return int(ended.read_text(encoding="ascii"))
-    except (OSError, ValueError):  # not there yet, or not written yet
+    except (OSError, ValueError):  # not created or not written yet
         return None
 
 

@@ -1,4 +1,4 @@
-"""Starts services in the order that they need each other, waits until they are ready, and stops them in reverse."""
+"""Start services in the order of their requirements, wait until they are ready, and stop them in reverse."""
 
 import dataclasses
 import time
@@ -23,11 +23,11 @@ BACKENDS: dict[str, Callable[[Settings], Backend]] = {"local": Local, "docker": 
 
 
 class Cluster:
-    """The services that the settings describe.
+    """Services that the settings describe.
 
     Args:
-        settings: which, where and how many.
-        say: is told each step, for a person who waits.
+        settings: say which services run, where, and how many.
+        say: called with each step, as a text for the terminal.
     """
 
     def __init__(self, settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:
@@ -36,28 +36,29 @@ class Cluster:
         self._say = say
 
     def up(self, only: Collection[str] | None = None) -> list[str]:
-        """Start what is missing and wait until all of it is ready; twice is harmless.
+        """Start missing services and wait until all are ready; repeating it is harmless.
 
-        Services that run with other numbers than the settings' are started anew, surplus ones are stopped. If it
-        fails or is interrupted, whatever this call started is stopped again.
+        Services that run with other settings are restarted, surplus ones are stopped. If it fails or is interrupted,
+        the services that this call started are stopped again.
 
         Args:
-            only: groups ("spark", "mlflow") or names of services; what they require comes along.
+            only: groups ("spark", "mlflow") or names of services; those that they require are started too.
 
         Returns:
             Names of the services that were started.
 
         Raises:
-            ServiceError: one did not come up; with the end of its log and the next step.
+            ServiceError: a service did not start; with the end of its log and the next step.
         """
-        for service in self._select(self.describe(), only):  # a wrong name must not make folders
-            if service.refusal:  # and nothing is stopped for what cannot be started
+        for service in self._select(self.describe(), only):  # refuse a wrong name before making folders
+            if service.refusal:  # refuse before stopping anything
                 raise ServiceError(service.refusal)
         with locked(self.settings.run_dir, self._say):
             self._backend.prepare(self._select(self.describe(), only), self._say)
             self._refuse_without_secret(only)
             self._stop_unfit(only)
-            wanted = self._select(self.describe(), only)  # what was stopped has given its ports back
+            # Described again, as stopped services have released their ports.
+            wanted = self._select(self.describe(), only)
             alive = {name for name, record in self._backend.running().items() if record.alive}
             missing = {s.name for s in wanted if not s.external and s.name not in alive}
             try:
@@ -68,7 +69,7 @@ class Cluster:
             return [service.name for service in wanted if service.name in missing]
 
     def join(self) -> list[str]:
-        """Bring this machine's workers to the number and size of the settings, for the master that these name.
+        """Bring this machine's workers to the settings' number and size, for the external master in the settings.
 
         Returns:
             Names of the workers that were started.
@@ -79,13 +80,13 @@ class Cluster:
         own = self._backend.running().get("spark-master")
         if own is not None:
             raise ServiceError(
-                f"{self.settings.run_dir} has a master of its own ({own.url}): `make setup WORKERS=...` gives it workers "
+                f"{self.settings.run_dir} already runs a master ({own.url}): `make setup WORKERS=...` gives it workers "
                 "on this machine, `make down` stops it, and RECSCALE_RUN_DIR=/folder keeps both apart"
             )
         return self.up({"spark"})
 
     def prepare(self) -> None:
-        """See to what the backend needs before any service is started; may take minutes the first time.
+        """Make what the backend needs before services start, such as the image; may take minutes the first time.
 
         Raises:
             ServiceError: it is not to be had.
@@ -96,25 +97,25 @@ class Cluster:
     def reshape(
         self, workers: int, cores: int, memory: str, cpus: float | None = None, *, pin: bool = False
     ) -> list[str]:
-        """Bring the workers to that number and size; the master lists exactly them when this returns.
+        """Bring the workers to that number and size, and wait until the master lists exactly them.
 
         Args:
-            workers: how many.
+            workers: number of workers.
             cores: of each.
             memory: of each, as Spark writes it ("2g").
-            cpus: CPU time a second that each may take, as 0.5; None for no limit.
-            pin: give each cores of its own.
+            cpus: CPU seconds a second that each may use, as 0.5; None for no limit.
+            pin: pin each to its own cores.
 
         Returns:
             Names of the services that were started, the master too if it was missing.
 
         Raises:
-            ServiceError: they did not come up, a limit cannot be enforced here, or the master is external and has the
-                shape that it has.
+            ServiceError: they did not start, a limit cannot be enforced here, or the master is external, whose workers
+                are not ours to change.
         """
         if self.settings.spark.master is not None:
             raise ServiceError(
-                f"the workers of {self.settings.spark.master} are not ours to reshape; "
+                f"the workers of the external master {self.settings.spark.master} cannot be changed here; "
                 "unset spark.master (RECSCALE_SPARK_MASTER) to have a cluster started here"
             )
         spark = dataclasses.replace(
@@ -125,13 +126,13 @@ class Cluster:
         return self.up({"spark"})
 
     def down(self, names: Collection[str] | None = None) -> list[str]:
-        """Stop services, those that require others first, and return the names of those that ran.
+        """Stop services, dependent ones first, and return the names of those that ran.
 
         Args:
-            names: groups or names; None for everything. What requires one of them is stopped too.
+            names: groups or names; None for all. Services that require one of them are stopped too.
 
         Raises:
-            ServiceError: something still runs; all the others were stopped nevertheless.
+            ServiceError: a service still runs; all others were stopped.
         """
         if not self.settings.run_dir.exists():
             return []
@@ -145,7 +146,7 @@ class Cluster:
             return self._stop({n for n, group in groups.items() if n in names or group in names}, records)
 
     def status(self) -> list[Status]:
-        """Return every described service and everything that still runs beside them."""
+        """Return the state of every described service, and of others that still run."""
         records = dict(self._backend.running())
         statuses = []
         for service in self.describe():
@@ -158,11 +159,11 @@ class Cluster:
         return statuses + [of_running(record) for record in records.values()]
 
     def died(self) -> list[Status]:
-        """Return the services that were started here and are gone though nobody stopped them."""
+        """Return the services that were started here and ended without being stopped."""
         return [of_running(record) for record in self._backend.running().values() if not record.alive]
 
     def log(self, name: str) -> Path:
-        """Return the log file of a service; it may have been stopped since, or never have run.
+        """Return the log file of a service, running or not; the file may not exist.
 
         Raises:
             SettingsError: there is no such service.
@@ -174,7 +175,7 @@ class Cluster:
         return path
 
     def log_tail(self, name: str, lines: int = 20) -> str:
-        """Return the last lines that a service wrote, nothing if it never ran."""
+        """Return the last lines of a service's output, empty if it never ran."""
         return tail(self.log(name), lines)
 
     def follow(self, name: str, lines: int) -> Iterator[str]:
@@ -183,7 +184,7 @@ class Cluster:
         return self._backend.follow(name, lines)
 
     def shell(self, name: str) -> Shell:
-        """How a person gets a prompt beside a service.
+        """Return the command for an interactive shell in a service's environment.
 
         Raises:
             SettingsError: there is no such service.
@@ -193,22 +194,22 @@ class Cluster:
         return self._backend.shell(name)
 
     def clean(self, *, everything: bool) -> list[str]:
-        """Remove what services kept outside the run folder, images too if `everything` is to go; say what."""
+        """Remove services' data outside the run folder, images too with `everything`; return what was removed."""
         return self._backend.clean(everything=everything)
 
     @property
     def driver_host(self) -> DriverHost:
-        """Where drivers of applications run."""
+        """Host of applications' drivers."""
         return self._backend.driver_host
 
     @property
     def spark_master(self) -> str:
-        """The URL of Spark's master, whether or not it runs."""
+        """URL of Spark's master, running or not."""
         return next(service.url for service in self.describe() if service.name == "spark-master")
 
     @property
     def mlflow_uri(self) -> str | None:
-        """The address of MLflow's server: the external one, or ours if it runs."""
+        """Address of MLflow's server: the external one, or ours if it runs."""
         if self.settings.mlflow.uri is not None:
             return self.settings.mlflow.uri
         record = self._backend.running().get("mlflow")
@@ -218,7 +219,7 @@ class Cluster:
         """Start Spark's history server if it does not run, and return the address of its page.
 
         Raises:
-            ServiceError: it did not come up.
+            ServiceError: it did not start.
         """
         wanted = dataclasses.replace(self.settings.history, servers=1)
         self.settings = dataclasses.replace(self.settings, history=wanted)
@@ -230,11 +231,11 @@ class Cluster:
         """Return host:port, for clients, of every Cassandra node: the external ones, or ours that run.
 
         Args:
-            start: start ours (one, or as many as hold a row, unless the settings say how many) if none runs; else the
+            start: if none runs, start ours: `cassandra.nodes`, or if that is 0 as many as `cassandra.rf`; without it the
                 list may be empty.
 
         Raises:
-            ServiceError: they did not come up, or the external ones do not answer.
+            ServiceError: they did not start, or the external ones do not answer.
         """
         cassandra = self.settings.cassandra
         if cassandra.contact_points:
@@ -250,7 +251,7 @@ class Cluster:
         return self._cassandra_nodes()
 
     def otherwise(self, groups: Collection[str]) -> dict[str, str]:
-        """Return the digests of services of these groups that run in another way than the settings describe, by name."""
+        """Return the digests of services of these groups that run with other settings, by name."""
         digests = self._digests()
         return {
             name: record.digest
@@ -259,12 +260,12 @@ class Cluster:
         }
 
     def beside(self, groups: Collection[str]) -> list[str]:
-        """Return the names of services that run here and are in none of these groups."""
+        """Return the names of running services that are in none of these groups."""
         records = self._backend.running()
         return sorted(name for name, one in records.items() if one.alive and one.group not in groups)
 
     def _digests(self) -> dict[str, str]:
-        """What each service of ours would have if it were started now."""
+        """Return the digest that each of our services would have if it were started now."""
         ours = [service for service in self.describe() if not service.external]
         return {service.name: security.digest(service, self.settings.run_dir) for service in ours}
 
@@ -273,7 +274,7 @@ class Cluster:
         return [record.url for record in records if record.group == "cassandra" and record.alive]
 
     def describe(self) -> list[Service]:
-        """Return every service that the settings ask for."""
+        """Return every service that the settings describe."""
         place = self._backend.place
         return [service for describe in SERVICES.values() for service in describe(self.settings, place)]
 
@@ -282,14 +283,13 @@ class Cluster:
             return described
         _check_names(only, {service.name: service.group for service in described})
         named = [service for service in described if service.name in only or service.group in only]
-        kinds = {
-            service.kind for service in named
-        }  # a numbered one brings its siblings: together they are ready
+        # Numbered services are ready only together, so one adds the others.
+        kinds = {service.kind for service in named}
         chosen = with_required({s.name for s in described if s.kind in kinds}, described)
         return [service for service in described if service.name in chosen]
 
     def _refuse_without_secret(self, only: Collection[str] | None) -> None:
-        """Keep what asks for a secret from being started anew without one, open to everybody."""
+        """Refuse to restart a service without the secret that it has, which would open it to everybody."""
         records = self._backend.running()
         for service in self._select(self.describe(), only):
             record = records.get(service.name)
@@ -300,7 +300,7 @@ class Cluster:
                 )
 
     def _stop_unfit(self, only: Collection[str] | None) -> None:
-        """Stop what died or stands alone, has other numbers than described, or is described no more."""
+        """Stop services that died, have no record, have other settings, or are no longer described."""
         described = self.describe()
         groups = {service.group for service in self._select(described, only) if not service.external}
         digests = self._digests()
@@ -319,7 +319,7 @@ class Cluster:
         }
         orphans = self._backend.orphans() & set(digests)
         for name in self._stop(unfit | orphans, records):
-            self._say(f"stopped {name}, which does not fit any more")
+            self._say(f"stopped {name}, which the settings no longer describe")
 
     def _stop(self, names: Collection[str], records: Mapping[str, Running]) -> list[str]:
         chosen = with_dependents(names, list(records.values()))
@@ -336,7 +336,7 @@ class Cluster:
         return stopped
 
     def _bring_up(self, wanted: list[Service], missing: Collection[str]) -> None:
-        """Start what is missing, each as soon as what it requires is ready; return when all of it is."""
+        """Start missing services, each once those that it requires are ready; return when all are ready."""
         starts: dict[str, float] = {}
 
         def ready(service: Service) -> None:
@@ -358,23 +358,23 @@ class Cluster:
     def _undo(self, services: list[Service]) -> None:
         with undisturbed():
             for service in backwards(services):
-                with suppress(ServiceError):  # the error that led here is the one to show
+                with suppress(ServiceError):  # the first error is the one to show
                     self._backend.stop(service.name)
 
 
 def in_use(settings: Settings, service: str | None = None) -> list[Settings]:
-    """Return the settings with each backend that runs services of the run folder, their own backend first.
+    """Return the settings once for each backend that runs services of the run folder, their own backend first.
 
-    Where none runs any, or cannot be asked, they are returned as they are.
+    If no backend runs any or can be asked, the settings are returned unchanged.
 
     Args:
         settings: of any backend.
-        service: only backends that run this one are meant.
+        service: consider only backends that run this one.
     """
     found = []
     for backend in sorted(BACKENDS, key=lambda name: name != settings.backend):
         one = dataclasses.replace(settings, backend=backend)
-        with suppress(ServiceError):  # no engine, no containers
+        with suppress(ServiceError):  # without a Docker daemon there are no containers
             running = BACKENDS[backend](one).running()
             if service in running or (service is None and running):
                 found.append(one)

@@ -1,4 +1,4 @@
-"""The backend that runs services as processes of this machine."""
+"""Backend that runs services as processes of this machine."""
 
 import importlib.util
 import ipaddress
@@ -22,17 +22,17 @@ from cluster.ports import describe_taken
 from cluster.service import Address, Port, Running, Service, Shell
 from cluster.settings import ROOT, SECRET, Settings
 
-# A Spark or MLflow that the person uses elsewhere must not bend ours, and a PYTHONPATH would let executors find
-# packages here that they would not find on another machine. A secret goes to the services that declare it alone.
+# Variables for another Spark or MLflow must not change ours, and a PYTHONPATH would let executors find packages here
+# that other machines do not have. Only services that declare a secret get it.
 _DROPPED = ("SPARK_", "_SPARK_", "PYSPARK_", "MLFLOW_", "PYTHONPATH", "PYTHONHOME", SECRET)
 _GRACE_S = 10.0
-_KEEPERS: dict[int, subprocess.Popen[bytes]] = {}  # of this process; whoever forgets one is warned of it
+_KEEPERS: dict[int, subprocess.Popen[bytes]] = {}  # children; Python warns of those that are dropped
 _RECORD = {"group", "url", "page", "pid", "started", "digest", "requires", "ports", "grace_s"}
 
 
 @dataclass
 class LocalPlace:
-    """Everything is on this machine, as this process sees it."""
+    """Addresses and folders of this machine, as this process sees them."""
 
     settings: Settings
     ports: dict[tuple[str, str], int]
@@ -46,7 +46,7 @@ class LocalPlace:
         return Address(self.settings.host, number)
 
     def published(self, service: str, port: str, wanted: int, number: int = 1) -> Address:
-        """Return the service's own address: nothing lies between it and its clients."""
+        """Return the service's own address, which clients use directly."""
         if number > 1:
             return Address(self.member(service, number), wanted)
         return self.address(service, port, wanted)
@@ -62,7 +62,7 @@ class LocalPlace:
     def jars(self, name: str) -> Path:
         return artifacts.folder(name, self.settings.run_dir)
 
-    def member(self, service: str, number: int) -> str:  # noqa: ARG002 - hosts have no names here
+    def member(self, service: str, number: int) -> str:  # noqa: ARG002 - services here have no host names
         """Return the host itself, and for further ones the loopback addresses after it: 127.0.0.2, 127.0.0.3, ..."""
         if number == 1:
             return self.settings.host
@@ -88,7 +88,7 @@ class LocalPlace:
 
 
 class Local:
-    """Processes, each in a session of its own, known by a file with its pid and start time."""
+    """Services as processes, each in its own session and recorded in a file with pid and start time."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -96,7 +96,7 @@ class Local:
 
     @property
     def place(self) -> LocalPlace:
-        """A place that knows the ports of what runs; ask anew after a change."""
+        """Addresses and folders, with the ports of running services; read it again after a change."""
         alive = (record for record in self.running().values() if record.alive)
         return LocalPlace(
             self.settings, {(record.name, port): n for record in alive for port, n in record.ports.items()}
@@ -104,11 +104,11 @@ class Local:
 
     @property
     def driver_host(self) -> LocalDriverHost:
-        """Drivers run beside this process."""
+        """Host of drivers: this machine."""
         return LocalDriverHost(self.settings)
 
     def prepare(self, services: Sequence[Service], say: Callable[[str], None]) -> None:
-        """Nothing: each service fetches what it needs when it starts."""
+        """Do nothing: each service fetches what it needs when it starts."""
 
     def log(self, name: str) -> Path:
         return self._run / "logs" / f"{name}.log"
@@ -117,7 +117,7 @@ class Local:
         return follow(self.log(name), lines)
 
     def shell(self, name: str) -> Shell:
-        """A prompt in this clone with the programs that the services use, as in a container."""
+        """Return the command for a shell in this clone with the services' programs, as in a container."""
         record = self.running().get(name)
         if record is None or not record.alive:
             raise ServiceError(f"{name} does not run: `make setup` starts it, `make status` says what runs")
@@ -136,7 +136,7 @@ class Local:
             environment["MASTER"] = record.url
         return Shell((os.environ.get("SHELL") or "/bin/sh",), environment)
 
-    def clean(self, *, everything: bool) -> list[str]:  # noqa: ARG002 - all of it lies in the run folder
+    def clean(self, *, everything: bool) -> list[str]:  # noqa: ARG002 - all data are in the run folder
         return []
 
     def start(self, service: Service) -> Running:
@@ -154,7 +154,7 @@ class Local:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 write_text(Path(path), text)
             if log.exists():
-                log.replace(log.with_name(log.name + ".1"))  # the last run's end is often what one looks for
+                log.replace(log.with_name(log.name + ".1"))  # the end of the last run is often needed
             kept, ended = self._launch(service, environment, log, group)
             return self._remember(service, kept, ended, group)
         except OSError as error:
@@ -191,7 +191,7 @@ class Local:
         left = processes.end(leader, marker, grace_s) if present else []
         if left:
             numbers = " ".join(str(process.pid) for process in left)
-            raise ServiceError(f"{name} does not end: try `kill -9 {numbers}`, then `make down` again")
+            raise ServiceError(f"{name} does not stop: try `kill -9 {numbers}`, then `make down` again")
         cgroups.clear(self._run, name, record.get("cgroup") if record else None)
         if record and "keeper" in record:
             keeper.leave(record["keeper"])
@@ -207,7 +207,7 @@ class Local:
         return {name: self._running(name, record) for name, record in records.items() if record}
 
     def orphans(self) -> set[str]:
-        """Names of services with living processes and no record: the command that started them was killed."""
+        """Return services that run without a record, because the command that started them was killed."""
         return processes.marks(str(self._run)) - set(self.running())
 
     def _running(self, name: str, record: Mapping[str, Any]) -> Running:
@@ -258,7 +258,7 @@ class Local:
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
             record: dict[str, Any] = json.loads(self._record_path(name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # stopped meanwhile, or damaged: then its mark still finds it
+        except (OSError, ValueError):  # stopped meanwhile, or damaged: its mark still finds the service
             return None
         return record if record.keys() >= _RECORD else None
 

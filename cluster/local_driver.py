@@ -14,7 +14,7 @@ from cluster.settings import ROOT, Settings
 
 @dataclass(frozen=True)
 class LocalDriverHost:
-    """This process's own place."""
+    """Drivers beside this process."""
 
     settings: Settings
 
@@ -58,7 +58,7 @@ class LocalDriverHost:
         return artifacts.listed(name, self.settings)
 
     def refuse(self, paths: Iterable[Path]) -> None:
-        """Nothing: they see what this process sees."""
+        """Accept all paths: drivers see the same files as this process."""
 
     def lend(self, paths: Iterable[Path]) -> None:
         for path in paths:
@@ -68,4 +68,4 @@ class LocalDriverHost:
         return list(argv)
 
     def end(self, folder: Path, process: subprocess.Popen[bytes], grace_s: float) -> None:
-        """Nothing: the application is in the command's own process group."""
+        """Do nothing: the application is in the command's own process group."""

@@ -1,4 +1,4 @@
-"""Keeps two commands from changing the same services at once, and clean-up from being cut short."""
+"""Lock of a run folder against concurrent commands, and protection of clean-up from signals."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ _PATIENCE_S = 600.0  # longer than the slowest start
 
 @contextmanager
 def locked(run_dir: Path, say: Callable[[str], None], patience_s: float = _PATIENCE_S) -> Iterator[None]:
-    """Hold the lock of `run_dir`, making the folder if need be; wait for another command to finish.
+    """Hold the lock of `run_dir`, making the folder if need be and waiting for another command.
 
     Raises:
         ServiceError: the folder cannot be written, or the other command takes too long.
@@ -29,14 +29,14 @@ def locked(run_dir: Path, say: Callable[[str], None], patience_s: float = _PATIE
         file = (run_dir / LOCK).open("a+", encoding="utf-8")
     except OSError as error:
         raise ServiceError(
-            f"{run_dir} cannot be written: {error.strerror}; name another: RECSCALE_RUN_DIR"
+            f"{run_dir} cannot be written: {error.strerror}; name another folder: RECSCALE_RUN_DIR=/folder"
         ) from error
     with file:
         _acquire(file, say, patience_s)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield  # closing the file gives the lock back
+        yield  # closing the file releases the lock
 
 
 def _acquire(file: TextIO, say: Callable[[str], None], patience_s: float) -> None:
@@ -52,7 +52,7 @@ def _acquire(file: TextIO, say: Callable[[str], None], patience_s: float) -> Non
             return
         if time.monotonic() > deadline:
             raise ServiceError(
-                f"{who} has been starting or stopping services for too long; end it, then try again"
+                f"{who} has been starting or stopping services for more than {patience_s:.0f} s; end it, then try again"
             )
         if not told:
             say(f"waiting for {who}, which is starting or stopping services")
@@ -62,7 +62,7 @@ def _acquire(file: TextIO, say: Callable[[str], None], patience_s: float) -> Non
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Let no Ctrl-C and no polite request to end interrupt what must be finished."""
+    """Ignore SIGINT and SIGTERM until the block has ended."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals go to the main thread
         return

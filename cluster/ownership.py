@@ -1,4 +1,4 @@
-"""Lets the user of the containers write folders of this account, where the two differ."""
+"""Write access of the containers' user to folders of this account, if the two differ."""
 
 import os
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def lend(paths: Iterable[Path], user: int, *, whole: bool = True) -> None:
-    """Make folders that are missing, and give these paths to a user if this process is root's; else it is that user.
+    """Make missing folders and, if this process runs as root, give these paths to a user.
 
     Args:
         paths: files, or folders; what does not exist becomes a folder.
@@ -26,6 +26,6 @@ def lend(paths: Iterable[Path], user: int, *, whole: bool = True) -> None:
 
 
 def _give(path: Path, user: int) -> None:
-    with suppress(FileNotFoundError):  # removed meanwhile by whoever runs
+    with suppress(FileNotFoundError):  # removed meanwhile by another process
         if path.lstat().st_uid != user:
             os.chown(path, user, user, follow_symlinks=False)

@@ -1,4 +1,4 @@
-"""Gives a service cores of its own: what it starts inherits them."""
+"""Pinning of services to cores; their child processes inherit it."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -8,12 +8,12 @@ from cluster.errors import ServiceError
 
 
 def own_cores(number: int, cores: int, available: Sequence[int] | None = None) -> tuple[int, ...]:
-    """Return the cores that the `number`th worker (from 1) is pinned to: round robin over those of the host.
+    """Return the cores that the `number`th worker (from 1) is pinned to, round robin over the host's.
 
     Args:
         number: of the worker.
         cores: of each worker.
-        available: the host's cores; those that this process may use if not given.
+        available: the host's cores; default: those that this process may use.
     """
     usable = sorted(os.sched_getaffinity(0)) if available is None else list(available)
     first = (number - 1) * cores
@@ -22,7 +22,7 @@ def own_cores(number: int, cores: int, available: Sequence[int] | None = None) -
 
 @contextmanager
 def pinned(name: str, cores: Sequence[int]) -> Iterator[None]:
-    """Whatever this thread starts meanwhile runs on these cores only; none means all.
+    """Pin processes that this thread starts within the block to these cores; none means all.
 
     Raises:
         ServiceError: this process may not use them.
@@ -36,7 +36,7 @@ def pinned(name: str, cores: Sequence[int]) -> Iterator[None]:
     except OSError as error:
         raise ServiceError(
             f"{name} cannot be pinned to the cores {_listed(cores)} ({error.strerror}): this process may use "
-            f"{_listed(sorted(before))}; leave spark.pin (in a spec: pin) out"
+            f"{_listed(sorted(before))}; use fewer, or leave spark.pin (in a spec: pin) out"
         ) from error
     try:
         yield

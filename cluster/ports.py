@@ -1,4 +1,4 @@
-"""Says who holds a port."""
+"""Message about a port that is taken."""
 
 from cluster import processes
 from cluster.service import Port
@@ -6,7 +6,7 @@ from cluster.settings import environment_name
 
 
 def describe_taken(port: Port) -> str:
-    """Say who holds a port on this host and which setting would change it."""
+    """Describe the process that holds a port and the setting that changes the port."""
     address = port.published or port.address
     process = processes.holder(address.port)
     if process is None:

@@ -1,4 +1,4 @@
-"""Tries a probe once."""
+"""Try a probe once."""
 
 import http.client
 import json
@@ -15,9 +15,9 @@ from cluster.service import Probe
 
 _TIMEOUT_S = 3.0
 _SILENCE_S = 0.3
-# Our services are on this host or next to it: a proxy of the environment knows nothing of them.
+# Our services are on this host or in its network, which a proxy of the environment does not reach.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-# Answers of a proxy itself: it wants a password, cannot reach the server, or waited too long for it.
+# Statuses that a proxy itself returns: password needed, server not reached, server too slow.
 _PROXYS_OWN = (
     HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
     HTTPStatus.BAD_GATEWAY,
@@ -27,7 +27,7 @@ _PROXYS_OWN = (
 
 
 def answers(probe: Probe) -> bool:
-    """Whether the service is ready now; waits at most a few seconds for an answer."""
+    """Whether the service is ready now; waits at most some seconds for an answer."""
     targets = probe.target.split(",")
     if probe.kind == "tcp":
         return any(_connects(target) for target in targets)
@@ -42,17 +42,17 @@ def answers(probe: Probe) -> bool:
             wanted = [part for part in (probe.expect, probe.once) if part]
             found = json.loads(response.read()) if wanted else None
             return all(holds(found, part) for part in wanted)
-    except (OSError, ValueError):  # no answer, half an answer, or not yet JSON
+    except (OSError, ValueError):  # no answer, a part of one, or not yet JSON
         return False
 
 
 def exit_status() -> int:
-    """Try the probe that the last argument of this process describes in JSON; 0 if it answers: a health check."""
+    """Try the probe in this process's last argument (JSON) and return 0 if it answers: a container's health check."""
     return 0 if answers(Probe(**json.loads(sys.argv[-1]))) else 1
 
 
 def holds(value: Any, expected: Any) -> bool:
-    """Whether the JSON value has everything that is expected of it; what else it has does not matter."""
+    """Whether a JSON value contains everything expected; further content is allowed."""
     if isinstance(expected, Mapping):
         return isinstance(value, dict) and all(
             key in value and holds(value[key], expected[key]) for key in expected
@@ -63,7 +63,7 @@ def holds(value: Any, expected: Any) -> bool:
 
 
 def _responds(url: str) -> bool:
-    """Whether somebody else's server says anything, by the way that the environment prescribes."""
+    """Whether an external server answers at all, through the environment's proxy if there is one."""
     named = urllib.request.getproxies()
     every = {scheme: named["all"] for scheme in ("http", "https") if "all" in named}
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({**every, **named}))
@@ -73,7 +73,7 @@ def _responds(url: str) -> bool:
     except urllib.error.HTTPError as error:
         return error.code not in _PROXYS_OWN
     except urllib.error.URLError as error:
-        return isinstance(error.reason, ssl.SSLError)  # whether it is trusted is for its client to say
+        return isinstance(error.reason, ssl.SSLError)  # its certificate is for the real client to check
     except (OSError, ValueError, http.client.HTTPException):
         return False
 
@@ -88,7 +88,7 @@ def _connects(target: str) -> bool:
 
 
 def _stays(target: str) -> bool:
-    """Whether a connection holds: a container's port is answered before its server listens, and then closed at once."""
+    """Whether a connection stays open: Docker accepts one before the server listens, and closes it at once."""
     host, _, port = target.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_TIMEOUT_S) as connection:
@@ -101,9 +101,9 @@ def _stays(target: str) -> bool:
 
 
 def _knows(target: str, peers: int) -> bool:
-    if not peers:  # nobody to know; and a node that wants TLS or a password does not say whom it knows
+    if not peers:  # no peers to ask for; and a node with TLS or a password does not name its peers
         return True
-    # Imported only where there is a node to ask: it takes longer than most probes.
+    # Imported only when needed: the import takes longer than most probes.
     from cassandra import DriverException  # noqa: PLC0415
     from cassandra.cluster import (  # noqa: PLC0415
         EXEC_PROFILE_DEFAULT,

@@ -1,4 +1,4 @@
-"""Finds and ends the processes of a service, and no others.
+"""Find and end the processes of a service, and no others.
 
 A process is a service's own if its environment carries the service's mark, which its children inherit: executors,
 their Python workers, MLflow's helpers. The number in a pid file proves nothing, it may belong to somebody else by now.
@@ -18,15 +18,13 @@ from cluster.service import Address
 from cluster.settings import SERVICE_MARKER
 
 _POLL_S = 0.05
-_SAME_START_S = 1.0  # start times are derived from the wall clock and jitter
+_SAME_START_S = 1.0  # start times come from the wall clock and vary a little
 _KILL_S = 10.0
-_ABSENT = (
-    2  # looks in a row that must find nothing: one that is just being replaced shows no mark for a moment
-)
+_ABSENT = 2  # consecutive searches that must find nothing: a process in `exec` shows no mark for a moment
 
 
 def mark(process: psutil.Process) -> str | None:
-    """Return the mark in a process's environment; None if it has none, is gone, or may not be read."""
+    """Return the mark in a process's environment; None without a mark, a process, or the right to read it."""
     try:
         return process.environ().get(SERVICE_MARKER)
     except (psutil.Error, OSError):
@@ -34,7 +32,7 @@ def mark(process: psutil.Process) -> str | None:
 
 
 def marked(marker: str) -> list[psutil.Process]:
-    """Return every living process that carries this mark, except this one."""
+    """Return every living process with this mark, except this one."""
     return [
         process
         for process in psutil.process_iter()
@@ -51,7 +49,7 @@ def marks(run: str) -> set[str]:
 
 
 def lives(process: psutil.Process) -> bool:
-    """Whether it runs; one that ended and was not yet collected by its parent does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
@@ -59,11 +57,11 @@ def lives(process: psutil.Process) -> bool:
 
 
 def find(pid: int, started: float, marker: str) -> psutil.Process | None:
-    """Return the process that a pid file means, None if it has ended, though its number may live on.
+    """Return the process that a pid file records, None if it has ended, even if its number was used again.
 
     Where the environment can be read the mark decides; else the start time must be the same. A process that is just
-    being replaced by another program (a shell's `exec`) shows an empty environment for a moment, so a look that finds
-    nothing is repeated.
+    being replaced by another program (a shell's `exec`) shows an empty environment for a moment, so a search that
+    finds nothing is repeated.
     """
     for look in range(_ABSENT):
         if look:
@@ -97,11 +95,11 @@ def _environment(process: psutil.Process) -> dict[str, str]:
 
 
 def end(leader: psutil.Process | None, marker: str, grace_s: float) -> list[psutil.Process]:
-    """Ask the leader's process group and everything marked to stop, force what is left after `grace_s`.
+    """Ask the leader's process group and all marked processes to stop, and kill the rest after `grace_s`.
 
     Args:
-        leader: the service's first process if it still lives; it is in a session of its own.
-        marker: what the environment of all its processes says.
+        leader: the service's first process if it still lives; it has its own session.
+        marker: mark in the environment of all its processes.
         grace_s: seconds before force is used.
 
     Returns:
@@ -119,10 +117,10 @@ def _signal_group(leader: psutil.Process | None, marker: str) -> None:
     if leader is not None:
         with suppress(ProcessLookupError, PermissionError):
             group = os.getpgid(leader.pid)
-            if group == os.getsid(leader.pid) != os.getsid(0):  # a session that was made for it
+            if group == os.getsid(leader.pid) != os.getsid(0):  # its own session
                 os.killpg(group, signal.SIGTERM)
                 reached = group
-    for process in marked(marker):  # those outside the group, and all of them where the leader is gone
+    for process in marked(marker):  # those outside the group, or all if the leader is gone
         with suppress(ProcessLookupError):
             if os.getpgid(process.pid) != reached:
                 _send(process, signal.SIGTERM)
@@ -131,7 +129,7 @@ def _signal_group(leader: psutil.Process | None, marker: str) -> None:
 def _wait(
     marker: str, leader: psutil.Process | None, seconds: float, *, force: bool = False
 ) -> list[psutil.Process]:
-    """Return what is left after at most that many seconds."""
+    """Return the processes that still live after at most that many seconds."""
     deadline = time.monotonic() + seconds
     absent = 0
     while True:
@@ -148,15 +146,15 @@ def _wait(
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:
-    with suppress(psutil.Error):  # it ended meanwhile; psutil signals no other process of the same number
+    with suppress(psutil.Error):  # it ended meanwhile; psutil does not signal another process with its number
         process.send_signal(number)
 
 
 def taken(address: Address) -> bool:
-    """Whether somebody listens on that address already.
+    """Whether a process listens on that address already.
 
     Raises:
-        OSError: it cannot be listened on: the host is no address of this machine, or the port is privileged.
+        OSError: the host is not an address of this machine, or the port is privileged.
     """
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -171,7 +169,7 @@ def taken(address: Address) -> bool:
 
 
 def holder(port: int) -> psutil.Process | None:
-    """Return the process that listens on a port, None if that cannot be seen (another person's, a container's)."""
+    """Return the process that listens on a port, None if it is not visible (another account's, a container's)."""
     with suppress(psutil.Error, OSError):
         for connection in psutil.net_connections(kind="tcp"):
             listening = connection.status == psutil.CONN_LISTEN and port in connection.laddr
@@ -181,7 +179,7 @@ def holder(port: int) -> psutil.Process | None:
 
 
 def command(process: psutil.Process, width: int = 100) -> str:
-    """Return a process's command line, shortened from the right."""
+    """Return a process's command line, cut at the end if long."""
     try:
         line = " ".join(process.cmdline()) or process.name()
     except psutil.Error:
@@ -190,7 +188,7 @@ def command(process: psutil.Process, width: int = 100) -> str:
 
 
 def free_port(host: str, avoid: Iterable[int] = ()) -> int:
-    """Return a port that nobody listens on at the moment."""
+    """Return a port that is free at the moment."""
     avoided = set(avoid)
     while True:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

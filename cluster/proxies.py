@@ -1,22 +1,22 @@
-"""Keeps a proxy of the environment from standing between our programs and our own servers.
+"""Exceptions from the environment's proxy for our own servers.
 
-Clients, MLflow's for one, send everything to the proxy that HTTP_PROXY or ALL_PROXY names, and that one knows nothing of
-this machine's loopback addresses. What NO_PROXY lists they ask directly.
+Clients such as MLflow's send every request to the proxy that HTTP_PROXY or ALL_PROXY names, which cannot reach this
+machine's loopback addresses. They contact the hosts in NO_PROXY directly.
 """
 
 from collections.abc import Iterable, MutableMapping
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
-_EXCEPTIONS = ("no_proxy", "NO_PROXY")  # programs differ in which of them they read
+_EXCEPTIONS = ("no_proxy", "NO_PROXY")  # programs differ in the spelling that they read
 _HERE = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1")
 
 
 def except_own(environ: MutableMapping[str, str], hosts: Iterable[str]) -> None:
-    """Complete NO_PROXY, in both its spellings, where the environment names a proxy; all others go through that still.
+    """Add our servers to NO_PROXY, in both spellings, if the environment names a proxy.
 
     Args:
-        environ: an environment, for programs that it is handed on to as well.
-        hosts: names and addresses of our servers, beside those of the loopback.
+        environ: the environment to change, which child processes inherit.
+        hosts: names and addresses of our servers, in addition to loopback addresses.
     """
     if not any(value and name.lower() in _PROXIES for name, value in environ.items()):
         return
@@ -28,6 +28,6 @@ def except_own(environ: MutableMapping[str, str], hosts: Iterable[str]) -> None:
 
 def _completed(value: str, own: Iterable[str]) -> str:
     listed = [host.strip() for host in value.split(",") if host.strip()]
-    if "*" in listed:  # everything already, and only as long as it stands there alone
+    if "*" in listed:  # "*" excepts all hosts, but only if it is the sole entry
         return value
     return ",".join(dict.fromkeys([*listed, *own]))

@@ -1,4 +1,4 @@
-"""Waits until services are ready, and says why one is not."""
+"""Wait until services are ready, and explain a failure."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -17,16 +17,16 @@ _FULL = (
 
 
 def wait(services: Iterable[Service], backend: Backend, ready: Callable[[Service], None]) -> None:
-    """Return when every service is ready; `ready` is told each as it is.
+    """Return when every service is ready; `ready` is called with each one.
 
     Raises:
-        ServiceError: one ended, or was not ready by its deadline.
+        ServiceError: a service ended, or was not ready by its deadline.
     """
     everyone = list(services)
     pending = {service.name: service for service in everyone if service.ready is not None}
     start = time.monotonic()
     while pending:
-        _fail_if_gone(everyone, backend)  # those that were ready too: others wait for them in vain
+        _fail_if_gone(everyone, backend)  # ready ones too: others depend on them
         for service in list(pending.values()):
             probe = service.ready
             assert probe is not None
@@ -48,12 +48,12 @@ def _fail_if_gone(services: Iterable[Service], backend: Backend) -> None:
 
 
 def failure(service: Service, what: str, backend: Backend) -> ServiceError:
-    """Make the error that a person sees: name, state, the end of the log, the next step."""
+    """Return an error with the service's name, its state, the end of its log and the next step."""
     if service.external:
         return ServiceError(f"{service.name} at {service.url} does not answer; {service.hint}")
     log = backend.log(service.name)
     lines = tail(log, 20).splitlines()
-    text = "".join(f"\n    {line}" for line in lines) if lines else " it wrote nothing"
+    text = "".join(f"\n    {line}" for line in lines) if lines else " the log is empty"
     hint = _FULL if any(mark in text.lower() for mark in _FULL_MARKS) else service.hint
     return ServiceError(f"{service.name} {what}. The end of {log}:{text}\n  Next: {hint}")
 

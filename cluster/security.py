@@ -1,8 +1,8 @@
-"""How Spark's processes know one another: a shared secret, and what they send encrypted with keys made from it.
+"""Authentication and encryption between Spark's processes, from one shared secret.
 
-The secret comes from the environment alone and goes on through the environment alone, under the name that Spark reads
-and that its workers hand to executors. It is no setting, no argument, and in no file. What records say of it, so that
-another secret is noticed, is hashed with a random key of the run folder: guesses cannot be tried on the record alone.
+The secret is passed only in the environment, under the name that Spark reads and that workers hand to executors. It is
+not a setting, not an argument, and in no file. Records hold only a hash of it, so that a changed secret is noticed. The
+hash uses a random key of the run folder: guesses cannot be tried on the record alone.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ from cluster.settings import SECRET, Settings
 SPARKS_NAME = "_SPARK_AUTH_SECRET"
 """Environment variable in which Spark's processes look for the secret."""
 KEY_FILE = "secrets.key"
-"""File of the run folder with the key of what records say of secrets; it is for this account alone."""
+"""File of the run folder with the key for hashes of secrets; only this account may read it."""
 
 
 def options(settings: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the Spark settings of every process that shares the secret; none where there is no secret.
+    """Return the Spark settings of every process that shares the secret; empty without a secret.
 
-    A side that encrypts refuses one that does not, instead of falling back to plain text without a word.
+    A side that encrypts refuses one that does not, instead of silently falling back to plain text.
     """
     if not environ.get(SECRET):
         return {}
@@ -35,31 +35,31 @@ def options(settings: Settings, environ: Mapping[str, str] = os.environ) -> dict
         found |= {
             "spark.network.crypto.enabled": "true",
             "spark.network.crypto.saslFallback": "false",
-            "spark.network.crypto.authEngineVersion": "2",  # the first makes weaker keys
+            "spark.network.crypto.authEngineVersion": "2",  # version 1 derives weaker keys
         }
     return found
 
 
 def java_options(settings: Settings) -> str:
-    """Return `options` as a JVM of Spark's takes them."""
+    """Return `options` as arguments of a JVM."""
     return " ".join(f"-D{key}={value}" for key, value in options(settings).items())
 
 
 def secrets(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the secret under the name that Spark reads, for a process's environment; nothing where there is none."""
+    """Return the secret as an environment variable for Spark; empty without a secret."""
     secret = environ.get(SECRET)
     return {SPARKS_NAME: secret} if secret else {}
 
 
 def digest(service: Service, run_dir: Path) -> str:
-    """Return what changes when a running service would have to be started anew, its secrets included.
+    """Return a digest of a service and its secrets; a changed digest means that it must be restarted.
 
     Args:
-        service: the one described now.
-        run_dir: whose key is used, and made if there is none; nothing is written for a service without secrets.
+        service: as the settings describe it now.
+        run_dir: folder of the key, which is made if missing; nothing is written for a service without secrets.
 
     Raises:
-        ServiceError: the key can be neither read nor written.
+        ServiceError: the key cannot be read or written.
     """
     if not service.secrets:
         return service.digest
@@ -75,16 +75,16 @@ def _key(run_dir: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ServiceError(
-            f"{path} can be neither read nor made: {error.strerror}; stop the cluster (make down), remove the file, and "
+            f"{path} cannot be read or written: {error.strerror}; stop the cluster (make down), remove the file, and "
             "start it again with this account, or name another folder: RECSCALE_RUN_DIR=/folder"
         ) from error
 
 
 def _make_key(path: Path) -> None:
-    """Make it whole or not at all."""
+    """Write the key atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    temporary.unlink(missing_ok=True)  # of a process that was killed
+    temporary.unlink(missing_ok=True)  # left by a process that was killed
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(file, "wb") as out:  # noqa: PTH123 - a descriptor has no path to open
         out.write(random_bytes.token_bytes(32))

@@ -1,4 +1,4 @@
-"""What a service is: a value that says how to run it, from which every backend can start it in its own way."""
+"""Description of a service, from which each backend can start it."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from cluster.settings import Settings
 
 
 class Address(NamedTuple):
-    """Where a port of a service is reached."""
+    """Host and port of a service."""
 
     host: str
     port: int
@@ -23,50 +23,50 @@ class Address(NamedTuple):
 
 
 class Place(Protocol):
-    """Where things are for one backend; `describe` asks it instead of knowing."""
+    """Addresses and folders of one backend, which `describe` asks for."""
 
     def address(self, service: str, port: str, wanted: int) -> Address:
-        """Where `service` listens with its port of that name.
+        """Return the address at which `service` listens with its port of that name.
 
         `wanted` is the number that the settings name; 0 leaves the choice to the backend, which answers the same
         number for as long as the service runs.
         """
 
     def published(self, service: str, port: str, wanted: int, number: int = 1) -> Address:
-        """Where clients on this host reach that port, if others than the service's siblings are to reach it.
+        """Return the address at which clients on this host reach that port, None if only services may.
 
         `number` is that of the service among several which all listen on the same port, as for `member`.
         """
 
     def path(self, kind: Literal["run", "python", "spark", "java"]) -> Path:
-        """The folder of everything generated, the Python or Java program, or Spark's folder, as the service sees it."""
+        """Return the run folder, the Python or Java program, or Spark's folder, as the service sees it."""
 
     def keeps(self, service: str, group: str) -> Path:
-        """The folder of the data that a service keeps for itself, as the service sees it."""
+        """Return the folder of a service's own data, as the service sees it."""
 
     def others(self, service: str) -> Mapping[str, str]:
-        """Where each service of this one's kind that ever ran here keeps its data, by its name, for people."""
+        """Return where each service of this kind that ever ran here keeps its data, by name, for messages."""
 
     def jars(self, name: str) -> Path:
-        """The folder of the jars of a lock file, as the service sees it; they may not be there yet."""
+        """Return the folder for a lock file's jars, as the service sees it; it may not exist yet."""
 
     def member(self, service: str, number: int) -> str:
-        """The host of the `number`th (from 1) of several servers that all listen on the same ports."""
+        """Return the host of the `number`th (from 1) of several servers that listen on the same ports."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """How to see that a service is ready.
+    """Test of a service's readiness.
 
     Attributes:
-        kind: "http" asks for a page and wants status 200; "web" is content with any answer, and goes through the proxy
-            that the environment names, if it does; "tcp" connects; "cql" asks Cassandra's nodes for the others
-            that each knows: a node listens to clients a moment before it has heard of its neighbours.
-        target: a URL, or host:port (several with commas between: one that answers to "tcp" is enough, all must to "cql").
-        expect: what the JSON of the page must hold: each key with this value; a list must hold an element for each
+        kind: "http" requests a page and needs status 200; "web" accepts any answer, and uses the environment's proxy
+            if there is one; "tcp" connects; "cql" asks each Cassandra node for the peers that it knows, because a
+            node accepts clients a moment before it has heard of its peers.
+        target: a URL, or host:port, several separated by commas: "tcp" needs one that answers, "cql" needs all.
+        expect: required content of the page's JSON: each key with this value; a list must have an element for each
             one listed here, in any order.
-        once: what it must hold besides when the service is started; later it may change without harm.
-        peers: how many others each node must know at least.
+        once: further required content while the service starts; later it may change.
+        peers: number of other nodes that each node must know at least.
         deadline_s: seconds after which waiting ends in an error.
     """
 
@@ -80,12 +80,12 @@ class Probe:
 
 @dataclass(frozen=True)
 class Port:
-    """A port that a service listens on.
+    """Port that a service listens on.
 
     Attributes:
-        address: as its siblings reach it.
-        setting: what changes it, None if it is chosen anew each time.
-        published: where clients on this host reach it; None if only siblings do.
+        address: as other services reach it.
+        setting: key of the setting that changes it, None if it is chosen at each start.
+        published: address for clients on this host; None if only services reach it.
     """
 
     name: str
@@ -96,34 +96,34 @@ class Port:
 
 @dataclass(frozen=True)
 class Service:
-    """A server that the cluster is made of.
+    """Server of the cluster.
 
     Attributes:
         name: unique; numbered ones end in -1, -2, ...
-        group: the product it belongs to; what is started and stopped together.
-        url: what a client opens.
+        group: product that it belongs to; a group is started and stopped together.
+        url: address for clients.
         page: its web page, where that is another address.
         argv: the command, empty for an external service.
         env: its environment on top of the host's.
-        secrets: more of its environment, which a backend writes nowhere and shows to nobody.
-        needs: what must be on the machine or in the image: "java".
+        secrets: further environment, which backends never write or show.
+        needs: programs that must be on the machine or in the image: "java".
         jars: the lock file in `cluster/jars` whose jars it runs on; empty for none.
-        folders: are made before it starts.
-        keeps: the folder of the data that it keeps for itself, None if it keeps none.
+        folders: made before it starts.
+        keeps: folder of its own data, None if it keeps none.
         files: text by path, written before it starts.
         ports: must be free before it starts.
-        memory_mb: what it may take at most, about; for warnings and containers' limits.
-        guests_mb: what else its container must hold: Python workers, the driver.
-        image: of a container, where it is not ours.
-        cores: of the cluster's, which it offers; its container may take no more CPU time than that.
-        cpus: CPU time a second that it and all its children may take together, as 0.5; None for no limit.
+        memory_mb: rough maximum of its memory; for warnings and containers' limits.
+        guests_mb: memory of other processes in its container: Python workers, the driver.
+        image: of its container, if not ours.
+        cores: offered to the cluster; also the CPU limit of its container.
+        cpus: CPU seconds a second that it and its children may use together, as 0.5; None for no limit.
         pin: numbers of the host's cores that it may run on; empty for all.
-        requires: names of services that must be ready first; when one of them is started anew, so is this one.
-        ready: how to see that it is ready; None if that cannot be seen from outside.
-        grace_s: seconds between being asked and being forced to stop.
-        external: it is used only, its address stands in the settings.
-        hint: the next step when it does not come up.
-        refusal: why it must not be started as it is described, and what to do; empty if it may be.
+        requires: names of services that must be ready first; if one of them is restarted, so is this one.
+        ready: probe of its readiness; None if that cannot be tested from outside.
+        grace_s: seconds between asking it to stop and killing it.
+        external: used only; its address is in the settings.
+        hint: the next step if it does not start.
+        refusal: reason not to start it with these settings, and what to do; empty if there is none.
     """
 
     name: str
@@ -154,12 +154,12 @@ class Service:
 
     @property
     def kind(self) -> str:
-        """The name without its number."""
+        """Name without its number."""
         return re.sub(r"-\d+$", "", self.name)
 
     @property
     def digest(self) -> str:
-        """Changes when a running one would have to be started anew to become this one, for all but its secrets.
+        """Digest of everything but the secrets; a changed digest means that the service must be restarted.
 
         It stands in files and labels. `cluster.security.digest` adds the secrets, with a key.
         """
@@ -169,21 +169,21 @@ class Service:
 
 
 Describe = Callable[[Settings, Place], tuple[Service, ...]]
-"""What each file in `cluster/services` binds to `describe`: the services of one kind, none, one or numbered ones."""
+"""Type of `describe` in each file of `cluster/services`; it returns the services of one kind."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """What a backend knows of a service that it started and that was not stopped since.
+    """Record of a service that was started and not stopped since.
 
     Attributes:
-        pid: its first process; of a container, that on the host.
+        pid: its first process, for a container as numbered on the host.
         digest: the described service's with its secrets (`cluster.security.digest`), when it was started.
-        ports: number by name, as `Place.address` chose them.
-        log: file that its output goes to.
+        ports: numbers by name, as `Place.address` chose them.
+        log: file with its output.
         alive: False if it ended by itself.
-        exit: how it ended, for people; empty while it lives.
-        secrets: names of those that it was started with.
+        exit: description of its end; empty while it lives.
+        secrets: names of the secrets that it was started with.
     """
 
     name: str
@@ -201,62 +201,62 @@ class Running:
 
 
 class Shell(NamedTuple):
-    """A command that gives a person a prompt, with the environment that it gets."""
+    """Command for an interactive shell, and its environment."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
 
 
 class Backend(Protocol):
-    """A way to run services."""
+    """Way to run services: processes or containers."""
 
     @property
     def place(self) -> Place:
-        """Where things are."""
+        """Addresses and folders."""
 
     @property
     def driver_host(self) -> DriverHost:
-        """Where drivers of applications run."""
+        """Host of applications' drivers."""
 
     def prepare(self, services: Sequence[Service], say: Callable[[str], None]) -> None:
-        """See to what these services need before any is started; may take minutes the first time.
+        """Make what these services need before any is started; may take minutes the first time.
 
         Raises:
             ServiceError: it is not to be had; with the next step.
         """
 
     def start(self, service: Service) -> Running:
-        """Start it, without waiting until it is ready.
+        """Start a service without waiting until it is ready.
 
         Raises:
             ServiceError: it cannot start: a port is taken, a program is missing.
         """
 
     def stop(self, name: str) -> bool:
-        """Stop it and everything it started, by force after its grace; return whether there was anything to stop.
+        """Stop a service and its children, by force after `grace_s`; return true if anything ran.
 
         Raises:
-            ServiceError: something of it still runs.
+            ServiceError: one of its processes still runs.
         """
 
     def running(self) -> Mapping[str, Running]:
-        """Everything started here and not stopped since, by name, dead ones too."""
+        """Return the records of services started here and not stopped since, by name, dead ones too."""
 
     def orphans(self) -> set[str]:
-        """Names of services that run without a record: the command that started them was killed at once."""
+        """Return services that run without a record, because the command that started them was killed."""
 
     def log(self, name: str) -> Path:
-        """The file with its output; it may not exist yet."""
+        """Return the file with a service's output; it may not exist yet."""
 
     def follow(self, name: str, lines: int) -> Iterator[str]:
-        """Yield the last lines of its output and then what it adds, for ever."""
+        """Yield the last lines of a service's output and then each addition, for ever."""
 
     def shell(self, name: str) -> Shell:
-        """How a person gets a prompt beside a service.
+        """Return the command for an interactive shell in a service's environment.
 
         Raises:
-            ServiceError: it does not run.
+            ServiceError: the service does not run.
         """
 
     def clean(self, *, everything: bool) -> list[str]:
-        """Remove what stopped services kept outside the run folder; downloads too if `everything` is to go."""
+        """Remove stopped services' data outside the run folder; with `everything` downloads too."""

@@ -1,4 +1,4 @@
-"""Where things run: one frozen value from defaults, profile, environment and command line, in rising order."""
+"""Settings of services, from defaults, profile, environment and command line; the later ones win."""
 
 import dataclasses
 import difflib
@@ -21,32 +21,32 @@ ROOT = Path(__file__).resolve().parent.parent
 PROFILES = Path(__file__).resolve().parent / "profiles"
 PREFIX = "RECSCALE_"
 SERVICE_MARKER = PREFIX + "SERVICE"
-"""Environment variable that marks the processes of our services; it is no setting."""
+"""Environment variable that marks the processes of our services; not a setting."""
 CONTAINED = "container:"
-"""Begins the mark of processes in containers, which are the engine's to stop."""
+"""Prefix of the mark of processes in containers, which only Docker stops."""
 SECRET = PREFIX + "SPARK_SECRET"
-"""Environment variable with the secret that Spark's processes share; it is no setting, and stands in no file."""
+"""Environment variable with the secret of Spark's processes; not a setting, and in no file."""
 
 _UNITS = {"m": 1, "g": 1024}
 
 
 @dataclass(frozen=True)
 class SparkSettings:
-    """Spark's master and workers.
+    """Settings of Spark's master and workers.
 
     Attributes:
         master: URL of a master that is there already (used, never started or stopped), or None to start one.
         joins: run our workers here for that master; `make worker` sees to that.
-        driver_host: where executors reach the driver, if that is neither `advertised` nor `host`.
-        encrypt: encrypt what Spark's processes send one another; None does so where there is a secret.
+        driver_host: address at which executors reach the driver; default: `advertised`, else `host`.
+        encrypt: encrypt the traffic between Spark's processes; None encrypts if there is a secret.
         master_port: port of our master.
         master_ui_port: port of its web page.
-        workers: how many workers; cores and memory are of each.
+        workers: number of workers; cores and memory are of each.
         cores: cores of one worker.
-        memory: what one worker may give to executors, as Spark writes it ("2g", "512m").
-        cpus: CPU time a second that one worker, its executors and their Python workers may take together, as 0.5; None
-            for no limit. Fractions of a core let a small host show the curve of many workers.
-        pin: give each worker cores of its own, round robin over the host's, instead of leaving them to the scheduler.
+        memory: of one worker's executors, as Spark writes it ("2g", "512m").
+        cpus: CPU seconds a second that a worker, its executors and their Python workers may use together, as 0.5; None
+            for no limit. With fractions of a core a small host can show the curve of many workers.
+        pin: pin each worker to its own cores, round robin over the host's.
         driver_memory: heap of a job's driver.
         daemon_memory: heap of the master's and each worker's own JVM.
         java_home: a Java 17, or None to look for one.
@@ -70,12 +70,12 @@ class SparkSettings:
 
 @dataclass(frozen=True)
 class MlflowSettings:
-    """MLflow's server.
+    """Settings of MLflow's server.
 
     Attributes:
         uri: address of a server that is there already (used, never started or stopped), or None to start one.
         port: port of our server.
-        allowed_hosts: further `Host` headers that our server answers to, beside its own address and localhost.
+        allowed_hosts: further `Host` headers that our server accepts, besides its own address and localhost.
     """
 
     uri: str | None = None
@@ -85,17 +85,17 @@ class MlflowSettings:
 
 @dataclass(frozen=True)
 class CassandraSettings:
-    """Cassandra's nodes, or those that are there already. User and password come from the environment alone.
+    """Settings of Cassandra's nodes. User and password come only from the environment.
 
     Attributes:
-        contact_points: nodes of a cluster that is there already (used, never started or stopped); none to start ours.
-        nodes: how many of ours to start; with 0 tables lie in Parquet files.
-        seeds: nodes on other machines whose cluster ours join (host or host:storage_port); none for one of our own.
+        contact_points: nodes of an existing cluster (used, never started or stopped); empty to start ours.
+        nodes: number of our nodes; with 0 tables lie in Parquet files.
+        seeds: nodes on other machines whose cluster ours join (host or host:storage_port); empty for our own cluster.
         rf: copies of every row, at most the number of nodes.
-        port: for clients.
-        storage_port: for the nodes among themselves.
+        port: for clients of the nodes.
+        storage_port: for traffic between nodes.
         heap: of each node, as Java writes it ("1g", "512m").
-        datacenter: whose nodes clients talk to; of ours the only one.
+        datacenter: the datacenter that clients use; our nodes have only this one.
         image: an official image of Cassandra to run in containers instead of ours, as "cassandra:5.0"; untested.
     """
 
@@ -111,19 +111,19 @@ class CassandraSettings:
 
     @property
     def started(self) -> "CassandraSettings":
-        """These settings where a node is needed: one node, or as many as hold a row, unless they say how many."""
+        """Return these settings with `nodes` raised from 0 to `rf`, for jobs that need a node."""
         nodes = 0 if self.contact_points else self.nodes or self.rf
         return dataclasses.replace(self, nodes=nodes)
 
 
 @dataclass(frozen=True)
 class HistorySettings:
-    """Spark's history server, which shows the event logs of applications that ended.
+    """Settings of Spark's history server, which shows event logs of ended applications.
 
     Attributes:
-        servers: 1 to have it among the services; `make history` sees to that.
+        servers: 1 to run it, else 0; `make history` sets it.
         port: of its web page.
-        memory: its heap; a log of some hundred megabytes needs about as much.
+        memory: its heap; it needs about as much as the size of a log.
     """
 
     servers: int = 0
@@ -133,11 +133,11 @@ class HistorySettings:
 
 @dataclass(frozen=True)
 class DockerSettings:
-    """Containers, for the backend of that name.
+    """Settings of containers, for the docker backend.
 
     Attributes:
         base: the Debian 12 image that ours is built on.
-        network: name of the network that is made for the containers, which nothing else may have.
+        network: name of the network that is made for the containers; it must not be in use.
     """
 
     base: str = "debian:bookworm-slim"
@@ -146,16 +146,16 @@ class DockerSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that says where, and nothing that says what.
+    """Settings of where and how services run.
 
     Attributes:
         backend: how services are run.
         data: folder that holds publishers' unpacked data sets, or None.
         run_dir: folder of everything generated.
-        host: address that servers listen on and are reached at.
-        advertised: name or address of this machine that others are told, where it is not `host`.
-        store: where tables lie, "parquet" or "cassandra"; None is Cassandra where it runs, else Parquet.
-        maven: URL of the Maven repository that jars come from, or None for the central one.
+        host: address at which servers listen and are reached.
+        advertised: name or address of this machine for others, if it is not `host`.
+        store: "parquet" or "cassandra"; None means Cassandra if it runs, else Parquet.
+        maven: URL of the Maven repository for jars, or None for the central one.
     """
 
     backend: str = "local"
@@ -173,18 +173,18 @@ class Settings:
 
     @property
     def folder_hash(self) -> str:
-        """Tells this run folder from others where names are shared by the whole machine."""
+        """Hash of the run folder's path, for names that must be unique on the machine."""
         return hashlib.sha256(str(self.run_dir.resolve()).encode()).hexdigest()[:8]
 
 
 def load(sets: Sequence[str] = (), environ: MutableMapping[str, str] = os.environ) -> Settings:
     """Resolve the settings: defaults < profile < the running cluster's < RECSCALE_* environment < `sets` ("spark.workers=4").
 
-    Every command begins so. Where the environment names a proxy, our own servers are excepted from it there, and where
-    its locale knows ASCII alone it gets one of UTF-8, for this process and for all that it starts.
+    Every command begins with it. It also changes this process's environment: it excepts our own servers from a proxy,
+    and replaces an ASCII locale by a UTF-8 one.
 
     Raises:
-        SettingsError: an unknown key (names the nearest known one) or a value that does not read.
+        SettingsError: an unknown key (the message names the nearest known one) or an invalid value.
     """
     known = dict(_keys(Settings))
     environment = _from_environment(known, environ)
@@ -205,10 +205,10 @@ def load(sets: Sequence[str] = (), environ: MutableMapping[str, str] = os.enviro
 
 
 def megabytes(memory: str) -> int:
-    """Return Spark's way of writing memory ("2g", "512m") in MiB.
+    """Return an amount of memory as Spark writes it ("2g", "512m") in MiB.
 
     Raises:
-        SettingsError: it is written in another way.
+        SettingsError: the text has another form.
     """
     match = re.fullmatch(r"([1-9]\d*)([mg])b?", memory.strip().lower())
     if match is None:
@@ -222,7 +222,7 @@ def environment_name(key: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which known name is meant by a wrong one, as the tail of an error message."""
+    """Return the end of an error message that suggests the nearest known name and lists all."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     listing = f"known: {', '.join(names)}" if names else "there are none"
@@ -297,7 +297,7 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
 
 def _whole(value: Any, key: str) -> int:
     if isinstance(value, bool) or not re.fullmatch(r"[+-]?\d+", str(value).strip()):
-        raise SettingsError(f"{key}: {value!r} is not a whole number")
+        raise SettingsError(f"{key}: {value!r} is not a whole number; write for example 2")
     return int(value)
 
 
@@ -305,13 +305,13 @@ def _share(value: Any, key: str) -> float:
     try:
         return float(value)
     except ValueError:
-        raise SettingsError(f"{key}: {value!r} is not a number") from None
+        raise SettingsError(f"{key}: {value!r} is not a number; write for example 0.5") from None
 
 
 def _truth(value: Any, key: str) -> bool:
     text = str(value).strip().lower()
     if text not in ("true", "false"):
-        raise SettingsError(f"{key}: {value!r} is neither true nor false")
+        raise SettingsError(f"{key}: {value!r} is not allowed; write true or false")
     return text == "true"
 
 
@@ -345,7 +345,7 @@ def _check(settings: Settings) -> None:
         section, name = key.split(".")
         port = getattr(getattr(settings, section), name)
         if not 1 <= port <= 65535:
-            raise SettingsError(f"{key}: {port} is not a port; take one from 1 to 65535")
+            raise SettingsError(f"{key}: {port} is not a port; use a number from 1 to 65535")
     for key in (
         "spark.memory",
         "spark.driver_memory",
@@ -360,36 +360,31 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"{key}: {error}") from None
     _check_stores(settings)
     if settings.spark.workers < 0:
-        raise SettingsError(f"spark.workers: {settings.spark.workers} is less than none")
+        raise SettingsError(f"spark.workers must be 0 or more, got {settings.spark.workers}")
     if settings.history.servers not in (0, 1):
-        raise SettingsError(f"history.servers: one is enough, {settings.history.servers} is neither 0 nor 1")
+        raise SettingsError(f"history.servers must be 0 or 1, got {settings.history.servers}")
     if settings.spark.cores < 1:
-        raise SettingsError(f"spark.cores: a worker needs at least one core, not {settings.spark.cores}")
+        raise SettingsError(f"spark.cores must be 1 or more, got {settings.spark.cores}")
     if settings.spark.cpus is not None and not 0.01 <= settings.spark.cpus < float("inf"):
-        raise SettingsError(
-            f"spark.cpus: {settings.spark.cpus:g} is no share of a processor; take 0.01 or more"
-        )
+        raise SettingsError(f"spark.cpus must be 0.01 or more, got {settings.spark.cpus:g}")
     if settings.host in ("0.0.0.0", "::", ""):  # noqa: S104 - refused, not bound
         raise SettingsError(
-            f"host: {settings.host!r} is no address that workers can be told to connect to; "
+            f"host: workers cannot connect to {settings.host!r}; "
             "name one address of this machine, for example 127.0.0.1"
         )
 
 
 def _check_stores(settings: Settings) -> None:
     if settings.store not in (None, "parquet", "cassandra"):
-        raise SettingsError(
-            f"store: {settings.store!r} is no store: {nearest(settings.store, ('parquet', 'cassandra'))}"
-        )
+        raise SettingsError(f"store must be parquet or cassandra, got {settings.store!r}")
     cassandra = settings.cassandra
     if cassandra.image and settings.backend != "docker":
         raise SettingsError(
-            f"cassandra.image: {cassandra.image} can be run in containers only; take backend=docker, or leave it out"
+            f"cassandra.image: {cassandra.image} runs only in containers; use backend=docker, or leave it out"
         )
     if cassandra.nodes < 0:
-        raise SettingsError(f"cassandra.nodes: {cassandra.nodes} is less than none")
+        raise SettingsError(f"cassandra.nodes must be 0 or more, got {cassandra.nodes}")
     if cassandra.rf < 1 or (cassandra.nodes and not cassandra.seeds and cassandra.rf > cassandra.nodes):
         raise SettingsError(
-            f"cassandra.rf: {cassandra.rf} copies of a row cannot lie on {cassandra.nodes} nodes; "
-            "take from 1 to cassandra.nodes"
+            f"cassandra.rf must be from 1 to cassandra.nodes ({cassandra.nodes}), got {cassandra.rf}"
         )

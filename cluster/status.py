@@ -1,4 +1,4 @@
-"""What a person is told of one service."""
+"""State of a service, for the terminal."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +10,13 @@ from cluster.service import Running, Service
 
 @dataclass(frozen=True)
 class Status:
-    """One service at a moment.
+    """State of one service at a moment.
 
     Attributes:
-        state: "died" is one that was started here and ended by itself.
-        url: its address; empty while it is stopped and will choose a new one.
-        detail: how it ended, or whether an external one answers.
-        page: its web page, where that is another address than the url.
+        state: "died" means that it was started here and ended without being stopped.
+        url: its address; empty while it is stopped and has no fixed one.
+        detail: description of its end; for an external service, its answer.
+        page: its web page, if that is not the url.
     """
 
     name: str
@@ -29,19 +29,19 @@ class Status:
 
 
 def of_running(record: Running) -> Status:
-    """What is known of one that was started here."""
+    """Return the state of a service that was started here."""
     state: Literal["running", "died"] = "running" if record.alive else "died"
     return Status(record.name, state, record.pid, record.url, record.log, record.exit, record.page)
 
 
 def of_stopped(service: Service) -> Status:
-    """What is known of one that was not started, or was stopped."""
+    """Return the state of a service that was not started, or was stopped."""
     settled = all(port.setting for port in service.ports)
     return Status(service.name, "stopped", None, service.url if settled else "", None, page=service.page)
 
 
 def of_external(service: Service) -> Status:
-    """What is known of one that is only used; tries whether it answers."""
+    """Return the state of an external service after trying it."""
     if service.ready is None:
         detail = "cannot be checked from here"
     else:

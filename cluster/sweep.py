@@ -1,4 +1,4 @@
-"""Removes what was generated, and only that."""
+"""Remove generated files, and only these."""
 
 import shutil
 from dataclasses import dataclass
@@ -13,23 +13,24 @@ DOWNLOADED = frozenset({"data", "jars"})
 
 @dataclass(frozen=True)
 class Removed:
-    """One thing that was in the folder, and its size in bytes."""
+    """File or folder that was removed, with its size in bytes."""
 
     path: Path
     size: int
 
 
 def sweep(run_dir: Path, *, everything: bool) -> list[Removed]:
-    """Empty the folder of generated things; what was downloaded stays unless `everything` is to go.
+    """Empty the run folder; downloads stay unless `everything` is true.
 
     Raises:
-        ServiceError: the folder is not one that was filled here, or something in it cannot be removed.
+        ServiceError: the folder was not made by recscale, or a file cannot be removed.
     """
     if not run_dir.exists():
         return []
     if run_dir != ROOT / ".run" and not (run_dir / LOCK).exists():
         raise ServiceError(
-            f"{run_dir} does not look like a folder that was filled here; nothing was removed from it"
+            f"{run_dir} has no {LOCK}, so it may not be a run folder of recscale, and nothing was removed; "
+            "check RECSCALE_RUN_DIR, or remove the folder by hand"
         )
     removed = []
     for path in sorted(run_dir.iterdir()):

@@ -1,4 +1,4 @@
-"""Cuts a text that is too long to hold into blocks of whole records.
+"""Cut a text that is too long to hold into blocks of whole records.
 
 Cutting needs the text from its beginning, since only that tells whether a line end stands within a quotation, and is
 quick; what is made of the blocks can be shared out.

@@ -53,7 +53,7 @@ def check_archive(archive: Path, url: str, published: str | None, record: Path) 
     kept = read_json(record)
     if kept is None or not {"md5", "fetched"} <= kept.keys():
         raise DataError(
-            f"{record} does not read, so nobody can tell whether {url} is the edition of the first download: delete it and "
+            f"{record} is damaged, so the new download of {url} cannot be compared with the first one: delete it and "
             "fetch again"
         )
     known = kept

@@ -1,4 +1,4 @@
-"""Guesses from lines that were rejected which option of `csv` would read them."""
+"""Guess from lines that were rejected which option of `csv` would read them."""
 
 import re
 from collections.abc import Iterator, Sequence

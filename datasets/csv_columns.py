@@ -1,4 +1,4 @@
-"""Finds the columns of a file of interactions by its first line, and refuses what may be meant in two ways."""
+"""Find the columns of a file of interactions by its first line, and refuse what may be meant in two ways."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

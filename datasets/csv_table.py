@@ -1,4 +1,4 @@
-"""Reads a file of interactions in two steps: one task cuts it into blocks of records, any number of tasks read these."""
+"""Read a file of interactions in two steps: one task cuts it into blocks of records, any number of tasks read these."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _BLOCK = T.StructType([T.StructField("line", T.LongType()), T.StructField("text"
 
 
 class Places(NamedTuple):
-    """Where the columns stand, from 0; None where the file has none."""
+    """Positions of the columns, from 0; None for a column that the file does not have."""
 
     user: int
     item: int
@@ -61,7 +61,7 @@ class Table:
 
     @property
     def grammar(self) -> Grammar:
-        """What a record of this table is; a row that stands in a quotation is known by its numbers."""
+        """Grammar of this table's records; a row inside a quotation is recognised by its numeric fields."""
         timed = self.meaning.at_format != "iso" and self.places.at is not None
         numeric = [self.places.rating, self.places.at if timed else None]
         return Grammar(
@@ -223,7 +223,7 @@ def _reject_damaged(
 
 
 def unquoted(fields: pa.Array, dialect: Dialect) -> pa.Array:
-    """What the fields of a column say, as `Dialect.value` has it for one."""
+    """Return the values of a column's fields, as `Dialect.value` does for one field."""
     if dialect.quote is None and dialect.escape is None:
         return fields
     if dialect.escape is not None and pc.any(pc.match_substring(fields, dialect.escape)).as_py():

@@ -1,4 +1,4 @@
-"""What the fields of an interaction mean: keys, ratings and times, a column at a time, with a reason for each that is none."""
+"""Values of an interaction's fields: keys, ratings and times, column by column, with a reason for each bad one."""
 
 import re
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ _TIMES = pa.timestamp("us", tz="UTC")
 
 
 class Meaning(NamedTuple):
-    """How fields are written.
+    """Notation of fields.
 
     Attributes:
         at_format: of times: "s" or "ms" since 1970, or "iso".

@@ -1,4 +1,4 @@
-"""How a text with separators is written, and the one rule for what a record is in it.
+"""Notation of a text with separators, and the rule that divides it into records.
 
 A quotation opens at a field's beginning only, and counts as one only where it leads to a record of the right number of
 fields. What does not costs its own line and no other. Whatever the text, its records and broken lines follow each other
@@ -24,7 +24,7 @@ LONGEST = 1 << 24
 
 @dataclass(frozen=True)
 class Dialect:
-    r"""How a file is written.
+    r"""Notation of a file.
 
     Attributes:
         separator: between fields, one character or more.
@@ -67,7 +67,7 @@ class Dialect:
         return text.rstrip("\r") if self.line_end == "\n" else text
 
     def value(self, field: str) -> str:
-        """What a field says: without its quotation marks, with what was doubled or escaped in it as it is meant.
+        """Return a field's value: without quotation marks, with doubled and escaped characters resolved.
 
         An escaped N that is a field of its own, as databases write what is missing, says nothing.
         """

@@ -56,7 +56,7 @@ def locate(variant: Variant, data: Path | None, cache: Path) -> Path:
     """
     if data is not None and not data.is_dir():
         raise DataError(
-            f"{data} is no folder: correct RECSCALE_DATA (DATA=/folder), or unset it to download {variant.folder}"
+            f"{data} is not a folder: correct RECSCALE_DATA (DATA=/folder), or unset it to download {variant.folder}"
         )
     place = found(variant, data, cache)
     if place is not None:

@@ -10,4 +10,4 @@ class Unreachable(DataError):  # noqa: N818 - it describes the publisher
 
 
 class UsageError(Exception):
-    """An unknown name, key or value; the message gives the nearest known one, and the command exits with 2."""
+    """Unknown name, key or value; the message gives the nearest known one, and the command exits with 2."""

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, whatever ends the process or how many write at once."""
+"""Atomic writing of files: whole or not at all, also with several writers."""
 
 import json
 import os
@@ -8,13 +8,13 @@ from typing import Any
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text under a temporary name of its own and rename it, so that a reader never sees half of it."""
+    """Write text under a unique temporary name and rename it, so that readers never see a part of it."""
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         with temporary.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())  # else a machine that stops may keep the new name of an empty file
+            os.fsync(file.fileno())  # else a crash of the machine may leave the new name with an empty file
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -22,12 +22,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON as `write_text` does; what does not become JSON leaves the file as it was."""
+    """Write JSON as `write_text` does; a value that JSON cannot express leaves the file unchanged."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Return the mapping in a file that can be made again; None where there is none or it does not read."""
+    """Return the mapping in a file that can be made again; None if the file is missing or damaged."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

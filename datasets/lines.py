@@ -1,4 +1,4 @@
-"""Reads text files line by line in the JVM and keeps every line: parsed, or rejected with a reason."""
+"""Read text files line by line in the JVM and keep every line: parsed, or rejected with a reason."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -29,7 +29,7 @@ class Field(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """How a publisher writes one table: a line a row, `separator` between fields."""
+    """Layout of a publisher's table: one row a line, `separator` between fields."""
 
     file: str
     separator: str

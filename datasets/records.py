@@ -1,4 +1,4 @@
-"""Reads CSV files whose quoted fields may hold line ends, and loses no line to a wrong quote.
+"""Read CSV files whose quoted fields may hold line ends, and lose no line to a wrong quote.
 
 Here a record is strict: a field is either free of quotes, or quoted whole with the quotes inside doubled. What is not
 costs its first line only, which is rejected; reading goes on with the next line.

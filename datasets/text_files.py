@@ -1,4 +1,4 @@
-"""Opens text files as people have them: compressed or not, in any encoding that Python knows.
+"""Open text files as people have them: compressed or not, in any encoding that Python knows.
 
 What does not decode is kept: each such byte becomes a character of its own (`KEPT`), so that the line that holds it can
 be rejected and shown, and no other line with it.
@@ -62,7 +62,7 @@ def shown(text: str) -> str:
 
 
 def check_encoding(encoding: str) -> None:
-    """Refuse an encoding that Python does not know, or that is none of text.
+    """Refuse an encoding that Python does not know, or that is not one of text.
 
     Raises:
         UsageError: names common ones.
@@ -140,7 +140,7 @@ def chunks(path: Path, encoding: str) -> Iterator[str]:
         ) from error
     except UnicodeError as error:
         raise DataError(
-            f"{path} does not read as {encoding}: {error}; try encoding=utf-16-le or utf-16-be"
+            f"{path} is not in the encoding {encoding}: {error}; try encoding=utf-16-le or utf-16-be"
         ) from None
 
 
@@ -176,7 +176,7 @@ def _check_beginning(path: Path, piece: bytes, encoding: str) -> None:
 
 
 def line_end(path: Path, encoding: str) -> str:
-    r"""What ends the lines of a file: "\n" if it has any, else "\r" if it has any of those."""
+    r"""Return the line end of a file: "\n" if it has any, else "\r" if it has any of those."""
     found = "\n"
     for text in chunks(path, encoding):
         if "\n" in text:

@@ -167,7 +167,7 @@ def _alike(first: Outcome, second: Outcome, keys: set[str]) -> bool:
 
 
 def _same_work(first: Outcome, second: Outcome) -> bool:
-    """Where only shape or Spark settings differ the model must be the same, else the times mean different work."""
+    """Check that trials which differ only in shape or Spark settings have the same model, so that times are comparable."""
     differing = {
         key
         for key in first.values.keys() | second.values.keys()

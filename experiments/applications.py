@@ -88,7 +88,7 @@ class Applications:
 
 
 class _Told:
-    """What a person is told of the trials of one application, one after another.
+    """Messages about the trials of one application, one after another.
 
     How a trial that others followed ended is known from its own events, of the last one from its outcome.
     """

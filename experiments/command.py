@@ -1,4 +1,4 @@
-"""What a command of `python -m experiments` is made of."""
+"""Parts of a command of `python -m experiments`."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a trial's time and result depend on besides its own values: Spark's settings, and the services that it uses.
+"""Conditions of a trial besides its own values: Spark's settings, and the services that it uses.
 
 All of it is rendered twice, for two places whose addresses, ports and folders differ in everything. What is equal in both is
 of the trial and goes into its key; what differs says only where things are.

@@ -1,4 +1,4 @@
-"""What a number was measured on: code, packages, Java, host; and what an application's process is given."""
+"""Environment of a measurement: code, packages, Java and host; and that of an application's process."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What an application says while it runs: the JSON lines that it appends to its events file."""
+"""Events of a running application: the JSON lines that it appends to its events file."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence

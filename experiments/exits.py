@@ -1,4 +1,4 @@
-"""What a command exits with."""
+"""Exit statuses of commands."""
 
 from cluster.errors import ServiceError, SettingsError
 from datasets.errors import DataError, UsageError

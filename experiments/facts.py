@@ -1,4 +1,4 @@
-"""What a report says of the place where its numbers were measured."""
+"""Facts in a report about the place of the measurements."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a report says of an experiment beyond its trials' own numbers."""
+"""Findings of a report about an experiment, beyond its trials' own numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -33,7 +33,7 @@ _WORKER = "spark-worker-"
 
 @dataclass(frozen=True)
 class Met:
-    """What trials meet of the services that they use.
+    """Conditions that trials meet in the services that they use.
 
     Attributes:
         settings: with the numbers of services that run already, which may be others than the settings name.
@@ -113,7 +113,7 @@ class Harness:
             recorded.result()
 
     def driver_host(self, backend: str = "") -> DriverHost:
-        """Where drivers run under a backend, the settings' if none is named; it is made ready to be asked.
+        """Return the host of drivers under a backend, by default the settings'; it is made ready to be asked.
 
         Raises:
             ServiceError: it cannot be.
@@ -238,7 +238,7 @@ class Harness:
 
     @property
     def default_shape(self) -> Shape:
-        """What the settings say."""
+        """Return the shape in the settings."""
         return default_shape(self.settings)
 
     def _give_back(self) -> None:

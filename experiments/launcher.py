@@ -36,7 +36,7 @@ class Died(Protocol):
 
 
 class Watched(Protocol):
-    """What the launcher asks of the cluster while an application runs."""
+    """Interface to the cluster while an application runs."""
 
     def died(self) -> Sequence[Died]:
         """Services that were started and are gone."""
@@ -47,7 +47,7 @@ class Watched(Protocol):
 
 @dataclass(frozen=True)
 class Launcher:
-    """How applications are started here.
+    """Start of applications on this cluster.
 
     Attributes:
         driver_host: where the driver runs.

@@ -1,4 +1,4 @@
-"""How an experiment's numbers came about, in sentences for a reader who was not there."""
+"""Description of an experiment's method, in sentences for a reader of the report."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What came of a trial, as one JSON file on disk: the truth from which MLflow runs and reports are made."""
+"""Outcome of a trial, as one JSON file on disk: the source of MLflow runs and reports."""
 
 import dataclasses
 import secrets
@@ -150,7 +150,7 @@ class Outcome:
 
     @property
     def warnings(self) -> list[str]:
-        """What its applications warned of, each sentence once."""
+        """Warnings of its applications, each sentence once."""
         return list(dict.fromkeys(text for item in self.applications for text in item.warnings))
 
     @property

@@ -1,4 +1,4 @@
-"""What the harness itself costs: seconds around an application, and seconds to keep and record a trial."""
+"""Overhead of the harness: seconds around an application, and seconds to keep and record a trial."""
 
 import statistics
 from collections.abc import Sequence

@@ -16,7 +16,7 @@ Status = Literal["ok", "failed", "killed"]
 
 @dataclass(frozen=True)
 class Part:
-    """What one trial asks of an application.
+    """Request of one trial to an application.
 
     Attributes:
         request: its `events` file is followed live.
@@ -33,7 +33,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Launched:
-    """What came of one application, or of one part of an application that trials share.
+    """Result of one application, or of one part of an application that trials share.
 
     Attributes:
         result: the job's own answer, or what its events tell where it left none.
@@ -71,7 +71,7 @@ class Following:
 
     @property
     def deadline(self) -> float:
-        """When the part that runs now has taken too long."""
+        """Time after which the part that runs now has taken too long."""
         return self._begins[-1] + self._parts[self._current].timeout_s
 
     def look(self, *, quiet: bool = False) -> None:

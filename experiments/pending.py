@@ -31,7 +31,7 @@ class Pending:
 
     @property
     def left(self) -> int:
-        """How many applications are still to be run, if all end well."""
+        """Number of applications that are still to run, if all succeed."""
         return self.trial.applications - len(self.outcome.applications) if self.open else 0
 
 

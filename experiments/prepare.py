@@ -53,12 +53,12 @@ class Prepared:
 
     @property
     def identity(self) -> str:
-        """What the times and results of trials that read it depend on."""
+        """Identity of the data, on which times and results of trials that read it depend."""
         return f"{self.digest} in {self.layout}"
 
     @property
     def described(self) -> dict[str, Any]:
-        """What belongs to every run on it."""
+        """Description of the data for every run on it."""
         return {
             "name": self.data.name,
             "options": dict(self.data.options),

@@ -14,7 +14,7 @@ REDRAW_S = 0.5
 
 @dataclass
 class Progress:
-    """What is done of a known number of applications, and how long the rest may take.
+    """Progress in a known number of applications, and an estimate of the remaining time.
 
     The estimate goes by what applications of the same trial took; of a trial that has had none, by those of the trials
     whose labels share most words with its own.

@@ -14,7 +14,7 @@ _LEFT_OUT = "applications without a counterpart in the same round are left out o
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times faster the second of two is.
+    """Ratio that says how many times faster the second of two is.
 
     Attributes:
         ratio: of the geometric means of seconds; None where it is not claimed.

@@ -316,7 +316,7 @@ def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 @contextmanager
 def explained(uri: str) -> Iterator[None]:
-    """What goes wrong in MLflow, on the way to it, in its database or its artifact folder is one kind of error.
+    """Turn every error of MLflow, its connection, database or artifact folder into one kind.
 
     Other exceptions are faults of this program and pass with their traceback.
     """

@@ -1,4 +1,4 @@
-"""What one application of a trial is asked to do."""
+"""Requests of trials to applications."""
 
 from pathlib import Path
 

@@ -9,7 +9,7 @@ from experiments.identity import ROOT
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where an application's code comes from.
+    """Source of an application's code.
 
     Attributes:
         root: the folder of the packages `jobs` and `datasets`, which the application ships to its executors.

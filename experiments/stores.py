@@ -1,4 +1,4 @@
-"""Where the tables of an experiment lie, and what its applications need to reach them."""
+"""Stores of an experiment's tables, and the settings that its applications need to reach them."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is run: a cluster shape, a data set under its protocol, and one trial of the two."""
+"""Trials: a cluster shape, a data set under its protocol, and one trial of the two."""
 
 import hashlib
 import json
@@ -68,12 +68,12 @@ class Shape:
 
     @property
     def limits(self) -> dict[str, Any]:
-        """What bounds the workers further, by its name in a spec; what is not set is left out."""
+        """Further limits of the workers, by their name in a spec; unset ones are left out."""
         limit: dict[str, Any] = {} if self.cpus is None else {"cpus": self.cpus}
         return limit | ({"pin": True} if self.pin else {})
 
     def tag(self, host_cores: int) -> str:
-        """How far a time on this shape may be trusted: the driver and the servers need a core too."""
+        """Reliability of times on this shape: the driver and the servers need a core too."""
         if self.capacity <= (host_cores - 1) * _ROUNDED:
             return "clean"
         return "shared-host" if self.capacity <= host_cores * _ROUNDED else "oversubscribed"

@@ -1,4 +1,4 @@
-"""Runs one job as one Spark application: `python -m jobs JOB --request request.json --result result.json`.
+"""Run one job as one Spark application: `python -m jobs JOB --request request.json --result result.json`.
 
 Several pairs of a request and a result are trials that share the application: they run one after another in one
 session, and what each left there is released before the next.

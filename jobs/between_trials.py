@@ -1,4 +1,4 @@
-"""Clears a session of what one trial left in it, so that the next trial finds what it would find in one of its own.
+"""Clear a session of what one trial left in it, so that the next trial finds what it would find in one of its own.
 
 Not the same: JVMs and Python workers stay warm. That is why times of such trials are a look and no claim.
 """

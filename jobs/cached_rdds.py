@@ -1,4 +1,4 @@
-"""Frees what was left on the executors.
+"""Free what was left on the executors.
 
 MLlib keeps a fitted model's factors as RDDs that no Python object names.
 """

@@ -47,7 +47,7 @@ _DOWN = (NoHostAvailable, OperationTimedOut, RequestExecutionException, DriverEx
 
 @dataclass(frozen=True)
 class Connection:
-    """Where Cassandra is: what the connector's settings say, for the driver too.
+    """Address and access of Cassandra, from the connector's settings, for the driver too.
 
     `rf` is how many copies of each row there must be at least; nodes may ask for more (`copies`).
     """

@@ -1,4 +1,4 @@
-"""Ends Spark jobs that write to a Cassandra which is gone.
+"""End Spark jobs that write to a Cassandra which is gone.
 
 The connector (3.5.1, AsyncExecutor) repeats a write for which it finds no node at once and without a limit, in a call
 within a call, until the stack overflows; what it then waits for never comes, though the node may be back long since.

@@ -1,4 +1,4 @@
-"""Repeats what the loss of a node interrupted, where a quorum of every row's copies is left without it."""
+"""Repeat what the loss of a node interrupted, where a quorum of every row's copies is left without it."""
 
 import re
 import time

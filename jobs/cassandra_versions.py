@@ -30,7 +30,7 @@ _ANSWER_S, _CLAIM_S = 5.0, 60.0
 
 
 class Claims:
-    """What this process reads or writes in a keyspace, for others to see."""
+    """Versions of a keyspace that this process reads or writes, visible to others."""
 
     def __init__(self, keyspace: Keyspace, held_s: float, beat_s: float = _BEAT_S) -> None:
         self._keyspace = keyspace

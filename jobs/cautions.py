@@ -1,4 +1,4 @@
-"""What a training run warns of: data that a model takes and does badly on, and numbers that mean little."""
+"""Warnings of a training run: data that suit the model badly, and numbers with little meaning."""
 
 from collections.abc import Iterator
 

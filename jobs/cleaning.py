@@ -1,4 +1,4 @@
-"""Turns a source's rows into clean interactions, and counts every row that does not get through, with its reason."""
+"""Turn a source's rows into clean interactions, and count every row that does not get through, with its reason."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ _JANUARY_1970_US = (-86_400_000_000, 31 * 86_400_000_000)
 
 @dataclass(frozen=True)
 class Limits:
-    """What a rating may be; None leaves a side open. `step` is the distance between two possible ratings."""
+    """Allowed ratings; None leaves a side open. `step` is the distance between two possible ratings."""
 
     low: float | None = None
     high: float | None = None
@@ -82,7 +82,7 @@ def refused(flagged: DataFrame) -> DataFrame:
 
 
 class Counted(NamedTuple):
-    """How many rows came in, good ones and for each reason to reject them; and what may be odd about the good ones.
+    """Counts of incoming rows, good rows and rejected rows by reason, and oddities of the good ones.
 
     Attributes:
         good: rows without a reason; lines: those that they take in their files.

@@ -1,4 +1,4 @@
-"""Groups items by their vectors: spherical k-means in compiled code, and the number of groups by the silhouette.
+"""Group items by their vectors: spherical k-means in compiled code, and the number of groups by the silhouette.
 
 I. Dhillon, D. Modha, "Concept decompositions for large sparse text data using clustering", Machine Learning 42, 2001;
 first centres as in D. Arthur, S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007; silhouette:

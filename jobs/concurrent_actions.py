@@ -1,4 +1,4 @@
-"""Runs Spark actions that do not need one another at the same time: while one computes, the driver plans the next."""
+"""Run Spark actions that do not need one another at the same time: while one computes, the driver plans the next."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""How sure a preference is that a model of implicit feedback takes from a rating or count r.
+"""Confidence in the preference that implicit feedback gives, from a rating or count r.
 
 Y. Hu, Y. Koren, C. Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008: 1 + alpha r (linear), or
 1 + alpha log(1 + r / eps) (log), for counts, of which a few are far larger than the rest. A rating below 0 says with the

@@ -1,4 +1,4 @@
-"""What a job is given and how it repeats its measured part."""
+"""Inputs of a job, and the repetition of its measured part."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

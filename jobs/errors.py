@@ -2,4 +2,4 @@
 
 
 class JobError(Exception):
-    """Why the job cannot go on and what to do next; the command exits with 1."""
+    """Failure of a job, with the reason and the next step; the command exits with 1."""

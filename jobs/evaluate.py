@@ -32,7 +32,7 @@ _COUNTS = ("test_rows", "scored_rows", "cold_rows", "cold_users", "cold_items")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found; a metric that does not apply is absent.
+    """Metrics of an evaluation; a metric that does not apply is absent.
 
     Metrics:
         coverage: rows with a prediction / test rows.

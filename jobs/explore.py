@@ -1,4 +1,4 @@
-"""What a data set holds, as aggregates whose size does not grow with it.
+"""Aggregates of a data set, whose size does not grow with it.
 
 Counts are put into bins of powers of two: bin 0 holds 0, bin b from 1 holds 2^(b-1) to 2^b - 1. An answer is plain JSON;
 what the data has not is None.

@@ -1,4 +1,4 @@
-"""Keeps a fitted factor model as NumPy arrays, so that it can be used where there is no Spark."""
+"""Keep a fitted factor model as NumPy arrays, so that it can be used where there is no Spark."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Says in a sentence why an application failed, whatever threw: our own errors, Spark, or a driver that died."""
+"""Say in a sentence why an application failed, whatever threw: our own errors, Spark, or a driver that died."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Brings the ratings to the driver for the models that fit there, if they fit."""
+"""Bring the ratings to the driver for the models that fit there, if they fit."""
 
 from typing import NamedTuple
 

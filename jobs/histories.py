@@ -1,4 +1,4 @@
-"""Scores and ranks from what each user did in training: a frame of one row a user, which stays on the executors.
+"""Score and rank from what each user did in training: a frame of one row a user, which stays on the executors.
 
 Only what is known of the items is broadcast, so the number of ratings is limited by the cluster's disks alone.
 """
@@ -51,7 +51,7 @@ class Ranker(Protocol):
 
 
 class Fitted(NamedTuple):
-    """What executors need: int32 [m] ascending ids of all items, histories' included, and what works on their places."""
+    """Data for executors: int32 [m] ascending ids of all items, histories' included, and the fitted values by place."""
 
     ids: Ints
     predictor: Predictor

@@ -1,4 +1,4 @@
-"""Gives keys dense numbers that depend on the keys alone, not on how the rows were spread."""
+"""Give keys dense numbers that depend on the keys alone, not on how the rows were spread."""
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F

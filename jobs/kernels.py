@@ -76,7 +76,7 @@ def ranked(ids: Ints, best: Floats) -> tuple[Ints, Floats]:
 
 def _check(users: Floats, items: Floats, k: int) -> None:
     if k < 1:
-        raise ValueError(f"k is {k}; ask for at least one item")
+        raise ValueError(f"k must be 1 or more, got {k}")
     if users.ndim != 2 or items.ndim != 2 or users.shape[1] != items.shape[1]:
         raise ValueError(f"factors of shapes {users.shape} and {items.shape} have no product")
     if not users.size or not items.size:

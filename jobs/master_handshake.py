@@ -1,4 +1,4 @@
-"""Asks a standalone master whether it lets this application in: a secret that is missing or wrong ends here, at once.
+"""Ask a standalone master whether it lets this application in: a secret that is missing or wrong ends here, at once.
 
 Spark itself would go on asking for a minute, and would then say that all masters are unresponsive.
 """

@@ -1,4 +1,4 @@
-"""Fits MLlib's blocked ALS so that every shape of cluster gets the same model, and frees what it leaves behind."""
+"""Fit MLlib's blocked ALS so that every shape of cluster gets the same model, and free what it leaves behind."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ KEPT = ("userFactors", "itemFactors")
 
 @dataclass(frozen=True)
 class AlsSettings:
-    """What MLlib's ALS takes. `blocks` is the number of user blocks and of item blocks; it changes the model."""
+    """Parameters of MLlib's ALS. `blocks` is the number of user blocks and of item blocks; it changes the model."""
 
     rank: int
     iterations: int

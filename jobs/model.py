@@ -1,4 +1,4 @@
-"""What a model is: a frozen dataclass of hyper-parameters that fits on tables and returns a scorer."""
+"""Interface of a model: a frozen dataclass of hyper-parameters that fits on tables and returns a scorer."""
 
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -20,7 +20,7 @@ RATINGS = T.StructType(
 
 
 class Tables(NamedTuple):
-    """What preprocessing stores. `users` is (user int, key string); `items` is (item int, key string, ...ITEMS).
+    """Stored tables. `users` is (user int, key string); `items` is (item int, key string, ...ITEMS).
 
     `profile` is of `ratings`; None where nobody has looked yet.
     """

@@ -15,7 +15,7 @@ from jobs.models import MODELS
 
 @dataclass(frozen=True)
 class TrainParams:
-    """How a model is trained and judged.
+    """Parameters of training and evaluation.
 
     Attributes:
         model: key in `jobs.models.MODELS`.
@@ -112,9 +112,7 @@ def _with_select(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_part(own: TrainParams) -> None:
     if own.part not in ("test", "validation"):
-        raise UsageError(
-            f"part={own.part!r} is not known; a model is judged on the test or the validation part"
-        )
+        raise UsageError(f"part must be test or validation, got {own.part!r}")
     able = sorted(name for name, model in MODELS.items() if getattr(model, "exportable", False))
     if own.export and own.model not in able:
         raise UsageError(
@@ -138,4 +136,4 @@ def _check(own: TrainParams, fields: frozenset[str]) -> None:
     if own.split == "fold" and not own.fold:
         raise UsageError("split=fold needs the name of a published fold, for example fold=u1")
     if not 0 < own.validation < 1:
-        raise UsageError(f"validation={own.validation} must lie between 0 and 1")
+        raise UsageError(f"validation must lie between 0 and 1, got {own.validation}")

@@ -19,7 +19,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class PerUser:
-    """What `jobs.evaluate.by_user` found, one value a user, by ascending user; NaN where a metric does not apply."""
+    """Results of `jobs.evaluate.by_user`, one value a user, by ascending user; NaN if a metric does not apply."""
 
     user: Any
     rows: Any

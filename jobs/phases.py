@@ -1,4 +1,4 @@
-"""Times the parts of a job, and refuses to time what did not run.
+"""Time the parts of a job, and refuse to time what did not run.
 
 Every timed part must consume what it made: `consume` writes to Spark's `noop` sink, which computes every row and
 column. `count()` would not do: Catalyst drops the columns that a count does not need, prediction included.

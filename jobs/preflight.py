@@ -46,7 +46,7 @@ class Need:
 
     @property
     def hard(self) -> float:
-        """What must fit, because it cannot be put on disk."""
+        """Memory that is needed in any case, because it cannot be moved to disk."""
         return self.factors + self.gathered + self.sorting
 
 

@@ -13,7 +13,7 @@ _SIDES = ("user", "item")
 
 
 class Profile(NamedTuple):
-    """What is known of training ratings.
+    """Counts and extremes of training ratings.
 
     Attributes:
         rows: their number; rated: of these, with a rating; without_ids: without a user or an item.

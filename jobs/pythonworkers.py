@@ -1,4 +1,4 @@
-"""Starts the executors' Python workers, with the kernels in them, before anything is timed.
+"""Start the executors' Python workers, with the kernels in them, before anything is timed.
 
 A worker takes seconds to start and to import what it needs. A warm-up pass does not see to all of them: where a phase
 has a single task, it warms one executor, and another pays in the middle of a measured pass.

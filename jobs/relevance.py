@@ -19,7 +19,7 @@ Scale = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Relevance:
-    """What is relevant: rows with a rating of at least `least`, or without one; every row where it is None.
+    """Rule for relevant rows: a rating of at least `least`, or none; with None every row.
 
     `why` says so for people.
     """

@@ -1,4 +1,4 @@
-"""How many copies of each row a keyspace must have, and whether it has them."""
+"""Required number of copies of each row in a keyspace, and a check of it."""
 
 from typing import Any
 

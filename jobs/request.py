@@ -1,4 +1,4 @@
-"""What a job is asked to do and what it answers: the JSON files between the harness and Spark."""
+"""Requests and results of jobs: the JSON files between the harness and Spark."""
 
 import dataclasses
 import json
@@ -99,7 +99,7 @@ class PhaseTime:
 
 @dataclass(frozen=True)
 class Result:
-    """What a job answers.
+    """Result of a job.
 
     Attributes:
         status: "ok" or "failed"; a failed one keeps the phases it had finished.

@@ -1,4 +1,4 @@
-"""Opens the Spark session of one application: the same numbers on every shape, our packages on every executor."""
+"""Open the Spark session of one application: the same numbers on every shape, our packages on every executor."""
 
 import os
 import re
@@ -163,7 +163,7 @@ def _answers(master: str, timeout_s: float = 5.0) -> None:
     for address in master.removeprefix("spark://").split(","):
         match = re.fullmatch(r"\[?([^\]]+)\]?:(\d+)", address)
         if not match:
-            raise JobError(f"spark.master {master!r} does not read as spark://host:port")
+            raise JobError(f"spark.master must be of the form spark://host:port, got {master!r}")
         try:
             socket.create_connection((match[1], int(match[2])), timeout_s).close()
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Packs the project's own packages so that executors can import them."""
+"""Pack the project's own packages so that executors can import them."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Finds items that are alike, on the executors, and says in a few words why."""
+"""Find items that are alike, on the executors, and say in a few words why."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, runtime_checkable

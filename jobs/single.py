@@ -1,4 +1,4 @@
-"""What models have in common that fit in one thread of the driver, as rivals of their Spark counterparts.
+"""Common parts of models that fit in one thread of the driver, as rivals of their Spark counterparts.
 
 F. McSherry, M. Isard, D. G. Murray, "Scalability! But at what COST?", HotOS XV, 2015: a parallel system is worth its
 machines from where it beats one competent thread. Such a model names the Spark model that it is measured against in a class

@@ -1,4 +1,4 @@
-"""Divides ratings into a training and a test part, the same rows whatever the partitioning."""
+"""Divide ratings into a training and a test part, the same rows whatever the partitioning."""
 
 import math
 from collections.abc import Sequence
@@ -96,7 +96,7 @@ def divide(ratings: DataFrame, kind: str, *, test: float, seed: int, n: int, fol
     if kind not in KINDS:
         raise UsageError(f"unknown split {kind!r}: {nearest(kind, KINDS)}")
     if kind in _SHARES and not 0 < test < 1:
-        raise UsageError(f"test={test} is not a share: it must lie between 0 and 1")
+        raise UsageError(f"test must lie between 0 and 1, got {test}")
     if kind == "random":
         return _by(ratings, uniform(seed, "user", "item") < test)
     if kind in _COLD:
@@ -120,7 +120,7 @@ def _by(ratings: DataFrame, is_test: Column) -> Split:
 
 def _leave_last(ratings: DataFrame, n: int) -> Split:
     if n < 1:
-        raise UsageError(f"n={n}: leave_last needs at least one row a user for the test part")
+        raise UsageError(f"n must be 1 or more for split=leave_last, got {n}")
     _check_times(ratings, "leave_last")
     by_user = Window.partitionBy("user")
     numbered = ratings.select(

@@ -1,4 +1,4 @@
-"""What a store is: where tables live between jobs."""
+"""Interface of a store: where tables live between jobs."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol

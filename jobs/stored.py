@@ -24,7 +24,7 @@ _SCHEMA = "key string, value string"
 
 @dataclass(frozen=True)
 class Summary:
-    """What preprocessing said of the tables; `scale` is (lowest, highest, step), None without a rating scale.
+    """Summary of the stored tables; `scale` is (lowest, highest, step), None without a rating scale.
 
     `dataset` and `options` are those that the tables were made from. `n_users` and `n_items` are the rows of the tables
     of users and items; None in tables of an older version, of which nobody has made sure either that each pair of user

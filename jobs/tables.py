@@ -1,4 +1,4 @@
-"""Builds the tables that models read from a source's rows: dense ids, clean ratings, the catalogue, statistics."""
+"""Build the tables that models read from a source's rows: dense ids, clean ratings, the catalogue, statistics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

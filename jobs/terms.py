@@ -1,4 +1,4 @@
-"""Takes the terms by which items can be compared out of the catalogue: words, genres, tags, people and numbers.
+"""Take the terms by which items can be compared out of the catalogue: words, genres, tags, people and numbers.
 
 Only the catalogue is read, never a rating. A number counts as two terms, the knots on either side of it: knots stand at
 equal shares of the items that have the number, and a number that lies a share t of the way from one to the next has
@@ -28,7 +28,7 @@ _YEAR_IN_TITLE = r"\(\d{4}\)"
 
 
 class Catalogue(NamedTuple):
-    """What is known of the items.
+    """Vectors of the items, and the names of their terms.
 
     `ids` are int32 [m], ascending; `names` are texts for people, one for each term of `vectors`, as "genre Comedy".
     """
@@ -39,7 +39,7 @@ class Catalogue(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """How much each of GROUPS counts; 0 leaves it out."""
+    """Weight of each of GROUPS; 0 leaves it out."""
 
     text: float
     genres: float

@@ -1,4 +1,4 @@
-"""Ranks items for users from two frames of factors, exactly and without a cross join.
+"""Rank items for users from two frames of factors, exactly and without a cross join.
 
 The items' factors are collected once into one matrix and broadcast as one buffer. The users' factors stay where they
 are and reach the compiled kernel as Arrow batches, so no pair of user and item ever becomes a row, and no factor a
@@ -32,7 +32,9 @@ class ItemFactors:
         """
         rows = factors.select(F.col("id").cast("int"), "features").toPandas()
         if rows.empty:
-            raise JobError("there are no item factors to rank by: fit the model on at least one rating first")
+            raise JobError(
+                "the model has no item factors, so nothing can be ranked: fit it on 1 or more ratings first"
+            )
         order = np.argsort(rows["id"].to_numpy(), kind="stable")
         matrix = np.stack(rows["features"].to_list()).astype(np.float32, copy=False)
         value = rows["id"].to_numpy(dtype=np.int32)[order], matrix[order]

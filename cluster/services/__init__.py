@@ -1,4 +1,4 @@
-"""One file, one kind of service: the file's name is the key, its `describe` the value."""
+"""Mapping of the kinds of services: each file's name to its `describe`."""
 
 import pkgutil
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Cassandra's nodes, or those that the settings name.
+"""Cassandra's nodes: ours, or those that the settings name.
 
 A node is Cassandra's own daemon on jars from Maven. What it may open of Java 17's inner packages is the list that
 Cassandra's documentation gives for that version.
@@ -52,7 +52,7 @@ _LOGBACK = """<configuration>
 """
 _OFF_HEAP_MB = 512
 _OFFICIAL_DATA, _OFFICIAL_CQL = Path("/var/lib/cassandra"), 9042
-# Nobody else can be gossiping on a machine of our own: waiting for silence only takes time.
+# A node waits for gossip to settle; our nodes on one machine have no others to wait for.
 _ALONE = ("-Dcassandra.skip_wait_for_gossip_to_settle=0", "-Dcassandra.ring_delay_ms=5000")
 
 
@@ -66,7 +66,7 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
 
 
 def _official(node: Service, settings: Settings) -> Service:
-    """Have the same node run from Cassandra's own image, which takes its configuration from the environment."""
+    """Return the node as run from Cassandra's own image, which is configured by environment variables."""
     cassandra = settings.cassandra
     heap = megabytes(cassandra.heap)
     environment = {
@@ -148,7 +148,7 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
         ready=Probe(
             "cql",
             ",".join(map(str, known)),
-            # Of the seeds one is enough: it knows the others, and one of them may be down.
+            # One seed is enough, as it knows the other nodes; several allow one to be down.
             peers=number if cassandra.seeds else number - 1,
             deadline_s=600 if cassandra.seeds else 180,  # its share of the rows is copied first
         ),
@@ -160,7 +160,7 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
 
 
 def _without_others(nodes: int, kept: Mapping[str, str]) -> str:
-    """Say that rows lie on nodes that the settings leave out; nothing if none do."""
+    """Return a refusal if rows lie on nodes that the settings leave out, else an empty text."""
     numbers = {int(found[1]): name for name in kept if (found := re.fullmatch(r"cassandra-(\d+)", name))}
     left_out = sorted(number for number in numbers if number > nodes)
     if not left_out:
@@ -168,21 +168,21 @@ def _without_others(nodes: int, kept: Mapping[str, str]) -> str:
     names = ", ".join(numbers[number] for number in left_out)
     where = ", ".join(kept[numbers[number]] for number in left_out)
     return (
-        f"cassandra.nodes is {nodes}, and rows lie on {names} as well (in {where}), which would be missing. Start all of them "
-        f"(make setup CASSANDRA={left_out[-1]}, environment RECSCALE_CASSANDRA_NODES={left_out[-1]}), or begin anew: "
-        f"make down, then remove what all nodes keep (make clean, or {where} and the others beside it)"
+        f"cassandra.nodes is {nodes}, but rows lie on {names} too (in {where}) and would be missing. Start all of them "
+        f"(make setup CASSANDRA={left_out[-1]}, environment RECSCALE_CASSANDRA_NODES={left_out[-1]}), or start without them: "
+        f"make down, then remove the data of all nodes (make clean, or {where} and the folders beside it)"
     )
 
 
 def _configuration(settings: Settings, host: str, seeds: Sequence[str], folder: str) -> dict[str, Any]:
-    """Return what differs from Cassandra's defaults, as JSON, which is YAML too; one address only is listened on."""
+    """Return the differences from Cassandra's default configuration; the node listens on one address only."""
     cassandra, told = settings.cassandra, settings.advertised
     return {
         "cluster_name": "recscale",
         "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
         "num_tokens": 16,
         "allocate_tokens_for_local_replication_factor": cassandra.rf,
-        # Whoever makes a keyspace later asks the node: the number is given once, when the nodes are set up.
+        # Keyspaces take their replication from the nodes, so `rf` is set once, when the nodes are configured.
         "default_keyspace_rf": cassandra.rf,
         "seed_provider": [
             {
@@ -206,7 +206,7 @@ def _configuration(settings: Settings, host: str, seeds: Sequence[str], folder: 
         "commitlog_sync_period": "10000ms",
         "disk_failure_policy": "die",
         "commit_failure_policy": "die",
-        # A table that is replaced is dropped; a snapshot of each would fill the disk unseen.
+        # Replacing a table drops the old one; a snapshot of each would fill the disk.
         "auto_snapshot": False,
         # Spark's tasks write batches of one partition of up to 32 KiB.
         "batch_size_warn_threshold": "64KiB",

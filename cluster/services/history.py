@@ -8,7 +8,7 @@ FOLDER = "history"
 
 
 def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
-    """Describe the one server, if it is asked for; it listens on the host's address alone, as all services do."""
+    """Describe the server if the settings ask for it; like all services it listens only on `host`."""
     history = settings.history
     if not history.servers:
         return ()

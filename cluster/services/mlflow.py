@@ -1,4 +1,4 @@
-"""MLflow's tracking server, or the one that the settings name."""
+"""MLflow's tracking server: ours, or the one that the settings name."""
 
 from urllib.parse import urlsplit
 
@@ -26,7 +26,7 @@ cli()
 
 
 def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
-    """Describe one server whose runs lie in a SQLite file and whose artifacts lie in a folder."""
+    """Describe the server, with runs in a SQLite file and artifacts in a folder."""
     if settings.mlflow.uri is not None:
         return (_external(settings.mlflow.uri),)
     http = place.address("mlflow", "http", settings.mlflow.port)
@@ -55,7 +55,7 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
             ),
             env={
                 "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(dict.fromkeys(hosts)),
-                # Its job queue starts half a dozen helpers that tracking has no use for.
+                # MLflow's job queue starts six processes that tracking does not need.
                 "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
                 "MLFLOW_DISABLE_TELEMETRY": "true",
                 "PYTHONSAFEPATH": "1",
@@ -71,7 +71,7 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
 
 
 def _external(uri: str) -> Service:
-    """Use a server that is there; a file or database address has nothing to connect to."""
+    """Describe an external server; a file or database address has no port to probe."""
     parts = urlsplit(uri)
     # MLflow's client takes user and password out of the address itself.
     page = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}/health"

@@ -1,4 +1,4 @@
-"""Spark's standalone master, or the one that the settings name."""
+"""Spark's standalone master: ours, or the one that the settings name."""
 
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ _JOIN = (
 
 
 def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
-    """Describe one master that serves `settings.spark`."""
+    """Describe the master of `settings.spark`."""
     spark = settings.spark
     if spark.master is not None:
         return (_external(spark.master, joined=spark.joins),)
@@ -53,7 +53,7 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
                 Port("ui", page, "spark.master_ui_port", outside),
             ),
             memory_mb=megabytes(spark.daemon_memory),
-            # In containers the driver runs beside it: a JVM and its Python.
+            # In containers the driver runs in the master's container: a JVM and its Python.
             guests_mb=2 * megabytes(spark.driver_memory) + _DRIVER_PYTHON_MB,
             ready=Probe("http", f"http://{outside}/json/", {"url": f"spark://{rpc}", "status": "ALIVE"}),
         ),
@@ -61,12 +61,12 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
 
 
 def public_name(settings: Settings) -> dict[str, str]:
-    """Return what Spark's pages call this machine in their links, where that is not its own address."""
+    """Return the name of this machine in links of Spark's pages, if it is not its own address."""
     return {"SPARK_PUBLIC_DNS": settings.advertised} if settings.advertised else {}
 
 
 def _external(master: str, *, joined: bool) -> Service:
-    """Use a master that is there; only a standalone one can be asked whether it is."""
+    """Describe an external master; only a standalone one has a port to probe."""
     parts = urlsplit(master)
     ready = Probe("tcp", parts.netloc, deadline_s=10) if parts.scheme == "spark" else None
     return Service(

@@ -1,4 +1,4 @@
-"""Spark's standalone workers: of our master, or of one elsewhere that they are to join."""
+"""Spark's standalone workers, of our master or of one on another machine."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _PYTHON_WORKER_MB = (
 
 
 def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
-    """Describe `settings.spark.workers` workers, ready when the master lists them as alive, and of ours no others."""
+    """Describe the workers; they are ready when the master lists them as alive, and no others of ours."""
     if settings.spark.master is not None and not settings.spark.joins:
         return ()
     return tuple(_worker(number, settings, place) for number in range(1, settings.spark.workers + 1))

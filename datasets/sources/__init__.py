@@ -1,4 +1,4 @@
-"""One file, one source: the file's name is the key, its SOURCE the value."""
+"""Mapping of the sources: each file's name to its SOURCE."""
 
 import pkgutil
 from importlib import import_module

@@ -28,7 +28,7 @@ _LOOK = 1 << 16
 
 @dataclass(frozen=True)
 class Options:
-    r"""How the file is written; docs/csv.md says more of each.
+    r"""Reading options of a file; docs/csv.md explains each.
 
     A column is given by its name in the header or by its position from 0, written "#0" where that is a name too.
 
@@ -74,7 +74,7 @@ class Options:
         self.dialect("\n")
 
     def dialect(self, mark: str) -> Dialect:
-        """How the file is written, given what ends its lines."""
+        """Return the file's notation, given its line end."""
         separator = _SEPARATORS.get(self.separator, self.separator)
         escape = (
             None if self.escape == self.quote else self.escape

@@ -1,1 +1,1 @@
-"""Why a phase did not run faster: what its cores did, what each cause cost, and how fast it could be without it."""
+"""Bottlenecks of a phase: use of its cores, the cost of each cause, and the time without it."""

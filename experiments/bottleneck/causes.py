@@ -1,4 +1,4 @@
-"""What can keep cores from useful work, and from what numbers on that counts."""
+"""Causes that keep cores from useful work, and the threshold of each."""
 
 DRIVER, SKEW, STARVED, OVERHEAD, GC, SPILL, SHUFFLE, LOST = (
     "driver-bound", "skewed", "starved", "overhead-bound", "GC-bound", "spilling", "shuffle-bound", "executor lost",

@@ -1,4 +1,4 @@
-"""Whether the same work took more task time on a larger shape: cores that compete do not show inside one log."""
+"""Growth of the same work's task time on a larger shape, which shows cores that compete with one another."""
 
 import statistics
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What the cores did in one phase of one pass, and what each cause cost it."""
+"""Use of the cores in one phase of one pass, and the cost of each cause."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -27,7 +27,7 @@ _DIGITS = 4
 
 @dataclass(frozen=True)
 class Window:
-    """When a phase was timed, in seconds since 1970; `complete` is False where its end is not known."""
+    """Begin and end of a timed phase, in seconds since 1970; `complete` is False if its end is unknown."""
 
     phase: str
     pass_: int

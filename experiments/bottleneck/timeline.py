@@ -45,12 +45,12 @@ class Cores:
 
     @property
     def executors(self) -> int:
-        """How many executors are there now."""
+        """Number of executors now."""
         return len(self._present)
 
     @property
     def wanted_slots(self) -> float:
-        """How many tasks the cores that were asked for run at a time."""
+        """Number of tasks that the requested cores run at a time."""
         return self.wanted // self.of_task
 
     def slots(self, at: Any) -> Any:
@@ -68,7 +68,7 @@ class Cores:
 
 @dataclass(frozen=True)
 class Levels:
-    """What happens between one point in time and the next; `points` has one entry more than the others.
+    """Levels between consecutive points in time; `points` has one entry more than the others.
 
     Attributes:
         busy: running tasks, at most the slots.

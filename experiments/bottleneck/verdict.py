@@ -55,7 +55,7 @@ class PhaseVerdict:
 
     @property
     def causes(self) -> list[str]:
-        """What matters, the most costly first; none of a healthy phase."""
+        """Causes that matter, the most costly first; empty for a healthy phase."""
         return sorted((c for c in CAUSES if self.saved[c] >= MATTERS), key=lambda c: -self.saved[c])
 
     def at_most(self, cause: str) -> float:
@@ -69,7 +69,7 @@ class PhaseVerdict:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What held a trial back.
+    """Bottleneck of a trial.
 
     Attributes:
         phases: in the order in which they ran.

@@ -1,4 +1,4 @@
-"""How long tasks would have taken together without one of their costs.
+"""Time of the tasks together without one of their costs.
 
 The method is blocked-time analysis (Ousterhout, Rasti, Ratnasamy, Shenker, Chun: Making Sense of Performance in Data
 Analytics Frameworks, NSDI 2015): take the time that a cause cost off each task and place the tasks again, in the order in

@@ -61,7 +61,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said of one phase.
+    """Verdict on one phase.
 
     Attributes:
         kind: "reached" at the least number of cores whose time is below one thread's; "undecided" where the interval of the

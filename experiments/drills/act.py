@@ -26,7 +26,7 @@ PHASE = "fit"
 
 @dataclass
 class Came:
-    """What a drill saw, before it is judged; most attributes are those of `experiments.drills.drill.Drilled`.
+    """Observations of a drill before it is judged; most attributes are those of `experiments.drills.drill.Drilled`.
 
     `before` is what `experiments.drills.rows.Rows.version` was before: rows of that version are not the drill's.
     """

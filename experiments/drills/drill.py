@@ -1,4 +1,4 @@
-"""What a drill is, what it is given, and what comes of it."""
+"""Interface of a drill: its kinds, its inputs and its result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ class Undisturbed:
 
 @dataclass(frozen=True)
 class Ground:
-    """What a drill is given; `folder` is its own, for everything that it leaves on disk."""
+    """Inputs of a drill; `folder` is its own, for everything that it leaves on disk."""
 
     kind: str
     attempt: str
@@ -74,7 +74,7 @@ class Ground:
 
 @dataclass(frozen=True)
 class Drilled:
-    """What came of a drill.
+    """Result of a drill.
 
     Attributes:
         kind: key in `experiments.drills.kinds.DRILLS`; attempt: of this drill, never taken twice.
@@ -128,7 +128,7 @@ class Drilled:
 
     @property
     def verdict(self) -> Verdict:
-        """What it comes to. A repetition that fails, or a process left behind, is no recovery, whatever the rows say."""
+        """Verdict on a drill. A repetition that fails, or a process left behind, is no recovery, whatever the rows say."""
         if self.status != "ok" and self.rerun_status != "ok":
             return "did not recover"
         if self.differences:
@@ -148,11 +148,11 @@ class Drill(Protocol):
 
     @property
     def what(self) -> str:
-        """What is killed, for a person."""
+        """Description of the process that is killed."""
 
     @property
     def recovered(self) -> str:
-        """What its recovery time counts to."""
+        """Event at which the recovery time ends."""
 
     @property
     def fixed(self) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""What a table in a store holds, read without Spark, and whether two tables hold the same."""
+"""Content of a stored table, read without Spark, and comparison of two tables."""
 
 import hashlib
 import json
@@ -106,7 +106,7 @@ def differences(first: Rows | None, second: Rows | None, table: str) -> list[str
 
 
 def exchanged(first: Rows, second: Rows) -> int:
-    """How many places of ranked lists hold another item."""
+    """Number of places of ranked lists that hold another item."""
     pairs = zip(first.items, second.items, strict=True)
     return sum(one != other for left, right in pairs for one, other in zip(left, right, strict=True))
 

@@ -1,4 +1,4 @@
-"""What Spark's event log says of a fault: tasks that ended well or not, executors that came and went."""
+"""Traces of a fault in Spark's event log: tasks that ended well or not, executors that came and went."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

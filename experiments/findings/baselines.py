@@ -1,4 +1,4 @@
-"""Whether a model guesses ratings better than user and item means, and ranks better than popularity."""
+"""Comparison of models with their baselines: user and item means for ratings, popularity for rankings."""
 
 import dataclasses
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""How times change with the workers: speed-up and efficiency, fitted laws, and what forbids to speak of them."""
+"""Change of times with the workers: speed-up and efficiency, fitted laws, and reasons not to state them."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""How often the verdict on time is wrong, asked of comparisons in which both sides were the same (A/A).
+"""Error rate of the verdict on time, from comparisons of two equal sides (A/A).
 
 False alarms: in an A/A pair nothing but chance says which half is the contender, so its sign may be flipped; each of
 1,000 flips of all pairs is one more A/A comparison, and the share that is called different should be the 5% that the
@@ -44,7 +44,7 @@ Comparison = Sequence[Pair]
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the recorded comparisons say of the method.
+    """Results of the recorded comparisons about the method.
 
     Attributes:
         comparisons: of equal sides, independent of each other.
@@ -71,12 +71,12 @@ class Calibration:
 
     @property
     def different(self) -> int:
-        """How many of the comparisons are called different as they were labelled."""
+        """Number of comparisons that are called different as they were labelled."""
         return sum(_timing(found).verdict != "indistinguishable" for found in self.comparisons)
 
     @property
     def first_is_slower(self) -> tuple[float, float, float]:
-        """How many times as long the half that runs first takes, with its 95% interval."""
+        """Ratio of the first half's time to the second's, with its 95% interval."""
         found = timing(self._second_first)
         assert found.low is not None
         assert found.high is not None

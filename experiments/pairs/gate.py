@@ -1,4 +1,4 @@
-"""What a gate says last."""
+"""Final verdict of a regression gate."""
 
 from collections.abc import Sequence
 

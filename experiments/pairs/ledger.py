@@ -1,4 +1,4 @@
-"""What was measured of a comparison, on disk after every application, so that an interrupted one goes on."""
+"""Measurements of a comparison, on disk after every application, so that an interrupted one can continue."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Pair(NamedTuple):
 
 
 class _State(NamedTuple):
-    """What a comparison keeps beside its sides; the attributes are those of `Ledger`, `first` is None where nobody noted it."""
+    """Stored state of a comparison besides its sides; attributes as in `Ledger`, `first` is None if unknown."""
 
     looks: list[int]
     about: dict[str, Any]
@@ -93,7 +93,7 @@ class Ledger:
 
     @property
     def pairs(self) -> int:
-        """How many pairs are whole."""
+        """Number of complete pairs."""
         return min(len(side.measured) for side in self.sides.values())
 
     def add(self, name: str, application: Application) -> None:

@@ -26,7 +26,7 @@ Verdict = Literal["faster", "slower", "indistinguishable", "too few"]
 
 @dataclass(frozen=True)
 class Timing:
-    """What the pairs say of the seconds.
+    """Timing results of the pairs.
 
     Attributes:
         pairs: seconds of baseline and contender.
@@ -45,7 +45,7 @@ class Timing:
 
     @property
     def verdict(self) -> Verdict:
-        """What may be said of the contender."""
+        """Verdict on the contender."""
         return self.beyond(0.0)
 
     def beyond(self, tolerance: float) -> Verdict:

@@ -19,7 +19,7 @@ from experiments.versioned import Kind, left_out
 
 @dataclass(frozen=True)
 class Found:
-    """What a name stands for.
+    """Recorded run that a name stands for.
 
     Attributes:
         comparisons: of equal sides.

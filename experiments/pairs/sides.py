@@ -39,7 +39,7 @@ class Side:
 
     @property
     def words(self) -> str:
-        """What makes it this side, for a person."""
+        """Description of this side."""
         return " ".join(f"{key}={as_text(value)}" for key, value in self.given.items()) or "as in the spec"
 
 

@@ -58,7 +58,7 @@ class Quality:
 
     @property
     def verdict(self) -> QualityVerdict:
-        """What may be said; differences that fitting the same model twice may leave count as none."""
+        """Verdict on the users; differences that fitting the same model twice may leave count as none."""
         return self.beyond(0.0)
 
     def beyond(self, tolerance: float) -> QualityVerdict:

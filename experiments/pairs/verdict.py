@@ -1,4 +1,4 @@
-"""What the pairs and the users say, in numbers and in sentences."""
+"""Verdict on the pairs and the users, in numbers and in sentences."""
 
 import math
 import statistics

@@ -218,7 +218,7 @@ def _unproportional(timed: Sequence[Outcome]) -> str | None:
 
 
 def _name(group: Sequence[Outcome], outcomes: Sequence[Outcome]) -> str:
-    """What its trials share, as far as that tells them from the experiment's others."""
+    """Return the values that a curve's trials share and that tell them from the experiment's others."""
     first = group[0]
     shared = [key for key in first.values if all(item.values.get(key) == first.values[key] for item in group)]
     telling = [

@@ -51,7 +51,7 @@ def family(outcome: Outcome, outcomes: Sequence[Outcome], phase: str = TOTAL) ->
 
 
 def growth(outcome: Outcome) -> dict[str, float]:
-    """How many rows, users and items it worked on, as counted when the data was prepared, else as asked for."""
+    """Rows, users and items of the work, as counted when the data was prepared, else as requested."""
     counted = {key: float(outcome.data.get(key) or 0) for key in _OBSERVED}
     asked = {key: float(outcome.values.get(f"dataset.{key}") or 0) for key in _OBSERVED}
     return {key: counted[key] or asked[key] for key in _OBSERVED if counted[key] or asked[key]}

@@ -1,4 +1,4 @@
-"""What curves say in sentences: an answer for somebody who decides, and notes with every detail."""
+"""Sentences about curves: an answer for a decision, and notes with every detail."""
 
 from collections.abc import Iterator, Sequence
 
@@ -197,7 +197,7 @@ def _efficiency(point: Point) -> str:
 
 
 def _expectation(curve: Curve) -> str:
-    """What the fit expects of more of the same, if there is one to speak of and the shapes are multiples."""
+    """Return the fit's prediction for more workers, if there is one and the shapes are multiples."""
     law = curve.law
     if law is None:
         untold = any(item.described == "cannot tell" for item in curve.fits)

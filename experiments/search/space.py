@@ -1,4 +1,4 @@
-"""What a spec says of a search: what is to be best, what may vary, and how long it may take."""
+"""Search section of a spec: its target, the values that may vary, and its time limit."""
 
 import dataclasses
 import math

@@ -25,7 +25,7 @@ _WARM_READS = 200
 
 @dataclass(frozen=True)
 class WriteParams:
-    """What is written.
+    """Parameters of the write: rows, keys and repeats.
 
     Attributes:
         variant: of the source `synthetic`.

@@ -31,7 +31,7 @@ _SAMPLE_STEPS = 1_000_000
 
 @dataclass(frozen=True)
 class PreprocessParams:
-    """How strictly to clean.
+    """Parameters of cleaning.
 
     Attributes:
         k_core: drop users and items with fewer ratings, repeatedly; part of the protocol; 0 keeps all.

@@ -24,7 +24,7 @@ _FINGERPRINT = 1000
 
 @dataclass(frozen=True)
 class TopnParams:
-    """What is ranked.
+    """Parameters of the ranking.
 
     Attributes:
         users, items: how many there are; every one has factors.

@@ -92,7 +92,7 @@ class Train:
 
 @dataclass(frozen=True)
 class _Pass:
-    """What one pass has computed; `recommendations` is None where none were asked for."""
+    """Results of one pass; `recommendations` is None if none were requested."""
 
     scorer: Scorer
     scored: DataFrame

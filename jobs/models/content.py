@@ -140,7 +140,7 @@ class Content:
 
     @property
     def weights(self) -> Weights:
-        """How much each group of terms counts."""
+        """Return the weight of each group of terms."""
         return Weights(self.text, self.genres, self.tags, self.people, self.features)
 
     @property

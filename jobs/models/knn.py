@@ -31,7 +31,7 @@ RATING_BYTES = 16  # a residual and a place, once by user and once by item
 
 
 class Residuals(NamedTuple):
-    """What the baseline leaves of each rating. `users` and `items` are the ids of the places, ascending."""
+    """Ratings minus the baseline. `users` and `items` are the ids of the places, ascending."""
 
     users: npt.NDArray[np.int32]
     items: npt.NDArray[np.int32]
@@ -43,7 +43,7 @@ class Residuals(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """What executors need to score: places, residuals, neighbourhoods, and the baseline by place."""
+    """Data for scoring on executors: places, residuals, neighbourhoods, and the baseline by place."""
 
     users: npt.NDArray[np.int32]
     items: npt.NDArray[np.int32]

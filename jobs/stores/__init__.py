@@ -1,4 +1,4 @@
-"""One file, one store: the file's name is the key, its STORE the value."""
+"""Mapping of the stores: each file's name to its STORE."""
 
 import pkgutil
 from importlib import import_module

@@ -61,9 +61,7 @@ def test_cassandras_own_image_listens_where_it_always_does():
 
 
 def test_other_machines_addresses_are_not_published():
-    with pytest.raises(
-        SettingsError, match=r"host: 192\.168\.1\.5 would publish .* past this one's firewall"
-    ):
+    with pytest.raises(SettingsError, match=r"host: 192\.168\.1\.5 .*backend=local"):
         load(["backend=docker", "host=192.168.1.5"], {})
     entries = rendered("host=localhost", "cassandra.nodes=2")["services"]
     assert entries["cassandra-2"]["ports"] == ["127.0.0.2:9042:9042"]
@@ -171,7 +169,7 @@ def test_cassandras_own_image_can_be_named():
     assert "command" not in entry
     assert "MAX_HEAP_SIZE=1024M" in entry["environment"]
     assert [mount["target"] for mount in entry["volumes"]] == ["/var/lib/cassandra"]
-    with pytest.raises(SettingsError, match="in containers only"):
+    with pytest.raises(SettingsError, match=r"cassandra\.image: cassandra:5\.0 .*backend=docker"):
         load(["cassandra.image=cassandra:5.0"], {})
 
 
@@ -218,7 +216,7 @@ def test_what_up_was_told_holds_until_it_is_forgotten(tmp_path):
     found = load(run, {})
     assert (found.backend, found.cassandra.nodes) == ("docker", 0)  # its volumes are still there
     (tmp_path / cluster_state.FILE).write_text("{")
-    with pytest.raises(SettingsError, match="does not read: remove it"):
+    with pytest.raises(SettingsError, match=r"cluster\.json .*remove"):
         load(run, {})
 
 
@@ -243,5 +241,5 @@ def test_what_containers_do_not_see_is_refused_with_the_folders_that_they_do(tmp
     driver_host.refuse([run_dir / "store", data / "ml-1m", data])
     monkeypatch.setenv("CASSANDRA_CA", str(tmp_path / "authority.pem"))
     monkeypatch.delenv("CASSANDRA_TRUSTSTORE", raising=False)
-    with pytest.raises(ServiceError, match=r"authority\.pem is out of sight .*run and .*data: copy it there"):
+    with pytest.raises(ServiceError, match=r"authority\.pem .*run and .*data: copy"):
         driver_host.refuse(files())

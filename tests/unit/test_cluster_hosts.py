@@ -65,21 +65,30 @@ def test_the_masters_page_may_have_another_port(tmp_path):
 @pytest.mark.parametrize(
     ("sets", "says"),
     [
-        (["spark.joins=true"], "no master is named"),
-        ([*JOINS, "spark.master=spark://10.77.0.1"], "does not read as spark://host:port"),
-        ([*JOINS, "spark.master=10.77.0.1:7077"], "does not read as spark://host:port"),
-        ([*JOINS, "spark.master=spark://10.77.0.1:77777"], "does not read as spark://host:port"),
-        ([*JOINS, "spark.master=spark://a:7077,b:7077"], "names 2 masters"),
-        ([*JOINS, "spark.workers=0"], "nothing would join"),
-        ([*JOINS, "host=127.0.0.1"], r"host: 127.0.0.1 cannot be reached from 10.77.0.1.*HOST="),
-        ([*JOINS, "host=localhost"], "give this machine's own address"),
+        (["spark.joins=true"], r"spark\.joins.*make worker MASTER="),
+        (
+            [*JOINS, "spark.master=spark://10.77.0.1"],
+            r"spark\.master: 'spark://10\.77\.0\.1' .*spark://host:port",
+        ),
+        ([*JOINS, "spark.master=10.77.0.1:7077"], r"spark\.master: '10\.77\.0\.1:7077' .*spark://host:port"),
+        (
+            [*JOINS, "spark.master=spark://10.77.0.1:77777"],
+            r"spark\.master: 'spark://10\.77\.0\.1:77777' .*spark://host",
+        ),
+        ([*JOINS, "spark.master=spark://a:7077,b:7077"], r"spark\.joins: spark://a:7077,b:7077 .*2 masters"),
+        ([*JOINS, "spark.workers=0"], r"spark\.workers .*1 or more.*got 0"),
+        ([*JOINS, "host=127.0.0.1"], r"host: 127\.0\.0\.1 .*10\.77\.0\.1.*HOST="),
+        ([*JOINS, "host=localhost"], r"host: localhost .*10\.77\.0\.1.*HOST="),
         (["spark.encrypt=true"], "openssl rand -hex 32"),
-        (["advertised=0.0.0.0"], "advertised: '0.0.0.0' is nothing that others can connect to"),
-        (["spark.driver_host=a b"], "spark.driver_host: 'a b'"),
-        (["advertised=node.example", "cassandra.nodes=2"], "known by one address"),
-        (["cassandra.seeds=10.77.0.1"], "add cassandra.nodes=1"),
+        (["advertised=0.0.0.0"], r"advertised: .*'0\.0\.0\.0'"),
+        (["spark.driver_host=a b"], r"spark\.driver_host: .*'a b'"),
+        (["advertised=node.example", "cassandra.nodes=2"], r"advertised: .*2 nodes.*cassandra\.nodes=1"),
+        (["cassandra.seeds=10.77.0.1"], r"cassandra\.seeds.*got 0.*cassandra\.nodes=1"),
         (["cassandra.seeds=10.77.0.1", "cassandra.nodes=1"], r"cassandra.seeds.*HOST="),
-        (["cassandra.seeds=10.77.0.1", "cassandra.contact_points=10.77.0.1"], "exclude each other"),
+        (
+            ["cassandra.seeds=10.77.0.1", "cassandra.contact_points=10.77.0.1"],
+            r"cassandra\.seeds.*cassandra\.contact_points",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_with_the_next_step(sets, says):
@@ -100,7 +109,7 @@ def test_a_loopback_master_may_be_joined_from_loopback():
 def test_the_command_says_what_is_wrong_and_what_to_type(capsys, tmp_path):
     sets = ["--set", f"run_dir={tmp_path}"]
     assert main(["worker", "--master", "spark://10.77.0.1:7077", *sets]) == 2
-    assert "cannot be reached from 10.77.0.1" in capsys.readouterr().err
+    assert "10.77.0.1 (spark.master)" in capsys.readouterr().err
     assert main(["worker", "--master", "10.77.0.1", *sets]) == 2
     assert "spark://192.168.1.5:7077" in capsys.readouterr().err
 
@@ -116,9 +125,7 @@ def test_a_master_of_our_own_is_not_stopped_for_workers_that_join_another(tmp_pa
     }
     record |= {"digest": "", "requires": [], "ports": {}, "grace_s": 1.0}
     (tmp_path / "services" / "spark-master.json").write_text(json.dumps(record))
-    with pytest.raises(
-        ServiceError, match=r"a master of its own \(spark://127.0.0.1:7077\).*make setup WORKERS="
-    ):
+    with pytest.raises(ServiceError, match=r"master \(spark://127\.0\.0\.1:7077\).*make setup WORKERS="):
         Cluster(load([*JOINS, f"run_dir={tmp_path}"], {})).join()
 
 

@@ -54,7 +54,7 @@ def group_of(backend):
 
 def test_a_limit_holds_for_the_service_and_its_children_and_goes_with_it(backend):
     if not enforceable():
-        with pytest.raises(ServiceError, match="cannot be limited"):
+        with pytest.raises(ServiceError, match=r"thing.*0\.25"):
             backend.start(service(cpus=0.25))
         assert backend.running() == {}
         return
@@ -72,7 +72,7 @@ def test_a_limit_holds_for_the_service_and_its_children_and_goes_with_it(backend
 
 def test_the_group_of_a_service_whose_record_was_lost_is_removed_too(backend):
     if not enforceable():
-        with pytest.raises(ServiceError, match="Next: run as root"):
+        with pytest.raises(ServiceError, match="run as root"):
             backend.start(service(cpus=0.25))
         return
     backend.start(service(cpus=0.25))
@@ -99,7 +99,7 @@ def test_pinned_services_and_their_children_run_on_their_cores_and_we_on_all(bac
 
 
 def test_cores_that_are_not_there_are_refused(backend):
-    with pytest.raises(ServiceError, match=r"cannot be pinned to the cores 4000.*spark\.pin"):
+    with pytest.raises(ServiceError, match=r"cores 4000.*spark\.pin"):
         backend.start(service(pin=(4000,)))
     assert backend.running() == {}
 
@@ -169,7 +169,7 @@ def test_where_no_limit_can_be_enforced_that_is_said_with_the_next_step(tmp_path
     with pytest.raises(ServiceError) as caught:
         cgroups.create("recscale-x", 0.5, proc)
     assert why in str(caught.value)
-    assert "Next: run as root" in str(caught.value)
+    assert "run as root" in str(caught.value)
     assert not list(tmp_path.rglob("recscale-x"))
 
 

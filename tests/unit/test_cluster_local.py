@@ -215,7 +215,7 @@ def test_a_taken_port_names_its_holder_and_the_setting(backend):
 
 def test_a_host_that_is_not_of_this_machine_is_said_so(backend):
     port = Port("http", Address("192.0.2.1", 5000), "mlflow.port")
-    with pytest.raises(ServiceError, match="address of this machine"):
+    with pytest.raises(ServiceError, match=r"thing .*--set host=127\.0\.0\.1"):
         backend.start(program(SLEEP, ports=(port,)))
 
 
@@ -232,16 +232,17 @@ def test_a_service_that_dies_early_is_noticed_before_its_deadline(backend):
     with pytest.raises(ServiceError) as caught:
         wait([service], backend, lambda _: None)
     message = str(caught.value)
-    assert "thing ended with exit status 7" in message
+    assert message.startswith("thing ")
+    assert "status 7" in message
     assert "no room for me" in message
-    assert "Next: make room" in message
+    assert message.endswith("make room")
 
 
 def test_a_service_that_is_never_ready_fails_at_its_deadline(backend):
     probe = Probe("tcp", f"127.0.0.1:{free_port('127.0.0.1')}", deadline_s=0.3)
     service = program(SLEEP, ready=probe)
     backend.start(service)
-    with pytest.raises(ServiceError, match="is not ready after"):
+    with pytest.raises(ServiceError, match=r"thing .*ready after 0 s"):
         wait([service], backend, lambda _: None)
 
 
@@ -262,5 +263,5 @@ def test_order_follows_what_is_required():
     )
     assert [[s.name for s in layer] for layer in layers([a, b, c])] == [["b"], ["a"], ["c"]]
     assert [s.name for s in backwards([a, b, c])] == ["c", "a", "b"]
-    with pytest.raises(ValueError, match="require each other"):
+    with pytest.raises(ValueError, match="a, b"):
         layers([program("", "a", requires=("b",)), program("", "b", requires=("a",))])
