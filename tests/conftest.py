@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 _ALONE = ("tests/containers/", "tests/hosts/")
-"""Containers and network namespaces have names of which there is one on a machine."""
+"""Containers and network namespaces have names of which there is one on a machine: none of these runs beside another."""
 
 _SHORT_LIVES = "-XX:TieredStopAtLevel=1 -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
 """Hundreds of short plans in dozens of JVMs: the second compiler, and the verifying of each class of Spark's released
@@ -52,7 +52,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: "object") -> "object
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return next((folder for folder in _ALONE if file.startswith(folder)), file)
+            return "alone" if file.startswith(_ALONE) else file
 
     return ByFile(config, log)
 
