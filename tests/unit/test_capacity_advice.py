@@ -1,6 +1,7 @@
 """Which shape is recommended, what it costs, why none is, and what is refused."""
 
 import dataclasses
+import re
 from functools import cache
 
 import pytest
@@ -129,27 +130,27 @@ GOOD = {"--rows": "1e6", "--deadline": "30m", "--price-per-worker-hour": "0.4"}
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("--rows", "0", "rows must be a whole number from 1, got '0'"),
-        ("--rows", "-5", "rows must be a whole number from 1, got '-5'"),
-        ("--rows", "1.5", "rows must be a whole number from 1, got '1.5'"),
-        ("--rows", "nan", "'nan'"),
-        ("--rows", "many", "'many'"),
-        ("--deadline", "30", "'30'"),
-        ("--deadline", "soon", "'soon'"),
-        ("--deadline", "0m", "greater than 0, got '0m'"),
-        ("--price-per-worker-hour", "-1", "greater than 0, got '-1'"),
-        ("--price-per-worker-hour", "0", "greater than 0, got '0'"),
-        ("--price-per-worker-hour", "inf", "'inf'"),
-        ("--max-workers", "0", "--max-workers must be at least 1"),
-        ("--memory", "lots", "'lots'"),
-        ("--cores", "0", "at least one worker of one core"),
-        ("--of", "capacitie", "did you mean 'capacity'?"),
+        ("--rows", "0", r"\brows\b.*\bwhole number from 1\b.*'0'.*\b33e6\b"),
+        ("--rows", "-5", r"\brows\b.*\bwhole number from 1\b.*'-5'"),
+        ("--rows", "1.5", r"\brows\b.*\bwhole number from 1\b.*'1\.5'"),
+        ("--rows", "nan", r"\brows\b.*'nan'"),
+        ("--rows", "many", r"\brows\b.*'many'"),
+        ("--deadline", "30", r"\bdeadline\b.*\bunit\b.*\b30m\b.*'30'"),
+        ("--deadline", "soon", r"\bdeadline\b.*\bunit\b.*\b30m\b.*'soon'"),
+        ("--deadline", "0m", r"\bdeadline\b.*\b0\b.*'0m'"),
+        ("--price-per-worker-hour", "-1", r"\bprice\b.*\b0\b.*'-1'"),
+        ("--price-per-worker-hour", "0", r"\bprice\b.*\b0\b.*'0'"),
+        ("--price-per-worker-hour", "inf", r"\bprice\b.*'inf'"),
+        ("--max-workers", "0", r"--max-workers\b.*\b1\b.*\b0\b"),
+        ("--memory", "lots", r"\bmemory\b.*'lots'.*\b2g\b"),
+        ("--cores", "0", r"one core\b.*\bw1\u00d70c"),
+        ("--of", "capacitie", "'capacitie'.*'capacity'"),
     ],
 )
 def test_silly_questions_are_refused(option, value, words, capsys, tmp_path):
     given = {**GOOD, option: value, "--cluster-set": f"run_dir={tmp_path}"}
     assert main(["recommend", *(f"{key}={text}" for key, text in given.items())]) == 2
-    assert words in capsys.readouterr().err
+    assert re.search(words, capsys.readouterr().err)
 
 
 def test_nothing_recorded_says_what_to_run(capsys, tmp_path):

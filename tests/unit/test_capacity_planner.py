@@ -1,6 +1,7 @@
 """Which runs a plan chooses, and what it refuses."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def test_a_handful_within_the_budget_and_the_pilots_among_them():
     assert 3 <= len(tight.chosen) < 6
     table = as_text(made.table())
     assert "1st: pilot" in table
-    assert "most information for its time" in table
+    assert "3rd: most information" in table
 
 
 def test_pilots_that_show_no_growth_do_not_make_large_runs_look_cheap():
@@ -68,7 +69,7 @@ def test_pilots_that_show_no_growth_do_not_make_large_runs_look_cheap():
 
 def test_a_budget_that_buys_too_little_says_what_would_do():
     found = candidates()
-    with pytest.raises(UsageError, match=r"\d runs.*at least 3; .*--budget \d+m"):
+    with pytest.raises(UsageError, match=r"\b\d runs\b.*\bat least 3\b.*--budget \d+m"):
         plan(found, pilots_of(found), 150)
 
 
@@ -84,7 +85,7 @@ def test_held_out_and_oversubscribed_runs_are_no_candidates():
     assert {load.rows for load in found.loads} == {50_000, 100_000, 200_000}
     assert {trial.shape.workers for trial in found.trials} == {1, 2}
     assert len(found.remarks) == 5
-    assert "more worker cores than this host has (2)" in found.remarks[0]
+    assert re.search(r"w3\u00d71c\b.*worker cores.*\b2\b", found.remarks[0])
     assert all(words in found.remarks[-1] for words in ("4 candidates", "shared-host"))
     assert {trial.flat["dataset.rows"] for trial in found.held_out} == {400_000}
 
@@ -133,7 +134,7 @@ def test_a_grid_that_no_model_can_be_made_of_is_refused(grid, words):
 
 def test_what_is_held_out_must_stand_in_the_spec():
     values = {"question": "Why?", "fixed": FIXED, "grid": {"workers": [1]}, "held_out": [{"worker": 2}]}
-    with pytest.raises(UsageError, match="'worker' is selected but stands in neither"):
+    with pytest.raises(UsageError, match=r"^experiment odd: 'worker'.*'workers'"):
         spec.read("odd", values)
 
 

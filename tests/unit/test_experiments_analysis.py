@@ -1,5 +1,7 @@
 """Medians, intervals, speed-ups and comparisons on invented numbers."""
 
+import re
+
 import pytest
 from invented import application, outcome
 
@@ -56,8 +58,7 @@ def test_speedup_is_refused_when_the_model_changed():
     moved = [application(n, [9.0, 5.0], fingerprint=[3.0, 4.01]) for n in range(5)]
     found = analysis.speedup(outcome(moved, 2), [one, outcome(moved, 2)])
     assert found.ratio is None
-    assert "model changed between w1" in found.refused
-    assert "0.01" in found.refused
+    assert re.search(r"model changed.*w1\u00d71c.*w2\u00d71c.*\b0\.01\b", found.refused)
     near = [application(n, [9.0, 5.0], fingerprint=[3.0, 4.00005]) for n in range(5)]
     assert analysis.speedup(outcome(near, 2), [one, outcome(near, 2)]).ratio == pytest.approx(
         2.0398, abs=1e-4

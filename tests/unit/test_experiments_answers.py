@@ -178,12 +178,12 @@ def test_models_against_their_baselines(shared, tuned, rmse, ndcg):
     ]
     text = answered(outcomes)
     own, bias = values_apart(rmse, 0.94)
-    assert f"RMSE {own} against {bias}" in text
+    assert re.search(rf"RMSE {own}\D+{bias}\b", text)
     assert "kNN" in text
     assert "user and item means" in text
-    if f"{ndcg:.3f} against 0.100" not in text:  # left out only where settings made it too long
+    if not re.search(rf"\b{ndcg:.3f}\D+0\.100\b", text):  # left out only where settings made it too long
         assert tuned
-    assert ("Trials shared one run" in text) is shared
+    assert ("shared one run" in text) is shared
 
 
 def test_a_model_that_beats_both_baselines_is_named_once():
@@ -195,14 +195,15 @@ def test_a_model_that_beats_both_baselines_is_named_once():
     ]
     text = answered(outcomes)
     assert text.count("kNN") == 1
-    assert "and ranks better than popularity (nDCG@10 0.300 against 0.100)" in text
+    assert re.search(
+        r"kNN\b.*RMSE 0\.800\D+0\.940\b.*ranks better.*popularity.*nDCG@10 0\.300\D+0\.100\b", text
+    )
 
 
 def test_the_best_of_trials_of_one_model_names_only_what_varies():
     outcomes = [trial(took=took, rank=rank, reg=0.1, metrics={"rmse": rmse}) for took, rank, rmse in ((4.0, 8, 0.9), (6.0, 16, 0.88))]  # fmt: skip
     text = answered(outcomes)
-    assert "ALS with rank 16 has the lowest RMSE, 0.880" in text
-    assert "4.0 s a pass" in text
+    assert re.search(r"^ALS\b.*rank 16.*lowest RMSE\W+0\.880.*rank 8.*fastest\W+4\.0 s", text)
     assert "reg" not in text
     assert "0.900" in answered([trial()])
     assert "4.0 s" in answered([trial()])
@@ -274,11 +275,11 @@ def test_a_search_names_the_chosen_settings(size, tested):
     final = trial(metrics={"rmse": 0.95}, export="x", **dict.fromkeys(space, 0.1))
     text = answered([*outcomes, *([final] if tested else [])], experiment)
     assert "parameter 0 0.1" in text
-    assert "RMSE 0.900 on the validation part" in text
-    assert ("0.950 on test rows" in text) is tested
+    assert re.search(r"RMSE 0\.900\D+validation", text)
+    assert bool(re.search(r"\b0\.950\D+test rows", text)) is tested
     assert ("unknown" in text) is not tested
     slow = dataclasses.replace(experiment, search=dataclasses.replace(search, time_limit_s=0.01))
-    assert answered(outcomes, slow).startswith("None of three trials")
+    assert answered(outcomes, slow).startswith("None of three")
 
 
 @pytest.mark.parametrize(("ratio", "pairs"), [(0.7, 8), (1.0, 8), (1.3, 8), (1.3, 4), (1.0, 1)])
@@ -323,7 +324,8 @@ def test_a_model_of_time(held_out, shapes):
     text = FINDINGS["capacity"](CAPACITY, outcomes).answer
     check(text)
     assert f"{'six' if len(shapes) == 2 else 'nine'} small runs" in text
-    assert ("no larger run checked it" in text) is (held_out == 0)
+    assert ("no larger run" in text) is (held_out == 0)
+    assert ("error of" in text) is (held_out > 0)
 
 
 def test_a_recommended_shape():
@@ -331,7 +333,8 @@ def test_a_recommended_shape():
     advice = ask()
     text = recommended(advice, wanted)
     check(text)
-    assert text.startswith("Take one worker of 1 core:")
+    assert advice.best.workers == 1
+    assert re.search(r"\bone worker of 1 core\b", text)
     assert money(advice.best.cost) in text
     assert money(advice.best.dearest) in text
 
@@ -361,7 +364,7 @@ def test_what_an_answer_leaves_out_stands_below_it():
     )
     below = "\n".join(note for finding in report.findings for note in finding.notes)
     assert "efficiency" in below
-    assert "expects less than 5% per worker more" in below
+    assert re.search(r"workers\b.*Amdahl.*\b5% per worker", below)
     assert "efficiency" not in report.answer
 
 

@@ -1,6 +1,7 @@
 """Verdicts on invented logs, in which it is known what each cause cost."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -57,8 +58,7 @@ def test_time_without_a_task_is_the_drivers(tmp_path):
     assert one.causes == ["driver-bound"]
     assert one.driver_only == pytest.approx(0.6)
     assert one.at_most("driver-bound") == pytest.approx(2.5)
-    assert "60% of the time no core worked" in one.sentence("driver-bound")
-    assert "2.5\u00d7" in one.sentence("driver-bound")
+    assert re.search(r"^fit: 60%.*driver.*2\.5\u00d7", one.sentence("driver-bound"))
 
 
 def test_a_long_last_task_is_skew(tmp_path):
@@ -74,7 +74,7 @@ def test_one_task_on_two_cores_is_starved_and_not_skewed(tmp_path):
     one = judge(tmp_path, tasks([(0, 0, 5)], [(0, 5, 9)]), 9)
     assert one.causes == ["starved"]
     assert one.at_most("starved") == pytest.approx(2)
-    assert "1 task(s) in 'stage 0'" in one.sentence("starved")
+    assert re.search(r"\b2 core.*\b1 task.*'stage 0'.*2\.0\u00d7", one.sentence("starved"))
 
 
 def test_a_last_wave_of_equal_tasks_that_does_not_fill_the_cores_is_starved(tmp_path):
@@ -108,7 +108,7 @@ def test_what_tasks_paid_is_taken_off_each_of_them(tmp_path, cause, costs):
     assert one.causes == [cause]
     assert one.lost[cause] == pytest.approx(0.4)
     assert one.at_most(cause) == pytest.approx(1 / 0.6)
-    assert "40%" in one.sentence(cause)
+    assert re.search(r"\b40%.*1\.7\u00d7", one.sentence(cause))
 
 
 def test_a_cost_of_the_only_running_task_counts_whole(tmp_path):
@@ -134,7 +134,7 @@ def test_what_was_lost_with_an_executor_is_counted_with_what_ran_again(tmp_path)
     one = judge(tmp_path, events, 8)
     assert one.causes == ["executor lost"]
     assert one.lost["executor lost"] == pytest.approx((1 + 3 + 4) / 16)
-    assert "2 task(s) a pass" in one.sentence("executor lost")
+    assert re.search(r"\b50%.*\b2 task", one.sentence("executor lost"))
 
 
 def test_stages_at_the_same_time_are_one_block(tmp_path):
@@ -184,22 +184,20 @@ def test_a_trial_is_judged_by_what_costs_most_of_a_pass(tmp_path):
     found = verdict(outcome([application(0, [9, 4.2], telemetry=digest)], 2))
     assert [(item.phase, item.causes) for item in found.phases] == [("fit", []), ("score", ["starved"])]
     assert found.cause == ""
-    assert found.sentence.startswith(
-        "no bottleneck found: fit (95% of a pass) kept 96% of the core-time busy"
-    )
+    assert re.search(r"^no bottleneck.*fit\b.*\b95%.*\b96%.*busy", found.sentence)
 
 
 def test_a_trial_names_the_phase_the_cause_and_what_it_costs(tmp_path):
     found = verdict(trial(tmp_path, tasks([(0, 6, 10), (1, 6, 10)]), 10))
     assert (found.phase, found.cause) == ("fit", "driver-bound")
-    assert found.sentence.startswith("fit: 60% of the time no core worked")
+    assert re.search(r"^fit: 60%.*driver.*2\.5\u00d7", found.sentence)
 
 
 def test_the_record_gets_the_verdict_and_the_shares(tmp_path):
     one = trial(tmp_path, tasks([(0, 6, 10), (1, 6, 10)]), 10)
     own = tags(one)
     assert own["recscale.bottleneck"] == "driver-bound"
-    assert own["recscale.verdict"].startswith("fit: 60% of the time no core worked")
+    assert own["recscale.verdict"] == verdict(one).sentence
     found = {number.name: number.value for number in numbers(one)}
     assert found["spark/fit/busy_share"] == pytest.approx(0.4)
     assert found["spark/fit/driver_only_share"] == pytest.approx(0.6)
@@ -210,9 +208,7 @@ def test_a_killed_application_is_judged_and_said_to_be_one(tmp_path):
     digest = telemetry.read(log).digest(list(phase(0.0, None, number=0, kind="cold")))
     one = application(0, [], status="failed", telemetry=digest)
     found = verdict(outcome([one], 2, status="failed", error="killed"))
-    assert "no application ended well" in found.sentence
-    assert "an event log breaks off" in found.sentence
-    assert "no pass was measured" in found.sentence
+    assert re.search(r"\[no application ended.*; .*log breaks off; no pass.*warm-ups", found.sentence)
 
 
 def test_no_verdict_without_a_log():
@@ -238,7 +234,10 @@ def test_what_came_after_a_log_broke_off_is_not_taken_for_idling(tmp_path):
 
 def test_shared_cores_are_said_to_be_out_of_sight(tmp_path):
     found = verdict(trial(tmp_path, tasks(*HEALTHY), 4.2, shape_tag="shared-host"))
-    assert "(shared-host) does not show in Spark's log" in found.sentence
+    assert re.search(r"driver and workers.*shared-host", found.sentence)
+    clean = verdict(trial(tmp_path / "clean", tasks(*HEALTHY), 4.2))
+    assert found.sentence.startswith(clean.sentence)
+    assert "workers" not in clean.sentence
 
 
 def test_more_task_time_for_the_same_work_is_told(tmp_path):
@@ -255,7 +254,8 @@ def test_the_report_shows_verdicts_numbers_and_the_largest_shape(tmp_path):
     one = trial(tmp_path / "1", tasks([(0, 0, 4), (1, 4, 8)]), 8.4, workers=1)
     two = trial(tmp_path / "2", tasks([(0, 6, 10), (1, 6, 10)]), 10, workers=2)
     found = FIND(SPEC, [one, two])
-    assert found.why.startswith("als w2\u00d71c: fit: 60% of the time no core worked")
+    assert found.why.startswith(f"als w2\u00d71c: {found.data['bottlenecks'][1]['verdict']}")
+    assert re.search(r"fit: 60%.*driver.*2\.5\u00d7", found.why)
     assert [row[0] for row in found.tables[0].rows] == ["als w1\u00d71c", "als w2\u00d71c"]
     assert found.tables[0].rows[1][3] == "driver-bound (\u22642.5\u00d7)"
     assert {len(row) for row in found.tables[0].rows} == {len(found.tables[0].header)}

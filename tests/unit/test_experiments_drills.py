@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -96,7 +97,7 @@ def test_a_worker_is_killed_only_where_another_is_left():
 
 def test_a_server_that_docker_starts_again_is_no_drill():
     settings = dataclasses.replace(SETTINGS, backend="docker")
-    assert "Docker starts the server again" in DRILLS["mlflow"].refusal(settings, trial(DRILL))
+    assert re.search("Docker starts.*again", DRILLS["mlflow"].refusal(settings, trial(DRILL)))
     assert DRILLS["executor"].refusal(settings, trial(DRILL)) is None
 
 
@@ -118,16 +119,19 @@ def test_the_value_that_a_drill_needs_goes_over_the_specs_grid():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["drill", "excutor"], "'executor'"),
-        (["drill", "executor", "dril"], "'drill'"),
-        (["drill", "executor", "als_scaling"], "one value of each key"),
-        (["drill", "executor", "--cluster-set", "spark.master=spark://there:7077"], "not started here"),
-        (["drill", "all", "--cluster-set", "spark.master=spark://there:7077"], "none of the drills"),
+        (["drill", "excutor"], "'excutor'.*'executor'"),
+        (["drill", "executor", "dril"], "'dril'.*'drill'"),
+        (["drill", "executor", "als_scaling"], r"\bals_scaling\b.*\b2\b.*one value"),
+        (
+            ["drill", "executor", "--cluster-set", "spark.master=spark://there:7077"],
+            "executor.*spark://there:7077.*RECSCALE_SPARK_MASTER",
+        ),
+        (["drill", "all", "--cluster-set", "spark.master=spark://there:7077"], r"\bnone of the drills"),
     ],
 )
 def test_wrong_names_and_other_peoples_clusters_exit_with_two(arguments, message, tmp_path, capsys):
     assert main.main([*arguments, "--cluster-set", f"run_dir={tmp_path / 'run'}"]) == 2
-    assert message in capsys.readouterr().err
+    assert re.search(message, capsys.readouterr().err)
     assert not (tmp_path / "run").exists()
 
 
@@ -203,7 +207,7 @@ def test_only_what_carries_the_mark_of_this_folder_is_found_and_killed(tmp_path,
     assert victims.kill(victims.service(tmp_path, "spark-worker-2")) == 1
     assert ours.wait(10) == -9
     assert theirs.poll() is None
-    with pytest.raises(JobError, match="spark-worker-2 is to be killed and does not run"):
+    with pytest.raises(JobError, match=r"spark-worker-2\b.*does not run"):
         victims.service(tmp_path, "spark-worker-2")
     moment, left = victims.gone(lambda: victims.leftovers(tmp_path), 0.0)
     assert moment is None
@@ -261,7 +265,7 @@ def test_tasks_are_counted_by_how_they_ended(tmp_path):
 
 def test_tasks_of_a_compressed_log_are_not_taken_for_none(tmp_path):
     (tmp_path / "app-1.zstd").write_bytes(b"\x28\xb5\x2f\xfd")
-    with pytest.raises(JobError, match="is compressed, so nobody can count its tasks"):
+    with pytest.raises(JobError, match=r"app-1\.zstd\b.*compressed"):
         tasks.read(tmp_path)
 
 
@@ -283,25 +287,30 @@ def test_the_order_of_rows_does_not_count_but_each_of_them_does():
     made = [{"user": 1, "key": "a"}, {"user": 2, "key": None}, {"user": 2, "key": None}]
     first, turned = Rows.of(made, "x"), Rows.of(reversed(made), "y")
     assert rows.differences(first, turned, "users") == []
-    assert rows.differences(first, Rows.of(made[:2], "x"), "users") == [
-        "users: 3 rows undisturbed, 2 after the drill"
-    ]
     changed = Rows.of([*made[:2], {"user": 2, "key": "b"}], "x")
-    assert rows.differences(first, changed, "users") == ["users: the rows have another digest"]
-    assert "not there after" in rows.differences(first, None, "users")[0]
-    assert "not there undisturbed" in rows.differences(None, first, "users")[0]
+    pairs = ((first, Rows.of(made[:2], "x")), (first, changed), (first, None), (None, first))
+    patterns = (
+        r"\b3 rows undisturbed\b.*\b2 after",
+        r"\bdigest\b",
+        "not there after",
+        "not there undisturbed",
+    )
+    for pair, pattern in zip(pairs, patterns, strict=True):
+        (found,) = rows.differences(*pair, "users")
+        assert re.search(f"^users: .*{pattern}", found)
 
 
 def test_lists_may_differ_in_the_last_digit_of_their_scores_only():
     first = lists([3.0, 2.0, 1.0], [3.0, 2.0, 1.0])
     assert rows.differences(first, lists([3.0, 2.0 + 9e-5, 1.0], [3.0, 2.0, 1.0]), "r") == []
-    assert "differ by up to 0.1" in rows.differences(first, lists([3.0, 2.1, 1.0], [3.0, 2.0, 1.0]), "r")[0]
+    (found,) = rows.differences(first, lists([3.0, 2.1, 1.0], [3.0, 2.0, 1.0]), "r")
+    assert re.search(r"^r: .*\b0\.1$", found)
     assert "other lengths" in rows.differences(first, lists([3.0, 2.0], [3.0, 2.0, 1.0]), "r")[0]
     other = dataclasses.replace(first, users=[0, 2])
     assert "other users" in rows.differences(first, other, "r")[0]
     assert "differ" in rows.differences(first, lists([3.0, float("nan"), 1.0], [3.0, 2.0, 1.0]), "r")[0]
     other = lists([3.0, 2.0, 1.0], [3.0, 2.0, 1.0], items=(7, 9, 8))
-    assert "4 of 6 places in lists hold another item" in rows.differences(first, other, "r")[0]
+    assert re.search(r"^r: 4 of 6 places\b", rows.differences(first, other, "r")[0])
 
 
 def test_two_items_of_one_score_may_change_places():
@@ -323,8 +332,12 @@ def test_rows_are_kept_and_read_back(tmp_path):
 
 def test_models_are_the_same_within_a_ten_thousandth():
     assert model_differs([3.0, 4.0], [3.0, 4.0 + 5e-5])[1] == []
-    assert "differ by up to 0.1" in model_differs([3.0, 4.0], [3.0, 4.1])[1][0]
-    assert model_differs([3.0], [3.0, 4.0]) == (None, ["model: 1 and 2 predictions cannot be compared"])
+    largest, (found,) = model_differs([3.0, 4.0], [3.0, 4.1])
+    assert largest == pytest.approx(0.1)
+    assert re.search(r"^model: .*\b0\.1$", found)
+    largest, (found,) = model_differs([3.0], [3.0, 4.0])
+    assert largest is None
+    assert re.search(r"^model: 1 and 2 predictions\b", found)
     assert model_differs([3.0], [float("nan")])[1]
 
 
@@ -442,13 +455,13 @@ def test_report_says_what_was_killed_what_it_cost_and_what_came_of_it(tmp_path):
     )  # fmt: skip
     report = show.report_of(DRILL, outcome([application(0, [9.0])]), [drilled(), gone], DRILLS)
     text = report.text()
-    assert "survives the loss of: executor" in text
-    assert "run again after the loss of: driver" in text
+    assert report.answer == show.answer([drilled(), gone])
+    assert re.search("survives the loss of: executor;.* run again after the loss of: driver", report.answer)
     second = report.findings[0].tables[1].rows
     assert [row[3:5] for row in second] == [["8.0", "12.5"], ["8.0", "\u2013"]]
     assert "signal SIGKILL" in text
     assert "log" not in text.split("signal SIGKILL)")[1].splitlines()[0]
-    assert "driver: run again in 20.0 s: ok" in text
+    assert re.search(r"driver: run again in 20\.0 s: ok", text)
     names = {path.name for path in report.write(tmp_path)}
     assert names == {f"drill-drills.{kind}" for kind in ("html", "json", "csv")}
     values = json.loads((tmp_path / "drill-drills.json").read_text())
@@ -458,10 +471,9 @@ def test_report_says_what_was_killed_what_it_cost_and_what_came_of_it(tmp_path):
 def test_report_names_the_drills_that_did_not_end_well():
     bad = drilled(kind="worker", differences=["model: predictions differ by up to 0.3"], recovery_s=None)
     found = show.finding_of([drilled(), bad], DRILLS)
-    assert found.answer.startswith("One of two drills")
-    assert found.answer.endswith("loss of: worker.")
-    assert "worker: result differs" in found.notes
-    assert "worker: model: predictions differ by up to 0.3" in found.notes
+    assert re.search(r"^One of two drills\b.*: worker\.$", found.answer)
+    assert f"worker: {bad.verdict}" in found.notes
+    assert f"worker: {bad.differences[0]}" in found.notes
     assert "not seen" in found.tables[0].rows[1]
 
 

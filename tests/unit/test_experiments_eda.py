@@ -1,6 +1,7 @@
 """Pages of data sets from invented aggregates: names of bins, sentences, sections, files."""
 
 import json
+import re
 
 import pytest
 from test_experiments_page import Tags
@@ -106,7 +107,7 @@ def test_what_is_lacking_is_said_and_not_drawn():
     assert unrated["Genres"].tables[0].header == ["genre", "items", "interactions"]
     assert unrated["Genres"].tables[0].rows[0] == ["Drama", "4", "300"]
     only = {finding.title: finding for finding in findings_of(explored(ITEMS_ONLY, {"items": 6}, ""))}
-    assert "How many ratings items and users have" not in only
+    assert not [title for title in only if title.startswith("How many")]
     assert only["Genres"].tables[0].header == ["genre", "items"]
 
 
@@ -129,6 +130,6 @@ def test_page_of_a_data_set_stands_in_the_index(tmp_path):
 
 def test_text_for_a_terminal():
     shown = text(explored())
-    assert shown.startswith("303 ratings of 4 of 6 items")
+    assert re.search(r"^303 ratings\b.*\b4 of 6 items\b", shown)
     assert "over 200" in shown
     assert as_json(explored(), 5.0)["ended_at"] == 5.0

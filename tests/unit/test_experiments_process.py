@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 import os
+import re
 import socket
 import time
 
@@ -41,7 +42,7 @@ def test_application_that_leaves_no_result_is_known_by_its_log(tmp_path):
     broken = request(tmp_path, job="--nonsense")
     launched = launcher().run(broken, tmp_path, 60.0)
     assert launched.status == "failed"
-    assert "ended without a result (exit code 2)" in launched.result.error
+    assert re.search(r"without a result\b.*\bexit code 2\b", launched.result.error)
     assert "usage:" in launched.result.error
 
 
@@ -85,8 +86,8 @@ def test_application_without_workers_is_stopped_and_says_which_died(tmp_path):
     watched = launcher(Gone("spark-worker-1", "spark-worker-2"), workers=WORKERS)
     launched = watched.run(request(tmp_path), tmp_path, 60.0)
     assert launched.status == "failed"
-    assert "all workers (spark-worker-1, spark-worker-2) died" in launched.result.error
-    assert "the last words of spark-worker-2" in launched.result.error
+    assert re.search(r"all workers\b.*\bspark-worker-1, spark-worker-2\b.*died", launched.result.error)
+    assert Gone().log_tail("spark-worker-2") in launched.result.error
     assert launched.died == ["spark-worker-1", "spark-worker-2"]
 
 
@@ -108,7 +109,7 @@ def test_one_dead_worker_of_two_is_noted_and_the_application_goes_on(tmp_path):
 
 def test_dead_master_is_named(tmp_path):
     launched = launcher(Gone("spark-master"), workers=WORKERS).run(request(tmp_path), tmp_path, 60.0)
-    assert "spark-master died while the application ran" in launched.result.error
+    assert "spark-master died" in launched.result.error
 
 
 def test_events_are_read_as_they_come_and_only_whole(tmp_path):
@@ -248,7 +249,7 @@ def test_progress_redraws_one_line_on_a_terminal():
     progress.start("als")
     progress.follow({"event": "phase_start", "phase": "fit", "kind": "cold", "pass_": 0})
     progress.end("ok")
-    assert "\r  [1/1] als: fit (cold 1), 0 s" in out.getvalue()
+    assert re.search(r"\r *\[1/1\] als: fit\b.*cold 1\b.*\b0 s", out.getvalue())
     assert out.getvalue().count("\n") == 1
 
 
@@ -289,19 +290,23 @@ def test_one_text_holds_many_pairs_whose_values_may_hold_blanks_and_quotes(text,
     ("arguments", "code", "message"),
     [
         (["run", "als_scalling"], 2, "als_scaling"),
-        (["train", "--model", "asl", "--dataset", "movielens/1m"], 2, "'als'"),
-        (["train", "--model", "als", "--dataset", "movielens/1m", "--set", "rnak=3"], 2, "'rank'"),
-        (["preprocess", "--dataset", "movielens/2m"], 2, "unknown variant"),
+        (["train", "--model", "asl", "--dataset", "movielens/1m"], 2, "'asl'.*'als'"),
+        (["train", "--model", "als", "--dataset", "movielens/1m", "--set", "rnak=3"], 2, "'rnak'.*'rank'"),
+        (["preprocess", "--dataset", "movielens/2m"], 2, "variant '2m'.*movielens"),
         (["preprocess", "--dataset", "movielens/1m", "--set", "kcore=3"], 2, "'k_core'"),
-        (["preprocess", "--dataset", "movielens/1m", "--set", "k_core=many"], 2, "k_core in"),
+        (["preprocess", "--dataset", "movielens/1m", "--set", "k_core=many"], 2, r"\bk_core\b.*'many'"),
         (["preprocess", "--dataset", "movielens/1m", "--set", "min_ratin=1"], 2, "'min_rating'"),
-        (["preprocess", "--dataset", "movielens/1m", "--set", "k_core=-3"], 2, "from 0, not -3"),
-        (["preprocess", "--dataset", "movielens/1m", "--set", "max_rejected_share=5"], 2, "from 0 to 1"),
+        (["preprocess", "--dataset", "movielens/1m", "--set", "k_core=-3"], 2, r"\bk_core\b.*\b0\b.*-3"),
+        (
+            ["preprocess", "--dataset", "movielens/1m", "--set", "max_rejected_share=5"],
+            2,
+            r"\bmax_rejected_share\b.*\b0 to 1\b.*\b5\b",
+        ),
         (["eda", "--dataset", "spotify/playlist"], 2, "'playlists'"),
-        (["eda", "--dataset", "movielens/1m", "--set", "rank=3"], 2, "unknown key 'rank' of eda"),
-        (["report", "demo"], 2, "nothing is recorded of demo"),
+        (["eda", "--dataset", "movielens/1m", "--set", "rank=3"], 2, r"key 'rank'.*\beda\b"),
+        (["report", "demo"], 2, r"recorded\b.*\bdemo\b.*make experiment NAME=demo"),
         (["list", "--cluster-set"], 2, None),
-        (["run", "demo", "--cluster-set", "sparc.workers=3"], 2, "sparc.workers"),
+        (["run", "demo", "--cluster-set", "sparc.workers=3"], 2, r"'sparc\.workers'.*'spark\.workers'"),
     ],
 )
 def test_wrong_names_exit_with_two(arguments, code, message, tmp_path, capsys):
@@ -313,7 +318,7 @@ def test_wrong_names_exit_with_two(arguments, code, message, tmp_path, capsys):
         found = stop.code
     assert found == code
     if message:
-        assert message in capsys.readouterr().err
+        assert re.search(message, capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(

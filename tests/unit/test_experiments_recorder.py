@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import sqlite3
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -111,7 +112,7 @@ def test_comparisons_are_kept_apart_from_trials_and_replace_what_stood_there(nam
     assert {run.info.status for run in found} == {"FINISHED"}
     root = client.get_run(top)
     assert root.data.tags["recscale.verdict"] == "slower"
-    assert "The contender is slower" in root.data.tags["mlflow.note.content"]
+    assert "contender is slower" in root.data.tags["mlflow.note.content"]
     assert len(client.get_metric_history(top, "pair_ratio")) == 8
     sides = {run.data.params["side"]: run for run in found if run.info.run_id != top}
     assert sides.keys() == {"baseline", "contender"}
@@ -203,10 +204,12 @@ def test_parent_is_taken_up_until_code_packages_or_rows_change(named):
     assert recorder.open(name, more, ["a" * 64], ABOUT).run_id == first.run_id
     changed = recorder.open(name, {**more, "code": "new"}, ["b" * 64], ABOUT)
     assert changed.opened
-    assert changed.why == ["the code of jobs or datasets changed"]
+    (why,) = changed.why
+    assert re.search(r"\bcode\b.*\bjobs\b.*\bdatasets\b", why)
     rows = recorder.open(name, {**more, "data": {"movielens-10m": "other"}}, ["c" * 64], ABOUT)
     assert rows.opened
-    assert "the rows of movielens-10m changed" in recorder.open(name, {**more, "data": {"movielens-10m": "third"}}, [], ABOUT).why  # fmt: skip
+    third = recorder.open(name, {**more, "data": {"movielens-10m": "third"}}, [], ABOUT)
+    assert [why for why in third.why if re.search(r"\brows of movielens-10m\b", why)]
     assert recorder.open(name, more, ["a" * 64], ABOUT).run_id == first.run_id
 
 
@@ -358,11 +361,12 @@ def test_report_that_allows_a_changed_model_says_so_in_the_terminal_and_on_the_p
         return capsys.readouterr().out, note
 
     for text in said():
-        assert "No speed-up is claimed for ALS: the fitted model was not the same" in text
+        assert re.search("No speed-up.*ALS.*fitted model", text)
         assert "not claimed" in text
     for text in said(allow_model_change=True):
         assert "1.50\u00d7 model changed" in text
-        assert "--allow-model-change: speed-ups are shown even where the model changed" in text
+        assert "--allow-model-change:" in text
+        assert "No speed-up" not in text
     for run in runs(client, name):
         assert "recscale.allow_model_change" not in run.data.tags
 
@@ -411,4 +415,5 @@ def test_a_parent_of_another_host_is_not_taken_up(named):
     first = recorder.open(name, {**BASIS, "place": "here"}, ["a" * 64], ABOUT)
     other = recorder.open(name, {**BASIS, "place": "there"}, ["b" * 64], ABOUT)
     assert other.run_id != first.run_id
-    assert other.why == ["the host, its Java, the driver's memory or an external master changed"]
+    (why,) = other.why
+    assert re.search(r"\bhost\b.*\bJava\b.*\bmemory\b.*\bmaster\b", why)

@@ -59,13 +59,17 @@ def test_table_says_what_each_trial_cost_and_how_good_it_is():
 
 
 def test_notes_say_what_a_reader_must_know():
-    text = "\n".join(tables.notes(trials(tags={"fallback": "stands in for movielens/1m"})))
-    assert "data: movielens/1m, 1,000 rows (stands in for movielens/1m)" in text
-    assert "shared-host: as many worker cores" in text
-    assert "oversubscribed: more worker cores" in text
-    assert "knn w1\u00d71c: failed: boom" in text
-    assert "trace" not in text
-    assert "too few applications for intervals" in text
+    told = list(tables.notes(trials(tags={"fallback": "stands in for movielens/1m"})))
+    patterns = (
+        r"^data: movielens/1m\b.*\b1,000 rows\b.*stands in for movielens/1m",
+        "^shared-host: as many",
+        "^oversubscribed: more",
+        r"^knn w1\u00d71c: failed: boom$",
+        r"^1 application\b.*too few applications",
+    )
+    for pattern in patterns:
+        assert len([line for line in told if re.search(pattern, line)]) == 1, pattern
+    assert "trace" not in "\n".join(told)
 
 
 def test_warnings_are_said_once_with_whom_they_concern():
@@ -81,7 +85,7 @@ def test_warnings_are_said_once_with_whom_they_concern():
     assert trial["applications"][0]["warnings"] == ["ratings look like counts"]
     named = run_tags.tags(found[0])
     assert named["recscale.warnings"].splitlines() == ["2 rows have no time", "ratings look like counts"]
-    assert "Warning: ratings look like counts" in named["mlflow.note.content"]
+    assert "ratings look like counts" in named["mlflow.note.content"]
 
 
 def test_what_is_relevant_is_said_once_and_recorded():
@@ -109,11 +113,11 @@ def test_what_is_relevant_is_said_once_and_recorded():
 def test_changed_model_and_lost_executors_are_said():
     changed = [application(n, [9.0, 4.0], fingerprint=[3.0, 5.0]) for n in range(5)]
     text = "\n".join(tables.notes([trials()[0], outcome(changed, 2)]))
-    assert "no speed-up for als w2\u00d71c: the model changed between w1\u00d71c and w2\u00d71c" in text
+    assert re.search(r"no speed-up for als w2\u00d71c: .*model changed.*w1\u00d71c.*w2\u00d71c", text)
     disturbed = [application(n, [9.0, 4.0], died=["spark-worker-2"]) for n in range(5)]
     text = "\n".join(tables.notes([trials()[0], outcome(disturbed, 2)]))
-    assert "no speed-up for als w2\u00d71c: executors were lost while w2\u00d71c ran" in text
-    assert "5 executor(s) lost" in text
+    assert re.search(r"no speed-up for als w2\u00d71c: .*executors.*lost.*w2\u00d71c", text)
+    assert re.search(r"w2\u00d71c: 5 executor.*lost", text)
 
 
 def test_report_is_written_whole(tmp_path):
@@ -178,16 +182,20 @@ def test_answer_without_a_finding_names_the_best_and_how_much_stands_behind_it()
         outcome([application(0, [9.0, 1.0], metrics={"rmse": 0.8, "ndcg_at_10": 0.05})], 8,
                 label="knn w8\u00d71c", values={"model": "knn"}, shape_tag="oversubscribed"),
     ]  # fmt: skip
-    assert answer_of([], short) == (
-        "kNN has the lowest RMSE, 0.800; ALS has the highest nDCG@10, 0.100; kNN on one worker is the fastest, "
-        "2.0 s a pass. One run each, so this is a look, not a claim."
+    best = (
+        r"kNN\b.*lowest RMSE\W+0\.800",
+        r"ALS\b.*highest nDCG@10\W+0\.100",
+        r"kNN on one worker\b.*fastest\W+2\.0 s",
     )
+    said = answer_of([], short)
+    assert re.search(rf"^{'; '.join(best)}\b.*\bOne run each\b", said)
+    assert "ALS" not in said.partition(";")[0]
 
 
 def test_no_answer_where_trials_cannot_be_compared_or_none_ended_well():
     other = outcome([application(0, [9.0, 4.0])], values={"split": "time"}, label="als split=time")
-    assert answer_of([], [trials()[0], other]).startswith("No single answer: the trials differ in their data")
-    assert answer_of([], [trials()[-1]]) == "No answer yet: its only trial did not end well."
+    assert re.search("^No single answer: .*data.*split", answer_of([], [trials()[0], other]))
+    assert re.search("^No answer yet: .*only trial", answer_of([], [trials()[-1]]))
 
 
 def test_raw_values_are_a_row_each_and_failed_trials_are_among_them():
@@ -225,8 +233,7 @@ def test_quality_against_time_keeps_what_nothing_beats():
 def test_recording_is_told_as_a_share_of_the_trial():
     made = [application(n, [9.0, 1.0], seconds=30.0, kept_s=0.1) for n in range(2)]
     told = overhead([outcome(made, recording_s=0.4)])
-    assert "take 0.60 s a trial, after its applications: 1.00% of its time" in told[-1]
-    assert "of a trial of a minute it would be 1.00%" in told[-1]
+    assert re.search(r"^recording: .*\b0\.60 s a trial\b.*\b1\.00%.*most 1\.00%.*minute\D*\b1\.00%", told[-1])
     unknown = outcome([application(0, [9.0, 1.0])], recording_s=0.4)  # written by an older version
     assert not any("recording:" in line for line in overhead([unknown]))
 
@@ -244,8 +251,8 @@ def test_pictures_have_room_for_some_trials_only_and_say_so():
     captions = {
         plot.name: plot.caption for finding in Report.of(SPEC, many).findings for plot in finding.plots
     }
-    assert captions["phases"].endswith("The 40 longest of 60 trials.")
-    assert captions["rmse"].endswith("The 40 lowest of 60.")
+    assert re.search(r"\b40 longest of 60\b", captions["phases"])
+    assert re.search(r"\b40 lowest of 60\b", captions["rmse"])
 
 
 def test_json_holds_no_number_that_strict_readers_refuse(tmp_path):

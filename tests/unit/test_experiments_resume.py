@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import re
 import urllib.request
 from types import SimpleNamespace
 
@@ -155,7 +156,7 @@ def test_an_outcome_that_cannot_be_recorded_for_a_fault_of_ours_does_not_stop_th
 def test_two_experiments_do_not_share_a_cluster(settings):
     with (
         Harness(settings, print),
-        pytest.raises(ServiceError, match="another experiment uses this cluster"),
+        pytest.raises(ServiceError, match=r"another experiment\b.*cluster"),
         Harness(settings, print),
     ):
         pass
@@ -173,8 +174,8 @@ def test_demo_says_so_when_other_data_stands_in(settings, monkeypatch, capsys):
     experiment, told = demo.reachable(spec.load("demo"), settings)
     assert experiment.fixed["dataset"] == "synthetic/ml-latest-small"
     assert told["requested"] == "movielens/latest-small"
-    assert "stands in for movielens/latest-small" in told["fallback"]
-    assert "movielens/latest-small could not be reached" in capsys.readouterr().out
+    assert re.search(r"\bfor movielens/latest-small\b.*not be reached", told["fallback"])
+    assert re.search(r"\bmovielens/latest-small could not be reached", capsys.readouterr().out)
 
 
 @pytest.mark.usefixtures("this_host")
@@ -205,7 +206,7 @@ def test_without_the_record_a_report_is_of_all_that_lies_on_disk(settings, monke
     assert finish(sweep, "failed") == 1
     values = json.loads((settings.run_dir / "reports" / "invented.json").read_text())
     assert [item["attempt"] for item in values["trials"]] == [earlier.attempt, now.attempt]
-    assert "this is what lies on disk here: nobody answers" in capsys.readouterr().err
+    assert re.search("on disk.*: nobody answers", capsys.readouterr().err)
 
 
 class AtOnce:

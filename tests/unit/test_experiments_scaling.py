@@ -1,6 +1,7 @@
 """Curves of scaling, from invented times: what is said, what is refused, and why."""
 
 import json
+import re
 
 import pytest
 from invented import application, outcome
@@ -42,29 +43,44 @@ def only(outcomes):
     return curve
 
 
+def saying(pattern, notes):
+    """Those of some notes in which a pattern is found."""
+    return [note for note in notes if re.search(pattern, note)]
+
+
 def test_two_shapes_are_answered_with_interval_and_efficiency():
     found = FIND(SPEC, sweep({1: 10.0, 2: 7.5}))
-    assert found.answer.startswith("Two workers are 1.33 times as fast as one worker: ALS took 7.5 s")
-    assert "95% interval of five runs each is 1.31 to 1.35" in found.answer
-    assert "efficiency 67% (66%\u201368%)" in found.notes[0]
+    first, second = found.data["scaling"][0]["points"]
+    assert [point["speedup"]["ratio"] for point in (first, second)] == pytest.approx([1.0, 10 / 7.5])
+    assert [second["speedup"][end] for end in ("low", "high")] == pytest.approx([1.31, 1.35], abs=0.005)
+    assert second["efficiency"] == pytest.approx(10 / 7.5 / 2)
+    assert re.search(
+        r"^Two workers.*1\.33.*fast.*one worker.*ALS.*7\.5 s on two.*10\.0 s on one", found.answer
+    )
+    assert re.search(r"five runs.*1\.31 to 1\.35", found.answer)
+    assert re.search(r"efficiency 67%.*66%.68%", found.notes[0])
     assert [plot.name for plot in found.plots] == ["speedup", "efficiency"]
-    assert any("Amdahl's law is not fitted: it takes 3 sizes, there are 2" in note for note in found.notes)
-    assert any("Universal Scalability Law is not fitted: it takes 6 sizes" in note for note in found.notes)
+    assert found.data["scaling"][0]["fits"] == []
+    assert saying(r"Amdahl.*\b3 sizes.*\b2$", found.notes)
+    assert saying(r"Scalability.*\b6 sizes.*\b2$", found.notes)
 
 
 def test_difference_within_the_noise_is_said_to_be_none():
-    assert "no difference that can be told" in FIND(SPEC, sweep({1: 10.0, 2: 10.02})).answer
+    found = FIND(SPEC, sweep({1: 10.0, 2: 10.02}))
+    ratio = found.data["scaling"][0]["points"][1]["speedup"]
+    assert ratio["low"] < 1 < ratio["high"]
+    assert "no difference" in found.answer
 
 
 def test_fewer_than_five_applications_show_raw_values_and_no_interval():
     found = FIND(SPEC, sweep({1: 10.0, 2: 7.5, 3: 6.0}, applications=2))
     assert "a look, not a claim" in found.answer
-    assert "Three workers were 1.67 times as fast" in found.answer
-    assert "1.67\u00d7 on w3\u00d71c" in found.notes[0]
+    assert re.search(r"Three workers.*1\.67.*fast.*one worker", found.answer)
+    assert re.search(r"1\.67\u00d7.*w3\u00d71c.*w1\u00d71c", found.notes[0])
     points = found.data["scaling"][0]["points"]
     assert [point["speedup"]["low"] for point in points] == [None] * 3
     assert found.data["scaling"][0]["fits"] == []
-    assert any("intervals take 5 applications a point: w1\u00d71c has 2" in note for note in found.notes)
+    assert saying(r"\b5 applications.*w1\u00d71c\D*2\b", found.notes)
 
 
 def test_several_looks_are_refused_in_one_breath():
@@ -74,8 +90,7 @@ def test_several_looks_are_refused_in_one_breath():
     ]
     answer = FIND(SPEC, [item for one in names for item in one]).answer
     assert answer.count("a look, not a claim") == 1
-    assert "ALS with seed 1 gains most from more workers, 2.00 times" in answer
-    assert "ALS with seed 2 least, 1.25 times" in answer
+    assert re.search(r"ALS\b.*seed 1.*most.*2\.00 times.*ALS\b.*seed 2.*least.*1\.25 times", answer)
 
 
 def test_amdahl_is_fitted_from_three_sizes_and_says_where_more_is_worth_little():
@@ -85,18 +100,16 @@ def test_amdahl_is_fitted_from_three_sizes_and_says_where_more_is_worth_little()
     assert serial["value"] == pytest.approx(0.2, abs=1e-6)
     assert serial["low"] < 0.2 < serial["high"]
     # S(n) = n / (1 + 0.2 (n - 1)): from 8 to 9 workers it grows by 3.8%, from 7 to 8 by 4.8%, from 6 to 7 by 6.1%.
-    assert (
-        "from seven workers on, which was not measured, the fit (Amdahl) expects less than 5% per worker more"
-        in found.notes[0]
-    )
-    assert any("Amdahl fit: serial 0.200 [" in note for note in found.notes)
+    assert re.search(r"seven workers.*not measured.*Amdahl.*\b5%", found.notes[0])
+    assert saying(r"Amdahl.*serial 0\.200 \[", found.notes)
 
 
 def test_law_that_does_not_describe_the_times_is_called_poor_and_concludes_nothing():
     found = FIND(SPEC, sweep({1: 60.0, 2: 20.0, 3: 45.0, 4: 15.0}))
-    assert any("a poor fit" in note for note in found.notes)
-    assert "no law describes the times well" in found.notes[0]
     assert found.data["scaling"][0]["fits"][0]["poor"]
+    assert saying(r"Amdahl.*poor fit", found.notes)
+    assert "no law" in found.notes[0]
+    assert not saying(r"\b5%", found.notes)
 
 
 def test_times_that_vary_too_much_let_nobody_tell_whether_a_law_holds():
@@ -112,8 +125,8 @@ def test_times_that_vary_too_much_let_nobody_tell_whether_a_law_holds():
     (fit,) = found.data["scaling"][0]["fits"]
     assert (fit["described"], fit["poor"]) == ("cannot tell", False)
     assert fit["possible"] > 0.1
-    assert "whether a law describes the times cannot be told" in found.notes[0]
-    assert "expects less than" not in " ".join(found.notes)
+    assert "cannot be told" in found.notes[0]
+    assert not saying(r"\b5%", found.notes)
     assert [row[-1] for row in found.tables[1].rows] == ["fit cannot be told"]
     assert "Lines: fitted laws" not in found.plots[0].caption
 
@@ -157,13 +170,14 @@ def test_oversubscribed_points_are_neither_fitted_nor_drawn():
     assert [point.drawn for point in curve.points] == [True, True, True, False]
     assert curve.fits[0].parameters[0].value == pytest.approx(0.1, abs=1e-6)
     assert "three workers" in FIND(SPEC, outcomes).answer.lower()
-    assert any("no law is fitted to" in note and "oversubscribed" in note for note in notes(curve))
+    assert saying(r"no law\b.*w8\u00d71c.*oversubscribed", notes(curve))
 
 
 def test_only_oversubscribed_shapes_are_an_answer_too():
     outcomes = [*sweep({1: 60.0}), *(trial(n, 40.0, shape_tag="oversubscribed") for n in (4, 8))]
-    answer = FIND(SPEC, outcomes).answer
-    assert answer.startswith("No speed-up is claimed for ALS: more worker cores than the host has")
+    found = FIND(SPEC, outcomes)
+    assert [point["speedup"]["ratio"] for point in found.data["scaling"][0]["points"][1:]] == [None, None]
+    assert re.search(r"^No speed-up.*ALS: more worker cores than the host", found.answer)
 
 
 @pytest.mark.parametrize("where", [0, 1])
@@ -173,7 +187,7 @@ def test_times_during_which_executors_were_lost_make_no_speed_up(where):
     outcomes[where] = trial(where + 1, 30.0, shape=shape, made={"died": ["spark-worker-1"]})
     found = FIND(SPEC, outcomes)
     who = ("one worker", "two workers")[where]
-    assert found.answer.startswith(f"No speed-up is claimed for ALS: executors were lost while {who} ran.")
+    assert re.search(rf"^No speed-up.*ALS.*executors.*lost.*{who}", found.answer)
     assert found.data["scaling"][0]["points"][1]["speedup"]["ratio"] is None
     assert found.data["scaling"][0]["points"][1]["karp_flatt"] is None
 
@@ -183,7 +197,9 @@ def test_weak_curves_claim_nothing_of_lost_executors_either():
         trial(n, 10.0, values={"dataset.rows": 1000 * n}, data={"digest": str(n)}, made=made)
         for n, made in ((1, {}), (2, {"died": ["spark-worker-2"]}))
     ]
-    assert "executors were lost while two workers ran" in FIND(SPEC, outcomes).answer
+    found = FIND(SPEC, outcomes)
+    assert found.data["scaling"][0]["points"][1]["speedup"]["ratio"] is None
+    assert re.search(r"^No speed-up.*ALS.*executors.*lost.*two workers", found.answer)
 
 
 def test_failed_point_leaves_a_gap_that_is_said():
@@ -193,16 +209,18 @@ def test_failed_point_leaves_a_gap_that_is_said():
     outcomes = [*sweep(amdahl(0.1, 1, 3, 4)), failed]
     curve = only(outcomes)
     assert [point.outcome.size.workers for point in curve.points] == [1, 3, 4]
-    assert "als w2\u00d71c has no times (failed: boom); the curve goes on without it" in curve.gaps
+    (gap,) = curve.gaps
+    assert re.search(r"als w2\u00d71c.*no times.*failed: boom\W", gap)
+    assert "trace" not in gap
     assert curve.fits[0].law == "amdahl"
-    assert "goes on without it" in Report.of(SPEC, outcomes).text()
+    assert gap in Report.of(SPEC, outcomes).text()
 
 
 def test_failed_smallest_shape_changes_what_speed_ups_are_against():
     failed = outcome([application(0, [9.0], status="failed")], 1, status="failed", error="boom")
     curve = only([failed, *sweep(amdahl(0.1, 2, 4))])
     assert [point.size for point in curve.points] == [1, 2]
-    assert "speed-ups are against w2\u00d71c" in " ".join(curve.gaps)
+    assert saying(r"w1\u00d71c.*against w2\u00d71c", curve.gaps)
     assert curve.points[1].serial is None
 
 
@@ -210,9 +228,10 @@ def test_trial_that_failed_half_way_or_lost_executors_is_shown_but_not_fitted():
     half = trial(4, 20.0, applications=3, status="failed", error="boom")
     lost = trial(5, 18.0, made={"died": ["spark-worker-2"]})
     curve = only([*sweep(amdahl(0.1, 1, 2, 3)), half, lost])
-    assert [point.left_out for point in curve.points] == [
-        None, None, None, "failed after 3 application(s)", "executors were lost while it ran",
-    ]  # fmt: skip
+    *whole, failed, disturbed = [point.left_out for point in curve.points]
+    assert whole == [None] * 3
+    assert re.search(r"^failed\b.*\b3 application", failed)
+    assert re.search(r"^executors\b.*lost", disturbed)
     assert len(curve.fits[0].residuals) == 3
 
 
@@ -235,7 +254,7 @@ def test_memory_that_varies_by_itself_makes_curves_of_its_own():
 
 def test_shapes_of_other_sizes_are_named_by_their_shape():
     found = FIND(SPEC, [trial(1, 60, shape={"cores": 1}), trial(1, 35, shape={"cores": 2})])
-    assert "One worker of 2 cores is 1.71 times as fast as one worker of 1 core" in found.answer
+    assert re.search(r"^One worker of 2 cores.*1\.71.*fast.*one worker of 1 core\b", found.answer)
 
 
 def test_several_models_are_answered_one_by_one():
@@ -248,7 +267,8 @@ def test_several_models_are_answered_one_by_one():
 
 def test_shared_hosts_are_drawn_hollow_and_said(tmp_path):
     found = FIND(SPEC, [trial(1, 10.0), trial(2, 7.0, shape_tag="shared-host")])
-    assert "the driver needed cores of the same host" in found.answer
+    assert re.search(r"driver.*same host", found.answer)
+    assert "same host" not in FIND(SPEC, sweep({1: 10.0, 2: 7.0})).answer
     assert all("Hollow: shared-host" in plot.caption for plot in found.plots)
     assert all(plot.png("dark").startswith(b"\x89PNG") for plot in found.plots)
 
@@ -269,8 +289,8 @@ def test_processes_and_containers_are_compared_and_are_no_curve():
     )
     assert FIND(question, both(12.5)) is None
     slower, same = (FINDINGS["comparisons"](question, both(seconds)).answer for seconds in (12.5, 10.02))
-    assert slower.startswith("Docker takes 1.25 times as long as local.")
-    assert same.startswith("Docker cannot be told from local in time (1.00 times as fast as it).")
+    assert re.search(r"^Docker.*1\.25 times as long.*local", slower)
+    assert re.search(r"^Docker cannot be told.*local.*1\.00", same)
 
 
 MOVED = {"fingerprint": [3.0, 4.01]}
@@ -279,8 +299,11 @@ MOVED = {"fingerprint": [3.0, 4.01]}
 def test_changed_predictions_refuse_the_speed_up_and_are_shown():
     outcomes = [trial(1, 10.0), trial(2, 5.0), trial(3, 4.0, made=MOVED)]
     found = FIND(SPEC, outcomes)
-    assert "No speed-up is claimed for ALS: the fitted model was not the same" in found.answer
-    assert any("the model changed between w1\u00d71c and w3\u00d71c" in note for note in found.notes)
+    assert not found.data["scaling"][0]["claimed"]
+    (difference,) = found.data["scaling"][0]["changes"]
+    assert (difference["first"], difference["second"]) == ("w1\u00d71c", "w3\u00d71c")
+    assert re.search(r"^No speed-up.*ALS.*fitted model", found.answer)
+    assert saying(r"model changed.*w1\u00d71c.*w3\u00d71c", found.notes)
     assert found.plots == ()
     assert "refused" in str(found.tables[0].rows)
     changed = found.tables[-1]
@@ -368,7 +391,7 @@ def test_weak_scaling_is_work_done_in_the_same_time():
     assert [round(point["efficiency"], 3) for point in points] == [1.0, 0.8, 0.625]
     assert points[2]["speedup"]["ratio"] == pytest.approx(2.5)
     assert points[2]["speedup"]["low"] < 2.5 < points[2]["speedup"]["high"]
-    assert "Four workers did 2.50 times the work of one worker" in found.answer
+    assert re.search(r"^Four workers.*2\.50.*work of one worker", found.answer)
     assert found.tables[0].header[1:4] == ["rows", "users", "items"]
     assert [plot.name for plot in found.plots] == ["weak_speedup", "weak_efficiency"]
     assert any("are of fixed data" in note for note in found.notes)
@@ -376,16 +399,17 @@ def test_weak_scaling_is_work_done_in_the_same_time():
 
 def test_data_that_does_not_grow_as_the_workers_do_is_no_weak_scaling():
     found = FIND(SPEC, [growing(1, 10.0), growing(4, 12.5, rows=2000)])
-    assert "the data did not grow as the cores did" in found.answer
-    (why,) = (note for note in found.notes if note.startswith("no weak scaling is claimed"))
-    assert "4 times the cores" in why
-    assert "2 times its rows" in why
+    assert not found.data["scaling"][0]["claimed"]
+    why = found.data["scaling"][0]["unproportional"]
+    assert re.search(r"w4\u00d71c.*\b4 times.*cores.*w1\u00d71c.*\b2 times.*rows", why)
+    assert saying(re.escape(why), found.notes)
+    assert re.search(r"^No speed-up.*ALS.*data.*not grow", found.answer)
     assert found.plots == ()
 
 
 def test_fractions_of_a_core_are_said():
     found = FIND(SPEC, [trial(n, 60 / n, shape={"cpus": 0.333}) for n in (1, 2, 3)])
-    assert "three workers of 0.333 cores are 3.00 times as fast as one worker" in found.answer.lower()
+    assert re.search(r"^Three workers of 0\.333 cores.*3\.00.*fast.*one worker", found.answer)
     assert any("cores are fractions" in note for note in found.notes)
     assert [point["cores"] for point in found.data["scaling"][0]["points"]] == pytest.approx(
         [0.333, 0.666, 0.999]

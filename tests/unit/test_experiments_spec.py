@@ -79,22 +79,25 @@ def test_points_hold_values_that_go_together_within_each_combination_of_the_grid
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"points": [{"rnak": 8}]}, "unknown key 'rnak'.*'rank'"),
-        ({"points": [{"rank": 8, "workers": 1}, {"rank": 9}]}, "point 2 lacks workers"),
-        ({"points": [{"rank": 8}], "grid": {"rank": [8]}}, "rank stands in points and in fixed or grid"),
-        ({"fixed": {"rnak": 8}}, "unknown key 'rnak'.*'rank'"),
-        ({"grid": {"worker": [1]}}, "unknown key 'worker'.*'workers'"),
-        ({"grid": {"rank": 8}}, "grid.rank must be a list"),
-        ({"grid": {"rank": []}}, "grid.rank must be a list"),
-        ({"fixed": {"rank": 8}, "grid": {"rank": [8]}}, "rank stands in both"),
-        ({"grid": 3}, "grid must be a table"),
-        ({"fixed": {"asl": {"rank": 3}}}, "unknown table 'asl'.*'als'"),
-        ({"repeat": 3}, "unknown key 'repeat'.*'repeats'"),
-        ({"repeats": 0}, "repeats must be at least 1"),
-        ({"job": "trian"}, "unknown job 'trian'.*'train'"),
-        ({"name": "other"}, "name is that of its file"),
-        ({"exclude": [{"rank": 8}]}, "'rank' is selected"),
-        ({"comparisons": [{"baseline": {"rank": 8}, "contender": {"model": "als"}}]}, "'rank' is selected"),
+        ({"points": [{"rnak": 8}]}, "'rnak'.*'rank'"),
+        ({"points": [{"rank": 8, "workers": 1}, {"rank": 9}]}, r"point 2\b.*\bworkers\b"),
+        ({"points": [{"rank": 8}], "grid": {"rank": [8]}}, r"\brank\b.*\bpoints\b.*\bfixed\b.*\bgrid\b"),
+        ({"fixed": {"rnak": 8}}, "'rnak'.*'rank'"),
+        ({"grid": {"worker": [1]}}, "'worker'.*'workers'"),
+        ({"grid": {"rank": 8}}, r"grid\.rank\b.*\blist\b.*\b8\b"),
+        ({"grid": {"rank": []}}, r"grid\.rank\b.*\blist\b.*\[\]"),
+        ({"fixed": {"rank": 8}, "grid": {"rank": [8]}}, r"\brank\b.*\bfixed\b.*\bgrid\b"),
+        ({"grid": 3}, r"\bgrid\b.*\btable\b"),
+        ({"fixed": {"asl": {"rank": 3}}}, "table 'asl'.*'als'"),
+        ({"repeat": 3}, "'repeat'.*'repeats'"),
+        ({"repeats": 0}, r"repeats\b.*\b1\b"),
+        ({"job": "trian"}, "job 'trian'.*'train'"),
+        ({"name": "other"}, r"\bfile\b.*'name'"),
+        ({"exclude": [{"rank": 8}]}, r"'rank'.*\bfixed\b.*\bgrid\b"),
+        (
+            {"comparisons": [{"baseline": {"rank": 8}, "contender": {"model": "als"}}]},
+            r"'rank'.*\bfixed\b.*\bgrid\b",
+        ),
         ({"comparisons": [{"baseline": {"phase": "fit"}, "contender": {"model": "als"}}]}, "side by side"),
         ({"comparisons": [{"baseline": {"model": "als"}}]}, "contender"),
     ],
@@ -107,20 +110,20 @@ def test_mistakes_are_named_when_the_spec_is_read(values, message):
 @pytest.mark.parametrize(
     ("fixed", "message"),
     [
-        ({"dataset": "movielens/2m"}, "unknown variant '2m'"),
-        ({"dataset": "movielnes/1m"}, "unknown source 'movielnes'.*'movielens'"),
-        ({"dataset.rwos": 3}, "unknown key 'rwos'"),
-        ({"model": "asl"}, "unknown model 'asl'.*'als'"),
-        ({"model": "bias", "rank": 3}, "unknown key 'rank'"),
+        ({"dataset": "movielens/2m"}, "variant '2m'.*movielens"),
+        ({"dataset": "movielnes/1m"}, "source 'movielnes'.*'movielens'"),
+        ({"dataset.rwos": 3}, "key 'rwos'.*movielens/1m"),
+        ({"model": "asl"}, "model 'asl'.*'als'"),
+        ({"model": "bias", "rank": 3}, r"key 'rank'.*model bias\b"),
         ({"rank": "many"}, "rank .*'many'"),
-        ({"workers": 0}, "at least one worker"),
-        ({"workers": 1.5}, "whole number"),
-        ({"memory": "lots"}, "memory 'lots' does not read"),
-        ({"cpus": 0}, "cpus = 0: a worker needs at least"),
-        ({"cpus": "half"}, "cpus must be a number"),
-        ({"pin": 1}, "pin must be true or false"),
-        ({"dataset": "synthetic/ml-1m", "dataset.items": 3}, "items must be at least 100, got 3"),
-        ({"workers": 3, "cores": 3}, "blocks = 8 .* less than the 9 cores"),
+        ({"workers": 0}, r"one worker\b.*\bw0\u00d71c"),
+        ({"workers": 1.5}, r"workers\b.*\bwhole number\b.*\b1\.5"),
+        ({"memory": "lots"}, r"memory 'lots'.*\b2g\b"),
+        ({"cpus": 0}, r"cpus = 0\b.*\b0\.01\b"),
+        ({"cpus": "half"}, r"cpus\b.*\bnumber\b.*'half'"),
+        ({"pin": 1}, r"pin\b.*\btrue\b.*\bfalse\b.*\b1\b"),
+        ({"dataset": "synthetic/ml-1m", "dataset.items": 3}, r"items\b.*\b100\b.*\b3\b"),
+        ({"workers": 3, "cores": 3}, r"blocks = 8\b.*\b9 cores"),
     ],
 )
 def test_values_are_checked_before_anything_starts(fixed, message):
@@ -194,7 +197,7 @@ def test_key_does_not_depend_on_how_many_applications():
 def test_effort_can_be_overridden():
     experiment = read(applications=5).with_effort(1, 7)
     assert (experiment.applications, experiment.repeats) == (1, 7)
-    with pytest.raises(UsageError, match="applications must be at least 1"):
+    with pytest.raises(UsageError, match=r"applications\b.*\b1\b"):
         read().with_effort(0, None)
 
 

@@ -1,5 +1,6 @@
 """Revisions in a real git repository; which packages may be replaced."""
 
+import re
 import subprocess
 import sys
 
@@ -79,9 +80,7 @@ def test_other_packages_get_an_environment_of_their_own_by_the_revisions_own_set
 def test_a_revision_that_does_not_build_is_refused_and_leaves_nothing(clone):
     old = clone.commit("setup.sh", "echo no such package: a==3; exit 7\n", "requirements.lock", "a==3\n")
     clone.commit("requirements.lock", "a==1\n")
-    with pytest.raises(
-        UsageError, match=r"setup.sh of revision .* failed \(exit code 7\)[\s\S]*no such package: a==3"
-    ):
+    with pytest.raises(UsageError, match=rf"setup\.sh.*{old[:7]}.*exit code 7\b[\s\S]*no such package: a==3"):
         clone.out(old)
     assert clone.left() == (0, 0)
     with pytest.raises(UsageError, match="exit code 7"):
@@ -110,7 +109,7 @@ def test_a_worktree_that_was_left_half_made_is_made_anew(clone):
 
 @pytest.mark.parametrize("rev", ["no-such-branch", "--force", "v9.9", ""])
 def test_a_revision_that_nobody_knows_is_named(clone, rev):
-    with pytest.raises(UsageError, match=r"git knows no revision .*branches here: main"):
+    with pytest.raises(UsageError, match=rf"no revision {re.escape(repr(rev))}.*: main"):
         clone.out(rev)
     assert clone.left() == (0, 0)
 

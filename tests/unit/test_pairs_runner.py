@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -139,7 +140,7 @@ def test_pairs_that_were_measured_are_kept_and_more_may_be_asked_for(pairing):
     again = pairing(2)
     again.run()
     assert RAN == []
-    assert "2 measured before and kept" in again.out.getvalue()
+    assert re.search(r"\b2 pairs, 2\b.*kept", again.out.getvalue())
     more = pairing(3).run()
     assert more.pairs == 3
     assert more.first[:2] == before
@@ -156,7 +157,7 @@ def test_series_are_independent_comparisons_of_the_same_sides(pairing):
     assert (first.about.get("series"), second.about["series"]) == (None, 2)
     assert pairing(6, series=2).run().folder == second.folder
     assert len(RAN) == 2 * (2 + 12)
-    with pytest.raises(UsageError, match="--series must be at least 1, got 0"):
+    with pytest.raises(UsageError, match=r"--series\b.*\b1\b.*\b0$"):
         pairing(series=0).run()
 
 
@@ -170,11 +171,9 @@ def test_a_comparison_of_an_older_version_goes_on_and_says_in_which_order_it_was
     assert ledger.first[:3] == ["baseline", "contender", "baseline"]
     assert letters() == planned(ledger, 3, 4, 5, 6)
     assert ledger.alternated == 3
-    assert "3 pairs were measured by an older version in fixed turns" in again.out.getvalue()
-    assert any(
-        "3 of the pairs took turns in a fixed order" in note
-        for note in notes(ledger, verdict_of(ledger, "total_s"))
-    )
+    said = notes(ledger, verdict_of(ledger, "total_s"))
+    for line in (again.out.getvalue(), next(note for note in said if "A B, B A" in note)):
+        assert re.search(r"\b3\b.*pairs\b.*older version", line)
     assert pairing(7).run().alternated == 3
 
 
@@ -194,7 +193,7 @@ def test_an_interruption_keeps_whole_pairs_only(pairing, tmp_path):
 def test_a_failed_application_says_whose_and_what_to_do(pairing):
     ENDS.extend(["ok", "failed"])
     with pytest.raises(
-        JobError, match=r"the contender \(reg_user=3.0\) failed.*it was failed[\s\S]*goes on from there"
+        JobError, match=r"contender \(reg_user=3\.0\).*: it was failed\n[\s\S]*driver\.log.*same command"
     ):
         pairing(3, contender={"reg_user": 3.0}).run()
     ledger = pairing(3, contender={"reg_user": 3.0}).run()
@@ -221,7 +220,7 @@ def test_sources_that_change_meanwhile_end_it(pairing, monkeypatch):
     codes = iter(["one", "one", "one", "two"])
     monkeypatch.setattr(runtimes, "code_of", lambda _: next(codes))
     monkeypatch.setattr(runner, "code_of", lambda _: next(codes))
-    with pytest.raises(JobError, match="the sources of the contender changed while it was measured"):
+    with pytest.raises(JobError, match=r"sources of the contender\b.*changed"):
         pairing().run()
 
 
@@ -230,9 +229,9 @@ def test_a_pair_that_loses_executors_is_measured_again_three_times_at_most(pairi
     made = pairing(pairs=2)
     assert made.run().pairs == 2
     assert letters() == "bc" + planned(made.ledger, 0, 1, 1)
-    assert "pair 2 lost executors, its times mean nothing: it is measured again" in made.out.getvalue()
+    assert re.search(r"pair 2\b.*lost executors.*again", made.out.getvalue())
     ENDS.extend(["lost", "ok"] * 3)
-    with pytest.raises(JobError, match="executors were lost in 3 pairs"):
+    with pytest.raises(JobError, match=r"executors\b.*\b3 pairs\b.*spark-worker-1"):
         pairing(pairs=5).run()
 
 

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -23,35 +24,42 @@ def test_slower_and_worse_are_said_with_their_numbers(tmp_path):
     made = ledger(tmp_path, ratio=1.3, error=1.2, fingerprint=(3.0, 4.5))
     found = verdict_of(made, "total_s")
     assert (found.timing.verdict, found.quality) == ("slower", "worse")
-    text = as_lines(findings(made, found))
-    assert "The contender is slower: it takes 30.6% more time (95% interval of eight pairs: +28%" in text
-    assert "time is total_s, the median pass of each application" in text
-    assert "The contender is worse: RMSE " in text
-    assert (
-        "the two sides fit different models (predictions differ by up to 0.5): their times are of different work"
-        in text
-    )
+    sections = findings(made, found)
+    time, quality = sections
+    assert re.search(r"contender is slower.*30\.6% more.*eight pairs: \+28%", time.answer)
+    assert any(re.search(r"\btotal_s\b.*median", note) for note in time.notes)
+    (rmse,) = [item for item in found.qualities if item.metric == "rmse"]
+    assert rmse.baseline < rmse.contender
+    values = rf"RMSE {rmse.contender:.3f}.*{rmse.baseline:.3f}"
+    assert re.search(rf"contender is worse.*{values}", quality.answer)
+    assert any(re.search(r"different models.*\b0\.5\b", note) for note in time.notes)
+    text = as_lines(sections)
+    said = (time.answer, quality.answer, *time.notes, *quality.notes)
+    assert [words for words in said if words not in text] == []
 
 
 def test_indistinguishable_says_what_could_have_been_missed(tmp_path):
     found = verdict_of(ledger(tmp_path), "phase.fit_s")
     assert (found.timing.verdict, found.quality) == ("indistinguishable", "indistinguishable")
-    assert "A slowdown of 5.2% would have been found in 80 of 100" in time_answer(found)
-    assert "Both sides fit the same model" in quality_answer(found)
-    assert any(note.startswith("both sides fit the same model") for note in quality_notes(found))
+    assert found.timing.slower_detectable == pytest.approx(1.052, abs=0.0005)
+    assert re.search(r"slowdown of 5\.2%.*\b80 of 100", time_answer(found))
+    assert found.same_model
+    assert "the same model" in quality_answer(found)
+    assert any("the same model" in note for note in quality_notes(found))
 
 
 def test_few_pairs_are_shown_raw_without_a_verdict(tmp_path):
     made = ledger(tmp_path, ratio=2.0, pairs=4)
     found = verdict_of(made, "total_s")
     assert found.timing.verdict == "too few"
-    assert any(note.endswith("in each pair: 1.960, 2.020, 2.060, 1.980") for note in time_notes(found))
+    assert any(re.search(r"1\.960, 2\.020, 2\.060, 1\.980$", note) for note in time_notes(found))
+    assert re.search(r"Four pairs.*\bfive\b", time_answer(found))
     assert found.quality == "indistinguishable"  # quality does not wait for pairs
     assert "95% interval" not in time_answer(found)
 
 
 def test_a_metric_that_nobody_measured_is_an_error_that_names_those_there_are(tmp_path):
-    with pytest.raises(JobError, match=r"no pair has phase.score_s; what was timed: total_s, fit_s"):
+    with pytest.raises(JobError, match=r"phase\.score_s\b.*: total_s, fit_s\b.*--metric"):
         verdict_of(ledger(tmp_path), "phase.score_s")
 
 
@@ -60,8 +68,7 @@ def test_older_sources_without_quality_per_user_get_no_verdict_on_it(tmp_path):
     found = verdict_of(made, "total_s")
     assert found.quality == "not judged"
     (why,) = quality_notes(found)
-    assert "baseline and contender hand over no quality per user" in why
-    assert "rmse 0.9 and 0.9" in why
+    assert re.search(r"baseline and contender.*per user.*rmse 0\.9 and 0\.9\b", why)
     same = verdict_of(ledger(tmp_path / "same", files=False), "total_s")
     assert same.quality == "indistinguishable"  # the same predictions need no test
 
@@ -75,11 +82,16 @@ def test_what_a_reader_must_know_is_noted(tmp_path):
         applications=[other, *made.sides["baseline"].applications[1:]],
     )
     made.looks = [5]
-    text = as_lines(findings(made, verdict_of(made, "total_s")))
-    assert "both sides are the same code, packages and parameters" in text
-    assert "baseline: oversubscribed" in text
-    assert "baseline: the fitted model is not the same in all of its applications" in text
-    assert "looked at before, after 5 pairs" in text
+    time, _ = findings(made, verdict_of(made, "total_s"))
+    patterns = (
+        r"both sides.*same.*A/A",
+        "^baseline: oversubscribed",
+        r"^baseline:.*model is not the same.*seed",
+        r"before.*\b5 pairs.*\b5%",
+    )
+    for pattern in patterns:
+        assert len([note for note in time.notes if re.search(pattern, note)]) == 1, pattern
+    assert not any(note.startswith("contender:") for note in time.notes)
 
 
 def test_half_a_pair_is_measured_again_after_an_interruption(tmp_path):
@@ -99,7 +111,7 @@ def test_page_and_numbers_hold_everything(tmp_path):
     page, data, raw, picture, drawing = write(
         made, verdict_of(made, "total_s"), "Which?", tmp_path / "reports"
     )
-    assert "The contender is slower" in page.read_text()
+    assert "contender is slower" in page.read_text()
     assert "data:application/json;base64," in page.read_text()
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "<svg" in drawing.read_text()
@@ -116,20 +128,15 @@ def test_page_and_numbers_hold_everything(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "options", "code", "says"),
     [
-        ({"ratio": 1.3}, [], 4, "gate: failed: slower: 30.6% more time (total_s, 95% interval +28."),
-        ({"ratio": 1.3}, ["--tolerance", "0.25"], 4, "gate: failed: slower"),
-        ({"ratio": 1.3}, ["--tolerance", "0.3"], 0, "gate: passed within the tolerance: slower in time"),
-        ({"ratio": 0.7}, [], 0, "gate: passed: faster in time (95% interval -31"),
-        ({}, [], 0, "gate: passed: indistinguishable in time"),
-        ({"error": 1.2}, [], 4, "gate: failed: worse: RMSE "),
-        (
-            {"error": 1.2},
-            ["--quality-tolerance", "0.2"],
-            0,
-            "gate: passed within the tolerance: indistinguishable in time",
-        ),
-        ({"error": 0.8}, [], 0, "better in quality; it finds slowdowns of 5."),
-        ({"ratio": 1.3, "error": 1.2}, [], 4, "; worse: RMSE"),
+        ({"ratio": 1.3}, [], 4, r"failed: slower\b.*\b30\.6% more.*total_s.*\+28\.\d%"),
+        ({"ratio": 1.3}, ["--tolerance", "0.25"], 4, r"failed: slower\b"),
+        ({"ratio": 1.3}, ["--tolerance", "0.3"], 0, r"passed\b.*tolerance.*\bslower\b"),
+        ({"ratio": 0.7}, [], 0, r"passed: faster\b.*-31\.\d%"),
+        ({}, [], 0, r"passed: indistinguishable\b.*\bindistinguishable\b.*\b5\.\d%"),
+        ({"error": 1.2}, [], 4, r"failed: worse: RMSE \d"),
+        ({"error": 1.2}, ["--quality-tolerance", "0.2"], 0, r"passed\b.*tolerance.*\bworse\b"),
+        ({"error": 0.8}, [], 0, r"passed: indistinguishable\b.*\bbetter\b.*\b5\.\d%"),
+        ({"ratio": 1.3, "error": 1.2}, [], 4, r"failed: slower\b.*; worse: RMSE \d"),
     ],
 )
 def test_gate_exits_with_four_when_slower_or_worse(
@@ -144,30 +151,30 @@ def test_gate_exits_with_four_when_slower_or_worse(
 
     monkeypatch.setattr(gate_command, "compared", measured)
     assert main.main(["gate", "--base", "main", *options]) == code
-    assert says in capsys.readouterr().out.splitlines()[-1]
+    assert re.search(f"^gate: {says}", capsys.readouterr().out.splitlines()[-1])
     assert asked == [["rev=main"], ["rev=worktree"]]
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["gate", "--base", "no-such-revision"], "git knows no revision 'no-such-revision'"),
-        (["gate", "--base", "main", "--pairs", "4"], "at least 5 pairs"),
-        (["gate", "--base", "main", "--tolerance", "-1"], "a share from 0"),
-        (["compare", "models", "--contender", "rank=3"], "7 trials"),
-        (["compare", "gate", "--contender", "rank"], "--contender 'rank' does not read"),
-        (["compare", "gate", "--pairs", "0"], "at least 1"),
-        (["compare", "gate", "--contender", "package=pyspark==3.5.8"], "cannot be replaced"),
-        (["calibrate", "gate"], "no comparison of gate with itself is recorded"),
+        (["gate", "--base", "no-such-revision"], "revision 'no-such-revision'"),
+        (["gate", "--base", "main", "--pairs", "4"], r"\b5 pairs\b.*\b4\b"),
+        (["gate", "--base", "main", "--tolerance", "-1"], r"--tolerance\b.*\b0\b.*-1\.0"),
+        (["compare", "models", "--contender", "rank=3"], r"\b7 trials"),
+        (["compare", "gate", "--contender", "rank"], "--contender 'rank'"),
+        (["compare", "gate", "--pairs", "0"], r"--pairs\b.*\b1\b.*\b0\b"),
+        (["compare", "gate", "--contender", "package=pyspark==3.5.8"], r"\bpyspark\b.*replaced"),
+        (["calibrate", "gate"], r"no comparison of gate\b"),
     ],
 )
 def test_wrong_words_exit_with_two_and_start_nothing(words, says, tmp_path, capsys):
     assert main.main([*words, "--cluster-set", f"run_dir={tmp_path}"]) == 2
     found = capsys.readouterr()
-    assert says in found.err
+    assert re.search(says, found.err)
     assert "starting" not in found.out
     if words[0] == "gate" and "revision" in says:
-        assert found.out.splitlines()[-1].startswith("gate: no verdict: git knows no revision")
+        assert re.search(f"^gate: no verdict: .*{says}", found.out.splitlines()[-1])
 
 
 def test_a_gate_that_cannot_measure_is_no_gate_that_says_no(tmp_path, monkeypatch):
@@ -186,9 +193,13 @@ def test_a_contender_that_scores_fewer_rows_is_worse_though_it_predicts_the_same
     said = verdict_of(made, "total_s")
     assert said.same_model
     assert said.quality == "worse"
-    assert "worse: coverage 1.0000 -> 0.4" in "; ".join(said.failures(0.0, 0.0))
-    assert "The contender is worse: coverage 0.477 against 1.000" in quality_answer(said)
-    assert "RMSE is not compared" in " ".join(said.unpaired)
+    assert [(item.metric, item.verdict) for item in said.qualities if item.verdict == "worse"] == [
+        ("coverage", "worse")
+    ]
+    (failure,) = said.failures(0.0, 0.0)
+    assert re.search(r"^worse: coverage 1\.0000 .*\b0\.4765\b", failure)
+    assert re.search(r"contender is worse.*coverage 0\.477\b.*\b1\.000", quality_answer(said))
+    assert any("RMSE" in why for why in said.unpaired)
 
 
 def test_pairs_in_which_executors_were_lost_are_forgotten(tmp_path):
@@ -207,5 +218,5 @@ def test_a_tolerance_hides_slowdowns_and_the_gate_says_how_large(tmp_path):
     found = verdict_of(ledger(tmp_path, ratio=1.1), "total_s")
     plain, tolerant = (closing(found, [], tolerance) for tolerance in (0.0, 0.3))
     exact = found.timing.slower_detectable
-    assert f"it finds slowdowns of {exact - 1:.1%} and more" in plain
-    assert f"it finds slowdowns of {1.3 * exact - 1:.1%} and more" in tolerant
+    assert re.search(rf"slowdowns of {exact - 1:.1%}", plain)
+    assert re.search(rf"slowdowns of {1.3 * exact - 1:.1%}", tolerant)

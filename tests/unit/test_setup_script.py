@@ -1,5 +1,6 @@
 """setup.sh on machines that lack something: a copy of it, with stand-ins for Python, pip and apt-get on a bare PATH."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -113,7 +114,7 @@ def test_it_installs_with_hashes_and_is_quick_when_nothing_changed(machine):
     machine.has_python()
     done = machine.setup()
     assert done.returncode == 0, done.stderr
-    assert "ready: Python 3.11.0 in .venv, Java 17 in /java" in done.stdout
+    assert re.search(r"Python 3\.11\.0\b.*\.venv\b.*Java 17\b.*/java$", done.stdout, re.MULTILINE)
     assert sorted(machine.noted("installed")) == ["numpy", "pyspark", "tools", "zipp"]
     assert all("--require-hashes" in line for line in machine.noted("pip"))
     again = machine.setup(MAKELEVEL="1")
@@ -137,8 +138,7 @@ def test_an_interrupted_installation_is_taken_up_again(machine):
     (machine.home / "offline").touch()
     done = machine.setup()
     assert done.returncode == 1
-    assert "could not be installed" in done.stderr
-    assert "it goes on where it stopped" in done.stderr
+    assert re.search(r"not be installed\b.*\bgoes on", done.stderr, re.DOTALL)
     (machine.home / "offline").unlink()
     assert machine.setup().returncode == 0
     assert sorted(machine.noted("installed")) == ["numpy", "pyspark", "tools", "zipp"]
@@ -168,21 +168,25 @@ def test_the_python_that_is_named_is_taken_or_refused(machine):
     machine.has_python("3.12", name="new")
     done = machine.setup(PYTHON="old")
     assert done.returncode == 1
-    assert "PYTHON=old is not a Python 3.11 or 3.12: Python 3.10.0" in done.stderr
-    assert "Python 3.12.0 in .venv" in machine.setup(PYTHON="new").stdout
-    assert "making .venv with Python 3.11.0" in machine.setup(PYTHON="python3").stdout
+    assert re.search(r"PYTHON=old\b.*\b3\.11 or 3\.12\b.*\b3\.10\.0\b", done.stderr)
+    assert re.search(r"Python 3\.12\.0\b.*\.venv", machine.setup(PYTHON="new").stdout)
+    made = machine.setup(PYTHON="python3").stdout
+    assert re.search(r"\.venv\b.*\bPython 3\.11\.0\b", made)
+    assert "3.12" not in made
 
 
 def test_a_python_without_venv_gets_it_from_apt_or_says_how(machine):
     machine.has_python(venv=False)
     done = machine.setup()
     assert done.returncode == 1
-    assert "venv and ensurepip are missing" in done.stderr
+    assert re.search(r"\bvenv\b.*missing", done.stderr)
+    assert machine.noted("pip") == []
     machine.has_apt({"venv": "python3.11-venv"})
     machine.has("sudo", '#!/usr/bin/env bash\nwhile [[ "$1" == -* ]]; do shift; done\nexec "$@"\n')
     done = machine.setup()
     assert done.returncode == 0, done.stderr
-    assert "installing python3.11-venv with apt-get" in done.stdout
+    assert re.search(r"python3\.11-venv\b.*apt-get", done.stdout)
+    assert "python3.11-venv" in machine.noted("apt")[0]
 
 
 def test_a_missing_java_is_installed_by_apt_after_its_lists_are_renewed(machine):
