@@ -154,7 +154,7 @@ def read(name: str, values: Mapping[str, Any]) -> Experiment:
     )
     for key in ("fixed", "grid"):
         if not isinstance(values.get(key, {}), Mapping):
-            raise UsageError(f"{what}: {key} must be a table")
+            raise UsageError(f"{what}: {key} must be a table, not {values[key]!r}")
     if "shared" in values:
         raise UsageError(f'{what}: "shared" is no key; write applications = "{SHARED}"')
     if "applications" in values:
@@ -252,7 +252,8 @@ def _sound_selections(experiment: Experiment, what: str) -> None:
     ):
         if key not in known | {"phase"}:
             raise UsageError(
-                f"{what}: {key!r} is selected but stands in neither fixed nor grid: {nearest(key, known)}"
+                f"{what}: comparisons, means, exclude or held_out select by {key!r}, which is in neither fixed nor grid: "
+                f"{nearest(key, known)}"
             )
 
 

@@ -43,9 +43,9 @@ def price(text: str) -> float:
     Raises:
         UsageError: it is not a number greater than 0.
     """
-    value = _number(text, "the price")
+    value = _number(text, "--price-per-worker-hour")
     if value <= 0:
-        raise UsageError(f"the price of a worker must be greater than 0, got {text!r}")
+        raise UsageError(f"--price-per-worker-hour must be greater than 0, got {text!r}")
     return value
 
 

@@ -132,7 +132,11 @@ def _same_test_rows(first: Trial, second: Trial) -> None:
     """Refuse what would judge the two on different rows; what data they read shows once it is prepared."""
     for key in _SPLIT:
         if first.params.get(key) != second.params.get(key):
+            one, other = (
+                f"{key}={trial.params[key]}" if key in trial.params else f"the default of {key}"
+                for trial in (first, second)
+            )
             raise UsageError(
                 f"{key} differs between the sides, so they would be judged on different test rows and could not be "
-                f"compared; give both the same ({key}={first.params.get(key)} and {key}={second.params.get(key)})"
+                f"compared; give both the same (now {one} and {other})"
             )

@@ -176,8 +176,8 @@ def notes(ledger: Ledger, verdict: Verdict) -> Iterator[str]:
     if earlier:
         looks = ", ".join(map(str, earlier))
         yield (
-            f"a verdict was looked at before, after {looks} pairs: who goes on until a difference appears finds one "
-            "more often than the 5% of a single look"
+            f"a verdict was looked at before, after {looks} pairs: looking again and again until a difference appears "
+            "finds one more often than the 5% of a single look"
         )
     if ledger.alternated:
         yield (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from datasets.errors import UsageError
-from datasets.options import parse
+from datasets.options import nearest, parse
 from experiments.metric_names import seconds_name
 
 ALIAS = "best"
@@ -81,7 +81,7 @@ def read(values: Any, what: str) -> Search:
         UsageError: names the wrong key or value.
     """
     if not isinstance(values, Mapping):
-        raise UsageError(f"{what}: search must be a table")
+        raise UsageError(f"{what}: search must be a table, not {values!r}")
     search = parse(Search, values, f"search of {what}")
     search = dataclasses.replace(search, time_metric=seconds_name(search.time_metric))
     if not search.lowest and not _HIGHEST.fullmatch(search.metric):
@@ -118,7 +118,9 @@ def _choices(key: str, value: Any) -> list[Any] | Range:
     if not isinstance(value, Mapping):
         raise UsageError(f"search.space.{key} must be a list of choices or {{low, high}}, not {value!r}")
     given = dict(value)
-    found = Range(**given) if set(given) <= {"low", "high", "log"} and {"low", "high"} <= set(given) else None
+    for name in given.keys() - {"low", "high", "log"}:
+        raise UsageError(f"search.space.{key}: unknown key {name!r}: {nearest(name, ('low', 'high', 'log'))}")
+    found = Range(**given) if {"low", "high"} <= set(given) else None
     numbers = found is not None and all(
         isinstance(end, int | float) and not isinstance(end, bool) and math.isfinite(end)
         for end in (found.low, found.high)

@@ -59,7 +59,7 @@ def test_ranges_are_read():
             {"space": {"rank": {"low": 0, "high": 9, "log": True}}},
             r"search\.space\.rank\b.*above 0\b.*'low': 0",
         ),
-        ({"space": {"rank": {"low": 1, "hihg": 9}}}, r"search\.space\.rank\b.*\bhigh\b.*'hihg'"),
+        ({"space": {"rank": {"low": 1, "hihg": 9}}}, r"search\.space\.rank\b.*'hihg'.*'high'"),
         ({"trails": 3}, "'trails'.*'trials'"),
     ],
 )
