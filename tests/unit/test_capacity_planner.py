@@ -134,7 +134,7 @@ def test_a_grid_that_no_model_can_be_made_of_is_refused(grid, words):
 
 def test_what_is_held_out_must_stand_in_the_spec():
     values = {"question": "Why?", "fixed": FIXED, "grid": {"workers": [1]}, "held_out": [{"worker": 2}]}
-    with pytest.raises(UsageError, match=r"^experiment odd: 'worker'.*'workers'"):
+    with pytest.raises(UsageError, match=r"^experiment odd: .*'worker'.*'workers'"):
         spec.read("odd", values)
 
 
