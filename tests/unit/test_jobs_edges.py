@@ -57,7 +57,7 @@ def test_a_request_overrides_the_defaults(tmp_path):
 
 
 def test_a_missing_master_is_refused(tmp_path):
-    with pytest.raises(JobError, match=r"names no spark\.master"):
+    with pytest.raises(JobError, match=r"spark\.master.*spark://127\.0\.0\.1:7077"):
         open_session(request(tmp_path))
 
 
@@ -65,7 +65,7 @@ def test_a_master_that_is_not_there_is_said_at_once(tmp_path):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    with pytest.raises(JobError, match=rf"no Spark master answers at spark://127.0.0.1:{port}.*make setup"):
+    with pytest.raises(JobError, match=rf"spark://127\.0\.0\.1:{port} .*make setup"):
         open_session(request(tmp_path, spark_master=f"spark://127.0.0.1:{port}"))
 
 
@@ -86,7 +86,7 @@ def test_the_memory_estimate_grows_with_rank_and_shrinks_with_executors():
     assert need(n_executors=2).factors == need().factors / 2
     assert need(blocks=16).sorting < need().sorting
     check_memory(need(), 2**30, "rank 32")
-    with pytest.raises(JobError, match=r"MEMORY=\d+g.*lower the rank"):
+    with pytest.raises(JobError, match=r"rank 100000.*MEMORY=\d+g"):
         check_memory(need(rank=100_000), 2**30, "rank 100000")
 
 
