@@ -105,5 +105,5 @@ def test_options_show_in_the_description():
 
 def test_one_variant_needs_no_name():
     assert find("csv", {"path": "x"}).variant == "file"
-    with pytest.raises(UsageError, match="variant '' of movielens: .*1m"):
+    with pytest.raises(UsageError, match=r"variant '' of movielens: .*1m"):
         find("movielens")
