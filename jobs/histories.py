@@ -120,7 +120,9 @@ def item_counts(ratings: DataFrame) -> Any:
     counts = ratings.groupBy("item").agg(F.count("*").alias("n"), F.count("rating").alias("rated"))
     rows = counts.orderBy("item").toPandas()
     if rows.empty:
-        raise JobError("there is no rating to train on")
+        raise JobError(
+            "the training part has no rows: preprocess a data set with ratings, or use another split"
+        )
     return rows
 
 
