@@ -136,7 +136,7 @@ class Content:
     def __post_init__(self) -> None:
         check_options(self.weights, self.min_items, self.knots)
         if self.neighbours < 1:
-            raise UsageError(f"neighbours={self.neighbours}: an item needs at least 1")
+            raise UsageError(f"neighbours must be 1 or more, got {self.neighbours}")
 
     @property
     def weights(self) -> Weights:

@@ -156,7 +156,7 @@ class ContentKmeans:
         check_options(self.weights, self.min_items, self.knots)
         if not self.clusters or min(self.clusters) < 1:
             raise UsageError(
-                f"clusters={self.clusters}: give one number of clusters or several, each at least 1"
+                f"clusters must be one or several numbers of 1 or more, got {self.clusters}; set for example clusters=20,40"
             )
 
     @property
