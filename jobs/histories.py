@@ -72,7 +72,7 @@ class HistoryScorer:
         return frame.mapInArrow(_Score(self.fitted), "user int, item int, prediction float")
 
     def recommend(self, users: DataFrame, k: int, seen: DataFrame | None) -> DataFrame:
-        """Rank all items, also those that nobody has rated; users without a history get what suits most."""
+        """Rank all items, also those without ratings; users without a history get the ranking of the average user."""
         frame = users.select("user").join(self.kept, "user", "left")
         if seen is not None:
             frame = with_lists(frame, seen, F.col("item"))
