@@ -14,7 +14,7 @@ def write_text(path: Path, text: str) -> None:
         with temporary.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())  # else a crash of the machine may leave the new name with an empty file
+            os.fsync(file.fileno())  # a crash of the machine could leave an empty file
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"datasets: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("datasets: interrupted; what was transferred is kept", file=sys.stderr)
+        print("datasets: interrupted; the transferred part is kept", file=sys.stderr)
         return 130
     return 0
 
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         "--data",
         type=Path,
         default=Path(given) if given else None,
-        help="folder of publishers' unpacked folders, looked at before any download (default: RECSCALE_DATA)",
+        help="folder of publishers' unpacked folders; a data set there is not downloaded (default: RECSCALE_DATA)",
     )
     places.add_argument(
         "--cache",
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "list",
         parents=[places],
-        help="list all data sets with their rows and terms, and whether they are here",
+        help="list all data sets with their rows and licences, and whether they are on this machine",
     )
     for command, what in (("fetch", "download a data set"), ("describe", "fetch a data set and describe it")):
         chosen = commands.add_parser(command, parents=[places], help=what)
@@ -127,11 +127,11 @@ def _described(dataset: Dataset, path: Path) -> str:
 
 @contextmanager
 def _session() -> Iterator[SparkSession]:
-    """A Spark session in this process, on all cores."""
+    """Give a Spark session in this process, on all cores."""
     os.environ["PYTHONPATH"] = str(_ROOT)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    if sys.flags.utf8_mode:  # the locale knows ASCII alone, and by it Java would take the names of files
+    if sys.flags.utf8_mode:  # the locale is ASCII, and Java would read names of files by it
         os.environ["LC_ALL"] = "C.UTF-8"
     settings: dict[str, bool | float | int | str | None] = {
         "spark.driver.memory": "2g",

@@ -1,7 +1,7 @@
-"""Cut a text that is too long to hold into blocks of whole records.
+"""Cut a text that is too long for memory into blocks of whole records.
 
-Cutting needs the text from its beginning, since only that tells whether a line end stands within a quotation, and is
-quick; what is made of the blocks can be shared out.
+Cutting must begin at the text's beginning, because only that shows whether a line end is inside a quotation. It is quick;
+the blocks can then be read in parallel.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,12 +28,12 @@ def blocks(chunks: Iterable[str], grammar: Grammar, line: int = 1, size: int = B
 
     Args:
         chunks: the text in pieces of any size.
-        grammar: what a record is.
+        grammar: rule for records.
         line: number of the text's first line.
         size: a block may be longer by the longest record.
 
     Raises:
-        DataError: a line is longer than any record can be.
+        DataError: a line is longer than the longest record.
     """
     held: list[str] = []
     length = 0
@@ -48,7 +48,8 @@ def blocks(chunks: Iterable[str], grammar: Grammar, line: int = 1, size: int = B
             rest += len(block.text)
         if not rest and length > _LONGEST_LINE:
             raise DataError(
-                f"line {line:,} has over {_LONGEST_LINE >> 20} million characters: this is no table"
+                f"line {line:,} is longer than {_LONGEST_LINE >> 20} million characters, the largest allowed, so the file is no "
+                "table of lines: check path= and encoding="
             )
         held, length = [whole[rest:]], len(whole) - rest
     yield from _cut("".join(held), grammar, line, size, final=True)
@@ -64,7 +65,7 @@ def _cut(text: str, grammar: Grammar, line: int, size: int, *, final: bool) -> I
 
 
 def _gathered(chunks: Iterable[str], size: int) -> Iterator[str]:
-    """Put small pieces together, so that what is open at the end of one is not looked at again with each."""
+    """Join small pieces, so that an open record at the end of a piece is not parsed again with each next piece."""
     held: list[str] = []
     length = 0
     for chunk in chunks:
@@ -97,25 +98,34 @@ def header(chunks: Iterable[str], dialect: Dialect) -> Header:
         if dialect.line_end in text:
             break
         if len(text) > LONGEST:
-            raise DataError("has no line end near its beginning, so it is no table of lines")
+            raise DataError(
+                f"the first {LONGEST:,} characters contain no line end, so the file is no table of lines: check path= and "
+                "encoding="
+            )
     end = text.find(dialect.line_end) + 1 or len(text)
     line = dialect.bare(text[:end])
     if not line.strip(WHITE):
-        raise DataError("is empty or begins with an empty line: its first line says which columns it has")
+        raise DataError(
+            "the file is empty or begins with an empty line; its first line must be the header or a row"
+        )
     found = dialect.split(text[:end])
     if found is None and dialect.multiline is not False:
         found = dialect.split(text[:_LONGEST_HEADER], lines=True)
     if found is None:
-        more = " (quote=none takes quotation marks for characters like any other)" if dialect.quote else ""
-        raise DataError(f"its first line cannot be read, {dialect.why(line, 0)}: {shown(line)[:200]!r}{more}")
+        more = " (quote=none reads quotation marks as ordinary characters)" if dialect.quote else ""
+        raise DataError(
+            f"the first line cannot be read ({dialect.why(line, 0)}): {shown(line)[:200]!r}{more}"
+        )
     if KEPT.search(text[: found[1]]):
-        raise DataError(f"its first line does not decode: {shown(line)[:200]!r}")
+        raise DataError(
+            f"the first line does not decode: {shown(line)[:200]!r}; set encoding= to the file's encoding"
+        )
     names = [dialect.value(field).strip(WHITE) for field in found[0]]
     return Header(names, found[1], 1 + text.count(dialect.line_end, 0, found[1]))
 
 
 def after(chunks: Iterable[str], length: int) -> Iterator[str]:
-    """The text without its first `length` characters."""
+    """Yield the text without its first `length` characters."""
     for chunk in chunks:
         if length < len(chunk):
             yield chunk[length:]

@@ -20,7 +20,7 @@ def md5(path: Path) -> str:
 
 
 def check_archive(archive: Path, url: str, published: str | None, record: Path) -> None:
-    """Compare an archive with the publisher's checksum or, where there is none, with that of the first download.
+    """Compare an archive with the publisher's checksum or, if there is none, with that of the first download.
 
     Args:
         archive: the file just downloaded.
@@ -37,7 +37,7 @@ def check_archive(archive: Path, url: str, published: str | None, record: Path) 
         if found != published:
             archive.unlink()
             raise DataError(
-                f"{url}: the downloaded file has MD5 {found}, the publisher gives {published}. It was damaged on the way and "
+                f"{url}: the downloaded file has MD5 {found}, the publisher gives {published}. It was damaged in transfer and "
                 "has been deleted; fetch it again"
             )
         return

@@ -1,4 +1,4 @@
-"""Guess from lines that were rejected which option of `csv` would read them."""
+"""Guess from rejected lines which option of `csv` would read them."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def _of_time(table: Table, example: Example, fields: list[str] | None) -> str | 
     if how is None or how == table.meaning.at_format:
         return None
     what = {"s": "seconds since 1970", "ms": "milliseconds since 1970", "iso": "ISO 8601"}[how]
-    return f"The time {fields[place]!r} looks like {what}: dataset.at_format={how} reads it so."
+    return f"The time {fields[place]!r} looks like {what}: set dataset.at_format={how}."
 
 
 def _of_rating(table: Table, example: Example, fields: list[str] | None) -> str | None:
@@ -50,10 +50,10 @@ def _of_rating(table: Table, example: Example, fields: list[str] | None) -> str 
     if fields is None or place is None or example.reason != "rating is not a number":
         return None
     if not table.header and example.line == 1:
-        return "The first line looks like the columns' names: dataset.header=true reads it so."
+        return "The first line looks like the columns' names: set dataset.header=true."
     other, pattern = (",", _COMMA) if table.meaning.decimal == "." else (".", _POINT)
     if pattern.fullmatch(fields[place]):
-        return f"The rating {fields[place]!r} looks like a number whose decimals follow {other!r}: dataset.decimal={other} reads it so."
+        return f"The rating {fields[place]!r} looks like a number with the decimal mark {other!r}: set dataset.decimal={other}."
     return None
 
 
@@ -64,27 +64,25 @@ def _of_quotes(table: Table, example: Example) -> str | None:
     where = "this line" if example.line is None else f"line {example.line:,}"
     open_ = table.dialect.split(example.text + quote) is not None or example.text.count(quote) % 2
     what = (
-        f"In {where} a quotation opens that never closes"
-        if open_
-        else f"In {where} the quotation marks do not match"
+        f"In {where} a quotation is never closed" if open_ else f"In {where} the quotation marks do not match"
     )
     more = (
-        ", dataset.multiline=no lets none go on past its line"
+        "; dataset.multiline=no ends each quotation with its line"
         if open_ and table.dialect.multiline is not False
         else ""
     )
     if table.dialect.escape is None and f"\\{quote}" in example.text:
-        more += ", dataset.escape=\\ takes the character after a backslash as it stands"
-    return f"{what}: dataset.quote=none takes quotation marks for characters like any other{more}."
+        more += "; dataset.escape=\\ makes the character after a backslash ordinary"
+    return f"{what}: dataset.quote=none reads quotation marks as ordinary characters{more}."
 
 
 def _of_width(table: Table, example: Example) -> str | None:
     if table.dialect.quote is None and '"' in example.text and example.reason.startswith("has "):
-        return "With dataset.quote=none a separator within quotation marks ends a field: leave it out if they are meant."
+        return "With dataset.quote=none a separator inside quotation marks ends the field: leave the option out if they quote."
     if example.reason == f"has {table.width + 1} fields where {table.width} are expected" and table.header:
         return (
-            "If every row has one field more than the header, the column before the first has no name (R writes row "
-            "names so): give it one in the file's first line."
+            "If every row has one field more than the header, the first column has no name (R writes row names like this): "
+            "add a name at the beginning of the file's first line."
         )
     return None
 
@@ -93,6 +91,6 @@ def _of_encoding(table: Table, example: Example) -> str | None:
     if example.reason != f"is not {table.encoding}":
         return None
     return (
-        f"Bytes that are not {table.encoding} are shown as in \\xe9: say how the file is written with dataset.encoding= "
+        f"Bytes that are not {table.encoding} are shown as in \\xe9: set dataset.encoding= to the file's encoding "
         "(cp1252, latin-1, utf-16 ...)."
     )

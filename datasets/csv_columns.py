@@ -1,4 +1,4 @@
-"""Find the columns of a file of interactions by its first line, and refuse what may be meant in two ways."""
+"""Find the columns of a file of interactions by its first line, and refuse ambiguous names."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,9 +16,9 @@ _SAID = {"\t": "tab", " ": "space"}
 def find_columns(
     wanted: Mapping[str, str | None], names: Sequence[str], header: bool
 ) -> tuple[Places, list[str]]:
-    """Find where the columns stand.
+    """Find the columns' positions.
 
-    A column is given by its name, by its position from 0, or by its position as in "#0", which is never a name.
+    A column is given by its name, by its position from 0, or by "#" and its position, which is never a name.
 
     Args:
         wanted: column by role (user, item, rating, at), None for a role that the file does not have.
@@ -26,10 +26,10 @@ def find_columns(
         header: whether they are names.
 
     Returns:
-        The places, and what a person should know of them.
+        The places, and warnings about them.
 
     Raises:
-        UsageError: there is no such column, it may be one or the other, or one column is given for two roles.
+        UsageError: there is no such column, the name is ambiguous, or two roles name the same column.
     """
     found = {
         role: _place(role, column, names, header) for role, column in wanted.items() if column is not None
@@ -38,8 +38,8 @@ def find_columns(
     for role, place in found.items():
         if place in roles:
             raise UsageError(
-                f"{roles[place]}={wanted[roles[place]]} and {role}={wanted[role]} are one column "
-                f"({_called(names, place, header)}): give each its own; leave rating or at out if the file has none"
+                f"{roles[place]}={wanted[roles[place]]} and {role}={wanted[role]} are the same column "
+                f"({_called(names, place, header)}): name another one; leave rating or at out if the file has none"
             )
         roles[place] = role
     places = Places(**found)
@@ -48,7 +48,7 @@ def find_columns(
     if not any(str(wanted[role]).startswith("#") for role in found):
         _refuse_a_row(places, names)
     return places, [
-        f"the first line is taken for names, not for a row: {_shown(names)} (header=false reads it as a row)"
+        f"the first line is read as the columns' names, not as a row: {_shown(names)} (header=false reads it as a row)"
     ]
 
 
@@ -59,7 +59,8 @@ def _place(role: str, wanted: str, names: Sequence[str], header: bool) -> int:
     if len(by_name) > 1:
         listed = " and ".join(f"#{place}" for place in by_name)
         raise UsageError(
-            f"{role}={wanted}: {len(by_name)} columns have this name; give a position, {listed}, as in {role}=#{by_name[0]}"
+            f"{role}={wanted}: {len(by_name)} columns have this name, {listed}; name one by its position, for example "
+            f"{role}=#{by_name[0]}"
         )
     every = {*by_name, *by_position}
     if len(every) == 1:
@@ -81,13 +82,13 @@ def _called(names: Sequence[str], place: int, header: bool) -> str:
 
 
 def _refuse_a_row(places: Places, names: Sequence[str]) -> None:
-    """Refuse, where all columns are given by position, a first line that is a row by its look."""
+    """Refuse a header that looks like a row, if all columns are given by position."""
     given = [names[place] for place in (places.rating, places.at) if place is not None]
     told_by = given or [names[places.user], names[places.item]]
     if all(is_number(text) or looks_like_time(text) for text in told_by):
         raise UsageError(
-            f"the first line reads like a row, not like names: {_shown(names)}. Set header=false if it is one; if these are "
-            f"names, say that positions are meant, as in user=#{places.user}"
+            f"the first line looks like a row, not like the columns' names: {_shown(names)}. Set header=false if it is a row; if "
+            f"these are names, write positions with #, for example user=#{places.user}"
         )
 
 
@@ -96,7 +97,7 @@ def _shown(names: Sequence[str]) -> str:
 
 
 def other_separator(text: str, dialect: Dialect, wanted: Sequence[str]) -> str:
-    """Guess a separator with which a first line has the wanted columns, as the tail of an error; "" if none has."""
+    """Guess the separator with which a first line has the wanted columns, as the end of a message; "" if none does."""
     first = text.partition(dialect.line_end)[0].strip("\r")
     if first.startswith("sep="):
         return f"; the first line, {first!r}, is a hint for Excel: remove it, and set separator={said(first[4:])}"
@@ -124,5 +125,5 @@ def _has(names: Sequence[str], wanted: Sequence[str]) -> bool:
 
 
 def said(separator: str) -> str:
-    """A separator as the option takes it."""
+    """Return a separator in the notation of the option."""
     return _SAID.get(separator, separator)

@@ -1,4 +1,4 @@
-"""Read a file of interactions in two steps: one task cuts it into blocks of records, any number of tasks read these."""
+"""Read a file of interactions in two steps: one task cuts it into blocks of records, many tasks read the blocks."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,16 +34,16 @@ class Places(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A file of interactions and all that is needed to read it.
+    """A file of interactions with everything that is needed to read it.
 
     Attributes:
         path: the file.
-        encoding: of its text, as Python names it.
-        dialect: how it is written.
-        header: whether its first record holds names.
-        width: fields of a record.
-        places: of the columns.
-        meaning: of the fields.
+        encoding: encoding of its text, by Python's name.
+        dialect: notation of its records.
+        header: whether its first record contains the columns' names.
+        width: number of fields of a record.
+        places: positions of the columns.
+        meaning: notation of the fields.
     """
 
     path: Path
@@ -70,7 +70,7 @@ class Table:
 
 
 def read_table(spark: SparkSession, table: Table) -> DataFrame:
-    """Read every record of a file, those that cannot be used with a reason (schema RECORDS)."""
+    """Read every record of a file; rejected ones have a reason (schema RECORDS)."""
     cut = spark.range(1, numPartitions=1).mapInArrow(partial(_cut, table), _BLOCK)
     size = table.path.stat().st_size * (_EXPANDED if compression(table.path) else 1)
     parts = size // _TASK_BYTES + 1
@@ -89,7 +89,7 @@ def cut(table: Table, size: int | None = None) -> Iterator[tuple[int, bytes]]:
     """Cut a file into blocks of records of about `size` characters.
 
     Yields:
-        The number of a block's first line, and its text in UTF-8; what does not decode is kept (`text_files.KEPT`).
+        The number of a block's first line, and its text in UTF-8; bytes that do not decode are kept (`text_files.KEPT`).
     """
     text = chunks(table.path, table.encoding)
     first = 1
@@ -108,7 +108,7 @@ def _read(table: Table, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Record
 
 
 class _Split(NamedTuple):
-    """The records of a block: first line, lines, text, why a record is broken, the fields that are wanted in their order."""
+    """Records of a block: first line, number of lines, text, reason if broken, and the wanted fields in their order."""
 
     line: pa.Array
     lines: pa.Array
@@ -133,9 +133,9 @@ def read_block(table: Table, grammar: Grammar, line: int, block: bytes) -> pa.Re
 
 
 def split_lines(table: Table, line: int, block: bytes) -> _Split | None:
-    """Split a block in which every line is a record or broken; None if it is not sure that it is such a block.
+    """Split a block in which every line is a record or broken; None if the block may have other records.
 
-    The same as `split_records`, and many times as fast.
+    The result is that of `split_records`, many times as fast.
     """
     dialect, width = table.dialect, table.width
     if any(mark.encode() in block for mark in (dialect.quote, dialect.escape) if mark is not None):

@@ -33,9 +33,9 @@ class Meaning(NamedTuple):
     """Notation of fields.
 
     Attributes:
-        at_format: of times: "s" or "ms" since 1970, or "iso".
-        decimal: what stands before the decimals of a number, "." or ",".
-        missing: texts that say that there is nothing, as an empty field does.
+        at_format: notation of times: "s" or "ms" since 1970, or "iso".
+        decimal: decimal mark of numbers, "." or ",".
+        missing: texts that mean an empty field.
     """
 
     at_format: AtFormat = "s"
@@ -44,14 +44,14 @@ class Meaning(NamedTuple):
 
 
 class Column(NamedTuple):
-    """Values of one column, null where a field says nothing or cannot be read, and why it cannot (else null)."""
+    """Values of one column, null if a field is empty or cannot be read, and the reason if it cannot (else null)."""
 
     values: pa.Array
     reasons: pa.Array
 
 
 def keys(texts: pa.Array, name: str, meaning: Meaning) -> Column:
-    """Read keys: any text but none, without white space around it."""
+    """Read keys: any text that is not empty, without white space around it."""
     found = _given(texts, meaning)
     return Column(found, _because(pc.is_null(found), f"{name} is empty"))
 
@@ -65,7 +65,7 @@ def ratings(texts: pa.Array, meaning: Meaning) -> Column:
 
 
 def times(texts: pa.Array, meaning: Meaning) -> Column:
-    """Read times to the microsecond; a field without one means that it is not known when."""
+    """Read times to the microsecond; an empty field means an unknown time."""
     found = _given(texts, meaning)
     iso = meaning.at_format == "iso"
     micros = _iso(found) if iso else _since_1970(found, meaning)
@@ -75,12 +75,12 @@ def times(texts: pa.Array, meaning: Meaning) -> Column:
 
 
 def first_reason(*reasons: pa.Array) -> pa.Array:
-    """The first that is given of several reasons for each row."""
+    """Return the first reason of each row that is not null."""
     return reduce(pc.coalesce, reasons)
 
 
 def nothing(size: int, kind: pa.DataType) -> pa.Array:
-    """A column of nulls, for what a file does not have."""
+    """Return a column of nulls, for a column that the file does not have."""
     return pa.nulls(size, kind)
 
 
@@ -95,7 +95,7 @@ def _because(wrong: pa.Array, reason: str) -> pa.Array:
 
 
 def _numbers(texts: pa.Array, kind: pa.DataType, meaning: Meaning) -> pa.Array:
-    """Read finite numbers; null what is none."""
+    """Read finite numbers; null for other texts."""
     points = texts
     if meaning.decimal != ".":
         points = pc.if_else(pc.match_substring(texts, "."), None, texts)
@@ -126,14 +126,14 @@ def _where(mask: pa.Array, values: pa.Array) -> pa.Array:
 
 
 def _iso(texts: pa.Array) -> pa.Array:
-    """Read microseconds since 1970 from ISO 8601; each text that comes more than once is read once."""
+    """Read microseconds since 1970 from ISO 8601; equal texts are parsed only once."""
     coded = pc.dictionary_encode(texts)
     read = pa.array([micros(text) for text in coded.dictionary.to_pylist()], pa.int64())
     return pc.take(read, coded.indices)
 
 
 def micros(text: str) -> int | None:
-    """Microseconds since 1970 of a day or time in ISO 8601, UTC unless it says; None if it is none from 1900 on."""
+    """Return microseconds since 1970 of a day or time in ISO 8601 (UTC if it names no zone); None if it is none from 1900 on."""
     match = _ISO.fullmatch(text)
     if match is None:
         return None
@@ -150,7 +150,7 @@ def micros(text: str) -> int | None:
 
 
 def looks_like_time(text: str) -> AtFormat | None:
-    """Guess how a time is written."""
+    """Guess the notation of a time; None if the text looks like no time."""
     if micros(text) is not None:
         return "iso"
     if re.fullmatch(r"\d{12,14}", text, re.ASCII):

@@ -30,11 +30,11 @@ class Dataset:
         return replace(variant, **{name: value for name, value in own.items() if value is not None})
 
     def fetch(self, data: Path | None, cache: Path) -> Path:
-        """Return where its files lie, downloading them into `cache` unless the folder `data` holds them."""
+        """Return the folder or file of the data set, downloaded into `cache` unless the folder `data` has it."""
         return self.source.fetch(self.variant, self.options, data, cache)
 
     def check(self, path: Path) -> Sequence[str]:
-        """Look at what `fetch` returned, without Spark; return what a person should know of how it will be read."""
+        """Look at what `fetch` returned, without Spark; return warnings about how it will be read."""
         return self.source.check(self.variant, self.options, path)
 
     def advise(self, path: Path, rejected: Sequence[Example]) -> Sequence[str]:

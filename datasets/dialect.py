@@ -1,8 +1,8 @@
 """Notation of a text with separators, and the rule that divides it into records.
 
-A quotation opens at a field's beginning only, and counts as one only where it leads to a record of the right number of
-fields. What does not costs its own line and no other. Whatever the text, its records and broken lines follow each other
-without a gap: put together they are the text again.
+A quotation opens only at a field's beginning, and only if that leads to a record with the right number of fields. A
+quotation mark that does not makes its own line a broken one, and no other. Records and broken lines follow each other
+without a gap: joined, they are the text again.
 """
 
 import re
@@ -17,9 +17,9 @@ EMPTY = "is empty"
 QUOTES = "its quotes do not match"
 RETURN = "holds a carriage return outside of quotes"
 WHITE = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\ufeff\u200b"
-"""What is taken away around a field: all that Unicode calls white space, the byte order mark, the space of no width."""
+"""Characters that are removed around a field: Unicode's white space, the byte order mark, the zero-width space."""
 LONGEST = 1 << 24
-"""Characters that a record may have: so far is a closing quotation mark looked for."""
+"""Largest number of characters of a record; a closing quotation mark is not searched beyond."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Dialect:
 
     Attributes:
         separator: between fields, one character or more.
-        quote: the character that opens and closes a quotation, None where there is none.
-        escape: the character that takes its meaning from the one after it, None where there is none.
-        multiline: whether a quotation may hold line ends; None: unless one of the lines within it is itself a row.
+        quote: the character that opens and closes a quotation; None for no quotations.
+        escape: the character that makes the next one ordinary; None for no such character.
+        multiline: whether a quotation may contain line ends; None: yes, unless one of the lines in it is itself a row.
         line_end: "\n", before which carriage returns do not count, or "\r".
         strict: whether quotation marks within an unquoted field, and blanks around a quoted one, are faults.
     """
@@ -53,7 +53,7 @@ class Dialect:
         if len(set(used)) < len(used) or any(mark in self.separator for mark in used):
             raise UsageError(
                 f"separator={self.separator!r}, quote={self.quote!r} and escape={self.escape!r} must differ: "
-                "quote=none and escape=none say that there is none; doubled quotation marks need no escape"
+                "set quote=none or escape=none if the file has none; doubled quotation marks need no escape"
             )
 
     def is_plain(self, text: str) -> bool:
@@ -61,7 +61,7 @@ class Dialect:
         return not any(mark in text for mark in (self.quote, self.escape) if mark is not None)
 
     def bare(self, text: str) -> str:
-        """A record's text without its line end."""
+        """Return a record's text without its line end."""
         if text.endswith(self.line_end):
             text = text[:-1]
         return text.rstrip("\r") if self.line_end == "\n" else text
@@ -69,7 +69,7 @@ class Dialect:
     def value(self, field: str) -> str:
         """Return a field's value: without quotation marks, with doubled and escaped characters resolved.
 
-        An escaped N that is a field of its own, as databases write what is missing, says nothing.
+        A field that is just an escaped N, as databases write a missing value, is empty.
         """
         escape, inner = self.escape, field.strip(self.blanks)
         if self.quote is not None and inner.startswith(self.quote):
@@ -84,7 +84,7 @@ class Dialect:
         )
 
     def split(self, text: str, *, lines: bool = False) -> tuple[list[str], int] | None:
-        """The fields of a text's first record, whatever their number, and where it ends; None if they do not read."""
+        """Return the fields of a text's first record, whatever their number, and where it ends; None if it is broken."""
         fields: list[str] = []
         field, end = self._patterns[lines], self._patterns[2]
         place = 0
@@ -102,7 +102,7 @@ class Dialect:
             place += len(self.separator)
 
     def why(self, line: str, width: int) -> str:
-        """Say what is wrong with a line without its end that is no record of `width` fields."""
+        """Return why a line, without its end, is no record of `width` fields."""
         if not line.strip(WHITE):
             return EMPTY
         found = self.split(line)

@@ -30,9 +30,9 @@ _INSTEAD = "put the publisher's unpacked folder into the folder that RECSCALE_DA
 
 
 def found(variant: Variant, *roots: Path | None) -> Path | None:
-    """Return the folder that holds a variant, in the first of `roots` that has it.
+    """Return the folder of a variant in the first of `roots` that has it; None if none has.
 
-    A variant that names its files is also found where they lie in a root itself.
+    A variant that names its files is also found if they are directly in a root.
     """
     for root in roots:
         if root is None:
@@ -47,12 +47,12 @@ def found(variant: Variant, *roots: Path | None) -> Path | None:
 def locate(variant: Variant, data: Path | None, cache: Path) -> Path:
     """Return the folder of a variant's files: in `data`, else in `cache`, else downloaded into `cache`.
 
-    What is downloaded is a zip of the folder, or the one file that the variant names.
+    The download is a zip of the folder, or the one file that the variant names.
 
     Raises:
-        Unreachable: it has to be downloaded and the publisher cannot be reached, or gives it to members only.
-        DataError: it cannot be brought here whole; what was transferred is kept and resumed next time. Or `data` is no
-            folder: what it was to hold is not replaced by a download.
+        Unreachable: the publisher cannot be reached, or requires an account.
+        DataError: the download is incomplete (the part is kept and continued next time), or `data` is given and is no
+            folder.
     """
     if data is not None and not data.is_dir():
         raise DataError(
@@ -98,7 +98,7 @@ def download(url: str, target: Path, timeout: float = _TIMEOUT) -> None:
 
     Raises:
         Unreachable: no connection within `timeout` seconds, or it broke.
-        DataError: the server has no such file, the transfer ends early, or the disk is full; the part is kept.
+        DataError: the server has no such file, the transfer ends early, or the disk is full; the transferred part is kept.
     """
     part = target.with_name(target.name + ".part")
     about = target.with_name(target.name + ".part.json")
@@ -110,7 +110,7 @@ def download(url: str, target: Path, timeout: float = _TIMEOUT) -> None:
         if resumed and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             part.unlink()
             raise DataError(
-                f"{url}: the server continued at another byte than requested; run it again to start over"
+                f"{url}: the server continued at another byte than {have:,}, which was requested; run the command again to start over"
             )
         have = have if resumed else 0
         length = answer.headers.get("Content-Length")
@@ -122,7 +122,7 @@ def download(url: str, target: Path, timeout: float = _TIMEOUT) -> None:
         done = _transfer(answer, part, have, Progress(target.name, total, have), url)
     if total is not None and done < total:
         raise DataError(
-            f"{url}: the transfer ended after {done:,} of {total:,} bytes; run it again to continue from there"
+            f"{url}: the transfer ended after {done:,} of {total:,} bytes; run the command again to continue from there"
         )
     part.replace(target)
     about.unlink()
@@ -171,7 +171,7 @@ def _transfer(answer: Any, part: Path, have: int, progress: Progress, url: str) 
             progress.add(len(error.partial))
         except (TimeoutError, ConnectionError) as error:
             raise DataError(
-                f"{url}: the connection broke ({error}); run it again to continue from there"
+                f"{url}: the connection broke ({error}); run the command again to continue from there"
             ) from None
     progress.finish()
     return progress.done
@@ -194,7 +194,8 @@ def _out_of_space(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise DataError(
-                f"{folder}: no space is left ({error.strerror}); free some and run it again. What was transferred is kept"
+                f"{folder}: no space is left ({error.strerror}); free some space and run the command again. The transferred part is "
+                "kept"
             ) from None
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise DataError(

@@ -14,7 +14,7 @@ def write_text(path: Path, text: str) -> None:
         with temporary.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())  # else a crash of the machine may leave the new name with an empty file
+            os.fsync(file.fileno())  # a crash of the machine could leave an empty file
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -27,7 +27,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Return the mapping in a file that can be made again; None if the file is missing or damaged."""
+    """Return the mapping in a JSON file, for files that can be made again; None if it is missing or damaged."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -45,16 +45,16 @@ class Layout(NamedTuple):
 
 
 def need(folder: Path, *files: str) -> None:
-    """Check that the publisher's files are all there.
+    """Check that all of the publisher's files are there.
 
     Raises:
-        DataError: names the missing file and what to do.
+        DataError: with the missing file and the next step.
     """
     for file in files:
         if not (folder / file).is_file():
             raise DataError(
-                f"{folder} lacks {file}: unpack the publisher's archive again, or move the folder away so that "
-                "it is fetched anew (`python -m datasets fetch NAME`)"
+                f"{folder} has no file {file}: unpack the publisher's archive again, or move the folder away and fetch "
+                "the data set (`python -m datasets fetch NAME`)"
             )
 
 
@@ -62,7 +62,7 @@ def check_header(path: Path, layout: Layout) -> None:
     """Check that a file begins with the header of its layout.
 
     Raises:
-        DataError: names the file, what it should begin with and what it begins with.
+        DataError: with the file, the expected header and the one found.
     """
     if layout.header is None:
         return
@@ -70,7 +70,9 @@ def check_header(path: Path, layout: Layout) -> None:
         first = file.readline(4096)
     found = first.decode(UTF8, errors="replace").removeprefix("\ufeff").rstrip("\r\n")
     if found != layout.header:
-        raise DataError(f"{path}: expected the header {layout.header!r}, found {found[:200]!r}")
+        raise DataError(
+            f"{path}: expected the header {layout.header!r}, found {found[:200]!r}; unpack the publisher's archive again"
+        )
 
 
 def read_lines(spark: SparkSession, path: Path, layout: Layout) -> DataFrame:
@@ -130,21 +132,21 @@ def match_lines(spark: SparkSession, path: Path, layout: Layout) -> tuple[DataFr
 
 
 def reject(frame: DataFrame, path: Path, reason: str) -> DataFrame:
-    """The rows of what `match_lines` parsed as rejected lines of their file."""
+    """Return rows that `match_lines` parsed as rejected lines of their file."""
     return frame.select(
         F.lit(path.name).alias("file"), F.col("line").alias("text"), F.lit(reason).alias("reason")
     )
 
 
 def unquoted(column: str) -> Column:
-    """The value of a CSV field: quotes around it removed, doubled quotes within made single."""
+    """Return the value of a CSV field: without the quotes around it, doubled quotes as single ones."""
     quoted = F.col(column).rlike(r'(?s)\A".*"\z')
     inner = F.regexp_replace(F.col(column), r'\A"|"\z', "")
     return F.when(quoted, F.replace(inner, F.lit('""'), F.lit('"'))).otherwise(F.col(column))
 
 
 def rejected(spark: SparkSession, *frames: DataFrame) -> DataFrame:
-    """All rejected lines of a data set, in the schema REJECTED."""
+    """Return all rejected lines of a data set, in the schema REJECTED."""
     none = spark.sql("SELECT '' AS file, 0L AS line, '' AS text, '' AS reason WHERE false")  # costs no task
     return shaped(
         reduce(DataFrame.unionByName, (shaped(frame, REJECTED) for frame in frames), none), REJECTED
@@ -152,7 +154,7 @@ def rejected(spark: SparkSession, *frames: DataFrame) -> DataFrame:
 
 
 def shaped(frame: DataFrame, schema: T.StructType) -> DataFrame:
-    """Exactly the columns of `schema` in its order, each nullable as it says; null what the frame does not have."""
+    """Return exactly the columns of `schema`, in its order and with its nullability; columns that are missing are null."""
     # `when` without `otherwise` is how a column that Spark knows to be filled becomes nullable.
     columns = [
         F.when(F.lit(True), F.col(field.name) if field.name in frame.columns else None)

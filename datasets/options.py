@@ -16,7 +16,7 @@ _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the end of an error message: the known name that is nearest to a wrong one, and all known names."""
+    """Return the end of an error message: the known name most similar to a wrong one, and all known names."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     listing = f"known: {', '.join(names)}" if names else "there are none"
@@ -28,8 +28,8 @@ def parse(cls: type[T], values: Mapping[str, Any], what: str) -> T:
 
     Args:
         cls: a dataclass; fields without a default are required.
-        values: field name -> value; text is accepted for every type (command lines carry only text).
-        what: names the mapping in errors, as in "parameters of model als".
+        values: field name -> value; text is accepted for every type, because command lines give only text.
+        what: name of the mapping for errors, for example "parameters of model als".
 
     Raises:
         UsageError: an unknown key (names the nearest known one), a missing key, a value of the wrong type.
@@ -47,7 +47,7 @@ def parse(cls: type[T], values: Mapping[str, Any], what: str) -> T:
         and field.default_factory is dataclasses.MISSING
     ]
     if missing:
-        raise UsageError(f"{what}: {', '.join(missing)} must be given, as in {missing[0]}=...")
+        raise UsageError(f"{what}: {', '.join(missing)} missing; set {missing[0]}=...")
     return cls(**{key: convert(hints[key], value, f"{key} in {what}") for key, value in values.items()})
 
 

@@ -1,4 +1,4 @@
-"""Interface of a source: a data set that can be fetched and read, with its terms."""
+"""Interface of a source: a data set that can be fetched and read, with its licence and citation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,8 +63,8 @@ RECORDS = T.StructType(
 class Raw(NamedTuple):
     """Frames that a source gives, of the schemas RAW, ITEMS and REJECTED; a source may lack ratings or items.
 
-    `records` are ratings and rejected lines in one frame (RECORDS), for whoever needs both: it reads the file once and
-    knows every rating's line. A source may lack it.
+    `records` are ratings and rejected lines in one frame (RECORDS), so that the file is read once and every rating's line is
+    known. A source may lack it.
     """
 
     ratings: DataFrame | None
@@ -74,7 +74,7 @@ class Raw(NamedTuple):
 
 
 class Example(NamedTuple):
-    """The first line that was rejected for a reason, and how many rows were; `line` is None where it is not known."""
+    """The first line that was rejected for a reason, and the number of such rows; `line` is None if it is not known."""
 
     reason: str
     rows: int
@@ -87,11 +87,10 @@ class Example(NamedTuple):
 class Variant:
     """One size or edition of a source.
 
-    `scale` is (lowest, highest, step) of its ratings, or None where they are not ratings; `folder` is the
-    publisher's name for the unpacked folder; `rows` is the publisher's count of ratings, None if it changes. Where the
-    publisher has no such folder, or others' files lie there too, `files` are patterns of the names that it must hold.
-    `page` is where a person gets a set that has no `url`, because downloading it takes an account. Without `has_ratings`
-    it holds items only.
+    `scale` is (lowest, highest, step) of its ratings, or None if it has none; `folder` is the publisher's name for the
+    unpacked folder; `rows` is the publisher's count of ratings, None if it changes. If the publisher has no such folder, or
+    it also contains other sets' files, `files` are patterns of the names that must be there. `page` is the web page of a
+    set without `url`, whose download needs an account. Without `has_ratings` the set has items only.
     """
 
     description: str
@@ -125,17 +124,17 @@ class Source(Protocol):
         """A frozen dataclass whose fields are this source's reading options (often none)."""
 
     def fetch(self, variant: str, options: Any, data: Path | None, cache: Path) -> Path:
-        """Return the folder or file that holds the variant, downloading into `cache` unless `data` holds it.
+        """Return the variant's folder or file in `data`, or else in `cache`, into which it is downloaded if needed.
 
         Raises:
-            DataError: it is in neither place and cannot be downloaded whole.
+            DataError: it is in neither place and cannot be downloaded completely.
         """
 
     def check(self, variant: str, options: Any, path: Path) -> Sequence[str]:
         """Look at what `fetch` returned, without Spark and within a second.
 
         Returns:
-            What a person should know of how it will be read, a sentence each.
+            Warnings about how it will be read, a sentence each.
 
         Raises:
             UsageError: an option does not fit the file.
@@ -151,7 +150,7 @@ class Source(Protocol):
 
 @runtime_checkable
 class Adviser(Protocol):
-    """A source whose options say how a file is written, which rejected lines may tell better."""
+    """A source whose options describe a file's notation, so that rejected lines may show that another option is needed."""
 
     def advise(self, variant: str, options: Any, path: Path, rejected: Sequence[Example]) -> Sequence[str]:
         """Guess from rejected lines which option would read them: a sentence each, most often none."""

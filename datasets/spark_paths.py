@@ -1,4 +1,4 @@
-"""Paths as Spark takes them: it reads some characters as patterns, which people's files and folders may have in their names."""
+"""Paths for Spark, which reads some characters of a path as patterns although names of files may contain them."""
 
 import re
 from pathlib import Path
@@ -7,13 +7,13 @@ _PATTERN = re.compile(r"([\[\]{}?*\\])")
 
 
 def local(path: Path) -> str:
-    """Write a path of this machine so that no other file system is looked into; unlike in a URI, nothing is encoded."""
+    """Return a path of this machine's file system for Spark; unlike in a URI, nothing is encoded."""
     return f"file://{path.absolute()}"
 
 
 def literal(path: Path | str) -> str:
-    """Write a path so that Spark reads from it alone; without this `r[1].csv` is `r1.csv`.
+    """Escape a path so that Spark reads exactly this file; without this Spark reads `r1.csv` for `r[1].csv`.
 
-    For reading only: where Spark writes, and for a folder of checkpoints, a path stands for itself.
+    For reading only: when Spark writes, and for a folder of checkpoints, it takes a path as it is.
     """
     return _PATTERN.sub(r"\\\1", str(path))

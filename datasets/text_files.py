@@ -1,7 +1,7 @@
-"""Open text files as people have them: compressed or not, in any encoding that Python knows.
+"""Open text files, compressed or not, in any encoding that Python knows.
 
-What does not decode is kept: each such byte becomes a character of its own (`KEPT`), so that the line that holds it can
-be rejected and shown, and no other line with it.
+A byte that does not decode becomes a character of its own (`KEPT`), so that only its line is rejected and the byte can be
+shown.
 """
 
 import bz2
@@ -20,7 +20,7 @@ import pyarrow as pa
 from datasets.errors import DataError, UsageError
 
 KEPT = re.compile("[\ud800-\udfff]")
-"""A byte that does not decode: U+DC00 and its value. No text decodes to such a character, and no table can hold it."""
+"""A byte that does not decode, as U+DC00 plus its value. No text decodes to such a character, and no table can contain it."""
 
 _HANDLER = "recscale.keep"
 _CHUNK = 1 << 20
@@ -57,29 +57,29 @@ codecs.register_error(_HANDLER, _keep)
 
 
 def shown(text: str) -> str:
-    r"""The text with every byte that does not decode as in `\xe9`."""
+    r"""Return the text with every byte that did not decode written as in `\xe9`."""
     return KEPT.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)
 
 
 def check_encoding(encoding: str) -> None:
-    """Refuse an encoding that Python does not know, or that is not one of text.
+    """Refuse an encoding that Python does not know, or that is no encoding of text.
 
     Raises:
-        UsageError: names common ones.
+        UsageError: with common encodings.
     """
     try:
         _decoder(encoding).decode(b"")
     except (LookupError, UnicodeError, AttributeError):
         raise UsageError(
-            f"encoding={encoding!r} is not known; common ones are utf-8, latin-1, cp1252, utf-16"
+            f"encoding={encoding!r} is no text encoding that Python knows; common ones are utf-8, latin-1, cp1252, utf-16"
         ) from None
 
 
 def compression(path: Path) -> str | None:
-    """Name how a file is compressed, by its first bytes; None for one that is not.
+    """Return how a file is compressed, by its first bytes; None if it is not.
 
     Raises:
-        DataError: it is an archive or no text at all, or its name says that it is compressed and its bytes do not.
+        DataError: it is an archive or no text, or its name's ending says another compression than its bytes.
     """
     with path.open("rb") as file:
         first = file.read(512)
@@ -93,7 +93,7 @@ def compression(path: Path) -> str | None:
     if said is not None and found != said and first:
         instead = f"is compressed with {found}" if found else "is not compressed"
         raise DataError(
-            f"{path} ends in {path.suffix}, but its content {instead}: rename it to say so, or fetch it again"
+            f"{path} ends in {path.suffix}, but its content {instead}: give it the right ending, or fetch it again"
         )
     return found
 
@@ -114,7 +114,7 @@ def chunks(path: Path, encoding: str) -> Iterator[str]:
     """Yield a file's text in pieces, decompressed, without its byte order mark.
 
     Raises:
-        DataError: it is damaged or no text; named with what to do.
+        DataError: it is damaged or no text; with the next step.
     """
     how = compression(path)
     decoder = _decoder(encoding)

@@ -8,10 +8,10 @@ from datasets.errors import DataError
 
 
 def unpack(archive: Path, folder: str, target: Path) -> Path:
-    """Unpack the zip `archive`, which holds one folder named `folder`, to `target/folder`.
+    """Unpack the zip `archive`, which contains one folder named `folder`, to `target/folder`.
 
     Raises:
-        DataError: it is not a zip, is damaged, has a path that leads out of it, or lacks the folder.
+        DataError: it is no zip, is damaged, has an entry outside of the target folder, or has no such folder.
     """
     temporary = target / f".{folder}.unpacking"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -28,7 +28,7 @@ def unpack(archive: Path, folder: str, target: Path) -> Path:
     else:
         if not (temporary / folder).is_dir():
             raise DataError(
-                f"{archive} has no folder {folder}: the publisher has changed its layout; unpack it by hand to {target / folder}"
+                f"{archive} has no folder {folder}, so the publisher has changed its layout: unpack it by hand to {target / folder}"
             )
         (temporary / folder).replace(target / folder)
     finally:
@@ -42,7 +42,8 @@ def _check_names(opened: zipfile.ZipFile, archive: Path) -> None:
         link = entry.external_attr >> 28 == 0xA  # a symbolic link could point anywhere
         if path.is_absolute() or ".." in path.parts or link:
             raise DataError(
-                f"{archive}: its entry {entry.filename!r} leads out of the folder that it is unpacked to; nothing was unpacked"
+                f"{archive}: its entry {entry.filename!r} would be unpacked outside of the target folder; nothing was unpacked. "
+                "Get the archive from its publisher again"
             )
 
 

@@ -1,1 +1,1 @@
-"""PySpark work: jobs, models and stores. Knows nothing of how the cluster was started or who records results."""
+"""Spark jobs, models and stores, independent of how the cluster is started and where results are recorded."""

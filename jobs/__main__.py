@@ -1,7 +1,7 @@
 """Run one job as one Spark application: `python -m jobs JOB --request request.json --result result.json`.
 
-Several pairs of a request and a result are trials that share the application: they run one after another in one
-session, and what each left there is released before the next.
+Several pairs of a request and a result are trials that share the application. They run one after another in one session,
+which is cleared in between.
 """
 
 import argparse
@@ -42,18 +42,18 @@ INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job; return 0 when it went well, 1 when it failed, 2 for wrong names, 130 when interrupted.
+    """Run the job; return 0 if it succeeded, 1 if it failed, 2 for wrong names, 130 if interrupted.
 
-    Of several, the first that did not go well decides.
+    With several requests the first that did not succeed decides.
     """
     parser = argparse.ArgumentParser(prog="python -m jobs", description=__doc__)
     parser.add_argument("job", help="which job, for example preprocess or train")
     many = "; may be repeated"
     parser.add_argument(
-        "--request", type=Path, action="append", required=True, help=f"what to do, a JSON file{many}"
+        "--request", type=Path, action="append", required=True, help=f"request, a JSON file{many}"
     )
     parser.add_argument(
-        "--result", type=Path, action="append", required=True, help=f"where to write the answer{many}"
+        "--result", type=Path, action="append", required=True, help=f"file for the result{many}"
     )
     arguments = parser.parse_args(argv)
     try:
@@ -65,10 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _asked(job: str, requests: Sequence[Path], results: Sequence[Path]) -> list[tuple[Request, Path]]:
-    """Read the requests, and make the folders of what they are answered with."""
+    """Read the requests, and make the folders for their results and events."""
     if len(requests) != len(results):
         raise UsageError(
-            f"{len(requests)} --request and {len(results)} --result: each request needs a result of its own"
+            f"got {len(requests)} --request and {len(results)} --result: give one --result for each --request"
         )
     asked = [
         (dataclasses.replace(_load(path), job=job), result)
@@ -89,7 +89,7 @@ def _load(path: Path) -> Request:
 
 
 class _Application:
-    """One Spark application: its requests one after another in one session, until one leaves it unfit for another."""
+    """One Spark application, which runs its requests one after another until the session cannot be used for another."""
 
     def __init__(self, asked: Sequence[tuple[Request, Path]]) -> None:
         self.asked = asked
@@ -115,21 +115,21 @@ class _Application:
             signal.signal(number, self._interrupt)
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        """Note it before raising: a call to the JVM that is cut off may turn the exception into one of its own."""
+        """Note the interruption before raising: an interrupted call to the JVM may raise another exception instead."""
         self.interrupted = True
         raise KeyboardInterrupt
 
     def _stop(self) -> None:
-        """End the application; a JVM that is gone has nothing left to end."""
+        """End the application; if its JVM has died, there is nothing to end."""
         if self.spark is not None:
             with contextlib.suppress(Exception):
                 self.spark.stop()
 
 
 class _Run:
-    """One run of one job, which answers with a result file however it ends.
+    """One run of one job, which writes a result file however it ends.
 
-    `place` is 0 for a job that has the application for itself, else it counts from 1 those that share it.
+    `place` is 0 for the only request of an application, else its number from 1 among those that share it.
     """
 
     def __init__(self, application: _Application, request: Request, result: Path, place: int) -> None:
@@ -144,7 +144,7 @@ class _Run:
         self._waiting = threading.Lock()
 
     def run(self, *, more: bool) -> tuple[int, bool]:
-        """Return the exit code that it asks for, and, with `more` to come, whether the session is fit for another."""
+        """Run the job; return its exit code and, if `more` follow, whether the session can be used for another."""
         if self.place:
             print(f"{LOG_MARK}{self.request.events}", file=sys.stderr, flush=True)
         self.events.add("application_start", job=self.request.job, application=self.request.application)
@@ -154,7 +154,7 @@ class _Run:
             result, code = self._failed(error), INTERRUPTED
         except UsageError as error:
             result, code = self._failed(error), 2
-        except Exception as error:  # noqa: BLE001 - whatever ends an application is its result
+        except Exception as error:  # noqa: BLE001 - any error becomes the result
             traceback.print_exc()
             if self.application.interrupted:
                 result, code = self._failed(KeyboardInterrupt()), INTERRUPTED
@@ -168,7 +168,7 @@ class _Run:
         return code, unfit is None
 
     def _clear(self) -> str | None:
-        """Free what this run left; say why no other should follow in the session, None where one may."""
+        """Free what this run left; return why no other run may follow in the session, None if one may."""
         spark = self.application.spark
         unfit = "no session was opened" if spark is None else clear(spark, self.request)
         if unfit:
@@ -195,7 +195,7 @@ class _Run:
         return dataclasses.replace(result, phases=self.times, info=info, warnings=self.warnings)
 
     def _opened(self) -> tuple[Job, type[Store]]:
-        """Return job and store once there is a session, which the application's first run opens."""
+        """Open the session in the application's first run; return job and store."""
         if self.application.spark is not None:
             checkpoints_in(self.application.spark, Path(self.request.work))
             return _plugins(self.request)
@@ -203,12 +203,12 @@ class _Run:
         with ThreadPoolExecutor(1) as beside:
             plugins = beside.submit(_plugins, self.request)  # while the JVM starts
             self.application.spark = start_session(self.request)
-            # Spark has put a handler of its own there, which calls the JVM in the middle of another call.
+            # Spark has installed its own handler, which would call the JVM in the middle of another call.
             self.application.listen()
             return plugins.result()
 
     def _ready(self) -> None:
-        """Return when the application has its executors; say so the first time."""
+        """Wait until the application has its executors; add an event the first time."""
         spark = self.application.spark
         assert spark is not None
         with self._waiting:
@@ -231,7 +231,7 @@ class _Run:
 
 
 def _plugins(request: Request) -> tuple[Job, type[Store]]:
-    """Find job and store by name; imported late, so that numba finds the environment as the request has it."""
+    """Find job and store by name; imported late, so that numba sees the environment that the request sets."""
     from jobs.apps import JOBS  # noqa: PLC0415 - see above
     from jobs.stores import STORES  # noqa: PLC0415 - see above
 

@@ -1,6 +1,6 @@
-"""Clear a session of what one trial left in it, so that the next trial finds what it would find in one of its own.
+"""Clear a session after a trial, so that the next trial finds no jobs, caches or broadcasts of the one before.
 
-Not the same: JVMs and Python workers stay warm. That is why times of such trials are a look and no claim.
+JVMs and Python workers stay warm, unlike in an application of its own. So times of such trials are a look, not a claim.
 """
 
 import gc
@@ -22,15 +22,15 @@ _SHOWN = 5
 
 
 def clear(spark: SparkSession, request: Request, deadline_s: float = DEADLINE_S) -> str | None:
-    """Stop and free whatever a request's run left: jobs, cached frames, persisted RDDs, broadcasts, checkpoints.
+    """Stop and free what a request's run left: jobs, cached frames, persisted RDDs, broadcasts, checkpoints.
 
     Args:
         spark: the session.
-        request: what ran in it last.
-        deadline_s: seconds to wait for jobs to end, and again for blocks to go.
+        request: the request that ran in it last.
+        deadline_s: seconds to wait for jobs to end, and again for blocks to be freed.
 
     Returns:
-        Why no other trial should run in the session; None if it is as good as new.
+        The reason why no other trial may run in the session; None if one may.
     """
     try:
         unfit = _ended(spark, request) or _idle(spark, deadline_s) or _freed(spark, deadline_s)
@@ -52,7 +52,7 @@ def held(spark: SparkSession) -> list[str]:
 
 
 def _ended(spark: SparkSession, request: Request) -> str | None:
-    """Say what of the session is gone."""
+    """Return why the session cannot go on: Spark has ended it, or executors are missing; None if it can."""
     if spark.sparkContext._jsc.sc().isStopped():  # noqa: SLF001 - Python's API does not tell
         return "Spark ended it"
     left = executors(spark)
@@ -60,7 +60,7 @@ def _ended(spark: SparkSession, request: Request) -> str | None:
 
 
 def _idle(spark: SparkSession, deadline_s: float) -> str | None:
-    """Cancel what still runs, as beside a part that failed, and wait for its end."""
+    """Cancel jobs that still run, for example beside one that failed, and wait for their end."""
     tracker, end = spark.sparkContext.statusTracker(), time.perf_counter() + deadline_s
     while running := tracker.getActiveJobsIds():
         spark.sparkContext.cancelAllJobs()
@@ -71,7 +71,7 @@ def _idle(spark: SparkSession, deadline_s: float) -> str | None:
 
 
 def _unpersist(spark: SparkSession) -> None:
-    """Free what was cached by name; no name of ours must refer to any of it afterwards."""
+    """Free cached frames and persisted RDDs, in a function of its own so that no local variable keeps them alive."""
     spark.catalog.clearCache()
     for rdd in persisted(spark).values():
         rdd.unpersist(True)
@@ -80,8 +80,8 @@ def _unpersist(spark: SparkSession) -> None:
 def _freed(spark: SparkSession, deadline_s: float) -> str | None:
     """Free all blocks.
 
-    Spark removes a broadcast when nothing refers to it any more: first Python must let go of it, then the JVM, which
-    has one for each stage that it ran.
+    Spark removes a broadcast when nothing refers to it any more. So Python's garbage collector runs first, then the
+    JVM's, where each stage that ran has a broadcast.
     """
     assert spark.sparkContext._jvm is not None  # noqa: SLF001 - see above
     _unpersist(spark)

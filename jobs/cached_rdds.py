@@ -1,6 +1,6 @@
-"""Free what was left on the executors.
+"""Free RDDs and broadcasts that fitting leaves on the executors.
 
-MLlib keeps a fitted model's factors as RDDs that no Python object names.
+MLlib keeps a fitted model's factors as RDDs that no Python object refers to.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ def persisted(spark: SparkSession) -> dict[int, Any]:
 
 
 def release(rdds: dict[int, Any]) -> None:
-    """Free them without waiting."""
+    """Free RDDs without waiting."""
     for rdd in rdds.values():
         rdd.unpersist(False)
 

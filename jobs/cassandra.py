@@ -1,4 +1,4 @@
-"""Cassandra's driver for what Spark is too slow or too coarse for: schema, the catalogue, and point reads."""
+"""Access through Cassandra's own driver, without Spark: schema, versions of tables, and point reads."""
 
 import functools
 import json
@@ -27,21 +27,21 @@ from jobs import replication
 from jobs.errors import JobError
 
 VERSION = "2"
-"""Of the keyspace's layout; one of version 1 is brought up to date, any other is refused."""
+"""Version of the keyspace's layout; version 1 is upgraded, any other is refused."""
 
 USER, PASSWORD = "CASSANDRA_USER", "CASSANDRA_PASSWORD"
 CERTIFICATES = "CASSANDRA_CA"
 TRUST_STORE, TRUST_PASSWORD = "CASSANDRA_TRUSTSTORE", "CASSANDRA_TRUSTSTORE_PASSWORD"
-"""Environment variables, because secrets stand in no file and no request. Over TLS the driver wants the authority's
-certificate as PEM (CERTIFICATES) and the connector the same in a Java trust store."""
+"""Environment variables, because no file and no request may contain secrets. For TLS the driver needs the authority's
+certificate as PEM (CERTIFICATES), and the connector the same in a Java trust store."""
 
 _META, VERSIONS, CLAIMS = "recscale_meta", "recscale_versions", "recscale_claims"
 _BEFORE_VERSIONS = "recscale_catalogue"
-"""Of layout 1: each table's name and its one physical table."""
+"""Table of layout 1: each table's name and its only physical table."""
 _SCHEMA_TIMEOUT_S = 60.0
 _MISSED_S, _PAUSE_S = 60.0, 1.0
 _MISSED = (Timeout, Unavailable, OperationTimedOut)
-"""What coordinators say while they still count on a node that is gone."""
+"""Errors of coordinators that have not yet noticed that a node is gone."""
 _DOWN = (NoHostAvailable, OperationTimedOut, RequestExecutionException, DriverException, OSError)
 
 
@@ -49,7 +49,7 @@ _DOWN = (NoHostAvailable, OperationTimedOut, RequestExecutionException, DriverEx
 class Connection:
     """Address and access of Cassandra, from the connector's settings, for the driver too.
 
-    `rf` is how many copies of each row there must be at least; nodes may ask for more (`copies`).
+    `rf` is the least number of copies of each row; nodes may ask for more (`copies`).
     """
 
     hosts: tuple[str, ...]
@@ -59,10 +59,10 @@ class Connection:
 
     @classmethod
     def of(cls, spark: Any) -> "Connection":
-        """Read a session's settings: its `conf`, or a mapping.
+        """Read the settings of a session, from its `conf` or a mapping.
 
         Raises:
-            JobError: they name no Cassandra.
+            JobError: no host of Cassandra is set.
         """
         hosts = tuple(filter(None, (spark.get("spark.cassandra.connection.host", "") or "").split(",")))
         if not hosts:
@@ -79,7 +79,7 @@ class Connection:
 
 
 class Entry(NamedTuple):
-    """A version of a table: the physical table that holds it, and its columns as Spark has them, as JSON."""
+    """A version of a table: its physical table, and Spark's schema of its columns as JSON."""
 
     version: int
     physical: str
@@ -87,7 +87,7 @@ class Entry(NamedTuple):
 
 
 def secrets() -> dict[str, str]:
-    """Return the connector's settings that come from the environment alone."""
+    """Return the connector's settings that are read from the environment only."""
     names = {
         "spark.cassandra.auth.username": USER,
         "spark.cassandra.auth.password": PASSWORD,
@@ -132,7 +132,7 @@ def connect(where: Connection) -> Session:
 
 
 def copies(where: Connection) -> int:
-    """Return how many copies of each row a keyspace must have: what the connection or, if more, the nodes ask for.
+    """Return how many copies of each row a keyspace must have: the larger of the connection's and the nodes' number.
 
     Raises:
         JobError: no node answers.
@@ -144,14 +144,14 @@ def copies(where: Connection) -> int:
 
 
 def disconnect(where: Connection) -> None:
-    """Close the session of this process, which would complain of every node that is stopped later."""
+    """Close the session of this process, so that it logs no errors about nodes that are stopped later."""
     session = connect(where)
     connect.cache_clear()
     session.cluster.shutdown()
 
 
 class Keyspace:
-    """One keyspace of ours; it is made with the first table."""
+    """One keyspace of recscale, made with its first table."""
 
     def __init__(self, where: Connection, name: str) -> None:
         self.name = name
@@ -162,7 +162,7 @@ class Keyspace:
 
     @property
     def spares_a_node(self) -> bool:
-        """Whether a quorum of each row's copies is left without one node."""
+        """Whether a quorum of each row's copies remains if one node is lost."""
         return self._known and self._copies > replication.quorum(self._copies)
 
     def answers(self) -> bool:
@@ -182,7 +182,7 @@ class Keyspace:
         return connect(self._where)
 
     def entry(self, table: str, version: int | None = None) -> Entry | None:
-        """Return a version of a table, the newest if none is named; None if it is not there or to be removed."""
+        """Return a version of a table, by default the newest; None if it is missing or about to be removed."""
         return next((item for item in self.entries(table) if version in (None, item.version)), None)
 
     def entries(self, table: str) -> list[Entry]:
@@ -227,7 +227,8 @@ class Keyspace:
         """Whether the keyspace is there.
 
         Raises:
-            JobError: it is, and is not ours, of another version, or made with fewer copies of each row than asked for.
+            JobError: it is there, but not made by recscale, of another version, or with fewer copies of each row than asked
+                for.
         """
         with self._making:
             return self._known or self._looked()
@@ -245,8 +246,8 @@ class Keyspace:
             return False
         if tables and _META not in tables:
             raise JobError(
-                f"Cassandra's keyspace {self.name} belongs to something else: it has tables, but none of recscale's. "
-                "Nothing in it was touched; rename it, or use another Cassandra"
+                f"Cassandra's keyspace {self.name} was not made by recscale: it has tables, but no {_META}. Nothing in it was "
+                "changed; rename the keyspace, or use another Cassandra"
             )
         layout = self._layout() if tables else None
         if layout is None:  # its making was interrupted
@@ -255,8 +256,8 @@ class Keyspace:
             self._bring_up_to_date()
         elif layout != VERSION:
             raise JobError(
-                f"Cassandra's keyspace {self.name} has the layout of version {layout}, and this is version "
-                f"{VERSION}. Its tables can be made again: DROP KEYSPACE {self.name}, then make preprocess DATASET=..."
+                f"Cassandra's keyspace {self.name} has layout version {layout}, and this recscale needs version {VERSION}. Make its "
+                f"tables again: DROP KEYSPACE {self.name}, then make preprocess DATASET=..."
             )
         self._copies = self._kept(copies(self._where))
         self._known = True
@@ -273,7 +274,7 @@ class Keyspace:
         return str(found[0]["value"]) if found else None
 
     def make(self) -> None:
-        """Make the keyspace; threads that write their first tables at the same time wait for the one that does."""
+        """Make the keyspace unless it is there; other threads that write their first tables wait meanwhile."""
         with self._making:
             if not self._there():
                 self._made()
@@ -285,7 +286,7 @@ class Keyspace:
             f"CREATE KEYSPACE IF NOT EXISTS {self.name} WITH replication = "
             f"{{'class': 'NetworkTopologyStrategy', '{self._where.datacenter}': {wanted}}}"
         )
-        self._copies = self._kept(wanted)  # an interrupted one may have made it otherwise
+        self._copies = self._kept(wanted)  # an interrupted command may have made it with another number
         self.run(f"CREATE TABLE IF NOT EXISTS {self.name}.{_META} (key text PRIMARY KEY, value text)")
         self._make_own()
         self._say_layout()
@@ -304,7 +305,7 @@ class Keyspace:
         self.run(f"INSERT INTO {self.name}.{_META} (key, value) VALUES ('version', %s)", [VERSION])
 
     def _bring_up_to_date(self) -> None:
-        """Make version 1 of each table of the layout that kept only one of each; interrupted, it is done again."""
+        """Upgrade layout 1, which kept one version of each table, to this layout; if interrupted, it is done again."""
         old = self.run(f"SELECT name, physical, columns FROM {self.name}.{_BEFORE_VERSIONS}")
         insert = f"INSERT INTO {self.name}.{VERSIONS} (name, version, physical, columns) VALUES (%s, 1, %s, %s) IF NOT EXISTS"
         self._make_own()
@@ -323,15 +324,15 @@ class Keyspace:
     ) -> list[dict[str, Any]]:
         """Run a statement and return its rows.
 
-        Nodes take some seconds to miss one of them, and until then what it has part in may not be answered. Where a quorum
-        is left without it the statement is repeated, and may have been done before: of an insertion that depends on there
-        being no row the caller must see whether the row is its own.
+        Nodes take some seconds to notice that one of them is gone, and until then statements that need it may fail. If a
+        quorum remains without it, the statement is repeated, although it may have been executed before. So the caller of an
+        INSERT ... IF NOT EXISTS must check whether an existing row is its own.
 
         Args:
-            statement: as of Cassandra's driver.
-            values: of its parameters.
-            timeout_s: how long to wait for each answer.
-            once: do not repeat it.
+            statement: in the notation of Cassandra's driver.
+            values: values of its parameters.
+            timeout_s: seconds to wait for each answer.
+            once: do not repeat the statement.
 
         Raises:
             JobError: no node answers.
@@ -360,11 +361,11 @@ def _silent(where: Connection, error: BaseException) -> str:
     nodes, text = ", ".join(f"{host}:{where.port}" for host in where.hosts), str(error)
     if "AuthenticationFailed" in text or "requires authentication" in text:
         return (
-            f"Cassandra at {nodes} refuses the user or the password: {USER} and {PASSWORD} in the environment must hold "
-            "those of a user who may make keyspaces"
+            f"Cassandra at {nodes} refuses the user or the password: set {USER} and {PASSWORD} in the environment to those of a "
+            "user who may create keyspaces"
         )
     return (
-        f"Cassandra at {nodes} does not answer as it should ({type(error).__name__}: {text[:200]}). Look why "
+        f"Cassandra at {nodes} failed to answer ({type(error).__name__}: {text[:200]}). See its state and log "
         "(make status, make logs S=cassandra-1), start it (make setup CASSANDRA=1), or keep tables in Parquet files "
-        f"(STORE=parquet). A cluster of others that speaks TLS wants {CERTIFICATES} and {TRUST_STORE} in the environment."
+        f"(STORE=parquet). An existing cluster with TLS needs {CERTIFICATES} and {TRUST_STORE} in the environment."
     )

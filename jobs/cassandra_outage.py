@@ -1,7 +1,7 @@
-"""End Spark jobs that write to a Cassandra which is gone.
+"""End Spark jobs that write to a Cassandra that no longer answers.
 
-The connector (3.5.1, AsyncExecutor) repeats a write for which it finds no node at once and without a limit, in a call
-within a call, until the stack overflows; what it then waits for never comes, though the node may be back long since.
+If the connector (3.5.1, AsyncExecutor) finds no node for a write, it repeats the write at once, recursively and without a
+limit, until the stack overflows. Then it waits for ever, even if the node is back.
 """
 
 import threading
@@ -18,7 +18,7 @@ from jobs.errors import JobError
 _EVERY_S = 0.5
 _ANSWER_S = 5.0
 _SILENCE_S = 60.0
-"""A node that collects garbage answers late, one that is gone refuses: only of the first is there anything to expect."""
+"""Longest silence: a node that collects garbage answers late, while a node that is gone refuses connections at once."""
 
 
 class OutageError(JobError):
@@ -27,10 +27,10 @@ class OutageError(JobError):
 
 @contextmanager
 def ended_by_outage(context: SparkContext, session: Session) -> Iterator[None]:
-    """Cancel the Spark jobs of the enclosed block when no node answers.
+    """Cancel the Spark jobs of the enclosed block if no node answers.
 
     Raises:
-        OutageError: in place of what the cancelled job raises.
+        OutageError: instead of the cancelled job's error.
     """
     tag = f"cassandra-{uuid.uuid4().hex[:8]}"
     context.addJobTag(tag)
@@ -63,7 +63,7 @@ class _Watch(threading.Thread):
             try:
                 self._session.execute("SELECT key FROM system.local", timeout=_ANSWER_S)
                 answered, refusals = time.monotonic(), 0
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is not an answer
+            except Exception as error:  # noqa: BLE001 - any error means that no node answered
                 refusals += isinstance(error, NoHostAvailable)
                 if refusals > 1 or time.monotonic() - answered > _SILENCE_S:
                     self.reason = f"{type(error).__name__}: {str(error)[:200]}"

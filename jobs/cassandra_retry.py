@@ -1,4 +1,4 @@
-"""Repeat what the loss of a node interrupted, where a quorum of every row's copies is left without it."""
+"""Repeat actions that the loss of a node interrupted, if a quorum of every row's copies remains."""
 
 import re
 import time
@@ -16,14 +16,14 @@ _T = TypeVar("_T")
 
 
 def repeated(action: Callable[[], _T], keyspace: Keyspace) -> _T:
-    """Return what an action returns; it is done again when Cassandra's driver fails in it and a quorum still answers.
+    """Return an action's result; repeat the action if Cassandra's driver fails in it and a quorum still answers.
 
-    The connector begins every read and write with a refresh of the schema, and the driver (4.18) ends that in an error
-    when the node that it listens to goes away, though it turns to another one a second later.
+    The connector begins every read and write with a refresh of the schema. The driver (4.18) fails in it if the node that
+    it is connected to goes away, although it connects to another node a second later.
 
     Args:
-        action: may be done twice, or once and a half: writes of rows with the same keys are.
-        keyspace: what it works on.
+        action: an action that may be repeated, even after it was half done, such as writing rows with the same keys.
+        keyspace: the keyspace that it uses.
     """
     for _ in range(_TIMES - 1):
         try:
@@ -38,7 +38,7 @@ def repeated(action: Callable[[], _T], keyspace: Keyspace) -> _T:
 def _quorum_is_left(keyspace: Keyspace) -> bool:
     if not keyspace.spares_a_node:
         return False
-    # Nodes take some seconds to miss one of them, and until then a request that it has part in may not be answered.
+    # Nodes take some seconds to notice that one of them is gone; until then requests that need it may fail.
     end = time.monotonic() + _QUORUM_S
     while not keyspace.answers():
         if time.monotonic() > end:

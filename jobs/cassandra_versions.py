@@ -1,12 +1,13 @@
-"""Versions of tables in a keyspace: how they are published, opened, and removed when nobody needs them; without Spark.
+"""Versions of tables in a keyspace: publish, open and remove them, without Spark.
 
 A version is a row of `recscale_versions` that names a physical table. A writer fills a physical table of its own and then
-adds that row by a lightweight transaction, so that of two writers each gets a number of its own and readers see one of
-them whole. What is neither among the newest versions nor claimed nor named as one to keep is dropped by the next write of the table.
+adds that row by a lightweight transaction. So two writers get two numbers, and readers see one of the versions completely.
+The next write of the table drops versions that are neither among the newest nor claimed nor to be kept.
 
-A claim is a row of `recscale_claims` that a process renews while it reads or writes a physical table; it lapses some
-minutes after the process ended without letting go. A version is first marked as retired and then looked at for claims,
-and a reader first claims it and then looks whether it is retired: one of the two sees the other.
+A claim is a row of `recscale_claims` that a process renews while it reads or writes a physical table. It expires some
+minutes after a process that ended without deleting it. To remove a version, a writer first marks it as retired and then
+checks for claims; to open one, a reader first claims it and then checks whether it is retired. So one of the two always
+sees the other.
 """
 
 import datetime as dt
@@ -25,7 +26,7 @@ from jobs.retention import Retention, no_table, no_version
 
 _BEAT_S = 60.0
 _MISSED = 10
-"""A claim lapses when so many renewals failed to come: long enough for a driver that is stopped for a while."""
+"""A claim expires after this many missed renewals, long enough for a driver that is suspended for a while."""
 _ANSWER_S, _CLAIM_S = 5.0, 60.0
 
 
@@ -54,7 +55,7 @@ class Claims:
                 ).start()
 
     def let_go(self, table: str, physical: str) -> None:
-        """End a claim; where Cassandra does not answer it lapses."""
+        """End a claim; if Cassandra does not answer, the claim expires later."""
         with self._lock:
             if self._held.pop((table, physical), None) is None:
                 return
@@ -103,7 +104,7 @@ class Claims:
             return
 
     def _renew(self, stopped: threading.Event) -> None:
-        """Renew claims until they are let go, their longest time is over, or the session is closed."""
+        """Renew claims until they are ended, `held_s` has passed, or the session is closed."""
         session = self._keyspace.session()
         while not stopped.wait(self._beat_s) and not session.is_shutdown:
             with self._lock:
@@ -113,11 +114,11 @@ class Claims:
                     try:
                         self._claim(table, physical, since, once=True)
                     except JobError:
-                        break  # the next time; ten of them may fail
+                        break  # tried again at the next renewal; ten may fail
 
 
 class KeyspaceVersions:
-    """The versions of a keyspace's tables, and what this object has opened of them."""
+    """The versions of a keyspace's tables, and those that this object has open."""
 
     def __init__(
         self, keyspace: Keyspace, retention: Retention | None = None, beat_s: float = _BEAT_S
@@ -128,7 +129,7 @@ class KeyspaceVersions:
         self._opened: dict[tuple[str, int], Entry] = {}
 
     def open(self, table: str, version: int | None = None) -> Entry:
-        """Return a version, the newest if none is named, that stays until `close`, while this process lives, or for the longest time.
+        """Open a version, by default the newest; it stays until `close`, the end of this process, or the retention's `held_s`.
 
         Raises:
             JobError: there is no such table, or the version is gone.
@@ -144,7 +145,7 @@ class KeyspaceVersions:
             self.claims.let_go(table, entry.physical)
 
     def close(self) -> None:
-        """Let go of all versions that were opened."""
+        """Release all versions that were opened."""
         self._opened.clear()
         self.claims.close()
 
@@ -158,13 +159,15 @@ class KeyspaceVersions:
             newest = self._keyspace.run(f"SELECT version FROM {name} WHERE name = %s LIMIT 1", [table])
             number = newest[0]["version"] + 1 if newest else 1
             (answer,) = self._keyspace.run(insert, [table, number, physical, json.dumps(columns)])
-            if answer["[applied]"] or answer["physical"] == physical:  # done before, and its answer lost
+            if (
+                answer["[applied]"] or answer["physical"] == physical
+            ):  # an earlier try succeeded, but its answer was lost
                 return int(number)
 
     def sweep(self, table: str, keep: Collection[int] = ()) -> None:
-        """Drop versions that need not stay and are not among those to keep, and what interrupted writes left."""
+        """Drop versions that need not stay and are not in `keep`, and leftovers of interrupted writes."""
         name = f"{self._keyspace.name}.{VERSIONS}"
-        # In this order: who is still writing claims the table before it is there, and lets go when it is published.
+        # In this order: a writer claims a physical table before it exists and ends the claim after it is published.
         there, claimed = self._physical(table), self.claims.of(table)
         rows = self._keyspace.run(f"SELECT version, physical, retired FROM {name} WHERE name = %s", [table])
         for physical in there - {row["physical"] for row in rows} - claimed.keys():
@@ -189,7 +192,7 @@ class KeyspaceVersions:
                 )
 
     def _lasts(self, claimed: Mapping[str, float], physical: str) -> bool:
-        """Whether a claim keeps a physical table."""
+        """Whether a claim keeps a physical table from being dropped."""
         return time.time() - claimed.get(physical, 0.0) < self._retention.held_s
 
     def _entry(self, table: str, version: int | None) -> Entry:

@@ -10,18 +10,18 @@ from jobs.relevance import Relevance, Scale, described, like_counts
 def before_fit(
     name: str, *, predicts_rating: bool, scale: Scale | None, profile: Profile | None
 ) -> Iterator[str]:
-    """Yield what should be known before a long fit."""
+    """Yield warnings before a fit, which may take long."""
     if predicts_rating and scale is not None and profile is not None and like_counts(scale, profile):
         yield (
-            f"the ratings look like counts ({described(profile)}), and {name} predicts ratings: a few large ones outweigh all "
-            "others in its error. Use als_implicit, which takes a count for how sure a preference is "
-            '(MODEL=als_implicit SET="confidence=log"). If they are ratings with a few wrong ones among them, give their '
+            f"the ratings look like counts ({described(profile)}), and {name} predicts ratings: a few large counts outweigh all "
+            "others in its error. Use als_implicit, to which a count says how certain a preference is "
+            '(MODEL=als_implicit SET="confidence=log"). If they are ratings and a few of them are wrong, set their '
             "scale: min_rating=..., max_rating=..."
         )
 
 
 def after_fit(name: str, found: Evaluation, relevant: Relevance, *, ranked: bool) -> Iterator[str]:
-    """Yield what the numbers of quality do not say by themselves; `ranked` is whether there were lists to judge."""
+    """Yield warnings about quality numbers that mean little; `ranked` is whether there were lists to judge."""
     rmse, mean = (found.metrics.get(metric) for metric in ("rmse", "rmse_global_mean"))
     if rmse is not None and mean is not None and rmse > mean:
         yield (
@@ -30,6 +30,6 @@ def after_fit(name: str, found: Evaluation, relevant: Relevance, *, ranked: bool
         )
     if ranked and not found.counts.get("ranked_users"):
         yield (
-            f"rankings are not judged: no test row is relevant, which is {relevant.why}. Lower relevant, or leave it out to "
-            "let it follow the scale"
+            f"rankings are not judged, because no test row is relevant. Relevant is {relevant.why}. Lower relevant, or leave it "
+            "out so that it follows the scale"
         )

@@ -1,4 +1,4 @@
-"""Turn a source's rows into clean interactions, and count every row that does not get through, with its reason."""
+"""Turn a source's rows into clean interactions, and count every dropped row by its reason."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -14,12 +14,12 @@ from datasets.source import Example
 from jobs.errors import JobError
 
 Advise = Callable[[Sequence[Example]], Sequence[str]]
-"""Guesses from rejected rows how they could be read: a sentence each."""
+"""Function that guesses from rejected rows which option would read them, a sentence each."""
 
 _SHOWN_REASONS = 5
 _SHOWN_CHARACTERS = 200
 _NOTHING = ("null", "nan", "none", "nil", "na", "n/a", "#n/a", "undefined", "\\n")
-"""How databases and libraries write a missing key, in small letters."""
+"""Texts by which databases and libraries write a missing key, in lower case."""
 _JANUARY_1970_US = (-86_400_000_000, 31 * 86_400_000_000)
 
 
@@ -35,9 +35,9 @@ class Limits:
 def flag(rows: DataFrame, limits: Limits, path: str) -> DataFrame:
     """Add `reason` (null for a good row), `file`, `line`, `lines`, `text` and `digest` to rows of the schema RAW or RECORDS.
 
-    What a source does not say: `file` is `path`, the data set's place, for which of its files a row came from is lost
-    once it has joined them; `text` is made of the row's values. Good rows lose their text, which nobody asks for again.
-    The digest is the hash of the whole row by its keys; sums of it do not depend on the rows' order.
+    If a source has no such columns, `file` is `path`, because the file of a row is not known after a join, and `text` is
+    made of the row's values. Good rows lose their text, which is not needed again. The digest is a hash of the row's
+    values; its sum does not depend on the order of rows.
     """
     columns = ["user", "item", "rating", "at", "fold"]
     values = [F.coalesce(F.col(name).cast("string"), F.lit("")) for name in columns]
@@ -88,7 +88,7 @@ class Counted(NamedTuple):
         good: rows without a reason; lines: those that they take in their files.
         reasons: rows for each reason.
         first, last: microseconds since 1970 of the earliest and the latest known time, None if none is known.
-        users, items: rows whose key is a word for nothing.
+        users, items: rows whose key looks like a missing value.
     """
 
     good: int
@@ -101,7 +101,7 @@ class Counted(NamedTuple):
 
     @property
     def rows_in(self) -> int:
-        """All of them."""
+        """Number of all incoming rows."""
         return self.good + sum(self.reasons.values())
 
 
@@ -144,23 +144,23 @@ def count_reasons(flagged: DataFrame, unreadable: DataFrame | None) -> Counted:
 
 
 def oddities(counted: Counted) -> Iterator[str]:
-    """Yield what is read as it stands and yet may be meant otherwise, a sentence each."""
+    """Yield warnings about values that were read but may be mistakes, a sentence each."""
     first, last = counted.first, counted.last
     if first is not None and last is not None and _JANUARY_1970_US[0] <= first and last < _JANUARY_1970_US[1]:
         yield (
-            f"all times fall between {_moment(first)} and {_moment(last)}: seconds that are read as milliseconds look so "
-            "(csv: dataset.at_format=s), and numbers that are no times (csv: leave dataset.at out). A split by time "
-            "follows them"
+            f"all times fall between {_moment(first)} and {_moment(last)}. If they are seconds that were read as milliseconds, set "
+            "dataset.at_format=s (csv); if they are no times, leave dataset.at out (csv), because a split by time would use "
+            "them"
         )
     for name, rows in (("user", counted.users), ("item", counted.items)):
         if rows:
             yield (
-                f"{rows:,} rows have a {name} called NULL, nan or the like, which is taken for a key like any other "
-                "(csv: dataset.missing=NULL,nan rejects them)"
+                f"{rows:,} rows have a {name} called NULL, nan or the like, which is read as an ordinary key "
+                "(csv: dataset.missing=NULL,nan rejects such rows)"
             )
     if counted.lines > counted.good:
         yield (
-            f"{counted.good:,} rows take {counted.lines:,} lines of the file, since quoted fields hold line ends (csv: "
+            f"{counted.good:,} rows take {counted.lines:,} lines of the file, because quoted fields contain line ends (csv: "
             "dataset.multiline=no reads every line by itself)"
         )
 
@@ -205,7 +205,7 @@ def k_core(ratings: DataFrame, k: int) -> tuple[DataFrame, int, int]:
         left, rounds = kept.count(), rounds + 1
         if left == 0:
             raise JobError(
-                f"k_core={k} leaves no rating: no group of users and items has {k} ratings each; use a smaller k_core"
+                f"k_core={k} leaves no ratings, because no group of users and items has {k} ratings each: use a smaller k_core"
             )
         if left == rows:
             return kept, rounds, before
@@ -213,16 +213,16 @@ def k_core(ratings: DataFrame, k: int) -> tuple[DataFrame, int, int]:
 
 
 def check_share(counted: Counted, rejected: DataFrame, limit: float, path: str, advise: Advise) -> None:
-    """Refuse data of which too many rows are bad, or all; with every reason, its first row and what may help.
+    """Refuse data with too many bad rows, or only bad ones; the error has each reason, its first row and advice.
 
-    An empty line is no row that could be lost: it is counted, but not against the limit.
+    An empty line is counted, but not against the limit, because no row is lost with it.
 
     Args:
         counted: the rows.
         rejected: the rejected rows (schema REJECTED).
-        limit: the largest share that is let through.
-        path: the place of the data.
-        advise: guesses how they could be read.
+        limit: the largest share of bad rows that is accepted.
+        path: folder or file of the data.
+        advise: guesses which option would read them.
 
     Raises:
         JobError: no row is left, or more than `limit` of them are bad.
@@ -230,7 +230,9 @@ def check_share(counted: Counted, rejected: DataFrame, limit: float, path: str, 
     rows_in, reasons = counted.rows_in, counted.reasons
     bad = sum(rows for reason, rows in reasons.items() if reason != EMPTY)
     if not rows_in:
-        raise JobError(f"{path} holds no row: there is nothing to preprocess")
+        raise JobError(
+            f"{path} has no rows, so there is nothing to preprocess: check the file, or name another data set"
+        )
     if counted.good and bad <= limit * rows_in:
         return
     examples = _examples(rejected)
@@ -248,7 +250,7 @@ def check_share(counted: Counted, rejected: DataFrame, limit: float, path: str, 
 
 
 def left_out(rejected: DataFrame) -> list[str]:
-    """Say of the most frequent reasons for which rows were rejected how many there are and where the first one is."""
+    """Return a sentence for each of the most frequent reasons: how many rows were rejected, and where the first one is."""
     return [f"left out: {_told(example)}" for example in _examples(rejected)]
 
 

@@ -1,4 +1,4 @@
-"""Run Spark actions that do not need one another at the same time: while one computes, the driver plans the next."""
+"""Run independent Spark actions at the same time: while one computes, the driver plans the next."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ from pyspark import InheritableThread
 
 
 class _Action:
-    """One action in a thread that belongs to the phase of the thread which started it.
+    """One action in a thread that inherits the job group, and so the phase, of the thread that starts it.
 
     The thread is a daemon, so that an interruption of the main thread does not wait for a job to end.
     """
@@ -24,7 +24,7 @@ class _Action:
         self._thread.join()
 
     def answer(self) -> Any:
-        """Return what the action returned, or raise what it raised, at its end."""
+        """Wait for the end, then return the action's result or raise its error."""
         self.ended()
         if self._error is not None:
             raise self._error
@@ -38,15 +38,15 @@ class _Action:
 
 
 def beside(call: Callable[[], Any]) -> Callable[[], Any]:
-    """Start an action now; the function returned waits for its end and returns or raises what it did."""
+    """Start an action and return a function that waits for its end, then returns its result or raises its error."""
     return _Action(call).answer
 
 
 def together(*calls: Callable[[], Any]) -> list[Any]:
-    """Run all actions at the same time and return their answers in order.
+    """Run all actions at the same time and return their results in order.
 
     Raises:
-        Exception: of the first in order that failed, after all have ended.
+        Exception: after all have ended, the error of the first failed action in the order of `calls`.
     """
     actions = [_Action(call) for call in calls]
     for action in actions:

@@ -13,12 +13,12 @@ from jobs.store import Store
 
 @dataclass(frozen=True)
 class Context:
-    """Everything a job may use; it records nothing itself.
+    """Everything that a job may use. A job records nothing itself.
 
     Attributes:
-        ready: returns when the application has its executors, or raises JobError. What is only planned may be planned
-            before; what runs before would run on those that came first, and what is cached would stay there.
-        warnings: those that were given so far.
+        ready: waits until the application has its executors, or raises JobError. Plans may be made before. A job that
+            ran before would use only the executors that came first, and its cached rows would stay on them.
+        warnings: the warnings so far.
     """
 
     request: Request
@@ -30,7 +30,7 @@ class Context:
     warnings: list[str] = field(default_factory=list)
 
     def warn(self, text: str) -> None:
-        """Tell a person something at once, and keep it with the result; the same sentence once."""
+        """Show a warning at once and keep it with the result; the same text only once."""
         if text not in self.warnings:
             self.warnings.append(text)
             self.events.add("warning", text=text)
@@ -38,8 +38,8 @@ class Context:
     def passes(self) -> Iterator[int]:
         """Yield the number of each pass: first the warm-ups (the first of them is the cold one), then the repeats.
 
-        With no warm-ups the first repeat is cold too, and is kept as a repeat. In an application that others used
-        before, no pass is cold.
+        Without warm-ups the first repeat is cold, too, but counts as a repeat. In a shared application only the first
+        trial has a cold pass.
         """
         self.ready()
         request = self.request
@@ -59,11 +59,11 @@ class Job(Protocol):
     """One Spark application. One file in `jobs/apps` binds an instance to JOB."""
 
     def run(self, context: Context) -> Result:
-        """Do the work and answer with metrics, counts and fingerprint; phases and warnings are added by the caller.
+        """Do the work and return metrics, counts and fingerprint; the caller adds phases and warnings.
 
         Raises:
             JobError: with what happened and what to do next.
         """
 
     def parameters(self) -> frozenset[str]:
-        """Every parameter name that some model or mode of this job accepts; specs are checked against it."""
+        """Return all parameter names that any model or mode of this job accepts; specs are checked against them."""

@@ -1,4 +1,4 @@
-"""Judges a fitted model on the test part: the only place where metrics are computed.
+"""Judge a fitted model on the test part; metrics are computed only here.
 
 Ratings: RMSE and MAE over the rows that have a prediction, never without the coverage and without what the two
 simplest predictors reach on the same rows. Rankings: means over users with at least one relevant test item, of whom

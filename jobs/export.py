@@ -1,4 +1,4 @@
-"""Keep a fitted factor model as NumPy arrays, so that it can be used where there is no Spark."""
+"""Store a fitted factor model as NumPy arrays, for use without Spark."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,7 @@ class Exportable(Protocol):
     """A scorer that can be exported. Its model has the class attribute `exportable = True`."""
 
     def exported(self) -> Exported:
-        """Return what the model knows."""
+        """Return the model's factors and baseline."""
 
 
 def export(model: Exported, training: Tables, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Say in a sentence why an application failed, whatever threw: our own errors, Spark, or a driver that died."""
+"""Explain in a sentence why an application failed: our own errors, Spark's, or a driver that died."""
 
 import re
 
@@ -9,7 +9,7 @@ from datasets.errors import DataError, UsageError
 from jobs.errors import JobError
 
 DISK_FULL = "No space left on device|Disk quota exceeded|File too large"
-"""What the system says, in whatever wraps it, when a disk, a quota or a file's limit is reached."""
+"""Pattern of the system's messages about a full disk, a quota or a file size limit, also inside other errors."""
 
 _KNOWN = (
     (
@@ -50,7 +50,7 @@ _KNOWN = (
     ),
     (
         "Cannot run program",
-        "an executor could not start Python: PYSPARK_PYTHON must name an interpreter that is there on every worker",
+        "an executor could not start Python: PYSPARK_PYTHON must name an interpreter that exists on every worker",
     ),
 )
 
@@ -60,7 +60,7 @@ def explain(error: BaseException) -> str:
     if isinstance(error, JobError | DataError | UsageError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted before it ended; what was measured until then is kept"
+        return "interrupted before it ended; the phases that were measured are kept"
     if isinstance(error, Py4JNetworkError | ConnectionError):
         return (
             "the driver's JVM is gone: it was killed or ran out of memory. "
@@ -88,7 +88,7 @@ def root_cause(text: str) -> str:
 
 
 def _text(error: BaseException) -> str:
-    """Return an error's text with its Java cause; reading it fails where the JVM died in between."""
+    """Return an error's text with its Java cause, or its type's name if the JVM that holds the text has died."""
     try:
         text = str(error)
         origin = getattr(error, "_origin", None)

@@ -1,4 +1,4 @@
-"""Bring the ratings to the driver for the models that fit there, if they fit."""
+"""Bring the ratings to the driver, for models that are fitted there, if they fit into its memory."""
 
 from typing import NamedTuple
 
@@ -13,9 +13,9 @@ from jobs.kernels import Floats, Ints
 from jobs.neighbours import Csr
 from jobs.preflight import gigabytes, jvm, mib, size_in_bytes
 
-ENTRY_BYTES = 64  # Arrow's and pandas' copies, and at their side the sorted ones of both directions
-_USABLE = 0.6  # of a heap or of the host's free memory: others need some too
-_SENT = 12  # bytes of two ids and a rating on their way
+ENTRY_BYTES = 64  # per rating: the copies of Arrow and pandas, and those that are sorted by user and by item
+_USABLE = 0.6  # share of a heap, or of the host's free memory, that the ratings may take
+_SENT = 12  # bytes of two ids and a rating in transfer
 
 
 class Ratings(NamedTuple):
@@ -26,13 +26,13 @@ class Ratings(NamedTuple):
 
 
 def check_driver(spark: SparkSession, rows: int, more: float, what: str) -> None:
-    """Refuse ratings that the driver could not take in, or that Spark would not send it.
+    """Refuse ratings that the driver cannot hold, or that Spark would not send to it.
 
     Args:
         spark: the session.
-        rows: of (user, item, rating) that are fetched.
-        more: bytes that it needs beside them, as for factors.
-        what: the model.
+        rows: number of ratings that are fetched.
+        more: further bytes that the model needs, for example for factors.
+        what: name of the model.
 
     Raises:
         JobError: with numbers and what to do.
@@ -42,19 +42,19 @@ def check_driver(spark: SparkSession, rows: int, more: float, what: str) -> None
     if size > _USABLE * free:
         raise JobError(
             f"{what} needs about {mib(size)}; of this host's free memory of {mib(free)} about {mib(_USABLE * free)} "
-            "may be used. Use a smaller data set, a host with more memory, or use the Spark model."
+            "may be used. Use a smaller data set, a host with more memory, or the Spark model (als, als_implicit)."
         )
     most = size_in_bytes(spark, spark.sparkContext.getConf().get("spark.driver.maxResultSize", "1g") or "1g")
     if 0 < most < rows * _SENT:  # 0 is no limit
         raise JobError(
-            f"{what} Spark may send {mib(most)} of the {mib(rows * _SENT)}: raise spark.driver.maxResultSize "
+            f"{what} Spark may send it {mib(most)}, but they need {mib(rows * _SENT)}: raise spark.driver.maxResultSize "
             f'(in a spec, [fixed.spark.driver] maxResultSize = "{gigabytes(rows * _SENT)}g").'
         )
     heap = float(jvm(spark).java.lang.Runtime.getRuntime().maxMemory())
     if rows * _SENT > _USABLE * heap:
         raise JobError(
-            f"{what} needs {mib(rows * _SENT)} in the driver's heap on their way; of its {mib(heap)} about "
-            f"{mib(_USABLE * heap)} can be used. Give the driver more: --set spark.driver_memory="
+            f"{what} needs {mib(rows * _SENT)} of the driver's heap to receive them; of its {mib(heap)} about "
+            f"{mib(_USABLE * heap)} can be used. Give the driver more memory: --set spark.driver_memory="
             f"{gigabytes(rows * _SENT / _USABLE)}g, or RECSCALE_SPARK_DRIVER_MEMORY."
         )
 
@@ -64,7 +64,7 @@ def fetch(ratings: DataFrame, missing: float | None = None) -> tuple[Ints, Ints,
 
     Args:
         ratings: the training part.
-        missing: stands for a rating that is null; None where none is.
+        missing: replaces ratings that are null; None if no rating is null.
     """
     rating = F.col("rating") if missing is None else F.coalesce("rating", F.lit(missing)).cast("float")
     rows = ratings.select("user", "item", rating.alias("rating")).toPandas()
@@ -79,8 +79,10 @@ def arranged(user: Ints, item: Ints, values: Floats) -> Ratings:
     """Sort the ratings by user and by item.
 
     Raises:
-        JobError: there is none.
+        JobError: there are no ratings.
     """
     if not len(user):
-        raise JobError("there is no rating to train on")
+        raise JobError(
+            "the training part has no rows: preprocess a data set with ratings, or use another split"
+        )
     return Ratings(*both_ways(user, item, values, int(user.max()) + 1, int(item.max()) + 1))

@@ -1,12 +1,11 @@
-"""Versions of tables as folders under one root, for whoever can read files; Spark is not needed.
+"""Versions of tables as folders under one root, without Spark.
 
 A version is a folder `<table>.v<number>`, and a symbolic link `<table>` names the one that was published last. A writer
 fills a folder of its own, `<table>.part-<unique>`, and holds a lock beside it. To publish, it renames the folder and then
-moves the link, which the file system does at once: a write that ends anywhere leaves the old version or the new one.
+replaces the link, which is atomic: a write that is interrupted at any point leaves the old version or the new one.
 
-Who opens a version holds a shared lock on a file in its folder, which ends with the process at the latest. Each write
-removes what is neither among the newest versions nor locked nor named as one to keep, and what writers that are gone left
-behind.
+A reader holds a shared lock on a file in the version's folder, which ends with its process at the latest. Each write
+removes versions that are neither among the newest nor locked nor to be kept, and leftovers of writers that have ended.
 """
 
 import fcntl
@@ -25,14 +24,14 @@ import pyarrow.parquet as pq
 from jobs.retention import Retention, no_table, no_version
 
 _OPENED = "_opened"
-"""File of a version on which its readers hold a lock; the time of its last change is when it was opened last. Readers of
-Parquet pass over names that begin so."""
+"""File of a version on which its readers hold a lock; its time of change is when the version was last opened. Readers of
+Parquet ignore names that begin with an underscore."""
 
 _POLL_S = 0.02
 
 
 class FolderVersions:
-    """The tables of one root, and what this object has opened of them."""
+    """The tables of one root, and the versions that this object has open."""
 
     def __init__(self, root: Path, retention: Retention | None = None) -> None:
         self.root = root.absolute()
@@ -49,7 +48,7 @@ class FolderVersions:
         )
 
     def folder(self, table: str, version: int | None = None) -> Path:
-        """Return the folder of a version, the newest if none is named; it may be removed at any time.
+        """Return the folder of a version, by default the newest; it may be removed at any time.
 
         Raises:
             JobError: there is no such table, or the version is gone.
@@ -64,10 +63,10 @@ class FolderVersions:
         return self.root / f"{table}.v{version}"
 
     def open(self, table: str, version: int | None = None) -> Path:
-        """Return the folder of a version, which stays until `close`, until this process ends, or for the longest time.
+        """Return the folder of a version, which stays until `close`, the end of this process, or the retention's `held_s`.
 
         Raises:
-            JobError: as `folder`.
+            JobError: as in `folder`.
         """
         while True:
             folder = self.folder(table, version)
@@ -81,7 +80,7 @@ class FolderVersions:
         """Return all rows of a small table.
 
         Raises:
-            JobError: as `folder`.
+            JobError: as in `folder`.
         """
         reader = FolderVersions(self.root)
         try:
@@ -91,13 +90,13 @@ class FolderVersions:
             reader.close()
 
     def close(self) -> None:
-        """Let go of all versions that were opened."""
+        """Release all versions that were opened."""
         while self._held:
             os.close(self._held.popitem()[1])
 
     @contextmanager
     def fresh(self, table: str) -> Iterator[Path]:
-        """Give a folder that does not exist yet, to be filled and then published; it is gone when the block ends.
+        """Give a path for a new folder, to be filled and published; it is removed at the end of the block unless published.
 
         While the block runs, no other writer of the table removes it.
         """
@@ -133,7 +132,7 @@ class FolderVersions:
         return number
 
     def sweep(self, table: str, keep: Collection[int] = ()) -> None:
-        """Remove versions that need not stay and are not among those to keep, and what interrupted writes left."""
+        """Remove versions that need not stay and are not in `keep`, and leftovers of interrupted writes."""
         with self._alone(table):
             for path in list(self._removable(table, keep)):
                 self._put_aside(table, path)
@@ -141,14 +140,14 @@ class FolderVersions:
             shutil.rmtree(path, ignore_errors=True)
 
     def _hold(self, folder: Path) -> bool:
-        """Lock a version as a reader; whether it is there to stay."""
+        """Lock a version as a reader; return whether that worked, so that the version stays."""
         try:
             lock = os.open(folder / _OPENED, os.O_RDONLY)
         except FileNotFoundError:
-            return folder.exists()  # a table of the layout before there were versions has nothing to lock
+            return folder.exists()  # a table of the old layout, without versions, has no file to lock
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:  # somebody is deciding about it
+        except BlockingIOError:  # another process is about to remove it
             os.close(lock)
             return False
         if not _same(lock, folder / _OPENED):
@@ -158,7 +157,7 @@ class FolderVersions:
         return True
 
     def _removable(self, table: str, keep: Collection[int]) -> Iterator[Path]:
-        """Yield what is not among the newest versions or those to keep, and not being written."""
+        """Yield folders that are neither among the newest versions, nor in `keep`, nor being written."""
         stays = {*self.versions(table)[: self._retention.versions], *keep}
         current = (self.root / table).resolve()
         for path in self.root.glob(f"{table}.*"):
@@ -174,7 +173,7 @@ class FolderVersions:
                 path.unlink(missing_ok=True)
 
     def _put_aside(self, table: str, path: Path) -> None:
-        """Give a folder that nobody has open another name, under which nobody opens it; then it can be removed."""
+        """Rename a folder that nobody has open, so that nobody opens it before it is removed."""
         opened = path / _OPENED
         lock = os.open(opened, os.O_RDWR) if opened.exists() else None
         try:
@@ -185,7 +184,7 @@ class FolderVersions:
                 os.close(lock)
 
     def _current(self, table: str) -> int | None:
-        """Return the number of the newest version; 0 for a table of the layout before there were numbers."""
+        """Return the number of the newest version; 0 for a table of the old layout, without numbers."""
         link = self.root / table
         if not (link / "_SUCCESS").exists():
             return None
@@ -202,7 +201,7 @@ class FolderVersions:
 
     @contextmanager
     def _alone(self, table: str) -> Iterator[None]:
-        """Hold the table's lock for a moment; it is never held while rows are written."""
+        """Hold the table's lock, always briefly: never while rows are written."""
         with (self.root / f".{table}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -221,7 +220,7 @@ def _same(lock: int, path: Path) -> bool:
 
 
 def _free(lock: int) -> bool:
-    """Whether nobody else holds a lock on an open file; this process holds it then until it closes the file."""
+    """Whether nobody else holds a lock on an open file; if so, this process holds it until it closes the file."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -230,7 +229,7 @@ def _free(lock: int) -> bool:
 
 
 def _unlocked(path: Path) -> bool:
-    """Whether nobody holds a lock on a file; one that is not there is held by nobody."""
+    """Whether nobody holds a lock on a file, or the file is missing."""
     try:
         lock = os.open(path, os.O_RDWR)
     except FileNotFoundError:

@@ -72,7 +72,7 @@ class HistoryScorer:
         return frame.mapInArrow(_Score(self.fitted), "user int, item int, prediction float")
 
     def recommend(self, users: DataFrame, k: int, seen: DataFrame | None) -> DataFrame:
-        """Rank all items, also those that nobody has rated; users without a history get what suits most."""
+        """Rank all items, also those without ratings; users without a history get the ranking of the average user."""
         frame = users.select("user").join(self.kept, "user", "left")
         if seen is not None:
             frame = with_lists(frame, seen, F.col("item"))
@@ -120,7 +120,9 @@ def item_counts(ratings: DataFrame) -> Any:
     counts = ratings.groupBy("item").agg(F.count("*").alias("n"), F.count("rating").alias("rated"))
     rows = counts.orderBy("item").toPandas()
     if rows.empty:
-        raise JobError("there is no rating to train on")
+        raise JobError(
+            "the training part has no rows: preprocess a data set with ratings, or use another split"
+        )
     return rows
 
 

@@ -1,10 +1,10 @@
-"""Give keys dense numbers that depend on the keys alone, not on how the rows were spread."""
+"""Give keys dense numbers that depend only on the keys, not on the partitioning of the rows."""
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 BROADCAST_KEYS = 1_000_000
-"""Above so many keys the table of ids is joined by sorting instead of being sent to every executor (about 60 MB)."""
+"""Largest number of keys whose table of ids is sent to every executor (about 60 MB); larger ones are joined by sorting."""
 
 
 def natural_order(key: str) -> list[Column]:

@@ -1,6 +1,6 @@
-"""Ask a standalone master whether it lets this application in: a secret that is missing or wrong ends here, at once.
+"""Ask a standalone master whether it accepts this application, so that a missing or wrong secret is noticed at once.
 
-Spark itself would go on asking for a minute, and would then say that all masters are unresponsive.
+Spark itself would retry for a minute and then report that all masters are unresponsive.
 """
 
 import os
@@ -23,9 +23,9 @@ _WANTS = re.compile(r"SaslMessage|challenge", re.IGNORECASE)
 
 
 def enter(settings: Mapping[str, str]) -> None:
-    """Start the driver's JVM with these settings, give it the secret, and see that the standalone master takes it.
+    """Start the driver's JVM with these settings, give it the secret, and check that the standalone master accepts it.
 
-    The JVM is started without the secret, because what it is started with stands in the list of processes.
+    The JVM is started without the secret, because its command line is visible in the list of processes.
 
     Raises:
         JobError: the master refuses this application.
@@ -36,7 +36,7 @@ def enter(settings: Mapping[str, str]) -> None:
     SparkContext._ensure_initialized(conf=conf)  # noqa: SLF001 - there is no public way to start the JVM first
     jvm: Any = SparkContext._jvm  # noqa: SLF001 - see above
     master = settings["spark.master"]
-    if not master.startswith("spark://"):  # other managers hand out a secret of their own
+    if not master.startswith("spark://"):  # other cluster managers use a secret of their own
         return
     secret = os.environ.get(SECRET, "") if settings.get("spark.authenticate") == "true" else ""
     if secret:
@@ -47,7 +47,7 @@ def enter(settings: Mapping[str, str]) -> None:
 
 
 def _refusal(jvm: Any, settings: Mapping[str, str], secret: str) -> str:
-    """Return why no master of the URL answers as one of ours should; empty if one does, or if that stays open."""
+    """Return why no master of the URL accepts this application; empty if one does, or if it cannot be told."""
     conf = jvm.org.apache.spark.SparkConf()
     for key, value in settings.items():
         if key.startswith(_SHARED):
@@ -68,7 +68,7 @@ def _refusal(jvm: Any, settings: Mapping[str, str], secret: str) -> str:
                 rpc.setupEndpointRef(url, "Master")
             except Py4JJavaError as error:
                 text = str(error)
-                if _UNSURE.search(text):  # slow, or a reserve that is down
+                if _UNSURE.search(text):  # slow, or a standby master that is down
                     continue
                 cause = root_cause(text)
             else:
@@ -82,8 +82,8 @@ def _advice(master: str, cause: str, *, with_secret: bool) -> str:
     if with_secret:
         return (
             f"the Spark master at {master} does not take this application's secret. RECSCALE_SPARK_SECRET and "
-            "spark.encrypt must be the same here as where master and workers were started; a master without a secret "
-            f"wants none here either.\nSpark says: {cause}"
+            "spark.encrypt must be the same here as where master and workers were started; for a master without a secret unset "
+            f"RECSCALE_SPARK_SECRET.\nSpark says: {cause}"
         )
     if _WANTS.search(cause):
         return (
@@ -91,6 +91,6 @@ def _advice(master: str, cause: str, *, with_secret: bool) -> str:
             f"workers were started with into RECSCALE_SPARK_SECRET, and run again.\nSpark says: {cause}"
         )
     return (
-        f"what answers at {master} is no Spark master that understands this Spark: look what listens there (make status "
-        f"on its machine) and that both are of one version.\nSpark says: {cause}"
+        f"what answers at {master} is no Spark master that understands this Spark: check what listens there (make status "
+        f"on its machine) and that both have the same Spark version.\nSpark says: {cause}"
     )

@@ -1,4 +1,4 @@
-"""Fit MLlib's blocked ALS so that every shape of cluster gets the same model, and free what it leaves behind."""
+"""Fit MLlib's blocked ALS, with the same model on every cluster shape, and free its RDDs afterwards."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from jobs.cached_rdds import persisted, release
 from jobs.phases import consume
 
 KEPT = ("userFactors", "itemFactors")
-"""MLlib's names of what it keeps; a cache of ours that is first filled during the fit is not among them."""
+"""MLlib's names of the RDDs with the factors, which tell them from caches of ours that are filled during the fit."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ RATINGS = T.StructType(
 class Tables(NamedTuple):
     """Stored tables. `users` is (user int, key string); `items` is (item int, key string, ...ITEMS).
 
-    `profile` is of `ratings`; None where nobody has looked yet.
+    `profile` is the profile of `ratings`; None if it is not known.
     """
 
     ratings: DataFrame
@@ -32,10 +32,10 @@ class Tables(NamedTuple):
 
 
 class Scorer(Protocol):
-    """A fitted model. Nothing in it has yet been consumed except what `fit` had to compute."""
+    """A fitted model. Scores and rankings are computed only when their frames are used."""
 
     def score(self, pairs: DataFrame) -> DataFrame:
-        """Predict for (user, item) pairs: (user int, item int, prediction float), null where it cannot."""
+        """Predict for (user, item) pairs: (user int, item int, prediction float), null for pairs that it cannot predict."""
 
     def recommend(self, users: DataFrame, k: int, seen: DataFrame | None) -> DataFrame:
         """Rank the best `k` items for each row of `users` (user int), leaving out the pairs of `seen`.
@@ -47,23 +47,23 @@ class Scorer(Protocol):
         """
 
     def release(self) -> None:
-        """Unpersist and destroy what fitting left on the executors."""
+        """Free the frames, RDDs and broadcasts of the model on the executors."""
 
 
 @runtime_checkable
 class Described(Protocol):
-    """A scorer that has something to say of how it was fitted."""
+    """A scorer with metrics and texts about its fit."""
 
     def describe(self) -> tuple[dict[str, float], dict[str, str]]:
-        """Return metrics and texts that go into the result beside those of the evaluation."""
+        """Return metrics and texts for the result, besides those of the evaluation."""
 
 
 class Model(Protocol):
-    """Something that fits on ratings and items. One file in `jobs/models` binds one to MODEL, a frozen dataclass."""
+    """A recommender, a frozen dataclass of hyper-parameters. One file in `jobs/models` binds one to MODEL."""
 
     @property
     def predicts_rating(self) -> bool:
         """Whether `score` is on the rating scale, so that RMSE means something."""
 
     def fit(self, tables: Tables) -> Scorer:
-        """Fit on `tables.ratings` (the training part) and consume all that is fitted, so that it can be timed."""
+        """Fit on `tables.ratings` (the training part) and compute everything that is fitted, so that the fit can be timed."""

@@ -1,4 +1,4 @@
-"""The noise floor of generated data: the RMSE that no predictor can get below, since the noise is known."""
+"""Noise floor of generated data: the RMSE of the best possible predictor, which is known because the noise is."""
 
 from typing import Protocol, runtime_checkable
 
@@ -12,14 +12,14 @@ from jobs.stored import Summary
 
 @runtime_checkable
 class Expecting(Protocol):
-    """A source that knows the mean of each rating over its noise."""
+    """A source that knows the expected rating of each pair, without the noise."""
 
     def expected(self, variant: str, options: object, pairs: DataFrame) -> DataFrame:
         """Add `expected` double to pairs of keys (user string, item string, ...); null for unknown keys."""
 
 
 def noise_floor(summary: Summary, tables: Tables, test: DataFrame) -> dict[str, float]:
-    """Return `rmse_floor`, the RMSE of the source's own expected ratings on the test rows; nothing if it has none."""
+    """Return `rmse_floor`, the RMSE of the source's expected ratings on the test rows; empty if the source has none."""
     dataset = find(summary.dataset, summary.options)
     if not isinstance(dataset.source, Expecting):
         return {}

@@ -116,13 +116,15 @@ def _check_part(own: TrainParams) -> None:
     able = sorted(name for name, model in MODELS.items() if getattr(model, "exportable", False))
     if own.export and own.model not in able:
         raise UsageError(
-            f"model {own.model} cannot be exported: what it knows is more than factors. {able} can"
+            f"model {own.model} cannot be exported, because it is more than factors and means; models that can: {', '.join(able)}"
         )
 
 
 def _check(own: TrainParams, fields: frozenset[str]) -> None:
     if not isinstance(own.select, Mapping):
-        raise UsageError("select must map names of hyper-parameters to lists of values")
+        raise UsageError(
+            f'select must map names of hyper-parameters to lists of values, for example {{"reg": [0.05, 0.1]}}, got {own.select!r}'
+        )
     for name, values in own.select.items():
         if name not in fields:
             raise UsageError(f"unknown hyper-parameter {name!r} in select: {nearest(name, fields)}")
@@ -131,7 +133,7 @@ def _check(own: TrainParams, fields: frozenset[str]) -> None:
     if own.k < 1 or own.top_n < 0 or 0 < own.top_n < own.k:
         raise UsageError(
             f"top_n={own.top_n}, k={own.k}: k must be 1 or more, and top_n at least k, because the first k "
-            "recommendations are what is judged (or top_n=0, to recommend nothing)"
+            "recommendations are judged (or top_n=0, to recommend nothing)"
         )
     if own.split == "fold" and not own.fold:
         raise UsageError("split=fold needs the name of a published fold, for example fold=u1")

@@ -1,7 +1,7 @@
-"""Time the parts of a job, and refuse to time what did not run.
+"""Time the parts of a job, and refuse times of parts that ran no Spark job.
 
-Every timed part must consume what it made: `consume` writes to Spark's `noop` sink, which computes every row and
-column. `count()` would not do: Catalyst drops the columns that a count does not need, prediction included.
+Every timed part must consume its results: `consume` writes to Spark's `noop` sink, which computes every row and column.
+`count()` is not enough, because Catalyst drops the columns that a count does not need, for example the prediction.
 """
 
 import json
@@ -24,7 +24,7 @@ def consume(frame: DataFrame) -> None:
 
 
 class Events:
-    """Appends what happens to a JSON-lines file, so that progress is seen live and survives a dead JVM."""
+    """Append events to a JSON-lines file, which shows progress live and remains if the JVM dies."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -32,8 +32,8 @@ class Events:
     def add(self, event: str, **values: Any) -> None:
         """Append one event; `at` is CLOCK_MONOTONIC seconds, comparable between processes of one host.
 
-        `clock` is the time of day in seconds since 1970, as Spark's event log has it: it finds the phase there and
-        measures nothing.
+        `clock` is the time of day in seconds since 1970, as in Spark's event log. It serves to find a phase there, not to
+        measure.
         """
         line = json.dumps({"event": event, "at": time.perf_counter(), "clock": time.time(), **values})
         with self.path.open("a", encoding="utf-8") as file:
@@ -44,8 +44,8 @@ class Events:
 class Phases:
     """The phase timer of one request.
 
-    `place` is 0 for one that has the application for itself, else it counts from 1 those that share it: their job
-    groups must differ, and only the first finds the application cold.
+    `place` is 0 for the only request of an application, else its number from 1 among those that share it: their job groups
+    must differ, and only the first one finds the application cold.
     """
 
     spark: SparkSession
@@ -57,10 +57,10 @@ class Phases:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Time the enclosed work; all that it makes must be consumed inside.
+        """Time the enclosed work, which must consume its results (`consume`).
 
         Raises:
-            JobError: no Spark job ran in it, so only a plan was built and the time would mean nothing.
+            JobError: no Spark job ran in it, so only a plan was made and the time would mean nothing.
         """
         context = self.spark.sparkContext
         group = f"{group_mark(self.place)}{name}#{self.pass_}"

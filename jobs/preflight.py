@@ -64,16 +64,16 @@ def als_need(
 
 
 def check_als(tables: Tables, rank: int, blocks: int, *, instead: str | None = None) -> None:
-    """Refuse what MLlib's ALS would fail on, or would silently get wrong.
+    """Refuse tables and sessions on which MLlib's ALS would fail or give a wrong model.
 
     Args:
         tables: `ratings` is the training part.
         rank: number of factors.
         blocks: of users, and of items.
-        instead: as of `check_ratings`.
+        instead: as in `check_ratings`.
 
     Raises:
-        JobError: no checkpoint directory, too little memory, or what `check_ratings` refuses.
+        JobError: no checkpoint directory, too little memory, or a reason of `check_ratings`.
     """
     ratings = tables.ratings
     spark = ratings.sparkSession
@@ -101,18 +101,19 @@ def check_ratings(tables: Tables, *, instead: str | None = None) -> tuple[int, i
 
     Args:
         tables: `ratings` is the training part.
-        instead: the model to use where a row has no rating, for a model that needs one in each; None for a model of
-            preferences.
+        instead: the model to suggest if a row has no rating, for a model that needs a rating in each row; None for a
+            model of preferences.
 
     Raises:
-        JobError: ids that are not dense int32, rows of the same pair, rows without the rating that they need, or no row
-            from which a preference can be taken.
+        JobError: ids are not dense int32, a pair has several rows, a needed rating is missing, or no row expresses a
+            preference.
     """
     _check_types(tables.ratings)
     found = tables.profile or profile_of(tables.ratings, tables.users, tables.items)
     if instead is not None and found.rated < found.rows:
         raise JobError(
-            f"some interactions have no rating: explicit ALS needs one for each row; use {instead}"
+            f"{found.rows - found.rated:,} of {found.rows:,} interactions have no rating, and explicit ALS needs one for "
+            f"each row: use {instead}"
         )
     _check_ids(found)
     _check_pairs(found)
@@ -133,8 +134,8 @@ def check_memory(need: Need, heap: float, what: str) -> None:
     raise JobError(
         f"{what} needs about {mib(need.hard)} on each executor ({mib(need.factors)} for factors, "
         f"{mib(need.gathered)} for the factors that running tasks gather, {mib(need.sorting)} to build blocks; "
-        f"another {mib(need.spillable)} of ratings may go to disk), and of its heap of {mib(heap)} about "
-        f"{mib(usable)} can be used. Give executors more memory (MEMORY={gigabytes(need.hard / _USABLE)}g), use more "
+        f"another {mib(need.spillable)} of ratings may go to disk). Of its heap of {mib(heap)} about {mib(usable)} can be "
+        f"used. Give executors more memory (MEMORY={gigabytes(need.hard / _USABLE)}g), use more "
         "workers, lower the rank, or raise blocks."
     )
 
@@ -142,7 +143,8 @@ def check_memory(need: Need, heap: float, what: str) -> None:
 def check_copies(spark: SparkSession, size: float, what: str) -> None:
     """Refuse a broadcast of `size` bytes that Python workers could not hold: each running task has its own copy.
 
-    They live beside the heap; what a worker may take is not set anywhere, so as much as the heap is taken to be free.
+    The copies are outside the heap. No setting limits a Python worker, so as much memory as the heap is assumed to be
+    free for them.
 
     Raises:
         JobError: the copies on one executor are together larger than its heap.
@@ -152,7 +154,7 @@ def check_copies(spark: SparkSession, size: float, what: str) -> None:
         return
     raise JobError(
         f"{what} needs {mib(size)} in each of an executor's {tasks} Python workers, {mib(size * tasks)} together, and "
-        f"only {mib(heap)}, as much as its heap, is taken to be free for them. Give executors more memory "
+        f"only {mib(heap)}, as much as its heap, is assumed to be free for them. Give executors more memory "
         f"(MEMORY={gigabytes(size * tasks)}g) or fewer cores each, or use a smaller data set or another model."
     )
 
@@ -168,9 +170,11 @@ def _check_types(ratings: DataFrame) -> None:
 
 def _check_ids(found: Profile) -> None:
     if found.rows == 0:
-        raise JobError("there is no rating to train on")
+        raise JobError(
+            "the training part has no rows: preprocess a data set with ratings, or use another split"
+        )
     if found.without_ids or found.users is None or found.items is None:
-        raise JobError("some ratings have no user or item id: run make preprocess again")
+        raise JobError(f"{found.without_ids:,} ratings have no user or item id: run make preprocess again")
     (low_user, high_user), (low_item, high_item) = found.users, found.items
     if min(low_user, low_item) < 0 or high_user >= found.n_users or high_item >= found.n_items:
         raise JobError(
@@ -185,8 +189,8 @@ def _check_preferences(found: Profile) -> None:
         return
     low, high = found.ratings
     raise JobError(
-        "implicit ALS takes a rating above 0 for a preference, and no rating of the training part is above 0: they go from "
-        f"{low:g} to {high:g}, and all factors would become 0. Add to the ratings so that those of what is liked are above 0, "
+        "implicit ALS reads a rating above 0 as a preference, and no rating of the training part is above 0: they go from "
+        f"{low:g} to {high:g}, so all factors would become 0. Shift the ratings so that those of liked items are above 0, "
         "or use a model of ratings, for example als"
     )
 
@@ -210,7 +214,7 @@ def _heap(spark: SparkSession) -> float:
 
 
 def jvm(spark: SparkSession) -> Any:
-    """Return the way into the driver's JVM."""
+    """Return py4j's view of the driver's JVM."""
     found = spark.sparkContext._jvm  # noqa: SLF001 - only the JVM reads Spark's sizes
     assert found is not None
     return found
@@ -222,10 +226,10 @@ def size_in_bytes(spark: SparkSession, size: str) -> float:
 
 
 def mib(size: float) -> str:
-    """Write a number of bytes."""
+    """Return a number of bytes as text in MiB."""
     return f"{size / 2**20:,.0f} MiB"
 
 
 def gigabytes(size: float) -> int:
-    """Round a number of bytes up to gigabytes, as a setting takes them."""
+    """Return a number of bytes as whole gigabytes, rounded up, for a setting."""
     return int(size / 2**30) + 1

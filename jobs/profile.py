@@ -16,12 +16,12 @@ class Profile(NamedTuple):
     """Counts and extremes of training ratings.
 
     Attributes:
-        rows: their number; rated: of these, with a rating; without_ids: without a user or an item.
-        n_users, n_items: in the tables of users and items.
+        rows: number of rows; rated: rows with a rating; without_ids: rows without a user or an item.
+        n_users, n_items: rows of the tables of users and items.
         users, items: lowest and highest id; None where there are no rows.
         ratings: lowest and highest rating; None where no row has one.
-        most: number of rows, user and item of the pair that has the most of them; None where preprocessing has made sure
-            that each pair has one row.
+        most: (rows, user, item) of the pair with the most rows; None if preprocessing has made sure that each pair has
+            one row.
         mean: of the ratings; None where no row has one.
     """
 
@@ -38,7 +38,7 @@ class Profile(NamedTuple):
 
 
 def profile_of(ratings: DataFrame, users: DataFrame, items: DataFrame) -> Profile:
-    """Look through ratings of which nothing is known, and through the tables of users and items."""
+    """Profile ratings that preprocessing has not checked, and count the tables of users and items."""
     n_users, n_items, row, most = together(
         users.count, items.count, lambda: _only(ratings.agg(*_columns(F.lit(True)))), lambda: _most(ratings)
     )
@@ -46,19 +46,19 @@ def profile_of(ratings: DataFrame, users: DataFrame, items: DataFrame) -> Profil
 
 
 def profile_parts(parts: Split, kind: str, n_users: int, n_items: int) -> Callable[[], tuple[Profile, int]]:
-    """Plan a look through the training part of tables that preprocessing has made, and a count of the test part, in one job.
+    """Plan one job that profiles the training part of preprocessed tables and counts the test part.
 
     The job also fills the parts' caches if they have any.
 
     Args:
         parts: of a split.
         kind: how it was divided, for the error.
-        n_users: of the table of users.
-        n_items: of the table of items.
+        n_users: rows of the table of users.
+        n_items: rows of the table of items.
 
     Returns:
-        What runs the job and returns the training part's profile and the number of test rows; it raises JobError if a
-        part is empty.
+        A function that runs the job and returns the training part's profile and the number of test rows. It raises
+        JobError if a part is empty.
     """
     train, test = (
         part.select("user", "item", "rating", F.lit(name).alias("part"))
@@ -69,7 +69,7 @@ def profile_parts(parts: Split, kind: str, n_users: int, n_items: int) -> Callab
     frame._jdf.queryExecution().toRdd()  # noqa: SLF001 - Python's API plans and compiles when it runs
 
     def look() -> tuple[Profile, int]:
-        (row,) = frame.collect()  # unlike `first`, of the plan that is there
+        (row,) = frame.collect()  # `first` would plan and compile anew
         check_parts([row["rows"], row["test_rows"]], kind)
         return _profile(row, n_users, n_items), int(row["test_rows"])
 

@@ -1,10 +1,10 @@
-"""Start the executors' Python workers, with the kernels in them, before anything is timed.
+"""Start the executors' Python workers and load their kernels before anything is timed.
 
-A worker takes seconds to start and to import what it needs. A warm-up pass does not see to all of them: where a phase
-has a single task, it warms one executor, and another pays in the middle of a measured pass.
+A worker takes seconds to start and to import its modules. A warm-up pass does not start all of them: a phase with a single
+task warms one executor, and another executor would start its workers during a measured pass.
 
-A worker imports in a thread of its own, and the task that started it ends at once: the cores are free for the tasks that
-look through the data meanwhile. What a worker imports here it imports late, for the module itself is what it needs first.
+A worker imports in a thread, and the task that started it ends at once, so that the cores are free for tasks that read the
+data meanwhile. This module imports its dependencies late, because a worker must import the module itself first.
 """
 
 import threading
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _imports: list["_Import"] = []
-"""Of this process, if it is a worker: one."""
+"""The import of this process: one if it is a worker, else none."""
 
 
 class PythonWorkers:
-    """One on every core of every executor, started beside what the driver does meanwhile."""
+    """Python workers on every core of every executor, started in the background."""
 
     def __init__(self, spark: "SparkSession", ready: Callable[[], None]) -> None:
-        """Start them as soon as the executors are there, for which `ready` waits."""
+        """Start the workers as soon as `ready` returns, that is, when the executors are there."""
         self._spark = spark
         self._ready = ready
         self._begun = beside(self._begin)
 
     def wait(self) -> None:
-        """Return when all are ready.
+        """Wait until all workers are ready.
 
         Raises:
-            Exception: what kept one from starting, as Spark reports it.
+            Exception: a worker could not start; Spark's error.
         """
         self._begun()
         self._on_each(_end)
@@ -47,7 +47,7 @@ class PythonWorkers:
         from jobs.session import cores, executors  # noqa: PLC0415 - no worker needs it
 
         count = max(executors(self._spark), 1) * cores(self._spark)
-        # A barrier stage runs all its tasks at the same time, so that none waits for another's worker.
+        # A barrier stage runs all its tasks at the same time, so that each task starts another worker.
         rows = self._spark.range(count, numPartitions=count).mapInArrow(work, "id long", barrier=True)
         rows.write.format("noop").mode("overwrite").save()
 

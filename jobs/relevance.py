@@ -1,8 +1,7 @@
-"""Which test rows are relevant to their users, where rankings are judged.
+"""Rule for the test rows that are relevant to their users when rankings are judged.
 
-Unless a rating is given, the least relevant one lies three quarters up the scale, rounded to the nearest step: 4 on 1 to 5
-and on 0.5 to 5, 8 on 1 to 10, 1 on 0 to 1. Where there is no scale to go by, as without ratings, where all ratings are
-equal, and where they are counts, every row is relevant: what a user has come to at all is what is to be found.
+By default the least relevant rating lies three quarters up the scale, rounded to the nearest step: 4 on 1 to 5 and on 0.5
+to 5, 8 on 1 to 10, 1 on 0 to 1. Without ratings, if all ratings are equal, and if they are counts, every row is relevant.
 """
 
 import math
@@ -19,9 +18,9 @@ Scale = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Relevance:
-    """Rule for relevant rows: a rating of at least `least`, or none; with None every row.
+    """Rule for relevant rows: those with a rating of at least `least` or without one; with None every row.
 
-    `why` says so for people.
+    `why` says this in words.
     """
 
     least: float | None
@@ -29,27 +28,27 @@ class Relevance:
 
     @property
     def short(self) -> str:
-        """The least rating as a parameter of the run."""
+        """The least rating as text, for a parameter of the run."""
         return "every row" if self.least is None else f"{self.least:g}"
 
 
 def relevance(asked: float | None, scale: Scale | None, profile: Profile | None) -> Relevance:
-    """Return what is relevant.
+    """Return the rule for relevant rows.
 
     Args:
-        asked: the least rating that was asked for, None if it is to follow the scale.
-        scale: (lowest, highest, step) of the ratings, step 0 where it is not known; None without ratings.
-        profile: of the training ratings, if somebody has looked.
+        asked: the least relevant rating that was set; None to follow the scale.
+        scale: (lowest, highest, step) of the ratings, step 0 if it is not known; None without ratings.
+        profile: profile of the training ratings, if it is known.
     """
     if scale is None:
-        return Relevance(None, "every row, for there are no ratings")
+        return Relevance(None, "every row, because there are no ratings")
     low, high, step = scale
     if asked is not None:
-        return Relevance(asked, f"a rating of at least {asked:g}, as asked")
+        return Relevance(asked, f"a rating of at least {asked:g}, as set by relevant")
     if low == high:
-        return Relevance(None, f"every row, for all ratings are {low:g}")
+        return Relevance(None, f"every row, because all ratings are {low:g}")
     if profile is not None and like_counts(scale, profile):
-        return Relevance(None, f"every row, for the ratings look like counts ({described(profile)})")
+        return Relevance(None, f"every row, because the ratings look like counts ({described(profile)})")
     least = threshold(scale)
     steps = f" in steps of {step:g}" if step else ""
     return Relevance(
@@ -67,9 +66,9 @@ def threshold(scale: Scale) -> float:
 
 
 def like_counts(scale: Scale, profile: Profile) -> bool:
-    """Whether ratings are spread as counts are: none is negative, and few are far above the many that are small.
+    """Whether ratings are distributed like counts: none is negative, most are small, and a few are far larger.
 
-    Where the scale is the publisher's own, with a step, they are taken for ratings.
+    On a publisher's scale, which has a step, they count as ratings.
     """
     if scale[2] or profile.ratings is None or profile.mean is None:
         return False
@@ -78,7 +77,7 @@ def like_counts(scale: Scale, profile: Profile) -> bool:
 
 
 def described(profile: Profile) -> str:
-    """Say how ratings are spread."""
-    assert profile.ratings is not None and profile.mean is not None  # noqa: PT018 - whoever asks has seen ratings
+    """Return the ratings' range and mean as text."""
+    assert profile.ratings is not None and profile.mean is not None  # noqa: PT018 - callers have seen ratings
     low, high = profile.ratings
     return f"from {low:,g} to {high:,g}, {profile.mean:,.3g} on average"

@@ -8,21 +8,21 @@ from jobs.errors import JobError
 
 
 def asked(session: Any, least: int) -> int:
-    """Return how many copies of each row the nodes ask for by their own setting, at least `least`.
+    """Return how many copies of each row the nodes' own setting asks for, at least `least`.
 
-    Who set up nodes for three copies wants three from every command, whether or not it names them again.
+    If the nodes were set up for three copies, every command uses three, even if it does not name the number.
     """
     try:
         found = session.execute(
             "SELECT value FROM system_views.settings WHERE name = 'default_keyspace_rf'"
         ).one()
     except (InvalidRequest, Unauthorized):
-        return least  # a Cassandra older than 4.1, or somebody else's that does not tell
+        return least  # a Cassandra older than 4.1, or one that does not permit the query
     return max(least, int(found["value"])) if found else least
 
 
 def quorum(copies: int) -> int:
-    """Return how many of so many copies are a quorum."""
+    """Return the quorum of a number of copies."""
     return copies // 2 + 1
 
 
@@ -30,8 +30,8 @@ def kept(session: Any, keyspace: str, datacenter: str, wanted: int) -> int:
     """Return how many copies of each row a keyspace keeps, at least as many as wanted.
 
     Raises:
-        JobError: it was made with fewer. ALTER KEYSPACE alone would not mend that: rows that are there stay where they
-            are, and a quorum of more copies may miss them.
+        JobError: it was made with fewer. ALTER KEYSPACE alone would not mend that: existing rows keep their copies, and
+            a quorum of more copies may miss them.
     """
     rows = session.execute(
         "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = %s", [keyspace]

@@ -12,7 +12,7 @@ from datasets.files import write_json
 from datasets.options import parse
 
 LOG_MARK = "recscale: from here on the log of "
-"""What a driver that several trials share writes before the name of the events file of each as it begins."""
+"""Text that the driver of a shared application logs before the name of each trial's events file."""
 
 _OF_SESSION = ("job", "spark", "executors")
 
@@ -26,13 +26,13 @@ class Request:
         params: the job's own parameters, flat; the job parses them and refuses unknown ones.
         spark: every Spark setting, `spark.master` included.
         store: key in `jobs.stores.STORES`.
-        store_root: where that store keeps the tables of this data set.
-        dataset: `source/variant`, with `dataset_options` and `dataset_path` (what the source's fetch returned).
-        executors: how many executors must have registered before the first phase; 0 in local mode.
+        store_root: folder or keyspace in which that store keeps the tables of this data set.
+        dataset: `source/variant`, with `dataset_options` and `dataset_path` (the result of the source's `fetch`).
+        executors: number of executors that must have registered before the first phase; 0 in local mode.
         warmups: passes before the measured ones; the first is kept as the cold number.
         repeats: measured passes.
         application: which of the trial's applications this is, from 0.
-        work: folder of this request alone: checkpoints, the package zip.
+        work: folder of this request only: checkpoints, the zip of our packages.
         per_user: file that gets the quality of each user's test rows (jobs.per_user); empty for none.
         events: file to which the job appends its progress, one JSON object a line.
         keep: folder for files that outlive the application.
@@ -61,7 +61,7 @@ class Request:
         return parse(cls, json.loads(path.read_text(encoding="utf-8")), f"request {path}")
 
     def save(self, path: Path, only: Collection[str] | None = None) -> None:
-        """Write it where a job can be started with it; `only` names the fields that an older job understands."""
+        """Write the request to a file; with `only` just these fields, for an older job that knows no others."""
         values = dataclasses.asdict(self)
         write_json(path, values if only is None else {key: values[key] for key in values if key in only})
 
@@ -70,19 +70,19 @@ def check_same_session(requests: Sequence[Request]) -> None:
     """Refuse requests that cannot share a session.
 
     Raises:
-        UsageError: with what they differ in.
+        UsageError: names the field in which they differ.
     """
     for name in _OF_SESSION:
         values = [getattr(request, name) for request in requests]
         if any(value != values[0] for value in values):
             raise UsageError(
-                f"requests that share an application must have the same {name}, and these differ in it; "
+                f"requests that share an application must have the same {name}, but these have different ones; "
                 "give each of them an application of its own"
             )
 
 
 def group_mark(place: int) -> str:
-    """Return what stands before the job groups of one of the trials that share an application; nothing for place 0."""
+    """Return the prefix of a trial's job groups in a shared application; empty for place 0."""
     return f"{place}:" if place else ""
 
 
@@ -102,14 +102,14 @@ class Result:
     """Result of a job.
 
     Attributes:
-        status: "ok" or "failed"; a failed one keeps the phases it had finished.
-        metrics: numbers of quality (rmse, coverage, ...); a metric that does not apply is absent.
+        status: "ok" or "failed"; a failed result has the phases that were finished.
+        metrics: quality metrics (rmse, coverage, ...); a metric that does not apply is absent.
         counts: numbers of rows (train_rows, cold_users, rejected.<reason>, ...).
-        fingerprint: predictions on fixed pairs, equal within 1e-4 when the model is the same; empty if none.
+        fingerprint: predictions on fixed pairs, equal within 1e-4 if the model is the same; empty if there are none.
         info: texts about the application (Spark version, application id, data digest, ...).
-        table: rows to show a person, as [header, row, row, ...]; empty if none.
-        error: what happened, for people, with the traceback in the driver's log.
-        warnings: sentences about data or settings that fit, and yet may not be what was meant; see `jobs.context.Context.warn`.
+        table: a table to print, as [header, row, row, ...]; empty if there is none.
+        error: why it failed and what to do; the traceback is in the driver's log.
+        warnings: sentences about data or settings that are valid but may be mistakes; see `jobs.context.Context.warn`.
     """
 
     job: str

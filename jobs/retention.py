@@ -1,4 +1,4 @@
-"""Which versions of a table stay, and what is said where a table or a version is not there."""
+"""Rule for the versions of a table that stay, and the errors for missing tables and versions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from jobs.errors import JobError
 
 @dataclass(frozen=True)
 class Retention:
-    """Which versions a write leaves.
+    """Rule for the versions that a write leaves.
 
     Attributes:
-        versions: so many of the newest, the current one among them.
-        held_s: a version that somebody has opened stays beyond that, until it is closed, its process ends, or so many
-            seconds are over.
+        versions: number of newest versions that stay, including the current one.
+        held_s: an older version that is open stays until it is closed, its process ends, or this many seconds have
+            passed.
     """
 
     versions: int = 2
@@ -21,7 +21,7 @@ class Retention:
 
 
 def no_table(table: str, place: object) -> JobError:
-    """Say that there is no such table, and what makes it."""
+    """Return the error for a missing table, with the command that makes it."""
     return JobError(
         f"there is no table {table!r} in {place}. Make it from the data set first: "
         "make preprocess DATASET=... (recommendations come from make train)"
@@ -29,9 +29,9 @@ def no_table(table: str, place: object) -> JobError:
 
 
 def no_version(table: str, version: int, there: Sequence[int], place: object) -> JobError:
-    """Say that a version is gone."""
+    """Return the error for a version that was removed."""
     left = ", ".join(map(str, there)) or "none"
     return JobError(
-        f"version {version} of table {table!r} in {place} is gone: it was replaced, and only the newest versions and those "
-        f"that are open stay. Still there: {left}. Read one of these, or make the table again"
+        f"version {version} of table {table!r} in {place} is gone: it was replaced, and only the newest versions and open ones "
+        f"stay. Versions that are there: {left}. Read one of these, or make the table again"
     )

@@ -1,4 +1,4 @@
-"""Chooses hyper-parameters on a validation part of training; test rows are never seen."""
+"""Choose hyper-parameters on a validation part of training, without the test rows."""
 
 import json
 from collections.abc import Mapping
@@ -23,17 +23,17 @@ def choose(
     *,
     relevant: float | None,
 ) -> tuple[Model, dict[str, Any]]:
-    """Fit each candidate on a part of training and return the one that does best on the rest, with its values.
+    """Fit each candidate on a part of training; return the best one on the rest, with its values.
 
     A model of ratings is judged by RMSE where the data have ratings, else by nDCG.
 
     Args:
-        model: the model whose other fields stay as they are.
-        params: which values to choose from, and how to split.
+        model: the model; fields that `select` does not name stay as they are.
+        params: the values to choose from, and how to split.
         tables: `ratings` is the training part alone.
-        scale: of the ratings.
-        events: gets one `candidate` for each and one `selected`.
-        relevant: the least rating of a relevant row, None where each is.
+        scale: (lowest, highest, step) of the ratings; None without ratings.
+        events: gets one event `candidate` for each candidate, and one `selected`.
+        relevant: the least rating of a relevant row; None if every row is relevant.
 
     Raises:
         JobError: no candidate has a score, or a part of the validation split is empty.
@@ -54,14 +54,15 @@ def choose(
             part.unpersist()
     if best is None:
         raise JobError(
-            f"no candidate of select={json.dumps(dict(params.select))} has a {metric} on the validation rows"
+            f"no candidate of select={json.dumps(dict(params.select))} has a {metric} on the validation rows: no row has a "
+            "prediction or a relevant item. Use a larger validation share, or leave select out"
         )
     events.add("selected", values=best[1], metric=metric, score=sign * best[0])
     return best[2], best[1]
 
 
 def validation_kind(params: TrainParams) -> str:
-    """Return how a validation part is cut: as the test part was, but published folds get a random cut."""
+    """Return the kind of split for the validation part: that of the test part, but random for published folds."""
     return "random" if params.split == "fold" else params.split
 
 

@@ -1,4 +1,4 @@
-"""Open the Spark session of one application: the same numbers on every shape, our packages on every executor."""
+"""Open the Spark session of one application, with fixed partition numbers and our packages on every executor."""
 
 import os
 import re
@@ -26,14 +26,14 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NU
 
 
 def defaults(work: Path) -> dict[str, str]:
-    """Return the Spark settings on which an application's numbers depend, unless a request says otherwise.
+    """Return the default Spark settings on which an application's results and times depend.
 
-    Partition counts are fixed, never taken from the number of cores, and adaptive execution, which would choose
-    them by the size of the data, is off: a sweep over workers must run the same plan. One thread for each Python
-    worker, because Spark already runs one worker for each core.
+    The numbers of partitions are fixed, and adaptive execution, which would choose them by the size of the data, is off:
+    a sweep over workers must run the same plan. Each Python worker has one thread, because Spark already runs one worker
+    for each core.
 
     Args:
-        work: the application's folder; compiled kernels are kept beside it, for all applications together.
+        work: the application's folder; compiled kernels are kept beside it, shared by all applications.
     """
     settings = {
         "spark.sql.adaptive.enabled": "false",
@@ -68,7 +68,7 @@ def resolved(request: Request) -> dict[str, str]:
 
 
 def prepare_environment(settings: Mapping[str, str]) -> None:
-    """Give this process what the executors' settings say, before NumPy or numba read it, and name one Python."""
+    """Set this process's environment as the executors' settings say, before NumPy or numba read it, and choose one Python."""
     prefix = "spark.executorEnv."
     for key, value in settings.items():
         if key.startswith(prefix):
@@ -76,7 +76,7 @@ def prepare_environment(settings: Mapping[str, str]) -> None:
     python = settings.get("spark.pyspark.python") or os.environ.get("PYSPARK_PYTHON") or sys.executable
     os.environ["PYSPARK_PYTHON"] = python
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    # Spark's scripts would start one more Python to find this out.
+    # Without it Spark's scripts would start another Python to find its folder.
     os.environ.setdefault("SPARK_HOME", str(Path(pyspark.__file__).parent))
 
 
@@ -84,7 +84,7 @@ def open_session(request: Request, deadline_s: float = REGISTER_DEADLINE_S) -> S
     """Start the application and wait until it has its executors.
 
     Raises:
-        JobError: as `start_session` and `wait_for_executors`.
+        JobError: as in `start_session` and `wait_for_executors`.
     """
     spark = start_session(request)
     try:
@@ -96,12 +96,12 @@ def open_session(request: Request, deadline_s: float = REGISTER_DEADLINE_S) -> S
 
 
 def start_session(request: Request) -> SparkSession:
-    """Start the application, whose executors come meanwhile.
+    """Start the application without waiting for its executors.
 
     Checkpoints go to the request's work folder, which every executor must be able to reach.
 
     Raises:
-        JobError: no master named, none answers, or it refuses this application.
+        JobError: no master is named, none answers, or the master refuses this application.
     """
     settings = resolved(request)
     prepare_environment(settings)
@@ -126,7 +126,7 @@ def start_session(request: Request) -> SparkSession:
 
 
 def checkpoints_in(spark: SparkSession, work: Path) -> None:
-    """Let what is checkpointed from now on lie in a work folder."""
+    """Write checkpoints from now on to a work folder."""
     spark.sparkContext.setCheckpointDir(local(work.resolve() / CHECKPOINTS))
 
 
@@ -148,14 +148,14 @@ def cores(spark: SparkSession) -> int:
 
 
 def _answers(master: str, timeout_s: float = 5.0) -> None:
-    """Refuse at once a standalone master that is not there, or a YARN that nobody described.
+    """Refuse at once a standalone master that does not answer, or YARN without a configuration folder.
 
     Spark itself would try the first for a minute, and would end the second without an answer to Python.
     """
     if master == "yarn" and not (os.environ.get("HADOOP_CONF_DIR") or os.environ.get("YARN_CONF_DIR")):
         raise JobError(
-            "spark.master is yarn, and nothing says where that is: put the folder that holds its yarn-site.xml and "
-            "core-site.xml into the environment, as in HADOOP_CONF_DIR=/etc/hadoop/conf, and run again"
+            "spark.master is yarn, but neither HADOOP_CONF_DIR nor YARN_CONF_DIR is set: set one to the folder with yarn-site.xml "
+            "and core-site.xml, for example HADOOP_CONF_DIR=/etc/hadoop/conf, and run again"
         )
     if not master.startswith("spark://"):
         return
@@ -172,12 +172,12 @@ def _answers(master: str, timeout_s: float = 5.0) -> None:
             return
     raise JobError(
         f"no Spark master answers at {master} ({'; '.join(causes)}). "
-        "Start the cluster (make setup), or look why it stopped (make status, make logs S=spark-master)."
+        "Start the cluster (make setup), or see why it stopped (make status, make logs S=spark-master)."
     )
 
 
 def _make_event_folder(settings: Mapping[str, str]) -> None:
-    """Create the event log's folder, which Spark refuses to do; a remote one must be there already."""
+    """Create the event log's folder if it is local, because Spark does not; a remote one must exist."""
     folder = settings.get("spark.eventLog.dir", "")
     if settings.get("spark.eventLog.enabled") == "true" and folder.startswith(("file:", "/")):
         Path(re.sub(r"^file:(//)?", "", folder)).mkdir(parents=True, exist_ok=True)
@@ -186,10 +186,10 @@ def _make_event_folder(settings: Mapping[str, str]) -> None:
 def wait_for_executors(
     spark: SparkSession, request: Request, deadline_s: float = REGISTER_DEADLINE_S
 ) -> None:
-    """Return when the application has the executors that its request names.
+    """Wait until the application has as many executors as its request names.
 
     Raises:
-        JobError: fewer came in `deadline_s` seconds.
+        JobError: fewer registered in `deadline_s` seconds.
     """
     end = time.perf_counter() + deadline_s
     while (came := executors(spark)) < request.executors:
@@ -205,7 +205,7 @@ def wait_for_executors(
 
 
 def _unreachable(settings: Mapping[str, str]) -> str:
-    """Say so where executors on other machines are told to find the driver on their own."""
+    """Return a hint if the driver's address is a loopback address, which other machines cannot reach; else empty."""
     driver, master = settings.get("spark.driver.host", ""), settings["spark.master"]
     here = re.compile(r"127\.|localhost\b|\[?::1\b|local\b")
     if not here.match(driver) or here.match(master.removeprefix("spark://")):

@@ -1,4 +1,4 @@
-"""Find items that are alike, on the executors, and say in a few words why."""
+"""Find similar items on the executors, with short reasons."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, runtime_checkable
@@ -21,7 +21,7 @@ Batches = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 @runtime_checkable
 class SimilarItems(Protocol):
-    """A scorer that can say which items are alike."""
+    """A scorer that knows similar items."""
 
     def similar_items(self, k: int) -> DataFrame:
         """Return the `k` items most like each item of the catalogue, fewer where fewer are like it at all.

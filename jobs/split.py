@@ -1,4 +1,4 @@
-"""Divide ratings into a training and a test part, the same rows whatever the partitioning."""
+"""Divide ratings into a training and a test part; the same rows, however Spark partitions them."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _BUCKETS = 4096
 
 
 class Split(NamedTuple):
-    """Two frames of the schema RATINGS, which share no row and hold all rows between them."""
+    """Two frames of the schema RATINGS: each row is in exactly one of them."""
 
     train: DataFrame
     test: DataFrame
@@ -69,7 +69,7 @@ def check_parts(rows: Sequence[int], kind: str) -> None:
     for name, count in zip(Split._fields, rows, strict=True):
         if not count:
             raise JobError(
-                f"the {kind} split leaves no row in the {name} part: the data are too few for it; "
+                f"the {kind} split leaves no row in the {name} part, because the data set is too small for it: "
                 "choose another split, another share (test=...), or a smaller n"
             )
 
@@ -109,7 +109,7 @@ def divide(ratings: DataFrame, kind: str, *, test: float, seed: int, n: int, fol
 
 
 def uniform(seed: int, *columns: str) -> Column:
-    """Return a number in [0, 1) for each value of the columns, a hash: it depends on nothing but these and the seed."""
+    """Return a number in [0, 1) for each row: a hash that depends only on the columns' values and the seed."""
     bits = F.shiftrightunsigned(F.xxhash64(F.lit(seed).cast("long"), *map(F.col, columns)), 11)
     return bits / F.lit(float(2**53))
 
@@ -135,7 +135,7 @@ def _leave_last(ratings: DataFrame, n: int) -> Split:
 def _check_times(ratings: DataFrame, kind: str) -> None:
     if not ratings.where(F.col("at").isNull()).isEmpty():
         raise JobError(
-            f"a {kind} split needs the time of every rating, and some rows have none; use split=random"
+            f"split={kind} needs the time of every rating, and some rows have none: use split=random"
         )
 
 
@@ -173,7 +173,7 @@ def _late(ratings: DataFrame, share: float) -> Column:
 
 
 def _in_fold(ratings: DataFrame, fold: str | None) -> Column:
-    """Return the condition of a row's being in a fold's test part.
+    """Return the condition that a row is in a fold's test part.
 
     A row's `fold` names the folds in whose test part it is: "u1", or with others and with its part "u1:test|u2:base".
     """
@@ -182,7 +182,9 @@ def _in_fold(ratings: DataFrame, fold: str | None) -> Column:
     names = {row["label"] for row in each.collect()}
     known = {name.removesuffix(":test") for name in names if name and not name.endswith(":base")}
     if not known:
-        raise JobError("this data set has no published folds; use split=random, leave_last or time")
+        raise JobError(
+            f"split=fold: this data set has no published folds, so there is no fold {fold!r}; use split=random, leave_last or time"
+        )
     if fold not in known:
         raise UsageError(f"unknown fold {fold!r}: {nearest(str(fold), known)}")
     return F.arrays_overlap(labels, F.array(F.lit(fold), F.lit(f"{fold}:test")))

@@ -1,8 +1,7 @@
-"""The tables that preprocessing leaves in a store, and how the next job knows that they belong together.
+"""Tables of a preprocessing in a store, and the summary that names the versions which belong together.
 
-Each table is replaced whole or not at all, but there are several. `summary` is written after the last of them and names
-the version of each, so that readers find those of one preprocessing together: of the one before where the last was
-interrupted or still runs, and never a mixture of two that run at the same time.
+The table `summary` is written last and names the version of every other table. So readers get all tables of the same
+preprocessing: of the one before if the last was interrupted or still runs, and never a mixture of two.
 """
 
 import json
@@ -26,9 +25,9 @@ _SCHEMA = "key string, value string"
 class Summary:
     """Summary of the stored tables; `scale` is (lowest, highest, step), None without a rating scale.
 
-    `dataset` and `options` are those that the tables were made from. `n_users` and `n_items` are the rows of the tables
-    of users and items; None in tables of an older version, of which nobody has made sure either that each pair of user
-    and item has one rating. `versions` are those of all tables that belong together.
+    `dataset` and `options` name the data set that the tables were made from. `n_users` and `n_items` are the rows of the
+    tables of users and items; they are None for tables of an older version of recscale, which may also have several ratings
+    of a pair. `versions` has the version of each table that belongs to this preprocessing.
     """
 
     dataset: str
@@ -41,14 +40,14 @@ class Summary:
 
 
 def finish(store: Store, spark: SparkSession, facts: Mapping[str, str], versions: Mapping[str, int]) -> None:
-    """Say that all tables are there in these versions, with what is known of them."""
+    """Write the summary: all tables are there in these versions, with these facts about them."""
     named = json.dumps(dict(versions), sort_keys=True)
     rows = sorted({**facts, "state": _COMPLETE, "versions": named}.items())
     store.write(SUMMARY, spark.createDataFrame(rows, _SCHEMA).coalesce(1))
 
 
 def facts_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return what a summary says, by its keys."""
+    """Return the facts of a summary by their keys."""
     return {row["key"]: row["value"] for row in rows}
 
 
@@ -56,18 +55,18 @@ def versions_of(facts: Mapping[str, str]) -> dict[str, int]:
     """Return the version of each table that a summary names.
 
     Raises:
-        JobError: it names none, as of an interrupted preprocessing of an older version.
+        JobError: it names no versions, as after an interrupted preprocessing or one of an older recscale.
     """
     if facts.get("state") != _COMPLETE or "versions" not in facts:
         raise JobError(
-            "preprocessing was interrupted while it wrote its tables, or is of an older version, so they may not belong "
-            "together: run it again (make preprocess DATASET=...)"
+            "the stored tables may not belong together: their preprocessing was interrupted, or an older version of recscale "
+            "made them. Run it again (make preprocess DATASET=...)"
         )
     return {name: int(version) for name, version in json.loads(facts["versions"]).items()}
 
 
 def named(summaries: Iterable[Iterable[Mapping[str, Any]]], table: str) -> set[int]:
-    """Return the versions of a table that any of some summaries names: a reader of that summary will ask for it."""
+    """Return the versions of a table that any of the summaries names, because readers of that summary need them."""
     found = set()
     for rows in summaries:
         with suppress(JobError):
@@ -79,7 +78,7 @@ def load(store: Store) -> tuple[Tables, Summary]:
     """Return the tables for a model.
 
     Raises:
-        JobError: they are missing, or do not belong together.
+        JobError: tables are missing, or do not belong together.
     """
     facts = facts_of(store.rows(SUMMARY))
     versions = versions_of(facts)
@@ -97,7 +96,7 @@ def load(store: Store) -> tuple[Tables, Summary]:
 
 
 def parse_scale(text: str) -> tuple[float, float, float] | None:
-    """Read a scale as preprocessing writes it: "0.5,5.0,0.5", or nothing."""
+    """Parse a scale as preprocessing writes it, for example "0.5,5.0,0.5"; None for an empty text."""
     if not text:
         return None
     low, high, step = (float(part) for part in text.split(","))

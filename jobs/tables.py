@@ -29,7 +29,7 @@ _MASK = 2**64 - 1
 
 @dataclass
 class Cleaned:
-    """Clean tables and the count of every row on the way; what is `held` on the executors is freed by `release`."""
+    """Clean tables, and the counts of rows in, out and dropped; `release` frees the frames in `held`."""
 
     ratings: DataFrame
     users: DataFrame
@@ -62,15 +62,15 @@ def clean(
     rows_in counts the source's unreadable lines too.
 
     Args:
-        raw: what the source read; it must have ratings.
-        limits: what a rating may be.
+        raw: the source's frames; it must have ratings.
+        limits: allowed ratings.
         core: users and items with fewer ratings are dropped, repeatedly; 0 keeps all.
         max_rejected: largest share of rows that may be unreadable or out of range.
-        path: the place of the data, for errors and rejected rows.
-        advise: guesses from rejected rows how they could be read.
+        path: folder or file of the data, for errors and rejected rows.
+        advise: guesses from rejected rows which option would read them.
 
     Raises:
-        JobError: too many bad rows, no row left, or nothing left by `core`.
+        JobError: too many bad rows, no rows at all, or no rows left after `core`.
     """
     assert raw.ratings is not None
     held: list[DataFrame] = []
@@ -134,14 +134,14 @@ def _hold(frame: DataFrame, held: list[DataFrame]) -> DataFrame:
 
 
 class _Side(NamedTuple):
-    """Users or items as (id, key), and how many they are."""
+    """Users or items as (id, key), and their number."""
 
     keys: DataFrame
     n: int
 
 
 def _number(good: DataFrame, held: list[DataFrame]) -> tuple[DataFrame, _Side, _Side]:
-    """Replace keys by ids; returns ratings (with each row's digest), users and items."""
+    """Replace keys by ids; return ratings (with each row's digest), users and items."""
     users = _hold(dense_ids(good.select(F.col("user").alias("key")), "user_id"), held)
     items = _hold(dense_ids(good.select(F.col("item").alias("key")), "item_id"), held)
     n_users, n_items = together(users.count, items.count)
@@ -161,7 +161,7 @@ def _named(ids: DataFrame, name: str) -> DataFrame:
 def _renumber(
     kept: DataFrame, users: _Side, items: _Side, held: list[DataFrame]
 ) -> tuple[DataFrame, _Side, _Side]:
-    """Make ids dense again after rows of some users or items have gone; the order of keys stays."""
+    """Make ids dense again after some users or items were dropped, in the same order of keys."""
     left: dict[str, _Side] = {}
     for name, (ids, _) in (("user", users), ("item", items)):
         survivors = ids.join(kept.select(name).distinct(), name, "left_semi")
@@ -188,7 +188,7 @@ def _facts(ratings: DataFrame) -> dict[str, Any]:
 
 
 def _catalogue(items: _Side, catalogue: DataFrame | None, held: list[DataFrame]) -> tuple[DataFrame, int]:
-    """Join ids with what the publisher says of the items; items that nobody rated get the ids after the rated.
+    """Join ids with the publisher's catalogue; items without ratings get the ids after those with ratings.
 
     Returns:
         The table of items, and the number of its rows.

@@ -49,18 +49,18 @@ class Weights(NamedTuple):
 
 
 def check_options(weights: Weights, min_items: int, knots: int) -> None:
-    """Refuse what makes no vectors.
+    """Refuse options from which no vectors can be made.
 
     Raises:
-        UsageError: names the value and what it must be.
+        UsageError: with the values and the allowed ones.
     """
     if min(weights) < 0 or max(weights) <= 0:
         raise UsageError(
-            f"weights {dict(zip(GROUPS, weights, strict=True))}: none may be negative, and one must count"
+            f"weights must be 0 or more, and at least one above 0, got {dict(zip(GROUPS, weights, strict=True))}"
         )
     if min_items < 1 or knots < 2:
         raise UsageError(
-            f"min_items={min_items}, knots={knots}: min_items must be at least 1, knots at least 2"
+            f"min_items must be 1 or more and knots 2 or more, got min_items={min_items}, knots={knots}"
         )
 
 
@@ -82,8 +82,8 @@ def catalogue(
     listed = _listed(items)
     if listed.empty:
         raise JobError(
-            "the catalogue is empty, and a content model knows items by nothing else: preprocess a data set that "
-            "describes its items, or use a model of ratings alone (als, knn)"
+            "the catalogue is empty, and a content model needs descriptions of items: preprocess a data set that "
+            "describes its items, or use a model of ratings only (als, knn)"
         )
     ids = np.union1d(listed["item"].to_numpy(), rated).astype(np.int32)
     names, groups, entries = _terms(listed, min_items, knots)
@@ -91,8 +91,8 @@ def catalogue(
     if not used.any():
         raise JobError(
             f"no {min_items} of the {listed['item'].nunique():,} items in the catalogue have a word, genre, tag, person or number "
-            "in common that counts: a content model has nothing to go by; use a data set that describes its items, "
-            "lower min_items, or use a model of ratings alone (als, knn)"
+            "in common with a weight above 0, so a content model cannot compare them: use a data set that describes its items, "
+            "lower min_items, or use a model of ratings only (als, knn)"
         )
     matrix = vectors(
         np.searchsorted(ids, entries["item"].to_numpy()).astype(np.int32),

@@ -33,7 +33,7 @@ class ItemFactors:
         rows = factors.select(F.col("id").cast("int"), "features").toPandas()
         if rows.empty:
             raise JobError(
-                "the model has no item factors, so nothing can be ranked: fit it on 1 or more ratings first"
+                "the model has factors of 0 items, so nothing can be ranked: fit it on 1 or more ratings first"
             )
         order = np.argsort(rows["id"].to_numpy(), kind="stable")
         matrix = np.stack(rows["features"].to_list()).astype(np.float32, copy=False)
@@ -113,14 +113,14 @@ def lists(column: pa.ListArray) -> Lists:
 
 
 def places(column: pa.Array, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Return where each id stands in the ascending `ids`, -1 for one that is not there."""
+    """Return each id's index in the ascending array `ids`, -1 if it is not there."""
     values = column.to_numpy(zero_copy_only=False)
     found = np.minimum(np.searchsorted(ids, values), len(ids) - 1)
     return np.where(ids[found] == values, found, -1).astype(np.int32)
 
 
 def positions(named: Lists, ids: npt.NDArray[Any]) -> Lists:
-    """Replace item ids by their places in the ascending array `ids`; ids that are not in it are dropped."""
+    """Replace item ids by their index in the ascending array `ids`; drop ids that are not in it."""
     places = np.minimum(np.searchsorted(ids, named.values), len(ids) - 1).astype(np.int32)
     known = ids[places] == named.values
     kept = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(known, dtype=np.int64)])
@@ -128,7 +128,7 @@ def positions(named: Lists, ids: npt.NDArray[Any]) -> Lists:
 
 
 def recommendation_batch(users: Any, ids: Any, found: Any, scores: Any) -> pa.RecordBatch:
-    """Build RECOMMENDATIONS from places found in `ids` [n, k], of which -1 (always last) is none."""
+    """Build RECOMMENDATIONS from indices into `ids` [n, k]; -1, always last, means no item."""
     kept = found >= 0
     offsets = pa.array(np.concatenate([[0], np.cumsum(kept.sum(axis=1))]), type=pa.int32())
     columns = [

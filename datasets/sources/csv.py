@@ -36,16 +36,16 @@ class Options:
         path: the file; one that is not absolute is looked for in the data folder, then from the working folder.
         user, item: columns of the keys, taken as text.
         rating: column of the rating; none means that every row says "interacted".
-        at: column of the time; `at_format` is "s" or "ms" (since 1970) or "iso" (ISO 8601, UTC unless it says).
-        separator: between fields, one character or more; "tab" and "space" stand for these.
+        at: column of the time; `at_format` is "s" or "ms" (since 1970) or "iso" (ISO 8601; UTC if it names no zone).
+        separator: text between fields; "tab" and "space" stand for these characters.
         quote: the character around quoted fields, or none.
-        escape: the character before one that is meant as it stands, or none; quotes within quotes may be doubled as well.
-        multiline: whether quoted fields may hold line ends; left out: yes, unless one of the lines would be a row by itself.
-        header: whether the first record holds the columns' names.
+        escape: the character that makes the next one ordinary, or none; quotes within quotes may also be doubled.
+        multiline: whether quoted fields may contain line ends; None: yes, unless one of the lines would be a row by itself.
+        header: whether the first record contains the columns' names.
         encoding: of the text, by any name that Python knows.
-        decimal: before the decimals of a number, "." or ",".
-        missing: texts that say, as an empty field does, that there is nothing, as in "NULL,\N".
-        scale: lowest and highest rating and the step between ratings, as in "1,5,1".
+        decimal: decimal mark of numbers, "." or ",".
+        missing: texts that mean an empty field, for example "NULL,\N".
+        scale: lowest rating, highest rating and the step between ratings, for example "1,5,1".
     """
 
     path: str
@@ -65,11 +65,14 @@ class Options:
     scale: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be, before any file is looked at."""
+        """Refuse options that contradict each other, before any file is opened."""
         if self.scale is not None and not (
             len(self.scale) == 3 and self.scale[0] < self.scale[1] and self.scale[2] > 0
         ):
-            raise UsageError(f"scale={self.scale}: expected lowest, highest and step, as in 1,5,1")
+            raise UsageError(
+                f"scale must be lowest,highest,step with lowest below highest and a step above 0, for example scale=1,5,1; "
+                f"got scale={self.scale}"
+            )
         check_encoding(self.encoding)
         self.dialect("\n")
 
@@ -105,7 +108,8 @@ class Csv:
         folders = [place.parent for place in places if place.parent.is_dir()]
         names = {entry.name for folder in folders for entry in folder.iterdir() if _TABLE.search(entry.name)}
         raise DataError(
-            f"no file {options.path} ({nearest(path.name, names)}); set path= to the file's place"
+            f"no file {options.path} in {' or '.join(map(str, dict.fromkeys(place.parent for place in places)))} "
+            f"({nearest(path.name, names)}): set path= to the file"
         )
 
     def check(self, variant: str, options: Options, path: Path) -> Sequence[str]:  # noqa: ARG002 - protocol
@@ -153,7 +157,7 @@ class Csv:
 def table_of(options: Options, path: Path) -> tuple[Table, list[str]]:
     """Return how a file is read, and what a person should know of that."""
     if not path.is_file():
-        raise DataError(f"no file {path}; set path= to its place")
+        raise DataError(f"no file {path}: set path= to the file")
     dialect = options.dialect(line_end(path, options.encoding))
     try:
         first = header(chunks(path, options.encoding), dialect)

@@ -94,7 +94,8 @@ class Spotify:
 def _check(variant: str, options: Options) -> None:
     if variant == "tracks" and options.item != "track":
         raise UsageError(
-            f"item={options.item}: spotify/tracks has item=track only; spotify/playlists and spotify/mpd have artists, too"
+            f"item must be track for spotify/tracks, got item={options.item}; set item=track, or use spotify/playlists or "
+            "spotify/mpd, which have artists, too"
         )
 
 

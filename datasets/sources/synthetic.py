@@ -54,7 +54,7 @@ class Options:
         """Refuse a set without rows, or with fewer items than its least active user rates."""
         if self.items is not None and self.items < LEAST_ITEMS:
             raise UsageError(
-                f"items must be at least {LEAST_ITEMS}, got {self.items}: the least active user rates some of them"
+                f"items must be at least {LEAST_ITEMS}, got {self.items}: the least active user must find enough items to rate"
             )
         if self.rows is not None and self.rows < 1:
             raise UsageError(f"rows must be at least 1, got {self.rows}")

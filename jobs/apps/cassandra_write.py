@@ -58,10 +58,15 @@ class CassandraWrite:
     def run(self, context: Context) -> Result:
         params = parse(WriteParams, context.request.params, "parameters of cassandra_write")
         if params.rows < 1 or params.lists < 1:
-            raise UsageError("rows and lists in parameters of cassandra_write: must be at least 1")
+            raise UsageError(
+                "rows and lists in parameters of cassandra_write must be 1 or more, "
+                f"got rows={params.rows}, lists={params.lists}"
+            )
         store = context.store
         if not isinstance(store, CassandraStore):
-            raise UsageError("cassandra_write measures Cassandra: it cannot run on another store")
+            raise UsageError(
+                f"cassandra_write needs the store cassandra, got {context.request.store}: set STORE=cassandra"
+            )
         context.ready()
         rows = shuffled(context, params)
         sides = SIDES if params.plain else SIDES[1:]
@@ -112,8 +117,8 @@ def _equal(rows: DataFrame, found: DataFrame, side: str) -> None:
     lost, added = rows.exceptAll(found).count(), found.exceptAll(rows).count()
     if lost or added:
         raise JobError(
-            f"the {side} write is not what was to be written: {lost:,} rows are missing or changed and {added:,} are "
-            "there that were not written; its time means nothing. Look at the log of the nodes (make logs S=cassandra-1)"
+            f"the {side} write did not write the right rows, so its time is not recorded: {lost:,} rows are missing or changed, "
+            f"and {added:,} rows are there that were not written. See the nodes' logs (make logs S=cassandra-1)"
         )
 
 

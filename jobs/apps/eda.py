@@ -47,7 +47,10 @@ class Eda:
                     counts, found = _catalogue(unrated)
                     counts["rejected"] = raw.rejected.count()
             if not counts["items"]:
-                raise JobError(f"{dataset.name} holds no item: there is nothing to explore")
+                raise JobError(
+                    f"{dataset.name} has no items, so there is nothing to explore: check its files (python -m datasets describe "
+                    f"{dataset.name})"
+                )
         return Result(job="eda", status="ok", counts=counts, info={"aggregates": json.dumps(found)})
 
 

@@ -50,7 +50,8 @@ class Generate:
         wanted = params.rows or dataset.description.rows
         if written != wanted:
             raise JobError(
-                f"{written:,} rows were written, {wanted:,} were asked for: the generator is broken"
+                f"{written:,} rows were written instead of the {wanted:,} that were asked for: this is an error of the "
+                "generator, please report it with the parameters"
             )
         seconds = statistics.median(time.seconds for time in context.phases.times if time.kind == "repeat")
         return Result(

@@ -1,4 +1,4 @@
-"""Cleans a source's rows and stores what models read, with a count for every row dropped and why."""
+"""Clean a source's rows and store the tables that models read; count every dropped row by its reason."""
 
 import dataclasses
 import json
@@ -36,10 +36,10 @@ class PreprocessParams:
     Attributes:
         k_core: drop users and items with fewer ratings, repeatedly; part of the protocol; 0 keeps all.
         max_rejected_share: largest share of rows that may be unreadable or out of range.
-        min_rating: lowest rating that is let through; None is the variant's own scale.
-        max_rating: highest rating that is let through; None is the variant's own scale.
-        sample: share of the users that are read, chosen by a hash of their key: a smaller set of the same kind, whose
-            rows and users shrink while its items stay. A smaller share's users are among a larger one's.
+        min_rating: lowest accepted rating; None takes it from the variant's scale.
+        max_rating: highest accepted rating; None takes it from the variant's scale.
+        sample: share of the users that are read, chosen by a hash of their key: fewer rows and users, the same
+            items. The users of a smaller share are also in a larger one.
     """
 
     k_core: int = 0
@@ -50,11 +50,13 @@ class PreprocessParams:
 
     def __post_init__(self) -> None:
         if self.k_core < 0:
-            raise UsageError(f"k_core must be a whole number from 0, not {self.k_core}")
+            raise UsageError(f"k_core must be 0 or more, got {self.k_core}")
         if not 0 <= self.max_rejected_share <= 1:
-            raise UsageError(f"max_rejected_share must be a share from 0 to 1, not {self.max_rejected_share}")
+            raise UsageError(f"max_rejected_share must lie between 0 and 1, got {self.max_rejected_share}")
         if not 0 < self.sample <= 1:
-            raise UsageError(f"sample must be a share of the users above 0 and up to 1, not {self.sample}")
+            raise UsageError(
+                f"sample (a share of the users) must be above 0 and at most 1, got {self.sample}"
+            )
 
 
 class Preprocess:
@@ -75,7 +77,8 @@ class Preprocess:
                 raw = dataset.read(context.spark, path)
                 if raw.ratings is None:
                     raise JobError(
-                        f"{dataset.name} holds items only, no ratings: a recommender cannot be trained on it alone"
+                        f"{dataset.name} has items only, no ratings, so no model can be trained on it: choose a data set "
+                        "with interactions (python -m datasets list)"
                     )
                 cleaned = clean(
                     _sampled(raw, params.sample),
@@ -146,7 +149,7 @@ def _write(context: Context, cleaned: Cleaned, facts: Mapping[str, str]) -> None
 
 
 def _in_one_file(frame: DataFrame, key: str) -> DataFrame:
-    """Sort in the one task that writes; to sort by ranges first, Spark would compute the rows once more to find these."""
+    """Sort in the one task that writes; a sort by ranges would make Spark compute the rows twice, once to find the ranges."""
     return frame.repartition(1).sortWithinPartitions(key)
 
 
@@ -178,7 +181,7 @@ def _result(cleaned: Cleaned, facts: Mapping[str, str]) -> Result:
 
 
 def _slug(reason: str) -> str:
-    """Make a reason fit for a metric's name."""
+    """Turn a reason into text that a metric's name may contain."""
     return re.sub(r"[^a-z0-9]+", "_", reason.lower()).strip("_")[:60] or "unnamed"
 
 

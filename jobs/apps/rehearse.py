@@ -1,6 +1,6 @@
-"""Does a little of what the other jobs do, so that what runs it is ready for them.
+"""Run a small version of the other jobs, so that their classes are loaded and their kernels compiled.
 
-The JVM loads the classes that they need, which it can write into an archive as it ends, and numba compiles the kernels.
+The JVM can write the loaded classes to an archive as it ends; numba keeps the compiled kernels in its cache.
 """
 
 import dataclasses

@@ -58,7 +58,9 @@ class Topn:
         params = parse(TopnParams, context.request.params, "parameters of topn")
         for name in self.parameters() - {"seed"}:
             if getattr(params, name) < 1:
-                raise UsageError(f"{name} in parameters of topn: must be at least 1")
+                raise UsageError(
+                    f"{name} in parameters of topn must be 1 or more, got {getattr(params, name)}"
+                )
         context.ready()
         workers = PythonWorkers(context.spark, context.ready)
         settings = AlsSettings(

@@ -1,4 +1,4 @@
-"""Fits a model on the training part, times it, and judges it on the test part."""
+"""Fit a model on the training part, time it, and judge it on the test part."""
 
 import json
 from collections.abc import Callable
@@ -188,7 +188,7 @@ class _Measured:
         per_user.write(users, Path(self.context.request.per_user))
 
     def described(self, scorer: Scorer, found: Evaluation) -> tuple[dict[str, float], dict[str, str]]:
-        """Return metrics and texts of the model that was judged, warn of what they mean, and export it if that was asked for."""
+        """Return metrics and texts of the judged model, add warnings about them, and export the model if asked for."""
         ranked = self.params.top_n > 0
         for text in after_fit(self.params.model, found, self.relevant, ranked=ranked):
             self.context.warn(text)
@@ -204,14 +204,14 @@ class _Measured:
         return metrics, texts
 
     def store_similar(self, scorer: Scorer) -> None:
-        """Store what is like each item, where the model can say."""
+        """Store similar items of each item, if the model knows them."""
         if self.params.top_n and isinstance(scorer, SimilarItems):
             similar = scorer.similar_items(self.params.top_n)
             self.context.store.write(f"similar_items_{self.params.model}", similar)
 
 
 def split_of(ratings: DataFrame, params: TrainParams) -> Split:
-    """Split as the parameters say; where the validation part is judged, the test part is in neither.
+    """Split as the parameters say; if the validation part is judged, the test part is in neither part.
 
     The parts may be empty, which `counted` finds.
     """
@@ -225,9 +225,9 @@ def split_of(ratings: DataFrame, params: TrainParams) -> Split:
 def _examination(
     parts: Split, params: TrainParams, summary: Summary
 ) -> Callable[[], tuple[Profile | None, int, int]]:
-    """Plan a look through both parts, which returns the training part's profile and the rows of both.
+    """Plan a job that returns the training part's profile and the numbers of rows of both parts.
 
-    There is no profile where the tables do not say what one needs.
+    The profile is None if the stored tables lack the counts that it needs.
     """
     if summary.n_users is None or summary.n_items is None:
         return lambda: (None, *counted(parts, _kind(params)))

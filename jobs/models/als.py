@@ -77,13 +77,13 @@ class Als:
         rank: number of factors.
         iterations: one solves the items and then the users.
         reg: regularisation, weighted by each side's number of ratings.
-        blocks: user blocks and item blocks; at least the cores of the largest cluster; another number is another model.
-        seed: of the first factors.
+        blocks: number of user blocks and of item blocks, at least the cores of the largest cluster; it changes the model.
+        seed: seed of the first factors.
         clip: keep predictions within the ratings seen in training.
-        on_residuals: factorise what the bias baseline leaves unexplained, and add the baseline to predictions.
+        on_residuals: factorise the residuals of the bias baseline, and add the baseline to predictions.
         reg_user: shrinkage of users' means in the baseline, in ratings.
         reg_item: shrinkage of items' means in the baseline, in ratings.
-        checkpoint: iterations from one checkpoint of the lineage to the next.
+        checkpoint: number of iterations between checkpoints of the lineage.
     """
 
     exportable: ClassVar[bool] = True

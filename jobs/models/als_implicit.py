@@ -53,9 +53,9 @@ class AlsImplicit:
         alpha: how much an interaction's rating (1 where there is none) adds to the confidence of 1.
         confidence: "linear": 1 + alpha x rating; "log": 1 + alpha x log(1 + rating / eps), for counts.
         eps: the rating that counts as one step of the logarithm; with "log" only.
-        blocks: user blocks and item blocks; at least the cores of the largest cluster; another number is another model.
-        seed: of the first factors.
-        checkpoint: iterations from one checkpoint of the lineage to the next.
+        blocks: number of user blocks and of item blocks, at least the cores of the largest cluster; it changes the model.
+        seed: seed of the first factors.
+        checkpoint: number of iterations between checkpoints of the lineage.
     """
 
     exportable: ClassVar[bool] = True

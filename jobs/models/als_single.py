@@ -1,8 +1,8 @@
-"""Explicit ALS in one thread of the driver: what MLlib's ALS must beat to be worth its workers.
+"""Explicit ALS in one thread of the driver, to measure from how many cores on MLlib's ALS is faster.
 
 The objective, the order of the half-steps, the fallback for unknown users and items and the clipping are those of
-`als` (`jobs/factorise.py` says what is computed); the first factors are drawn by another generator. Fitting fetches the ratings
-through Arrow, so that the time contains what it takes to get them out of Spark.
+`als` (see `jobs/factorise.py`); the first factors are drawn by another generator. Fitting fetches the ratings through Arrow, so
+that its time includes getting them out of Spark.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Fallback:
     bounds: tuple[float, float] | None
 
     def __call__(self, user: Ints, item: Ints, product: Floats) -> Floats:
-        """Put the baseline where a product is not known, and clip."""
+        """Use the baseline where a product is not known, and clip."""
         baseline = self.mean + _of(self.users, user) + _of(self.items, item)
         prediction = np.where(np.isnan(product), baseline, product)
         if self.bounds is not None:

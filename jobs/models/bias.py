@@ -1,4 +1,4 @@
-"""The baseline that every rating model must beat: global mean, plus what is typical of the item and of the user.
+"""Baseline of ratings, which every rating model must beat: global mean plus the item's and the user's bias.
 
 Y. Koren, "Factor in the Neighbors: Scalable and Accurate Collaborative Filtering", ACM TKDD 4(1), 2010, section 2.1.
 """
@@ -39,7 +39,7 @@ class BiasFit:
         """Return the columns of `pairs` (user, item, ...) and `bias_prediction` float, not clipped.
 
         Args:
-            pairs: what to predict.
+            pairs: the pairs to predict.
             known: add `known_user` and `known_item`, whether they are in the tables.
         """
         joined = pairs.join(self.users, "user", "left").join(self.items, "item", "left")
@@ -73,10 +73,10 @@ def fit_bias(
 
     Args:
         train: (user, item, rating); rows without a rating are left out.
-        reg_user: a user's mean is shrunk as if it had so many more ratings of nothing unusual.
+        reg_user: shrinkage of users' means: as if each user had this many more ratings without any bias.
         reg_item: the same for items.
-        profile: of `train`; None looks through it.
-        send: marks the table of a side ("user" or "item") for how it is to be joined.
+        profile: profile of `train`; None computes what is needed.
+        send: marks the table of a side ("user" or "item"), for example for a broadcast join.
 
     Raises:
         JobError: no row has a rating.
@@ -107,7 +107,7 @@ def _known(train: DataFrame) -> tuple[float | None, float | None, float | None, 
 
 
 def _told(profile: Profile) -> tuple[float | None, float | None, float | None, int]:
-    """Return the same from a profile."""
+    """Return the same numbers from a profile."""
     low, high = profile.ratings or (None, None)
     return profile.mean, low, high, profile.rows - profile.rated
 
@@ -127,7 +127,7 @@ def clipped(value: Column, low: float, high: float) -> Column:
 
 @dataclass(frozen=True)
 class BiasScorer:
-    """Scores by the baseline; knows every user and item, if only by the mean."""
+    """Scores by the baseline; unknown users and items get the mean."""
 
     fit: BiasFit
     clip: bool

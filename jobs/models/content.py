@@ -1,6 +1,6 @@
-"""Content-based recommendations: what a user thinks of an item is what they think of the items that are described alike.
+"""Content-based recommendations: a user's rating of an item is predicted from items with similar descriptions.
 
-Items are vectors of what the catalogue says of them (jobs.terms, jobs.vectors), so one that nobody has rated yet has
+Items are vectors of their descriptions in the catalogue (jobs.terms, jobs.vectors), so an item without ratings has
 neighbours like any other and can be recommended. Ratings are predicted by neighbourhoods as in B. Sarwar, G. Karypis,
 J. Konstan, J. Riedl, "Item-based collaborative filtering recommendation algorithms", WWW 2001, but with the cosine of
 contents in place of that of ratings. Profiles as in M. Pazzani, D. Billsus, "Content-based recommendation systems",
@@ -102,15 +102,15 @@ class Content:
     Where no row has a rating, an item's score is its cosine with the sum of the user's items.
 
     Attributes:
-        text, genres, tags, people, features: how much words of title and text, genres, tags, people, and numbers (year,
-            audio features, ...) count in the cosine of two items; 0 leaves them out.
+        text, genres, tags, people, features: weights of words of title and text, genres, tags, people, and numbers (year,
+            audio features, ...) in the cosine of two items; 0 leaves them out.
         min_items: terms of fewer items are left out.
-        knots: of each number (see jobs.terms).
+        knots: number of knots of each number (see jobs.terms).
         neighbours: how many of the most similar rated items each item keeps; only positive similarities count.
-        sharpness: the power to which a cosine is raised; more gives the nearest more of the say.
-        damping: sum of similarities at which a prediction goes half of the way from the baseline to the neighbours.
+        sharpness: the power to which a cosine is raised; a larger one gives the nearest items more weight.
+        damping: sum of similarities at which a prediction lies halfway between the baseline and the neighbours.
         rank_by: "rating" recommends by the unclipped prediction; "profile" by the cosine with the sum of the items that
-            the user rated no lower than their mean, which is kinder to items with few ratings or none.
+            the user rated no lower than their mean, which recommends items with few or no ratings more often.
         clip: keep predictions within the ratings seen in training.
         reg_user: shrinkage of users' means in the baseline, in ratings.
         reg_item: shrinkage of items' means in the baseline, in ratings.
@@ -136,7 +136,7 @@ class Content:
     def __post_init__(self) -> None:
         check_options(self.weights, self.min_items, self.knots)
         if self.neighbours < 1:
-            raise UsageError(f"neighbours={self.neighbours}: an item needs at least 1")
+            raise UsageError(f"neighbours must be 1 or more, got {self.neighbours}")
 
     @property
     def weights(self) -> Weights:
@@ -202,7 +202,7 @@ def _average(known: Catalogue, counts: Any) -> Floats:
 
 
 def _guessed(near: Neighbours, item_bias: Floats, support: Floats, reg: float) -> Floats:
-    """Return for each item what its effect would be if its neighbours' ratings, times their similarity, were its own."""
+    """Return each item's effect as estimated from its neighbours' ratings, weighted by similarity."""
     weight = near.similarities * np.where(near.ids >= 0, support[near.ids], 0)
     guess: Floats = (weight * item_bias[near.ids]).sum(axis=1) / np.maximum(weight.sum(axis=1) + reg, 1e-9)
     return guess.astype(np.float32)

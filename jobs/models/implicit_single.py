@@ -1,4 +1,4 @@
-"""Implicit ALS in one thread of the driver, by the library `implicit`: what MLlib's must beat to be worth its workers.
+"""Implicit ALS in one thread of the driver, by the library `implicit`, to measure from how many cores on MLlib is faster.
 
 Y. Hu, Y. Koren, C. Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008, solved by conjugate
 gradients: G. Takács, I. Pilászy, D. Tikk, "Applications of the conjugate gradient method for implicit feedback
@@ -70,7 +70,7 @@ class ImplicitSingle:
         )
 
     def _confidence(self, rating: Floats) -> Floats:
-        """Return what the library takes: the confidence, negative where the preference is 0 (as MLlib has it)."""
+        """Return the library's input: the confidence, negative if the preference is 0 (as in MLlib)."""
         strength = strength_of(rating, self.confidence, self.eps)
         confidence = 1 + self.alpha * np.abs(strength)
         signed: Floats = np.where(strength > 0, confidence, -confidence).astype(np.float32)
@@ -84,7 +84,7 @@ class ImplicitSingle:
 
         matrix = interactions.by_user
         shape = (len(matrix.indptr) - 1, len(interactions.by_item.indptr) - 1)
-        # A new look at what is loaded: SciPy brings a BLAS of its own beside NumPy's.
+        # Look again at the loaded libraries: SciPy brings a BLAS of its own beside NumPy's.
         with threadpool_limits(limits=1):
             model = AlternatingLeastSquares(
                 factors=self.rank, regularization=self.reg, alpha=1.0, iterations=self.iterations,

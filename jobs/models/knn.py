@@ -1,4 +1,4 @@
-"""Memory-based collaborative filtering: what a user thinks of an item is what they think of the items most like it.
+"""Nearest neighbours of items: a user's rating of an item is predicted from items that the same users rated alike.
 
 Item-item cosine similarity as in B. Sarwar, G. Karypis, J. Konstan, J. Riedl, "Item-based collaborative filtering
 recommendation algorithms", WWW 2001, of residuals of the bias baseline and shrunk by support as in Y. Koren, "Factor in
@@ -64,7 +64,7 @@ class KnnScorer:
     damping: float
 
     def score(self, pairs: DataFrame) -> DataFrame:
-        """Predict every pair: the baseline alone for an unknown user or item and where no neighbour was rated."""
+        """Predict every pair; for an unknown user or item, or if no neighbour was rated, by the baseline only."""
         score = _scorer(self.fitted, self.bounds, self.damping)
         return pairs.select("user", "item").mapInArrow(score, "user int, item int, prediction float")
 
@@ -93,7 +93,7 @@ class Knn:
         neighbours: how many of the most similar items each item keeps; only positive similarities count.
         shrink: support at which a similarity is halved.
         min_support: pairs of items with fewer common users are no neighbours.
-        damping: sum of similarities at which a prediction goes half of the way from the baseline to the neighbours; 0
+        damping: sum of similarities at which a prediction lies halfway between the baseline and the neighbours; 0
             is the plain weighted mean.
         clip: keep predictions within the ratings seen in training.
         reg_user: shrinkage of users' means in the baseline, in ratings.
@@ -131,7 +131,7 @@ class Knn:
         return KnnScorer(rated.sparkSession.sparkContext.broadcast(fitted), bounds, self.damping)
 
     def _search(self, spark: SparkSession, residuals: Residuals) -> Neighbours:
-        """Find all neighbourhoods on the executors, block by block; the driver only puts them together."""
+        """Find all neighbourhoods on the executors, block by block; the driver only joins them."""
         given = spark.sparkContext.broadcast(residuals)
         schema = "item int, ids array<int>, similarities array<float>"
         try:

@@ -1,4 +1,4 @@
-"""The baseline for ranking: what most people have interacted with, the same for everybody but for what they know."""
+"""Baseline for ranking: the items with the most interactions, the same for all users except for items they have."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar

@@ -1,10 +1,10 @@
 """Tables in a Cassandra keyspace, written and read through the Spark Cassandra connector.
 
-Reads that the keys serve: one user's ratings (`ratings` by user, sorted by item), one user's or item's key, text or
+The keys allow these reads: one user's ratings (`ratings` by user, sorted by item), one user's or item's key, text or
 statistics, one user's recommendations as one row, one item's neighbours as one row, and every table whole, by Spark.
 
-A write fills a new physical table, which then becomes the newest version of its table: jobs.cassandra_versions says how
-versions are published, held and removed.
+A write fills a new physical table, which then becomes the newest version of its table. See jobs.cassandra_versions for
+how versions are published, opened and removed.
 """
 
 import hashlib
@@ -35,14 +35,14 @@ FORMAT = "org.apache.spark.sql.cassandra"
 
 
 class Key(NamedTuple):
-    """Columns of a primary key: those that choose the partition, and those that sort within it."""
+    """Columns of a primary key: partition columns, and clustering columns that sort within a partition."""
 
     partition: tuple[str, ...]
     clustering: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All of them in order."""
+        """All columns of the key in their order."""
         return self.partition + self.clustering
 
 
@@ -57,13 +57,13 @@ KEYS: Mapping[str, Key] = {
 }
 _PREFIXES = {"recommendations_": _BY_USER, "similar_items_": _BY_ITEM}
 _NUMBERED = Key(("task",), ("number",))
-"""Key of a table whose rows have none of their own: the task that wrote a row, and the row's number there."""
+"""Key of a table whose rows have no key: the task that wrote a row, and the row's number in that task."""
 _OUTAGE = r"AllNodesFailed|NoNodeAvailable|WriteTimeout|Unavailable|ClosedConnection|HeartbeatException|Control channel"
 _ABSENT = "absent"
-"""Column that names a row's lists and maps that are null, not empty."""
+"""Column with the names of a row's lists and maps that are null, as opposed to empty."""
 
-# What a quorum of a row's copies acknowledged, a quorum finds: with three copies the loss of one node loses nothing. Of
-# one copy a quorum is that one. The connector's own level for reading is LOCAL_ONE, which may ask a node that was away.
+# A quorum of a row's copies finds what a quorum has acknowledged, so with three copies the loss of one node loses nothing.
+# The connector's default level for reading is LOCAL_ONE, which may ask a node that was away during the write.
 CONSISTENCY = {
     "spark.cassandra.output.consistency.level": "LOCAL_QUORUM",
     "spark.cassandra.input.consistency.level": "LOCAL_QUORUM",
@@ -73,7 +73,7 @@ TUNING = {
     "spark.cassandra.output.batch.size.bytes": str(32 * 1024),
     "spark.cassandra.output.batch.grouping.buffer.size": "100",
     "spark.cassandra.output.concurrent.writes": "16",
-    "spark.cassandra.output.ignoreNulls": "true",  # a new table has nothing that a null would have to delete
+    "spark.cassandra.output.ignoreNulls": "true",  # in a new table a null has nothing to delete
 }
 _TYPES: Mapping[type[T.DataType], str] = {
     T.IntegerType: "int",
@@ -89,7 +89,7 @@ _TYPES: Mapping[type[T.DataType], str] = {
 
 
 class CassandraStore:
-    """The tables of one data set in one keyspace, of which the session's settings say where it is."""
+    """The tables of one data set in one keyspace; the session's settings name the nodes."""
 
     def __init__(self, spark: SparkSession, root: str, retention: Retention | None = None) -> None:
         self.spark = spark
@@ -112,13 +112,13 @@ class CassandraStore:
         return [row.asDict() for row in self.read(table, version).collect()]
 
     def write(self, table: str, frame: DataFrame) -> int:
-        """Replace a table, whole or not at all.
+        """Publish a table's newest version, completely or not at all.
 
-        The version stays until this store writes the table again or is closed, whoever else writes it meanwhile, so that a
+        The version stays until this store writes the table again or is closed, even if others write it meanwhile, so that a
         summary can name it.
 
         Raises:
-            JobError: Cassandra does not take it, or a column cannot be kept without loss.
+            JobError: Cassandra does not accept it, or a column cannot be stored without loss.
         """
         rows = keyed(frame, key_of(table))
         physical = self.empty(table, rows.schema)
@@ -130,7 +130,7 @@ class CassandraStore:
         except BaseException as error:
             if not filled:
                 self.drop(table, physical)
-            # A version that was published without our hearing of it stays, any other goes with the next write.
+            # If it was published but the answer was lost, it stays; otherwise the next write removes it.
             self._claims.let_go(table, physical)
             explained = self._explained(table, error)
             if explained is None:
@@ -139,7 +139,7 @@ class CassandraStore:
         if table in self._written:
             self._claims.let_go(table, self._written[table])
         self._written[table] = physical
-        with suppress(JobError):  # it is published; what should have gone goes with the next write
+        with suppress(JobError):  # it is published; the next write removes what stays now
             self._versions.sweep(table, self._named(table))
         return version
 
@@ -148,7 +148,7 @@ class CassandraStore:
         return named((self._keyspace.rows(entry) for entry in entries), table)
 
     def empty(self, table: str, schema: T.StructType) -> str:
-        """Make a new physical table that the connector knows but no version names; return its name.
+        """Make a new physical table that belongs to no version yet, wait until the connector knows it, and return its name.
 
         It stays until `drop`, or for some minutes after the end of this process.
         """
@@ -161,7 +161,7 @@ class CassandraStore:
         return physical
 
     def fill(self, physical: str, rows: DataFrame, tuning: Mapping[str, str]) -> None:
-        """Write rows to a physical table as they come."""
+        """Write rows to a physical table in the order of the frame."""
         repeated(lambda: self._append(physical, rows, tuning), self._keyspace)
 
     def _append(self, physical: str, rows: DataFrame, tuning: Mapping[str, str]) -> None:
@@ -175,7 +175,7 @@ class CassandraStore:
         return frame
 
     def drop(self, table: str, physical: str) -> None:
-        """Drop a physical table that no version names; where Cassandra does not answer, the table's next write does."""
+        """Drop a physical table of no version; if Cassandra does not answer, the table's next write drops it."""
         with suppress(JobError):
             self._keyspace.drop(physical)
         self._claims.let_go(table, physical)
@@ -195,7 +195,7 @@ class CassandraStore:
         return self._keyspace.entry(table) is not None
 
     def get(self, table: str, *key: Any) -> dict[str, Any] | None:
-        """Return the row with that primary key, None if there is none: a point read, without Spark."""
+        """Return the row with this primary key, None if there is none: a point read, without Spark."""
         entry = self._keyspace.entry(table)
         found = self._keyspace.get(entry.physical, key_of(table).columns, key) if entry else []
         if not found:
@@ -208,7 +208,7 @@ class CassandraStore:
         self._claims.close()
 
     def _wait_until_seen(self, physical: str) -> None:
-        """Return when the connector knows a new table; it hears of it from Cassandra a second or two later."""
+        """Wait until the connector knows a new table, which takes a second or two."""
         end = time.monotonic() + _SEEN_S
         while True:
             try:
@@ -224,13 +224,13 @@ class CassandraStore:
         if re.search(f"{DISK_FULL}|disk usage exceeds", str(error)):
             return JobError(
                 f"a Cassandra node's disk is full: table {table!r} of {self._keyspace.name} could not be written and is "
-                "as it was before. Free some space there, see that the node runs (make setup), then run again."
+                "unchanged. Free some space there, start the node if it stopped (make setup), then run again."
             )
         if isinstance(error, OutageError) or re.search(_OUTAGE, str(error)):
             return JobError(
-                f"Cassandra stopped answering while table {table!r} of {self._keyspace.name} was written; the table is as "
-                "it was before. A node's log says why, a full disk for one (make status, make logs S=cassandra-1); "
-                "start it again (make setup), then run again."
+                f"Cassandra stopped answering while table {table!r} of {self._keyspace.name} was written; the table is "
+                "unchanged. The node's log says why, for example a full disk (make status, make logs S=cassandra-1). "
+                "Start it again (make setup), then run again."
             )
         return None
 
@@ -252,7 +252,7 @@ def key_of(table: str) -> Key:
 
 
 def keyed(frame: DataFrame, key: Key) -> DataFrame:
-    """Return rows that have the key's columns and that Cassandra can keep without loss."""
+    """Return rows with the key's columns, in types that Cassandra can store without loss."""
     rows = frame.select(*(_exact(field).alias(field.name) for field in frame.schema))
     collections = [
         F.when(F.col(field.name).isNull(), F.lit(field.name)) for field in frame.schema if _is_list(field)
@@ -266,7 +266,7 @@ def keyed(frame: DataFrame, key: Key) -> DataFrame:
 
 
 def ordered(rows: DataFrame, key: Key) -> DataFrame:
-    """Bring rows of one partition together: a batch of them costs the node little more than a single row."""
+    """Order rows by partition: a batch of one partition costs a node little more than a single row."""
     if key is _NUMBERED:
         return rows
     return rows.repartition(*key.partition).sortWithinPartitions(*key.columns)
@@ -276,7 +276,7 @@ def columns_of(schema: T.StructType) -> dict[str, str]:
     """Return the CQL type of each column.
 
     Raises:
-        JobError: a type that has no counterpart.
+        JobError: a type without a counterpart in CQL.
     """
     return {field.name: _cql(field.dataType, field.name) for field in schema}
 
@@ -288,7 +288,8 @@ def _cql(kind: T.DataType, name: str) -> str:
         return f"frozen<map<{_cql(kind.keyType, name)}, {_cql(kind.valueType, name)}>>"
     if type(kind) not in _TYPES:
         raise JobError(
-            f"column {name!r} is of type {kind.simpleString()}, which a Cassandra table here cannot hold"
+            f"column {name!r} has type {kind.simpleString()}, which cannot be stored in Cassandra: cast it, or set STORE=parquet. "
+            f"Possible types: {', '.join(sorted(known.typeName() for known in _TYPES))}, arrays and maps of these"
         )
     return _TYPES[type(kind)]
 
@@ -298,22 +299,22 @@ def _is_list(field: T.StructField) -> bool:
 
 
 def _restored(field: T.StructField) -> Column:
-    """Return a column as it was written: the connector reads an absent list as an empty one."""
+    """Return a column as it was written; the connector reads a null list as an empty one."""
     column = F.col(field.name).cast(field.dataType)
     return F.when(~F.array_contains(_ABSENT, field.name), column) if _is_list(field) else column
 
 
 def _exact(field: T.StructField) -> Column:
-    """Return the column; a time between two milliseconds, which Cassandra would cut off, is an error."""
+    """Return the column; a time with microseconds is an error, because Cassandra would cut them off."""
     column = F.col(field.name)
     if not isinstance(field.dataType, T.TimestampType):
         return column
     micros = F.unix_micros(column)
     told = F.concat(
-        F.lit(f"column {field.name!r} holds "),
+        F.lit(f"column {field.name!r} has the time "),
         column.cast("string"),
         F.lit(
-            ", and Cassandra keeps milliseconds only: "
+            ", and Cassandra keeps only milliseconds: "
             "use the Parquet store (STORE=parquet) or round the times"
         ),
     )

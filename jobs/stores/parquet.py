@@ -1,6 +1,6 @@
 """Tables as Parquet folders under one root; the default store, which needs no server.
 
-Each version of a table is a folder of its own: jobs.folder_versions says how they are published, held and removed.
+Each version of a table is a folder. See jobs.folder_versions for how versions are published, opened and removed.
 """
 
 import json
@@ -42,9 +42,9 @@ class ParquetStore:
         return self._folders.rows(table, version)
 
     def write(self, table: str, frame: DataFrame) -> int:
-        """Replace a table, whole or not at all.
+        """Publish a table's newest version, completely or not at all.
 
-        The version stays until this store writes the table again or is closed, whoever else writes it meanwhile, so that a
+        The version stays until this store writes the table again or is closed, even if others write it meanwhile, so that a
         summary can name it.
 
         Raises:
@@ -59,7 +59,7 @@ class ParquetStore:
             if re.search(DISK_FULL, str(error)):
                 raise JobError(self._full(table)) from error
             raise
-        with suppress(OSError):  # the version is published; what stays goes with the next write
+        with suppress(OSError):  # the version is published; the next write removes what stays now
             self._folders.sweep(table, self._named(table))
         return version
 
@@ -91,12 +91,12 @@ class ParquetStore:
         return (
             f"the disk is full: table {table!r} could not be written to {self.root}, where {free:,.0f} MiB are free. "
             "Free some space there (make clean removes what can be made again) or move the run folder "
-            "(RECSCALE_RUN_DIR), then run again. The table is as it was before."
+            "(RECSCALE_RUN_DIR), then run again. The table is unchanged."
         )
 
 
 def _schema(folder: Path) -> T.StructType:
-    """Return the schema that Spark left in every file that it wrote; asked itself, it would run a job to find it."""
+    """Return the schema that Spark stores in every file; Spark itself would run a job to find it."""
     written = pq.read_schema(next(folder.glob("part-*.parquet"))).metadata
     return T.StructType.fromJson(json.loads(written[b"org.apache.spark.sql.parquet.row.metadata"]))
 

@@ -86,7 +86,7 @@ def test_equal_rows_of_a_table_without_a_key_all_stay(spark, store):
 
 def test_a_time_that_would_be_cut_off_is_refused(spark, store):
     rows = [(1, AT.replace(microsecond=678901))]
-    with pytest.raises(Exception, match="Cassandra keeps milliseconds only"):
+    with pytest.raises(Exception, match=r"'at' .*678901.*milliseconds.*STORE=parquet"):
         store.write("items", spark.createDataFrame(rows, "item int, at timestamp"))
     assert not store.has("items")
 
@@ -101,7 +101,7 @@ def test_a_keyspace_of_something_else_is_left_alone(spark, store, session, root)
     replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
     session.execute(f"CREATE KEYSPACE {keyspace} WITH replication = {replication}")
     session.execute(f"CREATE TABLE {keyspace}.theirs (id int PRIMARY KEY)")
-    with pytest.raises(JobError, match=f"keyspace {keyspace} belongs to something else"):
+    with pytest.raises(JobError, match=rf"{keyspace} .*recscale_meta"):
         store.write("users", spark.createDataFrame([(1, "a")], "user int, key string"))
     assert tables(session, keyspace) == {"theirs"}
 
@@ -234,7 +234,10 @@ def test_a_node_that_dies_during_a_write_loses_and_doubles_nothing(spark, tmp_pa
             try:
                 assert next(answers).strip() == "old written"
                 _kill_when_written(cluster, keyspace_name(root))
-                assert "the table is as it was before" in next(answers)
+                told = next(answers)
+                assert [
+                    name for name in (keyspace_name(root), "unchanged", "make setup") if name not in told
+                ] == []
             finally:
                 writer.kill()
         cluster.up({"cassandra"})

@@ -235,9 +235,9 @@ def test_a_catalogue_that_says_nothing_is_refused(spark, model):
     with pytest.raises(JobError, match="the catalogue is empty"):
         model.fit(tables(spark, movies=[]))
     blank = [(item, *[None] * 7) for item in range(RATED)]
-    with pytest.raises(JobError, match="no 2 of the 8 items in the catalogue"):
+    with pytest.raises(JobError, match=r"no 2 of the 8 items .*min_items"):
         model.fit(tables(spark, movies=blank))
-    with pytest.raises(JobError, match="no rating to train on"):
+    with pytest.raises(JobError, match="training part"):
         model.fit(tables(spark, rows=[]))
 
 
@@ -248,16 +248,19 @@ def test_refuses_what_would_not_fit(spark, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "named"),
     [
-        ({"text": -1.0}, "none may be negative"),
-        (dict.fromkeys(("text", "genres", "tags", "people", "features"), 0.0), "one must count"),
-        ({"knots": 1}, "knots at least 2"),
+        ({"text": -1.0}, r"weights .*'text': -1\.0"),
+        (
+            dict.fromkeys(("text", "genres", "tags", "people", "features"), 0.0),
+            r"weights .*above 0.*'features': 0\.0",
+        ),
+        ({"knots": 1}, r"knots 2 or more.*knots=1"),
     ],
 )
-def test_options_that_make_no_vectors_are_refused(changes, message):
+def test_options_that_make_no_vectors_are_refused(changes, named):
     for model in (Content, ContentKmeans):
-        with pytest.raises(UsageError, match=message):
+        with pytest.raises(UsageError, match=named):
             model(**changes)
 
 
@@ -278,7 +281,7 @@ def test_clusters_predict_by_their_mean_residual(spark, known, clustered):
             expected = base[user, item] + rest[user][inside].sum() / (1.0 + inside.sum())
             assert answer[user, item] == pytest.approx(expected, abs=1e-5)
     assert all(math.isfinite(answer[user, 8]) for user in range(13))
-    with pytest.raises(UsageError, match="at least 1"):
+    with pytest.raises(UsageError, match=r"clusters .*got \(0,\)"):
         ContentKmeans(clusters=(0,))
 
 

@@ -3,6 +3,7 @@
 Where this account cannot make control groups the tests hold as well: then the service must not start.
 """
 
+import errno
 import os
 import sys
 
@@ -72,7 +73,7 @@ def test_a_limit_holds_for_the_service_and_its_children_and_goes_with_it(backend
 
 def test_the_group_of_a_service_whose_record_was_lost_is_removed_too(backend):
     if not enforceable():
-        with pytest.raises(ServiceError, match="run as root"):
+        with pytest.raises(ServiceError, match=r"thing.*0\.25.*root"):
             backend.start(service(cpus=0.25))
         return
     backend.start(service(cpus=0.25))
@@ -154,22 +155,22 @@ def test_version_1_is_taken_where_both_are_mounted_and_it_has_the_controller(tmp
 
 
 @pytest.mark.parametrize(
-    ("mounts", "why"),
+    ("mounts", "named"),
     [
-        ([], "no cgroup hierarchy with the cpu controller is mounted"),
-        ([("memory", "cgroup", "rw,memory")], "no cgroup hierarchy with the cpu controller is mounted"),
-        ([("", "cgroup2", "rw")], "no group above this process passes the cpu controller on"),
-        ([("cpu", "cgroup", "rw,cpu")], "No such file or directory"),
+        ([], ["cpu controller", "mounted"]),
+        ([("memory", "cgroup", "rw,memory")], ["cpu controller", "mounted"]),
+        ([("", "cgroup2", "rw")], ["cpu controller", "no group above this process"]),
+        ([("cpu", "cgroup", "rw,cpu")], [os.strerror(errno.ENOENT)]),
     ],
 )
-def test_where_no_limit_can_be_enforced_that_is_said_with_the_next_step(tmp_path, mounts, why):
+def test_where_no_limit_can_be_enforced_that_is_said_with_the_next_step(tmp_path, mounts, named):
     proc = host(tmp_path, "2:cpu:/\n0::/\n", mounts)
     for where, _, _ in mounts:
         (tmp_path / "cgroup" / where).mkdir(parents=True, exist_ok=True)
     with pytest.raises(ServiceError) as caught:
         cgroups.create("recscale-x", 0.5, proc)
-    assert why in str(caught.value)
-    assert "run as root" in str(caught.value)
+    told = str(caught.value)
+    assert [name for name in (*named, "recscale-x", "root") if name not in told] == []
     assert not list(tmp_path.rglob("recscale-x"))
 
 
@@ -179,7 +180,7 @@ def test_a_group_that_cannot_be_entered_starts_nothing(backend, tmp_path):
     eventually(lambda: not backend.running()["thing"].alive)
     assert "status 71" in backend.running()["thing"].exit
     log = backend.log("thing").read_text()
-    assert "cannot enter the control group" in log
+    assert str(tmp_path / "absent") in log
     assert "unlimited" not in log
 
 
@@ -188,7 +189,8 @@ def test_what_a_worker_may_take_is_a_setting():
     assert (settings.spark.cpus, settings.spark.pin) == (0.5, True)
     assert load(["spark.cpus=none"], {}).spark.cpus is None
     for wrong in ("spark.cpus=0", "spark.cpus=nan", "spark.cpus=many", "spark.pin=maybe"):
-        with pytest.raises(SettingsError, match=wrong.split("=", maxsplit=1)[0]):
+        key, value = wrong.split("=")
+        with pytest.raises(SettingsError, match=rf"{key}.*{value}"):
             load([wrong], {})
 
 

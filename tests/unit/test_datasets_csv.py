@@ -167,7 +167,7 @@ def test_what_does_not_decode_is_rejected_with_its_line(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["utf9", "rot13", "base64", "punycode", "undefined"])
 def test_encodings_of_no_text(encoding):
-    with pytest.raises(UsageError, match="common ones are utf-8"):
+    with pytest.raises(UsageError, match=f"encoding='{encoding}' .*utf-8"):
         find("csv", {"path": "f.csv", "encoding": encoding})
 
 
@@ -175,12 +175,12 @@ def test_encodings_of_no_text(encoding):
     ("content", "wanted"), [("user,item\na,b\n".encode("utf-16"), "utf-16"), (b"\xff\xfeu\x00", "utf-16")]
 )
 def test_a_byte_order_mark_of_another_encoding(tmp_path, content, wanted):
-    with pytest.raises(DataError, match=f"set encoding={wanted}"):
+    with pytest.raises(DataError, match=rf"f\.csv .*encoding={wanted}"):
         rows(write(tmp_path / "f.csv", content))
 
 
 def test_utf_16_without_a_byte_order_mark(tmp_path):
-    with pytest.raises(DataError, match="utf-16-le or utf-16-be"):
+    with pytest.raises(DataError, match=r"f\.csv .*encoding=utf-16-le .*utf-16-be"):
         rows(write(tmp_path / "f.csv", "user,item\na,b\n", "utf-16-le"), encoding="utf-16")
 
 
@@ -197,9 +197,9 @@ def test_compressed_files(tmp_path, ending):
     parts = [COMPRESS[ending](part) for part in (b"user,item\na,b\n", b"c,d\n")]
     for name in (f"f.csv{ending}", "f.csv"):  # what is in it counts, whatever it is called
         assert [row[0] for row in rows(write(tmp_path / name, b"".join(parts)))] == ["a", "c"]
-    with pytest.raises(DataError, match="is damaged"):
+    with pytest.raises(DataError, match=rf"short\.csv{ending} .*damaged"):
         rows(write(tmp_path / f"short.csv{ending}", parts[0][:-3]))
-    with pytest.raises(DataError, match="is not compressed"):
+    with pytest.raises(DataError, match=rf"plain\.csv{ending} .*{ending}.* not compressed"):
         rows(write(tmp_path / f"plain.csv{ending}", "user,item\na,b\n"))
 
 
@@ -208,40 +208,40 @@ def test_archives_name_what_is_in_them(tmp_path):
     with zipfile.ZipFile(held, "w") as archive:
         archive.writestr("plays/one.csv", "user,item\n")
         archive.writestr("read.me", "")
-    with pytest.raises(DataError, match=r"zip archive with the members plays/one\.csv, read\.me"):
+    with pytest.raises(DataError, match=r"f\.zip .*plays/one\.csv, read\.me"):
         rows(write(tmp_path / "f.zip", held.getvalue()))
     held = io.BytesIO()
     with tarfile.open(fileobj=held, mode="w:gz") as archive:
         archive.addfile(tarfile.TarInfo("one.csv"))
-    with pytest.raises(DataError, match="is a tar archive"):
+    with pytest.raises(DataError, match=r"f\.tar\.gz .* tar .*path="):
         rows(write(tmp_path / "f.tar.gz", held.getvalue()))
-    with pytest.raises(DataError, match="is a Parquet file"):
+    with pytest.raises(DataError, match=r"f\.csv .*Parquet.*path="):
         rows(write(tmp_path / "f.csv", b"PAR1...."))
 
 
 @pytest.mark.parametrize(
-    ("head", "options", "message"),
+    ("head", "options", "named"),
     [
-        ("user,item,rating", {"user": "usr"}, "no column 'usr' for user: did you mean 'user'"),
-        ("user,item,rating", {"item": "7"}, "no column '7' for item"),
-        ("user,item,rating", {"header": "no"}, "give a position from 0 to 2"),
-        ("user,item,rating,rating", R, "#2 and #3"),
-        ("user,item", {"item": "user"}, "one column"),
-        ("user,item,rating", {"rating": "1"}, "one column"),
-        ("1,0,rating", {"user": "1", "item": "0"}, "#0 or user=#1"),
-        ("user;item;rating", {}, "with separator=; it has the columns user, item, rating"),
-        ("user\titem\trating", R, "with separator=tab it has"),
-        ("user::item::rating", R, "with separator=:: it has"),
-        ("who;what;stars", {}, "with separator=; it has the columns who, what, stars"),
-        ("sep=;\nuser;item", {}, "remove it"),
+        ("user,item,rating", {"user": "usr"}, "'usr' for user: .*'user'"),
+        ("user,item,rating", {"item": "7"}, "'7' for item: .*item, rating, user"),
+        ("user,item,rating", {"header": "no"}, "'user' for user: .* 0 to 2"),
+        ("user,item,rating,rating", R, "rating=rating: 2 columns .*#2 and #3"),
+        ("user,item", {"item": "user"}, "user=user and item=user .*#0"),
+        ("user,item,rating", {"rating": "1"}, "item=item and rating=1 .*#1"),
+        ("1,0,rating", {"user": "1", "item": "0"}, "user=#0 or user=#1"),
+        ("user;item;rating", {}, "separator=; .*user, item, rating"),
+        ("user\titem\trating", R, "separator=tab .*user, item, rating"),
+        ("user::item::rating", R, "separator=:: .*user, item, rating"),
+        ("who;what;stars", {}, "separator=; .*who, what, stars"),
+        ("sep=;\nuser;item", {}, "sep=;"),
         ("17,4,5", {"user": "0", "item": "1", "rating": "2"}, "header=false"),
         ("a,b,2020-01-01", {"user": "0", "item": "1", "at": "2", "at_format": "iso"}, "header=false"),
         ("17,4", {"user": "0", "item": "1"}, "header=false"),
     ],
 )
-def test_columns_that_cannot_be_found(tmp_path, head, options, message):
+def test_columns_that_cannot_be_found(tmp_path, head, options, named):
     path = write(tmp_path / "f.csv", f"{head}\na,b,3,4\n")
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError, match=rf"f\.csv: .*(?:{named})"):
         rows(path, **options)
 
 
@@ -275,7 +275,7 @@ def test_files_without_a_first_record(tmp_path, content):
 
 def test_a_missing_file_names_those_beside_it(tmp_path):
     write(tmp_path / "plays.csv", "user,item\n")
-    with pytest.raises(DataError, match=r"did you mean 'plays\.csv'"):
+    with pytest.raises(DataError, match=r"play\.csv .*'plays\.csv'.* path="):
         rows(tmp_path / "play.csv")
 
 

@@ -164,7 +164,7 @@ def test_bytes_of_another_file_are_never_left_beside_the_new_ones_mark(publisher
 def test_a_damaged_record_of_the_first_download_accepts_nothing(publisher, tmp_path, text):
     publisher.body = archive({"ml-test/ratings.csv": "1,2,3"})
     (tmp_path / "ml-test.digest.json").write_text(text)
-    with pytest.raises(DataError, match=r"ml-test\.digest\.json .*delete"):
+    with pytest.raises(DataError, match=r"ml-test\.digest\.json .*set\.zip"):
         locate(variant(publisher), None, tmp_path)
     assert not (tmp_path / "ml-test").exists()
 
@@ -173,7 +173,7 @@ def test_unreachable_is_told_quickly(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/set.zip"
-    with pytest.raises(Unreachable, match=r"cannot be reached .*RECSCALE_DATA"):
+    with pytest.raises(Unreachable, match=rf"{url} .*RECSCALE_DATA"):
         download(url, tmp_path / "set.zip")
 
 
@@ -181,8 +181,9 @@ def test_silent_server_is_unreachable(tmp_path):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        with pytest.raises(Unreachable, match="timed out"):
-            download(f"http://127.0.0.1:{silent.getsockname()[1]}/x.zip", tmp_path / "x.zip", timeout=0.2)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/x.zip"
+        with pytest.raises(Unreachable, match=rf"{url} .*timed out"):
+            download(url, tmp_path / "x.zip", timeout=0.2)
 
 
 @pytest.mark.parametrize(("status", "kind"), [(404, DataError), (403, Unreachable), (503, Unreachable)])
@@ -325,7 +326,7 @@ def test_archive_that_leads_out(tmp_path, name):
 
 @pytest.mark.parametrize(
     ("content", "named"),
-    [(b"PK no zip", r"set\.zip"), (archive({"other/a": "a"}), "folder ml-test")],
+    [(b"PK no zip", r"set\.zip"), (archive({"other/a": "a"}), r"set\.zip .* ml-test")],
 )
 def test_archive_of_another_kind(tmp_path, content, named):
     path = tmp_path / "set.zip"

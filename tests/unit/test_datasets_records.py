@@ -70,7 +70,7 @@ def test_numbers():
     ]
     assert number("NA", "n", ("NA",)) is None
     for text in ("NA", "nan", "inf", "1e99", "1,5", "\u0663", "0x1", "1_000"):
-        with pytest.raises(ValueError, match="n is not a number"):
+        with pytest.raises(ValueError, match=r"^n .*number"):
             number(text, "n")
 
 
@@ -83,7 +83,7 @@ def test_years():
         None,
     ]
     for text in ("19", "14/06/2019", "2019-06-14T00:00"):
-        with pytest.raises(ValueError, match="d is not a date"):
+        with pytest.raises(ValueError, match=r"^d .*date"):
             year(text, "d")
 
 
@@ -92,11 +92,11 @@ def test_lists():
     assert texts("", "c", python_literal) == []
     assert entries('[{"id": 1, "name": "\\u00e9"}]', "c", json_value) == [{"id": 1, "name": "é"}]
     for text in ("[", "nonsense", "__import__('os').getcwd()", "{'a': 1}", "[" * 5000, "None", "\0"):
-        with pytest.raises(ValueError, match="c does not parse as a list"):
+        with pytest.raises(ValueError, match=r"^c .*list"):
             texts(text, "c", python_literal)
-    with pytest.raises(ValueError, match="half a character"):
+    with pytest.raises(ValueError, match=r"^c .*surrogate"):
         texts("['\\ud800']", "c", python_literal)
-    with pytest.raises(ValueError, match="list of entries with names"):
+    with pytest.raises(ValueError, match=r"^c .*names"):
         entries("[{'name': None}]", "c", python_literal)
 
 

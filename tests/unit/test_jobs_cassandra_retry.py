@@ -150,9 +150,7 @@ def test_the_larger_number_of_copies_counts(session, least, asked):
 def test_a_keyspace_with_fewer_copies_is_refused_with_what_to_do():
     kept = Session({"replication": {"class": "NetworkTopologyStrategy", "datacenter1": "2"}})
     assert replication.kept(kept, "recscale_things", "datacenter1", 1) == 2
-    with pytest.raises(
-        JobError, match=r"made with 2 of the 3 copies .* DROP KEYSPACE recscale_things .* RF=2"
-    ):
+    with pytest.raises(JobError, match=r"recscale_things .* 2 .* 3 .*DROP KEYSPACE recscale_things.* RF=2"):
         replication.kept(kept, "recscale_things", "datacenter1", 3)
 
 

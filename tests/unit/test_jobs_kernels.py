@@ -106,9 +106,9 @@ def test_arguments_that_do_not_fit_are_refused():
     ones = np.ones((4, 2))
     with pytest.raises(ValueError, match=r"k .*1 or more, got 0"):
         top_k(ones, ones, 0)
-    with pytest.raises(ValueError, match="no product"):
+    with pytest.raises(ValueError, match=r"\(4, 2\) and \(4, 3\)"):
         top_k(ones, np.ones((4, 3)), 1)
-    with pytest.raises(ValueError, match="5 entries"):
+    with pytest.raises(ValueError, match=r"seen_indptr .*5 .* 3 "):
         top_k(np.ones((3, 2)), ones, 1, np.zeros(5), np.zeros(0))
 
 

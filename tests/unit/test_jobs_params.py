@@ -26,24 +26,24 @@ def test_the_job_lists_the_names_of_all_models():
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("given", "named"),
     [
-        ({"model": "asl"}, "did you mean 'als'"),
-        ({}, "unknown model None"),
-        ({"model": "als", "rnak": 3}, "did you mean 'rank'"),
-        ({"model": "als", "test_share": 3}, "did you mean 'test'"),
-        ({"model": "bias", "rank": 3}, "unknown key 'rank' in parameters of model bias"),
+        ({"model": "asl"}, "'asl': .*'als'"),
+        ({}, "model None"),
+        ({"model": "als", "rnak": 3}, "'rnak' .*model als: .*'rank'"),
+        ({"model": "als", "test_share": 3}, "'test_share' .*model als: .*'test'"),
+        ({"model": "bias", "rank": 3}, "'rank' .*model bias"),
         ({"model": "als", "rank": "many"}, "rank .*'many'"),
-        ({"model": "als", "select": {"rnak": [1]}}, "did you mean 'rank'"),
-        ({"model": "als", "select": {"rank": 1}}, "needs a list"),
-        ({"model": "als", "select": "rank=1"}, "is not JSON"),
-        ({"model": "als", "top_n": 5, "k": 10}, "top_n at least k"),
-        ({"model": "als", "split": "fold"}, "fold=u1"),
-        ({"model": "als", "validation": 1}, "between 0 and 1"),
+        ({"model": "als", "select": {"rnak": [1]}}, "'rnak' .*'rank'"),
+        ({"model": "als", "select": {"rank": 1}}, "select.*rank.*list.*1"),
+        ({"model": "als", "select": "rank=1"}, "select='rank=1' .*JSON"),
+        ({"model": "als", "top_n": 5, "k": 10}, "top_n=5, k=10"),
+        ({"model": "als", "split": "fold"}, "split=fold .*fold=u1"),
+        ({"model": "als", "validation": 1}, "validation .*0 and 1, got 1"),
     ],
 )
-def test_what_does_not_fit_is_refused(given, message):
-    with pytest.raises(UsageError, match=message):
+def test_what_does_not_fit_is_refused(given, named):
+    with pytest.raises(UsageError, match=named):
         params.read(given)
 
 

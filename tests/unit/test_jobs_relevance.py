@@ -56,7 +56,7 @@ def test_what_is_asked_for_goes_before_the_scale():
 def test_without_a_scale_to_go_by_every_row_is_relevant_and_it_is_said(scale, seen):
     found = relevance(None, scale, seen)
     assert (found.least, found.short) == (None, "every row")
-    assert found.why.startswith("every row, for ")
+    assert found.why.startswith(found.short)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_model_of_ratings_is_warned_of_counts_before_the_fit():
     seen = profile(1, 900, 6.0)
     (text,) = before_fit("als", predicts_rating=True, scale=COUNTS, profile=seen)
     assert "als_implicit" in text
-    assert "from 1 to 900, 6 on average" in text
+    assert [value for value in (" 1 ", " 900", " 6 ") if value not in text] == []
     assert not list(before_fit("als_implicit", predicts_rating=False, scale=COUNTS, profile=seen))
     assert not list(before_fit("als", predicts_rating=True, scale=STARS, profile=profile(1, 5, 3.5)))
     assert not list(before_fit("als", predicts_rating=True, scale=COUNTS, profile=None))
@@ -89,9 +89,8 @@ def test_numbers_that_mean_little_are_warned_of():
     relevant = relevance(4.0, (0.0, 1.0, 1.0), None)
     bad = Evaluation({"rmse": 9.0, "rmse_global_mean": 3.0}, {"ranked_users": 0})
     worse, unranked = after_fit("als", bad, relevant, ranked=True)
-    assert "9" in worse
-    assert "3" in worse
-    assert "at least 4, as asked" in unranked
+    assert [value for value in ("als ", " 9 ", " 3 ") if value not in worse] == []
+    assert relevant.why in unranked
     good = Evaluation({"rmse": 0.9, "rmse_global_mean": 1.1}, {"ranked_users": 7})
     assert not list(after_fit("als", good, relevant, ranked=True))
     assert not list(after_fit("als", Evaluation({}, {}), relevant, ranked=False))
