@@ -92,7 +92,7 @@ def test_a_time_that_would_be_cut_off_is_refused(spark, store):
 
 
 def test_a_type_without_counterpart_is_named(spark, store):
-    with pytest.raises(JobError, match=r"column 'pair' is of type struct<"):
+    with pytest.raises(JobError, match=r"'pair'.* struct<"):
         store.write("items", spark.range(1).select(F.col("id").alias("item"), F.struct("id").alias("pair")))
 
 
@@ -110,7 +110,7 @@ def test_a_keyspace_of_another_version_says_how_to_make_it_again(spark, store, s
     store.write("users", spark.createDataFrame([(1, "a")], "user int, key string"))
     session.execute(f"INSERT INTO {keyspace_name(root)}.recscale_meta (key, value) VALUES ('version', '0')")
     other = CassandraStore(spark, root)
-    with pytest.raises(JobError, match=f"version 0, and this is version {VERSION}(.|\n)*make preprocess"):
+    with pytest.raises(JobError, match=rf"version 0\b.*\b{VERSION}\b(.|\n)*make preprocess"):
         other.read("users")
 
 
@@ -147,9 +147,10 @@ def test_what_a_killed_process_read_and_wrote_goes_when_its_claims_have_lapsed(
             opened = other.stdout.readline().strip()
             assert other.stdout.readline().strip() == "writing"
             store.write("users", users)
+            store.close()  # of its own claims
             assert {opened, "users_00000000"} == claims.of("users").keys()
             assert tables(session, keyspace) >= {opened, "users_00000000"}
-            assert store.versions("users") == [2]
+            assert store.versions("users") == [2, 1]
             for _ in range(8):
                 time.sleep(0.5)
                 assert {opened, "users_00000000"} == claims.of("users").keys()
@@ -157,6 +158,7 @@ def test_what_a_killed_process_read_and_wrote_goes_when_its_claims_have_lapsed(
             other.kill()
     eventually(lambda: not claims.of("users"), 60)
     store.write("users", users)
+    store.close()
     kept = {name for name in tables(session, keyspace) if name.startswith("users_")}
     assert len(kept) == 1
     assert not kept & {opened, "users_00000000"}
