@@ -80,7 +80,7 @@ def test_port_in_use(place):
 def test_foreign_container_of_the_same_name_is_left_alone(place):
     with made("create", "--name", "spark-worker-2", tag(), "sleep", "1"):
         said = place.cluster("up", code=3)
-        assert "a container spark-worker-2 that recscale did not make" in said
+        assert "name spark-worker-2 is taken" in said
         assert "docker rename spark-worker-2" in said
         assert docker("ps", "-aq", "--filter", "name=spark-worker-2")
     assert place.names() == []
