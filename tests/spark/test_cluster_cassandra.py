@@ -1,6 +1,7 @@
 """Real Cassandra nodes: they start, join, keep their data, are stopped; one that is already there is only used."""
 
 import os
+import re
 import signal
 import socket
 import time
@@ -91,7 +92,8 @@ def count_without_a_node(store, table):
         try:
             return store.read(table).count()
         except Py4JJavaError as error:
-            if "Control channel not available" not in str(error) or time.monotonic() > end:
+            lost = re.search("Control channel not available|ClosedChannel", str(error))
+            if not lost or time.monotonic() > end:
                 raise
         time.sleep(0.2)
 
