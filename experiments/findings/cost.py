@@ -83,7 +83,7 @@ def _short(match: Match, found: Verdict) -> str:
     who = model_name(match.rivals.counterpart)
     if found.ratio is None or found.ratio.ratio is None:
         return f"the fit of {who} was not measured"
-    cores = f"{found.cores} worker core{'s' if found.cores != 1 else ''}"
+    cores = _cores(found)
     if found.kind == "reached":
         return f"from {cores} on {who} fits faster than one thread: {times(found.ratio.ratio)} times as fast"
     if found.kind == "undecided":
@@ -94,12 +94,23 @@ def _short(match: Match, found: Verdict) -> str:
     )
 
 
+def _cores(found: Verdict) -> str:
+    return f"{found.cores} worker core{'s' if found.cores != 1 else ''}"
+
+
+def _inverse(ratio: Ratio) -> Ratio:
+    """Return how many times as long it takes, from how many times as fast it is."""
+    middle, low, high = (
+        None if value is None else 1 / value for value in (ratio.ratio, ratio.high, ratio.low)
+    )
+    return Ratio(middle, low, high)
+
+
 def _certainty(found: Verdict, few: int) -> str:
-    ratio = found.ratio
+    ratio = _inverse(found.ratio) if found.ratio and found.kind == "not reached" else found.ratio
     if ratio is None or ratio.low is None or ratio.high is None:
         return sure(few)
-    low, high = (1 / ratio.high, 1 / ratio.low) if found.kind == "not reached" else (ratio.low, ratio.high)
-    return f"The 95% interval of {counted(few, 'run')} a side is {times(low)} to {times(high)} times."
+    return f"The 95% interval of {counted(few, 'run')} a side is {times(ratio.low)} to {times(ratio.high)} times."
 
 
 def _details(match: Match, *, several: bool) -> str:
@@ -127,17 +138,13 @@ def _sentence(match: Match, found: Verdict) -> str:
     ]
     if found.ratio is None or found.ratio.ratio is None:
         return f"{what}: not measured"
-    cores = f"{found.cores} worker core{'s' if found.cores != 1 else ''}"
+    cores = _cores(found)
     if found.kind == "reached":
         return f"{what}: {cores} ({_words(found.ratio, 'as fast as')})"
     if found.kind == "undecided":
         return f"{what}: cannot be told (at best, on {cores}, {_words(found.ratio, 'as fast as')})"
-    slower = Ratio(
-        1 / found.ratio.ratio,
-        None if found.ratio.high is None else 1 / found.ratio.high,
-        None if found.ratio.low is None else 1 / found.ratio.low,
-    )
-    return f"{what}: not reached on this host (at best, on {cores}, {_words(slower, 'as long as')})"
+    slower = _words(_inverse(found.ratio), "as long as")
+    return f"{what}: not reached on this host (at best, on {cores}, {slower})"
 
 
 def _words(ratio: Ratio, how: str) -> str:
