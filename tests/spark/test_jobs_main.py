@@ -258,16 +258,20 @@ def test_an_interrupted_application_answers_and_ends(prepared, number):
     assert "interrupted" in result.error
 
 
-def test_a_dead_driver_is_a_failed_result(prepared):
+def kill_jvm(process):
     import psutil  # noqa: PLC0415 - only here
 
-    folder, _ = prepared
-    process = start(folder, request(folder, name="dead", params=LONG), "dead")
-    wait_for(folder, "phase_start", "dead")
     (jvm,) = [
         child for child in psutil.Process(process.pid).children(recursive=True) if child.name() == "java"
     ]
     jvm.kill()
+
+
+def test_a_dead_driver_is_a_failed_result(prepared):
+    folder, _ = prepared
+    process = start(folder, request(folder, name="dead", params=LONG), "dead")
+    wait_for(folder, "phase_start", "dead")
+    kill_jvm(process)
     code, result = finish(process, folder, "dead")
     assert (code, result.status) == (1, "failed")
     assert "JVM is gone" in result.error
@@ -326,15 +330,10 @@ def test_an_interruption_ends_the_trial_that_runs_and_those_after_it(prepared):
 
 
 def test_a_dead_driver_leaves_the_trials_after_it_to_another_application(prepared):
-    import psutil  # noqa: PLC0415 - only here
-
     folder, _ = prepared
     process = start_several(folder, share(folder, killed=LONG, left=ALS))
     wait_for(folder, "phase_start", "killed")
-    (jvm,) = [
-        child for child in psutil.Process(process.pid).children(recursive=True) if child.name() == "java"
-    ]
-    jvm.kill()
+    kill_jvm(process)
     code, result = finish(process, folder, "killed")
     assert (code, result.status) == (1, "failed")
     assert "JVM is gone" in result.error

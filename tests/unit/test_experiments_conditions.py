@@ -96,9 +96,9 @@ def test_every_setting_is_a_tag_and_those_of_all_trials_keys_are_compared(name, 
 
 
 def test_tags_hold_no_credentials():
-    settings = load(["mlflow.uri=https://me:word@one:5000", "maven=https://me:word@two/maven"], {})
+    settings = load(["mlflow.uri=https://me:word@one:5000", "maven=https://me:word@two/jars"], {})
     assert where(settings)["settings.mlflow.uri"] == "https://one:5000"
-    assert where(settings)["settings.maven"] == "https://two/maven"
+    assert where(settings)["settings.maven"] == "https://two/jars"
 
 
 @pytest.mark.parametrize(("name", "value"), [("rf", 2), ("heap", "2g")])
