@@ -14,6 +14,7 @@ from experiments.metric_names import seconds_name
 ALIAS = "best"
 """Of the registered model."""
 
+_RANGE = ("low", "high", "log")
 _LOWEST = ("rmse", "mae")
 _HIGHEST = re.compile(r"(ndcg|map|precision|recall)_at_\d+")
 
@@ -118,8 +119,9 @@ def _choices(key: str, value: Any) -> list[Any] | Range:
     if not isinstance(value, Mapping):
         raise UsageError(f"search.space.{key} must be a list of choices or {{low, high}}, not {value!r}")
     given = dict(value)
-    for name in given.keys() - {"low", "high", "log"}:
-        raise UsageError(f"search.space.{key}: unknown key {name!r}: {nearest(name, ('low', 'high', 'log'))}")
+    for name in given:
+        if name not in _RANGE:
+            raise UsageError(f"search.space.{key}: unknown key {name!r}: {nearest(name, _RANGE)}")
     found = Range(**given) if {"low", "high"} <= set(given) else None
     numbers = found is not None and all(
         isinstance(end, int | float) and not isinstance(end, bool) and math.isfinite(end)
