@@ -22,11 +22,8 @@ from pyspark.sql import functions as F
 
 from jobs.concurrent_actions import together
 from jobs.models.bias import Bias, clipped, fit_bias
-from jobs.profile import Profile
+from jobs.profile import Profile, sent
 
-SMALL = 500_000
-"""Rows of a table that is sent whole to every executor. What is joined to it then needs no shuffle, and a few dozen tasks of
-some milliseconds are most of what judging small data takes; so many rows are about 20 MB there."""
 _COUNTS = ("test_rows", "scored_rows", "cold_rows", "cold_users", "cold_items")
 
 
@@ -61,7 +58,7 @@ def with_predictions(test: DataFrame, scored: DataFrame, rows: int | None = None
     """
     prediction = F.col("prediction").cast("double")
     finite = F.when(F.abs(prediction) < F.lit(math.inf), prediction)  # NaN is larger than infinity to Spark
-    found = _sent(scored.select("user", "item", finite.alias("prediction")), rows)
+    found = sent(scored.select("user", "item", finite.alias("prediction")), rows)
     return test.select("user", "item", "rating").join(found, ["user", "item"], "left")
 
 
@@ -152,11 +149,6 @@ def _sums(
     return _only_row(_with_baselines(judged, train, errors_on, profile).agg(*_counts(), *_errors()))
 
 
-def _sent(table: DataFrame, rows: int | None) -> DataFrame:
-    """Have a table sent to every executor, if it is known to be small."""
-    return F.broadcast(table) if rows is not None and rows <= SMALL else table
-
-
 def _only_row(frame: DataFrame) -> Row:
     row = frame.first()
     assert row is not None  # an aggregate without groups has exactly one
@@ -167,15 +159,11 @@ def _with_known(rows: DataFrame, train: DataFrame, profile: Profile | None) -> D
     """Add `known_user` and `known_item`: whether training knows them."""
     for side in ("user", "item"):
         there = train.select(side).distinct().withColumn(f"known_{side}", F.lit(True))
-        rows = rows.join(_sent(there, _at_most(profile, side)), side, "left")
+        known = None if profile is None else {"user": profile.n_users, "item": profile.n_items}[side]
+        rows = rows.join(sent(there, known), side, "left")
     return rows.withColumns(
         {f"known_{side}": F.col(f"known_{side}").isNotNull() for side in ("user", "item")}
     )
-
-
-def _at_most(profile: Profile | None, side: str) -> int | None:
-    """Return how many users or items there are at most."""
-    return None if profile is None else profile.n_users if side == "user" else profile.n_items
 
 
 def _with_baselines(
@@ -186,13 +174,7 @@ def _with_baselines(
     Where every training row has a rating, the baseline's tables hold just the users and items that training knows.
     """
     baseline = Bias()
-    fit = fit_bias(
-        train,
-        baseline.reg_user,
-        baseline.reg_item,
-        profile=profile,
-        send=lambda table, side: _sent(table, _at_most(profile, side)),
-    )
+    fit = fit_bias(train, baseline.reg_user, baseline.reg_item, profile)
     low, high, _ = scale
     predicted = (
         fit.predict(rows, known=True) if not fit.left_out else _with_known(fit.predict(rows), train, profile)
@@ -266,8 +248,10 @@ def _ranked(
     precisions = F.transform("ranks", lambda rank, at: (at + 1) / rank)
     average = F.aggregate(precisions, F.lit(0.0), lambda total, at: total + at) / best
     found = F.size("ranks")
+    # A list takes about as much room as a row of two numbers for every four of its items.
+    rows = None if profile is None else profile.n_users * k // 4
     return (
-        users.join(_sent(lists, None if profile is None else profile.n_users * k // 4), "user", "left")
+        users.join(sent(lists, rows), "user", "left")
         .withColumn("ranks", ranks)
         .select(
             "user",

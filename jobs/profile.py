@@ -1,4 +1,4 @@
-"""Counts and extremes of ratings, which models check before a long fit."""
+"""Counts and extremes of ratings, which models check before a long fit and which decide how tables are joined."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -9,6 +9,9 @@ from pyspark.sql import functions as F
 from jobs.concurrent_actions import together
 from jobs.split import Split, check_parts
 
+SMALL = 500_000
+"""Rows of a table that is sent whole to every executor. What is joined to it then needs no shuffle, and a few dozen tasks of
+some milliseconds are most of what judging small data takes; so many rows are about 20 MB there."""
 _SIDES = ("user", "item")
 
 
@@ -37,6 +40,11 @@ class Profile(NamedTuple):
     mean: float | None = None
 
 
+def sent(table: DataFrame, rows: int | None) -> DataFrame:
+    """Have a table sent to every executor if it is known to have at most SMALL rows; None: nobody knows how many."""
+    return F.broadcast(table) if rows is not None and rows <= SMALL else table
+
+
 def profile_of(ratings: DataFrame, users: DataFrame, items: DataFrame) -> Profile:
     """Profile ratings that preprocessing has not checked, and count the tables of users and items."""
     n_users, n_items, row, most = together(
@@ -45,7 +53,9 @@ def profile_of(ratings: DataFrame, users: DataFrame, items: DataFrame) -> Profil
     return _profile(row, n_users, n_items)._replace(most=most)
 
 
-def profile_parts(parts: Split, kind: str, n_users: int, n_items: int) -> Callable[[], tuple[Profile, int]]:
+def profile_parts(
+    parts: Split, kind: str, n_users: int, n_items: int
+) -> Callable[[], tuple[Profile, int, int]]:
     """Plan one job that profiles the training part of preprocessed tables and counts the test part.
 
     The job also fills the parts' caches if they have any.
@@ -57,8 +67,8 @@ def profile_parts(parts: Split, kind: str, n_users: int, n_items: int) -> Callab
         n_items: rows of the table of items.
 
     Returns:
-        A function that runs the job and returns the training part's profile and the number of test rows. It raises
-        JobError if a part is empty.
+        A function that runs the job and returns the training part's profile and the numbers of rows of both parts. It
+        raises JobError if a part is empty.
     """
     train, test = (
         part.select("user", "item", "rating", F.lit(name).alias("part"))
@@ -68,10 +78,10 @@ def profile_parts(parts: Split, kind: str, n_users: int, n_items: int) -> Callab
     frame = train.union(test).agg(*_columns(~in_test), F.count(F.when(in_test, 1)).alias("test_rows"))
     frame._jdf.queryExecution().toRdd()  # noqa: SLF001 - Python's API plans and compiles when it runs
 
-    def look() -> tuple[Profile, int]:
+    def look() -> tuple[Profile, int, int]:
         (row,) = frame.collect()  # `first` would plan and compile anew
         check_parts([row["rows"], row["test_rows"]], kind)
-        return _profile(row, n_users, n_items), int(row["test_rows"])
+        return _profile(row, n_users, n_items), row["rows"], row["test_rows"]
 
     return look
 

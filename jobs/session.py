@@ -80,21 +80,6 @@ def prepare_environment(settings: Mapping[str, str]) -> None:
     os.environ.setdefault("SPARK_HOME", str(Path(pyspark.__file__).parent))
 
 
-def open_session(request: Request, deadline_s: float = REGISTER_DEADLINE_S) -> SparkSession:
-    """Start the application and wait until it has its executors.
-
-    Raises:
-        JobError: as in `start_session` and `wait_for_executors`.
-    """
-    spark = start_session(request)
-    try:
-        wait_for_executors(spark, request, deadline_s)
-    except BaseException:
-        spark.stop()
-        raise
-    return spark
-
-
 def start_session(request: Request) -> SparkSession:
     """Start the application without waiting for its executors.
 

@@ -231,13 +231,7 @@ def _examination(
     """
     if summary.n_users is None or summary.n_items is None:
         return lambda: (None, *counted(parts, _kind(params)))
-    look = profile_parts(parts, _kind(params), summary.n_users, summary.n_items)
-
-    def examined() -> tuple[Profile, int, int]:
-        profile, test_rows = look()
-        return profile, profile.rows, test_rows
-
-    return examined
+    return profile_parts(parts, _kind(params), summary.n_users, summary.n_items)
 
 
 def _before(context: Context, params: TrainParams, model: Model, training: Tables, summary: Summary) -> None:

@@ -3,7 +3,6 @@
 Y. Koren, "Factor in the Neighbors: Scalable and Accurate Collaborative Filtering", ACM TKDD 4(1), 2010, section 2.1.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -15,7 +14,7 @@ from jobs.errors import JobError
 from jobs.export import Exported
 from jobs.model import Tables
 from jobs.phases import consume
-from jobs.profile import Profile
+from jobs.profile import Profile, sent
 from jobs.topn import ItemFactors, recommend_factors
 
 
@@ -61,22 +60,14 @@ class BiasFit:
         self.items.unpersist()
 
 
-def fit_bias(
-    train: DataFrame,
-    reg_user: float,
-    reg_item: float,
-    *,
-    profile: Profile | None = None,
-    send: Callable[[DataFrame, str], DataFrame] = lambda table, _: table,
-) -> BiasFit:
+def fit_bias(train: DataFrame, reg_user: float, reg_item: float, profile: Profile | None = None) -> BiasFit:
     """Fit shrunk means: of each item around the global mean, then of each user around mean and item.
 
     Args:
         train: (user, item, rating); rows without a rating are left out.
         reg_user: shrinkage of users' means: as if each user had this many more ratings without any bias.
         reg_item: the same for items.
-        profile: profile of `train`; None computes what is needed.
-        send: marks the table of a side ("user" or "item"), for example for a broadcast join.
+        profile: profile of `train`, which tells how large the fitted tables are; None computes what is needed.
 
     Raises:
         JobError: no row has a rating.
@@ -87,13 +78,12 @@ def fit_bias(
         raise JobError(
             "no row of the training part has a rating: this model needs ratings; use als_implicit or popularity"
         )
-    items = send(
-        rated.groupBy("item").agg(_shrunk(F.col("rating") - mean, reg_item).alias("item_bias")), "item"
-    )
+    n_users, n_items = (None, None) if profile is None else (profile.n_users, profile.n_items)
+    items = rated.groupBy("item").agg(_shrunk(F.col("rating") - mean, reg_item).alias("item_bias"))
+    items = sent(items, n_items)
     rest = F.col("rating") - mean - F.col("item_bias")
-    users = send(
-        rated.join(items, "item").groupBy("user").agg(_shrunk(rest, reg_user).alias("user_bias")), "user"
-    )
+    users = rated.join(items, "item").groupBy("user").agg(_shrunk(rest, reg_user).alias("user_bias"))
+    users = sent(users, n_users)
     return BiasFit(mean, users, items, low, high, left_out)
 
 

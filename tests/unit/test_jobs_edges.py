@@ -13,7 +13,7 @@ from jobs.errors import JobError
 from jobs.failures import explain, root_cause
 from jobs.preflight import als_need, check_memory
 from jobs.request import Request
-from jobs.session import open_session, resolved
+from jobs.session import resolved, start_session
 from jobs.shipping import pack
 
 
@@ -58,7 +58,7 @@ def test_a_request_overrides_the_defaults(tmp_path):
 
 def test_a_missing_master_is_refused(tmp_path):
     with pytest.raises(JobError, match=r"spark\.master.*spark://127\.0\.0\.1:7077"):
-        open_session(request(tmp_path))
+        start_session(request(tmp_path))
 
 
 def test_a_master_that_is_not_there_is_said_at_once(tmp_path):
@@ -66,7 +66,7 @@ def test_a_master_that_is_not_there_is_said_at_once(tmp_path):
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
     with pytest.raises(JobError, match=rf"spark://127\.0\.0\.1:{port} .*make setup"):
-        open_session(request(tmp_path, spark_master=f"spark://127.0.0.1:{port}"))
+        start_session(request(tmp_path, spark_master=f"spark://127.0.0.1:{port}"))
 
 
 def test_the_memory_estimate_grows_with_rank_and_shrinks_with_executors():
