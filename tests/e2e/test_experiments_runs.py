@@ -34,7 +34,8 @@ def shared(tmp_path_factory, sets):
     os.environ.update(clean)
 
 
-def test_demo_from_a_publishers_folder_to_a_compared_experiment(shared, tmp_path):
+def test_demo_from_a_publishers_folder_to_a_compared_experiment(shared, tmp_path, monkeypatch):
+    monkeypatch.delenv("JAVA_TOOL_OPTIONS")  # here alone the JVMs run as a user's do
     publish(tmp_path / "data")
     place = Place(tmp_path, [*shared.sets, f"run_dir={tmp_path / 'run'}", f"data={tmp_path / 'data'}"])
     text = place.run("demo", "--repeats", "1")

@@ -1,4 +1,4 @@
-"""Makes `planted` importable by the tests of this folder and of those below it, and lends jobs their context."""
+"""Makes `planted` importable by the tests of this folder and of those below it, and lends jobs their session and context."""
 
 import sys
 from pathlib import Path
@@ -12,6 +12,22 @@ from jobs.stores import STORES
 from tests.conftest import connected
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+
+@pytest.fixture(autouse=True)
+def compiled_plans(request):
+    """Let tests on publishers' files run as a user's do: from the plans' generated Java, which short tests go without."""
+    if request.node.get_closest_marker("realdata") is None:
+        yield
+        return
+    conf = request.getfixturevalue("spark").conf
+    as_used = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+    before = {key: conf.get(key) for key in as_used}
+    for key, value in as_used.items():
+        conf.set(key, value)
+    yield
+    for key, value in before.items():
+        conf.set(key, value)
 
 
 @pytest.fixture
