@@ -44,7 +44,7 @@ def place(tmp_path, monkeypatch):
         ports.append(free_port("127.0.0.1", avoid=ports))
     names = ("spark.master_port", "spark.master_ui_port", "mlflow.port")
     sets = [f"{name}={port}" for name, port in zip(names, ports, strict=True)]
-    return Place(tmp_path, [*sets, f"run_dir={tmp_path / 'run'}"])
+    return Place(tmp_path, [*sets, f"run_dir={tmp_path / 'run'}", "spark.workers=1"])
 
 
 def test_plan_predict_and_recommend(place):

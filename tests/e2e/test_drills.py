@@ -27,7 +27,7 @@ memory = "1g"
 top_n = 5
 k = 5
 rank = 4
-iterations = 60
+iterations = 30
 blocks = 2
 """
 
@@ -71,7 +71,7 @@ def test_what_is_killed_in_the_middle_of_a_trial_changes_no_result_and_leaves_no
 
 SMALL = (
     SPEC.replace("ml-latest-small", "ml-100k")
-    .replace("iterations = 60", "iterations = 2")
+    .replace("iterations = 30", "iterations = 2")
     .replace("workers = 2", "workers = 1")
 )
 

@@ -39,7 +39,7 @@ reg = [0.05, 5.0]
 
 def test_the_best_settings_are_fitted_registered_and_served_without_spark(tmp_path, cluster_sets):
     (tmp_path / "penalty.toml").write_text(SPEC)
-    place = Place(tmp_path, cluster_sets)
+    place = Place(tmp_path, [*cluster_sets, "spark.workers=1"])
     said = place.run("run", str(tmp_path / "penalty.toml"))
     assert "best on the validation part: reg=0.05" in said
     assert "registered: models:/recscale-penalty@best (version 1)" in said
