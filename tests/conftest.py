@@ -180,18 +180,20 @@ def keep_kernels(run: Path) -> None:
             (run / name).symlink_to(made)
 
 
-@pytest.fixture
-def cluster_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Settings ("key=value") of a cluster of its own: its ports are free, its folder new, nothing from outside."""
+def free_ports() -> list[str]:
+    """Settings ("key=value") that give the services of Spark and MLflow ports that are free now."""
     from cluster.processes import free_port  # noqa: PLC0415 - most tests start no service
 
-    for name in [name for name in os.environ if name.startswith("RECSCALE_")]:
-        monkeypatch.delenv(name)
     ports: list[int] = []
     for _ in range(3):
         ports.append(free_port("127.0.0.1", avoid=ports))
-    settings = ("spark.master_port", "spark.master_ui_port", "mlflow.port")
-    return [
-        f"run_dir={tmp_path / 'run'}",
-        *(f"{key}={port}" for key, port in zip(settings, ports, strict=True)),
-    ]
+    names = ("spark.master_port", "spark.master_ui_port", "mlflow.port")
+    return [f"{name}={port}" for name, port in zip(names, ports, strict=True)]
+
+
+@pytest.fixture
+def cluster_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Settings ("key=value") of a cluster of its own: its ports are free, its folder new, nothing from outside."""
+    for name in [name for name in os.environ if name.startswith("RECSCALE_")]:
+        monkeypatch.delenv(name)
+    return [f"run_dir={tmp_path / 'run'}", *free_ports()]

@@ -106,7 +106,7 @@ class Place:
             time.sleep(0.2)
         pytest.fail(f"{phase} did not start: {self.output()}{self.logs()}")
 
-    def kill_worker(self, name):
+    def kill(self, name):
         (found,) = (item for item in Cluster(self.settings).status() if item.name == name)
         os.kill(found.pid, signal.SIGKILL)
 

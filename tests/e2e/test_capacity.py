@@ -1,7 +1,6 @@
 """A capacity model from real runs: planned, recorded, predicted from, checked against a held-out run."""
 
 import json
-import os
 
 import pytest
 
@@ -34,17 +33,8 @@ workers = [1, 2]
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
-    from cluster.processes import free_port  # noqa: PLC0415 - a port is free only now
-
-    for name in [name for name in os.environ if name.startswith("RECSCALE_")]:
-        monkeypatch.delenv(name)
-    ports = []
-    for _ in range(3):
-        ports.append(free_port("127.0.0.1", avoid=ports))
-    names = ("spark.master_port", "spark.master_ui_port", "mlflow.port")
-    sets = [f"{name}={port}" for name, port in zip(names, ports, strict=True)]
-    return Place(tmp_path, [*sets, f"run_dir={tmp_path / 'run'}", "spark.workers=1"])
+def place(tmp_path, cluster_sets):
+    return Place(tmp_path, [*cluster_sets, "spark.workers=1"])
 
 
 def test_plan_predict_and_recommend(place):

@@ -7,30 +7,20 @@ import signal
 import pytest
 
 from cluster.lifecycle import Cluster
+from tests.conftest import free_ports
 from tests.e2e.place import Place, publish
 
 pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(scope="module")
-def sets(tmp_path_factory):
-    from cluster.processes import free_port  # noqa: PLC0415 - a port is free only now
-
-    ports = []
-    for _ in range(3):
-        ports.append(free_port("127.0.0.1", avoid=ports))
-    names = ("spark.master_port", "spark.master_ui_port", "mlflow.port")
-    return [f"{name}={port}" for name, port in zip(names, ports, strict=True)]
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory, sets):
+def shared(tmp_path_factory):
     """One run folder for the tests that can share its prepared data, with no cluster running between them."""
     folder = tmp_path_factory.mktemp("experiments")
     clean = {name: value for name, value in os.environ.items() if name.startswith("RECSCALE_")}
     for name in clean:
         del os.environ[name]
-    yield Place(folder, [*sets, f"run_dir={folder / 'run'}", "spark.workers=1", "spark.memory=1g"])
+    yield Place(folder, [*free_ports(), f"run_dir={folder / 'run'}", "spark.workers=1", "spark.memory=1g"])
     os.environ.update(clean)
 
 
@@ -99,7 +89,7 @@ def test_death_of_the_only_worker_fails_its_trial_and_the_others_get_another_app
     spec = shared.spec("orphaned", grid, warmups=2, applications='"shared"')
     with shared.started("run", spec) as process:
         shared.wait_for(process, "orphaned", "fit", count=2)
-        shared.kill_worker("spark-worker-1")
+        shared.kill("spark-worker-1")
         assert process.wait(300) == 1
     assert "spark-worker-1 died while the application ran" in shared.output()
     als, bias, popularity = sorted(shared.runs("orphaned"), key=lambda run: run.data.params["model"])
@@ -123,7 +113,7 @@ def test_death_of_one_worker_of_two_is_survived_and_said(shared):
     spec = shared.spec("halved", LONG, workers=2, warmups=1)
     with shared.started("run", spec) as process:
         shared.wait_for(process, "halved", "fit")
-        shared.kill_worker("spark-worker-2")
+        shared.kill("spark-worker-2")
         assert process.wait(300) == 0, shared.output() + shared.logs()
     assert "executor(s) lost" in shared.output()
     (run,) = shared.runs("halved")

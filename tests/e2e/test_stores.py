@@ -5,10 +5,9 @@ import json
 import pytest
 
 from cluster.lifecycle import Cluster
-from cluster.processes import free_port
 from jobs.cassandra import Connection, disconnect
 from jobs.stores import STORES
-from tests.conftest import cassandra_sets, connected
+from tests.conftest import cassandra_sets, connected, free_ports
 from tests.e2e.place import Place
 
 pytestmark = pytest.mark.timeout(1200)
@@ -41,11 +40,7 @@ store = ["parquet", "cassandra"]
 def place(tmp_path, monkeypatch):
     for name in ("RECSCALE_DATA", "RECSCALE_STORE"):
         monkeypatch.delenv(name, raising=False)
-    sets = cassandra_sets(tmp_path / "run")
-    ports = []
-    for name in ("spark.master_port", "spark.master_ui_port", "mlflow.port"):
-        ports.append(free_port("127.0.0.1", avoid=ports))
-        sets.append(f"{name}={ports[-1]}")
+    sets = [*free_ports(), *cassandra_sets(tmp_path / "run")]
     return Place(tmp_path, [*sets, "spark.workers=1", "spark.memory=1g"])
 
 

@@ -1,24 +1,18 @@
 """Real Cassandra nodes: they start, join, keep their data, are stopped; one that is already there is only used."""
 
-import os
-import re
-import signal
 import socket
-import time
 
 import pytest
 from cassandra.cluster import Cluster as Driver
-from py4j.protocol import Py4JJavaError
 from pyspark.sql import functions as F
 
 from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.processes import free_port, marks
 from cluster.settings import load
-from jobs.cassandra import Connection, disconnect
 from jobs.errors import JobError
-from jobs.stores.cassandra import CassandraStore, keyspace_name
-from tests.conftest import cassandra_sets, connected
+from jobs.stores.cassandra import CassandraStore
+from tests.conftest import cassandra_sets
 
 
 @pytest.fixture
@@ -66,67 +60,8 @@ def test_a_node_keeps_its_data_when_it_is_stopped_and_an_external_one_is_left_al
     assert [row.id for row in ask(cluster, "SELECT id FROM kept.rows")] == [7]
 
 
-def test_two_nodes_on_neighbouring_addresses_hold_every_row_twice(sets):
-    cluster = Cluster(load([*sets, "cassandra.nodes=2", "cassandra.rf=2"], {}))
-    try:
-        assert cluster.up({"cassandra"}) == ["cassandra-1", "cassandra-2"]
-        port = cluster.settings.cassandra.port
-        assert cluster.cassandra() == [f"127.0.0.1:{port}", f"127.0.0.2:{port}"]
-        assert len(ask(cluster, "SELECT peer FROM system.peers", host="127.0.0.2")) == 1
-    finally:
-        cluster.down()
-
-
 def users(spark, count):
     return spark.range(count).select(F.col("id").cast("int").alias("user"), F.lit("a").alias("key"))
-
-
-def kill(cluster, name):
-    os.kill(cluster._backend.running()[name].pid, signal.SIGKILL)
-
-
-def count_without_a_node(store, table):
-    """Count rows; the connector has a moment to find another node, if the one that died is what it listened to."""
-    end = time.monotonic() + 30
-    while True:
-        try:
-            return store.read(table).count()
-        except Py4JJavaError as error:
-            lost = re.search("Control channel not available|ClosedChannel", str(error))
-            if not lost or time.monotonic() > end:
-                raise
-        time.sleep(0.2)
-
-
-@pytest.mark.timeout(900)
-def test_of_three_nodes_with_three_copies_any_one_may_die_and_no_row_is_missing(spark, sets):
-    cluster = Cluster(load([*sets, "cassandra.nodes=3", "cassandra.rf=3"], {}))
-    try:
-        nodes = ["cassandra-1", "cassandra-2", "cassandra-3"]
-        assert cluster.up({"cassandra"}) == nodes
-        plain = load(sets, {})  # a later command, which does not name the copies again
-        with connected(spark, plain, *cluster.cassandra()):
-            store, keyspace = CassandraStore(spark, "three"), keyspace_name("three")
-            store.write("users", users(spark, 1000))
-            (made,) = ask(
-                cluster,
-                f"SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = '{keyspace}'",
-            )
-            assert made.replication["datacenter1"] == "3"
-            kill(cluster, "cassandra-3")
-            assert count_without_a_node(store, "users") == 1000
-            store.write("users", users(spark, 2000))
-            assert store.read("users").count() == 2000
-            assert cluster.up({"cassandra"}) == ["cassandra-3"]
-            kill(cluster, "cassandra-1")  # of the two that took the last write
-            assert count_without_a_node(store, "users") == 2000
-            assert store.get("users", 1999) == {"user": 1999, "key": "a"}
-            disconnect(Connection.of(spark.conf))
-    finally:
-        cluster.down()
-    fewer = Cluster(load(sets, {}))
-    with pytest.raises(ServiceError, match=r"cassandra\.nodes is .*cassandra-2, cassandra-3"):
-        fewer.up({"cassandra"})
 
 
 def test_fewer_copies_than_asked_for_are_refused_and_not_made_silently(spark, in_cassandra):
