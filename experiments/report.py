@@ -22,7 +22,7 @@ from experiments.plots import plots
 from experiments.raw_values import as_csv, strict, trial_json
 from experiments.spec import Experiment
 from experiments.tables import Table, as_markdown, main_table, notes
-from experiments.text_tables import as_text
+from experiments.text_tables import as_text, wrapped
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class Report:
 
     def text(self) -> str:
         """Return it for a terminal."""
-        return "\n\n".join([self.answer, *_lines(self.findings, as_text, str.upper, "", said=self.answer)])
+        below = _lines(self.findings, as_text, str.upper, "", said=self.answer, fit=wrapped)
+        return "\n\n".join([wrapped(self.answer), *below])
 
     def markdown(self) -> str:
         """Return it for the page of the parent run."""
@@ -160,12 +161,14 @@ def _lines(
     write: Callable[[Table], str],
     heading: Callable[[str], str],
     bullet: str,
+    *,
     said: str,
+    fit: Callable[[str], str] = str,
 ) -> Iterator[str]:
-    """Yield the paragraphs of a report below its answer."""
+    """Yield the paragraphs of a report below its answer; `fit` breaks the lines of those that are no tables."""
     for finding in findings:
         yield heading(finding.title)
-        yield from (sentence for sentence in (finding.answer, finding.why) if sentence and sentence != said)
+        yield from (fit(text) for text in (finding.answer, finding.why) if text and text != said)
         yield from (write(table) for table in finding.tables)
         if finding.notes:
-            yield "\n".join(bullet + note for note in finding.notes)
+            yield "\n".join(fit(bullet + note) for note in finding.notes)

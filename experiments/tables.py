@@ -6,6 +6,7 @@ from typing import Any
 
 from experiments.analysis import Averaged, Compared, Spread, speedup, spread
 from experiments.intervals import LEAST_FOR_INTERVAL
+from experiments.merged_notes import TrialNames, together, with_ranges
 from experiments.metrics import phases, quality, relevant_of
 from experiments.model_equality import allowed
 from experiments.outcome import Outcome
@@ -87,19 +88,14 @@ def mean_table(averaged: Sequence[Averaged]) -> Table:
 
 def notes(outcomes: Sequence[Outcome]) -> list[str]:
     """Say what a reader must know of these numbers: data really used, tags, losses, failures."""
-    lines = [*_sources(outcomes), *_relevant(outcomes), *_warnings(outcomes)]
+    names = TrialNames(outcomes)
+    lines = [*_sources(outcomes), *_relevant(outcomes, names), *_warnings(outcomes, names)]
     lines += [text for tag, text in _TAG_NOTES.items() if any(item.shape_tag == tag for item in outcomes)]
     lines += [_OVERRIDE] if any(map(allowed, outcomes)) else []
-    lines += _refusals(outcomes)
-    found = [(outcome.label, speedup(outcome, outcomes)) for outcome in outcomes]
-    lines += ratio_notes((f"speed-up of {label}", ratio) for label, ratio in found if ratio)
-    for outcome in outcomes:
-        if outcome.executors_lost:
-            lines.append(f"{outcome.label}: {outcome.executors_lost} executor(s) lost while it ran")
-        if outcome.status != "ok":
-            lines.append(
-                f"{outcome.label}: {outcome.status}: {(outcome.error or 'no reason given').splitlines()[0]}"
-            )
+    lines += _refusals(outcomes, names)
+    found = [(names.of([outcome]), speedup(outcome, outcomes)) for outcome in outcomes]
+    lines += ratio_notes((f"speed-up of {name}", ratio) for name, ratio in found if ratio)
+    lines += _losses(outcomes, names)
     own = [item for item in outcomes if item.measured and not item.shared]
     effort = sorted({(len(item.measured), item.warmups, item.repeats) for item in own})
     for applications, warmups, repeats in effort:
@@ -108,58 +104,68 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
             f"{applications} application(s) of {warmups} warm-up(s) and {repeats} repeat(s): median of applications "
             f"(least\u2013most repeat); {interval}"
         )
-    return lines + _looks(outcomes)
+    return lines + _looks(outcomes, names)
 
 
-def _looks(outcomes: Sequence[Outcome]) -> list[str]:
+def _losses(outcomes: Sequence[Outcome], names: TrialNames) -> list[str]:
+    """Say which trials lost executors, and which did not end well."""
+    lost = together(
+        (item, f"{item.executors_lost} executor(s) lost while it ran")
+        for item in outcomes
+        if item.executors_lost
+    )
+    ended = together(
+        (item, f"{item.status}: {(item.error or 'no reason given').splitlines()[0]}")
+        for item in outcomes
+        if item.status != "ok"
+    )
+    return [f"{names.of(some)}: {text}" for found in (lost, ended) for text, some in found.items()]
+
+
+def _looks(outcomes: Sequence[Outcome], names: TrialNames) -> list[str]:
     """Say which trials shared an application, and what follows from it."""
     shared = [item for item in outcomes if item.shared]
     if not shared:
         return []
-    which = "all trials" if len(shared) == len(outcomes) else ", ".join(item.label for item in shared)
     passes = sorted({(item.warmups, item.repeats) for item in shared})
     each = ", ".join(f"{warmups} warm-up(s) and {repeats} repeat(s)" for warmups, repeats in passes)
-    how = f"ran one after another in one application for each shape, each with {each}: median (least\u2013most) of the repeats"
-    return [
-        f"{SHARED_LOOK}: {which} {how}; no interval, no speed-up, no comparison with separate applications"
-    ]
+    how = f"{names.of(shared)} ran one after another in one application for each shape, each with {each}"
+    what = "median (least\u2013most) of the repeats; no interval, no speed-up, no comparison with separate applications"
+    return [f"{SHARED_LOOK}: {how}: {what}"]
 
 
-def _relevant(outcomes: Sequence[Outcome]) -> list[str]:
+def _relevant(outcomes: Sequence[Outcome], names: TrialNames) -> list[str]:
     """Say which test rows rankings count as relevant, and of which trials where they differ in it."""
-    found: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        if said := relevant_of(outcome):
-            found.setdefault(said, []).append(outcome.label)
+    found = together((item, said) for item in outcomes if (said := relevant_of(item)))
     return [
-        f"relevant in rankings{' of ' + ', '.join(labels) if len(found) > 1 else ''}: {said}"
-        for said, labels in found.items()
+        f"relevant in rankings{' of ' + names.of(some) if len(found) > 1 else ''}: {said}"
+        for said, some in found.items()
     ]
 
 
-def _warnings(outcomes: Sequence[Outcome]) -> list[str]:
-    """Say once for all trials of the same warning what preprocessing and they themselves warned of."""
-    found: dict[str, dict[str, None]] = {}
-    for outcome in outcomes:
-        for text in outcome.data.get("warnings", ()):
-            found.setdefault(text, {})[outcome.data["name"]] = None
-        for text in outcome.warnings:
-            found.setdefault(text, {})[outcome.label] = None
-    return [f"warning for {', '.join(who)}: {text}" for text, who in found.items()]
+def _warnings(outcomes: Sequence[Outcome], names: TrialNames) -> list[str]:
+    """Say once for all data sets and all trials of the same warning what it is."""
+    of_data = together(
+        (item.data["name"], text) for item in outcomes for text in item.data.get("warnings", ())
+    )
+    who = {text: list(dict.fromkeys(found)) for text, found in of_data.items()}
+    for text in dict.fromkeys(text for item in outcomes for text in item.warnings):
+        who.setdefault(text, []).append(names.of([item for item in outcomes if text in item.warnings]))
+    return [f"warning for {', '.join(whom)}: {text}" for text, whom in who.items()]
 
 
-def _refusals(outcomes: Sequence[Outcome]) -> list[str]:
+def _refusals(outcomes: Sequence[Outcome], names: TrialNames) -> list[str]:
     """Say once for all trials of the same reason why they have no speed-up, or why theirs means little."""
-    refused: dict[str, list[str]] = {}
-    changed: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        result = speedup(outcome, outcomes)
-        if result and result.refused and not outcome.shared and "oversubscribed" not in result.refused:
-            refused.setdefault(result.refused, []).append(outcome.label)
-        if result and result.changed:
-            changed.setdefault(result.changed, []).append(outcome.label)
-    return [f"no speed-up for {', '.join(labels)}: {why}" for why, labels in refused.items()] + [
-        f"the speed-up of {', '.join(labels)} is of other work: {why}" for why, labels in changed.items()
+    found = [(item, result) for item in outcomes if (result := speedup(item, outcomes))]
+    refused = with_ranges(
+        (item, result.refused)
+        for item, result in found
+        if result.refused and not item.shared and "oversubscribed" not in result.refused
+    )
+    changed = with_ranges((item, result.changed) for item, result in found if result.changed)
+    return [
+        *(f"no speed-up for {names.of(some)}: {why}" for why, some in refused.items()),
+        *(f"the speed-up of {names.of(some)} is of other work: {why}" for why, some in changed.items()),
     ]
 
 

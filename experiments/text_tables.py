@@ -1,15 +1,14 @@
-"""Tables for a terminal: at most 120 columns wide, and what is the same in every row is said once below."""
+"""Tables and notes for a terminal: at most 120 columns wide; what is the same in every row of a table is said once below."""
 
-import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from experiments.merged_notes import without_settings
 from experiments.tables import Table
 
 WIDTH = 120
 _GAP = 2
 _LONGEST_WORD = 24
-_SETTING = re.compile(r"(?<!\S)[^\s=]+=[^\s=\[\](){},]+(?!\S)")
 
 
 def as_text(table: Table, width: int = WIDTH) -> str:
@@ -25,8 +24,16 @@ def as_text(table: Table, width: int = WIDTH) -> str:
     told, rest = _folded(table)
     parts = ["\n".join(_aligned(part, width)) for part in _parts(rest, width)]
     text = "\n\n".join(parts)
-    below = textwrap.fill(f"in all rows: {', '.join(told)}", width, break_on_hyphens=False) if told else ""
+    below = wrapped(f"in all rows: {', '.join(told)}", width) if told else ""
     return f"{text}\n{below}" if below else text
+
+
+def wrapped(text: str, width: int = WIDTH) -> str:
+    """Break the lines of a note or an answer; what continues is set in, long words such as paths stay whole."""
+    return "\n".join(
+        textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        for line in text.splitlines()
+    )
 
 
 def _folded(table: Table) -> tuple[list[str], Table]:
@@ -41,21 +48,11 @@ def _folded(table: Table) -> tuple[list[str], Table]:
     ]
     if len(same) == len(table.header) - 1:  # rows that differ in nothing else: the table would be names alone
         same = []
-    told, names = _without_settings([row[0] for row in table.rows])
+    told, names = without_settings([row[0] for row in table.rows])
     told += [f"{table.header[column]} {table.rows[0][column]}" for column in same if table.header[column]]
     kept = [column for column in range(1, len(table.header)) if column not in same]
     rows = [[name, *(row[column] for column in kept)] for name, row in zip(names, table.rows, strict=True)]
     return told, Table([table.header[0], *(table.header[column] for column in kept)], rows)
-
-
-def _without_settings(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Take the settings (key=value) out of names that all of them have; a name never becomes empty."""
-    first, *others = (_SETTING.findall(name) for name in names)
-    shared = [word for word in dict.fromkeys(first) if all(word in found for found in others)]
-    short = [" ".join(word for word in name.split(" ") if word not in shared) for name in names]
-    if not shared or not all(short):
-        return [], list(names)
-    return [word.replace("=", " ") for word in shared], short
 
 
 def _parts(table: Table, width: int) -> Iterator[Table]:

@@ -11,6 +11,7 @@ from datasets.errors import UsageError
 from experiments.capacity.quantities import count_text, memory
 from experiments.capacity.terms import Load
 from experiments.grid import SHAPE, matches, product
+from experiments.merged_notes import TrialNames, together
 from experiments.metric_names import TOTAL
 from experiments.metrics import cold, repeats
 from experiments.outcome import Application, Outcome
@@ -70,7 +71,7 @@ class Points:
 
     Attributes:
         training: to fit to; held_out: to be predicted; both sorted by rows and cores.
-        left_out: measured trials that do not count, and why.
+        left_out: measured trials that do not count, and why; a reason that several have once.
     """
 
     training: tuple[Point, ...]
@@ -95,17 +96,19 @@ def points_of(experiment: Experiment, outcomes: Sequence[Outcome]) -> Points:
     one_workload(experiment)
     rows = list(product(experiment.fixed, experiment.grid, experiment.points))
     sorted_: tuple[list[Point], list[Point]] = ([], [])
-    left_out = []
+    left_out: list[tuple[Outcome, str]] = []
     for outcome in outcomes:
         reason = _unfit(outcome, rows)
         if reason:
-            left_out.append(f"{outcome.label} does not count: {reason}")
+            left_out.append((outcome, reason))
         else:
             sorted_[is_held_out(experiment, outcome.values)].append(point_of(outcome))
     training, held_out = (
         tuple(sorted(found, key=lambda point: (point.load.rows, point.load.cores))) for found in sorted_
     )
-    return Points(training, held_out, tuple(left_out))
+    names = TrialNames(outcomes)
+    told = (f"not counted: {names.of(some)}: {why}" for why, some in together(left_out).items())
+    return Points(training, held_out, tuple(told))
 
 
 def one_workload(experiment: Experiment) -> None:

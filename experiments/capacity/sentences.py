@@ -6,6 +6,7 @@ from experiments.capacity.fit import LEAST_DEGREES
 from experiments.capacity.model import Estimate, Model, Prediction
 from experiments.capacity.points import growth
 from experiments.capacity.quantities import count_text, memory_text, time_text
+from experiments.text_tables import wrapped
 
 UNKNOWN = (
     "the interval contains the spread of the runs, but not what may change beyond them: memory that fills up and spills, "
@@ -28,7 +29,7 @@ def prediction_lines(model: Model, prediction: Prediction) -> Iterator[str]:
     yield f"  all else        {_time(prediction.overhead)}   starting, reading, the extra time of a first pass, judging"
     yield from _memory_lines(prediction)
     yield ""
-    yield from (f"note: {line}" for line in notes(model, prediction))
+    yield from (wrapped(f"note: {line}") for line in notes(model, prediction))
 
 
 def notes(model: Model, prediction: Prediction | None = None) -> Iterator[str]:

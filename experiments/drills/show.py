@@ -1,10 +1,11 @@
 """Report of drills: an answer, tables, notes, and a page."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from experiments.drills.drill import Drill, Drilled
 from experiments.finding import Finding
+from experiments.merged_notes import together
 from experiments.outcome import Outcome
 from experiments.report import Report
 from experiments.spec import Experiment
@@ -12,6 +13,11 @@ from experiments.tables import NONE, Table
 from experiments.wording import counted, number_word, sentence
 
 _MOST_LISTED = 3
+_COLUMNS = (
+    "recomputed tasks: more than in the undisturbed run; of an application that ran again, all that it had done before",
+    "work that is repeated inside a task (a lost cached block) is not counted as recomputed",
+    "phase undisturbed s, disturbed s: of one run each, so their difference has no interval",
+)
 QUESTION = "What happens to a trial when a part of the cluster is killed in the middle of it?"
 
 
@@ -91,26 +97,34 @@ def faults(found: Sequence[Drilled]) -> Table:
 
 def notes(found: Sequence[Drilled], drills: Mapping[str, Drill]) -> list[str]:
     """Return the meanings of the columns, and further observations."""
-    lines = [f"{item.kind}: {item.verdict}" for item in found if not item.good]
+    lines = _named((item.kind, item.verdict) for item in found if not item.good)
     lines += [
-        f"recovery of {item.kind}: from the kill to: {drills[item.kind].recovered}"
-        for item in found
-        if item.kind in drills
+        f"recovery s, after the loss of {', '.join(kinds)}: from the kill to: {until}"
+        for until, kinds in together(
+            (item.kind, drills[item.kind].recovered) for item in found if item.kind in drills
+        ).items()
     ]
-    lines.append(
-        "recomputed tasks: successful tasks in addition to those of the undisturbed run or, where the application was run "
-        "again, all of its tasks before that; work that is repeated inside a task (a lost cached block) is not counted"
-    )
-    lines.append(
-        "phase: the one in which the part was killed, undisturbed and disturbed. There is one run of each, so their difference "
-        "has no interval"
-    )
-    for item in found:
-        lines += [f"{item.kind}: {text}" for text in (*item.differences, *item.left, *item.notes)]
-        if item.error:
-            lines.append(
-                f"{item.kind}: {item.ended_s:.1f} s after the fault the application had ended: {item.error.splitlines()[0].partition('; the end of ')[0]}"
-            )
-        if item.rerun_s is not None:
-            lines.append(f"{item.kind}: run again in {item.rerun_s:.1f} s: {item.rerun_status}")
+    lines += _COLUMNS
+    for texts in (_differences, _ends, _reruns):
+        lines += _named((item.kind, text) for item in found for text in texts(item))
     return lines
+
+
+def _named(said: Iterable[tuple[str, str]]) -> list[str]:
+    """Say once for all drills of the same observation what it is."""
+    return [f"{', '.join(dict.fromkeys(kinds))}: {text}" for text, kinds in together(said).items()]
+
+
+def _differences(item: Drilled) -> Iterator[str]:
+    yield from (*item.differences, *item.left, *item.notes)
+
+
+def _ends(item: Drilled) -> Iterator[str]:
+    if item.error:
+        why = item.error.splitlines()[0].partition("; the end of ")[0]
+        yield f"{item.ended_s:.1f} s after the fault the application had ended: {why}"
+
+
+def _reruns(item: Drilled) -> Iterator[str]:
+    if item.rerun_s is not None:
+        yield f"run again in {item.rerun_s:.1f} s: {item.rerun_status}"

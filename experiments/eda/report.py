@@ -11,7 +11,7 @@ from experiments.eda.launch import Explored
 from experiments.facts import facts_of
 from experiments.index import header, write_index
 from experiments.page import Download, render
-from experiments.text_tables import as_text
+from experiments.text_tables import as_text, wrapped
 
 
 def as_json(explored: Explored, when: float) -> dict[str, Any]:
@@ -31,10 +31,10 @@ def as_json(explored: Explored, when: float) -> dict[str, Any]:
 def text(explored: Explored) -> str:
     """Return the report for a terminal: the sentence and the tables of counts."""
     sections = findings_of(explored)
-    lines = [answer(explored)]
+    lines = [wrapped(answer(explored))]
     for section in sections:
         lines += [f"{section.title}\n{as_text(table)}" for table in section.tables]
-        lines += ["\n".join(section.notes)] if section.notes and not section.tables else []
+        lines += ["\n".join(map(wrapped, section.notes))] if section.notes and not section.tables else []
     return "\n\n".join(lines)
 
 

@@ -9,6 +9,7 @@ from experiments.bottleneck.inflation import Inflation, inflation
 from experiments.bottleneck.timeline_plot import picture
 from experiments.bottleneck.verdict import PhaseVerdict, Verdict, verdict
 from experiments.finding import Finding
+from experiments.merged_notes import TrialNames, with_ranges
 from experiments.metric_names import TOTAL
 from experiments.metrics import medians
 from experiments.outcome import Outcome
@@ -22,36 +23,38 @@ _HEADER = [
     "shuffle wait", "shuffle MB", "spill MB", "lost and rerun",
 ]  # fmt: skip
 
-_WHAT = (
-    "busy: share of the core-time in which a task held a core, from the tasks' start and end; driver only: share of the time in "
-    "which no task ran; max/median task: in the stage that waited longest for one task; GC, shipping (scheduler delay, "
-    "deserialising and serialising tasks and results, gaps between tasks), shuffle wait (fetching and writing): shares of the "
-    "core-time; shuffle MB: read and written. All are over the measured passes; the JSON file has each part by itself"
-)
-_FROM = (
-    f"a cause is named from {MATTERS:.0%} on; \u2264: how many times as fast the phase could be at most without it, computed by "
-    "placing its tasks again without that cost (blocked-time analysis, Ousterhout et al. 2015); causes overlap, so do not "
-    "multiply these numbers"
+_NOTES = (
+    "busy: share of core-time with a task; driver only: share of time without one; GC, shipping, shuffle wait: of core-time",
+    f"held back by: causes that cost {MATTERS:.0%} or more (\u2264: at most so many times as fast without it); causes overlap",
+    "numbers are of the measured passes; how they are computed: docs/adr/0006-why-it-did-not-scale.md",
 )
 
 
 def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
+    names = TrialNames(outcomes)
     found = [(outcome, judged) for outcome in outcomes if (judged := verdict(outcome))]
     if not found:
-        packed = _packed(outcomes)
+        packed = _packed(outcomes, names)
         return Finding("Why not faster", notes=(packed,)) if packed else None
     grown = {outcome.key: inflation(outcome, outcomes) for outcome, _ in found}
     sentences = {outcome.key: _sentence(judged, grown[outcome.key]) for outcome, judged in found}
     largest = max(found, key=lambda item: (item[0].size.capacity, _seconds(item[0])))[0]
+    lines = _said([(outcome, sentences[outcome.key]) for outcome, _ in found], names, largest)
     return Finding(
         "Why not faster",
         # A search asks which settings are best; the bottleneck of one of its trials does not answer that.
-        why="" if experiment.search else f"{largest.label}: {sentences[largest.key]}.",
+        why="" if experiment.search else f"{lines[0]}.",
         tables=(Table(_HEADER, _rows(found)),),
         plots=tuple(_plots([outcome for outcome, _ in found], largest)),
-        notes=(*(f"{o.label}: {sentences[o.key]}" for o, _ in found if len(found) > 1), *_notes(found)),
+        notes=(*(lines if experiment.search else lines[1:]), *_notes(found, names)),
         data={"bottlenecks": [_plain(o, judged, grown[o.key], sentences[o.key]) for o, judged in found]},
     )
+
+
+def _said(found: Sequence[tuple[Outcome, str]], names: TrialNames, largest: Outcome) -> list[str]:
+    """Say what held the trials back, once for those of the same cause; the largest shape's comes first."""
+    groups = [(names.of(some), text, largest in some) for text, some in with_ranges(found).items()]
+    return [f"{who}: {text}" for who, text, _ in sorted(groups, key=lambda group: not group[2])]
 
 
 def _sentence(judged: Verdict, grown: Inflation | None) -> str:
@@ -106,24 +109,24 @@ def _seconds(outcome: Outcome) -> float:
     return max(medians(outcome, TOTAL), default=0.0)
 
 
-def _notes(found: Sequence[tuple[Outcome, Verdict]]) -> list[str]:
-    notes = [_WHAT, _FROM]
+def _notes(found: Sequence[tuple[Outcome, Verdict]], names: TrialNames) -> list[str]:
+    notes = [*_NOTES]
     if len([phase for _, judged in found for phase in judged.phases]) > _MOST_ROWS:
         notes.append(
             "only the most important phase of each trial is shown; the other phases are in the JSON file"
         )
-    broken = [o.label for o, _ in found if any(item.telemetry.get("truncated") for item in o.applications)]
+    broken = [o for o, _ in found if any(item.telemetry.get("truncated") for item in o.applications)]
     if broken:
-        notes.append(f"the event log ends in the middle of a line: {', '.join(broken)}")
-    packed = _packed([outcome for outcome, _ in found])
+        notes.append(f"the event log ends in the middle of a line: {names.of(broken)}")
+    packed = _packed([outcome for outcome, _ in found], names)
     return [*notes, packed] if packed else notes
 
 
-def _packed(outcomes: Sequence[Outcome]) -> str:
-    named = [o.label for o in outcomes if any(item.telemetry.get("packed") for item in o.applications)]
-    if not named:
+def _packed(outcomes: Sequence[Outcome], names: TrialNames) -> str:
+    packed = [o for o in outcomes if any(item.telemetry.get("packed") for item in o.applications)]
+    if not packed:
         return ""
-    return f"the event logs of {', '.join(named)} were not read because they are compressed; set spark.eventLog.compress to false"
+    return f"the event logs of {names.of(packed)} were not read because they are compressed; set spark.eventLog.compress to false"
 
 
 def _plain(outcome: Outcome, judged: Verdict, grown: Inflation | None, sentence: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from experiments.cost.verdict import (
 )
 from experiments.finding import Finding
 from experiments.intervals import LEAST_FOR_INTERVAL
+from experiments.merged_notes import together
 from experiments.metric_names import TOTAL
 from experiments.metrics import medians, quality
 from experiments.outcome import Outcome
@@ -203,9 +204,8 @@ def _plots(match: Match, number: int) -> Iterator[Plot]:
 
 
 def _notes(match: Match) -> Iterator[str]:
-    yield from (
-        f"COST leaves out {point.trial.label}: {point.refused}" for point in match.points if point.refused
-    )
+    refused = together((point.trial.label, point.refused) for point in match.points if point.refused)
+    yield from (f"COST leaves out {', '.join(labels)}: {why}" for why, labels in refused.items())
     if match.single is None:
         return
     if match.target is None:
@@ -233,10 +233,15 @@ def _notes(match: Match) -> Iterator[str]:
 
 
 def _censored(match: Match) -> Iterator[str]:
+    """Say of which trials fewer iterations than were tried may reach the quality too."""
     assert match.single is not None
-    for trial, all_of in ((match.single, match.rivals.singles), *((point.trial, match.rivals.sparks) for point in match.counted)):  # fmt: skip
-        if iterations(trial) == min(iterations(item) for item in all_of):
-            yield f"{trial.label} reaches it with the fewest iterations that were tried; still fewer may do"
+    sides = [(match.single, match.rivals.singles)]
+    sides += [(point.trial, match.rivals.sparks) for point in match.counted]
+    least = [
+        trial.label for trial, tried in sides if iterations(trial) == min(iterations(item) for item in tried)
+    ]
+    if least:
+        yield f"fewer iterations than the fewest that were tried may reach it too: {', '.join(least)}"
 
 
 def _plain(match: Match) -> dict[str, Any]:

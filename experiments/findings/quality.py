@@ -17,6 +17,10 @@ from experiments.tables import Table
 _MARKERS = "osD^vPX*"
 _MOST_NAMED = 5
 _WIDE_SPAN = 20.0
+_NOTES = (
+    "not beaten: no other trial on the same data and split is both faster and better; seconds: median of a whole pass",
+    "differences that are smaller than the spread of the seconds mean nothing",
+)
 
 
 class Point(NamedTuple):
@@ -42,12 +46,8 @@ def _find(_experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | Non
         best = front(points, lower)
         plots.append(_plot(shown, lower, points, best))
         rows += [[item.label, f"{item.seconds:.2f}", shown, f"{item.value:.4f}"] for item in best]
-    note = (
-        "Not beaten: no other trial on the same data and split is both faster and better. Seconds are medians of a "
-        "whole measured pass, all phases together. Differences smaller than their spread mean nothing."
-    )
     table = Table(["not beaten", "seconds", "metric", "value"], rows)
-    return Finding("Quality against time", tables=(table,), plots=tuple(plots), notes=(note,))
+    return Finding("Quality against time", tables=(table,), plots=tuple(plots), notes=_NOTES)
 
 
 def front(points: Sequence[Point], lower: bool) -> list[Point]:

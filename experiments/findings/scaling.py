@@ -22,13 +22,12 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
     by_kind = [[item for item in found if item.kind == kind and item.points] for kind in ("strong", "weak")]
     tables = [points_table(items) for items in by_kind if items]
     tables += [table for table in (fit_table(found), change_table(found)) if table]
-    said = dict.fromkeys([*details(found), *(note for item in found for note in notes(item))])
     return Finding(
         "Scaling",
         answer=answer(found),
         tables=tuple(tables),
         plots=tuple(pictures(found)),
-        notes=tuple(said),
+        notes=(*details(found), *notes(*found)),
         data={"scaling": [_plain(item) for item in found], ALLOWED: any(map(allowed, outcomes))},
     )
 

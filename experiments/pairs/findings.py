@@ -29,7 +29,7 @@ from experiments.pairs.verdict import (
 from experiments.plots import Plot
 from experiments.raw_values import shape_of, strict
 from experiments.tables import NONE, Table, as_markdown
-from experiments.text_tables import as_text
+from experiments.text_tables import as_text, wrapped
 
 _FACTS = (
     "host.cpu", "host.cores", "host.memory_gib", "host.system", "version.python", "version.java", "version.pyspark",
@@ -68,12 +68,13 @@ def findings(ledger: Ledger, verdict: Verdict) -> list[Finding]:
 def as_lines(found: Sequence[Finding], *, markdown: bool = False) -> str:
     """Write the sections for a terminal, or in Markdown."""
     parts = []
+    table_text, fit, bullet = (as_markdown, str, "- ") if markdown else (as_text, wrapped, "")
     for finding in found:
         parts += [f"### {finding.title}"] if markdown else []
-        parts.append(finding.answer)
-        parts += [(as_markdown if markdown else as_text)(table) for table in finding.tables]
+        parts.append(fit(finding.answer))
+        parts += map(table_text, finding.tables)
         if finding.notes:
-            parts.append("\n".join(("- " if markdown else "") + note for note in finding.notes))
+            parts.append("\n".join(fit(bullet + note) for note in finding.notes))
     return "\n\n".join(parts)
 
 

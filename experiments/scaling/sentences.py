@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from experiments.merged_notes import all_of, with_ranges
 from experiments.model_equality import said
 from experiments.ratios import notes as ratio_notes
 from experiments.scaling.curves import Curve, Point
@@ -19,6 +20,7 @@ from experiments.wording import (
 )
 
 _LITTLE = 0.05
+_WHOSE = "\0"  # stands for the names of curves
 
 
 def answer(curves: Sequence[Curve]) -> str:
@@ -39,13 +41,24 @@ def details(curves: Sequence[Curve]) -> Iterator[str]:
     yield from (f"{item.name}: {_full(item)}" for item in curves if _claims(item) or _looks(item))
 
 
-def notes(curve: Curve) -> Iterator[str]:
-    """Yield what a reader must know of a curve: gaps, overrides, fits and why others are missing."""
+def notes(*curves: Curve) -> Iterator[str]:
+    """Yield what a reader must know of curves: gaps, overrides, fits and why others are missing.
+
+    What holds for several curves is said once.
+    """
+    found = ((curve.name, text) for curve in curves for text in _notes(curve))
+    for text, names in with_ranges(found, among=lambda note: _WHOSE in note).items():
+        every = len(names) == len(curves) > 1
+        yield text.replace(_WHOSE, all_of(len(names), "curve") if every else ", ".join(names))
+
+
+def _notes(curve: Curve) -> Iterator[str]:
+    """Yield the notes on one curve, with `_WHOSE` for its name in those that may hold for others too."""
     yield from curve.gaps
     if curve.changes and not curve.allowed:
-        yield f"no speed-up is claimed for {curve.name}: {said(curve.changes[0])} (--allow-model-change overrides this)"
+        yield f"no speed-up is claimed for {_WHOSE}: {said(curve.changes[0])} (--allow-model-change overrides this)"
     if curve.unproportional:
-        yield f"no weak scaling is claimed for {curve.name}: {curve.unproportional}"
+        yield f"no weak scaling is claimed for {_WHOSE}: {curve.unproportional}"
     if any(item.outcome.size.cpus is not None for item in curve.points):
         yield (
             "cores are fractions: each worker may take the share of a core's time behind the @, enforced by the kernel; "
@@ -53,7 +66,7 @@ def notes(curve: Curve) -> Iterator[str]:
         )
     yield from ratio_notes((str(item.outcome.size), item.ratio) for item in curve.points)
     yield from (f"{curve.name}: {_fit(item, curve)}" for item in curve.fits)
-    yield from (f"{curve.name}: {item}" for item in curve.refusals)
+    yield from (f"{_WHOSE}: {item}" for item in curve.refusals)
     if any(item.serial and item.serial[0] < 0 for item in curve.points):
         yield "a negative serial fraction (Karp and Flatt) means more speed-up than cores: caches, or the one-core time is off"
 

@@ -220,7 +220,7 @@ def test_the_fewest_iterations_that_reach_the_quality_count():
     assert [point.trial.values["iterations"] for point in match.points] == [1, 1]
     assert (said.kind, said.cores) == ("reached", 2)
     assert any(
-        "als_implicit w1" in note and "still fewer may do" in note
+        "als_implicit w1" in note and "fewer iterations" in note
         for note in FIND(EXPERIMENT, implicit(one=quick)).notes
     )
 

@@ -79,7 +79,7 @@ def test_warnings_are_said_once_with_whom_they_concern():
     told = [line for line in tables.notes(found) if line.startswith("warning")]
     assert told == [
         "warning for movielens/1m: 2 rows have no time",
-        "warning for als w1\u00d71c, als w2\u00d71c: ratings look like counts",
+        "warning for both trials: ratings look like counts",
     ]
     trial = Report.of(SPEC, found).as_json()["trials"][0]
     assert trial["applications"][0]["warnings"] == ["ratings look like counts"]

@@ -17,6 +17,7 @@ from experiments.pairs.findings import as_lines, findings, write
 from experiments.pairs.gate import closing
 from experiments.pairs.ledger import PER_USER, Ledger
 from experiments.pairs.verdict import quality_answer, quality_notes, time_answer, time_notes, verdict_of
+from experiments.text_tables import WIDTH
 from jobs.errors import JobError
 
 
@@ -33,9 +34,10 @@ def test_slower_and_worse_are_said_with_their_numbers(tmp_path):
     values = rf"RMSE {rmse.contender:.3f}.*{rmse.baseline:.3f}"
     assert re.search(rf"contender is worse.*{values}", quality.answer)
     assert any(re.search(r"different models.*\b0\.5\b", note) for note in time.notes)
-    text = as_lines(sections)
+    text = " ".join(as_lines(sections).split())
     said = (time.answer, quality.answer, *time.notes, *quality.notes)
     assert [words for words in said if words not in text] == []
+    assert max(map(len, as_lines(sections).splitlines())) <= WIDTH
 
 
 def test_indistinguishable_says_what_could_have_been_missed(tmp_path):
