@@ -5,8 +5,10 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from datasets.csv_table import cut, read_block
 from datasets.dataset import find
-from datasets.source import RECORDS
+from datasets.source import RECORDS, Example
 from datasets.sources.csv import table_of
+
+R = {"rating": "rating"}
 
 
 def write(path, content, written="utf-8"):
@@ -47,3 +49,9 @@ def rejected(path, **options):
         for row in records(path, **options)
         if row["reason"] is not None
     ]
+
+
+def advice(path, reason, text, line=2, **options):
+    """What a person is advised to do about a rejected line of a file."""
+    dataset = find("csv", {"path": str(path), **options})
+    return dataset.advise(path, [Example(reason, 1, path.name, line, text)])

@@ -1,51 +1,17 @@
-"""Curves of scaling, from invented times: what is said, what is refused, and why."""
+"""Curves of scaling, from invented times: points, speed-ups, gaps, and growing data."""
 
-import json
 import re
 
 import pytest
 from invented import application, outcome
+from invented_sweeps import SPEC, amdahl, only, saying, sweep, trial
 
 from experiments.findings import FINDINGS
 from experiments.findings.scaling import FIND
-from experiments.model_equality import allow_changes, changes
 from experiments.report import Report
 from experiments.scaling.curves import curves
-from experiments.scaling.fits import karp_flatt
 from experiments.scaling.sentences import notes
 from experiments.spec import Comparison, Experiment
-from experiments.tables import main_table
-from experiments.tables import notes as trial_notes
-
-SPEC = Experiment("invented", "How does it scale?")
-NOISE = (0.99, 1.0, 1.01, 0.995, 1.005, 1.0, 0.985, 1.015)
-
-
-def trial(workers, seconds, applications=5, shape=None, **changes):
-    """A trial whose applications take about `seconds`; `shape` holds what differs from one core a worker."""
-    own = changes.pop("made", {})
-    made = [application(n, [9.0, seconds * NOISE[n]], **own) for n in range(applications)]
-    size = {"workers": workers, "cores": 1, "memory": "1g", **(shape or {})}
-    values = {**size, **changes.pop("values", {})}
-    return outcome(made, workers, shape=size, values=values, **changes)
-
-
-def sweep(times, **changes):
-    return [trial(workers, seconds, **changes) for workers, seconds in times.items()]
-
-
-def amdahl(serial, *workers, seconds=60.0):
-    return {n: seconds * (serial + (1 - serial) / n) for n in workers}
-
-
-def only(outcomes):
-    (curve,) = curves(outcomes)
-    return curve
-
-
-def saying(pattern, notes):
-    """Those of some notes in which a pattern is found."""
-    return [note for note in notes if re.search(pattern, note)]
 
 
 def test_two_shapes_are_answered_with_interval_and_efficiency():
@@ -90,77 +56,6 @@ def test_several_looks_are_refused_in_one_breath():
     answer = FIND(SPEC, [item for one in names for item in one]).answer
     assert answer.count("a look, not a claim") == 1
     assert re.search(r"ALS\b.*seed 1.*most.*2\.00 times.*ALS\b.*seed 2.*least.*1\.25 times", answer)
-
-
-def test_amdahl_is_fitted_from_three_sizes_and_says_where_more_is_worth_little():
-    found = FIND(SPEC, sweep(amdahl(0.2, 1, 2, 4)))
-    (fit,) = found.data["scaling"][0]["fits"]
-    (serial,) = fit["parameters"]
-    assert serial["value"] == pytest.approx(0.2, abs=1e-6)
-    assert serial["low"] < 0.2 < serial["high"]
-    # S(n) = n / (1 + 0.2 (n - 1)): from 8 to 9 workers it grows by 3.8%, from 7 to 8 by 4.8%, from 6 to 7 by 6.1%.
-    assert re.search(r"seven workers.*not measured.*Amdahl.*\b5%", found.notes[0])
-    assert saying(r"Amdahl.*serial 0\.200 \[", found.notes)
-
-
-def test_law_that_does_not_describe_the_times_is_called_poor_and_concludes_nothing():
-    found = FIND(SPEC, sweep({1: 60.0, 2: 20.0, 3: 45.0, 4: 15.0}))
-    assert found.data["scaling"][0]["fits"][0]["poor"]
-    assert saying(r"Amdahl.*poor fit", found.notes)
-    assert "no law" in found.notes[0]
-    assert not saying(r"\b5%", found.notes)
-
-
-def test_times_that_vary_too_much_let_nobody_tell_whether_a_law_holds():
-    far = (0.6, 1.5, 0.9, 1.3, 0.8)
-    loud = [
-        outcome(
-            [application(k, [9.0, seconds * far[(k + workers) % 5]]) for k in range(5)],
-            workers, shape={"workers": workers, "cores": 1, "memory": "1g"}, values={"workers": workers},
-        )
-        for workers, seconds in amdahl(0.2, 1, 2, 4).items()
-    ]  # fmt: skip
-    found = FIND(SPEC, loud)
-    (fit,) = found.data["scaling"][0]["fits"]
-    assert (fit["described"], fit["poor"]) == ("cannot tell", False)
-    assert fit["possible"] > 0.1
-    assert "cannot be told" in found.notes[0]
-    assert not saying(r"\b5%", found.notes)
-    assert [row[-1] for row in found.tables[1].rows] == ["fit cannot be told"]
-    assert "Lines: fitted laws" not in found.plots[0].caption
-
-
-def test_shapes_that_took_turns_are_paired_round_by_round():
-    level = (1.0, 1.4, 2.0, 2.9, 4.0)
-    paired = [
-        outcome(
-            [application(k, [9.0, seconds * level[k] * NOISE[k + workers % 2]], round_id=f"one.{k}") for k in range(5)],
-            workers, shape={"workers": workers, "cores": 1, "memory": "1g"}, values={"workers": workers},
-        )
-        for workers, seconds in amdahl(0.2, 1, 2, 4).items()
-    ]  # fmt: skip
-    found = FIND(SPEC, paired)
-    data = found.data["scaling"][0]
-    assert all(point["speedup"]["unpaired"] is None for point in data["points"])
-    low, high = (data["points"][2]["speedup"][end] for end in ("low", "high"))
-    assert 2.4 < low < 2.5 < high < 2.6
-    assert data["fits"][0]["paired"]
-    assert data["fits"][0]["described"] == "yes"
-    assert not any("not paired" in note for note in found.notes)
-
-
-def test_karp_flatt_counts_cores_and_shows_negative_values():
-    assert karp_flatt(2.0, 4) == pytest.approx((0.5 - 0.25) / 0.75)
-    found = FIND(SPEC, sweep({1: 10.0, 2: 4.0}))
-    assert found.data["scaling"][0]["points"][1]["karp_flatt"][0] == pytest.approx(-0.2)
-    assert any("negative serial fraction" in note for note in found.notes)
-
-
-def test_karp_flatt_is_left_out_where_the_smallest_shape_is_not_one_core():
-    two_cores = [trial(n, 60 / n, shape={"cores": 2}) for n in (1, 2)]
-    fractions = [trial(n, 60 / n, shape={"cpus": 0.5}) for n in (2, 4)]
-    assert [point.serial for point in only(two_cores).points] == [None, None]
-    assert [point.serial for point in only(fractions).points] == [None, None]  # two halves are not one core
 
 
 def test_oversubscribed_points_are_neither_fitted_nor_drawn():
@@ -290,88 +185,6 @@ def test_processes_and_containers_are_compared_and_are_no_curve():
     slower, same = (FINDINGS["comparisons"](question, both(seconds)).answer for seconds in (12.5, 10.02))
     assert re.search(r"^Docker.*1\.25 times as long.*local", slower)
     assert re.search(r"^Docker cannot be told.*local.*1\.00", same)
-
-
-MOVED = {"fingerprint": [3.0, 4.01]}
-
-
-def test_changed_predictions_refuse_the_speed_up_and_are_shown():
-    outcomes = [trial(1, 10.0), trial(2, 5.0), trial(3, 4.0, made=MOVED)]
-    found = FIND(SPEC, outcomes)
-    assert not found.data["scaling"][0]["claimed"]
-    (difference,) = found.data["scaling"][0]["changes"]
-    assert (difference["first"], difference["second"]) == ("w1\u00d71c", "w3\u00d71c")
-    assert re.search(r"^No speed-up.*ALS.*fitted model", found.answer)
-    assert saying(r"model changed.*w1\u00d71c.*w3\u00d71c", found.notes)
-    assert found.plots == ()
-    assert "refused" in str(found.tables[0].rows)
-    changed = found.tables[-1]
-    assert changed.header[0] == "changed"
-    assert ["predictions", "w1\u00d71c", "w3\u00d71c", "\u2013", "\u2013", "0.01", "1e-04"] in changed.rows
-    assert found.data["scaling"][0]["points"][1]["speedup"] is None
-    assert [row[2] for row in main_table(outcomes).rows] == ["1.00\u00d7", "not claimed", "not claimed"]
-
-
-def test_model_that_changes_between_the_applications_of_one_trial_is_found():
-    two = outcome([application(0, [9, 5.0]), application(1, [9, 5.0], **MOVED), application(2, [9, 5.0])], 2)
-    (change,) = changes([trial(1, 10.0), two])
-    assert (change.first, change.second) == ("application 1 of w2\u00d71c", "application 2 of w2\u00d71c")
-    assert "between application 1 of w2" in " ".join(FIND(SPEC, [trial(1, 10.0), two]).notes)
-
-
-@pytest.mark.parametrize(
-    ("metrics", "what"),
-    [
-        ({"rmse": 0.9003, "coverage": 1.0}, "rmse"),
-        ({"rmse": 0.9, "coverage": 0.99}, "coverage"),
-        ({"coverage": 1.0}, "rmse"),
-    ],
-)
-def test_quality_that_equal_predictions_cannot_explain_is_a_change(metrics, what):
-    (change,) = changes([trial(1, 10.0), trial(2, 5.0, made={"metrics": metrics})])
-    assert change.what == what
-
-
-def test_quality_that_predictions_within_the_limit_explain_is_none():
-    near = {"fingerprint": [3.0, 4.00009], "metrics": {"rmse": 0.90009, "coverage": 1.0, "ndcg_at_10": 0.3}}
-    assert list(changes([trial(1, 10.0), trial(2, 5.0, made=near)])) == []
-
-
-def test_models_without_predictions_are_compared_by_their_rankings():
-    def ranked(workers, value):
-        return trial(
-            workers,
-            10 / workers,
-            made={"fingerprint": [], "metrics": {"ndcg_at_10": value, "m_pairs_per_s": workers}},
-        )
-
-    assert list(changes([ranked(1, 0.25), ranked(2, 0.2505)])) == []
-    (change,) = changes([ranked(1, 0.25), ranked(2, 0.26)])
-    assert change.what == "ndcg_at_10"
-
-
-def test_predictions_that_cannot_be_compared_are_a_change():
-    (short,) = changes([trial(1, 10.0), trial(2, 5.0, made={"fingerprint": [3.0]})])
-    assert "cannot be compared" in short.words
-    nan = {"fingerprint": [3.0, float("nan")]}
-    assert [item.what for item in changes([trial(1, 10.0), trial(2, 5.0, made=nan)])] == ["predictions"]
-    assert list(changes([trial(1, 10.0, made=nan), trial(2, 5.0, made=nan)])) == []
-
-
-def test_override_shows_the_speed_up_and_is_printed_everywhere(tmp_path):
-    outcomes = allow_changes([trial(1, 10.0), trial(2, 5.0, made=MOVED)])
-    report = Report.of(SPEC, outcomes)
-    found = FIND(SPEC, outcomes)
-    assert "2.00 times as fast" in found.answer
-    assert "the fitted model changed" in found.answer
-    assert "though the model changed" in found.notes[0]
-    assert "model changed" in str(main_table(outcomes).rows[1])
-    for text in (report.text(), report.markdown(), report.write(tmp_path)[0].read_text()):
-        assert "--allow-model-change" in text
-    values = json.loads((tmp_path / "invented.json").read_text())
-    assert values["allow_model_change"] is True
-    assert values["scaling"][0]["changes"][0]["what"] == "predictions"
-    assert any("of other work" in line for line in trial_notes(outcomes))
 
 
 def growing(workers, seconds, rows=None, **changes):
