@@ -1,4 +1,4 @@
-"""Bring the ratings to the driver, for models that are fitted there, if they fit into its memory."""
+"""Transfer of the ratings to the driver, for models that are fitted there; refused if its memory is too small."""
 
 from typing import NamedTuple
 
@@ -35,36 +35,41 @@ def check_driver(spark: SparkSession, rows: int, more: float, what: str) -> None
         what: name of the model.
 
     Raises:
-        JobError: with numbers and what to do.
+        JobError: the host's memory, `spark.driver.maxResultSize` or the driver's heap is too small.
     """
-    what = f"{what} fetches all {rows:,} ratings into the driver and"
+    begin = f"{what} fetches all {rows:,} ratings into the driver"
     size, free = rows * ENTRY_BYTES + more, psutil.virtual_memory().available
     if size > _USABLE * free:
         raise JobError(
-            f"{what} needs about {mib(size)}; of this host's free memory of {mib(free)} about {mib(_USABLE * free)} "
-            "may be used. Use a smaller data set, a host with more memory, or the Spark model (als, als_implicit)."
+            f"{begin} and needs about {mib(size)} of this host's memory; they may take {_USABLE:.0%} of what is free, "
+            f"which is {mib(_USABLE * free)} of {mib(free)}. Use a smaller data set, a host with more memory, or a model "
+            "that is fitted on Spark (als, als_implicit)."
         )
+    sent = rows * _SENT
     most = size_in_bytes(spark, spark.sparkContext.getConf().get("spark.driver.maxResultSize", "1g") or "1g")
-    if 0 < most < rows * _SENT:  # 0 is no limit
+    if 0 < most < sent:  # 0 is no limit
         raise JobError(
-            f"{what} Spark may send it {mib(most)}, but they need {mib(rows * _SENT)}: raise spark.driver.maxResultSize "
-            f'(in a spec, [fixed.spark.driver] maxResultSize = "{gigabytes(rows * _SENT)}g").'
+            f"{begin}, which are {mib(sent)}, but Spark may send it only {mib(most)}: raise spark.driver.maxResultSize "
+            f'(in a spec, [fixed.spark.driver] maxResultSize = "{gigabytes(sent)}g").'
         )
     heap = float(jvm(spark).java.lang.Runtime.getRuntime().maxMemory())
-    if rows * _SENT > _USABLE * heap:
+    if sent > _USABLE * heap:
         raise JobError(
-            f"{what} needs {mib(rows * _SENT)} of the driver's heap to receive them; of its {mib(heap)} about "
-            f"{mib(_USABLE * heap)} can be used. Give the driver more memory: --set spark.driver_memory="
-            f"{gigabytes(rows * _SENT / _USABLE)}g, or RECSCALE_SPARK_DRIVER_MEMORY."
+            f"{begin} and needs {mib(sent)} of the driver's heap to receive them; they may take {_USABLE:.0%} of it, "
+            f"which is {mib(_USABLE * heap)} of {mib(heap)}. Give the driver more memory: --set spark.driver_memory="
+            f"{gigabytes(sent / _USABLE)}g, or RECSCALE_SPARK_DRIVER_MEMORY."
         )
 
 
 def fetch(ratings: DataFrame, missing: float | None = None) -> tuple[Ints, Ints, Floats]:
-    """Bring (user, item, rating) to the driver through Arrow, once.
+    """Copy (user, item, rating) to the driver, through Arrow.
 
     Args:
         ratings: the training part.
         missing: replaces ratings that are null; None if no rating is null.
+
+    Returns:
+        users int32 [n], items int32 [n] and ratings float32 [n], in no particular order.
     """
     rating = F.col("rating") if missing is None else F.coalesce("rating", F.lit(missing)).cast("float")
     rows = ratings.select("user", "item", rating.alias("rating")).toPandas()
@@ -77,6 +82,11 @@ def fetch(ratings: DataFrame, missing: float | None = None) -> tuple[Ints, Ints,
 
 def arranged(user: Ints, item: Ints, values: Floats) -> Ratings:
     """Sort the ratings by user and by item.
+
+    Args:
+        user: int32 [n], ids that are dense.
+        item: int32 [n], ids that are dense.
+        values: float32 [n], the ratings.
 
     Raises:
         JobError: there are no ratings.

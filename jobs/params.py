@@ -77,8 +77,7 @@ def read(params: Mapping[str, Any]) -> tuple[TrainParams, Model]:
     fields = hyper_parameters(MODELS[name])
     unknown = set(params) - OWN - fields
     if unknown:
-        key = min(unknown)
-        raise UsageError(f"unknown key {key!r} in parameters of model {name}: {nearest(key, OWN | fields)}")
+        raise _unknown(min(unknown), str(name), OWN | fields)
     own = parse(TrainParams, _with_select(params), "parameters of train")
     model: Model = parse(
         MODELS[name], {key: params[key] for key in params if key in fields}, f"parameters of model {name}"
@@ -86,6 +85,18 @@ def read(params: Mapping[str, Any]) -> tuple[TrainParams, Model]:
     _check(own, fields)
     _check_part(own)
     return own, model
+
+
+def _unknown(key: str, model: str, known: frozenset[str]) -> UsageError:
+    """Return the error for a key that a model lacks: who has it, or which of the model's own keys is most similar."""
+    others = sorted(name for name, other in MODELS.items() if key in hyper_parameters(other))
+    if not others:
+        return UsageError(f"unknown key {key!r} in parameters of model {model}: {nearest(key, known)}")
+    return UsageError(
+        f"model {model} has no parameter {key!r}, which belongs to {', '.join(others)}: leave it out, choose one of these "
+        f"models, or give it to one of them alone (in a spec, {key} in a table [fixed.{others[0]}] or [grid.{others[0]}]); "
+        f"{model} has {', '.join(sorted(known))}"
+    )
 
 
 def candidates(model: Model, select: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Model]]:

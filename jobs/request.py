@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from datasets.options import parse
 LOG_MARK = "recscale: from here on the log of "
 """Text that the driver of a shared application logs before the name of each trial's events file."""
 
-_OF_SESSION = ("job", "spark", "executors")
+_SECRET = re.compile("password|secret|token", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -70,15 +71,29 @@ def check_same_session(requests: Sequence[Request]) -> None:
     """Refuse requests that cannot share a session.
 
     Raises:
-        UsageError: names the field in which they differ.
+        UsageError: names what they differ in, with the values of the first two that do.
     """
-    for name in _OF_SESSION:
-        values = [getattr(request, name) for request in requests]
-        if any(value != values[0] for value in values):
+    first, *others = map(_of_session, requests)
+    for other in others:
+        different = [name for name in first | other if first.get(name) != other.get(name)]
+        if different:
+            told = ", ".join(f"{name} {_shown(first, name)} and {_shown(other, name)}" for name in different)
             raise UsageError(
-                f"requests that share an application must have the same {name}, but these have different ones; "
-                "give each of them an application of its own"
+                "requests that share an application must agree in the job, the Spark settings and the number of "
+                f"executors, but they have {told}; make them equal, or run one application for each"
             )
+
+
+def _of_session(request: Request) -> dict[str, Any]:
+    """Return what a request asks of its session, each Spark setting by itself."""
+    return {"job": request.job, "executors": request.executors, **request.spark}
+
+
+def _shown(values: Mapping[str, Any], name: str) -> str:
+    """Write a value for a message, unless it may be a secret."""
+    if name not in values:
+        return "unset"
+    return "(hidden)" if _SECRET.search(name) else repr(values[name])
 
 
 def group_mark(place: int) -> str:

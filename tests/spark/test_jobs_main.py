@@ -347,5 +347,5 @@ def test_a_dead_driver_leaves_the_trials_after_it_to_another_application(prepare
 def test_requests_of_different_sessions_share_no_application(tmp_path, changes):
     asked = {"one": request(tmp_path, name="one"), "two": request(tmp_path, name="two", **changes)}
     assert start_several(tmp_path, asked).wait(60) == 2
-    assert f"the same {next(iter(changes))}" in (tmp_path / "one.log").read_text()
+    assert f"they have {next(iter(changes))}" in (tmp_path / "one.log").read_text()
     assert not (tmp_path / "one.json").exists()

@@ -114,7 +114,7 @@ def test_mistakes_are_named_when_the_spec_is_read(values, message):
         ({"dataset": "movielnes/1m"}, "source 'movielnes'.*'movielens'"),
         ({"dataset.rwos": 3}, "key 'rwos'.*movielens/1m"),
         ({"model": "asl"}, "model 'asl'.*'als'"),
-        ({"model": "bias", "rank": 3}, r"key 'rank'.*model bias\b"),
+        ({"model": "bias", "rank": 3}, r"model bias\b.*'rank'.*\bals\b"),
         ({"rank": "many"}, "rank .*'many'"),
         ({"workers": 0}, r"one worker\b.*\bw0\u00d71c"),
         ({"workers": 1.5}, r"workers\b.*\bwhole number\b.*\b1\.5"),

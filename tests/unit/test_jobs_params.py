@@ -32,7 +32,7 @@ def test_the_job_lists_the_names_of_all_models():
         ({}, "model None"),
         ({"model": "als", "rnak": 3}, "'rnak' .*model als: .*'rank'"),
         ({"model": "als", "test_share": 3}, "'test_share' .*model als: .*'test'"),
-        ({"model": "bias", "rank": 3}, "'rank' .*model bias"),
+        ({"model": "bias", "rank": 3}, r"model bias .*'rank'.* als, .*\[fixed\.als\]"),
         ({"model": "als", "rank": "many"}, "rank .*'many'"),
         ({"model": "als", "select": {"rnak": [1]}}, "'rnak' .*'rank'"),
         ({"model": "als", "select": {"rank": 1}}, "select.*rank.*list.*1"),
@@ -45,6 +45,14 @@ def test_the_job_lists_the_names_of_all_models():
 def test_what_does_not_fit_is_refused(given, named):
     with pytest.raises(UsageError, match=named):
         params.read(given)
+
+
+def test_a_parameter_of_other_models_is_not_taken_for_a_slip_of_the_pen():
+    with pytest.raises(UsageError) as refused:
+        params.read({"model": "bias", "rank": 3})
+    assert "did you mean" not in str(refused.value)
+    named = str(refused.value).partition("belongs to ")[2].partition(":")[0].split(", ")
+    assert named == sorted(name for name, model in MODELS.items() if "rank" in params.hyper_parameters(model))
 
 
 def test_candidates_are_every_combination():
