@@ -13,7 +13,14 @@ from datasets.fields import Parse, distinct, entries, given, json_value, key, nu
 from datasets.lines import Field, Layout, check_header, match_lines, rejected, shaped
 from datasets.movielens_layouts import COMMAS
 from datasets.movielens_tables import read_ratings
-from datasets.records import among, check_columns, once, read_records, readable, refused
+from datasets.records import (
+    accepted,
+    check_columns,
+    read_records,
+    reject_repeats,
+    reject_unknown,
+    rejected_of,
+)
 from datasets.source import ITEMS, Raw
 
 KAGGLE = ("movies_metadata.csv", "keywords.csv", "credits.csv", "links.csv")
@@ -94,12 +101,12 @@ def read_kaggle(spark: SparkSession, folder: Path, ratings_file: str) -> Raw:
     said = _table(spark, films, _FILM, film, _SAID)
     tags = _table(spark, keywords, _KEYWORDS, partial(tagged, python_literal), _TAGS)
     named = _table(spark, people, _CREDITS, partial(credited, python_literal, "id"), _PEOPLE)
-    known, linked = readable(said), readable(links)
+    known, linked = accepted(said), accepted(links)
     items = (
         linked.select(F.col("movieId").alias("item"), "id")
         .join(known.drop("line", "record", "tags"), "id")
-        .join(readable(tags).select("id", "tags"), "id", "left")
-        .join(readable(named).select("id", "people"), "id", "left")
+        .join(accepted(tags).select("id", "tags"), "id", "left")
+        .join(accepted(named).select("id", "people"), "id", "left")
     )
     return Raw(
         ratings,
@@ -108,10 +115,12 @@ def read_kaggle(spark: SparkSession, folder: Path, ratings_file: str) -> Raw:
             spark,
             *bad,
             bad_links,
-            refused(among(links, known, "id", "tmdbId is not among the movies"), folder / LINKS.file),
-            refused(among(said, linked, "id", "no movieId leads to it"), films),
-            refused(among(tags, known, "id", _STRAY), keywords),
-            refused(among(named, known, "id", _STRAY), people),
+            rejected_of(
+                reject_unknown(links, known, "id", "tmdbId is not among the movies"), folder / LINKS.file
+            ),
+            rejected_of(reject_unknown(said, linked, "id", "no movieId leads to it"), films),
+            rejected_of(reject_unknown(tags, known, "id", _STRAY), keywords),
+            rejected_of(reject_unknown(named, known, "id", _STRAY), people),
         ),
     )
 
@@ -120,12 +129,12 @@ def read_tmdb5000(spark: SparkSession, folder: Path) -> Raw:
     """Read TMDB 5000: films only, by TMDB's number; people only where the file of credits is there."""
     film = partial(described, json_value, keywords=True)
     said = _table(spark, folder / MOVIES, (*_FILM, "keywords"), film, _SAID)
-    known, bad = readable(said), [refused(said, folder / MOVIES)]
+    known, bad = accepted(said), [rejected_of(said, folder / MOVIES)]
     if (folder / CREDITS).is_file():
         convert = partial(credited, json_value, "movie_id")
         named = _table(spark, folder / CREDITS, _CREDITS_5000, convert, _PEOPLE)
-        bad.append(refused(among(named, known, "id", _STRAY), folder / CREDITS))
-        items = known.join(readable(named).select("id", "people"), "id", "left")
+        bad.append(rejected_of(reject_unknown(named, known, "id", _STRAY), folder / CREDITS))
+        items = known.join(accepted(named).select("id", "people"), "id", "left")
     else:
         items = known.withColumn("people", F.lit(None).cast("array<string>"))
     return Raw(None, shaped(items.withColumnRenamed("id", "item"), ITEMS), rejected(spark, *bad))
@@ -186,7 +195,7 @@ def _table(
     spark: SparkSession, path: Path, needed: tuple[str, ...], convert: Any, schema: T.StructType
 ) -> DataFrame:
     """Read the records of a table that has one for each film."""
-    return once(read_records(spark, path, needed, convert, schema), "id")
+    return reject_repeats(read_records(spark, path, needed, convert, schema), "id")
 
 
 def _links(spark: SparkSession, path: Path) -> tuple[DataFrame, DataFrame]:
@@ -197,4 +206,4 @@ def _links(spark: SparkSession, path: Path) -> tuple[DataFrame, DataFrame]:
     records = fields.select(
         "line", F.col("line").alias("record"), empty.alias("reason"), "movieId", number.alias("id")
     )
-    return once(records, "movieId").withColumn("line", F.lit(None).cast("long")), bad
+    return reject_repeats(records, "movieId").withColumn("line", F.lit(None).cast("long")), bad

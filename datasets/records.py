@@ -95,7 +95,7 @@ def read_records(
     return records.mapInArrow(partial(_converted, header, convert, full), full)
 
 
-def once(records: DataFrame, column: str) -> DataFrame:
+def reject_repeats(records: DataFrame, column: str) -> DataFrame:
     """Give every record a reason that is not the first in the file with its value of `column`.
 
     A record that repeats the first one to the letter says nothing new: it is left out, and not counted as rejected.
@@ -110,7 +110,7 @@ def once(records: DataFrame, column: str) -> DataFrame:
     return different.drop("n", "same")
 
 
-def among(records: DataFrame, known: DataFrame, column: str, reason: str) -> DataFrame:
+def reject_unknown(records: DataFrame, known: DataFrame, column: str, reason: str) -> DataFrame:
     """Give every record a reason whose value of `column` is not among those of `known`."""
     values = known.select(column).distinct().withColumn("known", F.lit(True))
     joined = records.join(values, column, "left")
@@ -118,12 +118,12 @@ def among(records: DataFrame, known: DataFrame, column: str, reason: str) -> Dat
     return joined.withColumn("reason", F.coalesce("reason", stray)).drop("known")
 
 
-def readable(records: DataFrame) -> DataFrame:
+def accepted(records: DataFrame) -> DataFrame:
     """The records that have no reason to be rejected."""
     return records.where("reason IS NULL").drop("reason")
 
 
-def refused(records: DataFrame, path: Path) -> DataFrame:
+def rejected_of(records: DataFrame, path: Path) -> DataFrame:
     """The records of the file `path` that have one, in the schema REJECTED."""
     bad = records.where("reason IS NOT NULL")
     return shaped(

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from datasets.fields import given, key, numbers, python_literal, texts, year
 from datasets.lines import rejected, shaped
-from datasets.records import once, read_records, readable, refused
+from datasets.records import accepted, read_records, reject_repeats, rejected_of
 from datasets.source import ITEMS, Raw
 from datasets.spotify_items import ENTRY, FEATURES, Item, interactions, items
 
@@ -45,11 +45,11 @@ def read_songs(spark: SparkSession, path: Path, item: Item) -> Raw:
     records = read_records(spark, path, NEEDED, song, ENTRY).withColumn(
         "reason", F.coalesce("reason", nameless)
     )
-    entries = readable(records)
+    entries = accepted(records)
     return Raw(
         interactions(entries, item),
         items(entries, item, F.col("line")),
-        rejected(spark, refused(records, path)),
+        rejected(spark, rejected_of(records, path)),
     )
 
 
@@ -76,8 +76,8 @@ def read_tracks(spark: SparkSession, path: Path) -> Raw:
     Features are the audio features, `time_signature`, `popularity` (0 to 100, of the year 2021) and `explicit` (0, 1).
     A track that is listed again with the same line is taken once; with another line, the later ones are rejected.
     """
-    records = once(read_records(spark, path, TRACKS, track, ITEMS), "item")
-    return Raw(None, shaped(readable(records), ITEMS), rejected(spark, refused(records, path)))
+    records = reject_repeats(read_records(spark, path, TRACKS, track, ITEMS), "item")
+    return Raw(None, shaped(accepted(records), ITEMS), rejected(spark, rejected_of(records, path)))
 
 
 def track(fields: Mapping[str, str]) -> dict[str, Any]:

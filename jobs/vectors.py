@@ -72,7 +72,7 @@ def _lengths(rows: npt.NDArray[Any], values: npt.NDArray[np.float64], n: int) ->
     return np.where(squares > 0, np.sqrt(squares), 1.0)
 
 
-def only(by_term: Csr, kept: npt.NDArray[np.bool_]) -> Csr:
+def keep_items(by_term: Csr, kept: npt.NDArray[np.bool_]) -> Csr:
     """Return the columns of a matrix with the items that are `kept` alone; places stay as they are."""
     rows = np.repeat(np.arange(len(by_term.indptr) - 1), np.diff(by_term.indptr))
     chosen = kept[by_term.indices]

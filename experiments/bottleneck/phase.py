@@ -19,7 +19,7 @@ from experiments.bottleneck.causes import (
     STARVED,
 )
 from experiments.bottleneck.timeline import Cores, Levels, levels
-from experiments.bottleneck.whatif import Block, blocks, shape, without
+from experiments.bottleneck.whatif import Block, blocks, imbalance, seconds_saved
 from experiments.events import Event
 
 _DIGITS = 4
@@ -202,13 +202,13 @@ def _block(use: Use, block: Block, costs: _Costs, stage: Any, idle: tuple[float,
     """Add what a block lost: idle cores though tasks waited, idle cores at its end, and its tasks' own costs."""
     gap, rest = idle
     seconds, of_stage = costs.seconds[block.rows], stage[block.rows]
-    unequal, few = shape(seconds, of_stage, use.slots)
+    unequal, few = imbalance(seconds, of_stage, use.slots)
     to_skew = rest * unequal / (unequal + few) if unequal + few > 0 else 0.0
     for cause, core_s in ((OVERHEAD, gap), (SKEW, to_skew), (STARVED, rest - to_skew)):
         use.lost[cause] += core_s
         use.saved[cause] += core_s / use.slots
     for cause, cost in costs.by_cause.items():
-        use.saved[cause] += without(block, seconds, cost[block.rows], use.slots)
+        use.saved[cause] += seconds_saved(block, seconds, cost[block.rows], use.slots)
 
 
 def _stages(

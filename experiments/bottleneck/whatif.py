@@ -65,13 +65,13 @@ def blocks(launch: Any, finish: Any, stage: Any) -> Iterator[Block]:
         yield Block(float(launch[rows].min()), float(finish[rows].max()), rows)
 
 
-def evened(seconds: Any, stage: Any) -> Any:
+def equalised(seconds: Any, stage: Any) -> Any:
     """Return the times as they would be if all tasks of a stage took equally long."""
     _, number = np.unique(stage, return_inverse=True)
     return (np.bincount(number, weights=seconds) / np.bincount(number))[number]
 
 
-def without(block: Block, seconds: Any, cost: Any, slots: int) -> float:
+def seconds_saved(block: Block, seconds: Any, cost: Any, slots: int) -> float:
     """Return the seconds by which a block would be shorter if none of its tasks had a cost."""
     base = makespan(seconds, slots)
     if base <= 0 or not np.any(cost > 0):
@@ -79,11 +79,11 @@ def without(block: Block, seconds: Any, cost: Any, slots: int) -> float:
     return block.seconds * max(0.0, 1 - makespan(np.maximum(seconds - cost, 0.0), slots) / base)
 
 
-def shape(seconds: Any, stage: Any, slots: int) -> tuple[float, float]:
+def imbalance(seconds: Any, stage: Any, slots: int) -> tuple[float, float]:
     """Return how much longer than perfectly shared work a block's tasks take: for being unequal, and for being too few.
 
     Equal tasks in place of unequal ones take away the first; as many tasks as one likes the second.
     """
-    equal = makespan(evened(seconds, stage), slots)
+    equal = makespan(equalised(seconds, stage), slots)
     unequal = max(0.0, makespan(seconds, slots) - equal)
     return unequal, max(0.0, equal - float(np.sum(seconds)) / slots)

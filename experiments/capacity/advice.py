@@ -21,14 +21,14 @@ class Offer:
     """One shape with its predicted time and its cost.
 
     Attributes:
-        cost: workers times price times predicted wall time; dearest: the same for the upper end of the interval.
+        cost: workers times price times predicted wall time; cost_at_most: the same for the upper end of the interval.
         meets: whether the upper end is within the deadline.
         fits: whether a worker has the memory that an executor may need; None where memory is left out of the choice.
     """
 
     prediction: Prediction
     cost: float
-    dearest: float
+    cost_at_most: float
     meets: bool
     fits: bool | None
 
@@ -38,7 +38,7 @@ class Offer:
         return self.prediction.load.workers
 
     @property
-    def will_do(self) -> bool:
+    def suitable(self) -> bool:
         """Whether it meets the deadline and, as far as is known, has enough memory."""
         return self.meets and self.fits is not False
 
@@ -108,7 +108,7 @@ def advise(model: Model, wanted: Wanted) -> Advice:
             f"the runs did not measure the memory that {count_text(unknown[0].load.workers)} worker(s) need, so --memory cannot "
             "be considered: leave it out, or measure memory (the spark settings in specs/capacity.toml) and run plan again"
         )
-    best = min((offer for offer in offers if offer.will_do), key=lambda offer: offer.cost, default=None)
+    best = min((offer for offer in offers if offer.suitable), key=lambda offer: offer.cost, default=None)
     return Advice(offers, best, "" if best else _why_not(offers, wanted.deadline))
 
 
@@ -156,7 +156,7 @@ def _row(offer: Offer) -> list[str]:
         f"{time_text(wall.low)} to {time_text(wall.high)}",
         memory_text(heap.upper) if heap else NONE,
         money(offer.cost),
-        money(offer.dearest),
+        money(offer.cost_at_most),
         word,
     ]
 

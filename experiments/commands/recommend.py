@@ -59,7 +59,7 @@ def _answer(advice: Advice, wanted: Wanted) -> str:
     each = f"{wanted.worker.cores} core{'s' * (wanted.worker.cores > 1)}{' each' * (best.workers > 1)}"
     return (
         f"Take {counted(best.workers, 'worker')} of {each}: the job takes {time_text(wall.value)} and costs {money(best.cost)}. "
-        f"The 95% interval reaches up to {time_text(wall.upper)} and {money(best.dearest)}."
+        f"The 95% interval reaches up to {time_text(wall.upper)} and {money(best.cost_at_most)}."
     )
 
 

@@ -68,7 +68,7 @@ def timing(pairs: Sequence[tuple[float, float]]) -> Timing:
     if len(logs) < LEAST_PAIRS:
         return Timing(pairs, *found)
     own, free = error((1.0,), [logs], paired=True)
-    least = detectable(largest(float(own), free), len(logs))
+    least = detectable(upper_bound(float(own), free), len(logs))
     return Timing(pairs, *found, math.exp(least), math.exp(-least))
 
 
@@ -79,7 +79,7 @@ def log_ratios(pairs: Sequence[tuple[float, float]]) -> list[float]:
     return [math.log(contender / baseline) for baseline, contender in pairs]
 
 
-def largest(error: float, free: int) -> float:
+def upper_bound(error: float, free: int) -> float:
     """Return the upper 95% bound of a standard error that was estimated itself, if what it is of is about normal.
 
     Args:
@@ -93,7 +93,7 @@ def detectable(error: float, pairs: int, power: float = POWER) -> float:
     """Return the mean log-ratio that a two-sided t test at 5% finds with this power.
 
     Args:
-        error: standard error of the mean log-ratio, as if it were known (`largest`).
+        error: standard error of the mean log-ratio, as if it were known (`upper_bound`).
         pairs: how many.
         power: share of such comparisons in which it is found, from the noncentral t distribution.
     """

@@ -18,7 +18,7 @@ from scipy import stats
 
 from datasets.errors import UsageError
 from experiments.model_equality import SAME_MODEL
-from experiments.pairs.paired import ALPHA, POWER, largest
+from experiments.pairs.paired import ALPHA, POWER, upper_bound
 from jobs.per_user import PerUser, read
 
 LEAST_USERS = 30
@@ -171,7 +171,7 @@ def _judged(
         reach = float(stats.t.ppf((1 + level) / 2, users - 1))
         difference = contender - baseline
         low, high = difference - reach * error, difference + reach * error
-        detectable = (reach + float(stats.norm.ppf(POWER))) * largest(error, users - 1)
+        detectable = (reach + float(stats.norm.ppf(POWER))) * upper_bound(error, users - 1)
     return Quality(metric, baseline, contender, low, high, level, detectable, users, lower_is_better)
 
 

@@ -31,7 +31,7 @@ from jobs.preflight import check_copies
 from jobs.similar import search, similar_items
 from jobs.terms import Catalogue, Weights, catalogue, check_options
 from jobs.topn import Lists
-from jobs.vectors import Vectors, best_by_profile, cosines, only
+from jobs.vectors import Vectors, best_by_profile, cosines, keep_items
 
 _NEIGHBOUR_BYTES = 16  # a place and a similarity, in both directions
 _ENTRY_BYTES = 8
@@ -177,7 +177,7 @@ class Content:
         item_bias, support = by_place(known.ids, bias, counts)
         by_item, by_term = known.vectors
         near = search(
-            spark, by_item, only(by_term, support > 0), min(self.neighbours, len(support)), self.blocks
+            spark, by_item, keep_items(by_term, support > 0), min(self.neighbours, len(support)), self.blocks
         )
         near = Neighbours(near.ids, near.similarities ** np.float32(self.sharpness))
         item_bias = np.where(support > 0, item_bias, _guessed(near, item_bias, support, self.reg_item))

@@ -34,7 +34,7 @@ def test_cost_is_workers_times_price_times_time():
     for offer in advice.offers:
         wall = offer.prediction.wall
         assert offer.cost == pytest.approx(offer.workers * 0.4 * wall.value / 3600)
-        assert offer.dearest == pytest.approx(offer.workers * 0.4 * wall.high / 3600)
+        assert offer.cost_at_most == pytest.approx(offer.workers * 0.4 * wall.high / 3600)
     assert advice.best.cost == min(offer.cost for offer in advice.offers)
     assert [offer.workers for offer in advice.offers] == list(range(1, 65))
 
@@ -67,7 +67,7 @@ def test_memory_of_a_worker_narrows_the_choice():
     assert ask(memory=need + MIB).best.workers == 1
     less = ask(memory=need / 2)
     assert less.best.workers > 1
-    assert not less.offers[0].will_do
+    assert not less.offers[0].suitable
     assert "kept, too little memory" in as_text(less.table())
     tiny = ask(memory=100 * MIB)
     assert tiny.best is None

@@ -336,7 +336,7 @@ def test_a_recommended_shape():
     assert advice.best.workers == 1
     assert re.search(r"\bone worker of 1 core\b", text)
     assert money(advice.best.cost) in text
-    assert money(advice.best.dearest) in text
+    assert money(advice.best.cost_at_most) in text
 
 
 def test_data_and_calibrations():

@@ -13,7 +13,7 @@ from experiments import telemetry
 from experiments.bottleneck.causes import CAUSES
 from experiments.bottleneck.inflation import inflation
 from experiments.bottleneck.verdict import judged, verdict
-from experiments.bottleneck.whatif import blocks, evened, makespan
+from experiments.bottleneck.whatif import blocks, equalised, makespan
 from experiments.findings.bottleneck import FIND
 from experiments.metrics import numbers
 from experiments.run_tags import tags
@@ -151,7 +151,7 @@ def test_tasks_are_placed_in_the_order_of_their_launch():
     assert makespan(np.array([1.0, 1.0, 1.0, 3.0]), 2) == 4
     assert makespan(np.array([2.0, 5.0]), 8) == 5
     assert makespan(np.array([]), 2) == 0
-    assert list(evened(np.array([1.0, 3.0, 7.0]), np.array([4, 4, 9]))) == [2, 2, 7]
+    assert list(equalised(np.array([1.0, 3.0, 7.0]), np.array([4, 4, 9]))) == [2, 2, 7]
 
 
 def test_shares_and_bounds_stay_within_reason_whatever_the_log(tmp_path):

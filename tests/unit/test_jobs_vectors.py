@@ -71,7 +71,7 @@ def test_nearest_are_the_highest_cosines(n, some):
     np.fill_diagonal(full, 0.0)
     full[:, ~kept] = 0.0
     items = np.random.default_rng(2).permutation(M)
-    near = vc.nearest(items, matrix.by_item, vc.only(matrix.by_term, kept), n)
+    near = vc.nearest(items, matrix.by_item, vc.keep_items(matrix.by_term, kept), n)
     for row, item in enumerate(items):
         best = np.sort(full[item])[::-1][:n]
         np.testing.assert_allclose(near.similarities[row], best, atol=1e-6)

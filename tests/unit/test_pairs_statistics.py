@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.pairs.paired import called, detectable, largest, timing
+from experiments.pairs.paired import called, detectable, timing, upper_bound
 
 
 def pairs_of(logs):
@@ -82,14 +82,14 @@ def test_what_is_said_to_be_found_in_eighty_of_a_hundred_is_so_in_ninety_five_of
 
     one = detectable(1.0, count)
     assert kept(one * estimated) < 0.5
-    assert kept(one * estimated * largest(1.0, free)) == pytest.approx(0.95, abs=0.01)
+    assert kept(one * estimated * upper_bound(1.0, free)) == pytest.approx(0.95, abs=0.01)
 
 
 def test_what_would_have_been_found_is_reckoned_with_the_largest_spread():
     logs = [0.02, -0.05, 0.01, 0.06, -0.04, 0.0]
     found = timing(pairs_of(logs))
     error = np.std(logs, ddof=1) / math.sqrt(6)
-    least = detectable(largest(error, 5), 6)
+    least = detectable(upper_bound(error, 5), 6)
     assert math.log(found.slower_detectable) == pytest.approx(least)
     assert found.faster_detectable == pytest.approx(1 / found.slower_detectable)
     assert least > 1.5 * detectable(error, 6)
