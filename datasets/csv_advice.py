@@ -1,4 +1,4 @@
-"""Guess from rejected lines which option of `csv` would read them."""
+"""Guesses from rejected lines which option of `csv` would read them."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Find the columns of a file of interactions by its first line, and refuse ambiguous names."""
+"""Columns of a file of interactions, found by its first line; ambiguous names are refused."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

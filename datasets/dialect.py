@@ -250,7 +250,7 @@ class Grammar:
         )
 
     def _believed(self, text: str, begin: int, end: int) -> bool:
-        """Whether a quotation over several lines is one, not two stray marks with rows between them."""
+        """Whether a quotation over several lines is a quotation, and not two stray marks with rows between them."""
         if end - begin > LONGEST:
             return False
         if self.dialect.multiline:

@@ -1,4 +1,4 @@
-"""Download publishers' archives: resumable, checked, and whole or not at all."""
+"""Download of publishers' archives: resumable and checked; an archive is complete or absent."""
 
 import errno
 import fcntl
@@ -146,7 +146,7 @@ def _open(url: str, have: int, mark: str | None, timeout: float) -> Any:
 
 
 def _known_mark(about: Path) -> str | None:
-    """Return the mark of the file of which a part is here; None if nobody knows it, and it is fetched from its beginning."""
+    """Return the mark of the file of which a part is here; None if it is unknown, and the file is fetched from its beginning."""
     mark = (read_json(about) or {}).get("mark")
     return mark if isinstance(mark, str) else None
 

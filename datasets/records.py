@@ -1,10 +1,10 @@
-"""Read CSV files whose quoted fields may hold line ends, and lose no line to a wrong quote.
+"""Reader of CSV files whose quoted fields may hold line ends; a wrong quote loses no line.
 
-Here a record is strict: a field is either free of quotes, or quoted whole with the quotes inside doubled. What is not
-costs its first line only, which is rejected; reading goes on with the next line.
+A field is either free of quotes, or quoted whole with the quotes inside doubled. Of a record that is written in another
+way the first line is rejected, and reading continues with the next line.
 
-A file is read by one task, since only reading from the start tells whether a line end stands in quotes; what is then
-made of the records is shared out.
+One task reads a file, since only reading from the start tells whether a line end stands in quotes. The records are then
+converted by many tasks.
 """
 
 import csv

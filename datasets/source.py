@@ -131,7 +131,7 @@ class Source(Protocol):
         """
 
     def check(self, variant: str, options: Any, path: Path) -> Sequence[str]:
-        """Look at what `fetch` returned, without Spark and within a second.
+        """Check what `fetch` returned, without Spark and within a second.
 
         Returns:
             Warnings about how it will be read, a sentence each.

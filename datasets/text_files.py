@@ -1,4 +1,4 @@
-"""Open text files, compressed or not, in any encoding that Python knows.
+"""Text files, compressed or not, in any encoding that Python knows.
 
 A byte that does not decode becomes a character of its own (`KEPT`), so that only its line is rejected and the byte can be
 shown.

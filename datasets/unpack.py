@@ -1,4 +1,4 @@
-"""Unpack an archive beside its final place and rename it, so that the folder is complete or absent."""
+"""Unpacking of an archive beside its final place, and renaming, so that the folder is complete or absent."""
 
 import shutil
 import zipfile

@@ -1,9 +1,9 @@
-"""Group items by their vectors: spherical k-means in compiled code, and the number of groups by the silhouette.
+"""Clusters of items by their vectors: spherical k-means in compiled code, and its quality by the silhouette.
 
 I. Dhillon, D. Modha, "Concept decompositions for large sparse text data using clustering", Machine Learning 42, 2001;
 first centres as in D. Arthur, S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007; silhouette:
 P. Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis", Journal of
-Computational and Applied Mathematics 20, 1987. Knows nothing of Spark; the same on every shape of cluster.
+Computational and Applied Mathematics 20, 1987. Nothing here needs Spark, so the result does not depend on the cluster.
 """
 
 from typing import NamedTuple
@@ -33,14 +33,14 @@ class Clusters(NamedTuple):
 
 
 def cluster(by_item: Csr, terms: int, k: int, *, seed: int, iterations: int) -> Clusters:
-    """Cluster by cosine.
+    """Cluster items by the cosine of their vectors.
 
     Args:
         by_item: vectors of length 1 or 0; those of 0 are left out.
         terms: the vectors' dimensions.
-        k: number of clusters; no more than there are different vectors are used.
+        k: number of clusters; fewer if there are fewer different vectors.
         seed: of the first centres.
-        iterations: at most so many; fewer where nothing moves any more.
+        iterations: largest number of iterations; it ends earlier if no item changes its cluster.
     """
     known = np.diff(by_item.indptr) > 0
     centres = _first(by_item, known, terms, k, np.random.default_rng(seed))

@@ -1,7 +1,7 @@
-"""Aggregates of a data set, whose size does not grow with it.
+"""Aggregates of a data set; their size does not grow with the data.
 
 Counts are put into bins of powers of two: bin 0 holds 0, bin b from 1 holds 2^(b-1) to 2^b - 1. An answer is plain JSON;
-what the data has not is None.
+what the data set lacks is None.
 """
 
 from typing import Any
@@ -42,11 +42,11 @@ def interval(count: Column) -> Column:
 
 
 def ratings(frame: DataFrame) -> dict[str, Any] | None:
-    """Describe the ratings (rating float): None where none is more than "interacted".
+    """Describe the ratings (rating float); None if no row has a rating.
 
     Returns:
         n, mean, sd, low, high, and `values`: [from, to, count] for each rating that occurs, or for each of `BINS` parts of
-        the scale where there are more than `MOST_VALUES` of them (to is left out but for the last).
+        the scale where there are more than `MOST_VALUES` of them (`to` is excluded, except in the last part).
     """
     rated = frame.where(F.col("rating").isNotNull())
     total = rated.agg(
@@ -73,7 +73,7 @@ def activity(stats: DataFrame) -> dict[str, Any]:
     """Describe how many ratings users or items have, and what they average.
 
     Args:
-        stats: (n int, mean float), one row a user or item with ratings; mean is null where nobody rates.
+        stats: (n int, mean float), one row a user or item with ratings; mean is null if the data has no ratings.
 
     Returns:
         count, least, median, most (of n), and `bins`: see `_averages`, by number of ratings.

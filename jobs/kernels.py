@@ -1,4 +1,4 @@
-"""Exact top-k of a product of factor matrices, in NumPy and compiled code; knows nothing of Spark.
+"""Exact top-k of a product of factor matrices, in NumPy and compiled code, without Spark.
 
 Users are taken in blocks and items in tiles small enough that the scores which BLAS writes are still in the core's
 second-level cache when the selection reads them. The selection passes over them once: 64 scores at a time are compared
@@ -97,7 +97,14 @@ def _length(factors: Floats) -> float:
 
 @compiled
 def leave_out(scores: Floats, first: int, indptr: npt.NDArray[np.int64], indices: Ints) -> None:
-    """Make what a user has seen worse than everything."""
+    """Set the scores of the items that a user has seen to -inf.
+
+    Args:
+        scores: float32 [users, items], changed in place.
+        first: index of the item in the first column.
+        indptr: int64 [users + 1], where each user's part of `indices` begins.
+        indices: int32, indices of the seen items.
+    """
     width = scores.shape[1]
     for row in range(scores.shape[0]):
         for at in range(indptr[row], indptr[row + 1]):
@@ -111,6 +118,12 @@ def select(scores: Floats, first: int, ids: Ints, best: Floats) -> None:
     """Take the scores of items `first`, `first + 1`, ... into each row's heap, whose root is its worst entry.
 
     Items come in ascending order, so that of equal scores the one already kept has the smaller index.
+
+    Args:
+        scores: float32 [users, items].
+        first: index of the item in the first column.
+        ids: int32 [users, k], the items in each heap, changed in place.
+        best: float32 [users, k], their scores, changed in place.
     """
     rows, width = scores.shape
     whole = width - width % _CHUNK

@@ -1,6 +1,10 @@
-"""Item-to-item cosine neighbourhoods, in NumPy and compiled code; knows nothing of Spark.
+"""Item-to-item cosine neighbourhoods, in NumPy and compiled code, without Spark.
 
-Everywhere below users and items are places in ascending arrays of ids, and a "row" is what one user rated.
+Users and items are positions in ascending arrays of ids; a row of a matrix is one user's ratings, or one item's.
+
+The similarities are those of B. Sarwar, G. Karypis, J. Konstan, J. Riedl, "Item-based collaborative filtering
+recommendation algorithms", WWW 2001, shrunk by support as in Y. Koren, "Factor in the Neighbors: Scalable and Accurate
+Collaborative Filtering", ACM TKDD 4(1), 2010.
 """
 
 from typing import Any, NamedTuple
@@ -51,12 +55,12 @@ def neighbours(
     who rated both; it counts from `min_support` users up, and if it is positive.
 
     Args:
-        items: places of the items to do, any number of them.
+        items: int32 [n items], the items whose neighbours are wanted.
         by_item: all residuals, a row an item.
         by_user: the same residuals, a row a user.
         n: how many to keep.
-        shrink: see above.
-        min_support: see above, at least 1.
+        shrink: number of users at which a similarity is halved.
+        min_support: smallest number of common users, at least 1.
     """
     ids = np.full((len(items), n), -1, dtype=np.int32)
     similarities = np.zeros((len(items), n), dtype=np.float32)
@@ -147,12 +151,12 @@ def best_items(
     """Rank for each user the `k` items with the highest `item_bias` plus `adjust`, over all items.
 
     Args:
-        users: places, -1 for a user without a row.
+        users: int32 [n], -1 for a user without a row.
         by_user: residuals.
         reverse_of: of the neighbourhoods.
         item_bias: float32 [m].
         damping: as in `adjust`.
-        k: how many.
+        k: length of a ranking.
         seen: CSR offsets and indices of items to leave out for each of `users`.
 
     Returns:

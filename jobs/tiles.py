@@ -1,8 +1,8 @@
-"""The inner loop of normal equations and Cholesky factors: sums of products kept in vector registers; no Spark.
+"""Inner loop of normal equations and Cholesky factors, with its sums of products in vector registers; without Spark.
 
-Numba cannot be brought to keep a small matrix of sums in registers while it runs over the rows of a panel: it loads and
-stores each of them in every step, which is a quarter of the speed. So the loop is given to LLVM as vectors, which it
-fits to any processor (K. Goto, R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34(3), 2008).
+Numba does not keep a small matrix of sums in registers while it runs over the rows of a panel: it loads and stores each
+of them in every step, which is four times as slow. So the loop is written in LLVM's vector types, which LLVM compiles
+for any processor (K. Goto, R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34(3), 2008).
 """
 
 from typing import Any

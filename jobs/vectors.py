@@ -1,6 +1,6 @@
-"""Sparse vectors of items, and what compiled code does with them: nearest neighbours, profiles and shared terms.
+"""Sparse vectors of items, in compiled code: nearest neighbours, profiles of users, and terms that two items share.
 
-Knows nothing of Spark. Items are places in an ascending array of ids, terms are places in a list of names, and every
+Nothing here needs Spark. Items are positions in an ascending array of ids, terms are positions in a list of names, and every
 vector has length 1, or 0 where nothing is known of an item; so products are cosines, and as no entry is negative they
 lie between 0 and 1.
 
@@ -83,7 +83,7 @@ def nearest(items: Ints, by_item: Csr, by_term: Csr, n: int) -> Neighbours:
     """Find for each of `items` the `n` others with the highest cosine, exactly; ties by smaller place.
 
     Args:
-        items: places of the items to do.
+        items: int32, the items whose neighbours are wanted.
         by_item: the matrix, a row an item.
         by_term: the same by columns, with the entries of all items that may be found, or of some.
         n: how many to keep; only positive cosines count.
@@ -172,7 +172,7 @@ def best_by_profile(
         histories: as in `profiles`.
         matrix: all items.
         otherwise: as in `profiles`.
-        k: how many.
+        k: length of a ranking.
         seen: CSR offsets and indices of items to leave out for each user.
 
     Returns:

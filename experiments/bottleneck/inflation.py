@@ -8,7 +8,7 @@ from experiments.grid import SHAPE
 from experiments.outcome import Application, Outcome
 
 MATTERS_FROM = 1.25
-"""Ratio of task times from which on it is said: as much as a cause that costs a fifth of the core-time."""
+"""Ratio of task times from which on the growth is reported: as much as a cause that costs a fifth of the core-time."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Inflation:
 
     @property
     def matters(self) -> bool:
-        """Whether it is worth a word."""
+        """Whether it is large enough to be reported."""
         return self.ratio >= MATTERS_FROM
 
     @property
     def sentence(self) -> str:
-        """For a person."""
+        """The growth in words."""
         return (
             f"the same work took {self.ratio:.1f}\u00d7 the task time that it took on {self.of}: its cores are slower, as where "
             "they share a host, its memory or its disk"
@@ -59,7 +59,7 @@ def _typical(outcome: Outcome) -> float:
 
 
 def _passes(application: Application) -> list[float]:
-    """Return the seconds that tasks ran in each measured pass; what shipping them took is another cause."""
+    """Return the seconds that tasks ran in each measured pass, without the time to ship them, which is another cause."""
     groups = application.telemetry.get("groups", {})
     passes: dict[int, float] = {}
     for time in application.phases:

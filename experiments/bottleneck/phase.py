@@ -43,7 +43,7 @@ class Window:
 
     @classmethod
     def of_group(cls, group: str, start: float, end: float) -> "Window":
-        """Take a phase's jobs for the phase, where nobody noted when it began and ended."""
+        """Return windows from the phases' jobs, for logs without events of the application."""
         phase, _, number = group.rpartition("#")
         pass_ = int(number) if number.isdigit() else 0
         return cls(phase or group, pass_, "repeat" if pass_ else "cold", start, end)
@@ -88,12 +88,12 @@ class Use:
 
 
 def windows(events: Sequence[Event], last: float, *, ended: bool = True) -> list[Window]:
-    """Return when each phase was timed, as far as the log tells of that time.
+    """Return the window of each phase, as far as the event log covers it.
 
     Args:
-        events: what the application said.
+        events: progress events of the application (`events.jsonl`).
         last: the last time in the log.
-        ended: the log has the application's end; what one that breaks off does not tell is not a driver's idling.
+        ended: whether the log has the application's end; time after a log broke off is not counted as the driver's.
     """
     found: list[Window] = []
     open_: Event | None = None
@@ -115,12 +115,12 @@ def _window(start: Event, end: float, *, complete: bool) -> Window:
 
 
 def use_of(window: Window, every: Any, cores: Cores, stages: Sequence[tuple[str, int]]) -> Use:
-    """Take a phase apart.
+    """Compute the use of the cores in one phase.
 
     Args:
         window: of the phase.
-        every: the application's table of tasks; those of other groups hold cores too.
-        cores: executors come and gone.
+        every: the application's table of tasks; tasks of other groups hold cores, too.
+        cores: the executors, with the times at which they came and went.
         stages: name and number of tasks of each stage attempt.
     """
     use = Use(window)
@@ -177,11 +177,11 @@ class _Costs:
 
 
 def _spilling(tasks: Any) -> Any:
-    """Return about how long each task spilled: the log has bytes and no seconds.
+    """Estimate the seconds that each task spilled; the log has only bytes.
 
-    Bytes give seconds of a core, `SPILL_BYTES_PER_S`. A task that got half a core, because others wanted it or a disk was
+    Bytes are divided by `SPILL_BYTES_PER_S`. A task that got half a core, because others used it or a disk was
     slow, took twice as long for these as for all else; that shows in its run time against its CPU time, unless it waited
-    for a Python worker, whose CPU time nobody tells.
+    for a Python worker, whose CPU time is not in the log.
     """
     waited = tasks["gc_s"] + tasks["fetch_wait_s"] + tasks["shuffle_write_s"]
     stretched = np.maximum(tasks["run_s"] - waited, 0.0)

@@ -22,7 +22,7 @@ DTYPE = np.dtype([(name, "f8") for name in FIELDS])
 
 
 class TaskTable:
-    """Grows by one row a task."""
+    """Table to which tasks are added one at a time."""
 
     def __init__(self) -> None:
         self._rows = array("d")
@@ -38,7 +38,7 @@ class TaskTable:
 
 
 def cost(info: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Return what a `SparkListenerTaskEnd` says of times and sizes, by the names of `FIELDS`."""
+    """Return the times and sizes in a `SparkListenerTaskEnd` event, by the names of `FIELDS`."""
     launch, finish = info.get("Launch Time", 0) / 1e3, info.get("Finish Time", 0) / 1e3
     finish = max(finish, launch)
     run, deserialise = (

@@ -32,12 +32,12 @@ class Cores:
         self._steps.append((at, cores))
 
     def remove(self, executor: str, at: float) -> None:
-        """Note an executor that is gone; an unknown one took nothing along."""
+        """Note an executor that is gone; an unknown one changes nothing."""
         self._steps.append((at, -self._present.pop(executor, 0.0)))
         self.lost_one = True
 
     def at(self, begin: float) -> "Cores":
-        """Return the executors that are there now as those that something begins with."""
+        """Return a copy that begins at a time, with the executors that are there now."""
         found = Cores(begin, self.wanted, self.of_task)
         for name, cores in self._present.items():
             found.add(name, begin, cores)
@@ -94,7 +94,7 @@ class Levels:
 def levels(tasks: Any, cores: Cores, start: float, end: float) -> Levels:
     """Return what ran from `start` to `end`, from the intervals of the tasks alone.
 
-    What JVMs say of their CPU time is of no use here: a Python worker's is not in it.
+    The CPU time that JVMs report is not used, because it lacks that of Python workers.
     """
     launch, finish = np.sort(tasks["launch"]), np.sort(tasks["finish"])
     first, last = _launches(tasks)

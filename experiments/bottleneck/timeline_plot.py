@@ -1,4 +1,4 @@
-"""Draws what the cores of one application did, with its phases."""
+"""Plot of the cores of one application over time, with its phases."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ _LETTER = 0.011  # of the width: a phase that is narrower than its name goes wit
 
 
 def picture(name: str, label: str, application: Application) -> Plot | None:
-    """Return the timeline of an application; None where its log told nothing."""
+    """Return the plot of an application; None if its event log has no timeline."""
     telemetry = application.telemetry
     if not telemetry.get("timeline", {}).get("busy"):
         return None

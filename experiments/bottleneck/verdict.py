@@ -1,4 +1,4 @@
-"""Names what held a trial back, with the numbers behind it, from the telemetry of all its applications."""
+"""Verdict on what held a trial back, with its numbers, from the telemetry of all its applications."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ class PhaseVerdict:
     """One phase over all measured passes of a trial.
 
     Attributes:
-        passes: how many were put together; `kind` is "repeat", or "cold" where none was measured.
+        passes: number of passes, taken together; `kind` is "repeat", or "cold" where none was measured.
         seconds: of one pass, on average; share: of all phases' time.
         occupancy: share of core-time in which a task held a core; driver_only: share of time in which none ran.
         lost: share of core-time that each cause cost; saved: share of time that would be saved without it, at most.
@@ -74,7 +74,7 @@ class Verdict:
     Attributes:
         phases: in the order in which they ran.
         phase, cause: what matters most; both empty where nothing does.
-        sentence: for a person.
+        sentence: the verdict in words.
     """
 
     phases: list[PhaseVerdict]
@@ -84,7 +84,7 @@ class Verdict:
 
 
 def verdict(outcome: Outcome) -> Verdict | None:
-    """Judge a trial by its applications that ended well, or by those that did not where none did; None without a log."""
+    """Judge a trial by the applications that ended well, by all if none did; None without an event log."""
     shown = outcome.measured or outcome.applications
     phases = judged(shown)
     if not phases:
@@ -103,7 +103,7 @@ def verdict(outcome: Outcome) -> Verdict | None:
 
 
 def judged(applications: Sequence[Application]) -> list[PhaseVerdict]:
-    """Put the phases of some applications together; warm-ups count only where no pass was measured."""
+    """Judge each phase over some applications; warm-ups count only if no pass was measured."""
     every = [(item, use) for item in applications for use in item.telemetry.get("phases", ())]
     chosen = [found for found in every if found[1]["kind"] == "repeat"]
     chosen = [found for found in chosen or every if found[1]["seconds"] > 0]
@@ -113,7 +113,7 @@ def judged(applications: Sequence[Application]) -> list[PhaseVerdict]:
 
 
 def _phase(name: str, found: Sequence[tuple[Application, dict[str, Any]]], total: float) -> PhaseVerdict:
-    """Shares are of sums, so that a long pass counts for more than a short one."""
+    """Judge one phase; shares are of sums, so that a long pass counts for more than a short one."""
     uses = [use for _, use in found]
     seconds = sum(use["seconds"] for use in uses)
     core_s = sum(use["core_s"] for use in uses) or 1.0

@@ -80,9 +80,9 @@ def seconds_saved(block: Block, seconds: Any, cost: Any, slots: int) -> float:
 
 
 def imbalance(seconds: Any, stage: Any, slots: int) -> tuple[float, float]:
-    """Return how much longer than perfectly shared work a block's tasks take: for being unequal, and for being too few.
+    """Return the seconds that a block's tasks take beyond perfectly shared work: for being unequal, and for being too few.
 
-    Equal tasks in place of unequal ones take away the first; as many tasks as one likes the second.
+    Equal tasks would remove the first; any number of tasks would remove the second.
     """
     equal = makespan(equalised(seconds, stage), slots)
     unequal = max(0.0, makespan(seconds, slots) - equal)

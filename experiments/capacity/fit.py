@@ -54,12 +54,12 @@ class Fit:
 def fit(columns: Any, responses: Any, within: Any = None, draws: int = DRAWS) -> Fit:
     """Fit each response by non-negative least squares on relative errors.
 
-    A large run errs by more seconds than a small one, so every point counts by its relative error: the weights are the
+    A large run varies by more seconds than a small one, so relative errors are minimised: the weights are the
     reciprocals of the fitted values, found by fitting again.
 
     The interval is a parametric bootstrap: relative errors (as factors: a time is never negative) of all responses
-    together are drawn with the covariance of the logarithmic residuals, their scale as uncertain as the degrees of
-    freedom leave it (a chi-square draw), the coefficients are fitted again to each draw, and the error of one further
+    together are drawn with the covariance of the logarithmic residuals, scaled by a chi-square draw because few degrees of
+    freedom leave the variance uncertain, the coefficients are fitted again to each draw, and the error of one further
     run is added. Where errors are small and no coefficient is held at 0 that is the classical t prediction interval of
     least squares; it widens with the distance from the points.
 

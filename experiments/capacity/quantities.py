@@ -13,12 +13,12 @@ def rows(text: str) -> int:
     """Read a number of rows: 33e6, 33000000, 33_000_000.
 
     Raises:
-        UsageError: it is not a whole number from 1.
+        UsageError: it is not a whole number of 1 or more.
     """
     value = _number(text, "rows")
     if value < 1 or not value.is_integer():
         raise UsageError(
-            f"rows must be a whole number from 1, got {text!r}; write it as in 33e6 or 33_000_000"
+            f"rows must be a whole number of 1 or more, got {text!r}; write it as in 33e6 or 33_000_000"
         )
     return int(value)
 
@@ -85,7 +85,7 @@ def _number(text: str, what: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise UsageError(f"{what} must be a number, not {text!r}") from None
+        raise UsageError(f"{what} must be a number, got {text!r}") from None
     if not math.isfinite(value):
-        raise UsageError(f"{what} must be a number, not {text!r}")
+        raise UsageError(f"{what} must be a number, got {text!r}")
     return value

@@ -1,4 +1,4 @@
-"""Runs the programs that make an environment, with their output in a file, and says why one failed."""
+"""Run of a program that makes an environment, with its output in a file."""
 
 import subprocess
 from collections.abc import Mapping, Sequence

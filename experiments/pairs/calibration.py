@@ -6,7 +6,7 @@ interval promises. Power: pairs are drawn with replacement, their signs flipped,
 the share counted that is called slower.
 
 Flipping hides what it flips: of pairs in which one side is always slower as many flips are called different as of any
-others. So three things are asked of the pairs as they were measured, too: that the sides do not differ, that neighbouring
+others. So the pairs as they were measured are tested for three things, too: that the sides do not differ, that neighbouring
 pairs have nothing to do with each other, and that it does not matter which half runs first.
 """
 
@@ -94,17 +94,17 @@ class Calibration:
 
     @property
     def problems(self) -> list[str]:
-        """Say what speaks against the verdicts on this host; nothing if they hold."""
+        """Return the reasons not to trust verdicts on this host; none if they hold."""
         return list(self._problems())
 
     @property
     def holds(self) -> bool:
-        """Whether nothing speaks against the verdicts."""
+        """Whether verdicts on this host can be trusted."""
         return not self.problems
 
     @property
     def claim(self) -> bool:
-        """Whether so many independent comparisons stand behind it that it is more than a look."""
+        """Whether there are enough independent comparisons for a claim."""
         return len(self.comparisons) >= LEAST_COMPARISONS
 
     @property
@@ -129,7 +129,7 @@ class Calibration:
 
 
 def calibrate(comparisons: Sequence[Comparison], draws: int = DRAWS, seed: int = _SEED) -> Calibration:
-    """Count false alarms and finds, and ask the comparisons as they were measured.
+    """Count false alarms and detections, and test the comparisons as they were measured.
 
     Args:
         comparisons: of equal sides, independent of each other.
@@ -161,7 +161,7 @@ def calibrate(comparisons: Sequence[Comparison], draws: int = DRAWS, seed: int =
 
 
 def answer(found: Calibration) -> str:
-    """Say whether the verdicts hold on this host, and how much stands behind that."""
+    """Say whether the verdicts hold on this host, and from how many comparisons."""
     count = len(found.problems)
     against = f"the verdicts of compare do not hold on this host, for {counted(count, 'reason')} (below)"
     return f"{sentence('nothing speaks against the verdicts of compare on this host' if found.holds else against)} {sentence(_weight(found))}"
@@ -189,7 +189,7 @@ def details(found: Calibration) -> Iterator[str]:
 
 
 def table(found: Calibration) -> Table:
-    """Return false alarms and finds by the number of pairs."""
+    """Return false alarms and detections by the number of pairs."""
     rows = [
         [str(size), f"{found.alarms_of[size]:.1%}", f"{found.power_of[size]:.1%}"] for size in found.alarms_of
     ]

@@ -131,8 +131,8 @@ def method() -> list[tuple[str, str]]:
         (
             "Time",
             (
-                f"Student's t interval over the logarithms of the pairs' ratios, from {LEAST_PAIRS} pairs on. What would have been "
-                "found is reckoned with the upper 95% bound of the pairs' spread. How often the verdict is wrong on pairs of equal "
+                f"Student's t interval over the logarithms of the pairs' ratios, from {LEAST_PAIRS} pairs on. The slowdown that would have "
+                "been found is computed with the upper 95% bound of the pairs' spread. How often the verdict is wrong on pairs of equal "
                 "sides was measured: docs/calibration.md."
             ),
         ),

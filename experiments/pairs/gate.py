@@ -15,11 +15,12 @@ def usable(tolerance: float, quality_tolerance: float, pairs: int) -> None:
     """
     if pairs < LEAST_PAIRS:
         raise UsageError(
-            f"a gate needs at least {LEAST_PAIRS} pairs, with {pairs} it could never say no (PAIRS=10)"
+            f"a gate needs at least {LEAST_PAIRS} pairs, got {pairs}: with fewer there is no verdict, so it could never fail "
+            "(set PAIRS=10)"
         )
     for name, value in (("tolerance", tolerance), ("quality-tolerance", quality_tolerance)):
         if not 0 <= value < 10:
-            raise UsageError(f"--{name} is a share from 0, as in 0.05 for 5%, not {value}")
+            raise UsageError(f"--{name} must be a share of 0 or more, for example 0.05 for 5%, got {value}")
 
 
 def closing(found: Verdict, failures: Sequence[str], tolerance: float) -> str:

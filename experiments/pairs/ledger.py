@@ -59,10 +59,10 @@ class Ledger:
 
     @classmethod
     def open(cls, folder: Path, fresh: dict[str, Outcome], about: dict[str, Any]) -> "Ledger":
-        """Go on with what lies in the folder, or begin with the outcomes `fresh`, which hold no application.
+        """Continue the comparison in the folder, or begin one with the outcomes `fresh`, which hold no application.
 
         Raises:
-            UnreadableError: what lies there is damaged or of a newer version; nothing of it is replaced.
+            UnreadableError: the stored comparison is damaged or of a newer version; nothing of it is replaced.
         """
         sides = {name: _read(folder / name / FILE) or fresh[name] for name in NAMES}
         pilots = {name: _read(folder / name / PILOT / FILE) or fresh[name] for name in NAMES}
@@ -103,7 +103,7 @@ class Ledger:
         self.save()
 
     def drop_disturbed(self) -> bool:
-        """Forget the pairs in which a side lost executors; whether there were any."""
+        """Remove the pairs in which a side lost executors; return whether there were any."""
         rows = zip(*(side.measured for side in self.sides.values()), strict=False)
         whole = [number for number, pair in enumerate(rows) if not any(item.executors_lost for item in pair)]
         found = len(whole) < self.pairs
@@ -188,7 +188,7 @@ def _state(folder: Path) -> _State | None:
 
 
 def _with_order(values: dict[str, Any]) -> dict[str, Any]:
-    """Fill in what states without a format may lack: the order of the pairs, which took turns then."""
+    """Add the order of the pairs to a state without a format, whose pairs alternated."""
     return {"looks": [], "about": {}, "first": None, "alternated": 0, **values}
 
 

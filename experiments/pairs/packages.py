@@ -33,7 +33,7 @@ def replaced(package: str, run_dir: Path, say: Callable[[str], None], base: str 
         base: the Python whose packages it shares.
 
     Raises:
-        UsageError: it does not read, nobody uses it here, or pip cannot install it.
+        UsageError: the package is not NAME==VERSION, is not used here, or cannot be installed by pip.
     """
     name, version = pin_of(package)
     folder = (run_dir / "environments" / f"{name}-{version}-{_short(base)}").resolve()
@@ -55,13 +55,11 @@ def pin_of(package: str) -> tuple[str, str]:
     """Read NAME==VERSION.
 
     Raises:
-        UsageError: it does not read, is not installed here, or must be the cluster's own.
+        UsageError: it is not NAME==VERSION, is not installed here, or has to be the same on the whole cluster.
     """
     found = _PIN.fullmatch(package)
     if not found:
-        raise UsageError(
-            f"package {package!r} does not read; write NAME==VERSION, for example pyarrow==25.0.1"
-        )
+        raise UsageError(f"package must be NAME==VERSION, for example pyarrow==25.0.1, got {package!r}")
     name = re.sub(r"[-_.]+", "-", found[1]).lower()
     known = {re.sub(r"[-_.]+", "-", item.name).lower() for item in metadata.distributions()}
     if name not in known:

@@ -22,7 +22,7 @@ SIDE = "comparison-side"
 
 
 def tree_of(ledger: Ledger, verdict: Verdict, report: Sequence[Path] = ()) -> Node:
-    """Return the runs of a comparison, with the files of its report. Their kinds keep them out of what is said of trials."""
+    """Return the runs of a comparison, with the files of its report. Their kinds tell them from trials, so that no report counts them as such."""
     words = ledger.about["sides"]
     found = verdict.timing
     tags = {

@@ -1,4 +1,4 @@
-"""Comparisons of equal sides for a calibration: those that lie on disk, or those of a file that was made of them."""
+"""Comparisons of equal sides for a calibration, from disk or from a JSON file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ def _comparison(row: Mapping[str, Any]) -> Comparison:
 
 
 def _of_spec(name: str, run_dir: Path, metric: str) -> Found:
-    """Return the comparisons of a spec with itself: of those with the same code, parameters and host as most pairs have."""
+    """Return the comparisons of a spec with itself that have the code, parameters and host of most pairs."""
     groups: dict[str, list[Comparison]] = {}
     count = 0
     for folder in sorted(place_of(run_dir, name).glob("*")):

@@ -1,4 +1,4 @@
-"""A git revision as something that can run: a worktree of its own, with the environment that its lock file asks for."""
+"""Git revision that can be run: a worktree, with the environment that its lock file asks for."""
 
 import os
 import shutil
@@ -18,9 +18,9 @@ _PYTHON = ".venv/bin/python"
 
 
 def checked_out(rev: str, run_dir: Path, say: Callable[[str], None], root: Path = ROOT) -> Runtime:
-    """Return what runs a revision: its sources, and this environment where it locks the same packages, else its own.
+    """Return the runtime of a revision: its sources, with this environment if it locks the same packages, else its own.
 
-    What was made once is used again. What breaks off while it is made is removed, now or by the next call.
+    A finished worktree is used again; an unfinished one is removed, now or by the next call.
 
     Args:
         rev: anything that git takes for a commit.
@@ -112,7 +112,7 @@ def _python(worktree: Path, root: Path) -> str:
 
 
 def _remove(worktree: Path, root: Path) -> None:
-    """Leave nothing of a worktree, neither its folder nor what git knows of it."""
+    """Remove a worktree, both its folder and git's entry of it."""
     worktree.with_name(worktree.name + READY).unlink(missing_ok=True)
     _git(root, "worktree", "remove", "--force", "--force", str(worktree))
     shutil.rmtree(worktree, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Runs the applications of a comparison in turns, and keeps each as it ends."""
+"""Run of a comparison: the applications of both sides in turns, each kept on disk as it ends."""
 
 import dataclasses
 import hashlib

@@ -1,4 +1,4 @@
-"""Runs a comparison as a command does: measures, records, prints, and writes its page."""
+"""Comparison as a command runs it: measure, record, print, and write the page."""
 
 import sys
 from argparse import ArgumentParser, Namespace

@@ -106,7 +106,7 @@ def _side(experiment: Experiment, name: str, given: Mapping[str, Any], default: 
     if len(trials) > 1:
         open_ = [key for key, values in experiment.grid.items() if len(values) > 1 and key not in own]
         raise UsageError(
-            f"{experiment.name} has {len(trials)} trials and a comparison wants one a side: fix "
+            f"{experiment.name} has {len(trials)} trials, but a comparison needs one a side: fix "
             f"{' and '.join(open_)}, for example --set {open_[0]}={experiment.grid[open_[0]][0]}"
         )
     rev = given.get(REV)
@@ -129,7 +129,7 @@ def _check(key: str, job: str, what: str) -> None:
 
 
 def _same_test_rows(first: Trial, second: Trial) -> None:
-    """Refuse what would judge the two on different rows; what data they read shows once it is prepared."""
+    """Refuse parameters that would judge the sides on different rows; their data is compared after preparing it."""
     for key in _SPLIT:
         if first.params.get(key) != second.params.get(key):
             one, other = (

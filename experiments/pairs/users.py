@@ -74,7 +74,7 @@ class Quality:
 
 
 def same_rows(files: Mapping[str, Path]) -> None:
-    """Refuse sides whose test rows differ; older sources that leave no file per user cannot be checked.
+    """Refuse sides whose test rows differ; sides of older code, which write no file per user, cannot be checked.
 
     Args:
         files: that of each side.

@@ -96,7 +96,7 @@ def verdict_of(ledger: Ledger, metric: str) -> Verdict:
 
 
 def time_answer(verdict: Verdict) -> str:
-    """Say which side takes longer, or that nobody can tell, and what could have been missed."""
+    """Say which side takes longer, or that it cannot be told, and the smallest slowdown that would have been found."""
     found, count = verdict.timing, len(verdict.timing.pairs)
     if found.verdict == "too few":
         pairs = counted(count, "pair")
@@ -114,7 +114,7 @@ def time_answer(verdict: Verdict) -> str:
 
 
 def quality_answer(verdict: Verdict) -> str:
-    """Say whose model is better, or why nobody can tell."""
+    """Say whose model is better, or why it cannot be told."""
     if not verdict.qualities and verdict.same_model:
         return f"No difference in quality. Both sides {_SAME}."
     if not verdict.qualities:
@@ -142,7 +142,7 @@ def quality_notes(verdict: Verdict) -> Iterator[str]:
     if verdict.same_model:
         yield f"both sides {_SAME}"
     if not verdict.qualities and not verdict.same_model:
-        yield from verdict.unpaired or ["the job hands over no quality"]
+        yield from verdict.unpaired or ["the job reports no quality"]
 
 
 def _short(found: Quality) -> str:
@@ -176,8 +176,8 @@ def notes(ledger: Ledger, verdict: Verdict) -> Iterator[str]:
     if earlier:
         looks = ", ".join(map(str, earlier))
         yield (
-            f"a verdict was looked at before, after {looks} pairs: looking again and again until a difference appears "
-            "finds one more often than the 5% of a single look"
+            f"a verdict was already given after {looks} pairs: adding pairs until a difference appears raises the "
+            "false-alarm rate above 5%"
         )
     if ledger.alternated:
         yield (
@@ -185,8 +185,8 @@ def notes(ledger: Ledger, verdict: Verdict) -> Iterator[str]:
             "does every four applications would look like a difference between the sides"
         )
     yield (
-        "the interval is Student's t over the logarithms of the pairs' ratios; it speaks for this host and this load, not "
-        "for others; what would have been found is reckoned with the largest spread that the pairs' own does not exclude (95%)"
+        "the interval is Student's t over the logarithms of the pairs' ratios; it holds for this host and this load only; "
+        "the slowdown that would have been found is computed with the upper 95% bound of the pairs' spread"
     )
     if verdict.qualities:
         level = verdict.qualities[0].level
@@ -255,9 +255,7 @@ def _qualities(ledger: Ledger) -> tuple[list[Quality], list[str]]:
         f"{key} {values['baseline'][key]:.4g} and {values['contender'][key]:.4g}" for key in shared[:4]
     )
     who = " and ".join(missing)
-    return [], [
-        f"the sources of the {who} hand over no quality per user (they are older); over all rows: {words}"
-    ]
+    return [], [f"the code of the {who} is older and writes no quality per user; over all rows: {words}"]
 
 
 def _model_change(ledger: Ledger) -> tuple[str | None, bool]:

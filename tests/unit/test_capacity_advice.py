@@ -130,9 +130,9 @@ GOOD = {"--rows": "1e6", "--deadline": "30m", "--price-per-worker-hour": "0.4"}
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("--rows", "0", r"\brows\b.*\bwhole number from 1\b.*'0'.*\b33e6\b"),
-        ("--rows", "-5", r"\brows\b.*\bwhole number from 1\b.*'-5'"),
-        ("--rows", "1.5", r"\brows\b.*\bwhole number from 1\b.*'1\.5'"),
+        ("--rows", "0", r"\brows\b.*\bwhole number of 1 or more\b.*'0'.*\b33e6\b"),
+        ("--rows", "-5", r"\brows\b.*\bwhole number of 1 or more\b.*'-5'"),
+        ("--rows", "1.5", r"\brows\b.*\bwhole number of 1 or more\b.*'1\.5'"),
         ("--rows", "nan", r"\brows\b.*'nan'"),
         ("--rows", "many", r"\brows\b.*'many'"),
         ("--deadline", "30", r"\bdeadline\b.*\bunit\b.*\b30m\b.*'30'"),

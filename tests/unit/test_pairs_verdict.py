@@ -89,7 +89,7 @@ def test_what_a_reader_must_know_is_noted(tmp_path):
         r"both sides.*same.*A/A",
         "^baseline: oversubscribed",
         r"^baseline:.*model is not the same.*seed",
-        r"before.*\b5 pairs.*\b5%",
+        r"already.*\b5 pairs.*\b5%",
     )
     for pattern in patterns:
         assert len([note for note in time.notes if re.search(pattern, note)]) == 1, pattern
