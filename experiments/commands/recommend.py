@@ -13,7 +13,7 @@ from experiments.capacity.sentences import notes
 from experiments.command import Command
 from experiments.commands.predict import SPEC
 from experiments.exits import GATE
-from experiments.text_tables import as_text
+from experiments.text_tables import as_text, wrapped
 from experiments.trial import Shape
 from experiments.wording import counted
 
@@ -26,21 +26,21 @@ def _run(arguments: Namespace) -> int:
     wanted = _wanted(arguments)
     model = model_of(settings, arguments.of)
     advice = advise(model, wanted)
-    print(f"{_answer(advice, wanted)}\n{_asked(wanted)}")
+    print(f"{wrapped(_answer(advice, wanted))}\n{_asked(wanted)}")
     print(f"\n{as_text(advice.table())}\n")
     print(
-        "cost: workers \u00d7 price \u00d7 wall time, billed for the time that is used; 'up to' at the upper end of the interval"
+        "cost: workers \u00d7 price \u00d7 wall time, billed for the time that is used; up to: at the interval's upper end"
     )
     print("deadline: kept if the upper end of the interval is within it; * lies beyond what was measured")
     shown = advice.best or advice.offers[-1]
     for line in notes(model, shown.prediction):
-        print(f"note: {line}")
+        print(wrapped(f"note: {line}"))
     return 0 if advice.best else GATE
 
 
 def _wanted(arguments: Namespace) -> Wanted:
     if arguments.max_workers < 1:
-        raise UsageError(f"--max-workers must be at least 1, not {arguments.max_workers}")
+        raise UsageError(f"--max-workers must be at least 1, got {arguments.max_workers}")
     return Wanted(
         rows=quantities.rows(arguments.rows),
         deadline=quantities.duration(arguments.deadline, "the deadline"),
