@@ -164,7 +164,7 @@ def _refusals(outcomes: Sequence[Outcome], names: TrialNames) -> list[str]:
     )
     changed = with_ranges((item, result.changed) for item, result in found if result.changed)
     return [
-        *(f"no speed-up for {names.of(some)}: {why}" for why, some in refused.items()),
+        *(f"{names.of(some)}: no speed-up: {why}" for why, some in refused.items()),
         *(f"the speed-up of {names.of(some)} is of other work: {why}" for why, some in changed.items()),
     ]
 

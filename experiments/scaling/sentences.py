@@ -56,9 +56,9 @@ def _notes(curve: Curve) -> Iterator[str]:
     """Yield the notes on one curve, with `_WHOSE` for its name in those that may hold for others too."""
     yield from curve.gaps
     if curve.changes and not curve.allowed:
-        yield f"no speed-up is claimed for {_WHOSE}: {said(curve.changes[0])} (--allow-model-change overrides this)"
+        yield f"{_WHOSE}: no speed-up is claimed: {said(curve.changes[0])} (--allow-model-change overrides this)"
     if curve.unproportional:
-        yield f"no weak scaling is claimed for {_WHOSE}: {curve.unproportional}"
+        yield f"{_WHOSE}: no weak scaling is claimed: {curve.unproportional}"
     if any(item.outcome.size.cpus is not None for item in curve.points):
         yield (
             "cores are fractions: each worker may take the share of a core's time behind the @, enforced by the kernel; "

@@ -113,10 +113,10 @@ def test_what_is_relevant_is_said_once_and_recorded():
 def test_changed_model_and_lost_executors_are_said():
     changed = [application(n, [9.0, 4.0], fingerprint=[3.0, 5.0]) for n in range(5)]
     text = "\n".join(tables.notes([trials()[0], outcome(changed, 2)]))
-    assert re.search(r"no speed-up for als w2\u00d71c: .*model changed.*w1\u00d71c.*w2\u00d71c", text)
+    assert re.search(r"als w2\u00d71c: no speed-up: .*model changed.*w1\u00d71c.*w2\u00d71c", text)
     disturbed = [application(n, [9.0, 4.0], died=["spark-worker-2"]) for n in range(5)]
     text = "\n".join(tables.notes([trials()[0], outcome(disturbed, 2)]))
-    assert re.search(r"no speed-up for als w2\u00d71c: .*executors.*lost.*w2\u00d71c", text)
+    assert re.search(r"als w2\u00d71c: no speed-up: .*executors.*lost.*w2\u00d71c", text)
     assert re.search(r"w2\u00d71c: 5 executor.*lost", text)
 
 
