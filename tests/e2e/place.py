@@ -26,8 +26,7 @@ applications = {applications}
 partitions = 2
 
 [fixed]
-dataset = "synthetic/ml-latest-small"
-"dataset.rows" = 3000
+{data}
 workers = {workers}
 cores = 1
 memory = "1g"
@@ -38,6 +37,9 @@ k = 5
 [grid]
 {grid}
 """
+
+
+FEW = 'dataset = "synthetic/ml-latest-small"\n"dataset.rows" = 3000'
 
 
 class Place:
@@ -62,11 +64,10 @@ class Place:
         assert done.returncode == code, done.stdout + done.stderr + self.logs()
         return done.stdout
 
-    def spec(self, name, grid, workers=1, warmups=0, applications=1, fixed=""):
+    def spec(self, name, grid, workers=1, warmups=0, applications=1, fixed="", data=FEW):
         path = self.folder / f"{name}.toml"
-        path.write_text(
-            SMALL.format(grid=grid, workers=workers, warmups=warmups, applications=applications, fixed=fixed)
-        )
+        values = {"workers": workers, "warmups": warmups, "applications": applications, "fixed": fixed}
+        path.write_text(SMALL.format(grid=grid, data=data, **values))
         return str(path)
 
     def runs(self, name, kind="trial"):
@@ -90,14 +91,17 @@ class Place:
     def output(self):
         return (self.folder / "output").read_text()
 
-    def wait_for(self, process, name, phase, count=1):
-        """Wait until an application of an experiment has begun a phase so many times, over all applications."""
+    def wait_for(self, process, name, phase, count=1, folders="*/*/app-*"):
+        """Wait until an application of an experiment has begun a phase so many times, over all applications.
+
+        Preprocessing is named like an experiment, and the folders of its applications are "*".
+        """
         end = time.perf_counter() + 480
         while time.perf_counter() < end:
             assert process.poll() is None, self.output() + self.logs()
             events = [
                 json.loads(line)
-                for path in sorted((self.run_dir / "experiments" / name).glob("*/*/app-*/events.jsonl"))
+                for path in sorted((self.run_dir / "experiments" / name).glob(f"{folders}/events.jsonl"))
                 for line in path.read_text().splitlines()
                 if line.endswith("}")
             ]
