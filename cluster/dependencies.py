@@ -1,5 +1,6 @@
 """Order of services, from their `requires`."""
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol, TypeVar
 
@@ -42,6 +43,29 @@ def layers(services: Iterable[N]) -> list[list[N]]:
 def backwards(services: Iterable[N]) -> list[N]:
     """Sort so that each service comes before those that it requires."""
     return [service for layer in reversed(layers(services)) for service in reversed(layer)]
+
+
+def stopping(services: Iterable[Named]) -> list[list[str]]:
+    """Sort names into groups that may stop at the same time, dependents first.
+
+    Services of one kind ("cassandra-2" and "cassandra-1") require one another only to start.
+    """
+    left = {
+        service.name: {name for name in service.requires if kind(name) != kind(service.name)}
+        for service in services
+    }
+    groups: list[list[str]] = []
+    while left:
+        required = set().union(*left.values())
+        group = sorted(left.keys() - required, reverse=True) or sorted(left)
+        groups.append(group)
+        left = {name: requires for name, requires in left.items() if name not in group}
+    return groups
+
+
+def kind(name: str) -> str:
+    """Return a service's name without its number."""
+    return re.sub(r"-\d+$", "", name)
 
 
 def with_required(names: Collection[str], services: Sequence[Named]) -> set[str]:

@@ -3,11 +3,12 @@
 import dataclasses
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 from cluster import security
-from cluster.dependencies import backwards, layers, with_dependents, with_required
+from cluster.dependencies import backwards, layers, stopping, with_dependents, with_required
 from cluster.docker import Docker
 from cluster.driver_host import DriverHost
 from cluster.errors import ServiceError, SettingsError
@@ -322,15 +323,23 @@ class Cluster:
             self._say(f"stopped {name}, which the settings no longer describe")
 
     def _stop(self, names: Collection[str], records: Mapping[str, Running]) -> list[str]:
+        """Stop services, dependents first; those that do not depend on one another stop at the same time."""
         chosen = with_dependents(names, list(records.values()))
-        order = [record.name for record in backwards(records.values()) if record.name in chosen]
-        stopped, failures = [], []
-        for name in [*sorted(chosen - set(order), reverse=True), *order]:
+        known = [record for record in records.values() if record.name in chosen]
+        unknown = sorted(chosen - set(records), reverse=True)
+        stopped: list[str] = []
+        failures: list[str] = []
+
+        def stop(name: str) -> bool:
             try:
-                if self._backend.stop(name):
-                    stopped.append(name)
+                return self._backend.stop(name)
             except ServiceError as error:
                 failures.append(str(error))
+                return False
+
+        for group in [[name] for name in unknown] + stopping(known):
+            with ThreadPoolExecutor(len(group)) as pool:
+                stopped += [name for name, ran in zip(group, pool.map(stop, group), strict=True) if ran]
         if failures:
             raise ServiceError("\n".join(failures))
         return stopped

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
+from cluster.dependencies import kind
 from cluster.driver_host import DriverHost
 from cluster.settings import Settings
 
@@ -155,7 +155,7 @@ class Service:
     @property
     def kind(self) -> str:
         """Name without its number."""
-        return re.sub(r"-\d+$", "", self.name)
+        return kind(self.name)
 
     @property
     def digest(self) -> str:

@@ -10,8 +10,8 @@ import sys
 import psutil
 import pytest
 
-from cluster import processes
-from cluster.dependencies import backwards, layers
+from cluster import lifecycle, processes
+from cluster.dependencies import backwards, layers, stopping
 from cluster.errors import ServiceError
 from cluster.local import Local
 from cluster.processes import free_port
@@ -265,3 +265,38 @@ def test_order_follows_what_is_required():
     assert [s.name for s in backwards([a, b, c])] == ["c", "a", "b"]
     with pytest.raises(ValueError, match="a, b"):
         layers([program("", "a", requires=("b",)), program("", "b", requires=("a",))])
+
+
+def test_nodes_of_one_kind_stop_at_the_same_time_and_after_what_depends_on_them():
+    first, second, user, other = (
+        program("", name, requires=requires)
+        for name, requires in (
+            ("n-1", ()),
+            ("n-2", ("n-1",)),
+            ("user", ("n-2", "n-1", "gone")),
+            ("other", ()),
+        )
+    )
+    assert stopping([first, second, user, other]) == [["user", "other"], ["n-2", "n-1"]]
+    circle = [program("", "a", requires=("b",)), program("", "b", requires=("a",))]
+    assert stopping(circle) == [["a", "b"]]
+    assert stopping([]) == []
+
+
+def test_a_service_that_does_not_end_keeps_no_other_of_its_group_from_ending(tmp_path, monkeypatch):
+    programs = tuple(program(SLEEP, f"n-{number}") for number in (1, 2, 3))
+    monkeypatch.setattr(lifecycle, "SERVICES", {"n": lambda *_: programs})
+    cluster = lifecycle.Cluster(load([f"run_dir={tmp_path}"], {}))
+    assert cluster.up() == ["n-1", "n-2", "n-3"]
+    stop = Local.stop
+
+    def stops(self, name):
+        ran = stop(self, name)
+        if name == "n-2":
+            raise ServiceError("n-2 does not stop")
+        return ran
+
+    monkeypatch.setattr(Local, "stop", stops)
+    with pytest.raises(ServiceError, match="n-2"):
+        cluster.down()
+    assert {one.name for one in cluster.status() if one.state == "running"} == set()
