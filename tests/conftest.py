@@ -172,8 +172,13 @@ def keep_kernels(run: Path) -> None:
     In a new folder each would make them again, which takes longer than what most of them compute.
     """
     share_classes()
+    keep(run, "numba", "classes")
+
+
+def keep(run: Path, *names: str) -> None:
+    """Link folders of this clone's run folder into another one."""
     run.mkdir(parents=True, exist_ok=True)
-    for name in ("numba", "classes"):
+    for name in names:
         made = ROOT / ".run" / name
         made.mkdir(parents=True, exist_ok=True)
         if not (run / name).exists():

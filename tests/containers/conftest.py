@@ -1,6 +1,7 @@
 """A cluster in containers for the tests of this folder: one at a time, because names of containers are the machine's."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -63,6 +64,16 @@ class Containers:
 
     def inspect(self, name):
         return json.loads(docker("inspect", name))[0]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_archive_of_this_host():
+    """Take from every JVM's options the archive of this host's classes, which no container sees: a JVM that misses it maps none at all."""
+    given = os.environ["JAVA_TOOL_OPTIONS"].split()
+    kept = [word for word in given if not word.startswith("-XX:SharedArchiveFile=")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAVA_TOOL_OPTIONS", " ".join(kept))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ NODES = ("cassandra.nodes=3", "cassandra.rf=3")
 
 @pytest.fixture
 def place(containers):
-    return Place(containers.run_dir.parent, [*containers.sets, *NODES], keeps_kernels=False)
+    return Place(containers.run_dir.parent, [*containers.sets, *NODES], kept=())
 
 
 def test_a_node_of_three_that_dies_during_a_write_costs_no_row(containers, place):

@@ -16,7 +16,7 @@ from mlflow.entities import ViewType
 from cluster import settings as cluster_settings
 from cluster.lifecycle import Cluster
 from datasets.sources import SOURCES
-from tests.conftest import keep_kernels
+from tests.conftest import keep, keep_kernels
 
 SMALL = """
 question = "How do two small models do?"
@@ -30,7 +30,7 @@ partitions = 2
 workers = {workers}
 cores = 1
 memory = "1g"
-top_n = 0
+top_n = {top_n}
 k = 5
 {fixed}
 
@@ -45,13 +45,15 @@ FEW = 'dataset = "synthetic/ml-latest-small"\n"dataset.rows" = 3000'
 class Place:
     """A run folder with settings of its own, in which experiments run as a person runs them."""
 
-    def __init__(self, folder, sets, *, keeps_kernels=True):
+    def __init__(self, folder, sets, *, kept=None):
         self.folder = folder
         self.sets = sets
         self.settings = cluster_settings.load(sets, {})
         self.run_dir = self.settings.run_dir
-        if keeps_kernels:  # not in containers, where this clone's folder is out of sight
+        if kept is None:
             keep_kernels(self.run_dir)
+        else:
+            keep(self.run_dir, *kept)
 
     def command(self, *arguments):
         flags = [word for item in self.sets for word in ("--cluster-set", item)]
@@ -64,10 +66,10 @@ class Place:
         assert done.returncode == code, done.stdout + done.stderr + self.logs()
         return done.stdout
 
-    def spec(self, name, grid, workers=1, warmups=0, applications=1, fixed="", data=FEW):
+    def spec(self, name, grid, workers=1, warmups=0, applications=1, fixed="", data=FEW, top_n=0):
         path = self.folder / f"{name}.toml"
-        values = {"workers": workers, "warmups": warmups, "applications": applications, "fixed": fixed}
-        path.write_text(SMALL.format(grid=grid, data=data, **values))
+        values = {"workers": workers, "warmups": warmups, "applications": applications, "top_n": top_n}
+        path.write_text(SMALL.format(grid=grid, fixed=fixed, data=data, **values))
         return str(path)
 
     def runs(self, name, kind="trial"):
