@@ -176,26 +176,39 @@ stamp() { # what an up-to-date environment was made from
   cat "$@" | "$python" -c 'import hashlib, sys; print(sys.version, hashlib.sha256(sys.stdin.buffer.read()).hexdigest())'
 }
 
-# Without compiling ahead: half of the time goes there, and most modules are never imported. Without looking for
-# dependencies: the lock files name them all.
-pip_install=(
-  env "DIST_EXTRA_CONFIG=$root/.venv/.build.cfg" "$python" -m pip install --quiet --no-compile
-  --disable-pip-version-check --no-input --no-deps --require-hashes
-)
+# uv takes a tenth of pip's time, and clones share what it has unpacked; but it does not read pip's settings, in which many
+# networks name their mirrors.
+heed_pip_settings() { # export uv's counterparts of them, unless uv has been told something itself
+  local line value name
+  while IFS= read -r line; do
+    value=${line#*=} line=${line%%=*} name=''
+    value=${value#[\'\"]} value=${value%[\'\"]}
+    case ${line##*.} in
+      index-url) name=UV_DEFAULT_INDEX ;;
+      extra-index-url) name=UV_INDEX ;;
+      no-index) name=UV_NO_INDEX ;;
+      trusted-host) name=UV_INSECURE_HOST ;;
+      cert) name=SSL_CERT_FILE ;;
+      proxy) name=ALL_PROXY ;;
+      find-links) [[ $value == /* && ! -d $value ]] || name=UV_FIND_LINKS ;;
+    esac
+    if [ -n "$name" ] && [ -z "${!name:-}" ]; then export "$name=$value"; fi
+  done < <("$python" -m pip config list 2>/dev/null)
+}
 
-# pip uses one core and its packages do not depend on one another's files, so two of it share the list.
-install_side_by_side() { # install_side_by_side <lock file>
-  local part status=0 pids=()
-  for part in 0 1; do
-    ( # becomes pip, so that an interruption ends pip and not only the shell around it
-      awk -v part=$part '/^[A-Za-z0-9]/ { n++ } n % 2 == part' "$1" >".venv/.part-$part" || exit 1
-      exec "${pip_install[@]}" --use-pep517 --no-build-isolation -r ".venv/.part-$part"
-    ) &
-    pids+=($!)
-  done
-  for part in "${pids[@]}"; do wait "$part" || status=1; done
-  rm -f .venv/.part-*
-  return $status
+# Without looking for dependencies: the lock files name them all.
+install() { # install <lock file>: a process that becomes uv, so that an interruption ends uv and not only the shell around it
+  (
+    heed_pip_settings
+    exec env "DIST_EXTRA_CONFIG=$root/.venv/.build.cfg" "$python" -m uv pip install --quiet --python "$python" \
+      --no-deps --require-hashes --no-build-isolation -r "$1"
+  ) &
+  wait $!
+}
+
+install_tools() { # what installs the rest; half of pip's time would go into compiling it ahead
+  "$python" -m pip install --quiet --no-compile --disable-pip-version-check --no-input --no-deps --require-hashes \
+    -r requirements-build.lock
 }
 
 install_packages() { # install_packages <lock file> <what for>
@@ -205,7 +218,7 @@ install_packages() { # install_packages <lock file> <what for>
   rm -f .venv/.recscale-*
   # One package comes as source: its build must not fetch tools that nobody pinned, nor deflate 300 MB of jars.
   printf '[bdist_wheel]\ncompression = stored\n' >.venv/.build.cfg
-  if ! { "${pip_install[@]}" -r requirements-build.lock && install_side_by_side "$lock"; }; then
+  if ! { install_tools && install "$lock"; }; then
     fail "the packages could not be installed (see above). Check the connection to the package index and the room" \
       "on the disk (3 GB), then run it again: it goes on where it stopped"
   fi

@@ -46,8 +46,10 @@ case "$*" in
   *import\\ ensurepip*) [ -e "$home/venv" ] ;;
   *-m\\ venv*) mkdir -p .venv/bin .venv/lib/python3/site-packages && cp "$0" .venv/bin/python ;;
   *-m\\ pip\\ --version) ;;
-  *-m\\ pip\\ install*)
+  *-m\\ pip\\ config\\ list) cat "$home/pip.conf" 2>/dev/null ;;
+  *\\ pip\\ install*)
     echo "$*" >>"$home/pip.log"
+    env | sed -n '/^UV_/p;/^SSL_CERT_FILE/p' >"$home/settings.log"
     [ ! -e "$home/offline" ] || exit 1
     sed -n 's/==.*//p' "${{@: -1}}" >>"$home/installed.log" ;;
   -) [ -e "$home/java" ] && echo /java || {{ echo 'Spark needs Java 17 and there is none'; exit 3; }} ;;
@@ -142,6 +144,24 @@ def test_an_interrupted_installation_is_taken_up_again(machine):
     (machine.home / "offline").unlink()
     assert machine.setup().returncode == 0
     assert sorted(machine.noted("installed")) == ["numpy", "pyspark", "tools", "zipp"]
+
+
+def test_what_pip_is_told_about_mirrors_holds_for_uv_unless_it_is_told_otherwise(machine):
+    machine.has_python()
+    (machine.home / "pip.conf").write_text(
+        ":env:.index-url='https://one.invalid/simple?a=b'\n"
+        "global.index-url='https://two.invalid/simple'\n"
+        "global.extra-index-url='https://more.invalid/simple'\n"
+        "global.cert='/certificates.pem'\n"
+        "install.find-links='/no/such/folder'\n"
+        "global.timeout='60'\n"
+    )
+    assert machine.setup(UV_INDEX="https://mine.invalid/simple").returncode == 0
+    assert sorted(machine.noted("settings")) == [
+        "SSL_CERT_FILE=/certificates.pem",
+        "UV_DEFAULT_INDEX=https://one.invalid/simple?a=b",
+        "UV_INDEX=https://mine.invalid/simple",
+    ]
 
 
 @pytest.mark.parametrize(("word", "name"), [("s", "movielens/latest-small"), ("f", "movielens/latest")])
