@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -64,7 +64,7 @@ class Harness:
         self._lock: IO[str] | None = None
         self._before: frozenset[str] = frozenset()
         self._used = False
-        self._without_archive = False
+        self._recording: Future[None] | None = None
 
     @property
     def external(self) -> bool:
@@ -81,14 +81,20 @@ class Harness:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            self._await_classes()
             if self._used:
                 self._give_back()
         finally:
             assert self._lock is not None
             self._lock.close()
 
-    def use(self, shape: Shape) -> None:
+    def use(self, shape: Shape, *, measured: bool = True) -> None:
         """Bring the workers to a shape; the dead are started again.
+
+        Args:
+            shape: of the workers.
+            measured: whether applications are to be measured on it: they all start from the archive of Spark's classes,
+                which others need not wait for.
 
         Raises:
             ServiceError: they did not come up, or a limit cannot be enforced.
@@ -107,10 +113,10 @@ class Harness:
             return
         self._used = True
         self._move(shape.backend or self.settings.backend)
-        with ThreadPoolExecutor(1) as beside:
-            recorded = beside.submit(self._record_classes, self.cluster.driver_host)
-            self.cluster.reshape(shape.workers, shape.cores, shape.memory, shape.cpus, pin=shape.pin)
-            recorded.result()
+        self._record_classes(self.cluster.driver_host)
+        self.cluster.reshape(shape.workers, shape.cores, shape.memory, shape.cpus, pin=shape.pin)
+        if measured:
+            self._await_classes()
 
     def driver_host(self, backend: str = "") -> DriverHost:
         """Return the host of drivers under a backend, by default the settings'; it is made ready to be asked.
@@ -121,20 +127,31 @@ class Harness:
         cluster = Cluster(self._under(backend or self.settings.backend), self._say)
         cluster.prepare()
         self._record_classes(cluster.driver_host)
+        self._await_classes()
         return cluster.driver_host
 
     def _record_classes(self, driver_host: DriverHost) -> None:
-        """Have the archive of Spark's classes there before the first application, for they all start from it."""
+        """Begin to record the archive of Spark's classes, unless it is there or was tried before."""
         archive = driver_host.class_archive
-        if self.external or archive is None or archive.option or self._without_archive:
+        if self.external or archive is None or archive.option or self._recording is not None:
             return
         self._say("recording which classes Spark's processes need, once: they start faster from then on")
         environment, _ = for_driver(driver_host, self._java)
-        try:
-            record(archive, self.settings, driver_host.python, environment)
-        except ServiceError as error:
-            self._without_archive = True
-            self._say(f"going on without: {error}")
+
+        def recorded() -> None:
+            try:
+                record(archive, self.settings, driver_host.python, environment)
+            except ServiceError as error:
+                self._say(f"going on without: {error}")
+
+        pool = ThreadPoolExecutor(1)
+        self._recording = pool.submit(recorded)
+        pool.shutdown(wait=False)
+
+    def _await_classes(self) -> None:
+        """Wait until the archive is recorded, if that was begun."""
+        if self._recording is not None:
+            self._recording.result()
 
     def _under(self, backend: str) -> Settings:
         return self.settings if backend == self.settings.backend else replace(self.settings, backend=backend)

@@ -119,8 +119,8 @@ def prepare(
 ) -> Prepared:
     """Fetch and preprocess a data set unless the store holds it as this code would make it.
 
-    Data of less than one of Spark's splits is prepared on the smallest shape: more workers would only take longer to
-    start. Anything else on the largest.
+    Data of less than one of Spark's splits is prepared on the smallest shape and in few tasks: more workers would only take
+    longer to start, more tasks longer to send. Anything else on the largest.
 
     Args:
         data: what to prepare.
@@ -148,17 +148,18 @@ def prepare(
     say(f"preprocessing {data} from {path}")
     by_size = sorted(shapes, key=lambda shape: shape.total_cores)
     size = sum(file.stat().st_size for file in files_at(path)) or (dataset.description.rows or 0) * _ROW
-    shape = by_size[0] if size < _SPLIT else by_size[-1]
+    small = size < _SPLIT
+    shape = by_size[0] if small else by_size[-1]
     (kept / MANIFEST).unlink(missing_ok=True)
     kept.mkdir(parents=True, exist_ok=True)
     folder = settings.run_dir / "experiments" / "preprocess" / data.slug
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    harness.use(shape)
+    harness.use(shape, measured=False)
     reach = harness.reach(data.store)  # as the driver of this shape sees it
     own = spark_settings(
         settings, harness.cluster.driver_host, harness.cluster.spark_master, f"preprocess {data}", shape,
-        partitions=max(8, 2 * shape.total_cores), folder=folder,
+        partitions=max(2 if small else 8, 2 * shape.total_cores), folder=folder,
     )  # fmt: skip
     request = Request(
         job="preprocess",

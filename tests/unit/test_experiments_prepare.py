@@ -55,7 +55,7 @@ def ready(settings, **changes):
 def taken(settings, monkeypatch):
     """Whether the tables that stand there are taken; making them anew is refused."""
 
-    def no_shape(*_):
+    def no_shape(*_, **__):
         raise JobError("made anew")
 
     monkeypatch.setattr(Harness, "use", no_shape)

@@ -1,0 +1,52 @@
+"""The archive of Spark's classes is recorded while data is prepared; what is measured waits for it."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+
+from cluster.errors import ServiceError
+from cluster.lifecycle import Cluster
+from cluster.settings import load
+from experiments import harness as module
+from experiments.harness import Harness
+from experiments.trial import Shape
+
+SHAPE = Shape(1, 1, "1g")
+
+
+@pytest.fixture
+def harness(tmp_path, monkeypatch):
+    monkeypatch.setattr(Cluster, "reshape", lambda *_, **__: [])
+    return Harness(load([f"run_dir={tmp_path}"], {}), lambda _: None)
+
+
+def test_an_application_that_is_measured_waits_for_the_archive_and_others_do_not(harness, monkeypatch):
+    begun, may_end = Event(), Event()
+
+    def record(*_):
+        begun.set()
+        assert may_end.wait(60)
+
+    monkeypatch.setattr(module, "record", record)
+    harness.use(SHAPE, measured=False)
+    assert begun.wait(60)
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(harness.use, SHAPE)
+        with pytest.raises(TimeoutError):
+            waits.result(0.2)
+        may_end.set()
+        waits.result(60)
+
+
+def test_a_recording_that_failed_is_not_tried_again(harness, monkeypatch):
+    tried = []
+
+    def record(*_):
+        tried.append(1)
+        raise ServiceError("no room")
+
+    monkeypatch.setattr(module, "record", record)
+    for _ in range(2):
+        harness.use(SHAPE)
+    assert tried == [1]
