@@ -14,7 +14,7 @@ import pytest
 
 from datasets.errors import UsageError
 from experiments.pairs.packages import replaced, version_of
-from tests.e2e.place import SMALL, Place
+from tests.e2e.place import Place
 
 ROOT = Path(__file__).resolve().parents[2]
 AUTHOR = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
@@ -90,12 +90,9 @@ def test_a_gate_refuses_a_working_tree_that_predicts_worse_than_a_revision(tmp_p
     planted = sources.replace("prediction = clipped(", "prediction = F.lit(0.5) + clipped(")
     assert planted != sources
     path.write_text(planted)
-    spec = clone.folder / "made.toml"
-    text = SMALL.format(grid='model = ["bias"]', workers=1, warmups=0, applications=1, fixed="")
-    more = text.replace('"dataset.rows" = 3000', '"dataset.rows" = 9000')  # enough users for a verdict
-    assert more != text
-    spec.write_text(more)
-    words = ["gate", str(spec), "--base", "main", "--pairs", "5", "--tolerance", "9"]
+    enough = 'dataset = "synthetic/ml-latest-small"\n"dataset.rows" = 9000'  # users for a verdict
+    spec = clone.spec("made", 'model = ["bias"]', data=enough)
+    words = ["gate", spec, "--base", "main", "--pairs", "5", "--tolerance", "9"]
     text = clone.run(*words, code=4)
     assert text.splitlines()[-1].startswith("gate: failed: worse: RMSE ")
     assert "95% interval of five pairs" in text
