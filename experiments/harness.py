@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -80,13 +80,14 @@ class Harness:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self._await_classes()
-            if self._used:
-                self._give_back()
-        finally:
-            assert self._lock is not None
-            self._lock.close()
+        assert self._lock is not None
+        with self._lock:
+            try:
+                if self._used:
+                    self._give_back()
+            finally:
+                if self._recording is not None:
+                    wait([self._recording])  # it writes into the run folder, whatever comes of it
 
     def use(self, shape: Shape, *, measured: bool = True) -> None:
         """Bring the workers to a shape; the dead are started again.

@@ -50,3 +50,18 @@ def test_a_recording_that_failed_is_not_tried_again(harness, monkeypatch):
     for _ in range(2):
         harness.use(SHAPE)
     assert tried == [1]
+
+
+def test_a_recording_that_breaks_down_keeps_nothing_from_being_given_back(harness, monkeypatch):
+    stopped = []
+
+    def record(*_):
+        raise OSError("no room")
+
+    monkeypatch.setattr(module, "record", record)
+    monkeypatch.setattr(Cluster, "down", lambda _, names=(): stopped.extend(names))
+    with harness:
+        harness.use(SHAPE, measured=False)
+    assert stopped == ["spark"]
+    with pytest.raises(OSError, match="no room"):
+        harness.use(SHAPE)
