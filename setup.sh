@@ -214,7 +214,7 @@ install_tools() { # what installs the rest; half of pip's time would go into com
 install_packages() { # install_packages <lock file> <what for>
   local lock=$1 file=.venv/.recscale-$1
   [ "$(cat "$file" 2>/dev/null || true)" = "$(stamp requirements-build.lock "$lock")" ] && return
-  say "installing $(grep -c '^[A-Za-z0-9]' "$lock") pinned packages $2 (the first time this takes a few minutes)"
+  say "installing $(grep -c '^[A-Za-z0-9]' "$lock") pinned packages $2 (the first time this takes a minute or two)"
   rm -f .venv/.recscale-*
   # One package comes as source: its build must not fetch tools that nobody pinned, nor deflate 300 MB of jars.
   printf '[bdist_wheel]\ncompression = stored\n' >.venv/.build.cfg
