@@ -185,6 +185,19 @@ def keep(run: Path, *names: str) -> None:
             (run / name).symlink_to(made)
 
 
+def unset_settings(patch: pytest.MonkeyPatch) -> None:
+    """Take settings out of the environment that whoever runs the tests has put there."""
+    for name in [name for name in os.environ if name.startswith("RECSCALE_")]:
+        patch.delenv(name)
+
+
+def users(spark: "object", count: int, key: str = "a") -> "object":
+    """Rows of the table `users` with the ids 0, 1, ... and one key for all."""
+    from pyspark.sql import functions as F  # noqa: PLC0415 - tests without a JVM must not import pyspark
+
+    return spark.range(count).select(F.col("id").cast("int").alias("user"), F.lit(key).alias("key"))
+
+
 def free_ports() -> list[str]:
     """Settings ("key=value") that give the services of Spark and MLflow ports that are free now."""
     from cluster.processes import free_port  # noqa: PLC0415 - most tests start no service
@@ -199,6 +212,5 @@ def free_ports() -> list[str]:
 @pytest.fixture
 def cluster_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Settings ("key=value") of a cluster of its own: its ports are free, its folder new, nothing from outside."""
-    for name in [name for name in os.environ if name.startswith("RECSCALE_")]:
-        monkeypatch.delenv(name)
+    unset_settings(monkeypatch)
     return [f"run_dir={tmp_path / 'run'}", *free_ports()]

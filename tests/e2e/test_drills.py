@@ -1,14 +1,12 @@
 """Real drills on clusters of their own: a worker, an executor, the driver, MLflow's server or a Cassandra node dies."""
 
 import json
-import os
 import re
 import time
 from pathlib import Path
 
 import pytest
 from py4j.protocol import Py4JJavaError
-from pyspark.sql import functions as F
 
 from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
@@ -16,41 +14,23 @@ from cluster.processes import marks
 from cluster.settings import load
 from jobs.cassandra import Connection, connect, disconnect
 from jobs.stores.cassandra import CassandraStore, keyspace_name
-from tests.conftest import cassandra_sets, connected, free_ports
+from tests.conftest import cassandra_sets, connected, free_ports, unset_settings, users
 from tests.e2e.place import Place
 
 pytestmark = pytest.mark.timeout(1200)
 
-SPEC = """
-question = "Does a small trial end as it should?"
-repeats = 1
-warmups = 0
-partitions = 2
-
-[fixed]
-model = "als"
-dataset = "synthetic/ml-latest-small"
-"dataset.rows" = 3000
-store = "parquet"
-workers = 2
-cores = 1
-memory = "1g"
-top_n = 5
-k = 5
-rank = 4
-iterations = 30
-blocks = 2
-"""
+ALS = 'store = "parquet"\nrank = 4\niterations = 30\nblocks = 2'
+ML_100K = 'dataset = "synthetic/ml-100k"\n"dataset.rows" = 3000'
 
 
 @pytest.fixture
 def place(tmp_path, cluster_sets):
-    (tmp_path / "small.toml").write_text(SPEC)
     return Place(tmp_path, cluster_sets)
 
 
-def test_what_is_killed_in_the_middle_of_a_trial_changes_no_result_and_leaves_nothing(place, tmp_path):
-    text = place.run("drill", "worker,executor,driver,mlflow", str(tmp_path / "small.toml"))
+def test_what_is_killed_in_the_middle_of_a_trial_changes_no_result_and_leaves_nothing(place):
+    spec = place.spec("small", 'model = ["als"]', workers=2, fixed=ALS, top_n=5)
+    text = place.run("drill", "worker,executor,driver,mlflow", spec)
     assert "Every drill ended with the same model and the same rows" in text
     assert place.processes() == []
     report = json.loads((place.run_dir / "reports" / "small-drills.json").read_text())
@@ -80,34 +60,14 @@ def test_what_is_killed_in_the_middle_of_a_trial_changes_no_result_and_leaves_no
     assert [path for path in place.run_dir.rglob("*lock") if path.is_file() and is_held(path)] == []
 
 
-SMALL = """
-question = "Is every row of a small trial there when a node is lost?"
-repeats = 1
-warmups = 0
-partitions = 2
-
-[fixed]
-model = "bias"
-dataset = "synthetic/ml-100k"
-"dataset.rows" = 3000
-workers = 1
-cores = 1
-memory = "1g"
-top_n = 5
-k = 5
-"""
-
-
 @pytest.fixture(scope="module")
 def three_copies(tmp_path_factory):
     """A place with three nodes that hold each row three times, for the tests of this module."""
     folder = tmp_path_factory.mktemp("three")
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("RECSCALE_")]:
-            patch.delenv(name)
+        unset_settings(patch)
         sets = [*free_ports(), *cassandra_sets(folder / "nodes"), "cassandra.nodes=3", "cassandra.rf=3"]
         place = Place(folder, sets)
-        (folder / "small.toml").write_text(SMALL)
         try:
             assert Cluster(place.settings).up({"cassandra"}) == ["cassandra-1", "cassandra-2", "cassandra-3"]
             yield place
@@ -118,7 +78,7 @@ def three_copies(tmp_path_factory):
 def test_a_node_of_three_that_dies_during_a_write_costs_no_row(three_copies):
     place = three_copies
     nodes = Cluster(place.settings).cassandra()
-    text = place.run("drill", "cassandra", str(place.folder / "small.toml"))
+    text = place.run("drill", "cassandra", place.spec("small", 'model = ["bias"]', data=ML_100K, top_n=5))
     assert "cassandra-3 is ready" in text
     report = json.loads((place.run_dir / "reports" / "small-drills.json").read_text())
     (found,) = report["drills"]
@@ -133,10 +93,6 @@ def test_a_node_of_three_that_dies_during_a_write_costs_no_row(three_copies):
     assert note in drill.data.tags["mlflow.note.content"]
     assert Cluster(place.settings).cassandra(start=False) == nodes  # what ran before runs again
     assert {name for name in marks(str(place.run_dir)) if not name.startswith("cassandra-")} == set()
-
-
-def users(spark, count):
-    return spark.range(count).select(F.col("id").cast("int").alias("user"), F.lit("a").alias("key"))
 
 
 def count_without_a_node(store, table):

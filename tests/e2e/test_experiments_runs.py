@@ -1,13 +1,12 @@
 """Experiments on a real cluster of their own: from a spec to recorded runs, with faults and interruptions."""
 
 import json
-import os
 import signal
 
 import pytest
 
 from cluster.lifecycle import Cluster
-from tests.conftest import free_ports
+from tests.conftest import free_ports, unset_settings
 from tests.e2e.place import Place, publish
 
 pytestmark = pytest.mark.timeout(1200)
@@ -17,11 +16,11 @@ pytestmark = pytest.mark.timeout(1200)
 def shared(tmp_path_factory):
     """One run folder for the tests that can share its prepared data, with no cluster running between them."""
     folder = tmp_path_factory.mktemp("experiments")
-    clean = {name: value for name, value in os.environ.items() if name.startswith("RECSCALE_")}
-    for name in clean:
-        del os.environ[name]
-    yield Place(folder, [*free_ports(), f"run_dir={folder / 'run'}", "spark.workers=1", "spark.memory=1g"])
-    os.environ.update(clean)
+    with pytest.MonkeyPatch.context() as patch:
+        unset_settings(patch)
+        yield Place(
+            folder, [*free_ports(), f"run_dir={folder / 'run'}", "spark.workers=1", "spark.memory=1g"]
+        )
 
 
 def test_demo_from_a_publishers_folder_to_a_compared_experiment(shared, tmp_path, monkeypatch):

@@ -7,47 +7,23 @@ import pytest
 from cluster.lifecycle import Cluster
 from jobs.cassandra import Connection, disconnect
 from jobs.stores import STORES
-from tests.conftest import cassandra_sets, connected, free_ports
+from tests.conftest import cassandra_sets, connected, free_ports, unset_settings
 from tests.e2e.place import Place
 
 pytestmark = pytest.mark.timeout(1200)
 
-SPEC = """
-question = "Does the store change an answer?"
-repeats = 1
-warmups = 0
-partitions = 2
-
-[fixed]
-model = "als"
-dataset = "synthetic/ml-latest-small"
-"dataset.rows" = 3000
-workers = 1
-cores = 1
-memory = "1g"
-top_n = 5
-k = 5
-rank = 4
-iterations = 3
-blocks = 2
-
-[grid]
-store = ["parquet", "cassandra"]
-"""
+ALS = 'model = "als"\nrank = 4\niterations = 3\nblocks = 2'
 
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    for name in ("RECSCALE_DATA", "RECSCALE_STORE"):
-        monkeypatch.delenv(name, raising=False)
+    unset_settings(monkeypatch)
     sets = [*free_ports(), *cassandra_sets(tmp_path / "run")]
     return Place(tmp_path, [*sets, "spark.workers=1", "spark.memory=1g"])
 
 
-def test_both_stores_give_the_same_answers_and_cassandra_is_stopped_again(place, tmp_path, spark):
-    spec = tmp_path / "stores.toml"
-    spec.write_text(SPEC)
-    text = place.run("run", str(spec))
+def test_both_stores_give_the_same_answers_and_cassandra_is_stopped_again(place, spark):
+    text = place.run("run", place.spec("stores", 'store = ["parquet", "cassandra"]', fixed=ALS, top_n=5))
     assert "cassandra-1 is ready" in text
     assert place.processes() == []
     report = json.loads((place.run_dir / "reports" / "stores.json").read_text())

@@ -1,13 +1,13 @@
 """A cluster of several machines: a master, two workers that join it, and a driver, each with a network of its own."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import unset_settings
 from tests.e2e.place import Place
 from tests.hosts.network import Network
 
@@ -82,8 +82,7 @@ class Driver(Place):
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("RECSCALE_")]:
-            patch.delenv(name)
+        unset_settings(patch)
         patch.setenv("RECSCALE_SPARK_SECRET", SECRET)
         with Network(["master", "one", "two", "driver"]) as network:
             found = Hosts(network, tmp_path_factory.mktemp("hosts"))

@@ -4,7 +4,6 @@ import socket
 
 import pytest
 from cassandra.cluster import Cluster as Driver
-from pyspark.sql import functions as F
 
 from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
@@ -12,7 +11,7 @@ from cluster.processes import free_port, marks
 from cluster.settings import load
 from jobs.errors import JobError
 from jobs.stores.cassandra import CassandraStore
-from tests.conftest import cassandra_sets
+from tests.conftest import cassandra_sets, users
 
 
 @pytest.fixture
@@ -58,10 +57,6 @@ def test_a_node_keeps_its_data_when_it_is_stopped_and_an_external_one_is_left_al
         user.cassandra()
     assert cluster.up({"cassandra"}) == ["cassandra-1"]
     assert [row.id for row in ask(cluster, "SELECT id FROM kept.rows")] == [7]
-
-
-def users(spark, count):
-    return spark.range(count).select(F.col("id").cast("int").alias("user"), F.lit("a").alias("key"))
 
 
 def test_fewer_copies_than_asked_for_are_refused_and_not_made_silently(spark, in_cassandra):

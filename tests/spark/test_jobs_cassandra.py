@@ -200,12 +200,13 @@ def test_where_none_answers_it_says_how_to_start_one():
 
 WRITER = """
     import sys
-    from pyspark.sql import SparkSession, functions as F
+    from pyspark.sql import SparkSession
     from cluster.lifecycle import Cluster
     from cluster.settings import load
     from experiments.stores import connector
     from jobs.errors import JobError
     from jobs.stores.cassandra import CassandraStore
+    from tests.conftest import users
 
     *sets, root = sys.argv[1:]
     cluster = Cluster(load(sets, {}))
@@ -214,7 +215,7 @@ WRITER = """
     store = CassandraStore(spark, root)
     for key, rows in ("old", 1000), ("new", 3_000_000):
         try:
-            store.write("users", spark.range(rows).select(F.col("id").cast("int").alias("user"), F.lit(key).alias("key")))
+            store.write("users", users(spark, rows, key))
             print("ANSWER", key, "written", flush=True)
         except JobError as error:
             print("ANSWER", error, flush=True)

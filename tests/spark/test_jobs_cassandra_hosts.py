@@ -23,7 +23,7 @@ from jobs.cassandra import (
 )
 from jobs.errors import JobError
 from jobs.stores.cassandra import CassandraStore
-from tests.conftest import ROOT, cassandra_sets, connected
+from tests.conftest import ROOT, cassandra_sets, connected, users
 
 SECRET = "trust-me"
 
@@ -83,9 +83,7 @@ def test_user_password_and_tls_come_from_the_environment(spark, guarded, monkeyp
     monkeypatch.setenv(PASSWORD, "cassandra")
     wait_for_user(guarded)
     store = CassandraStore(spark, "guarded")
-    store.write(
-        "users", spark.range(10).select(F.col("id").cast("int").alias("user"), F.lit("a").alias("key"))
-    )
+    store.write("users", users(spark, 10))
     assert store.read("users").count() == 10
     assert store.get("users", 3) == {"user": 3, "key": "a"}
     disconnect(guarded)
@@ -117,15 +115,15 @@ FULL = """
     from jobs.cassandra import connect
     from jobs.errors import JobError
     from jobs.stores.cassandra import CassandraStore
-    from tests.conftest import cassandra_sets
-    from tests.spark.test_jobs_cassandra_hosts import few, many
+    from tests.conftest import cassandra_sets, users
+    from tests.spark.test_jobs_cassandra_hosts import many
 
     cluster = Cluster(load(cassandra_sets(Path(sys.argv[1]) / "run"), {{}}))
     try:
         given = connector(cluster.settings, cluster.cassandra(), cluster.driver_host.jars("connector"))
         spark = SparkSession.builder.master("local[2]").config(map={{**given, "spark.ui.enabled": "false"}}).getOrCreate()
         store = CassandraStore(spark, "full")
-        store.write("users", few(spark))
+        store.write("users", users(spark, 1000, "old"))
         try:
             store.write("users", many(spark))
         except JobError as error:
@@ -156,11 +154,6 @@ def test_a_node_whose_disk_is_full_keeps_the_old_table(tmp_path):
     assert "unchanged" in answers[0]
     assert "full" in answers[0]
     assert answers[1] == "1000"
-
-
-def few(spark):
-    """A thousand users."""
-    return spark.range(1000).select(F.col("id").cast("int").alias("user"), F.lit("old").alias("key"))
 
 
 def many(spark):
