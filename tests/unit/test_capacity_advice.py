@@ -142,8 +142,8 @@ GOOD = {"--rows": "1e6", "--deadline": "30m", "--price-per-worker-hour": "0.4"}
         ("--price-per-worker-hour", "0", r"--price-per-worker-hour\b.*\b0\b.*'0'"),
         ("--price-per-worker-hour", "inf", r"\bprice\b.*'inf'"),
         ("--max-workers", "0", r"--max-workers\b.*\b1\b.*\b0\b"),
-        ("--memory", "lots", r"\bmemory\b.*'lots'.*\b2g\b"),
-        ("--cores", "0", r"one core\b.*\bw1\u00d70c"),
+        ("--memory", "lots", r"\bmemory\b.*\b2g\b.*'lots'"),
+        ("--cores", "0", r"\bcores\b.*\b1 or more, got 0$"),
         ("--of", "capacitie", "'capacitie'.*'capacity'"),
     ],
 )
