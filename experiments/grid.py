@@ -138,8 +138,8 @@ def data_of(row: Mapping[str, Any], what: str) -> Data | None:
         key.removeprefix("dataset."): value for key, value in row.items() if key.startswith("dataset.")
     }
     if "dataset" not in row:
-        if options or any(key in row for key in ("store", *CLEANING)):
-            stray = [key for key in row if key in ("store", *CLEANING) or key.startswith("dataset.")]
+        stray = [key for key in row if key in ("store", *CLEANING) or key.startswith("dataset.")]
+        if stray:
             raise UsageError(
                 f"{what}: {', '.join(stray)} must come with a data set, got none: "
                 'add dataset = "source/variant", or leave them out'

@@ -1,6 +1,5 @@
 """Which shape is recommended, what it costs, why none is, and what is refused."""
 
-import dataclasses
 import re
 from functools import cache
 
@@ -12,7 +11,8 @@ from datasets.errors import UsageError
 from experiments.__main__ import main
 from experiments.capacity import quantities
 from experiments.capacity.advice import Wanted, advise, money
-from experiments.text_tables import as_text
+from experiments.commands.recommend import lines
+from experiments.text_tables import WIDTH, as_text
 from experiments.trial import Shape
 
 WORKER = Shape(1, 1, "1g")
@@ -75,15 +75,10 @@ def test_memory_of_a_worker_narrows_the_choice():
 
 
 def test_memory_that_was_not_measured_cannot_be_held_against_a_limit():
-    blind = [
-        dataclasses.replace(
-            item, applications=[dataclasses.replace(one, telemetry={}) for one in item.applications]
-        )
-        for item in runs(spread=0.02, seed=1)
-    ]
-    assert ask(model(blind)).best is not None
+    blind = model(runs(spread=0.02, seed=1, telemetry=False))
+    assert ask(blind).best is not None
     with pytest.raises(UsageError, match="--memory"):
-        ask(model(blind), memory=1024 * MIB)
+        ask(blind, memory=1024 * MIB)
 
 
 def test_table_shows_the_best_among_its_neighbours():
@@ -94,6 +89,22 @@ def test_table_shows_the_best_among_its_neighbours():
     row = advice.table().rows[shown.index("11 workers")]
     assert row[-1] == "kept *"  # beyond what was measured
     assert advice.table().rows[0][-1] == "missed *"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"deadline": 5.0},
+        {"deadline": 5.0, "most": 200, "price": 123_456.789},
+        {"rows": 999_999_999_999, "deadline": 1e9, "price": 1e-9, "memory": 2**50},
+        {"memory": 100 * MIB},
+    ],
+)
+def test_no_line_of_a_recommendation_is_wider_than_a_terminal(changes):
+    wanted = Wanted(**{"rows": 30_000_000, "deadline": DAY, "price": 0.4, "worker": WORKER, **changes})
+    text = "\n".join(lines(learnt(), advise(learnt(), wanted), wanted))
+    assert [line for line in text.splitlines() if len(line) > WIDTH] == []
 
 
 def test_nothing_is_recommended_on_one_core_count_or_without_intervals():
