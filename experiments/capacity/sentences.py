@@ -63,7 +63,7 @@ def interval_note(model: Model) -> str:
     degrees = model.time.fit.degrees
     runs, terms = len(model.points.training), ", ".join(model.time.terms.names)
     if degrees < LEAST_DEGREES:
-        return f"no interval: {runs} runs leave {degrees} degree(s) of freedom for {terms}; run plan with a larger budget"
+        return f"no interval: {runs} runs leave {degrees} degree(s) of freedom for {terms}; run make plan with a larger budget"
     return (
         f"95% prediction interval for one further run: parametric bootstrap of the relative errors of {runs} runs about "
         f"the terms {terms} ({degrees} degrees of freedom), the fit repeated for each draw; it widens with the distance from the runs"

@@ -108,7 +108,7 @@ def test_no_line_of_a_recommendation_is_wider_than_a_terminal(changes):
 
 
 def test_nothing_is_recommended_on_one_core_count_or_without_intervals():
-    with pytest.raises(UsageError, match=r"had 2 cores.* run plan again"):
+    with pytest.raises(UsageError, match=r"had 2 cores.*make plan again"):
         ask(model(runs((2,))))
     with pytest.raises(UsageError, match=r"interval.* larger budget"):
         ask(model([run(n, c) for n, c in zip(ROWS, (1, 2, 2), strict=True)]))
