@@ -212,7 +212,9 @@ def megabytes(memory: str) -> int:
     """
     match = re.fullmatch(r"([1-9]\d*)([mg])b?", memory.strip().lower())
     if match is None:
-        raise SettingsError(f"{memory!r} is not an amount of memory; write for example 2g or 512m")
+        raise SettingsError(
+            f"memory must be a whole number with g or m, for example 2g or 512m, got {memory!r}"
+        )
     return int(match[1]) * _UNITS[match[2]]
 
 
@@ -274,7 +276,9 @@ def _from_sets(known: Mapping[str, Any], sets: Sequence[str]) -> dict[str, str]:
     for pair in sets:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise SettingsError(f"--set {pair!r} has no value; write --set {key.strip() or 'key'}=value")
+            raise SettingsError(
+                f"--set must be key=value, got {pair!r}; write --set {key.strip() or 'key'}=value"
+            )
         if key.strip() not in known:
             raise SettingsError(f"unknown setting {key.strip()!r}: {nearest(key.strip(), known)}")
         values[key.strip()] = value.strip()
@@ -297,7 +301,7 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
 
 def _whole(value: Any, key: str) -> int:
     if isinstance(value, bool) or not re.fullmatch(r"[+-]?\d+", str(value).strip()):
-        raise SettingsError(f"{key}: {value!r} is not a whole number; write for example 2")
+        raise SettingsError(f"{key} must be a whole number, for example 2, got {value!r}")
     return int(value)
 
 
@@ -305,13 +309,13 @@ def _share(value: Any, key: str) -> float:
     try:
         return float(value)
     except ValueError:
-        raise SettingsError(f"{key}: {value!r} is not a number; write for example 0.5") from None
+        raise SettingsError(f"{key} must be a number, for example 0.5, got {value!r}") from None
 
 
 def _truth(value: Any, key: str) -> bool:
     text = str(value).strip().lower()
     if text not in ("true", "false"):
-        raise SettingsError(f"{key}: {value!r} is not allowed; write true or false")
+        raise SettingsError(f"{key} must be true or false, got {value!r}")
     return text == "true"
 
 
@@ -345,7 +349,7 @@ def _check(settings: Settings) -> None:
         section, name = key.split(".")
         port = getattr(getattr(settings, section), name)
         if not 1 <= port <= 65535:
-            raise SettingsError(f"{key}: {port} is not a port; use a number from 1 to 65535")
+            raise SettingsError(f"{key} must be a port from 1 to 65535, got {port}")
     for key in (
         "spark.memory",
         "spark.driver_memory",
@@ -369,8 +373,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"spark.cpus must be 0.01 or more, got {settings.spark.cpus:g}")
     if settings.host in ("0.0.0.0", "::", ""):  # noqa: S104 - refused, not bound
         raise SettingsError(
-            f"host: workers cannot connect to {settings.host!r}; "
-            "name one address of this machine, for example 127.0.0.1"
+            "host must be one address of this machine, to which workers can connect, for example 127.0.0.1, "
+            f"got {settings.host!r}"
         )
 
 

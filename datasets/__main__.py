@@ -80,7 +80,7 @@ def _options(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise UsageError(f"--set {pair}: must be key=value, as in --set rows=1000")
+            raise UsageError(f"--set must be key=value, for example --set rows=1000, got {pair!r}")
         options[key] = value
     return options
 

@@ -46,9 +46,9 @@ class Dialect:
         marks = {"separator": self.separator, "quote": self.quote, "escape": self.escape}
         for name, mark in marks.items():
             if mark is not None and (not mark or set(mark) & set("\r\n")):
-                raise UsageError(f"{name}={mark!r} must be a character other than a line end")
+                raise UsageError(f"{name} must be a character other than a line end, got {name}={mark!r}")
             if mark is not None and name != "separator" and len(mark) != 1:
-                raise UsageError(f"{name}={mark!r} must be one character, or none")
+                raise UsageError(f"{name} must be one character, or none, got {name}={mark!r}")
         used = [mark for mark in (self.quote, self.escape) if mark is not None]
         if len(set(used)) < len(used) or any(mark in self.separator for mark in used):
             raise UsageError(

@@ -71,7 +71,8 @@ def check_encoding(encoding: str) -> None:
         _decoder(encoding).decode(b"")
     except (LookupError, UnicodeError, AttributeError):
         raise UsageError(
-            f"encoding={encoding!r} is no text encoding that Python knows; common ones are utf-8, latin-1, cp1252, utf-16"
+            f"encoding must be a text encoding that Python knows, for example utf-8, latin-1, cp1252 or utf-16, got "
+            f"encoding={encoding!r}"
         ) from None
 
 

@@ -97,7 +97,7 @@ def read_sets(pairs: Sequence[str], option: str = "--set") -> dict[str, Any]:
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"{option} {pair!r} does not read; write {option} key=value")
+            raise UsageError(f"{option} must be key=value, got {pair!r}; write for example {option} rank=16")
         values[key.strip()] = _value(text.strip())
     return values
 

@@ -9,7 +9,7 @@ from cluster.lifecycle import BACKENDS
 from datasets.dataset import find
 from datasets.errors import UsageError
 from datasets.options import nearest, parse
-from experiments.trial import Data, Shape, Trial
+from experiments.trial import LEAST_CPUS, Data, Shape, Trial
 from jobs import params as train_params
 from jobs.apps import JOBS
 from jobs.apps.preprocess import PreprocessParams
@@ -138,9 +138,11 @@ def data_of(row: Mapping[str, Any], what: str) -> Data | None:
         key.removeprefix("dataset."): value for key, value in row.items() if key.startswith("dataset.")
     }
     if "dataset" not in row:
-        if options or any(key in row for key in ("store", *CLEANING)):
+        stray = [key for key in row if key in ("store", *CLEANING) or key.startswith("dataset.")]
+        if stray:
             raise UsageError(
-                f'{what}: options of a data set without a data set; add dataset = "source/variant"'
+                f"{what}: {', '.join(stray)} must come with a data set, got none: "
+                'add dataset = "source/variant", or leave them out'
             )
         return None
     find(str(row["dataset"]), options)  # refuses what nobody knows before anything starts
@@ -179,7 +181,7 @@ def _label(row: Mapping[str, Any], varying: list[str], job: str, shape: Shape) -
 
 def _whole(value: Any, key: str, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, str)) or not str(value).isdigit():
-        raise UsageError(f"{what}: {key} must be a whole number, not {value!r}")
+        raise UsageError(f"{what}: {key} must be a whole number of 1 or more, got {value!r}")
     return int(value)
 
 
@@ -187,13 +189,13 @@ def _share(value: Any, what: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise UsageError(f"{what}: cpus must be a number of processors, as 0.5, not {value!r}")
+        raise UsageError(f"{what}: cpus must be {LEAST_CPUS} or more, for example 0.5, got {value!r}")
     return float(value)
 
 
 def _truth(value: Any, what: str) -> bool:
     if not isinstance(value, bool):
-        raise UsageError(f"{what}: pin must be true or false, not {value!r}")
+        raise UsageError(f"{what}: pin must be true or false, got {value!r}")
     return value
 
 

@@ -103,13 +103,13 @@ class Harness:
         if self.external:
             if shape.backend:
                 raise ServiceError(
-                    f"backend = {shape.backend!r} says how workers are started, and those of {self.settings.spark.master} "
-                    "are not ours: leave it out of the spec, or unset spark.master"
+                    f"backend = {shape.backend!r} cannot be used with the workers of {self.settings.spark.master}, which "
+                    "recscale did not start: leave it out of the spec, or unset spark.master"
                 )
             if shape.limits:
                 raise ServiceError(
                     f"{', '.join(shape.limits)} cannot be enforced on the workers of {self.settings.spark.master}, which "
-                    "are not ours: limit them where they run and leave it out of the spec, or unset spark.master"
+                    "recscale did not start: limit them where they run and leave it out of the spec, or unset spark.master"
                 )
             return
         self._used = True

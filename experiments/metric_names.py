@@ -54,25 +54,35 @@ SECONDS = Metric(
 ALL_SECONDS = Metric("total_s", "s", "all phases of a warm pass together, the same median", "total_s_median")
 RMSE = Metric("rmse", "steps of the rating scale", "root mean squared error on the test rows")
 COVERAGE = Metric("coverage", "0 to 1", "share of the test rows that got a prediction")
-NDCG = Metric("ndcg_at_{name}", "0 to 1", "quality of the lists' first so many items (ndcg_at_10)")
+NDCG = Metric(
+    "ndcg_at_{name}",
+    "0 to 1",
+    "nDCG of the lists of recommendations, cut after so many items (ndcg_at_10: ten)",
+)
 REPEATS = Metric(
-    "repeats/{phase}_s", "s", "every measured pass; steps count them over all applications", "phase.{phase}_s"
+    "repeats/{phase}_s",
+    "s",
+    "every measured pass; MLflow's step is the pass, counted over all applications",
+    "phase.{phase}_s",
 )
 COLD = Metric(
     "cold/{phase}_s",
     "s",
-    "the first pass of each application, which finds nothing warm; steps are applications",
+    "the first pass of each application, when JVM and caches are empty; MLflow's step is the application",
     "phase_cold/{phase}_s",
 )
 APPLICATIONS = Metric(
-    "applications/{phase}_s", "s", "a side of a comparison: median of each of its applications"
+    "applications/{phase}_s", "s", "one side of a comparison: median of each of its applications"
 )
 MEAN = Metric(
     "baseline/rmse_global_mean", "as rmse", "error of the global mean on the same rows", "rmse_global_mean"
 )
 BIAS = Metric("baseline/rmse_bias", "as rmse", "error of user and item means on the same rows", "rmse_bias")
 FLOOR = Metric(
-    "baseline/rmse_floor", "as rmse", "noise of generated ratings, below which no model comes", "rmse_floor"
+    "baseline/rmse_floor",
+    "as rmse",
+    "noise of generated ratings: the smallest RMSE that any model can reach",
+    "rmse_floor",
 )
 MAE = Metric("quality/mae", "as rmse", "mean absolute error on the test rows", "mae")
 COVERED = Metric(
@@ -109,7 +119,9 @@ METRICS = (
 
 OTHERS = (
     Metric(
-        "total_s by cores/{name}", "s", "an experiment's run: total_s of each kind of trial; steps are cores"
+        "total_s by cores/{name}",
+        "s",
+        "an experiment's run: total_s of each kind of trial; MLflow's step is the number of cores",
     ),
     Metric("rmse/{name}", "as rmse", "an experiment's run: rmse of each kind of trial"),
     Metric("time_ratio", "times", "a comparison: contender's time over baseline's; above 1 it is slower"),
@@ -124,7 +136,7 @@ OTHERS = (
     ),
     Metric("recovery_s", "s", "a drill: from the fault to recovery"),
     Metric("ended_s", "s", "a drill: from the fault to the end of what was disturbed"),
-    Metric("after_s", "s", "a drill: from the begin of the phase to the fault"),
+    Metric("after_s", "s", "a drill: from the beginning of the phase to the fault"),
     Metric("undisturbed_s", "s", "a drill: the phase without a fault"),
     Metric("disturbed_s", "s", "a drill: the phase with the fault"),
     Metric("rerun_s", "s", "a drill: the application that was run again"),

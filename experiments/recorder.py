@@ -187,7 +187,9 @@ class Recorder:
         with explained(self.uri):
             runs = self._runs(outcome.experiment, f"tags.`{PREFIX}attempt` = '{outcome.attempt}'")
         if not runs:
-            raise RecordingError(f"MLflow at {self.uri} has no run of {outcome.label}")
+            raise RecordingError(
+                f"MLflow at {self.uri} has no run of {outcome.label}; run its experiment again to record it"
+            )
         return str(runs[0].info.run_id)
 
     def keep(self, experiment: str, root: Node, mark: str, status: str) -> str:

@@ -59,7 +59,8 @@ def register(uri: str, run_id: str, arrays: Path, name: str, about: str) -> Regi
         return _named(known)
     if not arrays.is_file():
         raise RecordingError(
-            f"{arrays} is not there: the trial did not export its model, or not on this machine"
+            f"there is no file {arrays}: the trial exported no model, or the file was removed since; delete the trial's "
+            "run in MLflow, then run the search again"
         )
     with explained(uri), TemporaryDirectory() as folder:
         path = Path(folder) / _FOLDER

@@ -98,7 +98,9 @@ class Experiment:
             if not any(matches(row, x) for x in self.exclude)
         ]
         if not rows:
-            raise UsageError(f"experiment {self.name}: `exclude` leaves no trial")
+            raise UsageError(
+                f"experiment {self.name}: exclude removes every trial of the grid; take a selection out of exclude"
+            )
         varying = [key for key in {key: None for row in rows for key in row} if _varies(rows, key)]
         varying += [key for key in self.labelled if key not in varying]
         trials = [trial_of(row, varying, self.job, default, f"experiment {self.name}") for row in rows]
@@ -154,9 +156,11 @@ def read(name: str, values: Mapping[str, Any]) -> Experiment:
     )
     for key in ("fixed", "grid"):
         if not isinstance(values.get(key, {}), Mapping):
-            raise UsageError(f"{what}: {key} must be a table, not {values[key]!r}")
+            raise UsageError(
+                f"{what}: {key} must be a table, got {values[key]!r}; write [{key}] and its keys below"
+            )
     if "shared" in values:
-        raise UsageError(f'{what}: "shared" is no key; write applications = "{SHARED}"')
+        raise UsageError(f'{what}: unknown key "shared"; write applications = "{SHARED}"')
     if "applications" in values:
         values |= _applications(values["applications"], what)
     nested: dict[str, Any] = {key: values.pop(key) for key in ("comparisons", "means")}
@@ -185,15 +189,17 @@ def _applications(given: int | str, what: str) -> dict[str, Any]:
 def _sound(experiment: Experiment) -> Experiment:
     what = f"experiment {experiment.name}"
     for key, least in (("applications", 1), ("repeats", 1), ("warmups", 0), ("timeout_s", 1)):
-        if getattr(experiment, key) < least:
-            raise UsageError(f"{what}: {key} must be at least {least}")
+        if (value := getattr(experiment, key)) < least:
+            raise UsageError(f"{what}: {key} must be {least} or more, got {value}")
     for key in (*experiment.fixed, *experiment.grid, *_together(experiment)):
         check_key(key, experiment.job, what)
     for key, choices in experiment.grid.items():
         if not isinstance(choices, list) or not choices:
-            raise UsageError(f"{what}: grid.{key} must be a list of values, not {choices!r}")
+            raise UsageError(
+                f"{what}: grid.{key} must be a list of one or more values, got {choices!r}; a single value goes into fixed"
+            )
         if key in experiment.fixed:
-            raise UsageError(f"{what}: {key} stands in both fixed and grid")
+            raise UsageError(f"{what}: {key} is in both fixed and grid; leave it out of one of them")
     _sound_points(experiment, what)
     _sound_selections(experiment, what)
     _sound_search(experiment, what)
@@ -205,10 +211,12 @@ def _sound_points(experiment: Experiment, what: str) -> None:
     for number, point in enumerate(experiment.points, start=1):
         missing = [key for key in together if key not in point]
         if missing:
-            raise UsageError(f"{what}: point {number} lacks {', '.join(missing)}, which other points have")
+            raise UsageError(
+                f"{what}: point {number} has no {', '.join(missing)}, which other points have; give every point the same keys"
+            )
     for key in together:
         if key in (*experiment.fixed, *experiment.grid):
-            raise UsageError(f"{what}: {key} stands in points and in fixed or grid")
+            raise UsageError(f"{what}: {key} is in points and in fixed or grid; leave it out of one of them")
 
 
 def _together(experiment: Experiment) -> list[str]:
@@ -219,8 +227,13 @@ def _together(experiment: Experiment) -> list[str]:
 def _sound_search(experiment: Experiment, what: str) -> None:
     if experiment.search is None:
         return
-    if experiment.grid or experiment.points or experiment.comparisons or experiment.job != "train":
-        raise UsageError(f"{what}: a search has no grid, no points and no comparisons, and its job is train")
+    stray = [key for key in ("grid", "points", "comparisons") if getattr(experiment, key)]
+    if stray:
+        raise UsageError(
+            f"{what}: a search cannot have {' or '.join(stray)}; remove {'it' if len(stray) == 1 else 'them'}, or remove search"
+        )
+    if experiment.job != "train":
+        raise UsageError(f'{what}: job must be "train" for a search, got "{experiment.job}"')
     if experiment.shared:
         raise UsageError(
             f"{what}: a search chooses each trial by those before it, so they cannot share an application: give "
@@ -228,11 +241,15 @@ def _sound_search(experiment: Experiment, what: str) -> None:
         )
     for key in experiment.search.space:
         check_key(key, experiment.job, what)
-        if key in experiment.fixed or key in ("model", "dataset", "part", "export"):
-            raise UsageError(f"{what}: {key} cannot be searched: it is fixed, or not a setting of the model")
+        if key in experiment.fixed:
+            raise UsageError(f"{what}: {key} is in both fixed and search.space; leave it out of one of them")
+        if key in ("model", "dataset", "part", "export"):
+            raise UsageError(
+                f"{what}: search.space may hold only hyper-parameters of the model, got {key}; remove it"
+            )
     for key in ("part", "export", "select"):
         if key in experiment.fixed:
-            raise UsageError(f"{what}: {key} is the search's own to set")
+            raise UsageError(f"{what}: fixed must not hold {key}, which a search sets itself; remove it")
 
 
 def _sound_selections(experiment: Experiment, what: str) -> None:
@@ -243,7 +260,8 @@ def _sound_selections(experiment: Experiment, what: str) -> None:
             item.baseline and item.contender
         ):
             raise UsageError(
-                f"{what}: a comparison sets two selections of trials, or two phases, side by side"
+                f"{what}: baseline and contender of a comparison must each select trials, and both or neither must name a "
+                f"phase; got baseline = {dict(item.baseline)} and contender = {dict(item.contender)}"
             )
     sides = [side for item in experiment.comparisons for side in (item.baseline, item.contender)]
     over = [dict.fromkeys(mean.over) for mean in experiment.means]
@@ -252,7 +270,7 @@ def _sound_selections(experiment: Experiment, what: str) -> None:
     ):
         if key not in known | {"phase"}:
             raise UsageError(
-                f"{what}: comparisons, means, exclude or held_out select by {key!r}, which is in neither fixed nor grid: "
+                f"{what}: comparisons, means, exclude or held_out name the key {key!r}, which is in neither fixed nor grid: "
                 f"{nearest(key, known)}"
             )
 

@@ -41,14 +41,18 @@ class Shape:
     backend: str = ""
 
     def __post_init__(self) -> None:
-        if self.workers < 1 or self.cores < 1:
-            raise UsageError(f"a cluster shape needs at least one worker of one core, not {self}")
+        for name, count in (("workers", self.workers), ("cores", self.cores)):
+            if count < 1:
+                raise UsageError(f"{name} of a cluster shape must be 1 or more, got {count}")
         if self.cpus is not None and not LEAST_CPUS <= self.cpus < math.inf:
             raise UsageError(
-                f"cpus = {self.cpus:g}: a worker needs at least {LEAST_CPUS} of a processor; leave cpus out for no limit"
+                f"cpus must be {LEAST_CPUS} or more (processors that each worker may use), got {self.cpus:g}; leave "
+                "cpus out for no limit"
             )
         if not _MEMORY.fullmatch(self.memory):
-            raise UsageError(f"memory {self.memory!r} does not read; write it as in 2g or 1500m")
+            raise UsageError(
+                f"memory must be a whole number with g or m, for example 2g or 1500m, got {self.memory!r}"
+            )
 
     def __str__(self) -> str:
         limit = "" if self.cpus is None else f"@{self.cpus:.3g}"

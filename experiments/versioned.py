@@ -69,7 +69,7 @@ class Kind:
             raise
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             cause = f"{type(error).__name__}: {error}"
-            raise UnreadableError(path, f"does not read as {self.what} ({cause}). {self.remedy}") from error
+            raise UnreadableError(path, f"cannot be read as {self.what} ({cause}). {self.remedy}") from error
         raise UnreadableError(
             path,
             f"is {self.what} of format {found!r}, and this version of recscale reads formats up to {self.version}: use the newer "

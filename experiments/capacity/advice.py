@@ -93,20 +93,20 @@ def advise(model: Model, wanted: Wanted) -> Advice:
     if model.time.terms.only is not None:
         raise UsageError(
             f"all recorded runs had {model.time.terms.only:g} cores, so other shapes cannot be predicted; add workers or "
-            "cores to the grid of the spec and run plan again"
+            "cores to the grid of the spec and run make plan again"
         )
     shapes = [dataclasses.replace(wanted.worker, workers=workers) for workers in range(1, wanted.most + 1)]
     predictions = model.predict([Load.of(wanted.rows, shape) for shape in shapes])
     if predictions[0].wall.high is None:
         raise UsageError(
-            "there are too few runs for an interval, whose upper end has to meet the deadline; run plan with a larger budget"
+            "there are too few runs for an interval, whose upper end has to meet the deadline; run make plan with a larger budget"
         )
     offers = tuple(_offer(item, wanted) for item in predictions)
     unknown = [item for item in predictions if item.heap is None]
     if wanted.memory is not None and unknown:
         raise UsageError(
             f"the runs did not measure the memory that {count_text(unknown[0].load.workers)} worker(s) need, so --memory cannot "
-            "be considered: leave it out, or measure memory (the spark settings in specs/capacity.toml) and run plan again"
+            "be considered: leave it out, or measure memory (the spark settings in specs/capacity.toml) and run make plan again"
         )
     best = min((offer for offer in offers if offer.suitable), key=lambda offer: offer.cost, default=None)
     return Advice(offers, best, "" if best else _why_not(offers, wanted.deadline))

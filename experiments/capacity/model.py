@@ -83,7 +83,7 @@ class Model:
         if len(training) < len(terms.chosen) + 1:
             raise UsageError(
                 f"{len(training)} runs cannot tell {len(terms.chosen)} terms apart ({', '.join(terms.names)}); "
-                "run plan with a larger budget"
+                "run make plan with a larger budget"
             )
         return cls(points, Part(terms, fit(columns, measured, _within(training))), _memory(training))
 
@@ -98,7 +98,7 @@ class Model:
             if only is not None and load.cores != only:
                 raise UsageError(
                     f"all recorded runs had {only:g} cores, so {load.cores:g} cannot be predicted; add workers or cores to the "
-                    "grid of the spec and run plan again"
+                    "grid of the spec and run make plan again"
                 )
         times = _estimates(self.time, loads, sums=True)
         memory = [self._memory_at(load) for load in loads]
@@ -135,11 +135,11 @@ class Model:
 
 def _enough(training: Sequence[Point]) -> None:
     if not training:
-        raise UsageError("no run is recorded to fit a model to; run plan first")
+        raise UsageError("no run is recorded to fit a model to; run make plan first")
     sizes = sorted({point.load.rows for point in training})
     if len(sizes) < 2:
         raise UsageError(
-            f"all recorded runs had {count_text(sizes[0])} rows, so other sizes cannot be predicted; run plan again"
+            f"all recorded runs had {count_text(sizes[0])} rows, so other sizes cannot be predicted; run make plan again"
         )
 
 

@@ -1,17 +1,19 @@
 """Texts of a capacity model and its predictions."""
 
+import textwrap
 from collections.abc import Iterator
 
 from experiments.capacity.fit import LEAST_DEGREES
 from experiments.capacity.model import Estimate, Model, Prediction
 from experiments.capacity.points import growth
 from experiments.capacity.quantities import count_text, memory_text, time_text
-from experiments.text_tables import wrapped
+from experiments.text_tables import WIDTH, wrapped
 
 UNKNOWN = (
     "the interval contains the spread of the runs, but not what may change beyond them: memory that fills up and spills, "
     "a network between real machines, a slower disk"
 )
+_NAMES = 18  # characters of the column of names
 _WIDE = 2.0
 _OVERHEAD = 0.1
 _LEAST_OVERHEAD = 384 * 2**20
@@ -24,9 +26,13 @@ def prediction_lines(model: Model, prediction: Prediction) -> Iterator[str]:
         f"{count_text(load.rows)} rows on {count_text(load.workers)} worker(s), {count_text(load.cores)} core(s) in all"
     )
     yield ""
-    yield f"wall time         {_time(prediction.wall)}"
-    yield f"  one warm pass   {_time(prediction.work)}"
-    yield f"  all else        {_time(prediction.overhead)}   starting, reading, the extra time of a first pass, judging"
+    yield _row("wall time", _time(prediction.wall))
+    yield _row("  one warm pass", _time(prediction.work))
+    yield _row(
+        "  all else",
+        _time(prediction.overhead),
+        "starting, reading, the extra time of a first pass, judging",
+    )
     yield from _memory_lines(prediction)
     yield ""
     yield from (wrapped(f"note: {line}") for line in notes(model, prediction))
@@ -57,7 +63,7 @@ def interval_note(model: Model) -> str:
     degrees = model.time.fit.degrees
     runs, terms = len(model.points.training), ", ".join(model.time.terms.names)
     if degrees < LEAST_DEGREES:
-        return f"no interval: {runs} runs leave {degrees} degree(s) of freedom for {terms}; run plan with a larger budget"
+        return f"no interval: {runs} runs leave {degrees} degree(s) of freedom for {terms}; run make plan with a larger budget"
     return (
         f"95% prediction interval for one further run: parametric bootstrap of the relative errors of {runs} runs about "
         f"the terms {terms} ({degrees} degrees of freedom), the fit repeated for each draw; it widens with the distance from the runs"
@@ -90,13 +96,25 @@ def errors_of(model: Model) -> list[float]:
 
 def _memory_lines(prediction: Prediction) -> Iterator[str]:
     if prediction.heap is None:
-        yield "executor memory   unknown: the runs did not measure it for so many workers (see the note, and the spark settings in specs/capacity.toml)"
+        what = "the runs did not measure it for so many workers (see the note, and the spark settings in specs/capacity.toml)"
+        yield _row("executor memory", "unknown", what)
         return
-    yield f"executor memory   {_size(prediction.heap)}   spark.executor.memory that holds the peak of Spark's managed memory"
+    what = "spark.executor.memory that holds the peak of Spark's managed memory"
+    yield _row("executor memory", _size(prediction.heap), what)
     if prediction.python is not None:
-        yield f"  Python beside   {_size(prediction.python)}   resident memory of one executor's Python workers"
-        room = room_of(prediction)
-        yield f"  a worker needs  {memory_text(room)}   both (upper ends, where there are any), and a tenth for the JVM itself"
+        what = "resident memory of one executor's Python workers"
+        yield _row("  Python beside", _size(prediction.python), what)
+        what = "both (upper ends, where there are any), and a tenth for the JVM itself"
+        yield _row("  a worker needs", memory_text(room_of(prediction)), what)
+
+
+def _row(name: str, value: str, what: str = "") -> str:
+    """Write a name, its value and what the value is; the last goes below where the line would be too long."""
+    line = f"{name:<{_NAMES}}{value}"
+    if not what or len(line) + 3 + len(what) <= WIDTH:
+        return f"{line}   {what}".rstrip()
+    indent = " " * _NAMES
+    return f"{line}\n{textwrap.fill(what, WIDTH, initial_indent=indent, subsequent_indent=indent)}"
 
 
 def room_of(prediction: Prediction) -> float:

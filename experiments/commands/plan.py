@@ -36,7 +36,7 @@ def _run(arguments: Namespace) -> int:
     print(f"two pilots first, to learn what runs cost here: {' and '.join(trial.label for trial in pilots)}")
     sweep, status = _sweep(candidates, pilots, settings, text)
     if status != "ok":
-        raise JobError("the plan cannot go on without its pilots; see above, then run plan again")
+        raise JobError("the plan cannot go on without its pilots; see above, then run make plan again")
     chosen = plan(candidates, _measured(sweep), budget)
     _explain(chosen, validate=arguments.validate)
     if arguments.choose_only:

@@ -1,12 +1,14 @@
 """`recommend`: the cheapest cluster that ends a job before a deadline."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 
 from cluster import settings as cluster_settings
 from datasets.errors import UsageError
 from experiments import arguments as shared
 from experiments.capacity import quantities
 from experiments.capacity.advice import MOST_WORKERS, Advice, Wanted, advise, money
+from experiments.capacity.model import Model
 from experiments.capacity.quantities import time_text
 from experiments.capacity.record import model_of
 from experiments.capacity.sentences import notes
@@ -26,16 +28,19 @@ def _run(arguments: Namespace) -> int:
     wanted = _wanted(arguments)
     model = model_of(settings, arguments.of)
     advice = advise(model, wanted)
-    print(f"{wrapped(_answer(advice, wanted))}\n{_asked(wanted)}")
-    print(f"\n{as_text(advice.table())}\n")
-    print(
-        "cost: workers \u00d7 price \u00d7 wall time, billed for the time that is used; up to: at the interval's upper end"
-    )
-    print("deadline: kept if the upper end of the interval is within it; * lies beyond what was measured")
-    shown = advice.best or advice.offers[-1]
-    for line in notes(model, shown.prediction):
-        print(wrapped(f"note: {line}"))
+    print("\n".join(lines(model, advice, wanted)))
     return 0 if advice.best else GATE
+
+
+def lines(model: Model, advice: Advice, wanted: Wanted) -> Iterator[str]:
+    """Yield the answer, the table of shapes, and the notes on the shape that is recommended."""
+    yield wrapped(_answer(advice, wanted))
+    yield wrapped(_asked(wanted))
+    yield f"\n{as_text(advice.table())}\n"
+    yield "cost: workers \u00d7 price \u00d7 wall time, billed for the time that is used; up to: at the interval's upper end"
+    yield "deadline: kept if the upper end of the interval is within it; * lies beyond what was measured"
+    shown = advice.best or advice.offers[-1]
+    yield from (wrapped(f"note: {line}") for line in notes(model, shown.prediction))
 
 
 def _wanted(arguments: Namespace) -> Wanted:

@@ -27,7 +27,9 @@ def service(run_dir: Path, name: str) -> list[psutil.Process]:
     mark_ = f"{run_dir.resolve()}:{name}"
     found = marked(mark_) or marked(CONTAINED + mark_)
     if not found:
-        raise JobError(f"{name} is to be killed and does not run (make status)")
+        raise JobError(
+            f"{name} does not run, so the drill cannot kill it; see make status and make logs S={name}"
+        )
     return found
 
 
@@ -58,7 +60,9 @@ def driver(folder: Path) -> psutil.Process:
         # The interpreter itself, not what started it: `docker exec`, or the shell that became it.
         if words[1:3] == ["-m", "jobs"] and wanted in words and lives(process):
             return process
-    raise JobError(f"the application of {folder} is to be killed and does not run")
+    raise JobError(
+        f"the application of {folder} does not run, so the drill cannot kill it; see {folder / 'driver.log'}"
+    )
 
 
 def group(leader: int) -> list[psutil.Process]:

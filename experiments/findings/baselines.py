@@ -8,6 +8,7 @@ from typing import Any
 from experiments.answer import protocol, unshaped
 from experiments.cost.rivals import SINGLE
 from experiments.finding import Finding
+from experiments.merged_notes import without_settings
 from experiments.metrics import counts, quality
 from experiments.outcome import Outcome
 from experiments.spec import Experiment
@@ -24,7 +25,7 @@ class _Contest:
         does, than: what the models do, and what the baseline is, in words; metric: of both, as people write it.
         best, model, baseline: the best value, whose it is, and the baseline's.
         better: whether the best beats the baseline.
-        models: all that were tried.
+        models: all that were tried; these names hold only the settings that tell the experiment's models apart.
         short: the best model's name in plain words.
     """
 
@@ -64,7 +65,7 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
     measured = [outcome for outcome in outcomes if outcome.measured]
     if len({protocol(outcome) for outcome in measured}) != 1:
         return None
-    contests = [found for found in (_guessing(measured), _ranking(measured)) if found]
+    contests = [found for found in (_guessing(measured, outcomes), _ranking(measured, outcomes)) if found]
     if not contests:
         return None
     notes = tuple(found.sentence(_size(measured[0])) for found in contests)
@@ -97,7 +98,7 @@ def _joined(contests: Sequence[_Contest]) -> str:
     return "; ".join([first, *(text.replace("no model", "none", 1) for text in rest)])
 
 
-def _guessing(measured: Sequence[Outcome]) -> _Contest | None:
+def _guessing(measured: Sequence[Outcome], every: Sequence[Outcome]) -> _Contest | None:
     """Every model of ratings has the bias baseline's error beside its own."""
     tried = [
         item
@@ -107,33 +108,45 @@ def _guessing(measured: Sequence[Outcome]) -> _Contest | None:
     if not tried:
         return None
     baseline = quality(tried[0])["rmse_bias"]
-    return _contest(("guesses ratings", "user and item means", "RMSE"), tried, "rmse", baseline, min)
+    return _contest(
+        ("guesses ratings", "user and item means", "RMSE"), _named(tried, every), "rmse", baseline, min
+    )
 
 
-def _ranking(measured: Sequence[Outcome]) -> _Contest | None:
+def _ranking(measured: Sequence[Outcome], every: Sequence[Outcome]) -> _Contest | None:
     """Popularity is a trial like the others, if there is one."""
-    names = sorted(name for item in measured for name in quality(item) if name.startswith("ndcg_at_"))
-    ranked = [item for item in measured if names and names[0] in quality(item)]
+    metrics = sorted(name for item in measured for name in quality(item) if name.startswith("ndcg_at_"))
+    ranked = [item for item in measured if metrics and metrics[0] in quality(item)]
     baselines = [item for item in ranked if item.values.get("model") == _POPULARITY]
     tried = [item for item in ranked if item.values.get("model") not in (_POPULARITY, _BIAS)]
     if not tried or not baselines:
         return None
-    shown = names[0].replace("ndcg_at_", "nDCG@")
-    return _contest(("ranks", "popularity", shown), tried, names[0], quality(baselines[0])[names[0]], max)
+    metric, baseline = metrics[0], quality(baselines[0])[metrics[0]]
+    words = ("ranks", "popularity", metric.replace("ndcg_at_", "nDCG@"))
+    return _contest(words, _named(tried, every), metric, baseline, max)
+
+
+def _named(tried: Sequence[Outcome], every: Sequence[Outcome]) -> list[tuple[Outcome, str]]:
+    """Name trials without their shape and without the settings that all trials of these models share."""
+    models = {item.values.get("model") for item in tried}
+    labels = list(dict.fromkeys(unshaped(item) for item in every if item.values.get("model") in models))
+    names = dict(zip(labels, without_settings(labels)[1], strict=True))
+    return [(item, names[unshaped(item)]) for item in tried]
 
 
 def _contest(
     words: tuple[str, str, str],
-    tried: Sequence[Outcome],
+    tried: Sequence[tuple[Outcome, str]],
     metric: str,
     baseline: float,
     choose: Callable[..., Any],
 ) -> _Contest:
-    best = choose(tried, key=lambda item: quality(item)[metric])
+    best, name = choose(tried, key=lambda found: quality(found[0])[metric])
     value = quality(best)[metric]
     better = value != baseline and choose(value, baseline) == value
-    models = list(dict.fromkeys(map(unshaped, tried)))
-    return _Contest(*words, value, unshaped(best), baseline, better, models, named(best, tried))
+    models = list(dict.fromkeys(name for _, name in tried))
+    short = named(best, [item for item, _ in tried])
+    return _Contest(*words, value, name, baseline, better, models, short)
 
 
 def _size(outcome: Outcome) -> str:

@@ -143,7 +143,8 @@ def calibrate(comparisons: Sequence[Comparison], draws: int = DRAWS, seed: int =
     if count < LEAST_RECORDED or min(map(len, comparisons)) < LEAST_PAIRS:
         raise UsageError(
             f"{count} pairs in which both sides are the same ({len(comparisons)} comparison(s)) are too few to calibrate on; "
-            f"{LEAST_RECORDED} are needed, and {LEAST_PAIRS} of each comparison"
+            f"{LEAST_RECORDED} are needed, and {LEAST_PAIRS} of each comparison: measure more with python -m experiments "
+            "compare SPEC --pairs 20 --series 1, 2, ..."
         )
     parts = [np.asarray(_logs(found)) for found in comparisons]
     random = np.random.default_rng(seed)

@@ -66,7 +66,7 @@ def _of_file(path: Path) -> Found:
     try:
         return PAIRS.read(path, lambda values: Found([_comparison(row) for row in values["comparisons"]]))
     except (FileNotFoundError, UnreadableError) as error:
-        raise UsageError(f"{path} holds no pairs: {error}") from error
+        raise UsageError(f"{path} has no pairs to read: {error}") from error
 
 
 def _comparisons(values: dict[str, Any]) -> dict[str, Any]:

@@ -64,7 +64,9 @@ def sides_of(
     """
     for key in (REV, PACKAGE):
         if key in sets:
-            raise UsageError(f"{key} belongs to one side: --baseline {key}=... or --contender {key}=...")
+            raise UsageError(
+                f"{key} must be given to one side, not by --set: --baseline {key}=... or --contender {key}=..."
+            )
     common = fixed(experiment, sets)
     pair = [
         _side(common, name, given, default) for name, given in zip(NAMES, (baseline, contender), strict=True)

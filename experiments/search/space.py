@@ -82,42 +82,45 @@ def read(values: Any, what: str) -> Search:
         UsageError: names the wrong key or value.
     """
     if not isinstance(values, Mapping):
-        raise UsageError(f"{what}: search must be a table, not {values!r}")
+        raise UsageError(f"{what}: search must be a table, got {values!r}; write [search] and its keys below")
     search = parse(Search, values, f"search of {what}")
     search = dataclasses.replace(search, time_metric=seconds_name(search.time_metric))
     if not search.lowest and not _HIGHEST.fullmatch(search.metric):
         raise UsageError(
-            f"{what}: a search is for the best rmse, mae, ndcg_at_K, map_at_K, precision_at_K or recall_at_K, "
-            f"not {search.metric!r}"
+            f"{what}: search.metric must be rmse, mae, ndcg_at_K, map_at_K, precision_at_K or recall_at_K, "
+            f"got {search.metric!r}"
         )
     if not search.space:
-        raise UsageError(f"{what}: search needs a table search.space: what may vary")
+        raise UsageError(
+            f"{what}: search.space is missing; add for example [search.space] with rank = [8, 16, 32]"
+        )
     for name, value in (
         ("trials", search.trials),
         ("minutes", search.minutes),
         ("time_limit_s", search.time_limit_s),
     ):
         if value is not None and not value > 0:
-            raise UsageError(f"{what}: search.{name} must be more than 0, not {value}")
+            raise UsageError(f"{what}: search.{name} must be greater than 0, got {value}")
     ranges = search.ranges
     if search.sampler == "grid":
         for key, choices in ranges.items():
             if isinstance(choices, Range):
                 raise UsageError(
-                    f'{what}: a grid needs a list of choices for {key}; ranges are for sampler = "optuna"'
+                    f'{what}: search.space.{key} must be a list of choices for sampler = "grid", got a range; write a '
+                    'list, or set sampler = "optuna"'
                 )
     elif search.trials is None and search.minutes is None:
-        raise UsageError(f"{what}: search needs a budget: trials or minutes")
+        raise UsageError(f"{what}: search has no budget; add trials = 40 or minutes = 30")
     return search
 
 
 def _choices(key: str, value: Any) -> list[Any] | Range:
     if isinstance(value, list):
         if not value:
-            raise UsageError(f"search.space.{key} is an empty list")
+            raise UsageError(f"search.space.{key} must be a list of one or more choices, got []")
         return value
     if not isinstance(value, Mapping):
-        raise UsageError(f"search.space.{key} must be a list of choices or {{low, high}}, not {value!r}")
+        raise UsageError(f"search.space.{key} must be a list of choices or {{low, high}}, got {value!r}")
     given = dict(value)
     for name in given:
         if name not in _RANGE:
@@ -129,7 +132,7 @@ def _choices(key: str, value: Any) -> list[Any] | Range:
     )
     if found is None or not numbers or not found.low < found.high or (found.log and found.low <= 0):
         raise UsageError(
-            f"search.space.{key}: write {{low = 0.01, high = 0.3, log = true}} with low below high "
-            f"(and above 0 if log), not {given}"
+            f"search.space.{key} must have low below high (and above 0 if log), got {given}; write for example "
+            "{low = 0.01, high = 0.3, log = true}"
         )
     return found

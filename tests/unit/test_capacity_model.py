@@ -16,7 +16,7 @@ from experiments.capacity.sentences import checked, prediction_lines
 from experiments.capacity.terms import CORES, LOG_CORES, ROWS_PER_CORE, Load, memory_terms, time_terms
 from experiments.findings import FINDINGS
 from experiments.spec import Experiment
-from experiments.text_tables import as_text
+from experiments.text_tables import WIDTH, as_text
 from experiments.wording import percent
 
 ROWS = [100_000, 200_000, 400_000]
@@ -34,7 +34,7 @@ def work(rows, cores):
     return 2.0 + 4e-5 * rows / cores
 
 
-def run(rows, workers, noise=1.0, applications=1, **changes):
+def run(rows, workers, noise=1.0, applications=1, telemetry=True, **changes):
     """A trial whose warm pass takes `work`, its first pass 3 s more, and all else 40 s + 10 s a million rows."""
     warm = noise * work(rows, workers)
     rest = noise * (40.0 + 1e-5 * rows)
@@ -42,7 +42,7 @@ def run(rows, workers, noise=1.0, applications=1, **changes):
     made = [
         application(
             n, [warm + 3.0, warm, warm], seconds=rest + 3 * warm,
-            telemetry={"groups": {}, "executors_lost": [], "memory": memory},
+            telemetry={"groups": {}, "executors_lost": [], "memory": memory} if telemetry else {},
         )
         for n in range(applications)
     ]  # fmt: skip
@@ -176,16 +176,27 @@ def test_memory_is_each_workers_part():
 
 
 def test_memory_that_was_not_measured_is_not_invented():
-    bare = [
-        dataclasses.replace(
-            item, applications=[dataclasses.replace(a, telemetry={}) for a in item.applications]
-        )
-        for item in runs()
-    ]
-    found = model(bare)
+    found = model(runs(telemetry=False))
     prediction = at(found, 1_000_000, 4)
     assert prediction.heap is None
     assert "executor memory unknown" in " ".join("\n".join(prediction_lines(found, prediction)).split())
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "rows", "workers"),
+    [
+        (runs(spread=0.3, seed=2), 999_999_999_999, 64),  # hours, and more memory than any worker has
+        (runs((1, 2), spread=0.3, seed=2), 6_400_000, 2),
+        (runs((1, 2), rows=ROWS[:2])[:3], 400_000, 2),  # no interval
+        ([dataclasses.replace(item, shape_tag="shared-host") for item in runs((1,))], 8_000_000, 1),
+        ([run(n, w, telemetry=False) for n in ROWS for w in (1, 2)], 1_000_000, 4),
+    ],
+)
+def test_no_line_of_a_prediction_is_wider_than_a_terminal(outcomes, rows, workers):
+    found = model(outcomes)
+    text = "\n".join(prediction_lines(found, at(found, rows, workers)))
+    assert [line for line in text.splitlines() if len(line) > WIDTH] == []
+    assert [line for line in text.splitlines() if line != line.rstrip()] == []
 
 
 def test_a_full_memory_is_said():
@@ -220,10 +231,10 @@ def test_other_numbers_of_cores_are_refused_after_one():
 @pytest.mark.parametrize(
     ("outcomes", "words"),
     [
-        ([], "run plan first"),
+        ([], "make plan"),
         (runs(rows=ROWS[:1]), r"\b100,000 rows"),
         (runs((1, 2, 4), rows=ROWS[:2])[:4], r"\b4 runs\b.*\b4 terms"),
-        ([run(1_600_000, 4)], "run plan first"),
+        ([run(1_600_000, 4)], "make plan"),
     ],
 )
 def test_no_model_without_enough_runs(outcomes, words):
@@ -290,7 +301,7 @@ def test_report_sets_predictions_beside_held_out_runs():
 
 def test_report_says_why_there_is_no_model():
     found = FINDINGS["capacity"](SPEC, [run(1_600_000, 4)])
-    assert [note.endswith("run plan first") for note in found.notes] == [True]
+    assert ["make plan" in note for note in found.notes] == [True]
     assert found.answer == ""
     one = [*runs((2,)), run(1_600_000, 4)]
     (why,) = FINDINGS["capacity"](SPEC, one).notes

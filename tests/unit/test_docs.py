@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from cluster.__main__ import main as cluster
+from datasets.__main__ import main as datasets
 from experiments import spec
-from experiments.commands import COMMANDS
+from experiments.__main__ import main as experiments
+from jobs.__main__ import main as jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -18,7 +21,9 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 MAKE = re.compile(r"\bmake((?:[ \t]+(?:[a-z][a-z-]*|[A-Z_]+=(?:\"[^\"]*\"|\S*)))+)")
 VARIABLE = re.compile(r"\b([A-Z_]+)=")
-MODULE = re.compile(r"-m experiments ([a-z]+)")
+MODULES = {"cluster": cluster, "datasets": datasets, "experiments": experiments, "jobs": jobs}
+MODULE = re.compile(r"-m (cluster|datasets|experiments|jobs)\b((?:[ \t]+[^\s`|#;&]+)*)")
+OPTION = re.compile(r"(?<!\S)--[a-z][a-z-]*")
 
 
 def typed(page: Path) -> str:
@@ -84,4 +89,16 @@ def test_commands_name_what_exists(page: Path) -> None:
     assert {target for target, _ in wanted} - targets == set()
     assert {name for _, given in wanted for name in given} - variables == set()
     assert set(re.findall(r"\b(?:NAME|SPEC)=([a-z]\w*)", typed(page))) - set(spec.names()) == set()
-    assert set(MODULE.findall(typed(page))) - set(COMMANDS) == set()
+
+
+COMMANDS = sorted({found for page in PAGES for found in MODULE.findall(typed(page))})
+
+
+@pytest.mark.parametrize(("module", "rest"), COMMANDS, ids=[f"{module}{rest}" for module, rest in COMMANDS])
+def test_modules_have_the_commands_and_options_that_are_named(module: str, rest: str, capsys) -> None:
+    command = re.match(r"\s+([a-z][a-z-]*)", rest)
+    with pytest.raises(SystemExit) as ended:
+        MODULES[module]([*([command[1]] if command else []), "--help"])
+    assert ended.value.code == 0
+    known = OPTION.findall(re.sub(r"[\[\],|]", " ", capsys.readouterr().out))
+    assert set(OPTION.findall(rest)) - set(known) == set()

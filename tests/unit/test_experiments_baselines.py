@@ -22,11 +22,11 @@ DATA = {
 }
 
 
-def trial(model, ndcg=None, rmse=None, workers=1, **changes):
+def trial(model, ndcg=None, rmse=None, workers=1, settings="", **changes):
     metrics = {} if rmse is None else {"rmse": rmse, "rmse_bias": 0.85, "rmse_global_mean": 1.0}
     metrics |= {} if ndcg is None else {"ndcg_at_10": ndcg}
     made = [application(0, [9.0, 1.0], metrics=metrics, counts={"train_rows": 900})]
-    label = f"{model} w{workers}\u00d71c"
+    label = f"{model} {settings} w{workers}\u00d71c".replace("  ", " ")
     return outcome(made, workers, values={"model": model}, label=label, data=DATA, **changes)
 
 
@@ -71,3 +71,26 @@ def test_nothing_is_said_without_a_model_and_its_baseline(trials):
 def test_nothing_is_said_across_data_sets():
     other = outcome([application(0, [1.0])], data={**DATA, "digest": "d2"})
     assert FIND(SPEC, [trial("knn", rmse=0.8), other]) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (["k_core=5 rank=16", "k_core=5 rank=32"], ["als rank=16", "als rank=32"]),
+        (["rank=16 k_core=5", "rank=16 k_core=5"], ["als"]),
+        (["rank=16"], ["als"]),
+        (["rank=16", ""], ["als rank=16", "als"]),
+    ],
+)
+@pytest.mark.parametrize("rmse", [0.80, 0.90])
+def test_models_are_named_by_the_settings_that_tell_them_apart(given, names, rmse):
+    trials = [trial("als", rmse=rmse + 0.01 * number, settings=text) for number, text in enumerate(given)]
+    found = FIND(SPEC, [*trials, trial("bias", rmse=0.85, settings="k_core=5")])
+    (contest,) = found.data["baselines"]
+    assert (contest["model"], contest["models"]) == (names[0], names)
+    assert "k_core" not in found.notes[0]
+
+
+def test_a_setting_that_a_failed_trial_had_otherwise_stays_in_the_name():
+    failed = outcome(status="failed", label="als rank=32 w1\u00d71c", data=DATA)
+    assert contests(trial("als", rmse=0.8, settings="rank=16"), failed) == [("als rank=16", True)]

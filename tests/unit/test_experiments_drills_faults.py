@@ -1,6 +1,7 @@
 """When a drill's fault falls, and which processes it may kill."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -40,7 +41,7 @@ def test_a_blow_falls_once_in_the_middle_of_its_phase_and_is_mended():
 
 def test_a_phase_that_is_over_too_soon_is_no_drill():
     fault = Fault("fit", 0, 100.0, lambda: "victim")
-    with pytest.raises(JobError, match="was never reached"):
+    with pytest.raises(JobError, match=r"phase fit\b.*never reached"):
         fault.struck()
     fault(event("phase_start", pass_=0, ago=1.0))
     fault(event("phase_end", pass_=0))
@@ -84,7 +85,7 @@ def test_only_what_carries_the_mark_of_this_folder_is_found_and_killed(tmp_path,
     assert victims.kill(victims.service(tmp_path, "spark-worker-2")) == 1
     assert ours.wait(10) == -9
     assert theirs.poll() is None
-    with pytest.raises(JobError, match=r"spark-worker-2\b.*does not run"):
+    with pytest.raises(JobError, match=r"spark-worker-2\b"):
         victims.service(tmp_path, "spark-worker-2")
     moment, left = victims.gone(lambda: victims.leftovers(tmp_path), 0.0)
     assert moment is None
@@ -96,5 +97,5 @@ def test_only_what_carries_the_mark_of_this_folder_is_found_and_killed(tmp_path,
 
 
 def test_a_driver_that_this_process_did_not_start_is_not_found(tmp_path):
-    with pytest.raises(JobError, match="does not run"):
+    with pytest.raises(JobError, match=re.escape(str(tmp_path / "driver.log"))):
         victims.driver(tmp_path)

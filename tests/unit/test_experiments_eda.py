@@ -10,6 +10,7 @@ from experiments.eda import charts
 from experiments.eda.findings import answer, findings_of
 from experiments.eda.launch import Explored
 from experiments.eda.report import as_json, text, write
+from experiments.text_tables import WIDTH
 from experiments.trial import Data
 from jobs.explore import BINS, INTERVALS, bin_range
 
@@ -133,3 +134,35 @@ def test_text_for_a_terminal():
     assert re.search(r"^303 ratings\b.*\b4 of 6 items\b", shown)
     assert "over 200" in shown
     assert as_json(explored(), 5.0)["ended_at"] == 5.0
+
+
+LONG = ["of many words " * 20, "a_name_without_any_blank_in_it" * 8, "\u00e9t\u00e9 " * 60]
+
+
+@pytest.mark.parametrize("rated", [True, False])
+@pytest.mark.parametrize("count", [1, 3])
+def test_no_line_for_a_terminal_is_wider_than_it(count, rated):
+    huge, each = 999_999_999_999, FOUND["features"]["each"]["energy"]
+    widest = {
+        **each,
+        "n": huge,
+        "mean": -1.23456e-9,
+        "quantiles": [-123456.789] * 5,
+        "low": -9e9,
+        "high": 9e15,
+    }
+    found = {
+        **FOUND,
+        "tags": {**FOUND["tags"], "top": [[name, huge] for name in LONG[:count]]},
+        "genres": {
+            "without": huge,
+            "others": huge,
+            "top": [[name, huge, huge, 3.5] for name in LONG[:count]],
+        },
+        "features": {"left_out": huge, "each": dict.fromkeys(LONG[:count], widest)},
+    }
+    found = found if rated else {key: found[key] for key in ("genres", "tags", "decades", "features")}
+    counts = {"rows": huge, "users": 3, "items": huge, **{f"dropped.{name}": huge for name in LONG}}
+    lines = text(explored(found, counts, "d1" if rated else "")).splitlines()
+    assert [line for line in lines if len(line) > WIDTH] == []
+    assert any("of many words of many words" in line for line in lines)

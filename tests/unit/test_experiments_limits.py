@@ -17,7 +17,7 @@ def test_workers_of_somebody_else_are_not_silently_unlimited(tmp_path, shape):
     settings = load([f"run_dir={tmp_path}", "spark.master=spark://there:7077"], {})
     with (
         Harness(settings, print) as harness,
-        pytest.raises(ServiceError, match=r"cannot be enforced\b.*\bthere:7077"),
+        pytest.raises(ServiceError, match=r"\b(cpus|pin)\b.*\bthere:7077"),
     ):
         harness.use(shape)
 

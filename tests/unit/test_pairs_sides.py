@@ -61,7 +61,7 @@ def test_revision_and_package_are_no_parameters():
         ({"contender": ["revv=3"]}, "'revv'.*'rev'"),
         ({"contender": ["neighbours=3"]}, r"model als\b.*'neighbours'"),
         ({"contender": ["rank=many"]}, r"\brank\b.*model als\b.*'many'"),
-        ({"contender": ["rank"]}, "'rank'.*key=value"),
+        ({"contender": ["rank"]}, "key=value.*'rank'"),
         ({"sets": ["rev=main", "model=als", "workers=1"]}, r"\brev\b.*--baseline rev=.*--contender rev="),
         ({"contender": ["split_seed=2"]}, r"\bsplit_seed\b.*test rows\b.*\bsplit_seed=2\b"),
         ({"baseline": ["test=0.2"]}, r"^test\b.*\btest=0\.2\b"),

@@ -104,8 +104,8 @@ def _writing(ground: Ground, trial: Trial) -> tuple[Request, float]:
         return Request.load(place), float(manifest["seconds"][PHASE])
     except (OSError, ValueError, KeyError, UsageError) as error:
         raise JobError(
-            f"how {trial.data} was preprocessed is not known any more ({place}): remove {run_dir / 'store' / trial.data.slug} "
-            "and drill again, which prepares it anew"
+            f"the record of how {trial.data} was preprocessed is missing or damaged ({place}): remove "
+            f"{run_dir / 'store' / trial.data.slug} and run the drill again, which preprocesses it again"
         ) from error
 
 
@@ -114,7 +114,9 @@ def _hit(ground: Ground, harness: Harness) -> str:
         item.name for item in harness.cluster.status() if item.name.startswith("cassandra-") and item.pid
     ]
     if not names:
-        raise JobError("a Cassandra node is to be killed and none runs (make status)")
+        raise JobError(
+            "no Cassandra node runs, so the drill cannot kill one; see make status and make logs S=cassandra-1"
+        )
     victims.kill(victims.service(ground.settings.run_dir, names[-1]))
     return f"{names[-1]} of {len(names)}"
 

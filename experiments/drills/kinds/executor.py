@@ -35,7 +35,10 @@ class Executor:
 def _hit(ground: Ground) -> str:
     found = victims.executors(ground.settings.run_dir)
     if not found:
-        raise JobError("an executor is to be killed and none runs on our workers")
+        raise JobError(
+            "no executor runs on the workers of this cluster, so the drill cannot kill one; see make status and "
+            "make logs S=spark-worker-1"
+        )
     name = victims.owner(found[-1])
     victims.kill(found[-1:])
     return f"an executor of {name}"
