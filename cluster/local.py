@@ -25,6 +25,7 @@ from cluster.settings import ROOT, SECRET, Settings
 # Variables for another Spark or MLflow must not change ours, and a PYTHONPATH would let executors find packages here
 # that other machines do not have. Only services that declare a secret get it.
 _DROPPED = ("SPARK_", "_SPARK_", "PYSPARK_", "MLFLOW_", "PYTHONPATH", "PYTHONHOME", SECRET)
+_SPARK_OPTIONS = "SPARK_DAEMON_JAVA_OPTS"
 _GRACE_S = 10.0
 _KEEPERS: dict[int, subprocess.Popen[bytes]] = {}  # children; Python warns of those that are dropped
 _RECORD = {"group", "url", "page", "pid", "started", "digest", "requires", "ports", "grace_s"}
@@ -239,7 +240,11 @@ class Local:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
         if "java" in service.needs:
             environment["JAVA_HOME"] = str(java.find(self.settings.spark.java_home))
-        return {**environment, **service.env, **service.secrets}
+        environment |= {**service.env, **service.secrets}
+        if _SPARK_OPTIONS in environment:  # Spark's own servers start in half of the time with the archive
+            archive = self.driver_host.class_archive
+            environment[_SPARK_OPTIONS] = f"{environment[_SPARK_OPTIONS]} {archive.option}".strip()
+        return environment
 
     def _refuse_taken(self, service: Service, port: Port) -> None:
         try:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 LEVEL = 0.95
 LEAST_FOR_INTERVAL = 5
@@ -81,13 +81,13 @@ def reach(error: Any, free: int) -> Any:
 
 @lru_cache(maxsize=256)
 def _quantile(free: int) -> float:
-    return float(stats.t.ppf((1 + LEVEL) / 2, free))
+    return float(special.stdtrit(free, (1 + LEVEL) / 2))
 
 
 @lru_cache(maxsize=256)
 def _between(count: int) -> tuple[int, float]:
     """Return the place of the outer order statistic, counted from 1, and how far to go from it to the next one inside."""
-    held = [1 - 2 * float(stats.binom.cdf(place - 1, count, 0.5)) for place in range(1, count // 2 + 2)]
+    held = [1 - 2 * float(special.bdtr(place - 1, count, 0.5)) for place in range(1, count // 2 + 2)]
     place = sum(share >= LEVEL for share in held)
     if place == 0:
         return 1, 0.0

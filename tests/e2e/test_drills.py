@@ -19,7 +19,7 @@ from tests.e2e.place import Place
 
 pytestmark = pytest.mark.timeout(1200)
 
-ALS = 'store = "parquet"\nrank = 4\niterations = 30\nblocks = 2'
+ALS = 'store = "parquet"\nrank = 4\niterations = 15\nblocks = 2'
 ML_100K = 'dataset = "synthetic/ml-100k"\n"dataset.rows" = 3000'
 
 

@@ -27,15 +27,15 @@ def test_demo_from_a_publishers_folder_to_a_compared_experiment(shared, tmp_path
     publish(tmp_path / "data")
     place = Place(tmp_path, [*shared.sets, f"run_dir={tmp_path / 'run'}", f"data={tmp_path / 'data'}"])
     monkeypatch.delenv("JAVA_TOOL_OPTIONS")  # here alone the JVMs run as a user's do
-    text = place.run("demo", "--repeats", "1")
+    text = place.run("demo")
     assert text.splitlines()[-1].startswith("demo: ok ")
-    for label in ("knn w1\u00d71c", "als_implicit w2\u00d71c", "bias w1\u00d71c", "popularity w2\u00d71c"):
+    for label in ("knn w1\u00d71c", "als_implicit w2\u00d71c", "bias w1\u00d71c", "popularity w1\u00d71c"):
         assert label in text
     assert "data: movielens/latest-small" in text
     assert "harness: " in text
     assert place.processes() == []
     trials = place.runs("demo")
-    assert [run.info.status for run in trials] == ["FINISHED"] * 8
+    assert [run.info.status for run in trials] == ["FINISHED"] * 6
     assert {run.data.params["workers"] for run in trials} == {"1", "2"}
     (parent,) = place.runs("demo", "experiment")
     assert parent.info.status == "FINISHED"
@@ -49,96 +49,85 @@ def test_demo_from_a_publishers_folder_to_a_compared_experiment(shared, tmp_path
     assert [item["metric"] for item in report["baselines"]] == ["RMSE", "nDCG@10"]
     assert len({run.data.tags["application_id"] for run in trials}) == 2  # one for each shape
     assert {(trial["shared"]["place"], trial["shared"]["of"]) for trial in report["trials"]} == {
-        (place, 4) for place in (1, 2, 3, 4)
-    }
+        (1, 4), (2, 4), (3, 4), (4, 4), (1, 2), (2, 2),
+    }  # fmt: skip
     metrics = next(run for run in trials if run.info.run_name == "bias w1\u00d71c").data.metrics
     assert metrics["spark/fit/tasks"] > 0
     assert metrics["harness/start_s"] > 0
     assert metrics["fit_s"] > 0
 
-    again = place.run("demo", "--repeats", "1")
-    assert "8 finished before and skipped, 0 to run" in again
+    again = place.run("demo")
+    assert "6 finished before and skipped, 0 to run" in again
     assert "starting spark" not in again
-    assert len(place.runs("demo")) == 8
+    assert len(place.runs("demo")) == 6
 
 
-def test_changed_parameter_runs_only_that_trial_again(shared):
-    spec = shared.spec("grows", 'model = ["bias", "popularity"]', applications='"shared"')
-    shared.run("run", spec)
-    assert len(shared.runs("grows")) == 2
-    grid = 'model = ["bias", "popularity"]\n[grid.bias]\nreg_user = [3.0]'
-    spec = shared.spec("grows", grid, applications='"shared"')
-    text = shared.run("run", spec)
-    assert "2 trials, 1 finished before and skipped, 1 to run" in text
-    found = shared.runs("grows")
-    assert len(found) == 3
-    assert found[-1].data.params["reg_user"] == "3.0"
-    assert len(shared.runs("grows", "experiment")) == 1
-    shared.run("report", spec)
-    shown = json.loads((shared.run_dir / "reports" / "grows.json").read_text())["trials"]
-    assert [trial["params"].get("reg_user") for trial in shown if trial["params"]["model"] == "bias"] == [3.0]
-    assert len(shown) == 2
+TWO_LONG_ONES = """
+model = ["als", "bias", "popularity"]
+[grid.als]
+iterations = [20]
+rank = [8, 9]
+checkpoint = [5]
+"""
 
 
-LONG = 'model = ["als"]\n[grid.als]\niterations = [40]\nrank = [8]\ncheckpoint = [5]'
-
-
-def test_death_of_the_only_worker_fails_its_trial_and_the_others_get_another_application(shared):
-    grid = LONG.replace('["als"]', '["als", "bias", "popularity"]')
-    spec = shared.spec("orphaned", grid, warmups=2, applications='"shared"')
+def test_death_of_one_worker_is_survived_and_that_of_the_last_fails_its_trial_alone(shared):
+    spec = shared.spec("orphaned", TWO_LONG_ONES, workers=2, warmups=1, applications='"shared"')
     with shared.started("run", spec) as process:
-        shared.wait_for(process, "orphaned", "fit", count=2)
+        shared.wait_for(process, "orphaned", "fit")
+        shared.kill("spark-worker-2")
+        shared.wait_for(process, "orphaned", "fit", count=4)  # the other trial's second
         shared.kill("spark-worker-1")
         assert process.wait(300) == 1
+    assert "executor(s) lost" in shared.output()
     assert "spark-worker-1 died while the application ran" in shared.output()
-    als, bias, popularity = sorted(shared.runs("orphaned"), key=lambda run: run.data.params["model"])
-    assert [run.info.status for run in (als, bias, popularity)] == ["FAILED", "FINISHED", "FINISHED"]
-    assert "spark-worker-1 died" in als.data.tags["recscale.error"]
-    assert als.data.metrics["cold/fit_s"] > 0  # what was measured before is kept
-    assert int(als.data.tags["recscale.executors_lost"]) == 1
-    assert {run.data.tags["recscale.executors_lost"] for run in (bias, popularity)} == {"0"}
-    places = [run.data.tags["recscale.shared"] for run in (als, bias, popularity)]
+    runs = {(run.data.params["model"], run.data.params.get("rank")): run for run in shared.runs("orphaned")}
+    first, second = runs["als", "8"], runs["als", "9"]
+    others = [runs[model, None] for model in ("bias", "popularity")]
+    assert [run.info.status for run in (first, second, *others)] == [
+        "FINISHED", "FAILED", "FINISHED", "FINISHED",
+    ]  # fmt: skip
+    assert int(first.data.tags["recscale.executors_lost"]) >= 1
+    assert first.data.tags["recscale.died"] == "spark-worker-2"
+    assert "spark-worker-1 died" in second.data.tags["recscale.error"]
+    assert second.data.metrics["cold/fit_s"] > 0  # what was measured before is kept
+    assert {run.data.tags["recscale.executors_lost"] for run in others} == {"0"}
+    places = [run.data.tags["recscale.shared"] for run in (first, second, *others)]
     assert [" ".join(place.split()[:4]) for place in places] == [
-        "trial 1 of 1",
-        "trial 1 of 2",
-        "trial 2 of 2",
-    ]
-    names = [run.data.tags["application_id"] for run in (bias, popularity)]
-    assert len(set(names)) == 1
+        "trial 1 of 2", "trial 2 of 2", "trial 1 of 2", "trial 2 of 2",
+    ]  # fmt: skip
+    assert len({run.data.tags["application_id"] for run in others}) == 1
     assert shared.processes() == []
 
 
-def test_death_of_one_worker_of_two_is_survived_and_said(shared):
-    spec = shared.spec("halved", LONG, workers=2, warmups=1)
+def test_interrupted_experiment_leaves_nothing_goes_on_and_grows(shared):
+    grid = 'model = ["bias"]\n[grid.bias]\nreg_user = [{}]'
+    spec = shared.spec("grows", grid.format("3.0"), applications=2)
     with shared.started("run", spec) as process:
-        shared.wait_for(process, "halved", "fit")
-        shared.kill("spark-worker-2")
-        assert process.wait(300) == 0, shared.output() + shared.logs()
-    assert "executor(s) lost" in shared.output()
-    (run,) = shared.runs("halved")
-    assert run.info.status == "FINISHED"
-    assert int(run.data.tags["recscale.executors_lost"]) >= 1
-    assert run.data.tags["recscale.died"] == "spark-worker-2"
-
-
-def test_interrupted_experiment_leaves_nothing_and_goes_on(shared):
-    spec = shared.spec("stopped", 'model = ["popularity"]', applications=2)
-    with shared.started("run", spec) as process:
-        shared.wait_for(process, "stopped", "fit", count=2)
+        shared.wait_for(process, "grows", "fit", count=2)
         process.send_signal(signal.SIGINT)
         assert process.wait(120) == 130
     assert "interrupted" in shared.output()
     assert shared.processes() == []
-    (run,) = shared.runs("stopped")
+    (run,) = shared.runs("grows")
     assert run.info.status == "KILLED"
     assert run.data.tags["recscale.applications"] == "1"
-    assert [item.info.status for item in shared.runs("stopped", "experiment")] == ["KILLED"]
+    assert [item.info.status for item in shared.runs("grows", "experiment")] == ["KILLED"]
 
     text = shared.run("run", spec)
     assert "[1/1]" in text  # the application that had ended is not run again
-    (run,) = shared.runs("stopped")
+    (run,) = shared.runs("grows")
     assert run.info.status == "FINISHED"
     assert run.data.tags["recscale.applications"] == "2"
+
+    spec = shared.spec("grows", grid.format("3.0, 7.0"), applications=1)
+    text = shared.run("run", spec)
+    assert "2 trials, 1 finished before and skipped, 1 to run" in text
+    assert [run.data.params["reg_user"] for run in shared.runs("grows")] == ["3.0", "7.0"]
+    assert len(shared.runs("grows", "experiment")) == 1
+    shared.run("report", shared.spec("grows", grid.format("7.0")))
+    (shown,) = json.loads((shared.run_dir / "reports" / "grows.json").read_text())["trials"]
+    assert shown["params"]["reg_user"] == 7.0
 
 
 def test_preprocess_and_train_use_a_cluster_that_runs_and_leave_it(shared):

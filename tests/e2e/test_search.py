@@ -14,6 +14,7 @@ SPEC = """
 question = "Which penalty?"
 repeats = 1
 warmups = 0
+applications = "shared"
 partitions = 2
 
 [fixed]

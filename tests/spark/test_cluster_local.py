@@ -15,6 +15,7 @@ from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.processes import marked, marks
 from cluster.settings import ROOT, load
+from tests.conftest import keep_kernels
 from tests.waiting import eventually
 
 SMALL = ["spark.memory=512m", "spark.daemon_memory=256m"]
@@ -68,8 +69,14 @@ def pids(cluster):
 
 
 def test_up_twice_reshaped_and_down(cluster):
+    keep_kernels(cluster.settings.run_dir)
+    archive = cluster.driver_host.class_archive.option
+    assert archive
     everyone = ["spark-master", "spark-worker-1", "spark-worker-2"]
     assert cluster.up({"spark"}) == everyone
+    assert {
+        name for name, pid in pids(cluster).items() if pid and archive in psutil.Process(pid).cmdline()
+    } == {*everyone}
     assert listed(cluster) == [(1, 512), (1, 512)]
     before = pids(cluster)
     assert cluster.up({"spark"}) == []
