@@ -156,18 +156,23 @@ static: environment-dev ## Lint, types, import contracts
 check: static ## The same, and tests without a JVM (a minute or two)
 	@$(python) -m pytest -q -n 2 tests/unit tests/contracts
 
-test: check ## All tests, on a real Spark cluster too [DATA=]
-	@$(python) -m pytest tests/spark tests/e2e
+test: check ## The same, and tests on a real Spark cluster, but those of a minute or more [DATA=]
+	@$(python) -m pytest -n 2 --no-loadscope-reorder -m "not long" tests/e2e tests/spark
 
 test-hosts: environment-dev ## Tests on several machines made of network namespaces (root; `ip` of iproute2)
 	@$(python) -m pytest tests/hosts
 
-test-containers: environment-dev ## The same services in containers, on a Docker engine
-	@$(python) -m cluster image
-	$(python) -m pytest tests/containers
+test-containers: image ## The same services in containers, on a Docker engine
+	@$(python) -m pytest tests/containers
 
-test-all: static ## Everything that has a test, several machines and containers too, in one count [DATA=]
-	@$(python) -m cluster image  # its minutes are no test's
+image: environment-dev
+	@$(python) -m cluster image
+
+test-classes: environment-dev
+	@$(python) -c 'from tests.conftest import share_classes; share_classes()'
+
+test-all: ## Everything that has a test, long ones, several machines and containers too, in one count [DATA=]
+	@$(MAKE) -j 3 --output-sync=target static image test-classes  # their minutes are no test's
 	$(python) -m pytest -n 2 --no-loadscope-reorder tests/unit tests/contracts tests/containers tests/e2e tests/hosts tests/spark
 
 format: environment-dev

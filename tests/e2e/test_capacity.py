@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.place import Place
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.long]
 
 SPEC = """
 question = "How long would user and item means take on more rows?"

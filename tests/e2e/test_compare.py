@@ -83,6 +83,7 @@ class Clone(Place):
 
 
 @pytest.mark.timeout(1200)
+@pytest.mark.long
 def test_a_gate_refuses_a_working_tree_that_predicts_worse_than_a_revision(tmp_path, cluster_sets):
     clone = Clone(tmp_path, [*cluster_sets, "spark.workers=1", "spark.memory=1g"])
     path = clone.root / "jobs" / "models" / "bias.py"

@@ -17,7 +17,7 @@ from jobs.stores.cassandra import CassandraStore, keyspace_name
 from tests.conftest import cassandra_sets, connected, free_ports, unset_settings, users
 from tests.e2e.place import Place
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.long]
 
 ALS = 'store = "parquet"\nrank = 4\niterations = 15\nblocks = 2'
 ML_100K = 'dataset = "synthetic/ml-100k"\n"dataset.rows" = 3000'

@@ -8,13 +8,12 @@ import pytest
 
 from tests.e2e.place import Place
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
 
 SPEC = """
 question = "Which penalty?"
 repeats = 1
 warmups = 0
-applications = "shared"
 partitions = 2
 
 [fixed]

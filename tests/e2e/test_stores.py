@@ -10,7 +10,7 @@ from jobs.stores import STORES
 from tests.conftest import cassandra_sets, connected, free_ports, unset_settings
 from tests.e2e.place import Place
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.long]
 
 ALS = 'model = "als"\nrank = 4\niterations = 3\nblocks = 2'
 

@@ -20,6 +20,8 @@ from experiments import telemetry
 from experiments.bottleneck.verdict import judged
 from experiments.events import Tail
 
+pytestmark = pytest.mark.long
+
 CAUSES = {
     "healthy": [],
     "python": [],

@@ -223,6 +223,7 @@ WRITER = """
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.long
 def test_a_node_that_dies_during_a_write_loses_and_doubles_nothing(spark, tmp_path, root):
     """The writer is an application of its own, as it is for users: the next one has not seen the node go."""
     sets = cassandra_sets(tmp_path)

@@ -138,6 +138,7 @@ FULL = """
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.long
 def test_a_node_whose_disk_is_full_keeps_the_old_table(tmp_path):
     """A disk of its own, which needs no root: a user namespace may mount a tmpfs."""
     script, disk = tmp_path / "full.py", tmp_path / "disk"
