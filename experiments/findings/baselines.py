@@ -15,6 +15,8 @@ from experiments.spec import Experiment
 from experiments.wording import answered, how_sure, named, values_apart
 
 _BIAS, _POPULARITY = "bias", "popularity"
+_MOST_NAMED = 6
+"""Settings that a sentence names one by one."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class _Contest:
         values = f"{self.metric} {self.best:.4f} against {self.baseline:.4f}"
         if self.better:
             return f"{self.model} {self.does} better than {self.than}: {values}"
-        tried = ", ".join(self.models)
+        many = f"{len(self.models)} settings, of which {self.model} is the best,"
+        tried = ", ".join(self.models) if len(self.models) <= _MOST_NAMED else many
         return (
             f"none of {tried} {self.does} better than {self.than} ({values}): {size} teach little beyond what is "
             "true of all users and items alike"

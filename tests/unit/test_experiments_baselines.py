@@ -55,6 +55,13 @@ def test_where_none_beats_a_baseline_the_reason_is_one_line():
         assert re.search(r"\b900 training rows\b.*\b18 a user\b.*\b9 an item\b", note)
 
 
+def test_of_many_settings_only_the_best_is_named():
+    trials = [trial("als", rmse=0.86 + n / 1000, settings=f"rank={n}") for n in range(40)]
+    (note,) = FIND(SPEC, trials).notes
+    assert re.findall(r"rank=\d+", note) == ["rank=0"]
+    assert "40" in note
+
+
 @pytest.mark.parametrize(
     "trials",
     [
