@@ -1,12 +1,13 @@
 """Cassandra as others run it: behind a password and TLS, and on a disk that fills."""
 
+import os
 import subprocess
 import sys
 import textwrap
 import time
 
+import pyarrow as pa
 import pytest
-from pyspark.sql import functions as F
 
 from cluster.lifecycle import Cluster
 from cluster.services import cassandra as node
@@ -158,6 +159,11 @@ def test_a_node_whose_disk_is_full_keeps_the_old_table(tmp_path):
 
 
 def many(spark):
-    """Some 800 MB that compress badly."""
-    noise = F.concat(*(F.sha2(F.concat("id", F.lit(n)), 512) for n in range(16)))
-    return spark.range(400_000).select(F.col("id").cast("int").alias("user"), noise.alias("key"))
+    """Some 250 MB that compress badly."""
+
+    def noise(batches):
+        for batch in batches:
+            keys = [os.urandom(1024).hex() for _ in range(batch.num_rows)]
+            yield pa.RecordBatch.from_arrays([batch["id"].cast(pa.int32()), pa.array(keys)], ["user", "key"])
+
+    return spark.range(120_000).mapInArrow(noise, "user int, key string")
