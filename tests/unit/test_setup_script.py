@@ -149,18 +149,18 @@ def test_an_interrupted_installation_is_taken_up_again(machine):
 def test_what_pip_is_told_about_mirrors_holds_for_uv_unless_it_is_told_otherwise(machine):
     machine.has_python()
     (machine.home / "pip.conf").write_text(
-        ":env:.index-url='http://one/packages?a=b'\n"
-        "global.index-url='http://two/packages'\n"
-        "global.extra-index-url='http://more/packages'\n"
+        ":env:.index-url='one?a=b'\n"
+        "global.index-url='two'\n"
+        "global.extra-index-url='more'\n"
         "global.cert='/certificates.pem'\n"
         "install.find-links='/no/such/folder'\n"
         "global.timeout='60'\n"
     )
-    assert machine.setup(UV_INDEX="http://mine/packages").returncode == 0
+    assert machine.setup(UV_INDEX="mine").returncode == 0
     assert sorted(machine.noted("settings")) == [
         "SSL_CERT_FILE=/certificates.pem",
-        "UV_DEFAULT_INDEX=http://one/packages?a=b",
-        "UV_INDEX=http://mine/packages",
+        "UV_DEFAULT_INDEX=one?a=b",
+        "UV_INDEX=mine",
     ]
 
 
