@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy import special
+from scipy import special  # every command imports this, and scipy.stats takes several times as long
 
 LEVEL = 0.95
 LEAST_FOR_INTERVAL = 5

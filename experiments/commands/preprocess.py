@@ -12,6 +12,8 @@ from experiments.grid import CLEANING, data_of
 from experiments.harness import Harness
 from experiments.prepare import prepare
 from experiments.progress import Progress
+from experiments.tables import Table
+from experiments.text_tables import as_text
 
 
 def _run(arguments: Namespace) -> int:
@@ -29,9 +31,6 @@ def _run(arguments: Namespace) -> int:
     with Harness(settings, progress.say) as harness:
         data = replace(data, store=data.store or harness.default_store)
         prepared = prepare(data, harness, [harness.default_shape], progress.say)
-    from experiments.tables import Table  # noqa: PLC0415 - its statistics take as long as all other imports
-    from experiments.text_tables import as_text  # noqa: PLC0415 - its statistics take as long as all other imports
-
     header, *rows = [
         [f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in prepared.table
     ]

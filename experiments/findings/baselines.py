@@ -46,8 +46,9 @@ class _Contest:
         values = f"{self.metric} {self.best:.4f} against {self.baseline:.4f}"
         if self.better:
             return f"{self.model} {self.does} better than {self.than}: {values}"
-        many = f"{len(self.models)} settings, of which {self.model} is the best,"
-        tried = ", ".join(self.models) if len(self.models) <= _MOST_NAMED else many
+        tried = ", ".join(self.models)
+        if len(self.models) > _MOST_NAMED:
+            tried = f"{len(self.models)} settings, of which {self.model} is the best,"
         return (
             f"none of {tried} {self.does} better than {self.than} ({values}): {size} teach little beyond what is "
             "true of all users and items alike"
