@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs import stored
 from jobs.errors import JobError
 from jobs.folder_versions import FolderVersions
 from jobs.retention import Retention
@@ -171,3 +172,27 @@ def test_a_full_disk_is_an_error_with_the_folder_and_leaves_the_old_table(tmp_pa
     assert "MiB are free" in answer["error"]
     assert answer["left"] == [0, 1, 2]
     assert answer["folders"] == 1
+
+
+def test_tables_of_two_preprocessings_are_never_mixed(spark, tmp_path):
+    one, other = (ParquetStore(spark, str(tmp_path)) for _ in range(2))
+    facts = {"dataset": "movielens/100k", "dataset_options": "{}", "scale": ""}
+
+    def write(store, name, rows):
+        return store.write(name, spark.range(rows).selectExpr("int(id) as user", "string(id) as key"))
+
+    def sizes():
+        tables, summary = stored.load(ParquetStore(spark, str(tmp_path)))
+        return summary.digest, {frame.count() for frame in (tables.ratings, tables.items, tables.users)}
+
+    versions = {name: write(one, name, 1) for name in ("ratings", "items", "users")}
+    stored.finish(one, spark, {**facts, "data_digest": "first"}, versions)
+    versions = {name: write(one, name, 2) for name in ("ratings", "items")}
+    late = {name: write(other, name, 3) for name in ("users", "items")}
+    assert sizes() == ("first", {1})  # both of the second round are still writing, or were killed
+    versions["users"] = write(one, "users", 2)
+    late["ratings"] = write(other, "ratings", 3)
+    stored.finish(one, spark, {**facts, "data_digest": "second"}, versions)
+    assert sizes() == ("second", {2})
+    stored.finish(other, spark, {**facts, "data_digest": "third"}, late)
+    assert sizes() == ("third", {3})

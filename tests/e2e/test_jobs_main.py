@@ -177,33 +177,6 @@ def test_a_job_that_refuses_its_input_says_so_in_its_result(tmp_path):
     assert result.info["spark_version"] == "3.5.9"
 
 
-def test_tables_of_two_preprocessings_are_never_mixed(spark, tmp_path):
-    from jobs import stored  # noqa: PLC0415 - only here
-    from jobs.stores.parquet import ParquetStore  # noqa: PLC0415
-
-    one, other = (ParquetStore(spark, str(tmp_path)) for _ in range(2))
-    facts = {"dataset": "movielens/100k", "dataset_options": "{}", "scale": ""}
-
-    def write(store, name, rows):
-        return store.write(name, spark.range(rows).selectExpr("int(id) as user", "string(id) as key"))
-
-    def sizes():
-        tables, summary = stored.load(ParquetStore(spark, str(tmp_path)))
-        return summary.digest, {frame.count() for frame in (tables.ratings, tables.items, tables.users)}
-
-    versions = {name: write(one, name, 1) for name in ("ratings", "items", "users")}
-    stored.finish(one, spark, {**facts, "data_digest": "first"}, versions)
-    versions = {name: write(one, name, 2) for name in ("ratings", "items")}
-    late = {name: write(other, name, 3) for name in ("users", "items")}
-    assert sizes() == ("first", {1})  # both of the second round are still writing, or were killed
-    versions["users"] = write(one, "users", 2)
-    late["ratings"] = write(other, "ratings", 3)
-    stored.finish(one, spark, {**facts, "data_digest": "second"}, versions)
-    assert sizes() == ("second", {2})
-    stored.finish(other, spark, {**facts, "data_digest": "third"}, late)
-    assert sizes() == ("third", {3})
-
-
 @pytest.mark.parametrize(
     ("job", "params", "message"),
     [("trian", {}, "did you mean 'train'"), ("train", {"model": "asl"}, "did you mean 'als'")],

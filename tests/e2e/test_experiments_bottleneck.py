@@ -11,7 +11,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from troubled import APPLICATIONS
 
 from cluster.lifecycle import Cluster
 from cluster.processes import free_port
@@ -19,6 +18,7 @@ from cluster.settings import load
 from experiments import telemetry
 from experiments.bottleneck.verdict import judged
 from experiments.events import Tail
+from tests.e2e.troubled import APPLICATIONS
 
 pytestmark = pytest.mark.long
 
