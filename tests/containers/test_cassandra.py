@@ -1,19 +1,16 @@
-"""Three Cassandra nodes in containers, three copies of each row: one dies in the middle of a write and nothing is lost."""
+"""Three Cassandra nodes in containers, three copies of each row: a drill kills one in the middle of a write and nothing is lost."""
 
 import json
-import time
 
 import pytest
 
 from cluster.lifecycle import Cluster
-from experiments.drills import rows
-from experiments.stores import connector
-from jobs.request import Request
 from tests.containers.conftest import docker
 from tests.e2e.place import Place
 
 pytestmark = pytest.mark.timeout(900)
 NODES = ("cassandra.nodes=3", "cassandra.rf=3")
+ML_100K = 'dataset = "synthetic/ml-100k"\n"dataset.rows" = 3000'
 
 
 @pytest.fixture
@@ -24,23 +21,23 @@ def place(containers):
 def test_a_node_of_three_that_dies_during_a_write_costs_no_row(containers, place):
     containers.cluster("up", "cassandra", sets=NODES)
     assert containers.names() == ["cassandra-1", "cassandra-2", "cassandra-3"]
-    data = ["--dataset", "synthetic/ml-100k", "--set", "dataset.rows=1000", "--workers", "1"]
-    with place.started("preprocess", *data) as process:
-        place.wait_for(process, "preprocess", "write", folders="*")
-        docker("kill", "cassandra-3")
-        killed = time.perf_counter()
-        assert process.wait(600) == 0, place.output() + place.logs()
-    (folder,) = (place.run_dir / "experiments" / "preprocess").iterdir()
-    events = map(json.loads, (folder / "events.jsonl").read_text().splitlines())
-    (written,) = (item for item in events if item["event"] == "phase_end" and item["phase"] == "write")
-    assert killed < written["at"]
-    assert containers.inspect("cassandra-3")["State"]["Status"] == "exited"
-    assert "stored in cassandra" in place.output()
-    alive = Cluster(place.settings).cassandra(start=False)
-    assert len(alive) == 2
-    request = Request.load(folder / "request.json")
-    request.spark.update(connector(place.settings, alive[:1], ""))  # reads from a quorum of the copies
-    assert rows.read(request, "ratings").count == 1000
+    nodes = Cluster(place.settings).cassandra(start=False)
+    assert len(nodes) == 3
+    text = place.run("drill", "cassandra", place.spec("small", 'model = ["bias"]', data=ML_100K, top_n=5))
+    assert "cassandra-3 is ready" in text
+    report = json.loads((place.run_dir / "reports" / "small-drills.json").read_text())
+    (found,) = report["drills"]
+    assert found["victim"] == "cassandra-3 of 3"
+    assert found["verdict"] == "survived, same result", found
+    assert found["differences"] == []
+    (note,) = (note for note in found["notes"] if "quorum of 3 copies" in note)
+    kept, _, expected, *_ = note.split()
+    assert kept == expected != "0"
+    (drill,) = place.runs("small", "drill")
+    assert drill.data.tags["recscale.verdict"] == "survived, same result"
+    assert note in drill.data.tags["mlflow.note.content"]
+    assert Cluster(place.settings).cassandra(start=False) == nodes  # what ran before runs again
+    assert containers.names() == ["cassandra-1", "cassandra-2", "cassandra-3"]
     said = containers.cluster("up", "cassandra", code=3, sets=("cassandra.nodes=1", "cassandra.rf=1"))
     assert "cassandra-2, cassandra-3" in said
     assert docker("ps", "-q", "--filter", "name=cassandra-2")  # what could not be done stopped nothing

@@ -73,7 +73,7 @@ def test_interrupted_driver_leaves_nothing_in_the_container(place):
 
 
 def test_killed_worker_is_survived_with_the_same_result_and_recorded(place):
-    model = 'model = "als"\nrank = 4\niterations = 30\nblocks = 2'
+    model = 'model = "als"\nrank = 4\niterations = 15\nblocks = 2'
     spec = place.spec("small", 'backend = ["docker"]', workers=2, fixed=model, data=MOVIELENS, top_n=5)
     text = place.run("drill", "worker", spec)
     report = json.loads((place.run_dir / "reports" / "small-drills.json").read_text())

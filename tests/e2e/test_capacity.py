@@ -23,7 +23,7 @@ cores = 1
 memory = "1g"
 top_n = 0
 k = 5
-"spark.executor.metrics.pollingInterval" = "100ms"
+"spark.executor.metrics.pollingInterval" = "500ms"
 "spark.executor.processTreeMetrics.enabled" = true
 
 [grid]

@@ -73,6 +73,7 @@ checkpoint = [5]
 BOTH = "all workers (spark-worker-1, spark-worker-2)"
 
 
+@pytest.mark.long
 def test_death_of_one_worker_is_survived_and_that_of_all_fails_one_trial(shared):
     spec = shared.spec("orphaned", TWO_LONG_ONES, workers=2, warmups=1, applications='"shared"')
     with shared.started("run", spec) as process:

@@ -1,17 +1,23 @@
-"""Real Cassandra nodes: they start, join, keep their data, are stopped; one that is already there is only used."""
+"""Real Cassandra nodes: they start, join, keep their data, die, are stopped; one that is already there is only used."""
 
+import os
+import re
+import signal
 import socket
+import time
 
 import pytest
 from cassandra.cluster import Cluster as Driver
+from py4j.protocol import Py4JJavaError
 
 from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.processes import free_port, marks
 from cluster.settings import load
+from jobs.cassandra import Connection, connect, disconnect
 from jobs.errors import JobError
-from jobs.stores.cassandra import CassandraStore
-from tests.conftest import cassandra_sets, users
+from jobs.stores.cassandra import CassandraStore, keyspace_name
+from tests.conftest import cassandra_sets, connected, users
 
 
 @pytest.fixture
@@ -79,3 +85,58 @@ def test_a_taken_port_names_its_holder_and_the_setting(sets):
     ):
         cluster.up({"cassandra"})
     assert marks(str(cluster.settings.run_dir)) == set()
+
+
+def count_without_a_node(store, table):
+    """Count rows; the connector has a moment to find another node, if the one that died is what it listened to."""
+    end = time.monotonic() + 30
+    while True:
+        try:
+            return store.read(table).count()
+        except Py4JJavaError as error:
+            lost = re.search("Control channel not available|ClosedChannel", str(error))
+            if not lost or time.monotonic() > end:
+                raise
+        time.sleep(0.2)
+
+
+def kill(cluster, name):
+    (found,) = (item for item in cluster.status() if item.name == name)
+    os.kill(found.pid, signal.SIGKILL)
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.long
+def test_of_three_nodes_with_three_copies_any_one_may_die_and_no_row_is_missing(spark, sets):
+    cluster = Cluster(load([*sets, "cassandra.nodes=3", "cassandra.rf=3"], {}))
+    plain = load(sets, {})  # as for a later command
+    try:
+        any_one_may_die(spark, cluster, plain)
+    finally:
+        cluster.down()
+
+
+def any_one_may_die(spark, cluster, plain):
+    assert cluster.up({"cassandra"}) == ["cassandra-1", "cassandra-2", "cassandra-3"]
+    with connected(spark, plain, *cluster.cassandra()):
+        store, keyspace = CassandraStore(spark, "three"), keyspace_name("three")
+        store.write("users", users(spark, 1000))
+        (made,) = connect(Connection.of(spark.conf)).execute(
+            f"SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = '{keyspace}'"
+        )
+        assert made["replication"]["datacenter1"] == "3"
+        port = cluster.settings.cassandra.port
+        assert cluster.cassandra() == [f"127.0.0.{number}:{port}" for number in (1, 2, 3)]
+        assert len(connect(Connection.of(spark.conf)).cluster.metadata.all_hosts()) == 3
+        kill(cluster, "cassandra-3")
+        assert count_without_a_node(store, "users") == 1000
+        store.write("users", users(spark, 2000))
+        assert store.read("users").count() == 2000
+        assert cluster.up({"cassandra"}) == ["cassandra-3"]
+        kill(cluster, "cassandra-1")  # of the two that took the last write
+        assert count_without_a_node(store, "users") == 2000
+        assert store.get("users", 1999) == {"user": 1999, "key": "a"}
+        disconnect(Connection.of(spark.conf))
+    cluster.down()
+    with pytest.raises(ServiceError, match=r"cassandra\.nodes is .*cassandra-2, cassandra-3"):
+        Cluster(plain).up({"cassandra"})

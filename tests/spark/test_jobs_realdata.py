@@ -14,12 +14,27 @@ from jobs.models.content import Content
 from jobs.split import Split, split
 from jobs.tables import clean
 
+pytestmark = [pytest.mark.realdata, pytest.mark.long]
 
-@pytest.mark.realdata
-def test_content_on_the_first_fold_of_100k(spark):
+
+@pytest.fixture(scope="module")
+def cleaned(spark):
     folder = Path(os.environ["RECSCALE_DATA"]) / "ml-100k"
-    cleaned = clean(find("movielens/100k").read(spark, folder), Limits(1.0, 5.0, 1.0), 0, 0.0, str(folder))
-    parts = split(cleaned.ratings.select(*RATINGS.fieldNames()), "fold", test=0.1, seed=0, n=1, fold="u1")
+    found = clean(find("movielens/100k").read(spark, folder), Limits(1.0, 5.0, 1.0), 0, 0.0, str(folder))
+    yield found
+    found.release()
+
+
+@pytest.fixture(scope="module")
+def parts(cleaned):
+    ratings = cleaned.ratings.select(*RATINGS.fieldNames())
+    found = Split(*(part.persist() for part in split(ratings, "fold", test=0.1, seed=0, n=1, fold="u1")))
+    yield found
+    for part in found:
+        part.unpersist()
+
+
+def test_content_on_the_first_fold_of_100k(cleaned, parts):
     scorer = Content(blocks=2).fit(Tables(parts.train, cleaned.items, cleaned.users))
     found = evaluate(
         with_predictions(parts.test, scorer.score(parts.test.select("user", "item"))),
@@ -36,18 +51,10 @@ def test_content_on_the_first_fold_of_100k(spark):
     titles = {each.item: each.title for each in cleaned.items.collect()}
     assert "Empire Strikes Back, The (1980)" in {titles[item] for item in row["items"]}
     scorer.release()
-    cleaned.release()
 
 
-@pytest.mark.realdata
-def test_als_on_the_first_fold_of_100k(spark):
-    folder = Path(os.environ["RECSCALE_DATA"]) / "ml-100k"
-    raw = find("movielens/100k").read(spark, folder)
-    cleaned = clean(raw, Limits(1.0, 5.0, 1.0), 0, 0.0, str(folder))
+def test_als_on_the_first_fold_of_100k(cleaned, parts):
     assert (cleaned.rows_out, cleaned.n_users, cleaned.n_items) == (100_000, 943, 1682)
-    ratings = cleaned.ratings.select(*RATINGS.fieldNames())
-    parts = split(ratings, "fold", test=0.1, seed=0, n=1, fold="u1")
-    parts = Split(*(part.persist() for part in parts))
     assert (parts.train.count(), parts.test.count()) == (80_000, 20_000)
     tables = Tables(parts.train, cleaned.items, cleaned.users)
     model = Als(rank=10, reg=0.1, blocks=2)
@@ -66,6 +73,3 @@ def test_als_on_the_first_fold_of_100k(spark):
     assert found.metrics["rmse"] < found.metrics["rmse_bias"] < found.metrics["rmse_global_mean"]
     assert 0.91 < found.metrics["rmse"] < 0.96
     scorer.release()
-    cleaned.release()
-    for part in parts:
-        part.unpersist()
