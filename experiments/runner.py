@@ -2,9 +2,10 @@
 
 import traceback
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cluster.errors import ServiceError
 from cluster.settings import Settings
@@ -14,15 +15,17 @@ from experiments.conditions import basis, common, conditions, where
 from experiments.errors import RecordingError
 from experiments.harness import Harness, Met
 from experiments.identity import code_hash, lock_hash
-from experiments.outcome import Outcome, new_attempt, stored
+from experiments.outcome import FILE, Outcome, new_attempt, stored
 from experiments.parent_run import Parent
 from experiments.pending import Pending, applications, take_up
 from experiments.prepare import Prepared, locate, prepare
 from experiments.progress import Progress
-from experiments.recorder import Recorder
 from experiments.requests import store_of
 from experiments.spec import Experiment
 from experiments.trial import Trial
+
+if TYPE_CHECKING:
+    from experiments.recorder import Recorder  # MLflow takes seconds to import: see `open_recorder`
 
 
 @dataclass
@@ -71,9 +74,19 @@ class Sweep:
     def within(self, harness: Harness) -> Literal["ok", "failed"]:
         """Run on a cluster that is lent already; as `run`."""
         trials = [_stored(trial, harness) for trial in self.experiment.trials(harness.default_shape)]
-        shapes = [trial.shape for trial in trials]
         for data in {trial.data.slug: trial.data for trial in trials if trial.data}.values():
             locate(data, self.settings)  # all of them, before anything is started for the first
+        with ThreadPoolExecutor(2) as aside:
+            opening = aside.submit(open_recorder, self.settings, harness.cluster.mlflow_uri)
+            self._prepare(harness, trials)
+            # Where nothing was measured before, the first trial will be: its cluster starts while the record is opened.
+            new = trials and not any(self._folder.glob(f"*/*/{FILE}"))
+            starting = aside.submit(harness.use, trials[0].shape) if new else None
+            return self._recorded(harness, self.keyed, opening, starting)
+
+    def _prepare(self, harness: Harness, trials: Sequence[Trial]) -> None:
+        """Prepare the data of all trials and learn what their keys depend on."""
+        shapes = [trial.shape for trial in trials]
         for trial in trials:
             if trial.data and trial.data.slug not in self.prepared:
                 self.prepared[trial.data.slug] = prepare(
@@ -89,7 +102,6 @@ class Sweep:
         }
         self.met = harness.met({store_of(trial) for trial in trials})
         self.keyed = [(self._key(trial), trial) for trial in trials]
-        return self._recorded(harness, self.keyed)
 
     def kept(self) -> list[Outcome]:
         """Return the best attempt on disk at each of its trials, in the spec's order; what did not end is left out."""
@@ -97,9 +109,15 @@ class Sweep:
         best = {item.key: item for item in sorted(ended, key=lambda item: item.worth)}
         return [best[key] for key, _ in self.keyed if key in best]
 
-    def _recorded(self, harness: Harness, trials: Sequence[tuple[str, Trial]]) -> Literal["ok", "failed"]:
+    def _recorded(
+        self,
+        harness: Harness,
+        trials: Sequence[tuple[str, Trial]],
+        opening: "Future[Recorder]",
+        starting: Future[None] | None,
+    ) -> Literal["ok", "failed"]:
         try:
-            recorder = open_recorder(self.settings, harness.cluster.mlflow_uri)
+            recorder = opening.result()
             self._catch_up(recorder)
             parent = recorder.open(
                 self.experiment.name, self._basis(), [key for key, _ in trials], self._about()
@@ -113,6 +131,8 @@ class Sweep:
         self._announce(parent, len(trials), len(todo))
         status: Literal["ok", "failed", "killed"] = "killed"
         try:
+            if starting is not None:
+                starting.result()
             self._sweep(harness, recorder, parent, todo)
             status = "failed" if self.unrecorded or any(o.status != "ok" for o in self.outcomes) else "ok"
         finally:
@@ -120,7 +140,7 @@ class Sweep:
         return status
 
     def _sweep(
-        self, harness: Harness, recorder: Recorder, parent: Parent, todo: Sequence[tuple[str, Trial]]
+        self, harness: Harness, recorder: "Recorder", parent: Parent, todo: Sequence[tuple[str, Trial]]
     ) -> None:
         described = {backend: environment.describe(harness.driver_host(backend)) for backend in self.places}
         pending = [self._pending(key, trial, described[trial.shape.backend]) for key, trial in todo]
@@ -148,7 +168,7 @@ class Sweep:
                     item.outcome = item.outcome.interrupted()
                     self._finish(recorder, parent, item)
 
-    def _finish(self, recorder: Recorder, parent: Parent, item: Pending) -> None:
+    def _finish(self, recorder: "Recorder", parent: Parent, item: Pending) -> None:
         item.outcome.save(item.folder)
         self.outcomes.append(item.outcome)
         self._try(lambda: recorder.record(item.outcome, item.folder, parent))
@@ -170,7 +190,7 @@ class Sweep:
         }
         return take_up(self._folder, self.experiment.name, trial, key, context)
 
-    def _catch_up(self, recorder: Recorder) -> None:
+    def _catch_up(self, recorder: "Recorder") -> None:
         """Record what an earlier run measured but could not record."""
         known = recorder.recorded(self.experiment.name)
         for folder, outcome in stored(self._folder):
@@ -248,12 +268,14 @@ def _stored(trial: Trial, harness: Harness) -> Trial:
     return replace(trial, data=replace(trial.data, store=harness.default_store))
 
 
-def open_recorder(settings: Settings, uri: str | None) -> Recorder:
+def open_recorder(settings: Settings, uri: str | None) -> "Recorder":
     """Record to MLflow's server where there is one, else to a database in the run folder.
 
     Raises:
         RecordingError: it does not open.
     """
+    from experiments.recorder import Recorder  # noqa: PLC0415 - a thread imports it while other work waits
+
     if uri is not None:
         return Recorder(uri, None)
     settings.run_dir.mkdir(parents=True, exist_ok=True)

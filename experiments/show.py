@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
@@ -12,11 +13,13 @@ from experiments.errors import RecordingError
 from experiments.index import INDEX
 from experiments.model_equality import allow_changes
 from experiments.outcome import Outcome
-from experiments.recorder import Recorder
 from experiments.report import Report
 from experiments.run_tags import shown_columns
 from experiments.runner import Sweep, open_recorder
 from experiments.spec import Experiment
+
+if TYPE_CHECKING:
+    from experiments.recorder import Recorder
 
 TRAIN = "train"
 SINGLE = "Single trials, one at a time."
@@ -94,7 +97,7 @@ def _together(recorded: Sequence[Outcome], kept: Sequence[Outcome]) -> Iterator[
     yield from known.values()
 
 
-def _record(recorder: Recorder, run_id: str, found: Report, written: Sequence[Path]) -> None:
+def _record(recorder: "Recorder", run_id: str, found: Report, written: Sequence[Path]) -> None:
     """Put the report on the page of the parent run; where that fails the files are there all the same."""
     try:
         recorder.annotate(run_id, found.markdown(), list(summary(found.outcomes)))

@@ -11,7 +11,6 @@ from experiments import spec
 from experiments.command import Command
 from experiments.progress import Progress
 from experiments.runner import Sweep
-from experiments.search.run import Searching
 from experiments.show import finish, show
 from experiments.spec import Experiment
 
@@ -28,6 +27,8 @@ def _run(arguments: Namespace) -> int:
 
 
 def _search(experiment: Experiment, settings: Settings, text: str) -> int:
+    from experiments.search.run import Searching  # noqa: PLC0415 - it imports MLflow, which an experiment need not wait for
+
     searching = Searching(experiment, settings, Progress(), text)
     status = searching.run()
     print()
