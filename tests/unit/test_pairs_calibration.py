@@ -147,7 +147,9 @@ def test_all_comparisons_of_a_spec_count_and_several_names_are_put_together(tmp_
     assert [[pair.first for pair in one] for one in again.comparisons] == [
         [pair.first for pair in one] for one in found.comparisons
     ]
-    assert len(recorded([str(saved), str(RECORDED)], tmp_path, "total_s").comparisons) == 4
+    older = tmp_path / "older.json"  # before several comparisons were kept in one file
+    older.write_text(json.dumps({"pairs": [[pair.baseline, pair.contender] for pair in noise()]}))
+    assert len(recorded([str(saved), str(older)], tmp_path, "total_s").comparisons) == 4
 
 
 def test_comparisons_of_other_code_are_not_mixed_in(tmp_path):
