@@ -192,6 +192,12 @@ def unset_settings(patch: pytest.MonkeyPatch) -> None:
         patch.delenv(name)
 
 
+def kill(cluster: "object", name: str) -> None:
+    """Kill a service's process, which gets no chance to end by itself."""
+    (found,) = (status for status in cluster.status() if status.name == name)
+    os.kill(found.pid, signal.SIGKILL)
+
+
 def users(spark: "object", count: int, key: str = "a") -> "object":
     """Rows of the table `users` with the ids 0, 1, ... and one key for all."""
     from pyspark.sql import functions as F  # noqa: PLC0415 - tests without a JVM must not import pyspark

@@ -16,7 +16,7 @@ from mlflow.entities import ViewType
 from cluster import settings as cluster_settings
 from cluster.lifecycle import Cluster
 from datasets.sources import SOURCES
-from tests.conftest import keep, keep_kernels
+from tests.conftest import keep, keep_kernels, kill
 
 SMALL = """
 question = "How do two small models do?"
@@ -113,8 +113,7 @@ class Place:
         pytest.fail(f"{phase} did not start: {self.output()}{self.logs()}")
 
     def kill(self, name):
-        (found,) = (item for item in Cluster(self.settings).status() if item.name == name)
-        os.kill(found.pid, signal.SIGKILL)
+        kill(Cluster(self.settings), name)
 
     def logs(self):
         paths = [*self.run_dir.glob("experiments/**/driver.log")]

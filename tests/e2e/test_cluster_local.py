@@ -15,7 +15,7 @@ from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.processes import marked, marks
 from cluster.settings import ROOT, load
-from tests.conftest import keep_kernels
+from tests.conftest import keep_kernels, kill
 from tests.waiting import eventually
 
 SMALL = ["spark.memory=512m", "spark.daemon_memory=256m"]
@@ -105,7 +105,7 @@ def test_up_twice_reshaped_and_down(cluster):
 def test_killed_services_are_seen_as_died_and_come_back(cluster):
     cluster.up({"spark"})
     assert cluster.reshape(2, 1, "512m") == []  # afterwards it is told of those that were started before
-    os.kill(pids(cluster)["spark-worker-2"], signal.SIGKILL)
+    kill(cluster, "spark-worker-2")
     eventually(cluster.died, seconds=60)
     assert [(status.name, status.detail) for status in cluster.died()] == [
         ("spark-worker-2", "ended by SIGKILL")
@@ -117,7 +117,7 @@ def test_killed_services_are_seen_as_died_and_come_back(cluster):
     assert listed(cluster) == [(1, 512), (1, 512)]
     assert cluster.died() == []
 
-    os.kill(pids(cluster)["spark-master"], signal.SIGKILL)
+    kill(cluster, "spark-master")
     eventually(cluster.died, seconds=60)
     # Workers would come back to a new master in their own time; a person waits for none of that.
     assert cluster.up({"spark"}) == ["spark-master", "spark-worker-1", "spark-worker-2"]

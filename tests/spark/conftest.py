@@ -9,15 +9,9 @@ from jobs.context import Context
 from jobs.phases import Events, Phases
 from jobs.request import Request
 from jobs.stores import STORES
-from tests.conftest import connected, share_classes
+from tests.conftest import connected
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def shared_classes():
-    """Let the JVMs of this folder's tests start quickly."""
-    share_classes()
 
 
 @pytest.fixture(autouse=True)

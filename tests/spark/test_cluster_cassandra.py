@@ -1,8 +1,6 @@
 """Real Cassandra nodes: they start, join, keep their data, die, are stopped; one that is already there is only used."""
 
-import os
 import re
-import signal
 import socket
 import time
 
@@ -17,7 +15,7 @@ from cluster.settings import load
 from jobs.cassandra import Connection, connect, disconnect
 from jobs.errors import JobError
 from jobs.stores.cassandra import CassandraStore, keyspace_name
-from tests.conftest import cassandra_sets, connected, users
+from tests.conftest import cassandra_sets, connected, kill, users
 
 
 @pytest.fixture
@@ -100,43 +98,30 @@ def count_without_a_node(store, table):
         time.sleep(0.2)
 
 
-def kill(cluster, name):
-    (found,) = (item for item in cluster.status() if item.name == name)
-    os.kill(found.pid, signal.SIGKILL)
-
-
 @pytest.mark.timeout(1200)
 @pytest.mark.long
-def test_of_three_nodes_with_three_copies_any_one_may_die_and_no_row_is_missing(spark, sets):
-    cluster = Cluster(load([*sets, "cassandra.nodes=3", "cassandra.rf=3"], {}))
-    plain = load(sets, {})  # as for a later command
-    try:
-        any_one_may_die(spark, cluster, plain)
-    finally:
-        cluster.down()
-
-
-def any_one_may_die(spark, cluster, plain):
-    assert cluster.up({"cassandra"}) == ["cassandra-1", "cassandra-2", "cassandra-3"]
-    with connected(spark, plain, *cluster.cassandra()):
+def test_of_three_nodes_with_three_copies_any_one_may_die_and_no_row_is_missing(spark, sets, cluster):
+    three = Cluster(load([*sets, "cassandra.nodes=3", "cassandra.rf=3"], {}))
+    assert three.up({"cassandra"}) == ["cassandra-1", "cassandra-2", "cassandra-3"]
+    with connected(spark, cluster.settings, *three.cassandra()):  # with the settings of a later command
         store, keyspace = CassandraStore(spark, "three"), keyspace_name("three")
         store.write("users", users(spark, 1000))
         (made,) = connect(Connection.of(spark.conf)).execute(
             f"SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = '{keyspace}'"
         )
         assert made["replication"]["datacenter1"] == "3"
-        port = cluster.settings.cassandra.port
-        assert cluster.cassandra() == [f"127.0.0.{number}:{port}" for number in (1, 2, 3)]
+        port = three.settings.cassandra.port
+        assert three.cassandra() == [f"127.0.0.{number}:{port}" for number in (1, 2, 3)]
         assert len(connect(Connection.of(spark.conf)).cluster.metadata.all_hosts()) == 3
-        kill(cluster, "cassandra-3")
+        kill(three, "cassandra-3")
         assert count_without_a_node(store, "users") == 1000
         store.write("users", users(spark, 2000))
         assert store.read("users").count() == 2000
-        assert cluster.up({"cassandra"}) == ["cassandra-3"]
-        kill(cluster, "cassandra-1")  # of the two that took the last write
+        assert three.up({"cassandra"}) == ["cassandra-3"]
+        kill(three, "cassandra-1")  # of the two that took the last write
         assert count_without_a_node(store, "users") == 2000
         assert store.get("users", 1999) == {"user": 1999, "key": "a"}
         disconnect(Connection.of(spark.conf))
-    cluster.down()
+    three.down()
     with pytest.raises(ServiceError, match=r"cassandra\.nodes is .*cassandra-2, cassandra-3"):
-        Cluster(plain).up({"cassandra"})
+        cluster.up({"cassandra"})
