@@ -2,7 +2,6 @@
 
 import traceback
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +14,7 @@ from experiments.conditions import basis, common, conditions, where
 from experiments.errors import RecordingError
 from experiments.harness import Harness, Met
 from experiments.identity import code_hash, lock_hash
-from experiments.outcome import FILE, Outcome, new_attempt, stored
+from experiments.outcome import Outcome, new_attempt, stored
 from experiments.parent_run import Parent
 from experiments.pending import Pending, applications, take_up
 from experiments.prepare import Prepared, locate, prepare
@@ -74,19 +73,9 @@ class Sweep:
     def within(self, harness: Harness) -> Literal["ok", "failed"]:
         """Run on a cluster that is lent already; as `run`."""
         trials = [_stored(trial, harness) for trial in self.experiment.trials(harness.default_shape)]
+        shapes = [trial.shape for trial in trials]
         for data in {trial.data.slug: trial.data for trial in trials if trial.data}.values():
             locate(data, self.settings)  # all of them, before anything is started for the first
-        with ThreadPoolExecutor(2) as aside:
-            opening = aside.submit(open_recorder, self.settings, harness.cluster.mlflow_uri)
-            self._prepare(harness, trials)
-            # Where nothing was measured before, the first trial will be: its cluster starts while the record is opened.
-            new = trials and not any(self._folder.glob(f"*/*/{FILE}"))
-            starting = aside.submit(harness.use, trials[0].shape) if new else None
-            return self._recorded(harness, self.keyed, opening, starting)
-
-    def _prepare(self, harness: Harness, trials: Sequence[Trial]) -> None:
-        """Prepare the data of all trials and learn what their keys depend on."""
-        shapes = [trial.shape for trial in trials]
         for trial in trials:
             if trial.data and trial.data.slug not in self.prepared:
                 self.prepared[trial.data.slug] = prepare(
@@ -102,6 +91,7 @@ class Sweep:
         }
         self.met = harness.met({store_of(trial) for trial in trials})
         self.keyed = [(self._key(trial), trial) for trial in trials]
+        return self._recorded(harness, self.keyed)
 
     def kept(self) -> list[Outcome]:
         """Return the best attempt on disk at each of its trials, in the spec's order; what did not end is left out."""
@@ -109,15 +99,9 @@ class Sweep:
         best = {item.key: item for item in sorted(ended, key=lambda item: item.worth)}
         return [best[key] for key, _ in self.keyed if key in best]
 
-    def _recorded(
-        self,
-        harness: Harness,
-        trials: Sequence[tuple[str, Trial]],
-        opening: "Future[Recorder]",
-        starting: Future[None] | None,
-    ) -> Literal["ok", "failed"]:
+    def _recorded(self, harness: Harness, trials: Sequence[tuple[str, Trial]]) -> Literal["ok", "failed"]:
         try:
-            recorder = opening.result()
+            recorder = open_recorder(self.settings, harness.cluster.mlflow_uri)
             self._catch_up(recorder)
             parent = recorder.open(
                 self.experiment.name, self._basis(), [key for key, _ in trials], self._about()
@@ -131,8 +115,6 @@ class Sweep:
         self._announce(parent, len(trials), len(todo))
         status: Literal["ok", "failed", "killed"] = "killed"
         try:
-            if starting is not None:
-                starting.result()
             self._sweep(harness, recorder, parent, todo)
             status = "failed" if self.unrecorded or any(o.status != "ok" for o in self.outcomes) else "ok"
         finally:
@@ -274,7 +256,7 @@ def open_recorder(settings: Settings, uri: str | None) -> "Recorder":
     Raises:
         RecordingError: it does not open.
     """
-    from experiments.recorder import Recorder  # noqa: PLC0415 - a thread imports it while other work waits
+    from experiments.recorder import Recorder  # noqa: PLC0415 - an error of usage must not wait for MLflow's import
 
     if uri is not None:
         return Recorder(uri, None)

@@ -27,7 +27,7 @@ def _run(arguments: Namespace) -> int:
 
 
 def _search(experiment: Experiment, settings: Settings, text: str) -> int:
-    from experiments.search.run import Searching  # noqa: PLC0415 - it imports MLflow, which an experiment need not wait for
+    from experiments.search.run import Searching  # noqa: PLC0415 - it imports MLflow: see `open_recorder`
 
     searching = Searching(experiment, settings, Progress(), text)
     status = searching.run()
