@@ -157,7 +157,7 @@ check: static ## The same, and tests without a JVM (a minute or two)
 	@$(python) -m pytest -q -n 2 tests/unit tests/contracts
 
 test: check ## The same, and tests on a real Spark cluster, but those of a minute or more [DATA=]
-	@$(python) -m pytest -n 2 --no-loadscope-reorder -m "not long" tests/spark tests/e2e
+	@$(python) -m pytest -n 2 --no-loadscope-reorder -m "not long" tests/e2e tests/spark
 
 test-hosts: environment-dev ## Tests on several machines made of network namespaces (root; `ip` of iproute2)
 	@$(python) -m pytest tests/hosts
@@ -173,7 +173,7 @@ test-classes: environment-dev
 
 test-all: ## Everything that has a test, long ones, several machines and containers too, in one count [DATA=]
 	@$(MAKE) -j 3 --output-sync=target static image test-classes  # their minutes are no test's
-	$(python) -m pytest -n 2 --no-loadscope-reorder tests/unit tests/contracts tests/containers tests/spark tests/e2e tests/hosts
+	$(python) -m pytest -n 2 --no-loadscope-reorder tests/unit tests/contracts tests/containers tests/e2e tests/hosts tests/spark
 
 format: environment-dev
 	@$(python) -m ruff check --fix .

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-_TOGETHER = {"tests/containers/": "machine", "tests/hosts/": "machine", "tests/spark/": "session"}
-"""Folders none of whose tests runs beside another: containers and network namespaces have names of which there is one on a
-machine, and one Spark session that has long been running answers sooner than two that were started half as long ago."""
+_ALONE = ("tests/containers/", "tests/hosts/")
+"""Containers and network namespaces have names of which there is one on a machine: none of these runs beside another."""
 
 _SHORT_LIVES = (
     "-XX:TieredStopAtLevel=1 -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote "
@@ -51,13 +50,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, b
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: "object") -> "object":
-    """Keep together, where two tests run at a time, those of one file and those of a folder named above."""
+    """Keep together, where two tests run at a time, those of one file and those whose names are the machine's."""
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - most runs have no use for it
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return next((scope for folder, scope in _TOGETHER.items() if file.startswith(folder)), file)
+            return "alone" if file.startswith(_ALONE) else file
 
     return ByFile(config, log)
 
