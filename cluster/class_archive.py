@@ -48,7 +48,7 @@ class ClassArchive:
     def path(self) -> Path:
         """File of the archive; its name changes with the Java, the jars and their folder."""
         jars = sorted(f"{jar.name} {jar.stat().st_size}" for jar in (self.spark / "jars").glob("*.jar"))
-        made_of = "\n".join([java.words(self.java_home), str(self.spark), *jars])
+        made_of = "\n".join([java.version_line(self.java_home), str(self.spark), *jars])
         return self.folder.resolve() / f"spark-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}.jsa"
 
     @property

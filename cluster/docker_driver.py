@@ -10,7 +10,7 @@ from pathlib import Path
 from cluster import artifacts, engine
 from cluster.errors import ServiceError
 from cluster.image import APP, HOME, Image, build, user
-from cluster.ownership import lend
+from cluster.ownership import give_access
 from cluster.settings import ROOT, Settings
 
 MASTER = "spark-master"
@@ -77,8 +77,8 @@ class DockerDriverHost:
                     "there, or name its folder as DATA=/folder (without links that lead out of it)"
                 )
 
-    def lend(self, paths: Iterable[Path]) -> None:
-        lend(paths, user())
+    def give_access(self, paths: Iterable[Path]) -> None:
+        give_access(paths, user())
 
     def command(self, argv: Sequence[str], root: Path, folder: Path, names: Collection[str]) -> list[str]:
         # A name without a value is taken from the environment of `docker exec`: no secret appears in a list of

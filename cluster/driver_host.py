@@ -61,7 +61,7 @@ class DriverHost(Protocol):
             ServiceError: a file is not visible to them; the message says where to put it.
         """
 
-    def lend(self, paths: Iterable[Path]) -> None:
+    def give_access(self, paths: Iterable[Path]) -> None:
         """Make these folders and let drivers and executors write them and everything below."""
 
     def command(self, argv: Sequence[str], root: Path, folder: Path, names: Collection[str]) -> list[str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from cluster import artifacts, java
 from cluster.engine import docker, explain, run
 from cluster.errors import ServiceError
-from cluster.ownership import lend
+from cluster.ownership import give_access
 from cluster.settings import ROOT, Settings
 
 NAME = "recscale"
@@ -129,7 +129,7 @@ def _ivy_inside(settings: Settings) -> Callable[[Path], list[str]]:
     _build(stage, _foundation(), settings, "--target", "packages")
 
     def command(folder: Path) -> list[str]:
-        lend([folder], user())
+        give_access([folder], user())
         run = [
             "docker",
             "run",

@@ -67,7 +67,7 @@ def version(home: Path) -> int | None:
 
 
 @cache
-def words(setting: Path | None) -> str:
+def version_line(setting: Path | None) -> str:
     """Return the version line of the Java that is used here; empty if there is none."""
     try:
         program = find(setting) / "bin" / "java"

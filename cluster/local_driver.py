@@ -48,7 +48,7 @@ class LocalDriverHost:
 
     @property
     def java(self) -> str:
-        return java.words(self.settings.spark.java_home)
+        return java.version_line(self.settings.spark.java_home)
 
     @property
     def python_version(self) -> str:
@@ -60,7 +60,7 @@ class LocalDriverHost:
     def refuse(self, paths: Iterable[Path]) -> None:
         """Accept all paths: drivers see the same files as this process."""
 
-    def lend(self, paths: Iterable[Path]) -> None:
+    def give_access(self, paths: Iterable[Path]) -> None:
         for path in paths:
             path.mkdir(parents=True, exist_ok=True)
 

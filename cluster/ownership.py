@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def lend(paths: Iterable[Path], user: int, *, whole: bool = True) -> None:
+def give_access(paths: Iterable[Path], user: int, *, whole: bool = True) -> None:
     """Make missing folders and, if this process runs as root, give these paths to a user.
 
     Args:

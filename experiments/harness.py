@@ -234,7 +234,7 @@ class Harness:
         driver_host.refuse([*inputs, *(files() if store == CASSANDRA else [])])
         environment, own = for_driver(driver_host, self._java, runtime)
         if store == PARQUET:
-            driver_host.lend(
+            driver_host.give_access(
                 [Path(root) for root in dict.fromkeys(part.request.store_root for part in parts)]
             )
         launcher = Launcher(

@@ -94,7 +94,7 @@ class Launcher:
             (part.folder / "result.json").unlink(missing_ok=True)
             Path(part.request.events).unlink(missing_ok=True)
             part.request.save(part.folder / "request.json", self.runtime.understands)
-        self.driver_host.lend(list(dict.fromkeys([folder, *(part.folder for part in parts)])))
+        self.driver_host.give_access(list(dict.fromkeys([folder, *(part.folder for part in parts)])))
         following = Following(parts, time.perf_counter())
         with (folder / "driver.log").open("wb") as log:
             process = subprocess.Popen(

@@ -13,7 +13,7 @@ _QUOTED_OR_NUMBER = re.compile(r"'[^']*'|(?<![\w.,:=@\u00d7-])\d+(?:,\d{3})*(?:\
 _FEW_LEFT = 4  # trials for each one that is missing, from which on "all but" is the shorter name
 
 
-def together(statements: Iterable[tuple[T, str]]) -> dict[str, list[T]]:
+def by_statement(statements: Iterable[tuple[T, str]]) -> dict[str, list[T]]:
     """Group things by what is said of each, in the order in which it is said first."""
     found: dict[str, list[T]] = {}
     for what, text in statements:

@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.analysis import Averaged, Compared, Spread, speedup, spread
 from experiments.intervals import LEAST_FOR_INTERVAL
-from experiments.merged_notes import TrialNames, together, with_ranges
+from experiments.merged_notes import TrialNames, by_statement, with_ranges
 from experiments.metrics import phases, quality, relevant_of
 from experiments.model_equality import allowed
 from experiments.outcome import Outcome
@@ -109,12 +109,12 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
 
 def _losses(outcomes: Sequence[Outcome], names: TrialNames) -> list[str]:
     """Say which trials lost executors, and which did not end well."""
-    lost = together(
+    lost = by_statement(
         (item, f"{item.executors_lost} executor(s) lost while it ran")
         for item in outcomes
         if item.executors_lost
     )
-    ended = together(
+    ended = by_statement(
         (item, f"{item.status}: {(item.error or 'no reason given').splitlines()[0]}")
         for item in outcomes
         if item.status != "ok"
@@ -136,7 +136,7 @@ def _looks(outcomes: Sequence[Outcome], names: TrialNames) -> list[str]:
 
 def _relevant(outcomes: Sequence[Outcome], names: TrialNames) -> list[str]:
     """Say which test rows rankings count as relevant, and of which trials where they differ in it."""
-    found = together((item, said) for item in outcomes if (said := relevant_of(item)))
+    found = by_statement((item, said) for item in outcomes if (said := relevant_of(item)))
     return [
         f"relevant in rankings{' of ' + names.of(some) if len(found) > 1 else ''}: {said}"
         for said, some in found.items()
@@ -145,7 +145,7 @@ def _relevant(outcomes: Sequence[Outcome], names: TrialNames) -> list[str]:
 
 def _warnings(outcomes: Sequence[Outcome], names: TrialNames) -> list[str]:
     """Say once for all data sets and all trials of the same warning what it is."""
-    of_data = together(
+    of_data = by_statement(
         (item.data["name"], text) for item in outcomes for text in item.data.get("warnings", ())
     )
     who = {text: list(dict.fromkeys(found)) for text, found in of_data.items()}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from jobs.cached_rdds import persisted
+from jobs.cached_rdds import cached_rdds
 from jobs.failures import explain
 from jobs.request import Request
 from jobs.session import CHECKPOINTS, executors
@@ -73,7 +73,7 @@ def _idle(spark: SparkSession, deadline_s: float) -> str | None:
 def _unpersist(spark: SparkSession) -> None:
     """Free cached frames and persisted RDDs, in a function of its own so that no local variable keeps them alive."""
     spark.catalog.clearCache()
-    for rdd in persisted(spark).values():
+    for rdd in cached_rdds(spark).values():
         rdd.unpersist(True)
 
 

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from jobs.topn import ItemFactors
 
 
-def persisted(spark: SparkSession) -> dict[int, Any]:
+def cached_rdds(spark: SparkSession) -> dict[int, Any]:
     """Return the RDDs that are kept on the executors now, by id (Java objects)."""
     return dict(spark.sparkContext._jsc.getPersistentRDDs())  # noqa: SLF001 - Python's API does not list them
 

@@ -37,12 +37,12 @@ class _Action:
             self._error = error
 
 
-def beside(call: Callable[[], Any]) -> Callable[[], Any]:
+def in_background(call: Callable[[], Any]) -> Callable[[], Any]:
     """Start an action and return a function that waits for its end, then returns its result or raises its error."""
     return _Action(call).answer
 
 
-def together(*calls: Callable[[], Any]) -> list[Any]:
+def run_concurrently(*calls: Callable[[], Any]) -> list[Any]:
     """Run all actions at the same time and return their results in order.
 
     Raises:

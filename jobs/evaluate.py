@@ -20,7 +20,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from jobs.concurrent_actions import together
+from jobs.concurrent_actions import run_concurrently
 from jobs.models.bias import Bias, clipped, fit_bias
 from jobs.profile import Profile, sent
 
@@ -88,7 +88,7 @@ def evaluate(
         profile: of the training part, if somebody has looked: it spares looking again, and much where it is small.
     """
     errors_on = scale if predicts_rating else None
-    sums, ranking = together(
+    sums, ranking = run_concurrently(
         lambda: _sums(judged, train, errors_on, profile),
         lambda: None if recommendations is None else _ranking(judged, recommendations, k, relevant, profile),
     )

@@ -59,7 +59,7 @@ def _refusal(jvm: Any, settings: Mapping[str, str], secret: str) -> str:
     no_key = getattr(jvm.scala, "None$").__getattr__("MODULE$")
     from_file = jvm.org.apache.spark.SecurityManager.__getattr__("$lessinit$greater$default$3")()
     security = jvm.org.apache.spark.SecurityManager(conf, no_key, from_file)
-    rpc = jvm.org.apache.spark.rpc.RpcEnv.create("admission", host, host, 0, conf, security, 1, True)
+    rpc = jvm.org.apache.spark.rpc.RpcEnv.create("handshake", host, host, 0, conf, security, 1, True)
     cause = ""
     try:
         for address in settings["spark.master"].removeprefix("spark://").split(","):

@@ -7,7 +7,7 @@ from pyspark.ml.recommendation import ALS, ALSModel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.cached_rdds import persisted, release
+from jobs.cached_rdds import cached_rdds, release
 from jobs.phases import consume
 
 KEPT = ("userFactors", "itemFactors")
@@ -62,7 +62,7 @@ def fit_als(ratings: DataFrame, settings: AlsSettings) -> Factors:
     Explicit: regularisation weighted by the number of ratings (Zhou et al., AAIM 2008). Implicit: confidence
     1 + alpha x |rating| (Hu, Koren, Volinsky, ICDM 2008), preference where the rating is above 0.
     """
-    before = persisted(ratings.sparkSession)
+    before = cached_rdds(ratings.sparkSession)
     als = ALS(
         rank=settings.rank,
         maxIter=settings.iterations,
@@ -85,7 +85,7 @@ def fit_als(ratings: DataFrame, settings: AlsSettings) -> Factors:
         model,
         {
             number: rdd
-            for number, rdd in persisted(ratings.sparkSession).items()
+            for number, rdd in cached_rdds(ratings.sparkSession).items()
             if number not in before and rdd.name() in KEPT
         },
     )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from jobs.concurrent_actions import together
+from jobs.concurrent_actions import run_concurrently
 from jobs.split import Split, check_parts
 
 SMALL = 500_000
@@ -47,7 +47,7 @@ def sent(table: DataFrame, rows: int | None) -> DataFrame:
 
 def profile_of(ratings: DataFrame, users: DataFrame, items: DataFrame) -> Profile:
     """Profile ratings that preprocessing has not checked, and count the tables of users and items."""
-    n_users, n_items, row, most = together(
+    n_users, n_items, row, most = run_concurrently(
         users.count, items.count, lambda: _only(ratings.agg(*_columns(F.lit(True)))), lambda: _most(ratings)
     )
     return _profile(row, n_users, n_items)._replace(most=most)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from jobs.concurrent_actions import beside
+from jobs.concurrent_actions import in_background
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
@@ -28,7 +28,7 @@ class PythonWorkers:
         """Start the workers as soon as `ready` returns, that is, when the executors are there."""
         self._spark = spark
         self._ready = ready
-        self._begun = beside(self._begin)
+        self._begun = in_background(self._begin)
 
     def wait(self) -> None:
         """Wait until all workers are ready.

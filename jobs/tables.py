@@ -21,7 +21,7 @@ from jobs.cleaning import (
     oddities,
     refused,
 )
-from jobs.concurrent_actions import together
+from jobs.concurrent_actions import run_concurrently
 from jobs.ids import dense_ids, joinable
 
 _MASK = 2**64 - 1
@@ -144,7 +144,7 @@ def _number(good: DataFrame, held: list[DataFrame]) -> tuple[DataFrame, _Side, _
     """Replace keys by ids; return ratings (with each row's digest), users and items."""
     users = _hold(dense_ids(good.select(F.col("user").alias("key")), "user_id"), held)
     items = _hold(dense_ids(good.select(F.col("item").alias("key")), "item_id"), held)
-    n_users, n_items = together(users.count, items.count)
+    n_users, n_items = run_concurrently(users.count, items.count)
     numbered = good.join(joinable(users.withColumnRenamed("key", "user"), n_users), "user").join(
         joinable(items.withColumnRenamed("key", "item"), n_items), "item"
     )

@@ -11,7 +11,7 @@ from datasets.errors import UsageError
 from experiments.capacity.quantities import count_text, memory
 from experiments.capacity.terms import Load
 from experiments.grid import SHAPE, matches, product
-from experiments.merged_notes import TrialNames, together
+from experiments.merged_notes import TrialNames, by_statement
 from experiments.metric_names import TOTAL
 from experiments.metrics import cold, repeats
 from experiments.outcome import Application, Outcome
@@ -107,7 +107,7 @@ def points_of(experiment: Experiment, outcomes: Sequence[Outcome]) -> Points:
         tuple(sorted(found, key=lambda point: (point.load.rows, point.load.cores))) for found in sorted_
     )
     names = TrialNames(outcomes)
-    told = (f"not counted: {names.of(some)}: {why}" for why, some in together(left_out).items())
+    told = (f"not counted: {names.of(some)}: {why}" for why, some in by_statement(left_out).items())
     return Points(training, held_out, tuple(told))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from experiments.drills.drill import Drill, Drilled
 from experiments.finding import Finding
-from experiments.merged_notes import together
+from experiments.merged_notes import by_statement
 from experiments.outcome import Outcome
 from experiments.report import Report
 from experiments.spec import Experiment
@@ -100,7 +100,7 @@ def notes(found: Sequence[Drilled], drills: Mapping[str, Drill]) -> list[str]:
     lines = _named((item.kind, item.verdict) for item in found if not item.good)
     lines += [
         f"recovery s, after the loss of {', '.join(kinds)}: from the kill to: {until}"
-        for until, kinds in together(
+        for until, kinds in by_statement(
             (item.kind, drills[item.kind].recovered) for item in found if item.kind in drills
         ).items()
     ]
@@ -112,7 +112,7 @@ def notes(found: Sequence[Drilled], drills: Mapping[str, Drill]) -> list[str]:
 
 def _named(said: Iterable[tuple[str, str]]) -> list[str]:
     """Say once for all drills of the same observation what it is."""
-    return [f"{', '.join(dict.fromkeys(kinds))}: {text}" for text, kinds in together(said).items()]
+    return [f"{', '.join(dict.fromkeys(kinds))}: {text}" for text, kinds in by_statement(said).items()]
 
 
 def _differences(item: Drilled) -> Iterator[str]:

@@ -20,7 +20,7 @@ from experiments.cost.verdict import (
 )
 from experiments.finding import Finding
 from experiments.intervals import LEAST_FOR_INTERVAL
-from experiments.merged_notes import together
+from experiments.merged_notes import by_statement
 from experiments.metric_names import TOTAL
 from experiments.metrics import medians, quality
 from experiments.outcome import Outcome
@@ -204,7 +204,7 @@ def _plots(match: Match, number: int) -> Iterator[Plot]:
 
 
 def _notes(match: Match) -> Iterator[str]:
-    refused = together((point.trial.label, point.refused) for point in match.points if point.refused)
+    refused = by_statement((point.trial.label, point.refused) for point in match.points if point.refused)
     yield from (f"COST leaves out {', '.join(labels)}: {why}" for why, labels in refused.items())
     if match.single is None:
         return

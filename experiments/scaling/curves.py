@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.analysis import Spread, faster, spread
-from experiments.merged_notes import together
+from experiments.merged_notes import by_statement
 from experiments.metric_names import TOTAL
 from experiments.metrics import by_round, medians
 from experiments.model_equality import Change, allowed, changes
@@ -182,7 +182,7 @@ def _fitted(kind: str, points: Sequence[Point]) -> tuple[tuple[Fit, ...], tuple[
     laws: tuple[tuple[Law, str], ...] = (("amdahl", "Amdahl's law"), ("usl", "the Universal Scalability Law"))
     whys = {law: why_not(law, samples) for law, _ in laws}
     fits = tuple(fit(law, samples) for law, why in whys.items() if why is None)
-    refused = together((name, why) for law, name in laws if (why := whys[law]) is not None)
+    refused = by_statement((name, why) for law, name in laws if (why := whys[law]) is not None)
     told = "; ".join(f"{' and '.join(names)} ({why})" for why, names in refused.items())
     return fits, (f"not fitted: {told}",) if told else ()
 

@@ -18,7 +18,7 @@ from datasets.options import parse
 from datasets.source import Raw
 from jobs import stored
 from jobs.cleaning import Limits
-from jobs.concurrent_actions import together
+from jobs.concurrent_actions import run_concurrently
 from jobs.context import Context
 from jobs.errors import JobError
 from jobs.model import RATINGS
@@ -143,7 +143,7 @@ def _write(context: Context, cleaned: Cleaned, facts: Mapping[str, str]) -> None
         "item_stats": _in_one_file(statistics(cleaned.ratings, "item"), "item"),
         "rejected": cleaned.rejected.select("file", "line", "text", "reason").orderBy("file", "line", "text"),
     }
-    written = together(*(partial(store.write, name, frame) for name, frame in tables.items()))
+    written = run_concurrently(*(partial(store.write, name, frame) for name, frame in tables.items()))
     counts = {"n_users": str(cleaned.n_users), "n_items": str(cleaned.n_items)}
     stored.finish(store, context.spark, {**facts, **counts}, dict(zip(tables, written, strict=True)))
 

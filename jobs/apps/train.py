@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from jobs import params as parameters
 from jobs import per_user, stored
 from jobs.cautions import after_fit, before_fit
-from jobs.concurrent_actions import together
+from jobs.concurrent_actions import run_concurrently
 from jobs.context import Context
 from jobs.evaluate import Evaluation, by_user, evaluate, with_predictions
 from jobs.export import Exportable, export
@@ -69,7 +69,7 @@ class Train:
         workers.wait()
         measured = _Measured(context, params, model, training, parts, test_rows, relevant)
         last = measured.passes()
-        (evaluation, fingerprint), floor, _ = together(
+        (evaluation, fingerprint), floor, _ = run_concurrently(
             lambda: measured.judge(last, summary.scale),
             lambda: noise_floor(summary, tables, parts.test),
             lambda: measured.store_similar(last.scorer),
@@ -148,7 +148,7 @@ class _Measured:
     ) -> tuple[Evaluation, list[float]]:
         """Judge what a pass has computed, and store its recommendations; return the fingerprint too."""
         judged = with_predictions(self.parts.test, last.scored, self.test_rows).persist(_LEVEL)
-        found, fingerprint, *_ = together(
+        found, fingerprint, *_ = run_concurrently(
             lambda: evaluate(
                 judged,
                 self.parts.train,

@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.between_trials import clear, held
-from jobs.cached_rdds import persisted
+from jobs.cached_rdds import cached_rdds
 from jobs.request import Request
 
 
@@ -42,7 +42,7 @@ def test_frames_rdds_broadcasts_and_checkpoints_are_freed(spark, request_of, tmp
     finally:
         context.setCheckpointDir(folder)
     assert set(held(spark)) <= before
-    assert not persisted(spark)
+    assert not cached_rdds(spark)
     assert not (tmp_path / "checkpoints").exists()
     assert frame.count() == 100  # who still has a frame can compute it again
 

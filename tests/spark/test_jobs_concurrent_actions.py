@@ -2,14 +2,14 @@
 
 import pytest
 
-from jobs.concurrent_actions import beside, together
+from jobs.concurrent_actions import in_background, run_concurrently
 
 
 def test_answers_come_in_the_order_of_the_calls_and_belong_to_the_phase(spark):
     context = spark.sparkContext
     three, five = context.parallelize(range(3)), context.parallelize(range(5))
     context.setJobGroup("a phase", "a phase")
-    assert together(three.count, five.count, lambda: "no job") == [3, 5, "no job"]
+    assert run_concurrently(three.count, five.count, lambda: "no job") == [3, 5, "no job"]
     context.setLocalProperty("spark.jobGroup.id", None)
     assert len(context.statusTracker().getJobIdsForGroup("a phase")) == 2
 
@@ -22,11 +22,11 @@ def test_the_first_error_in_order_is_raised_after_all_have_ended(spark):
         raise ValueError(text)
 
     with pytest.raises(ValueError, match="first"):
-        together(spark.range(3).count, lambda: fail("first"), lambda: fail("second"))
+        run_concurrently(spark.range(3).count, lambda: fail("first"), lambda: fail("second"))
     assert sorted(ended) == ["first", "second"]
 
 
 def test_what_was_started_beside_is_waited_for_when_asked(spark):
-    answer = beside(lambda: spark.range(7).count())
+    answer = in_background(lambda: spark.range(7).count())
     assert spark.range(2).count() == 2
     assert answer() == 7

@@ -11,7 +11,7 @@ from invented import application, outcome
 from experiments import telemetry
 from experiments.drills.kinds import DRILLS
 from experiments.drills.show import notes as drill_notes
-from experiments.merged_notes import TrialNames, together, with_ranges, without_settings
+from experiments.merged_notes import TrialNames, by_statement, with_ranges, without_settings
 from experiments.outcome import Share
 from experiments.report import Report
 from experiments.spec import Experiment
@@ -74,7 +74,10 @@ def test_an_only_trial_keeps_its_name_and_two_are_both(eight):
 
 
 def test_equal_statements_are_grouped_in_the_order_of_the_first():
-    assert together([("a", "slow"), ("b", "failed"), ("c", "slow")]) == {"slow": ["a", "c"], "failed": ["b"]}
+    assert by_statement([("a", "slow"), ("b", "failed"), ("c", "slow")]) == {
+        "slow": ["a", "c"],
+        "failed": ["b"],
+    }
 
 
 @pytest.mark.parametrize(

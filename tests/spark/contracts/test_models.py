@@ -6,7 +6,7 @@ import planted
 import pytest
 
 from datasets.options import parse
-from jobs.cached_rdds import persisted
+from jobs.cached_rdds import cached_rdds
 from jobs.model import Tables
 from jobs.models import MODELS
 
@@ -25,7 +25,7 @@ class Fitted:
         self.train.count()
         self.model = parse(MODELS[name], SMALL.get(name, {}), name)
         self.tables = planted.tables(spark)
-        self.before = set(persisted(spark))
+        self.before = set(cached_rdds(spark))
         self.scorer = self.model.fit(Tables(self.train, self.tables.items, self.tables.users))
 
 
@@ -103,10 +103,10 @@ def test_recommendations_are_the_best_by_score(spark, fitted):
 
 def test_nothing_is_left_on_the_executors(spark, fitted):
     scorer = fitted.model.fit(Tables(fitted.train, fitted.tables.items, fitted.tables.users))
-    before = set(persisted(spark))
+    before = set(cached_rdds(spark))
     scorer.recommend(fitted.tables.users.select("user").limit(2), 1, None).collect()
     scorer.release()
-    assert not set(persisted(spark)) - before
+    assert not set(cached_rdds(spark)) - before
     fitted.scorer.release()
-    assert not set(persisted(spark)) - fitted.before
+    assert not set(cached_rdds(spark)) - fitted.before
     fitted.scorer = fitted.model.fit(Tables(fitted.train, fitted.tables.items, fitted.tables.users))
