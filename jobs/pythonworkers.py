@@ -7,6 +7,7 @@ A worker imports in a thread, and the task that started it ends at once, so that
 data meanwhile. This module imports its dependencies late, because a worker must import the module itself first.
 """
 
+import gc
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,9 @@ class _Import(threading.Thread):
 
             one: Any = np.ones((1, 1), dtype=np.float32)  # one item for one user
             top_k(one, one, 1, np.zeros(2, dtype=np.int64), np.zeros(0, dtype=np.int32))
+            # PySpark collects garbage after each task and would look through all of these modules again.
+            gc.collect()
+            gc.freeze()
         except BaseException as error:  # noqa: BLE001 - raised again by ended
             self._error = error
 

@@ -137,7 +137,13 @@ def test_kernels_from_a_zip_compile_once_wherever_the_zip_lies(tmp_path):
     for place in places:
         place.parent.mkdir()
         with zipfile.ZipFile(place, "w") as archive:
-            for name in ("datasets/__init__", "datasets/compiled", "jobs/__init__", "jobs/kernels"):
+            for name in (
+                "datasets/__init__",
+                "datasets/python_worker",
+                "datasets/compiled",
+                "jobs/__init__",
+                "jobs/kernels",
+            ):
                 archive.write(ROOT / f"{name}.py", f"{name}.py")
     assert child(places[0], tmp_path / "cache") == "[[4, 3], [4, 3]] 0"
     assert child(places[1], tmp_path / "cache") == "[[4, 3], [4, 3]] 1"
