@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 
 from datasets.spark_paths import local
 from jobs.errors import JobError
+from jobs.java_names import keep_java_names
 from jobs.master_handshake import enter
 from jobs.request import Request
 from jobs.shipping import pack
@@ -100,6 +101,7 @@ def start_session(request: Request) -> SparkSession:
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     try:
+        keep_java_names(spark.sparkContext)
         checkpoints_in(spark, work)
         package = pack(work)
         if package is not None:
