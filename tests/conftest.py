@@ -77,6 +77,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
     from pyspark.sql import SparkSession  # noqa: PLC0415 - tests without a JVM must not import pyspark
 
     from cluster import artifacts, settings  # noqa: PLC0415 - most tests need no jars
+    from jobs.java_names import keep_java_names  # noqa: PLC0415 - as above
 
     share_classes()
     folder = tmp_path_factory.mktemp("spark")
@@ -87,6 +88,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.ui.enabled", "false")
+        .config("spark.sql.ui.explainMode", "simple")
+        .config("spark.python.daemon.module", "tests.python_daemon")
         .config("spark.jars", artifacts.listed("connector", settings.load([], {})))
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.default.parallelism", "2")
@@ -97,6 +100,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
         .getOrCreate()
     )
     session.sparkContext.setCheckpointDir(str(folder / "checkpoints"))
+    keep_java_names(session.sparkContext)
     yield session
     session.stop()
 
