@@ -18,7 +18,7 @@ from cluster.driver_host import DriverHost
 from cluster.errors import ServiceError
 from cluster.files import write_json, write_text
 from cluster.local_driver import LocalDriverHost
-from cluster.ownership import give_access
+from cluster.ownership import give_access, give_files
 from cluster.ports import describe_taken
 from cluster.service import Address, Port, Running, Service, Shell
 from cluster.services import SERVICES
@@ -247,7 +247,7 @@ class Docker:
         inside = [folder for folder in service.folders if folder.is_relative_to(self._run)]
         give_access([self._run], image.user(), whole=False)
         give_access([*inside, self._run / "numba", self._run / "store"], image.user())
-        give_access(self._run.glob("mlflow.db*"), image.user())
+        give_files(self._run.glob("mlflow.db*"), image.user())
         for path, text in service.files.items():
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             write_text(Path(path), text)

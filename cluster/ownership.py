@@ -10,7 +10,7 @@ def give_access(paths: Iterable[Path], user: int, *, whole: bool = True) -> None
     """Make missing folders and, if this process runs as root, give these paths to a user.
 
     Args:
-        paths: files, or folders; what does not exist becomes a folder.
+        paths: folders; one that does not exist is made.
         user: number of the user, and of its group.
         whole: with everything below.
     """
@@ -23,6 +23,12 @@ def give_access(paths: Iterable[Path], user: int, *, whole: bool = True) -> None
         for folder, folders, files in os.walk(path) if whole else ():
             for name in (*folders, *files):
                 _give(Path(folder) / name, user)
+
+
+def give_files(paths: Iterable[Path], user: int) -> None:
+    """Give files to a user if this process runs as root; one that is gone by now, such as a database's journal, stays so."""
+    for path in paths if os.geteuid() == 0 else ():
+        _give(path, user)
 
 
 def _give(path: Path, user: int) -> None:

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from google.protobuf.json_format import ParseError
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from experiments.errors import RecordingError, UnreadableError
@@ -45,10 +46,28 @@ for _name in ("mlflow", "alembic"):
 
 LONGEST_NOTE = 7000
 _DECIMALS = 5
+_SQLITE = "sqlite:///"
 _READERS = 8
 _GONE = "bring it back, or delete that run to have its trial run again"
 _ENDS = {"ok": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 _ARTIFACTS = ("request.json", "result.json", "events.jsonl", "driver.log", "telemetry.json")
+
+
+def _make_database(path: Path) -> None:
+    """Make MLflow's tables in a file that is named `path` when it is whole; one that is there stays as it is.
+
+    An interruption would leave some of the tables, and with those MLflow never opens the file again. The server that is
+    started here (cluster/services/mlflow.py) does the same.
+    """
+    if path.exists():
+        return
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as folder:
+        begun = Path(folder) / path.name
+        engine = create_sqlalchemy_engine(f"{_SQLITE}{begun}")
+        _initialize_tables(engine)
+        engine.dispose()
+        with suppress(FileExistsError):  # another process has made one meanwhile
+            path.hardlink_to(begun)
 
 
 class Recorder:
@@ -63,6 +82,8 @@ class Recorder:
         self.uri = uri
         self._artifacts = artifacts
         with explained(uri):
+            if uri.startswith(_SQLITE):
+                _make_database(Path(uri.removeprefix(_SQLITE)))
             self._client = MlflowClient(tracking_uri=uri)
 
     def finished(self, experiment: str, applications: int) -> set[str]:

@@ -12,8 +12,24 @@ _SERVE = """
 import gc
 gc.disable()
 import os
+import sys
 import mlflow.server
 import uvicorn
+from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
+# The tables are made in another file. An interruption would leave some of them, and with those no MLflow starts again.
+database = sys.argv[sys.argv.index("--backend-store-uri") + 1].removeprefix("sqlite:///")
+if not os.path.exists(database):
+    begun = f"{database}.{os.getpid()}"
+    if os.path.exists(begun):
+        os.remove(begun)  # of a container's process of the same number
+    engine = create_sqlalchemy_engine(f"sqlite:///{begun}")
+    _initialize_tables(engine)
+    engine.dispose()
+    try:
+        os.link(begun, database)
+    except FileExistsError:
+        pass  # an experiment has made it meanwhile
+    os.remove(begun)
 def here(command, *, extra_env, **_):
     os.environ.update(extra_env)
     import mlflow.server.fastapi_app

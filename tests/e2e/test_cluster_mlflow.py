@@ -4,11 +4,13 @@ import os
 import signal
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 
 from cluster.__main__ import main
+from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.processes import marked
 from cluster.settings import load
@@ -99,3 +101,23 @@ def test_an_external_server_is_used_and_never_stopped(cluster, cluster_sets, tmp
     assert guest.down() == []
     assert get(f"{uri}/health") == 200
     assert Recorder(uri, None).known() == {}
+
+
+def test_a_server_that_was_killed_while_it_made_its_tables_starts_again(cluster):
+    """A killed one leaves what it had begun; nothing of it may stand where the next one looks."""
+    database = cluster.settings.run_dir / "mlflow.db"
+
+    def begun():
+        return [path for path in database.parent.glob("mlflow.db.*") if path.stat().st_size > 0]
+
+    with ThreadPoolExecutor() as pool:
+        started = pool.submit(cluster.up, {"mlflow"})
+        eventually(begun, seconds=60)
+        assert not database.exists()
+        for process in members(cluster):
+            process.kill()
+        with pytest.raises(ServiceError):
+            started.result()
+    assert not database.exists()
+    assert cluster.up({"mlflow"}) == ["mlflow"]
+    assert database.exists()
