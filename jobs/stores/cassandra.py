@@ -11,9 +11,10 @@ import hashlib
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -22,13 +23,14 @@ from pyspark.sql import types as T
 
 from jobs.cassandra import Connection, Keyspace, secrets
 from jobs.cassandra_outage import OutageError, ended_by_outage
-from jobs.cassandra_retry import repeated
+from jobs.cassandra_retry import forget_sessions, repeated
 from jobs.cassandra_versions import Claims, KeyspaceVersions
 from jobs.errors import JobError
 from jobs.failures import DISK_FULL
 from jobs.retention import Retention
 from jobs.stored import SUMMARY, named
 
+_T = TypeVar("_T")
 _SEEN_S = 30.0
 _LONGEST = 48 - len("recscale_")
 FORMAT = "org.apache.spark.sql.cassandra"
@@ -162,7 +164,10 @@ class CassandraStore:
 
     def fill(self, physical: str, rows: DataFrame, tuning: Mapping[str, str]) -> None:
         """Write rows to a physical table in the order of the frame."""
-        repeated(lambda: self._append(physical, rows, tuning), self._keyspace)
+        self._repeated(lambda: self._append(physical, rows, tuning))
+
+    def _repeated(self, action: Callable[[], _T]) -> _T:
+        return repeated(action, self._keyspace, partial(forget_sessions, self.spark))
 
     def _append(self, physical: str, rows: DataFrame, tuning: Mapping[str, str]) -> None:
         with ended_by_outage(self.spark.sparkContext, self._keyspace.session()):
@@ -171,7 +176,7 @@ class CassandraStore:
     def whole(self, physical: str) -> DataFrame:
         """Return a physical table with all its columns."""
         access = self._at(self.spark.read.format(FORMAT), physical)
-        frame: DataFrame = repeated(access.load, self._keyspace)
+        frame: DataFrame = self._repeated(access.load)
         return frame
 
     def drop(self, table: str, physical: str) -> None:

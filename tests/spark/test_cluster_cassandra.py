@@ -13,6 +13,7 @@ from cluster.lifecycle import Cluster
 from cluster.processes import free_port, marks
 from cluster.settings import load
 from jobs.cassandra import Connection, connect, disconnect
+from jobs.cassandra_retry import forget_sessions
 from jobs.errors import JobError
 from jobs.stores.cassandra import CassandraStore, keyspace_name
 from tests.conftest import cassandra_sets, connected, kill, users
@@ -95,6 +96,7 @@ def count_without_a_node(store, table):
             lost = re.search("Control channel not available|ClosedChannel", str(error))
             if not lost or time.monotonic() > end:
                 raise
+        forget_sessions(store.spark)
         time.sleep(0.2)
 
 

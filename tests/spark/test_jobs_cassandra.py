@@ -18,11 +18,12 @@ from cluster.lifecycle import Cluster
 from cluster.processes import free_port
 from cluster.settings import load
 from jobs.cassandra import VERSION, Connection, Keyspace, connect, disconnect
+from jobs.cassandra_retry import forget_sessions
 from jobs.cassandra_versions import Claims
 from jobs.errors import JobError
 from jobs.retention import Retention
 from jobs.stores.cassandra import CassandraStore, keyspace_name
-from tests.conftest import cassandra_sets, connected
+from tests.conftest import cassandra_sets, connected, users
 from tests.waiting import eventually
 
 AT = dt.datetime(2020, 1, 2, 3, 4, 5, 678000, tzinfo=dt.UTC)
@@ -281,3 +282,18 @@ def _has_a_row(session, table):
         if any("Unknown CF" in str(cause) for cause in error.errors.values()):
             return False
         raise
+
+
+def test_the_connectors_sessions_are_forgotten_and_the_next_read_opens_another(spark, store, session):
+    def of_the_connector():
+        rows = session.execute("SELECT driver_name, client_options FROM system_views.clients")
+        return {row["client_options"]["CLIENT_ID"] for row in rows if "Java" in (row["driver_name"] or "")}
+
+    store.write("users", users(spark, 3))
+    assert store.read("users").count() == 3
+    before = of_the_connector()
+    assert before
+    forget_sessions(spark)
+    eventually(lambda: not before & of_the_connector(), seconds=20)
+    assert store.read("users").count() == 3
+    assert of_the_connector()

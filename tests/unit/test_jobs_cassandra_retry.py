@@ -45,8 +45,10 @@ def quick(monkeypatch):
 
 def test_what_a_lost_node_interrupted_is_done_again_when_a_quorum_answers():
     action, keyspace = Action(2), Keyspace(spares_a_node=True, silent=3)
-    assert cassandra_retry.repeated(action, keyspace) == "rows"
+    forgotten = []
+    assert cassandra_retry.repeated(action, keyspace, lambda: forgotten.append(action.done)) == "rows"
     assert action.done == 3
+    assert forgotten == [1, 2]  # between the tries: a session that failed once may hang for ever
     assert keyspace.asked == 5
 
 
@@ -56,19 +58,19 @@ def test_what_a_lost_node_interrupted_is_done_again_when_a_quorum_answers():
 def test_what_no_other_node_can_mend_is_done_once(error, spares_a_node):
     action = Action(1, error)
     with pytest.raises(RuntimeError):
-        cassandra_retry.repeated(action, Keyspace(spares_a_node=spares_a_node))
+        cassandra_retry.repeated(action, Keyspace(spares_a_node=spares_a_node), lambda: None)
     assert action.done == 1
 
 
 def test_it_ends_though_the_driver_fails_for_ever_or_no_quorum_comes(monkeypatch):
     action = Action(100)
     with pytest.raises(RuntimeError):
-        cassandra_retry.repeated(action, Keyspace(spares_a_node=True))
+        cassandra_retry.repeated(action, Keyspace(spares_a_node=True), lambda: None)
     assert action.done == 5
     monkeypatch.setattr(cassandra_retry, "_QUORUM_S", 0.0)
     action = Action(100)
     with pytest.raises(RuntimeError):
-        cassandra_retry.repeated(action, Keyspace(spares_a_node=True, silent=1_000_000))
+        cassandra_retry.repeated(action, Keyspace(spares_a_node=True, silent=1_000_000), lambda: None)
     assert action.done == 1
 
 
