@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,12 @@ def _make_database(path: Path) -> None:
         engine = create_sqlalchemy_engine(f"{_SQLITE}{begun}")
         _initialize_tables(engine)
         engine.dispose()
-        with suppress(FileExistsError):  # another process has made one meanwhile
+        try:
             path.hardlink_to(begun)
+        except FileExistsError:  # another process has made one meanwhile
+            pass
+        except OSError:  # no hard links here
+            begun.rename(path)
 
 
 class Recorder:

@@ -27,9 +27,11 @@ if not os.path.exists(database):
     engine.dispose()
     try:
         os.link(begun, database)
-    except FileExistsError:
-        pass  # an experiment has made it meanwhile
-    os.remove(begun)
+        os.remove(begun)
+    except FileExistsError:  # an experiment has made it meanwhile
+        os.remove(begun)
+    except OSError:  # no hard links here
+        os.rename(begun, database)
 def here(command, *, extra_env, **_):
     os.environ.update(extra_env)
     import mlflow.server.fastapi_app
