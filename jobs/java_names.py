@@ -20,11 +20,12 @@ _CLASSES = (
     "SparkSession",
     "SparkSession$",
 )
-_PACKAGES = (
+_PACKAGES = (  # each after the one that holds it: what is kept in an object that nobody keeps is lost
     "org",
     "org.apache",
     "org.apache.spark",
     "org.apache.spark.sql",
+    "org.apache.spark.sql.catalyst",
     "org.apache.spark.sql.catalyst.expressions",
 )
 
