@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from experiments.commands import COMMANDS
-from experiments.exits import INTERRUPTED, KNOWN, exit_code
+from experiments.cli.commands import COMMANDS
+from experiments.cli.exits import INTERRUPTED, KNOWN, exit_code
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -122,7 +122,7 @@ def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
 @contextmanager
 def connected(spark: "object", settings: "object", *nodes: str) -> Iterator[None]:
     """Let the session talk to nodes (host:port), as the harness lets applications do."""
-    from experiments.stores import connector  # noqa: PLC0415 - most tests need no node
+    from experiments.run.stores import connector  # noqa: PLC0415 - most tests need no node
     from jobs.cassandra import secrets  # noqa: PLC0415 - most tests need no node
 
     conf = spark.conf
@@ -158,8 +158,8 @@ def share_classes() -> None:
     from cluster import java, settings  # noqa: PLC0415 - most tests start no JVM
     from cluster.class_archive import class_archive  # noqa: PLC0415 - as above
     from cluster.local_driver import LocalDriverHost  # noqa: PLC0415 - as above
-    from experiments.environment import for_driver  # noqa: PLC0415 - as above
-    from experiments.rehearsal import record  # noqa: PLC0415 - as above
+    from experiments.run.environment import for_driver  # noqa: PLC0415 - as above
+    from experiments.run.rehearsal import record  # noqa: PLC0415 - as above
 
     ours = settings.load([], {})
     archive, driver_host = class_archive(ours), LocalDriverHost(ours)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cluster.image import image
-from experiments.model_equality import SAME_MODEL, distance
+from experiments.results.model_equality import SAME_MODEL, distance
 from jobs.request import Request
 from tests.containers.conftest import docker
 from tests.e2e.place import Place, publish

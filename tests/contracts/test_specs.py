@@ -2,8 +2,8 @@
 
 import pytest
 
-from experiments import spec
-from experiments.trial import Shape
+from experiments.spec import experiment as spec
+from experiments.spec.trial import Shape
 
 DEFAULT = Shape(2, 1, "2g")
 

@@ -14,7 +14,7 @@ from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.processes import marked
 from cluster.settings import load
-from experiments.recorder import Recorder
+from experiments.record.recorder import Recorder
 from tests.waiting import eventually
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from datasets.errors import UsageError
-from experiments.pairs.packages import replaced, version_of
+from experiments.studies.compare.packages import replaced, version_of
 from tests.e2e.place import Place
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,9 +15,9 @@ import pytest
 from cluster.lifecycle import Cluster
 from cluster.processes import free_port
 from cluster.settings import load
-from experiments import telemetry
-from experiments.bottleneck.verdict import judged
-from experiments.events import Tail
+from experiments.results.events import Tail
+from experiments.telemetry import telemetry
+from experiments.telemetry.bottleneck.verdict import judged
 from tests.e2e.troubled import APPLICATIONS
 
 pytestmark = pytest.mark.long

@@ -6,8 +6,8 @@ from cluster import java
 from cluster.class_archive import class_archive
 from cluster.local_driver import LocalDriverHost
 from cluster.settings import load
-from experiments.environment import for_driver
-from experiments.rehearsal import record
+from experiments.run.environment import for_driver
+from experiments.run.rehearsal import record
 from tests.conftest import ROOT, keep_kernels
 
 

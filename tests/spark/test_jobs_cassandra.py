@@ -204,7 +204,7 @@ WRITER = """
     from pyspark.sql import SparkSession
     from cluster.lifecycle import Cluster
     from cluster.settings import load
-    from experiments.stores import connector
+    from experiments.run.stores import connector
     from jobs.errors import JobError
     from jobs.stores.cassandra import CassandraStore
     from tests.conftest import users

@@ -112,7 +112,7 @@ FULL = """
     from pyspark.sql import SparkSession
     from cluster.lifecycle import Cluster
     from cluster.settings import load
-    from experiments.stores import connector
+    from experiments.run.stores import connector
     from jobs.cassandra import connect
     from jobs.errors import JobError
     from jobs.stores.cassandra import CassandraStore

@@ -8,8 +8,8 @@ import pandas as pd
 import planted
 import pytest
 
-from experiments.factor_model import FactorModel
-from experiments.registry import save
+from experiments.record.factor_model import FactorModel
+from experiments.record.registry import save
 from jobs.export import FILE, export
 from jobs.models import MODELS
 

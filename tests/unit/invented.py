@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.outcome import Application, Outcome
+from experiments.results.outcome import Application, Outcome
 from jobs.request import PhaseTime
 
 BASIS = {"code": "c0de", "lock": "10c4", "data": {"movielens-1m": "d1"}}

@@ -3,9 +3,9 @@
 from invented import BASIS
 
 from cluster import settings as cluster_settings
-from experiments import spec
-from experiments.drills import baseline
-from experiments.drills.drill import Drilled
+from experiments.spec import experiment as spec
+from experiments.studies.drills import baseline
+from experiments.studies.drills.drill import Drilled
 
 SETTINGS = cluster_settings.load([], {})
 

@@ -3,7 +3,7 @@
 import numpy as np
 from invented import application, outcome
 
-from experiments.pairs.ledger import PER_USER, Ledger
+from experiments.studies.compare.ledger import PER_USER, Ledger
 
 ABOUT = {
     "experiment": "made",

@@ -4,8 +4,8 @@ import re
 
 from invented import application, outcome
 
-from experiments.scaling.curves import curves
-from experiments.spec import Experiment
+from experiments.spec.experiment import Experiment
+from experiments.studies.scaling.curves import curves
 
 SPEC = Experiment("invented", "How does it scale?")
 NOISE = (0.99, 1.0, 1.01, 0.995, 1.005, 1.0, 0.985, 1.015)

@@ -2,8 +2,8 @@
 
 from cluster import settings
 from cluster.local_driver import LocalDriverHost
-from experiments import environment
-from experiments.launcher import Launcher
+from experiments.run import environment
+from experiments.run.launcher import Launcher
 from jobs.request import Request
 
 

@@ -6,7 +6,7 @@ from invented import application, outcome
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
-from experiments.recorder import Recorder
+from experiments.record.recorder import Recorder
 
 NAMES = count()
 

@@ -9,11 +9,11 @@ from test_capacity_model import MIB, ROWS, model, run, runs
 from cluster import settings as cluster_settings
 from datasets.errors import UsageError
 from experiments.__main__ import main
-from experiments.capacity import quantities
-from experiments.capacity.advice import Wanted, advise, money
-from experiments.commands.recommend import lines
-from experiments.text_tables import WIDTH, as_text
-from experiments.trial import Shape
+from experiments.cli.commands.recommend import lines
+from experiments.page.text_tables import WIDTH, as_text
+from experiments.spec.trial import Shape
+from experiments.studies.capacity import quantities
+from experiments.studies.capacity.advice import Wanted, advise, money
 
 WORKER = Shape(1, 1, "1g")
 DAY = 24 * 3600.0

@@ -4,7 +4,7 @@ import json
 
 from eventlogs import task, write
 
-from experiments import telemetry
+from experiments.telemetry import telemetry
 
 
 def looked(**metrics):

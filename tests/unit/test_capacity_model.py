@@ -9,15 +9,15 @@ import pytest
 from invented import application, outcome
 
 from datasets.errors import UsageError
-from experiments.capacity.fit import fit
-from experiments.capacity.model import Model
-from experiments.capacity.points import RESERVED, growth, point_of, points_of
-from experiments.capacity.sentences import checked, prediction_lines
-from experiments.capacity.terms import CORES, LOG_CORES, ROWS_PER_CORE, Load, memory_terms, time_terms
-from experiments.findings import FINDINGS
-from experiments.spec import Experiment
-from experiments.text_tables import WIDTH, as_text
-from experiments.wording import percent
+from experiments.page.text_tables import WIDTH, as_text
+from experiments.page.wording import percent
+from experiments.report.sections import FINDINGS
+from experiments.spec.experiment import Experiment
+from experiments.studies.capacity.fit import fit
+from experiments.studies.capacity.model import Model
+from experiments.studies.capacity.points import RESERVED, growth, point_of, points_of
+from experiments.studies.capacity.sentences import checked, prediction_lines
+from experiments.studies.capacity.terms import CORES, LOG_CORES, ROWS_PER_CORE, Load, memory_terms, time_terms
 
 ROWS = [100_000, 200_000, 400_000]
 SPEC = Experiment(

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from datasets.errors import UsageError
-from experiments import spec
-from experiments.capacity.design import choose
-from experiments.capacity.planner import Candidates, Pilot, plan
-from experiments.capacity.terms import Load, time_terms
-from experiments.text_tables import as_text
-from experiments.trial import Shape
+from experiments.page.text_tables import as_text
+from experiments.spec import experiment as spec
+from experiments.spec.trial import Shape
+from experiments.studies.capacity.design import choose
+from experiments.studies.capacity.planner import Candidates, Pilot, plan
+from experiments.studies.capacity.terms import Load, time_terms
 
 DEFAULT = Shape(1, 1, "1g")
 ROWS = [50_000, 100_000, 200_000, 400_000]

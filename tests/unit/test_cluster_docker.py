@@ -15,7 +15,7 @@ from cluster.errors import ServiceError, SettingsError
 from cluster.image import Image, image
 from cluster.services import SERVICES
 from cluster.settings import ROOT, load
-from experiments.environment import files
+from experiments.run.environment import files
 
 IMAGE = Image("f0und", "recscale:whole")
 

@@ -19,10 +19,10 @@ from cluster.local_driver import LocalDriverHost
 from cluster.service import Service
 from cluster.services import SERVICES
 from cluster.settings import load
-from experiments import remote_workers
-from experiments.environment import for_driver, place_hash
-from experiments.sparksettings import spark_settings
-from experiments.trial import Shape
+from experiments.run import remote_workers
+from experiments.run.environment import for_driver, place_hash
+from experiments.run.spark_settings import spark_settings
+from experiments.spec.trial import Shape
 from jobs.errors import JobError
 from jobs.master_handshake import _advice
 from jobs.session import _answers, _unreachable

@@ -8,8 +8,8 @@ import pytest
 
 from cluster.__main__ import main as cluster
 from datasets.__main__ import main as datasets
-from experiments import spec
 from experiments.__main__ import main as experiments
+from experiments.spec import experiment as spec
 from jobs.__main__ import main as jobs
 
 ROOT = Path(__file__).resolve().parents[2]

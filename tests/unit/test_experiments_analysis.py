@@ -5,9 +5,9 @@ import re
 import pytest
 from invented import application, outcome
 
-from experiments import analysis
-from experiments.metrics import cold, medians, numbers, repeats
-from experiments.spec import Comparison, Mean
+from experiments.results.metrics import cold, medians, numbers, repeats
+from experiments.spec.experiment import Comparison, Mean
+from experiments.stats import analysis
 
 
 def scaled(workers, seconds, applications=5, **changes):

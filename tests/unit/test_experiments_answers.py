@@ -16,24 +16,33 @@ from test_capacity_model import run, runs
 from test_experiments_eda import ITEMS_ONLY, explored
 from test_pairs_calibration import several
 
-from experiments.answer import answer_of
-from experiments.capacity.advice import Wanted, money
-from experiments.commands.recommend import _answer as recommended
-from experiments.drills.show import answer as drills_answer
-from experiments.eda.findings import answer as described
-from experiments.findings import FINDINGS
+from experiments.cli.commands.recommend import _answer as recommended
 from experiments.metric_names import TOTAL
-from experiments.metrics import medians, quality
-from experiments.model_equality import ALLOWED
-from experiments.outcome import Share
-from experiments.pairs.calibration import answer as calibrated
-from experiments.pairs.calibration import details
-from experiments.pairs.verdict import quality_answer, time_answer, verdict_of
-from experiments.report import Report
-from experiments.search.space import Search
-from experiments.spec import Comparison, Experiment
-from experiments.trial import Shape
-from experiments.wording import LONGEST, clipped, named, percent, seconds, sentence, setting, values_apart
+from experiments.page.wording import (
+    LONGEST,
+    clipped,
+    named,
+    percent,
+    seconds,
+    sentence,
+    setting,
+    values_apart,
+)
+from experiments.report.answer import answer_of
+from experiments.report.report import Report
+from experiments.report.sections import FINDINGS
+from experiments.results.metrics import medians, quality
+from experiments.results.model_equality import ALLOWED
+from experiments.results.outcome import Share
+from experiments.spec.experiment import Comparison, Experiment
+from experiments.spec.search_space import Search
+from experiments.spec.trial import Shape
+from experiments.studies.capacity.advice import Wanted, money
+from experiments.studies.compare.calibration import answer as calibrated
+from experiments.studies.compare.calibration import details
+from experiments.studies.compare.verdict import quality_answer, time_answer, verdict_of
+from experiments.studies.drills.show import answer as drills_answer
+from experiments.studies.eda.findings import answer as described
 
 PLAIN = Experiment("invented", "?")
 WORDS = {

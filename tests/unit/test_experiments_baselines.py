@@ -5,9 +5,9 @@ import re
 import pytest
 from invented import application, outcome
 
-from experiments.findings import FINDINGS
-from experiments.report import Report
-from experiments.spec import Experiment
+from experiments.report.report import Report
+from experiments.report.sections import FINDINGS
+from experiments.spec.experiment import Experiment
 
 FIND = FINDINGS["baselines"]
 SPEC = Experiment("invented", "?")

@@ -9,15 +9,15 @@ from eventlogs import application as app
 from eventlogs import executor, lost, phase, stage, task, wanted, write
 from invented import application, outcome
 
-from experiments import telemetry
-from experiments.bottleneck.causes import CAUSES
-from experiments.bottleneck.inflation import inflation
-from experiments.bottleneck.verdict import judged, verdict
-from experiments.bottleneck.whatif import blocks, equalised, makespan
-from experiments.findings.bottleneck import FIND
-from experiments.metrics import numbers
-from experiments.run_tags import tags
-from experiments.spec import Experiment
+from experiments.record.run_tags import tags
+from experiments.report.sections.bottleneck import FIND
+from experiments.results.metrics import numbers
+from experiments.spec.experiment import Experiment
+from experiments.telemetry import telemetry
+from experiments.telemetry.bottleneck.causes import CAUSES
+from experiments.telemetry.bottleneck.inflation import inflation
+from experiments.telemetry.bottleneck.verdict import judged, verdict
+from experiments.telemetry.bottleneck.whatif import blocks, equalised, makespan
 
 SPEC = Experiment("invented", "Why?")
 

@@ -11,11 +11,11 @@ import pytest
 from cluster import artifacts
 from cluster.service import Service
 from cluster.settings import CassandraSettings, Settings, SparkSettings, load
-from experiments import environment
-from experiments.conditions import basis, common, conditions, owner, where
-from experiments.requests import store_of
-from experiments.run_tags import changes
-from experiments.trial import Data, Shape, Trial
+from experiments.record.run_tags import changes
+from experiments.run import environment
+from experiments.run.conditions import basis, common, conditions, owner, where
+from experiments.run.requests import store_of
+from experiments.spec.trial import Data, Shape, Trial
 from jobs.request import Request
 
 SHAPE = Shape(2, 1, "1g")
@@ -35,7 +35,7 @@ CHANGES_NOTHING = {
     "docker.base": "debian:12", "docker.network": "other",
 }  # fmt: skip
 ELSEWHERE = {"spark.master": "spark://10.0.0.1:7077", "spark.joins": True, "spark.encrypt": True}
-"""Whose workers they are, and encryption: in the key by `experiments.remote_workers.facts`."""
+"""Whose workers they are, and encryption: in the key by `experiments.run.remote_workers.facts`."""
 
 BASE = dataclasses.replace(load([], {}), cassandra=CassandraSettings(nodes=1))
 

@@ -6,11 +6,11 @@ import re
 import pytest
 from invented import application, outcome
 
-from experiments.cost.rivals import SINGLE, rivals
-from experiments.cost.verdict import matched, verdict
-from experiments.findings.cost import FIND
-from experiments.spec import Experiment
-from experiments.text_tables import as_text
+from experiments.page.text_tables import as_text
+from experiments.report.sections.cost import FIND
+from experiments.spec.experiment import Experiment
+from experiments.studies.cost.rivals import SINGLE, rivals
+from experiments.studies.cost.verdict import matched, verdict
 from jobs.models import MODELS
 
 EXPERIMENT = Experiment("invented", "How many cores?")

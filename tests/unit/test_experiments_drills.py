@@ -10,13 +10,13 @@ from invented_drills import DRILL, SETTINGS, trial
 from cluster import settings as cluster_settings
 from datasets.errors import UsageError
 from experiments import __main__ as main
-from experiments import spec
-from experiments.drills import baseline
-from experiments.drills.kinds import DRILLS
-from experiments.drills.session import Session
-from experiments.progress import Progress
-from experiments.spec import Experiment
-from experiments.trial import Shape, Trial
+from experiments.run.progress import Progress
+from experiments.spec import experiment as spec
+from experiments.spec.experiment import Experiment
+from experiments.spec.trial import Shape, Trial
+from experiments.studies.drills import baseline
+from experiments.studies.drills.kinds import DRILLS
+from experiments.studies.drills.session import Session
 
 
 @pytest.mark.parametrize("kind", DRILLS)
@@ -117,7 +117,7 @@ class Lent:
 
 
 def test_workers_of_a_drill_have_the_whole_shape_of_its_trial(tmp_path, monkeypatch):
-    monkeypatch.setattr("experiments.drills.session.Cluster", Lent)
+    monkeypatch.setattr("experiments.studies.drills.session.Cluster", Lent)
     shape = Shape(2, 1, "1g", cpus=0.5, pin=True, backend="docker")
     trial = Trial("train", "als", {}, shape, None, {})
     session = Session(None, cluster_settings.load([f"run_dir={tmp_path}"], {}), Progress(), "")

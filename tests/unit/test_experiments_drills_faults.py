@@ -9,8 +9,8 @@ import time
 import pytest
 
 from cluster.settings import SERVICE_MARKER
-from experiments.drills import victims
-from experiments.drills.fault import Fault
+from experiments.studies.drills import victims
+from experiments.studies.drills.fault import Fault
 from jobs.errors import JobError
 
 # ---- the fault

@@ -10,12 +10,12 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 from cluster import settings as cluster_settings
-from experiments.drills import record, show
-from experiments.drills.drill import GOOD
-from experiments.drills.kinds import DRILLS
-from experiments.drills.record import DrillRecorder
 from experiments.errors import RecordingError
-from experiments.recorder import Recorder
+from experiments.record.recorder import Recorder
+from experiments.studies.drills import record, show
+from experiments.studies.drills.drill import GOOD
+from experiments.studies.drills.kinds import DRILLS
+from experiments.studies.drills.record import DrillRecorder
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from experiments.drills import rows, tasks
-from experiments.drills.act import model_differs
-from experiments.drills.again import own_tables
-from experiments.drills.rows import Rows
+from experiments.studies.drills import rows, tasks
+from experiments.studies.drills.act import model_differs
+from experiments.studies.drills.again import own_tables
+from experiments.studies.drills.rows import Rows
 from jobs.errors import JobError
 from jobs.request import Request
 

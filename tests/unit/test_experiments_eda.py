@@ -6,12 +6,12 @@ import re
 import pytest
 from test_experiments_page import Tags
 
-from experiments.eda import charts
-from experiments.eda.findings import answer, findings_of
-from experiments.eda.launch import Explored
-from experiments.eda.report import as_json, text, write
-from experiments.text_tables import WIDTH
-from experiments.trial import Data
+from experiments.page.text_tables import WIDTH
+from experiments.spec.trial import Data
+from experiments.studies.eda import charts
+from experiments.studies.eda.findings import answer, findings_of
+from experiments.studies.eda.launch import Explored
+from experiments.studies.eda.report import as_json, text, write
 from jobs.explore import BINS, INTERVALS, bin_range
 
 BAND = [

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.scaling.fits import Sample, fit, karp_flatt, why_not
+from experiments.stats.fits import Sample, fit, karp_flatt, why_not
 
 SIZES = (1, 2, 3, 4, 5, 6)
 MEASURED = json.loads((Path(__file__).parent / "six_workers.json").read_text())["points"]

@@ -8,9 +8,9 @@ import pytest
 from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.settings import load
-from experiments import harness as module
-from experiments.harness import Harness
-from experiments.trial import Shape
+from experiments.run import harness as module
+from experiments.run.harness import Harness
+from experiments.spec.trial import Shape
 
 SHAPE = Shape(1, 1, "1g")
 

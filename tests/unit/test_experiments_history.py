@@ -8,7 +8,7 @@ import pytest
 from cluster.services import SERVICES
 from cluster.settings import SettingsError, load
 from experiments.__main__ import main
-from experiments.history import link
+from experiments.telemetry.history import link
 
 
 def log(run_dir, where, name, text="{}", at=1_000):

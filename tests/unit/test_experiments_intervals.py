@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from invented import application, outcome
 
-from experiments import analysis
-from experiments.intervals import error, interval, ratio, reach
-from experiments.metrics import by_round
-from experiments.ratios import between, notes, within
-from experiments.tables import notes as trial_notes
-from experiments.tables import ratio_text
+from experiments.page.tables import notes as trial_notes
+from experiments.page.tables import ratio_text
+from experiments.results.metrics import by_round
+from experiments.stats import analysis
+from experiments.stats.intervals import error, interval, ratio, reach
+from experiments.stats.ratios import between, notes, within
 
 SAMPLES = 10_000
 NOISES = ("normal", "heavy tails", "outliers")

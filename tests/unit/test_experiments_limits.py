@@ -7,9 +7,9 @@ import pytest
 from cluster.doctor import _cores
 from cluster.errors import ServiceError
 from cluster.settings import load
-from experiments.environment import pins
-from experiments.harness import Harness
-from experiments.trial import Shape
+from experiments.run.environment import pins
+from experiments.run.harness import Harness
+from experiments.spec.trial import Shape
 
 
 @pytest.mark.parametrize("shape", [Shape(1, 1, "1g", cpus=0.5), Shape(1, 1, "1g", pin=True)])

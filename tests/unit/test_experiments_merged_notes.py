@@ -8,14 +8,14 @@ from eventlogs import application as app
 from eventlogs import executor, phase, stage, task, wanted, write
 from invented import application, outcome
 
-from experiments import telemetry
-from experiments.drills.kinds import DRILLS
-from experiments.drills.show import notes as drill_notes
-from experiments.merged_notes import TrialNames, by_statement, with_ranges, without_settings
-from experiments.outcome import Share
-from experiments.report import Report
-from experiments.spec import Experiment
-from experiments.text_tables import WIDTH, wrapped
+from experiments.page.merged_notes import TrialNames, by_statement, with_ranges, without_settings
+from experiments.page.text_tables import WIDTH, wrapped
+from experiments.report.report import Report
+from experiments.results.outcome import Share
+from experiments.spec.experiment import Experiment
+from experiments.studies.drills.kinds import DRILLS
+from experiments.studies.drills.show import notes as drill_notes
+from experiments.telemetry import telemetry
 
 SPEC = Experiment("invented", "How fast?")
 MODELS = ("bias", "als", "knn", "popularity")

@@ -12,16 +12,16 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from experiments import __main__ as main
-from experiments.analysis import summary
-from experiments.drills.record import _NUMBERS
 from experiments.metric_names import METRICS, described, new_name, phase_of, quality_name, seconds_name
-from experiments.metrics import Number, numbers
-from experiments.pairs.record import tree_of
-from experiments.pairs.verdict import verdict_of
-from experiments.recorder import Recorder
-from experiments.renaming import Renamer
-from experiments.run_tree import Node
-from experiments.spec import read
+from experiments.record.recorder import Recorder
+from experiments.record.run_tree import Node
+from experiments.results.metrics import Number, numbers
+from experiments.spec.experiment import read
+from experiments.stats.analysis import summary
+from experiments.studies.compare.record import tree_of
+from experiments.studies.compare.verdict import verdict_of
+from experiments.studies.drills.record import _NUMBERS
+from experiments.studies.renaming import Renamer
 
 JUDGED = {
     "rmse": 0.9, "coverage": 1.0, "ndcg_at_10": 0.1, "rmse_bias": 0.94, "rmse_global_mean": 1.1, "rmse_floor": 0.5,
@@ -131,8 +131,8 @@ def test_older_trials_get_todays_names_and_keep_their_own(place, tmp_path, monke
     uri, recorder, client = place
     item = outcome([application(n, [9.0, 1.0, 2.0]) for n in range(2)], experiment="made")
     with monkeypatch.context() as older:
-        older.setattr("experiments.recorder.numbers", old_numbers)
-        older.setattr("experiments.recorder.RECORDING", "overhead/recording_s")
+        older.setattr("experiments.record.recorder.numbers", old_numbers)
+        older.setattr("experiments.record.recorder.RECORDING", "overhead/recording_s")
         kept(recorder, item, tmp_path / "old")
     (run,) = trials(client, "made")
     old = dict(run.data.metrics)

@@ -7,8 +7,8 @@ import pytest
 from invented import application, outcome
 
 from experiments.errors import UnreadableError
-from experiments.outcome import FILE, OUTCOME, load, stored
-from experiments.trial import Shape
+from experiments.results.outcome import FILE, OUTCOME, load, stored
+from experiments.spec.trial import Shape
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 import pytest
 from invented import application, outcome
 
-from experiments.figure import COLOURS, PALETTES, Plot, is_narrow
-from experiments.finding import Finding
-from experiments.index import header, write_index
-from experiments.page import Download, render
-from experiments.report import Report
-from experiments.spec import Experiment
-from experiments.tables import Table
+from experiments.page.figure import COLOURS, PALETTES, Plot, is_narrow
+from experiments.page.finding import Finding
+from experiments.page.index import header, write_index
+from experiments.page.page import Download, render
+from experiments.page.tables import Table
+from experiments.report.report import Report
+from experiments.spec.experiment import Experiment
 
 SPEC = Experiment("invented", "How fast is <als>?")
 FAILED = outcome(

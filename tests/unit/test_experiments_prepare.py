@@ -8,11 +8,11 @@ import pytest
 
 from cluster.settings import load
 from experiments import __main__ as main
-from experiments import prepare
-from experiments.grid import data_of
-from experiments.harness import Harness
-from experiments.stores import layout_of
-from experiments.trial import Data, Shape
+from experiments.run import prepare
+from experiments.run.harness import Harness
+from experiments.run.stores import layout_of
+from experiments.spec.grid import data_of
+from experiments.spec.trial import Data, Shape
 from jobs.errors import JobError
 from jobs.folder_versions import FolderVersions
 

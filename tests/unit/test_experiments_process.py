@@ -17,10 +17,11 @@ from cluster.lifecycle import Cluster
 from cluster.local_driver import LocalDriverHost
 from datasets.errors import UsageError
 from experiments import __main__ as main
-from experiments import arguments, environment, identity
-from experiments.events import Tail, last_lines, phases_of, warnings_of, warnings_to
-from experiments.launcher import capture
-from experiments.progress import Progress
+from experiments.cli import arguments
+from experiments.results.events import Tail, last_lines, phases_of, warnings_of, warnings_to
+from experiments.run import environment, identity
+from experiments.run.launcher import capture
+from experiments.run.progress import Progress
 from jobs.context import Context
 from jobs.phases import Events
 from jobs.request import Result

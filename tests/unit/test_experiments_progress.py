@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from experiments import progress as module
-from experiments.progress import Progress, duration
+from experiments.run import progress as module
+from experiments.run.progress import Progress, duration
 
 
 class Clock:

@@ -14,10 +14,10 @@ from mlflow.exceptions import MlflowException
 from recording import ABOUT, runs, trial, write
 
 from experiments.errors import RecordingError
-from experiments.outcome import FILE
-from experiments.pairs.record import tree_of
-from experiments.pairs.verdict import verdict_of
-from experiments.recorder import Recorder, explained
+from experiments.record.recorder import Recorder, explained
+from experiments.results.outcome import FILE
+from experiments.studies.compare.record import tree_of
+from experiments.studies.compare.verdict import verdict_of
 
 
 def test_trial_becomes_a_run_that_reads_as_it_comes(named):

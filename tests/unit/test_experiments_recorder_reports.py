@@ -10,12 +10,12 @@ from invented import BASIS, application, outcome
 from recording import ABOUT, runs, trial, write
 
 from cluster.settings import load
-from experiments.analysis import summary
 from experiments.errors import RecordingError
-from experiments.report import Report
-from experiments.run_tags import shown_columns
-from experiments.show import show
-from experiments.spec import Experiment
+from experiments.record.run_tags import shown_columns
+from experiments.report.report import Report
+from experiments.report.show import show
+from experiments.spec.experiment import Experiment
+from experiments.stats.analysis import summary
 
 
 def test_view_lists_the_trials_with_few_columns_and_the_parent_has_charts_of_its_own(named):

@@ -10,15 +10,16 @@ import pytest
 from invented import application, outcome
 
 from datasets.errors import UsageError
-from experiments import run_tags, tables
-from experiments.answer import answer_of, protocol
-from experiments.finding import Finding
-from experiments.findings.quality import Point, front
-from experiments.overhead import overhead
-from experiments.raw_values import as_csv, trial_json
-from experiments.report import Report
-from experiments.spec import Comparison, Experiment, Mean
-from experiments.trial import Shape
+from experiments.page import tables
+from experiments.page.finding import Finding
+from experiments.page.raw_values import as_csv, trial_json
+from experiments.record import run_tags
+from experiments.report.answer import answer_of, protocol
+from experiments.report.overhead import overhead
+from experiments.report.report import Report
+from experiments.report.sections.quality import Point, front
+from experiments.spec.experiment import Comparison, Experiment, Mean
+from experiments.spec.trial import Shape
 
 SPEC = Experiment(
     "invented",

@@ -8,9 +8,9 @@ from mlflow import MlflowClient
 
 from cluster import settings as cluster_settings
 from experiments import __main__ as main
-from experiments.runner import open_recorder
-from experiments.show import show
-from experiments.spec import Experiment
+from experiments.report.show import show
+from experiments.run.runner import open_recorder
+from experiments.spec.experiment import Experiment
 
 SPEC = 'question = "How fast is a small one?"\n[fixed]\nmodel = "als"\ndataset = "movielens/1m"\n'
 

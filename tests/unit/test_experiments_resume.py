@@ -13,18 +13,18 @@ from invented import BASIS, application, outcome
 from cluster import settings as cluster_settings
 from cluster.errors import ServiceError
 from cluster.local_driver import LocalDriverHost
-from experiments import spec
-from experiments.commands import demo
+from experiments.cli.commands import demo
 from experiments.errors import RecordingError
-from experiments.harness import Harness
-from experiments.outcome import load, stored
-from experiments.parts import Launched
-from experiments.pending import take_up
-from experiments.progress import Progress
-from experiments.runner import Sweep, open_recorder
-from experiments.show import finish
-from experiments.spec import Experiment
-from experiments.trial import Data, Shape, Trial
+from experiments.report.show import finish
+from experiments.results.outcome import load, stored
+from experiments.results.parts import Launched
+from experiments.run.harness import Harness
+from experiments.run.pending import take_up
+from experiments.run.progress import Progress
+from experiments.run.runner import Sweep, open_recorder
+from experiments.spec import experiment as spec
+from experiments.spec.experiment import Experiment
+from experiments.spec.trial import Data, Shape, Trial
 from jobs.request import PhaseTime, Result
 
 KEY = "1" * 64
@@ -40,7 +40,7 @@ def settings(tmp_path):
 
 @pytest.fixture
 def this_host(monkeypatch):
-    monkeypatch.setattr("experiments.environment.host", lambda: HOST)
+    monkeypatch.setattr("experiments.run.environment.host", lambda: HOST)
 
 
 def keep(folder, item):
@@ -202,7 +202,7 @@ def test_without_the_record_a_report_is_of_all_that_lies_on_disk(settings, monke
     def gone(*_):
         raise RecordingError("nobody answers")
 
-    monkeypatch.setattr("experiments.show.open_recorder", gone)
+    monkeypatch.setattr("experiments.report.show.open_recorder", gone)
     assert finish(sweep, "failed") == 1
     values = json.loads((settings.run_dir / "reports" / "invented.json").read_text())
     assert [item["attempt"] for item in values["trials"]] == [earlier.attempt, now.attempt]

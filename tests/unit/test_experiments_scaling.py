@@ -6,12 +6,12 @@ import pytest
 from invented import application, outcome
 from invented_sweeps import SPEC, amdahl, only, saying, sweep, trial
 
-from experiments.findings import FINDINGS
-from experiments.findings.scaling import FIND
-from experiments.report import Report
-from experiments.scaling.curves import curves
-from experiments.scaling.sentences import notes
-from experiments.spec import Comparison, Experiment
+from experiments.report.report import Report
+from experiments.report.sections import FINDINGS
+from experiments.report.sections.scaling import FIND
+from experiments.spec.experiment import Comparison, Experiment
+from experiments.studies.scaling.curves import curves
+from experiments.studies.scaling.sentences import notes
 
 
 def test_two_shapes_are_answered_with_interval_and_efficiency():

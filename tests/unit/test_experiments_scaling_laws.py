@@ -6,8 +6,8 @@ import pytest
 from invented import application, outcome
 from invented_sweeps import NOISE, SPEC, amdahl, only, saying, sweep, trial
 
-from experiments.findings.scaling import FIND
-from experiments.scaling.fits import karp_flatt
+from experiments.report.sections.scaling import FIND
+from experiments.stats.fits import karp_flatt
 
 
 def test_amdahl_is_fitted_from_three_sizes_and_says_where_more_is_worth_little():

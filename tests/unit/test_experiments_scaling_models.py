@@ -7,11 +7,11 @@ import pytest
 from invented import application, outcome
 from invented_sweeps import SPEC, saying, trial
 
-from experiments.findings.scaling import FIND
-from experiments.model_equality import allow_changes, changes
-from experiments.report import Report
-from experiments.tables import main_table
-from experiments.tables import notes as trial_notes
+from experiments.page.tables import main_table
+from experiments.page.tables import notes as trial_notes
+from experiments.report.report import Report
+from experiments.report.sections.scaling import FIND
+from experiments.results.model_equality import allow_changes, changes
 
 MOVED = {"fingerprint": [3.0, 4.01]}
 

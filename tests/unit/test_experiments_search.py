@@ -11,13 +11,13 @@ from invented import application, outcome
 from mlflow import MlflowClient
 
 from datasets.errors import UsageError
-from experiments import spec
 from experiments.errors import RecordingError
-from experiments.findings.search import FIND
-from experiments.registry import register
-from experiments.search.best import best, final, validated
-from experiments.search.samplers import sampler_of
-from experiments.search.space import Range, Search, read
+from experiments.record.registry import register
+from experiments.report.sections.search import FIND
+from experiments.spec import experiment as spec
+from experiments.spec.search_space import Range, Search, read
+from experiments.studies.search.best import best, final, validated
+from experiments.studies.search.samplers import sampler_of
 
 SPACE = {"rank": {"low": 4, "high": 32, "log": True}, "reg": {"low": 0.01, "high": 0.2}}
 OPTUNA = {"metric": "rmse", "trials": 5, "space": SPACE}

@@ -16,24 +16,27 @@ from invented import application, outcome
 from launching import launcher, request
 
 from datasets.errors import UsageError
-from experiments import analysis, arguments, spec, telemetry
-from experiments.applications import FOLDER
-from experiments.bottleneck.causes import LOST
-from experiments.bottleneck.inflation import inflation
-from experiments.capacity.planner import Candidates
-from experiments.capacity.points import points_of
-from experiments.cost.rivals import rivals
-from experiments.metrics import cold
-from experiments.outcome import Share, load, stored
-from experiments.parts import Following, Part
-from experiments.pending import MOST_SHARING, Pending, applications, sharing
-from experiments.raw_values import as_csv
-from experiments.report import Report
-from experiments.run_tags import params, tags
-from experiments.scaling.curves import curves
-from experiments.scaling.families import looked
-from experiments.spec import Comparison, Experiment
-from experiments.trial import Data, Shape, Trial
+from experiments.cli import arguments
+from experiments.page.raw_values import as_csv
+from experiments.record.run_tags import params, tags
+from experiments.report.report import Report
+from experiments.results.metrics import cold
+from experiments.results.outcome import Share, load, stored
+from experiments.results.parts import Following, Part
+from experiments.run.applications import FOLDER
+from experiments.run.pending import MOST_SHARING, Pending, applications, sharing
+from experiments.spec import experiment as spec
+from experiments.spec.experiment import Comparison, Experiment
+from experiments.spec.trial import Data, Shape, Trial
+from experiments.stats import analysis
+from experiments.stats.families import looked
+from experiments.studies.capacity.planner import Candidates
+from experiments.studies.capacity.points import points_of
+from experiments.studies.cost.rivals import rivals
+from experiments.studies.scaling.curves import curves
+from experiments.telemetry import telemetry
+from experiments.telemetry.bottleneck.causes import LOST
+from experiments.telemetry.bottleneck.inflation import inflation
 from jobs.request import LOG_MARK, PhaseTime, Result
 
 SHAPE = Shape(1, 1, "1g")

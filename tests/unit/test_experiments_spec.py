@@ -3,8 +3,9 @@
 import pytest
 
 from datasets.errors import UsageError
-from experiments import grid, spec
-from experiments.trial import Data, Shape
+from experiments.spec import experiment as spec
+from experiments.spec import grid
+from experiments.spec.trial import Data, Shape
 
 DEFAULT = Shape(2, 1, "2g")
 

@@ -17,8 +17,8 @@ from eventlogs import (
     write,
 )
 
-from experiments import telemetry
-from experiments.eventlog import EventLog
+from experiments.telemetry import telemetry
+from experiments.telemetry.eventlog import EventLog
 
 
 def digest(folder, events, tail="", said=()):

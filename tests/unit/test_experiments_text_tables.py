@@ -5,12 +5,12 @@ import random
 import pytest
 from invented import application, outcome
 
-from experiments.page import render
-from experiments.raw_values import as_csv
-from experiments.report import Report
-from experiments.spec import Comparison, Experiment
-from experiments.tables import Table, as_markdown, main_table
-from experiments.text_tables import WIDTH, as_text
+from experiments.page.page import render
+from experiments.page.raw_values import as_csv
+from experiments.page.tables import Table, as_markdown, main_table
+from experiments.page.text_tables import WIDTH, as_text
+from experiments.report.report import Report
+from experiments.spec.experiment import Comparison, Experiment
 
 SPEC = Experiment("invented", "?", comparisons=(Comparison({"rank": 8}, {"rank": 64}),))
 

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from experiments.intervals import error, reach
-from experiments.pending import rounds
-from experiments.turns import balanced
+from experiments.run.pending import rounds
+from experiments.run.turns import balanced
+from experiments.stats.intervals import error, reach
 
 SEEDS = 10_000
 

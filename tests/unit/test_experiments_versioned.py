@@ -9,19 +9,19 @@ import pytest
 from invented import application, outcome
 from invented_pairs import ledger
 
-from experiments.drills import record as drills
-from experiments.drills.drill import Drilled
-from experiments.drills.record import DRILLED
-from experiments.drills.rows import ROWS
 from experiments.errors import UnreadableError
-from experiments.index import REPORT, write_index
-from experiments.outcome import FILE, OUTCOME, Application, Outcome, load, stored
-from experiments.pairs.ledger import COMPARISON, STATE, Ledger
-from experiments.pairs.recorded import PAIRS, recorded
-from experiments.parent_run import Parent
-from experiments.prepare import PREPARED
-from experiments.recorder import Recorder
-from experiments.trial import Shape
+from experiments.page.index import REPORT, write_index
+from experiments.record.parent_run import Parent
+from experiments.record.recorder import Recorder
+from experiments.results.outcome import FILE, OUTCOME, Application, Outcome, load, stored
+from experiments.run.prepare import PREPARED
+from experiments.spec.trial import Shape
+from experiments.studies.compare.ledger import COMPARISON, STATE, Ledger
+from experiments.studies.compare.recorded import PAIRS, recorded
+from experiments.studies.drills import record as drills
+from experiments.studies.drills.drill import Drilled
+from experiments.studies.drills.record import DRILLED
+from experiments.studies.drills.rows import ROWS
 from experiments.versioned import FORMAT, Kind
 
 GENUINE = Path(__file__).parent / "outcome_without_format.json"

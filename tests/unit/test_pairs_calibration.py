@@ -10,10 +10,10 @@ from invented_pairs import ledger
 
 from datasets.errors import UsageError
 from experiments import __main__ as main
-from experiments.exits import GATE
-from experiments.pairs.calibration import calibrate
-from experiments.pairs.ledger import Pair
-from experiments.pairs.recorded import recorded
+from experiments.cli.exits import GATE
+from experiments.studies.compare.calibration import calibrate
+from experiments.studies.compare.ledger import Pair
+from experiments.studies.compare.recorded import recorded
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 RECORDED = DOCS / "calibration.json"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from datasets.errors import UsageError
-from experiments.pairs.users import ndcg, qualities, rmse, same_rows
+from experiments.studies.compare.users import ndcg, qualities, rmse, same_rows
 from jobs.per_user import PerUser, read
 
 

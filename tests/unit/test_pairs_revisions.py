@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from datasets.errors import UsageError
-from experiments.pairs.packages import pin_of
-from experiments.pairs.revisions import checked_out, commit_of
+from experiments.studies.compare.packages import pin_of
+from experiments.studies.compare.revisions import checked_out, commit_of
 
 AUTHOR = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
 SETUP = "mkdir -p .venv/bin && ln -s $(command -v sh) .venv/bin/python && echo built >>built\n"

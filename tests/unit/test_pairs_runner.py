@@ -13,17 +13,17 @@ import pytest
 from cluster import settings as cluster_settings
 from cluster.local_driver import LocalDriverHost
 from datasets.errors import UsageError
-from experiments import spec
-from experiments.harness import Met
-from experiments.pairs import runner, runtimes
-from experiments.pairs.ledger import PER_USER, STATE, Ledger
-from experiments.pairs.runner import Pairing
-from experiments.pairs.sides import NAMES
-from experiments.pairs.verdict import notes, verdict_of
-from experiments.parts import Launched
-from experiments.prepare import Prepared
-from experiments.progress import Progress
-from experiments.trial import Shape
+from experiments.results.parts import Launched
+from experiments.run.harness import Met
+from experiments.run.prepare import Prepared
+from experiments.run.progress import Progress
+from experiments.spec import experiment as spec
+from experiments.spec.trial import Shape
+from experiments.studies.compare import runner, runtimes
+from experiments.studies.compare.ledger import PER_USER, STATE, Ledger
+from experiments.studies.compare.runner import Pairing
+from experiments.studies.compare.sides import NAMES
+from experiments.studies.compare.verdict import notes, verdict_of
 from jobs.errors import JobError
 from jobs.request import PhaseTime, Result
 

@@ -3,9 +3,10 @@
 import pytest
 
 from datasets.errors import UsageError
-from experiments import arguments, spec
-from experiments.pairs.sides import sides_of
-from experiments.trial import Shape
+from experiments.cli import arguments
+from experiments.spec import experiment as spec
+from experiments.spec.trial import Shape
+from experiments.studies.compare.sides import sides_of
 
 DEFAULT = Shape(1, 1, "1g")
 SPEC = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.pairs.paired import called, detectable, timing, upper_bound
+from experiments.stats.paired import called, detectable, timing, upper_bound
 
 
 def pairs_of(logs):

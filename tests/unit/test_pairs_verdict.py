@@ -12,12 +12,18 @@ from invented_pairs import ABOUT, ledger
 
 from datasets.errors import UsageError
 from experiments import __main__ as main
-from experiments.commands import gate as gate_command
-from experiments.pairs.findings import as_lines, findings, write
-from experiments.pairs.gate import closing
-from experiments.pairs.ledger import PER_USER, Ledger
-from experiments.pairs.verdict import quality_answer, quality_notes, time_answer, time_notes, verdict_of
-from experiments.text_tables import WIDTH
+from experiments.cli.commands import gate as gate_command
+from experiments.page.text_tables import WIDTH
+from experiments.studies.compare.findings import as_lines, findings, write
+from experiments.studies.compare.gate import closing
+from experiments.studies.compare.ledger import PER_USER, Ledger
+from experiments.studies.compare.verdict import (
+    quality_answer,
+    quality_notes,
+    time_answer,
+    time_notes,
+    verdict_of,
+)
 from jobs.errors import JobError
 
 

@@ -1,0 +1,1 @@
+"""The command line of `python -m experiments`: one file for each command."""

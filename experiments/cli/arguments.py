@@ -1,0 +1,121 @@
+"""Arguments that several commands share, and how K=V pairs are read."""
+
+import json
+import re
+import tomllib
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Sequence
+from typing import Any
+
+from datasets.errors import UsageError
+from experiments.spec.trial import SHARED
+
+_QUOTED = re.compile(r""" "(?:\\.|[^"\\])*" | '[^']*' """, re.VERBOSE)
+_BEFORE_KEY = re.compile(r"\s+(?=[A-Za-z_][\w.-]*=)")
+
+
+def cluster(parser: ArgumentParser) -> None:
+    """Add --cluster-set."""
+    what = "a setting of the cluster, for example spark.master_port=7177; may be repeated"
+    parser.add_argument("--cluster-set", action="append", default=[], metavar="KEY=VALUE", help=what)
+
+
+def effort(parser: ArgumentParser, *, may_share: bool = False) -> None:
+    """Add --applications, which with `may_share` may be "shared", and --repeats."""
+    what = "Spark applications of each trial (5 for a claim, 1 for a look)"
+    more = '; "shared": trials of one shape run in one application (a look)' if may_share else ""
+    parser.add_argument(
+        "--applications", type=_count_or_shared if may_share else int, help=what + more, metavar="N"
+    )
+    parser.add_argument("--repeats", type=int, help="measured passes of each application")
+
+
+def shape(parser: ArgumentParser) -> None:
+    """Add --workers, --cores and --memory."""
+    parser.add_argument("--workers", type=int, help="how many workers")
+    parser.add_argument("--cores", type=int, help="cores of each worker")
+    parser.add_argument("--memory", help="memory of each worker, for example 2g")
+
+
+def sets(parser: ArgumentParser) -> None:
+    """Add --set."""
+    what = "a parameter, k_core, max_rejected_share, min_rating, max_rating, sample, dataset.<option> or spark.<setting>; may be repeated"
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=what)
+    what = "several of them in one text, with blanks between, as in make's SET"
+    parser.add_argument("--sets", dest="set", action="extend", type=split_sets, metavar="TEXT", help=what)
+
+
+def allow_model_change(parser: ArgumentParser) -> None:
+    """Add --allow-model-change."""
+    what = "show speed-ups even where the fitted model changed along the sweep; the report says so"
+    parser.add_argument("--allow-model-change", action="store_true", help=what)
+
+
+def name(parser: ArgumentParser) -> None:
+    """Add the name of an experiment."""
+    parser.add_argument("name", help="name of an experiment that ships, or the path of a TOML file")
+
+
+def shape_sets(arguments: Namespace) -> list[str]:
+    """Return what `shape` was given as settings of the cluster."""
+    given = {key: getattr(arguments, key) for key in ("workers", "cores", "memory")}
+    return [f"spark.{key}={value}" for key, value in given.items() if value is not None]
+
+
+def split_sets(text: str) -> list[str]:
+    """Split a text into its K=V pairs, each as it stands there.
+
+    A pair ends at a blank before the next "key=", so that a value may hold blanks and apostrophes. Lists, tables and
+    texts in quotes stay whole: `title=it's a film reg=[0.1, 0.2]` is two pairs.
+    """
+    pairs: list[str] = []
+    begin = at = depth = 0
+    while at < len(text):
+        starts = depth > 0 or text[at - 1 : at] == "="
+        if starts and (quoted := _QUOTED.match(text, at)):
+            at = quoted.end()
+            continue
+        if starts and text[at] in "[{":
+            depth += 1
+        elif depth and text[at] in "]}":
+            depth -= 1
+        elif not depth and (blank := _BEFORE_KEY.match(text, at)):
+            pairs.append(text[begin:at])
+            begin = at = blank.end()
+            continue
+        at += 1
+    return [pair.strip() for pair in (*pairs, text[begin:]) if pair.strip()]
+
+
+def read_sets(pairs: Sequence[str], option: str = "--set") -> dict[str, Any]:
+    """Read K=V pairs as a spec would have them: numbers, booleans and lists as in TOML, anything else as text.
+
+    Raises:
+        UsageError: a pair without "=".
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"{option} must be key=value, got {pair!r}; write for example {option} rank=16")
+        values[key.strip()] = _value(text.strip())
+    return values
+
+
+def _count_or_shared(text: str) -> int | str:
+    if text == SHARED:
+        return text
+    if text.isdigit():
+        return int(text)
+    raise ArgumentTypeError(f'must be a whole number or "{SHARED}", got {text!r}')
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        pass
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

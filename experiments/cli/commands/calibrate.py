@@ -1,0 +1,39 @@
+"""`calibrate`: how often the verdicts of `compare` are wrong, asked of pairs of equal sides."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from cluster import settings as cluster_settings
+from experiments.cli import arguments as shared
+from experiments.cli.command import Command
+from experiments.cli.exits import GATE
+from experiments.metric_names import seconds_name
+from experiments.page.text_tables import as_text
+from experiments.studies.compare.calibration import answer, calibrate, comparison_table, details, table
+from experiments.studies.compare.recorded import recorded, write
+
+
+def _run(given: Namespace) -> int:
+    run_dir = cluster_settings.load(given.cluster_set).run_dir
+    all_of = recorded(given.names, run_dir, given.metric)
+    found = calibrate(all_of.comparisons)
+    print(f"{answer(found)}\n\n{as_text(comparison_table(found))}\n\n{as_text(table(found))}\n")
+    print("\n".join(details(found)))
+    if all_of.left_out:
+        print(
+            f"\nleft out: {all_of.left_out} comparison(s) of other code, parameters or host, or of too few pairs"
+        )
+    if given.save:
+        write(Path(given.save), given.names, seconds_name(given.metric), all_of.comparisons)
+    return 0 if found.holds else GATE
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    shared.cluster(parser)
+    what = "a spec that was compared with itself (all its comparisons count), or a JSON file of pairs; several are put together"
+    parser.add_argument("names", nargs="+", metavar="name", help=what)
+    parser.add_argument("--metric", default="total_s", help="total_s, or a phase as in fit_s")
+    parser.add_argument("--save", metavar="FILE", help="write the pairs to a JSON file that calibrate reads")
+
+
+COMMAND = Command("false alarms and power of `compare`, from pairs of equal sides", _run, _arguments)

@@ -1,0 +1,90 @@
+"""`demo`: from nothing to a compared, recorded experiment, with data that can be reached."""
+
+import dataclasses
+import time
+from argparse import ArgumentParser, Namespace
+
+from cluster import settings as cluster_settings
+from cluster.settings import Settings
+from datasets.dataset import find
+from datasets.errors import Unreachable
+from experiments.cli import arguments as shared
+from experiments.cli.command import Command
+from experiments.cli.exits import KNOWN, exit_code
+from experiments.report.show import finish
+from experiments.run.progress import Progress
+from experiments.run.runner import Sweep
+from experiments.spec import experiment as spec
+from experiments.spec.experiment import Experiment
+
+NAME = "demo"
+STAND_IN = "synthetic/ml-latest-small"
+
+
+def demo(arguments: Namespace) -> int:
+    """Run the demo; its last line says whether it went well.
+
+    Raises:
+        KeyboardInterrupt, and whatever stops an experiment; the last line is printed before.
+    """
+    begin = time.perf_counter()
+    try:
+        code = _run(cluster_settings.load(arguments.cluster_set), arguments)
+    except KeyboardInterrupt:
+        print("demo: failed interrupted", flush=True)
+        raise
+    except KNOWN as error:
+        print(f"{error}\ndemo: failed {str(error).splitlines()[0]}", flush=True)
+        return exit_code(error)
+    except Exception as error:
+        print(f"demo: failed {type(error).__name__}: {error}", flush=True)
+        raise
+    seconds = time.perf_counter() - begin
+    print(
+        f"demo: ok {seconds:.0f} s" if code == 0 else "demo: failed some trials failed, see above", flush=True
+    )
+    return code
+
+
+def reachable(experiment: Experiment, settings: Settings) -> tuple[Experiment, dict[str, str]]:
+    """Return the experiment on data that can be reached, and the tags that say so if another stands in.
+
+    Raises:
+        DataError: the data is there but wrong, which no other data should hide.
+    """
+    wanted = str(experiment.fixed["dataset"])
+    try:
+        find(wanted).fetch(settings.data, settings.run_dir / "data")
+    except Unreachable as error:
+        print(
+            f"{wanted} could not be reached: {error}\n{STAND_IN} stands in for it (invented ratings).",
+            flush=True,
+        )
+        fixed = {**experiment.fixed, "dataset": STAND_IN}
+        told = {
+            "requested": wanted,
+            "fallback": f"stands in for {wanted}, whose publisher could not be reached",
+        }
+        return dataclasses.replace(experiment, fixed=fixed), told
+    return experiment, {}
+
+
+def _run(settings: Settings, arguments: Namespace) -> int:
+    experiment = spec.load(NAME).with_effort(arguments.applications, arguments.repeats)
+    experiment, told = reachable(experiment, settings)
+    sweep = Sweep(
+        experiment, settings, Progress(), (spec.SPECS / f"{NAME}.toml").read_text(encoding="utf-8"), told
+    )
+    code = finish(sweep, sweep.run())
+    print(f"requests, results and logs: {settings.run_dir / 'experiments' / NAME}")
+    return code
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    shared.cluster(parser)
+    shared.effort(parser, may_share=True)
+
+
+COMMAND = Command(
+    "the main job: models and baselines on 1 and 2 workers, recorded and compared", demo, _arguments
+)

@@ -1,0 +1,27 @@
+"""`list`: which experiments ship."""
+
+from argparse import ArgumentParser, Namespace
+from textwrap import fill
+
+from experiments.cli.command import Command
+from experiments.page.text_tables import WIDTH
+from experiments.spec import experiment as spec
+
+
+def _run(_arguments: Namespace) -> int:
+    rows = [[name, spec.load(name).question] for name in spec.names()]
+    width = max(len(name) for name, _ in rows)
+    for name, question in rows:
+        print(
+            fill(
+                question, WIDTH, initial_indent=f"{name.ljust(width)}  ", subsequent_indent=" " * (width + 2)
+            )
+        )
+    return 0
+
+
+def _arguments(_parser: ArgumentParser) -> None:
+    pass
+
+
+COMMAND = Command("name the experiments that ship", _run, _arguments)

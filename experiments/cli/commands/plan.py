@@ -1,0 +1,103 @@
+"""`plan`: choose a few cheap runs from an experiment's grid, and run them, so that larger ones can be predicted."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from cluster import settings as cluster_settings
+from cluster.settings import Settings
+from experiments.cli import arguments as shared
+from experiments.cli.command import Command
+from experiments.page.text_tables import as_text
+from experiments.report.show import finish
+from experiments.results.outcome import Application
+from experiments.run.environment import host
+from experiments.run.progress import Progress
+from experiments.run.runner import Sweep
+from experiments.spec import experiment as spec
+from experiments.spec.trial import Trial, default_shape
+from experiments.studies.capacity.planner import Candidates, Pilot, Plan, plan
+from experiments.studies.capacity.points import expected_rows
+from experiments.studies.capacity.quantities import duration, time_text
+from experiments.studies.capacity.record import recorded
+from jobs.errors import JobError
+
+BUDGET = "15m"
+
+
+def _run(arguments: Namespace) -> int:
+    settings = cluster_settings.load(arguments.cluster_set)
+    budget = duration(arguments.budget, "the budget")
+    experiment = spec.load(arguments.name).with_effort(arguments.applications, arguments.repeats)
+    path = Path(arguments.name) if arguments.name.endswith(".toml") else spec.SPECS / f"{arguments.name}.toml"
+    candidates = Candidates.of(experiment, default_shape(settings), host()["host.cores"])
+    text = path.read_text(encoding="utf-8")
+    pilots = [candidates.trials[index] for index in candidates.pilots()]
+    print(f"two pilots first, to learn what runs cost here: {' and '.join(trial.label for trial in pilots)}")
+    sweep, status = _sweep(candidates, pilots, settings, text)
+    if status != "ok":
+        raise JobError("the plan cannot go on without its pilots; see above, then run make plan again")
+    chosen = plan(candidates, _measured(sweep), budget)
+    _explain(chosen, validate=arguments.validate)
+    if arguments.choose_only:
+        return 0
+    wanted = [*chosen.trials, *(candidates.held_out if arguments.validate else ())]
+    return finish(*_sweep(candidates, wanted, settings, text))
+
+
+def _sweep(
+    candidates: Candidates, trials: Sequence[Trial], settings: Settings, text: str
+) -> tuple[Sweep, str]:
+    """Run what is not finished of these trials; they join those that the record lists."""
+    sweep = Sweep(candidates.only(trials), settings, Progress(), text, adds=True)
+    return sweep, sweep.run()
+
+
+def _measured(sweep: Sweep) -> list[Pilot]:
+    """Return what each trial took, the smaller first."""
+    by_key = {outcome.key: outcome for outcome in recorded(sweep.settings, sweep.experiment.name)}
+    keyed = sorted(sweep.keyed, key=lambda item: expected_rows(item[1]))
+    return [_pilot(by_key[key].measured) for key, _ in keyed]
+
+
+def _pilot(applications: Sequence[Application]) -> Pilot:
+    passes = sum(time.seconds for item in applications for time in item.phases)
+    return Pilot(sum(item.seconds for item in applications), passes)
+
+
+def _explain(chosen: Plan, *, validate: bool) -> None:
+    candidates = chosen.candidates
+    terms = candidates.terms
+    print(f"\n{as_text(chosen.table())}\n")
+    for line in (*candidates.remarks, *terms.notes):
+        print(f"note: {line}")
+    print(
+        f"terms: {', '.join(terms.names)}. {len(chosen.chosen)} of {len(candidates.trials)} candidates are run, about "
+        f"{time_text(chosen.cost)} of a budget of {time_text(chosen.budget)} (preparing data not counted).\n"
+        "Each is the one that adds most to the determinant of the information matrix (D-optimal) for each second it takes."
+    )
+    if validate:
+        print(
+            f"held out, to check the model on: {len(candidates.held_out)} run(s), about {time_text(chosen.held_out_cost)} more"
+        )
+    print()
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    shared.cluster(parser)
+    shared.effort(parser)
+    parser.add_argument(
+        "--budget", default=BUDGET, help=f"time for all chosen runs, for example 30m (default {BUDGET})"
+    )
+    parser.add_argument(
+        "--validate",
+        action="store_true",
+        help="run what the spec holds out, too, and say how well it was predicted",
+    )
+    parser.add_argument(
+        "--choose-only", action="store_true", help="run the two pilots, say what would be run, and stop"
+    )
+    shared.name(parser)
+
+
+COMMAND = Command("choose and run the cheap runs that predict and recommend learn from", _run, _arguments)

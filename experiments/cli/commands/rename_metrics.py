@@ -1,0 +1,46 @@
+"""`rename-metrics`: today's names for the metrics of runs that an older version recorded."""
+
+from argparse import ArgumentParser, Namespace
+
+from cluster import settings as cluster_settings
+from cluster.errors import ServiceError
+from cluster.lifecycle import Cluster
+from experiments.cli import arguments as shared
+from experiments.cli.command import Command
+from experiments.errors import RecordingError
+from experiments.metric_names import described
+from experiments.page.tables import Table
+from experiments.page.text_tables import as_text
+from experiments.run.runner import open_recorder
+from experiments.studies.renaming import Renamer
+
+
+def _run(arguments: Namespace) -> int:
+    if arguments.list:
+        print(as_text(Table(["metric", "unit", "what it is"], [list(row) for row in described()])))
+        return 0
+    settings = cluster_settings.load(arguments.cluster_set)
+    try:
+        uri = open_recorder(settings, Cluster(settings).mlflow_uri).uri
+        changed = Renamer(uri, None).rename()
+    except RecordingError as error:
+        raise ServiceError(f"the record cannot be changed: {error}") from error
+    for name, count in changed.items():
+        print(f"{name}: metrics of {count} run{'s' * (count != 1)} have the names of this version, too")
+    if not changed:
+        print("nothing to do: every run has the names of this version")
+    else:
+        print(
+            "The old names stay beside the new ones, because MLflow cannot delete a metric; hide them in its charts."
+        )
+    return 0
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    shared.cluster(parser)
+    parser.add_argument(
+        "--list", action="store_true", help="print names, units and meanings, and change nothing"
+    )
+
+
+COMMAND = Command("name the metrics of older runs in MLflow as this version does", _run, _arguments)

@@ -1,0 +1,62 @@
+"""`reports`: the page of every experiment that is recorded, and their index."""
+
+import sys
+import tomllib
+from argparse import ArgumentParser, Namespace
+
+from cluster import settings as cluster_settings
+from cluster.errors import ServiceError
+from cluster.lifecycle import Cluster
+from datasets.errors import UsageError
+from experiments.cli import arguments as shared
+from experiments.cli.command import Command
+from experiments.errors import RecordingError
+from experiments.page.index import write_index
+from experiments.report.report import Report
+from experiments.report.show import SINGLE, TRAIN
+from experiments.run.runner import open_recorder
+from experiments.spec import experiment as spec
+from experiments.spec.experiment import Experiment
+
+
+def _run(arguments: Namespace) -> int:
+    """Write each; one that cannot be written is named, and the others are written all the same."""
+    settings = cluster_settings.load(arguments.cluster_set)
+    folder = settings.run_dir / "reports"
+    code = 0
+    try:
+        recorder = open_recorder(settings, Cluster(settings).mlflow_uri)
+        for name, toml in recorder.known().items():
+            try:
+                _, outcomes = recorder.outcomes(name)
+                print(Report.of(_experiment(name, toml), outcomes).write(folder)[0], flush=True)
+            except UsageError as error:
+                print(f"no page of {name}: {error}", file=sys.stderr)
+                code = 1
+    except RecordingError as error:
+        raise ServiceError(f"the record cannot be read: {error}") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"all reports: {write_index(folder)}")
+    return code
+
+
+def _experiment(name: str, toml: str) -> Experiment:
+    """Return a shipped experiment as it is now, any other as it was when it ran.
+
+    Raises:
+        UsageError: it cannot be read any more.
+    """
+    if name == TRAIN:
+        return Experiment(TRAIN, SINGLE)
+    if name in spec.names():
+        return spec.load(name)
+    if not toml:
+        raise UsageError("its spec is not in the record; write its page with: make report NAME=its.toml")
+    return spec.read(name, tomllib.loads(toml))
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    shared.cluster(parser)
+
+
+COMMAND = Command("the page of every experiment on record, and their index", _run, _arguments)

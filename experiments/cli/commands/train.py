@@ -1,0 +1,35 @@
+"""`train`: one trial."""
+
+import json
+from argparse import ArgumentParser, Namespace
+
+from cluster import settings as cluster_settings
+from experiments.cli import arguments as shared
+from experiments.cli.command import Command
+from experiments.report.show import SINGLE, TRAIN, finish
+from experiments.run.progress import Progress
+from experiments.run.runner import Sweep
+from experiments.spec import experiment as spec
+
+
+def _run(arguments: Namespace) -> int:
+    settings = cluster_settings.load([*shared.shape_sets(arguments), *arguments.cluster_set])
+    fixed = {"model": arguments.model, "dataset": arguments.dataset, **shared.read_sets(arguments.set)}
+    effort = {"applications": arguments.applications or 1, "repeats": arguments.repeats or 1, "warmups": 1}
+    experiment = spec.read(TRAIN, {"question": SINGLE, "fixed": fixed, **effort})
+    shown = "".join(f"{json.dumps(key)} = {json.dumps(value)}\n" for key, value in fixed.items())
+    sweep = Sweep(experiment, settings, Progress(), f"[fixed]\n{shown}", adds=True)
+    status = sweep.run()
+    return finish(sweep, status, only={key for key, _ in sweep.keyed})
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    shared.cluster(parser)
+    shared.effort(parser)
+    shared.shape(parser)
+    shared.sets(parser)
+    parser.add_argument("--model", required=True, help="for example als")
+    parser.add_argument("--dataset", required=True, help="source/variant, for example movielens/1m")
+
+
+COMMAND = Command("run one trial", _run, _arguments)

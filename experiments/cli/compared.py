@@ -1,0 +1,83 @@
+"""Comparison as a command runs it: measure, record, print, and write the page."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from cluster import settings as cluster_settings
+from cluster.lifecycle import Cluster
+from cluster.settings import Settings
+from experiments.cli import arguments as shared
+from experiments.errors import RecordingError
+from experiments.run.progress import Progress
+from experiments.run.runner import open_recorder
+from experiments.spec import experiment as spec
+from experiments.studies.compare.findings import as_lines, findings, write
+from experiments.studies.compare.ledger import Ledger
+from experiments.studies.compare.record import tree_of
+from experiments.studies.compare.runner import Pairing
+from experiments.studies.compare.verdict import Verdict, verdict_of
+from jobs.errors import JobError
+
+PAIRS = 10
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Add what compare and gate share."""
+    shared.cluster(parser)
+    shared.sets(parser)
+    parser.add_argument("--pairs", type=int, default=PAIRS, help=f"pairs of applications (default {PAIRS})")
+    parser.add_argument("--repeats", type=int, help="measured passes of each application")
+    what = "another comparison of the same two sides, independent of those measured as series 1, 2, ... (default 1)"
+    parser.add_argument("--series", type=int, default=1, help=what)
+    what = "what is timed: total_s, or a phase as in fit_s"
+    parser.add_argument("--metric", default="total_s", help=what)
+
+
+def compared(given: Namespace, baseline: list[str], contender: list[str]) -> Verdict:
+    """Measure, record and print; return the verdict.
+
+    Raises:
+        UsageError, ServiceError, DataError, JobError: as of `experiments.studies.compare.runner.Pairing.run`.
+        KeyboardInterrupt: after what was measured has been recorded.
+    """
+    settings = cluster_settings.load(given.cluster_set)
+    experiment = spec.load(given.spec).with_effort(None, given.repeats)
+    sides = {
+        "baseline": shared.read_sets(baseline, "--baseline"),
+        "contender": shared.read_sets(contender, "--contender"),
+    }
+    both = shared.read_sets(given.set)
+    pairing = Pairing(experiment, settings, Progress(), sides, both, given.pairs, given.series)
+    try:
+        ledger = pairing.run()
+    except KeyboardInterrupt:
+        if pairing.ledger is not None and pairing.ledger.pairs:
+            with suppress(JobError):
+                _record(settings, pairing.ledger, verdict_of(pairing.ledger, given.metric), "killed")
+        raise
+    found = verdict_of(ledger, given.metric)
+    print(f"\n{as_lines(findings(ledger, found))}\n")
+    written = write(ledger, found, experiment.question, settings.run_dir / "reports")
+    print(f"page: {written[0]}\nnumbers: {written[1]}")
+    _record(settings, ledger, found, "ok", written)
+    if found.timing.verdict != "too few" and len(found.timing.pairs) not in ledger.looks:
+        ledger.looks.append(len(found.timing.pairs))
+        ledger.save()
+    return found
+
+
+def _record(
+    settings: Settings, ledger: Ledger, found: Verdict, status: str, report: Sequence[Path] = ()
+) -> None:
+    """Record it; what cannot be recorded stays on disk and is recorded by the same command, when it runs again."""
+    try:
+        recorder = open_recorder(settings, Cluster(settings).mlflow_uri)
+        recorder.keep(ledger.about["experiment"], tree_of(ledger, found, report), ledger.about["key"], status)
+    except RecordingError as error:
+        print(
+            f"not recorded, but kept in {ledger.folder}; the same command records it without measuring again: {error}",
+            file=sys.stderr,
+        )

@@ -1,0 +1,83 @@
+"""The pairs that a spec sets side by side."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from experiments.page.figure import Plot
+from experiments.page.finding import Finding
+from experiments.page.plots import MOST_BARS, ratios
+from experiments.page.tables import comparison_table, side
+from experiments.page.wording import clipped, counted, model_name, plain, sentence, setting, times
+from experiments.results.outcome import Outcome
+from experiments.spec.experiment import Experiment
+from experiments.stats.analysis import Compared, compare
+from experiments.stats.families import SCALED
+from experiments.stats.ratios import notes
+
+
+def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:
+    compared = list(compare(experiment.comparisons, [item for item in outcomes if item.measured]))
+    if not compared:
+        return None
+    claimed = [item for item in compared if item.result.ratio is not None]
+    caption = (
+        "How many times as fast the contender is; with a 95% interval where there are five applications."
+    )
+    size = (7.5, 1.3 + 0.5 * len(claimed))
+    narrow = (4.4, 1.3 + 0.8 * len(claimed))
+    plot = Plot("comparisons", caption, lambda axes: ratios(axes, claimed), size, narrow=narrow)
+    return Finding(
+        "Comparisons",
+        answer=_answer(compared[0], outcomes) if len(compared) == 1 else "",
+        tables=(comparison_table(compared),),
+        plots=(plot,) if claimed and len(claimed) <= MOST_BARS else (),
+        notes=tuple(
+            notes(
+                (f"{side(item.contender)} over {side(item.baseline)} {item.where}".rstrip(), item.result)
+                for item in compared
+            )
+        ),
+        data={"comparisons": [_plain(item) for item in compared]},
+    )
+
+
+def _answer(item: Compared, outcomes: Sequence[Outcome]) -> str:
+    """Answer an experiment that asks for one comparison; nothing where there is no claim, or a curve answers."""
+    if {*item.contender, *item.baseline} & {*SCALED}:
+        return ""
+    result, ours, theirs = item.result, _words(item.contender), _words(item.baseline)
+    if result.ratio is None or result.low is None or result.high is None:
+        return ""
+    ends, how, ratio = (result.low, result.high), "as fast as", result.ratio
+    if result.high < 1:
+        ends, how, ratio = (1 / result.high, 1 / result.low), "as long as", 1 / ratio
+    verb = "takes" if result.high < 1 else "is"
+    text = f"{ours} {verb} {times(ratio)} times {how} {theirs}"
+    if result.low <= 1 <= result.high:
+        text = f"{ours} cannot be told from {theirs} in time ({times(ratio)} times {how} it)"
+    fewest = min(len(outcome.measured) for outcome in outcomes if outcome.measured)
+    return f"{sentence(text)} The 95% interval of {counted(fewest, 'run')} each is {times(ends[0])} to {times(ends[1])}."
+
+
+def _words(selection: Mapping[str, Any]) -> str:
+    """Name one side by its values: docker, ALS, rank 16, the fit."""
+    words = [
+        f"the {value}" if key == "phase"
+        else model_name(value) if key == "model"
+        else clipped(plain(value), 40) if isinstance(value, str)
+        else setting(key, value)
+        for key, value in selection.items()
+    ]  # fmt: skip
+    return " and ".join(words[:2])
+
+
+def _plain(item: Compared) -> dict[str, Any]:
+    named = {"baseline": dict(item.baseline), "contender": dict(item.contender)}
+    result = dataclasses.asdict(item.result)
+    return {**named, "metric": item.metric, "where": item.where} | {
+        key: result[key] for key in ("ratio", "low", "high", "refused", "unpaired", "left_out")
+    }
+
+
+FIND = _find

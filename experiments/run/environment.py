@@ -1,0 +1,137 @@
+"""Environment of a measurement: code, packages, Java and host; and that of an application's process."""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import psutil
+
+from cluster import security
+from cluster.driver_host import DriverHost
+from cluster.pinning import own_cores
+from cluster.settings import SECRET
+from experiments.run.identity import ROOT, code_hash, lock_hash
+from experiments.run.launcher import capture
+from experiments.run.runtime import HERE, Runtime
+from experiments.spec.trial import Shape
+
+PACKAGES = ("pyspark", "numpy", "pandas", "pyarrow", "numba", "mlflow")
+_FILES = ("CASSANDRA_CA", "CASSANDRA_TRUSTSTORE")
+_PASSED = (
+    *("CASSANDRA_USER", "CASSANDRA_PASSWORD", "CASSANDRA_TRUSTSTORE_PASSWORD", *_FILES),
+    *("JAVA_TOOL_OPTIONS", security.SPARKS_NAME),
+)
+_INHERITED_AWAY = (
+    *("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "SPARK_LOCAL_DIRS"),
+    *(SECRET, security.SPARKS_NAME),
+)
+
+
+@cache
+def host() -> dict[str, Any]:
+    """Cores, memory and processor of this host."""
+    return {
+        "host.cores": os.cpu_count() or 1,
+        "host.memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "host.cpu": _cpu_model(),
+        "host.system": f"{platform.system()} {platform.release()}",
+    }
+
+
+def describe(driver_host: DriverHost) -> dict[str, Any]:
+    """Return everything about code, host and the driver's host that belongs to every run, as flat values."""
+    versions = {f"version.{name}": metadata.version(name) for name in PACKAGES}
+    return {
+        **git(),
+        **host(),
+        **versions,
+        "version.python": driver_host.python_version,
+        "version.java": driver_host.java,
+        "backend.foundation": driver_host.foundation,
+        "hash.lock": lock_hash()[:16],
+        "hash.code": code_hash()[:16],
+    }
+
+
+def place_hash(
+    driver_memory: str, driver_host: DriverHost, further: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """Hash what times depend on besides code, data and cluster shape: host, Java or image, the driver's memory.
+
+    Args:
+        driver_memory: heap of the driver, as in "2g".
+        driver_host: where the driver runs.
+        further: whose workers they are, where they are not this host's, and whether they encrypt.
+    """
+    known: list[Any] = [host(), driver_host.foundation, driver_memory, jvm_options()]
+    text = json.dumps([*known, *([dict(further)] if further else [])], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def jvm_options(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return those options of JAVA_TOOL_OPTIONS, which every JVM gets, that say how it runs: heap, collector, compiler."""
+    return [word for word in environ.get("JAVA_TOOL_OPTIONS", "").split() if word.startswith("-X")]
+
+
+def pins(shape: Shape) -> dict[str, str]:
+    """Return which cores each worker of a pinned shape runs on; nothing for others."""
+    if not shape.pin:
+        return {}
+    cores = [own_cores(number, shape.cores) for number in range(1, shape.workers + 1)]
+    words = (f"spark-worker-{k}: {' '.join(map(str, own))}" for k, own in enumerate(cores, start=1))
+    return {"spark.pinned": ", ".join(words)}
+
+
+def git() -> dict[str, Any]:
+    """Commit of the working tree and whether it has changes; empty texts where there is no git."""
+    commit = capture(["git", "rev-parse", "HEAD"])
+    changes = capture(["git", "status", "--porcelain", "--untracked-files=no"])
+    return {"git.commit": commit or "", "git.dirty": bool(changes)}
+
+
+def for_driver(
+    driver_host: DriverHost, java_home: Path | None, runtime: Runtime = HERE
+) -> tuple[dict[str, str], frozenset[str]]:
+    """Return the environment of an application's command, and the names in it that the driver is to have anywhere.
+
+    One Python, one Java, no other Spark; secrets pass on by name.
+    """
+    environment = {key: value for key, value in os.environ.items() if key not in _INHERITED_AWAY}
+    environment |= security.secrets()
+    python = driver_host.python if runtime.python == HERE.python else runtime.python
+    own = {
+        "PYTHONPATH": str(driver_host.root if runtime.root == ROOT else runtime.root),
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",
+        "PYSPARK_PYTHON": python,
+        "PYSPARK_DRIVER_PYTHON": python,
+        "SPARK_LOCAL_IP": driver_host.listens,
+    }
+    names = frozenset(own) | {name for name in _PASSED if name in environment}
+    return {**environment, **own, **({"JAVA_HOME": str(java_home)} if java_home else {})}, names
+
+
+def files() -> list[Path]:
+    """Return the files that passed variables name, which the driver has to be able to read."""
+    return [Path(os.environ[name]) for name in _FILES if os.environ.get(name)]
+
+
+def same_host(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether two descriptions are of one host, so that times of both may be put together."""
+    return all(first.get(key) == second.get(key) for key in host())
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor()

@@ -1,0 +1,299 @@
+"""The cluster as an experiment uses it: brought to a shape, lent to applications, left as it was found."""
+
+import fcntl
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from cluster.driver_host import DriverHost
+from cluster.errors import ServiceError
+from cluster.java import find as find_java
+from cluster.lifecycle import Cluster
+from cluster.settings import Settings
+from datasets.errors import UsageError
+from experiments.results.events import Event
+from experiments.results.parts import Launched, Part
+from experiments.run.environment import files, for_driver
+from experiments.run.launcher import Launcher
+from experiments.run.rehearsal import record
+from experiments.run.runtime import HERE, Runtime
+from experiments.run.stores import CASSANDRA, PARQUET, connector, copies_asked
+from experiments.spec.trial import Shape, default_shape
+from jobs.request import Request
+
+SPARK = "spark"
+"""The group of services that every trial uses."""
+
+_WORKER = "spark-worker-"
+
+
+@dataclass(frozen=True)
+class Met:
+    """Conditions that trials meet in the services that they use.
+
+    Attributes:
+        settings: with the numbers of services that run already, which may be others than the settings name.
+        otherwise: digests of services that run in another way than these settings describe, by name.
+        beside: names of services that run and are not used.
+    """
+
+    settings: Settings
+    otherwise: Mapping[str, str] = field(default_factory=dict)
+    beside: Sequence[str] = ()
+
+
+class Harness:
+    """Lends the cluster to one experiment at a time; a context manager.
+
+    Nothing is started before the first `use`. On leaving, services that ran before run as they did, and all others
+    that were started are stopped.
+
+    Args:
+        settings: where the cluster is.
+        say: gets a line for a person.
+    """
+
+    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+        self.settings = settings
+        self.cluster = Cluster(settings, say)
+        self._say = say
+        self._lock: IO[str] | None = None
+        self._before: frozenset[str] = frozenset()
+        self._used = False
+        self._recording: Future[None] | None = None
+
+    @property
+    def external(self) -> bool:
+        """Whether the master is somebody else's, with workers that cannot be reshaped."""
+        return self.settings.spark.master is not None
+
+    def __enter__(self) -> Self:
+        self._lock = _take_lock(self.settings.run_dir)
+        there = ("running", "died")  # who died is started again, for whoever wanted it
+        self._before = frozenset(item.name for item in self.cluster.status() if item.state in there)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._lock is not None
+        with self._lock:
+            try:
+                if self._used:
+                    self._give_back()
+            finally:
+                if self._recording is not None:
+                    wait([self._recording])  # it writes into the run folder, whatever comes of it
+
+    def use(self, shape: Shape, *, measured: bool = True) -> None:
+        """Bring the workers to a shape; the dead are started again.
+
+        Args:
+            shape: of the workers.
+            measured: whether applications are to be measured on it: they all start from the archive of Spark's classes,
+                which others need not wait for.
+
+        Raises:
+            ServiceError: they did not come up, or a limit cannot be enforced.
+        """
+        if self.external:
+            if shape.backend:
+                raise ServiceError(
+                    f"backend = {shape.backend!r} cannot be used with the workers of {self.settings.spark.master}, which "
+                    "recscale did not start: leave it out of the spec, or unset spark.master"
+                )
+            if shape.limits:
+                raise ServiceError(
+                    f"{', '.join(shape.limits)} cannot be enforced on the workers of {self.settings.spark.master}, which "
+                    "recscale did not start: limit them where they run and leave it out of the spec, or unset spark.master"
+                )
+            return
+        self._used = True
+        self._move(shape.backend or self.settings.backend)
+        self._record_classes(self.cluster.driver_host)
+        self.cluster.reshape(shape.workers, shape.cores, shape.memory, shape.cpus, pin=shape.pin)
+        if measured:
+            self._await_classes()
+
+    def driver_host(self, backend: str = "") -> DriverHost:
+        """Return the host of drivers under a backend, by default the settings'; it is made ready to be asked.
+
+        Raises:
+            ServiceError: it cannot be.
+        """
+        cluster = Cluster(self._under(backend or self.settings.backend), self._say)
+        cluster.prepare()
+        self._record_classes(cluster.driver_host)
+        self._await_classes()
+        return cluster.driver_host
+
+    def _record_classes(self, driver_host: DriverHost) -> None:
+        """Begin to record the archive of Spark's classes, unless it is there or was tried before."""
+        archive = driver_host.class_archive
+        if self.external or archive is None or archive.option or self._recording is not None:
+            return
+        self._say("recording which classes Spark's processes need, once: they start faster from then on")
+        environment, _ = for_driver(driver_host, self._java)
+
+        def recorded() -> None:
+            try:
+                record(archive, self.settings, driver_host.python, environment)
+            except ServiceError as error:
+                self._say(f"going on without: {error}")
+
+        pool = ThreadPoolExecutor(1)
+        self._recording = pool.submit(recorded)
+        pool.shutdown(wait=False)
+
+    def _await_classes(self) -> None:
+        """Wait until the archive is recorded, if that was begun."""
+        if self._recording is not None:
+            self._recording.result()
+
+    def _under(self, backend: str) -> Settings:
+        return self.settings if backend == self.settings.backend else replace(self.settings, backend=backend)
+
+    def _move(self, backend: str) -> None:
+        """Have Spark run under a backend: both want the same ports, so the other one's stops."""
+        if backend != self.cluster.settings.backend:
+            self.cluster.down({"spark"})
+            self.cluster = Cluster(self._under(backend), self._say)
+
+    @property
+    def default_store(self) -> str:
+        """The settings' store; else Cassandra where it runs or is named, else Parquet."""
+        running = self.settings.store is None and self.cluster.cassandra(start=False)
+        return self.settings.store or (CASSANDRA if running else PARQUET)
+
+    def reach(self, store: str) -> dict[str, str]:
+        """Return the Spark settings that an application needs to reach a store, which is started if it must be.
+
+        Raises:
+            ServiceError: it did not come up.
+        """
+        if store != CASSANDRA:
+            return {}
+        if self.cluster.settings.backend != self.settings.backend:
+            raise ServiceError(
+                f"Cassandra runs under the backend {self.settings.backend} and cannot be used from the other one: a spec that "
+                'compares backends keeps its tables in files (store = "parquet")'
+            )
+        self._used = True
+        return connector(self.settings, self.cluster.cassandra(), self.cluster.driver_host.jars("connector"))
+
+    def met(self, stores: Collection[str]) -> Met:
+        """Return what trials meet whose tables lie in these stores.
+
+        Spark is brought to each trial's shape. Nodes of Cassandra that run stay as they are, whatever the settings say.
+
+        Raises:
+            JobError: Cassandra does not answer.
+        """
+        beside = self.cluster.beside({SPARK, *stores})
+        if CASSANDRA not in stores:
+            return Met(self.settings, beside=beside)
+        own, running = self.settings.cassandra, self.cluster.cassandra(start=False)
+        if not running:
+            return Met(replace(self.settings, cassandra=own.started), beside=beside)
+        nodes = own.nodes if own.contact_points else len(running)
+        cassandra = replace(own, nodes=nodes, rf=copies_asked(self.settings, running))
+        settings = replace(self.settings, cassandra=cassandra)
+        return Met(settings, Cluster(settings).otherwise({CASSANDRA}), beside)
+
+    def launch(
+        self,
+        request: Request,
+        folder: Path,
+        shape: Shape,
+        timeout_s: float,
+        follow: Callable[[Event], None] = lambda _: None,
+        *,
+        runtime: Runtime = HERE,
+    ) -> Launched:
+        """Run one application on the workers as they are now, with the sources and the Python of `runtime`."""
+        return self.launch_parts([Part(request, folder, timeout_s, follow)], folder, shape, runtime=runtime)[
+            0
+        ]
+
+    def launch_parts(
+        self, parts: Sequence[Part], folder: Path, shape: Shape, *, runtime: Runtime = HERE
+    ) -> list[Launched]:
+        """Run one application in whose session several parts run one after another; returns those that began."""
+        driver_host = self.cluster.driver_host
+        if runtime.python != HERE.python and self.cluster.settings.backend != "local":
+            raise UsageError(
+                "this revision or package needs Python packages of its own, and the containers have those of this clone: "
+                "compare it with the backend local"
+            )
+        store = parts[0].request.store
+        inputs = dict.fromkeys(Path(part.request.dataset_path) for part in parts if part.request.dataset_path)
+        driver_host.refuse([*inputs, *(files() if store == CASSANDRA else [])])
+        environment, own = for_driver(driver_host, self._java, runtime)
+        if store == PARQUET:
+            driver_host.give_access(
+                [Path(root) for root in dict.fromkeys(part.request.store_root for part in parts)]
+            )
+        launcher = Launcher(
+            driver_host=driver_host,
+            cluster=None if self.external else self.cluster,
+            environment=environment,
+            own=own,
+            watch_s=driver_host.watch_s,
+            workers=frozenset(f"{_WORKER}{number}" for number in range(1, shape.workers + 1)),
+            runtime=runtime,
+        )
+        return launcher.run_parts(parts, folder)
+
+    @property
+    def _java(self) -> Path | None:
+        """The Java of drivers on this machine; a container has its own."""
+        local = self.cluster.settings.backend == "local" or self.external
+        return find_java(self.settings.spark.java_home) if local else None
+
+    @property
+    def default_shape(self) -> Shape:
+        """Return the shape in the settings."""
+        return default_shape(self.settings)
+
+    def _give_back(self) -> None:
+        self._move(self.settings.backend)
+        if not any(name.startswith("cassandra") for name in self._before):
+            status = self.cluster.status()
+            self.cluster.down(
+                [item.name for item in status if item.name.startswith("cassandra-") and item.pid]
+            )
+        if "spark-master" not in self._before:
+            self.cluster.down({"spark"})
+            return
+        workers = sum(name.startswith(_WORKER) for name in self._before)
+        if workers:
+            spark = self.settings.spark
+            self.cluster.reshape(workers, spark.cores, spark.memory, spark.cpus, pin=spark.pin)
+            return
+        started = {item.name for item in self.cluster.status() if item.state in ("running", "died")}
+        self.cluster.down({name for name in started if name.startswith(_WORKER)})
+
+
+def _take_lock(run_dir: Path) -> IO[str]:
+    """Hold the cluster for this process; the lock goes with the process, however it ends."""
+    folder = run_dir / "experiments"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / "lock").open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        file.close()
+        raise ServiceError(
+            f"another experiment uses this cluster (process {holder}); two at once would disturb each other's times. "
+            "Wait for it, or give this one a cluster of its own: --cluster-set run_dir=/folder and other ports"
+        ) from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file

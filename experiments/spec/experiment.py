@@ -1,0 +1,310 @@
+"""An experiment: a question, and the grid of trials that answers it, in one TOML file."""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from datasets.errors import UsageError
+from datasets.options import nearest, parse
+from experiments.metric_names import seconds_name
+from experiments.spec.grid import CLEANING, SHAPE, blocks, check_key, flatten, matches, product, trial_of
+from experiments.spec.search_space import Search
+from experiments.spec.search_space import read as read_search
+from experiments.spec.trial import SHARED, Shape, Trial
+from jobs.apps import JOBS
+
+SPECS = Path(__file__).parent.parent / "specs"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Sets two variants against each other.
+
+    Attributes:
+        baseline: either values that select trials ({"model": "als"}) or one phase of a trial ({"phase": "fit"}).
+        contender: the same kind as `baseline`; trials are paired where all their other values agree.
+        metric: a time in seconds: a phase's, as `fit_s`, or `total_s` for all phases of a pass together. Phases that are
+            compared name it themselves.
+    """
+
+    baseline: Mapping[str, Any]
+    contender: Mapping[str, Any]
+    metric: str = "total_s"
+
+    @property
+    def of_phases(self) -> bool:
+        """Whether it sets two phases of one trial against each other."""
+        return "phase" in self.baseline
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Asks the report for the mean of a quality metric over trials that differ in the keys of `over` only."""
+
+    metric: str
+    over: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question and its grid.
+
+    Attributes:
+        fixed: values that all trials share; grid: lists, of which every combination is one trial, in written order.
+            A table named after a model holds parameters of that model alone.
+        points: tables of values that go together, as workers with the rows that they are given; each combination of the
+            grid comes with each of them.
+        exclude: selections of combinations that are left out.
+        applications: of each trial; in a spec it may be SHARED, which is one application and `shared`.
+        partitions: shuffle partitions and default parallelism; the default is twice the cores of the largest shape, at
+            least 8: one number for all shapes, because the partitioning may change a fitted model.
+        timeout_s: seconds that one application may take.
+        search: looks for the best settings instead of running a grid.
+        labelled: keys that stand in a trial's label though all trials share their value.
+        held_out: selections of trials that a capacity model predicts and never learns from.
+    """
+
+    name: str
+    question: str
+    job: str = "train"
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    grid: Mapping[str, Any] = field(default_factory=dict)
+    applications: int = 1
+    shared: bool = False
+    repeats: int = 3
+    warmups: int = 1
+    partitions: int | None = None
+    timeout_s: float = 1800.0
+    comparisons: tuple[Comparison, ...] = ()
+    means: tuple[Mean, ...] = ()
+    exclude: tuple[Mapping[str, Any], ...] = ()
+    points: tuple[Mapping[str, Any], ...] = ()
+    search: Search | None = None
+    labelled: tuple[str, ...] = ()
+    held_out: tuple[Mapping[str, Any], ...] = ()
+
+    def trials(self, default: Shape) -> list[Trial]:
+        """Return every combination of the grid, without doubles; `default` fills in what no key says of the shape.
+
+        Raises:
+            UsageError: an unknown key or data set, or a shape with more cores than `partitions` or `blocks`.
+        """
+        rows = [
+            row
+            for row in product(self.fixed, self.grid, self.points)
+            if not any(matches(row, x) for x in self.exclude)
+        ]
+        if not rows:
+            raise UsageError(
+                f"experiment {self.name}: exclude removes every trial of the grid; take a selection out of exclude"
+            )
+        varying = [key for key in {key: None for row in rows for key in row} if _varies(rows, key)]
+        varying += [key for key in self.labelled if key not in varying]
+        trials = [trial_of(row, varying, self.job, default, f"experiment {self.name}") for row in rows]
+        return _completed(self, trials)
+
+    def with_effort(self, applications: int | str | None, repeats: int | None) -> "Experiment":
+        """Return it with another number of applications (or SHARED) or repeats where one is given."""
+        what = f"experiment {self.name}"
+        changed: dict[str, Any] = {} if applications is None else _applications(applications, what)
+        changed |= {} if repeats is None else {"repeats": repeats}
+        return _sound(dataclasses.replace(self, **changed)) if changed else self
+
+
+def names() -> list[str]:
+    """Names of the specs that ship."""
+    return sorted(path.stem for path in SPECS.glob("*.toml"))
+
+
+def load(name: str | Path) -> Experiment:
+    """Read a shipped spec by name, or any TOML file by its path.
+
+    Raises:
+        UsageError: no such spec, TOML that does not read, or a key that is not known.
+    """
+    path = Path(name)
+    if path.suffix != ".toml":
+        path = SPECS / f"{name}.toml"
+        if not path.is_file():
+            raise UsageError(f"unknown experiment {str(name)!r}: {nearest(str(name), names())}")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the spec {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UsageError(f"{path} is not TOML in UTF-8: {error}") from error
+    return read(path.stem, values)
+
+
+def read(name: str, values: Mapping[str, Any]) -> Experiment:
+    """Check the content of a spec and make an experiment of it.
+
+    Raises:
+        UsageError: names the wrong key or value, and the nearest known one.
+    """
+    what = f"experiment {name}"
+    values = dict(values)
+    if "name" in values:
+        raise UsageError(f"{what}: its name is that of its file; remove the key 'name'")
+    for key, cls in (("comparisons", Comparison), ("means", Mean)):
+        values[key] = tuple(parse(cls, item, f"{key} of {what}") for item in values.get(key, ()))
+    values["comparisons"] = tuple(
+        dataclasses.replace(item, metric=seconds_name(item.metric)) for item in values["comparisons"]
+    )
+    for key in ("fixed", "grid"):
+        if not isinstance(values.get(key, {}), Mapping):
+            raise UsageError(
+                f"{what}: {key} must be a table, got {values[key]!r}; write [{key}] and its keys below"
+            )
+    if "shared" in values:
+        raise UsageError(f'{what}: unknown key "shared"; write applications = "{SHARED}"')
+    if "applications" in values:
+        values |= _applications(values["applications"], what)
+    nested: dict[str, Any] = {key: values.pop(key) for key in ("comparisons", "means")}
+    if "search" in values:
+        nested["search"] = read_search(values.pop("search"), what)
+    experiment = dataclasses.replace(parse(Experiment, {**values, "name": name}, what), **nested)
+    if experiment.job not in JOBS:
+        raise UsageError(f"{what}: unknown job {experiment.job!r}: {nearest(experiment.job, JOBS)}")
+    experiment = dataclasses.replace(
+        experiment,
+        fixed=flatten(experiment.fixed, what),
+        grid=flatten(experiment.grid, what),
+        points=tuple(flatten(point, f"points of {what}") for point in experiment.points),
+    )
+    return _sound(experiment)
+
+
+def _applications(given: int | str, what: str) -> dict[str, Any]:
+    """Return the fields that a number of applications, or SHARED, stands for."""
+    if isinstance(given, str) and given != SHARED and not given.isdigit():
+        raise UsageError(f'{what}: applications must be a whole number or "{SHARED}", got {given!r}')
+    shared = given == SHARED
+    return {"applications": 1 if shared else given, "shared": shared}
+
+
+def _sound(experiment: Experiment) -> Experiment:
+    what = f"experiment {experiment.name}"
+    for key, least in (("applications", 1), ("repeats", 1), ("warmups", 0), ("timeout_s", 1)):
+        if (value := getattr(experiment, key)) < least:
+            raise UsageError(f"{what}: {key} must be {least} or more, got {value}")
+    for key in (*experiment.fixed, *experiment.grid, *_together(experiment)):
+        check_key(key, experiment.job, what)
+    for key, choices in experiment.grid.items():
+        if not isinstance(choices, list) or not choices:
+            raise UsageError(
+                f"{what}: grid.{key} must be a list of one or more values, got {choices!r}; a single value goes into fixed"
+            )
+        if key in experiment.fixed:
+            raise UsageError(f"{what}: {key} is in both fixed and grid; leave it out of one of them")
+    _sound_points(experiment, what)
+    _sound_selections(experiment, what)
+    _sound_search(experiment, what)
+    return experiment
+
+
+def _sound_points(experiment: Experiment, what: str) -> None:
+    together = _together(experiment)
+    for number, point in enumerate(experiment.points, start=1):
+        missing = [key for key in together if key not in point]
+        if missing:
+            raise UsageError(
+                f"{what}: point {number} has no {', '.join(missing)}, which other points have; give every point the same keys"
+            )
+    for key in together:
+        if key in (*experiment.fixed, *experiment.grid):
+            raise UsageError(f"{what}: {key} is in points and in fixed or grid; leave it out of one of them")
+
+
+def _together(experiment: Experiment) -> list[str]:
+    """The keys of the points, in their order."""
+    return list(dict.fromkeys(key for point in experiment.points for key in point))
+
+
+def _sound_search(experiment: Experiment, what: str) -> None:
+    if experiment.search is None:
+        return
+    stray = [key for key in ("grid", "points", "comparisons") if getattr(experiment, key)]
+    if stray:
+        raise UsageError(
+            f"{what}: a search cannot have {' or '.join(stray)}; remove {'it' if len(stray) == 1 else 'them'}, or remove search"
+        )
+    if experiment.job != "train":
+        raise UsageError(f'{what}: job must be "train" for a search, got "{experiment.job}"')
+    if experiment.shared:
+        raise UsageError(
+            f"{what}: a search chooses each trial by those before it, so they cannot share an application: give "
+            "a number of applications"
+        )
+    for key in experiment.search.space:
+        check_key(key, experiment.job, what)
+        if key in experiment.fixed:
+            raise UsageError(f"{what}: {key} is in both fixed and search.space; leave it out of one of them")
+        if key in ("model", "dataset", "part", "export"):
+            raise UsageError(
+                f"{what}: search.space may hold only hyper-parameters of the model, got {key}; remove it"
+            )
+    for key in ("part", "export", "select"):
+        if key in experiment.fixed:
+            raise UsageError(f"{what}: fixed must not hold {key}, which a search sets itself; remove it")
+
+
+def _sound_selections(experiment: Experiment, what: str) -> None:
+    known = {key.rpartition(":")[2] for key in (*experiment.fixed, *experiment.grid, *_together(experiment))}
+    known |= {*SHAPE, *CLEANING}
+    for item in experiment.comparisons:
+        if ("phase" in item.baseline) != ("phase" in item.contender) or not (
+            item.baseline and item.contender
+        ):
+            raise UsageError(
+                f"{what}: baseline and contender of a comparison must each select trials, and both or neither must name a "
+                f"phase; got baseline = {dict(item.baseline)} and contender = {dict(item.contender)}"
+            )
+    sides = [side for item in experiment.comparisons for side in (item.baseline, item.contender)]
+    over = [dict.fromkeys(mean.over) for mean in experiment.means]
+    for key in (
+        key for selection in (*sides, *experiment.exclude, *experiment.held_out, *over) for key in selection
+    ):
+        if key not in known | {"phase"}:
+            raise UsageError(
+                f"{what}: comparisons, means, exclude or held_out name the key {key!r}, which is in neither fixed nor grid: "
+                f"{nearest(key, known)}"
+            )
+
+
+def _varies(rows: list[dict[str, Any]], key: str) -> bool:
+    """Whether a key tells rows apart; rows without it (another model's) do not count."""
+    values = [row[key] for row in rows if key in row]
+    return any(value != values[0] for value in values)
+
+
+def _completed(experiment: Experiment, trials: list[Trial]) -> list[Trial]:
+    largest = max(trial.shape.total_cores for trial in trials)
+    partitions = experiment.partitions
+    if partitions is not None and partitions < largest:
+        raise UsageError(
+            f"experiment {experiment.name}: partitions = {partitions} is less than the {largest} cores of its largest "
+            "shape, which would leave cores idle; raise it (it is one number for all shapes)"
+        )
+    unique: dict[str, Trial] = {}
+    for trial in trials:
+        cut = blocks(trial)
+        if cut is not None and cut < largest:
+            raise UsageError(
+                f"experiment {experiment.name}: blocks = {cut} of {trial.label} is less than the {largest} cores of its largest "
+                "shape; raise it for all shapes (the number of blocks changes the fitted model)"
+            )
+        complete = dataclasses.replace(
+            trial,
+            partitions=partitions or max(8, 2 * largest),
+            applications=experiment.applications,
+            shared=experiment.shared,
+            repeats=experiment.repeats,
+            warmups=experiment.warmups,
+            timeout_s=experiment.timeout_s,
+        )
+        unique.setdefault(complete.key("", "", "", ""), complete)
+    return list(unique.values())

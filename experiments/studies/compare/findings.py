@@ -1,0 +1,203 @@
+"""A comparison as sections of a report, as text and as a page of its own."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from datasets.files import write_json
+from experiments.metric_names import phase_of
+from experiments.page.finding import Finding
+from experiments.page.index import header, write_index
+from experiments.page.page import Download, render
+from experiments.page.plots import Plot
+from experiments.page.raw_values import shape_of, strict
+from experiments.page.tables import NONE, Table, as_markdown
+from experiments.page.text_tables import as_text, wrapped
+from experiments.stats.paired import LEAST_PAIRS
+from experiments.studies.compare.ledger import Ledger
+from experiments.studies.compare.sides import NAMES
+from experiments.studies.compare.verdict import (
+    Verdict,
+    difference_of,
+    notes,
+    quality_answer,
+    quality_notes,
+    spread_of,
+    time_answer,
+    time_notes,
+    title,
+)
+
+_FACTS = (
+    "host.cpu", "host.cores", "host.memory_gib", "host.system", "version.python", "version.java", "version.pyspark",
+)  # fmt: skip
+
+
+def findings(ledger: Ledger, verdict: Verdict) -> list[Finding]:
+    """Return the sections: time, then quality."""
+    plot = Plot(
+        "pairs",
+        "Contender's time over baseline's, pair by pair, in the order in which they ran; above 1 the contender is "
+        "slower. Line and band: their mean with its 95% interval, if there is one.",
+        lambda axes: _draw(axes, verdict),
+        (7.5, 3.6),
+    )
+    time = Finding(
+        "Time",
+        answer=time_answer(verdict),
+        tables=(_times(ledger, verdict),),
+        plots=(plot,),
+        notes=(*time_notes(verdict), *notes(ledger, verdict)),
+        data={"time": dataclasses.asdict(verdict.timing) | {"verdict": verdict.timing.verdict}},
+    )
+    quality = Finding(
+        "Quality",
+        answer=quality_answer(verdict),
+        tables=(_qualities(verdict),) if verdict.qualities else (),
+        notes=tuple(quality_notes(verdict)),
+        data={
+            "quality": [dataclasses.asdict(item) | {"verdict": item.verdict} for item in verdict.qualities]
+        },
+    )
+    return [time, quality]
+
+
+def as_lines(found: Sequence[Finding], *, markdown: bool = False) -> str:
+    """Write the sections for a terminal, or in Markdown."""
+    parts = []
+    table_text, fit, bullet = (as_markdown, str, "- ") if markdown else (as_text, wrapped, "")
+    for finding in found:
+        parts += [f"### {finding.title}"] if markdown else []
+        parts.append(fit(finding.answer))
+        parts += map(table_text, finding.tables)
+        if finding.notes:
+            parts.append("\n".join(fit(bullet + note) for note in finding.notes))
+    return "\n\n".join(parts)
+
+
+def write(ledger: Ledger, verdict: Verdict, question: str, folder: Path) -> list[Path]:
+    """Write the page, every number, the raw pairs and the picture; return their paths, the page first, then the numbers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"compare-{ledger.about['experiment']}-{ledger.about['key'][:8]}"
+    found = findings(ledger, verdict)
+    facts: dict[str, Any] = {}
+    for side in NAMES:
+        environment = ledger.sides[side].environment
+        commit = environment.get("git.commit", "")[:10] + (
+            " with changes" if environment.get("git.dirty") else ""
+        )
+        facts |= {side: ledger.about["sides"][side], f"{side}'s commit": commit or NONE}
+    environment = ledger.sides["contender"].environment
+    facts |= {key.replace(".", " "): environment[key] for key in _FACTS if environment.get(key)}
+    page, data, raw = (folder / f"{name}.{kind}" for kind in ("html", "json", "csv"))
+    answer = found[0].answer
+    entry = header(
+        ledger.about["experiment"], question, answer, time.time(), ok=0, failed=0, kind="comparison"
+    )
+    values, table = strict({**as_json(ledger, verdict, found), **entry}), _csv(ledger, verdict)
+    downloads = [
+        Download(raw.name, "text/csv", table),
+        Download(data.name, "application/json", json.dumps(values, sort_keys=True)),
+    ]
+    page.write_text(
+        render(
+            name, question, findings=found, facts=facts, answer=answer, method=method(), downloads=downloads
+        ),
+        encoding="utf-8",
+    )
+    write_json(data, values)
+    raw.write_text(table, encoding="utf-8")
+    picture, drawing = (folder / f"{name}-pairs.{kind}" for kind in ("png", "svg"))
+    picture.write_bytes(found[0].plots[0].png("light"))
+    drawing.write_text(found[0].plots[0].svg, encoding="utf-8")
+    write_index(folder)
+    return [page, data, raw, picture, drawing]
+
+
+def method() -> list[tuple[str, str]]:
+    """Return pairs of a term and what it means in a comparison."""
+    return [
+        (
+            "Pairs",
+            (
+                "A pair is one Spark application of each side, one after the other in a new JVM each; which comes first is drawn by "
+                "a seed and balanced, as often the one as the other. An application's time is the median of its measured passes. A first "
+                "application of each side is not counted; a pair in which executors were lost is measured again."
+            ),
+        ),
+        (
+            "Time",
+            (
+                f"Student's t interval over the logarithms of the pairs' ratios, from {LEAST_PAIRS} pairs on. The slowdown that would have "
+                "been found is computed with the upper 95% bound of the pairs' spread. How often the verdict is wrong on pairs of equal "
+                "sides was measured: docs/calibration.md."
+            ),
+        ),
+        (
+            "Quality",
+            (
+                "Both sides judge the same test rows; errors, shares of scored rows and nDCG are paired over users, who are the "
+                "sample. Where several metrics are judged they share the 5%."
+            ),
+        ),
+    ]
+
+
+def _csv(ledger: Ledger, verdict: Verdict) -> str:
+    rows = (
+        f"{number},{pair.first},{pair.baseline},{pair.contender}"
+        for number, pair in enumerate(ledger.timed(phase_of(verdict.metric)), start=1)
+    )
+    return "\n".join(["pair,first,baseline_s,contender_s", *rows, ""])
+
+
+def as_json(ledger: Ledger, verdict: Verdict, found: Sequence[Finding]) -> dict[str, Any]:
+    """Return every number, raw seconds included."""
+    return {
+        **ledger.about,
+        "metric": verdict.metric,
+        "looks": ledger.looks,
+        "first": [pair.first for pair in ledger.timed(phase_of(verdict.metric))],
+        "alternated": ledger.alternated,
+        "trials": {name: ledger.sides[name].values for name in NAMES},
+        "shapes": {name: shape_of(ledger.sides[name]) for name in NAMES},
+        "environment": {name: ledger.sides[name].environment for name in NAMES},
+        "model_change": verdict.change,
+        "quality_verdict": verdict.quality,
+        "notes": [note for finding in found for note in finding.notes],
+        **{key: value for finding in found for key, value in finding.data.items()},
+    }
+
+
+def _times(ledger: Ledger, verdict: Verdict) -> Table:
+    words = ledger.about["sides"]
+    rows = [
+        [name, words[name], str(len(verdict.timing.pairs)), spread_of(verdict.timing.pairs, at)]
+        for at, name in enumerate(NAMES)
+    ]
+    return Table(["side", "what", "pairs", f"{verdict.metric} of an application"], rows)
+
+
+def _qualities(verdict: Verdict) -> Table:
+    rows = [
+        [title(item), f"{item.baseline:.4f}", f"{item.contender:.4f}", difference_of(item), item.verdict]
+        for item in verdict.qualities
+    ]
+    return Table(["metric", "baseline", "contender", "difference", "verdict"], rows)
+
+
+def _draw(axes: Any, verdict: Verdict) -> None:
+    found = verdict.timing
+    ratios = [contender / baseline for baseline, contender in found.pairs]
+    at = range(1, len(ratios) + 1)
+    axes.plot(at, ratios, "o", markersize=8, color="C0")
+    axes.axhline(1.0, linestyle="--", linewidth=1, color="#8b949e")
+    if found.low is not None and found.high is not None:
+        axes.axhline(found.ratio, color="C0", linewidth=1.5)
+        axes.axhspan(found.low, found.high, color="C0", alpha=0.2, linewidth=0)
+    axes.set_xlabel("pair")
+    axes.set_ylabel("contender / baseline")
+    axes.xaxis.get_major_locator().set_params(integer=True)

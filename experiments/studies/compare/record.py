@@ -1,0 +1,84 @@
+"""A comparison in MLflow: a parent with its verdicts, and a child for each side."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.metric_names import APPLICATIONS, SECONDS, TOTAL, quality_name
+from experiments.record.recorder import LONGEST_NOTE
+from experiments.record.run_tags import PREFIX, as_text
+from experiments.record.run_tree import Node
+from experiments.results.metrics import Number, medians, phases
+from experiments.results.metrics import quality as quality_numbers
+from experiments.results.outcome import Outcome
+from experiments.studies.compare.findings import as_lines, findings
+from experiments.studies.compare.ledger import STATE, Ledger
+from experiments.studies.compare.sides import NAMES
+from experiments.studies.compare.verdict import Verdict
+
+KIND = "comparison"
+SIDE = "comparison-side"
+
+
+def tree_of(ledger: Ledger, verdict: Verdict, report: Sequence[Path] = ()) -> Node:
+    """Return the runs of a comparison, with the files of its report. Their kinds tell them from trials, so that no report counts them as such."""
+    words = ledger.about["sides"]
+    found = verdict.timing
+    tags = {
+        f"{PREFIX}key": ledger.about["key"],
+        f"{PREFIX}baseline": words["baseline"],
+        f"{PREFIX}contender": words["contender"],
+        f"{PREFIX}metric": verdict.metric,
+        f"{PREFIX}verdict": found.verdict,
+        f"{PREFIX}quality": verdict.quality,
+        "mlflow.note.content": as_lines(findings(ledger, verdict), markdown=True)[:LONGEST_NOTE],
+    }
+    return Node(
+        name=f"compare {words['contender']} against {words['baseline']}",
+        kind=KIND,
+        tags=tags,
+        params={"metric": verdict.metric, "pairs": str(ledger.pairs)},
+        metrics=list(_numbers(verdict)),
+        files=[ledger.folder / STATE, *report],
+        children=[_side(name, ledger.sides[name], ledger.pilots[name], words[name]) for name in NAMES],
+    )
+
+
+def _side(name: str, outcome: Outcome, pilot: Outcome, words: str) -> Node:
+    described = {key: as_text(value) for key, value in outcome.environment.items()}
+    values: dict[str, Any] = {"job": outcome.job, **outcome.values, "repeats": outcome.repeats, "side": name}
+    return Node(
+        name=f"{name}: {words}",
+        kind=SIDE,
+        tags={**described, f"{PREFIX}side": name, f"{PREFIX}shape_tag": outcome.shape_tag},
+        params={key: as_text(value) for key, value in values.items()},
+        metrics=[
+            *_seconds(outcome),
+            *(Number(quality_name(key), value) for key, value in quality_numbers(pilot).items()),
+        ],
+    )
+
+
+def _numbers(verdict: Verdict) -> Iterator[Number]:
+    found = verdict.timing
+    yield Number("time_ratio", found.ratio)
+    for name, value in (
+        ("time_ratio_low", found.low),
+        ("time_ratio_high", found.high),
+        ("time_ratio_detectable", found.slower_detectable),
+    ):
+        if value is not None:
+            yield Number(name, value)
+    for pair, (baseline, contender) in enumerate(found.pairs):
+        yield Number("pair_ratio", contender / baseline, pair)
+    for item in verdict.qualities:
+        yield Number(f"{item.metric}_difference", item.difference)
+
+
+def _seconds(outcome: Outcome) -> Iterator[Number]:
+    for phase in [*phases(outcome), TOTAL]:
+        found = medians(outcome, phase)
+        yield from (Number(APPLICATIONS.of(phase), value, step) for step, value in enumerate(found))
+        if found:
+            yield Number(SECONDS.of(phase), statistics.median(found))

@@ -1,0 +1,169 @@
+"""Content of a stored table, read without Spark, and comparison of two tables."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from experiments.errors import UnreadableError
+from experiments.results.model_equality import SAME_MODEL
+from experiments.run.stores import CASSANDRA
+from experiments.versioned import Kind, left_out, unchanged
+from jobs.cassandra import Connection, Keyspace, disconnect
+from jobs.errors import JobError
+from jobs.request import Request
+from jobs.stores.cassandra import keyspace_name
+
+_SCORES = "scores"  # floats that a repeated sum may change in the last digit: compared, not hashed
+_WIDTH = 2**256
+MOST_EXCHANGED = 1e-3
+ROWS = Kind("the rows that a trial stored", (unchanged,), "The trial is run once more to have them again")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The content of one table.
+
+    Attributes:
+        count: of its rows.
+        digest: of its rows, whatever their order; without the scores of ranked lists.
+        version: names the physical table: each write makes another one.
+        users, items, scores: ranked lists with whose they are, where the table has any.
+    """
+
+    count: int
+    digest: str
+    version: str
+    users: list[int] = field(default_factory=list)
+    items: list[list[int]] = field(default_factory=list)
+    scores: list[list[float]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]], version: str) -> "Rows":
+        """Sum up rows in whatever order they come."""
+        total, count = 0, 0
+        ranked: list[tuple[int, list[int], list[float]]] = []
+        for row in rows:
+            count += 1
+            kept = {key: value for key, value in row.items() if key != _SCORES}
+            text = json.dumps(kept, sort_keys=True, default=_plain)
+            total = (total + int(hashlib.sha256(text.encode()).hexdigest(), 16)) % _WIDTH
+            if _SCORES in row:
+                ranked.append((row["user"], list(row["items"] or ()), [float(x) for x in row[_SCORES] or ()]))
+        ranked.sort()
+        users, items, scores = (list(column) for column in zip(*ranked, strict=True)) if ranked else ([],) * 3
+        return cls(count, f"{total:064x}", version, users, items, scores)
+
+    @classmethod
+    def load(cls, path: Path) -> "Rows | None":
+        """Read what `save` wrote; None if there is nothing, or nothing that reads, which is said."""
+        try:
+            return ROWS.read(path, lambda values: cls(**values))
+        except FileNotFoundError:
+            return None
+        except UnreadableError as error:
+            left_out(error)
+            return None
+
+    def save(self, path: Path) -> None:
+        """Write it whole or not at all."""
+        ROWS.write(path, asdict(self))
+
+
+def read(request: Request, table: str) -> Rows | None:
+    """Return what a table of an application's store holds; None if there is no such table.
+
+    Raises:
+        JobError: Cassandra does not answer.
+    """
+    if request.store == CASSANDRA:
+        return _from_cassandra(request, table)
+    link = Path(request.store_root) / table
+    if not (link / "_SUCCESS").exists():
+        return None
+    folder = link.resolve()
+    return Rows.of(pq.read_table(folder).to_pylist(), folder.name)
+
+
+def differences(first: Rows | None, second: Rows | None, table: str) -> list[str]:
+    """Say how the second table differs from the first; nothing if they hold the same.
+
+    Lists are the same if at every place the scores agree within 1e-4: a sum of floats that is repeated in another
+    order moves them by 1e-7 or so, and two items with almost one score may change places.
+    """
+    if first is None or second is None:
+        return [f"{table}: it is not there {'undisturbed' if first is None else 'after the drill'}"]
+    if first.count != second.count:
+        return [f"{table}: {first.count:,} rows undisturbed, {second.count:,} after the drill"]
+    if not first.scores and not second.scores:
+        return [] if first.digest == second.digest else [f"{table}: the rows have another digest"]
+    return _lists_differ(first, second, table)
+
+
+def exchanged(first: Rows, second: Rows) -> int:
+    """Number of places of ranked lists that hold another item."""
+    pairs = zip(first.items, second.items, strict=True)
+    return sum(one != other for left, right in pairs for one, other in zip(left, right, strict=True))
+
+
+def drop_keyspace(request: Request) -> None:
+    """Drop everything that an application stored in Cassandra.
+
+    Raises:
+        JobError: no node answers.
+    """
+    where = Connection.of(request.spark)
+    name = keyspace_name(request.store_root)
+    Keyspace(where, name).session().execute(f"DROP KEYSPACE IF EXISTS {name}", timeout=60)
+    disconnect(where)
+
+
+def _lists_differ(first: Rows, second: Rows, table: str) -> list[str]:
+    if first.users != second.users:
+        return [f"{table}: the lists are of other users"]
+    if _lengths(first) != _lengths(second):
+        return [f"{table}: lists have other lengths"]
+    left, right = _flat(first.scores), _flat(second.scores)
+    largest = float(np.max(np.abs(left - right), initial=0.0))
+    if not largest <= SAME_MODEL:
+        return [f"{table}: scores differ by up to {largest:.2g}"]
+    places = exchanged(first, second)
+    if places > MOST_EXCHANGED * len(left):
+        return [f"{table}: {places:,} of {len(left):,} places in lists hold another item"]
+    return []
+
+
+def _lengths(found: Rows) -> list[tuple[int, int]]:
+    pairs = zip(found.items, found.scores, strict=True)
+    return [(len(items), len(scores)) for items, scores in pairs]
+
+
+def _flat(lists: Sequence[Sequence[float]]) -> Any:
+    return np.asarray([value for item in lists for value in item], dtype=float)
+
+
+def _from_cassandra(request: Request, table: str) -> Rows | None:
+    where = Connection.of(request.spark)
+    keyspace = Keyspace(where, keyspace_name(request.store_root))
+    try:
+        entry = keyspace.entry(table)
+        if entry is None:
+            return None
+        rows = keyspace.session().execute(f"SELECT * FROM {keyspace.name}.{entry.physical}", timeout=120)
+        return Rows.of(rows, entry.physical)
+    except JobError:
+        raise
+    except Exception as error:
+        raise JobError(f"table {table!r} of {keyspace.name} could not be read: {error}") from error
+    finally:
+        disconnect(where)
+
+
+def _plain(value: Any) -> Any:
+    """Write what JSON has no type for: Cassandra's maps, times, bytes."""
+    return dict(value) if isinstance(value, Mapping) else str(value)

@@ -1,0 +1,171 @@
+"""Runs drills one after another on one trial, keeps and records what came of each, and reports."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cluster.lifecycle import Cluster
+from cluster.settings import Settings
+from datasets.errors import UsageError
+from experiments.errors import RecordingError
+from experiments.results.outcome import Outcome, new_attempt
+from experiments.run.progress import Progress
+from experiments.run.runner import open_recorder
+from experiments.run.stores import CASSANDRA, copies_asked
+from experiments.spec.experiment import Experiment
+from experiments.spec.trial import Trial
+from experiments.studies.drills.baseline import fitted, trial_of, undisturbed
+from experiments.studies.drills.drill import Drilled, Ground, Undisturbed
+from experiments.studies.drills.kinds import DRILLS
+from experiments.studies.drills.record import keep, kept, record_missing
+from experiments.studies.drills.show import report_of
+
+
+@dataclass
+class Session:
+    """Drills on the one trial of an experiment; `text` is its TOML."""
+
+    experiment: Experiment
+    settings: Settings
+    progress: Progress
+    text: str
+    unrecorded: str = ""
+    _known: dict[str, Undisturbed] = field(default_factory=dict)
+
+    def run(self, kinds: Sequence[str], *, leave_out: bool = False) -> int:
+        """Run these drills; return 0 if each ended with the undisturbed result, 1 if one did not or was not recorded.
+
+        Args:
+            kinds: keys of DRILLS.
+            leave_out: pass over those that cannot be done here instead of refusing.
+
+        Raises:
+            UsageError: one cannot be done here, and nothing was started.
+            JobError, ServiceError: as of `experiments.studies.drills.drill.Drill.run`.
+        """
+        wanted = [kind for kind in kinds if self._possible(kind, leave_out=leave_out)]
+        if not wanted:
+            raise UsageError("none of the drills can be done here (see above)")
+        done = []
+        with self._lent(trial_of(fitted(self.experiment, DRILLS[wanted[0]]), self.settings)):
+            for kind in wanted:
+                with self._store(kind) as settings:
+                    done.append(self._drill(kind, settings))
+                self._record()
+        self._report(done)
+        return 0 if all(item.good for item in done) and not self.unrecorded else 1
+
+    def _possible(self, kind: str, *, leave_out: bool) -> bool:
+        drill = DRILLS[kind]
+        refused = drill.refusal(self.settings, trial_of(fitted(self.experiment, drill), self.settings))
+        if refused and not leave_out:
+            raise UsageError(f"no drill {kind}: {refused}")
+        if refused:
+            self.progress.say(f"left out {kind}: {refused}")
+        return not refused
+
+    def _drill(self, kind: str, settings: Settings) -> Drilled:
+        drill = DRILLS[kind]
+        experiment = fitted(self.experiment, drill)
+        basis = self._undisturbed(experiment, kind, settings)
+        attempt = new_attempt()
+        folder = self._place / f"{attempt}-{kind}"
+        folder.mkdir(parents=True)
+        self.progress.say(f"drill {kind}: {drill.what}")
+        progress = Progress(self.progress.out, total=1)
+        ground = Ground(kind, attempt, experiment, settings, progress, folder, basis)
+        drilled = drill.run(ground)
+        keep(drilled, folder)
+        self.progress.say(f"drill {kind}: {drilled.verdict}")
+        return drilled
+
+    def _undisturbed(self, experiment: Experiment, kind: str, settings: Settings) -> Undisturbed:
+        """Return the trial as a drill needs it, run once for all drills that need the same."""
+        name = str(DRILLS[kind].fixed)
+        if name not in self._known:
+            self._known[name] = undisturbed(experiment, settings, self.progress, self.text)
+        return self._known[name]
+
+    def _record(self) -> None:
+        """Record what the record lacks, that of earlier drills too."""
+        try:
+            uri = Cluster(self.settings).mlflow_uri
+            record_missing(self.settings, uri, self.experiment.name, self._place)
+            self.unrecorded = ""
+        except RecordingError as error:
+            self.unrecorded = str(error)
+            self.progress.say(
+                f"could not be recorded, stays in {self._place} and will be with the next drill: {error}"
+            )
+
+    def _report(self, done: Sequence[Drilled]) -> None:
+        """Print the drills of this session; the page shows the newest of each kind of these trials."""
+        keys = {item.outcome.key for item in self._known.values()}
+        newest = {item.kind: item for _, item in kept(self._place) if item.key in keys}
+        outcome = next(iter(self._known.values())).outcome
+        print()
+        print(report_of(self.experiment, outcome, done, DRILLS).text())
+        print()
+        written = report_of(self.experiment, outcome, list(newest.values()), DRILLS).write(
+            self.settings.run_dir / "reports"
+        )
+        self._attach(outcome, written)
+        print(f"page: {written[0]}\nnumbers: {written[1]}")
+
+    def _attach(self, outcome: Outcome, written: Sequence[Path]) -> None:
+        """Put the report with the experiment's run; where that fails the files are there all the same."""
+        try:
+            recorder = open_recorder(self.settings, Cluster(self.settings).mlflow_uri)
+            parent = recorder.open(self.experiment.name, outcome.basis, [], {})
+            recorder.attach(parent.run_id, written, "drills")
+        except RecordingError as error:
+            self.progress.say(f"the report could not be added to the record, its files are whole: {error}")
+
+    @property
+    def _place(self) -> Path:
+        return self.settings.run_dir / "experiments" / self.experiment.name / "drills"
+
+    @contextmanager
+    def _store(self, kind: str) -> Iterator[Settings]:
+        """Keep Cassandra up over a drill that needs it, and leave it as it was; give the settings that describe it."""
+        trial = trial_of(fitted(self.experiment, DRILLS[kind]), self.settings)
+        if trial.data is None or trial.data.store != CASSANDRA:
+            yield self.settings
+            return
+        cluster = Cluster(self.settings, self.progress.say)
+        ran = cluster.cassandra(start=False)
+        try:
+            found = cluster.cassandra()
+            rf = copies_asked(self.settings, found)
+            nodes = dataclasses.replace(self.settings.cassandra, nodes=len(found), rf=rf)
+            yield dataclasses.replace(self.settings, cassandra=nodes)
+        finally:
+            if not ran:
+                cluster.down({"cassandra"})
+
+    @contextmanager
+    def _lent(self, trial: Trial) -> Iterator[None]:
+        """Keep one cluster up over all drills, in the trial's shape, and leave what ran before as it was."""
+        shape = trial.shape
+        spark = dataclasses.replace(
+            self.settings.spark,
+            workers=shape.workers,
+            cores=shape.cores,
+            memory=shape.memory,
+            cpus=shape.cpus,
+            pin=shape.pin,
+        )
+        backend = shape.backend or self.settings.backend
+        settings = dataclasses.replace(self.settings, spark=spark, backend=backend)
+        cluster = Cluster(settings, self.progress.say)
+        if "spark-master" in {item.name for item in cluster.status() if item.state == "running"}:
+            yield
+            return
+        self.settings = settings
+        try:
+            cluster.reshape(shape.workers, shape.cores, shape.memory, shape.cpus, pin=shape.pin)
+            yield
+        finally:
+            cluster.down({"spark"})

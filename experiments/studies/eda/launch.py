@@ -1,0 +1,101 @@
+"""Launch of the job that explores a data set, on data that is prepared as for any trial."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from datasets.dataset import find
+from experiments.results.events import warnings_to
+from experiments.run import environment
+from experiments.run.harness import Harness
+from experiments.run.prepare import locate, prepare
+from experiments.run.spark_settings import spark_settings
+from experiments.run.stores import PARQUET
+from experiments.spec.trial import Data
+from jobs.errors import JobError
+from jobs.request import Request
+
+_TIMEOUT_S = 6 * 3600.0
+
+
+@dataclass(frozen=True)
+class Explored:
+    """A data set and the result of its exploration.
+
+    Attributes:
+        digest: of its rows; empty for items only.
+        counts: rows, users, items, and what preprocessing counted.
+        found: the aggregates of `jobs.apps.eda`.
+        seconds: of each phase.
+        environment: of the run.
+    """
+
+    data: Data
+    digest: str
+    counts: dict[str, int]
+    found: dict[str, Any]
+    seconds: dict[str, float]
+    environment: dict[str, Any]
+
+
+def explore(data: Data, harness: Harness, say: Callable[[str], None]) -> Explored:
+    """Explore a data set on the cluster of the settings; prepare it before if it has ratings and is not prepared.
+
+    Raises:
+        UsageError: an unknown data set or option.
+        DataError: it cannot be fetched.
+        JobError: preparing or exploring failed; with the reason and the driver's log.
+    """
+    dataset = find(data.name, data.options)
+    shape = harness.default_shape
+    counts: dict[str, int] = {}
+    digest, root = "", ""
+    if dataset.description.has_ratings:
+        data = replace(data, store=data.store or harness.default_store)
+        prepared = prepare(data, harness, [shape], say)
+        path, root, digest, counts = prepared.path, prepared.root, prepared.digest, prepared.counts
+    else:
+        data = replace(data, store=PARQUET)
+        _, path, notes = locate(data, harness.settings)
+        for note in notes:
+            say(f"warning: {data.name}: {note}")
+    say(f"exploring {data}")
+    folder = harness.settings.run_dir / "experiments" / "eda" / data.slug
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    reach = harness.reach(data.store)
+    harness.use(shape)
+    own = spark_settings(
+        harness.settings, harness.cluster.driver_host, harness.cluster.spark_master, f"eda {data}", shape,
+        partitions=max(8, 2 * shape.total_cores), folder=folder,
+    )  # fmt: skip
+    request = Request(
+        job="eda",
+        params={},
+        spark={**own, **reach},
+        store=data.store,
+        store_root=root or str(folder / "store"),
+        work=str((folder / "work").resolve()),
+        events=str((folder / "events.jsonl").resolve()),
+        dataset=data.name,
+        dataset_options=data.options,
+        dataset_path=str(path.resolve()),
+        executors=shape.workers,
+    )
+    launched = harness.launch(request, folder, shape, _TIMEOUT_S, warnings_to(say))
+    shutil.rmtree(folder / "work", ignore_errors=True)
+    if launched.status == "killed":
+        raise KeyboardInterrupt
+    result = launched.result
+    if result.status != "ok":
+        raise JobError(f"exploring {data} failed: {result.error}\n(driver's log: {folder / 'driver.log'})")
+    return Explored(
+        data=data,
+        digest=digest,
+        counts={**counts, **result.counts},
+        found=json.loads(result.info["aggregates"]),
+        seconds={time.phase: time.seconds for time in result.phases},
+        environment=environment.describe(harness.cluster.driver_host),
+    )
