@@ -22,13 +22,13 @@ from pyspark.sql import SparkSession
 
 from datasets.errors import UsageError
 from datasets.options import nearest
-from jobs.between_trials import clear
-from jobs.context import Context, Job
 from jobs.errors import JobError
-from jobs.failures import explain
-from jobs.phases import Events, Phases
-from jobs.request import LOG_MARK, PhaseTime, Request, Result, check_same_session
-from jobs.session import (
+from jobs.runtime.between_trials import clear
+from jobs.runtime.context import Context, Job
+from jobs.runtime.failures import explain
+from jobs.runtime.phases import Events, Phases
+from jobs.runtime.request import LOG_MARK, PhaseTime, Request, Result, check_same_session
+from jobs.runtime.session import (
     checkpoints_in,
     executors,
     prepare_environment,

@@ -9,7 +9,7 @@ from typing import Any
 
 from datasets.errors import UsageError
 from datasets.options import nearest, parse
-from jobs.model import Model
+from jobs.modelling.model import Model
 from jobs.models import MODELS
 
 
@@ -19,21 +19,21 @@ class TrainParams:
 
     Attributes:
         model: key in `jobs.models.MODELS`.
-        split: random, leave_last, time, fold, cold_items or cold_users (see jobs.split).
+        split: random, leave_last, time, fold, cold_items or cold_users (see jobs.prepare.split).
         test: share for the test part: of rows (random, time), of items (cold_items) or of users (cold_users).
         split_seed: which random split, or which items or users are cold.
         n: rows a user gives to the test part (leave_last).
         fold: name of a published fold (fold).
         k: length of the ranking that is judged.
         relevant: a test row with at least this rating is relevant to its user; one without a rating always is. None
-            follows the scale of the ratings (see jobs.relevance).
+            follows the scale of the ratings (see jobs.judge.relevance).
         top_n: how many items are recommended to every user and stored; 0 recommends none.
         seen: whether items that a user has in training may be recommended to them again.
         select: hyper-parameter -> values to choose from, on a part of training.
         validation: share of training on which `select` chooses.
         part: what the model is judged on: "test", or "validation", a part of training on which a search may look as
             often as it likes; the test part is then left alone, and the model is fitted on the rest of training.
-        export: keep the fitted model as NumPy arrays beside the result (see jobs.export).
+        export: keep the fitted model as NumPy arrays beside the result (see jobs.modelling.export).
     """
 
     model: str

@@ -77,7 +77,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
     from pyspark.sql import SparkSession  # noqa: PLC0415 - tests without a JVM must not import pyspark
 
     from cluster import artifacts, settings  # noqa: PLC0415 - most tests need no jars
-    from jobs.java_names import keep_java_names  # noqa: PLC0415 - as above
+    from jobs.runtime.java_names import keep_java_names  # noqa: PLC0415 - as above
 
     share_classes()
     folder = tmp_path_factory.mktemp("spark")

@@ -1,6 +1,6 @@
 """A factor model as MLflow serves it: NumPy arrays and nothing else; this file travels with the model.
 
-It imports nothing of recscale and needs no Spark. What the arrays mean stands in `jobs.export.export`, which writes them.
+It imports nothing of recscale and needs no Spark. What the arrays mean stands in `jobs.modelling.export.export`, which writes them.
 """
 
 from pathlib import Path

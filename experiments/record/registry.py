@@ -45,7 +45,7 @@ def register(uri: str, run_id: str, arrays: Path, name: str, about: str) -> Regi
     Args:
         uri: MLflow's tracking URI.
         run_id: of the trial.
-        arrays: the file that `jobs.export` wrote.
+        arrays: the file that `jobs.modelling.export` wrote.
         name: of the registered model; made if it is not there.
         about: a line for its page.
 

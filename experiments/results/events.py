@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from jobs.request import PhaseTime
+from jobs.runtime.request import PhaseTime
 
 Event = dict[str, Any]
 

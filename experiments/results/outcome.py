@@ -13,7 +13,7 @@ from experiments.errors import UnreadableError
 from experiments.results.parts import Launched
 from experiments.spec.trial import Shape, Trial
 from experiments.versioned import Kind, left_out
-from jobs.request import PhaseTime
+from jobs.runtime.request import PhaseTime
 
 FILE = "outcome.json"
 
@@ -35,7 +35,7 @@ class Application:
     `ready_s`, `start_s` and `stop_s` are seconds as in `experiments.run.launcher.Launched`, `died` names lost workers, `telemetry` is `experiments.telemetry.telemetry.Telemetry.digest`,
     `kept_s` seconds that reading the event log and keeping all of it on disk took. Applications of different trials with
     the same `round_id` ran in the same round of one run and may be paired; None where nobody noted it. `warnings` are the
-    job's (`jobs.request.Result`).
+    job's (`jobs.runtime.request.Result`).
     """
 
     number: int

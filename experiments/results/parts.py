@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from experiments.results.events import Event, Tail, last_lines, phases_of, warnings_of
-from jobs.request import LOG_MARK, Request, Result
+from jobs.runtime.request import LOG_MARK, Request, Result
 
 Status = Literal["ok", "failed", "killed"]
 

@@ -16,7 +16,7 @@ from experiments.run.prepare import Prepared
 from experiments.run.progress import Progress
 from experiments.run.requests import application_request
 from experiments.telemetry import telemetry
-from jobs.request import Request
+from jobs.runtime.request import Request
 
 FOLDER = "shared"
 """Folder, in that of an experiment, of the applications that trials shared: event logs and whole driver's logs."""

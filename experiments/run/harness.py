@@ -23,7 +23,7 @@ from experiments.run.rehearsal import record
 from experiments.run.runtime import HERE, Runtime
 from experiments.run.stores import CASSANDRA, PARQUET, connector, copies_asked
 from experiments.spec.trial import Shape, default_shape
-from jobs.request import Request
+from jobs.runtime.request import Request
 
 SPARK = "spark"
 """The group of services that every trial uses."""

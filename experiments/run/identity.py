@@ -37,7 +37,7 @@ def preprocess_hash(store: str) -> str:
 
     The store and the session are not imported by the job, which is handed both; they say how tables are laid out.
     """
-    modules = ("jobs.apps.preprocess", "jobs.session", f"jobs.stores.{store}")
+    modules = ("jobs.apps.preprocess", "jobs.runtime.session", f"jobs.stores.{store}")
     return hash_files(path for module in modules for path in _imported(module))
 
 

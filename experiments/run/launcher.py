@@ -19,7 +19,7 @@ from experiments.results.events import Event
 from experiments.results.parts import Following, Launched, Part, Status
 from experiments.run.identity import ROOT
 from experiments.run.runtime import HERE, Runtime
-from jobs.request import Request
+from jobs.runtime.request import Request
 
 POLL_S = 0.2
 WATCH_S = 1.0

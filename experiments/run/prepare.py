@@ -19,7 +19,7 @@ from experiments.run.stores import holds, layout_of, root_of
 from experiments.spec.trial import Data, Shape
 from experiments.versioned import Kind, left_out, unchanged
 from jobs.errors import JobError
-from jobs.request import Request
+from jobs.runtime.request import Request
 
 MANIFEST = "manifest.json"
 _TIMEOUT_S = 6 * 3600.0

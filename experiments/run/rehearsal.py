@@ -10,7 +10,7 @@ from cluster.errors import ServiceError
 from cluster.settings import Settings
 from experiments.results.events import last_lines
 from experiments.run.launcher import stop_group
-from jobs.request import Request
+from jobs.runtime.request import Request
 
 _TIMEOUT_S = 300.0
 

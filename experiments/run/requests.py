@@ -8,7 +8,7 @@ from experiments.run.spark_settings import spark_settings
 from experiments.run.stores import PARQUET
 from experiments.spec.trial import Trial
 from jobs.apps import JOBS
-from jobs.request import Request
+from jobs.runtime.request import Request
 
 
 def store_of(trial: Trial) -> str:

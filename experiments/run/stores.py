@@ -6,10 +6,11 @@ from typing import Any
 
 from cluster.settings import Settings
 from experiments.spec.trial import Data
-from jobs import replication, stored
+from jobs import replication
 from jobs.cassandra import Connection, Keyspace, copies, disconnect
 from jobs.errors import JobError
 from jobs.folder_versions import FolderVersions
+from jobs.prepare import stored
 from jobs.stores.cassandra import keyspace_name
 
 PARQUET, CASSANDRA = "parquet", "cassandra"

@@ -11,7 +11,7 @@ from experiments.telemetry.bottleneck.phase import Window, use_of, windows
 from experiments.telemetry.bottleneck.tasks import TaskTable, cost, totals
 from experiments.telemetry.bottleneck.timeline import Cores, timeline
 from experiments.telemetry.eventlog import PYTHON, EventLog
-from jobs.request import group_mark
+from jobs.runtime.request import group_mark
 
 OUTSIDE = "outside"
 _GROUP = "spark.jobGroup.id"

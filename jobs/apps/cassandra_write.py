@@ -12,10 +12,10 @@ from pyspark.sql import functions as F
 from datasets.dataset import find
 from datasets.errors import UsageError
 from datasets.options import parse
-from jobs.context import Context
 from jobs.errors import JobError
-from jobs.phases import consume
-from jobs.request import Result
+from jobs.runtime.context import Context
+from jobs.runtime.phases import consume
+from jobs.runtime.request import Result
 from jobs.stores.cassandra import TUNING, CassandraStore, key_of, ordered
 
 TABLE = "ratings"

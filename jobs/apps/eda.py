@@ -10,10 +10,10 @@ from pyspark.sql import DataFrame
 
 from datasets.dataset import find
 from datasets.options import parse
-from jobs import explore, stored
-from jobs.context import Context
 from jobs.errors import JobError
-from jobs.request import Result
+from jobs.prepare import explore, stored
+from jobs.runtime.context import Context
+from jobs.runtime.request import Result
 
 
 @dataclass(frozen=True)

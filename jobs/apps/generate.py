@@ -8,9 +8,9 @@ from pathlib import Path
 from datasets.dataset import find
 from datasets.options import parse
 from datasets.spark_paths import literal, local
-from jobs.context import Context
 from jobs.errors import JobError
-from jobs.request import Result
+from jobs.runtime.context import Context
+from jobs.runtime.request import Result
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,14 @@ from datasets.dataset import Dataset, find
 from datasets.errors import UsageError
 from datasets.options import parse
 from datasets.source import Raw
-from jobs import stored
-from jobs.cleaning import Limits
-from jobs.concurrent_actions import run_concurrently
-from jobs.context import Context
 from jobs.errors import JobError
-from jobs.model import RATINGS
-from jobs.request import Result
-from jobs.tables import Cleaned, clean, statistics
+from jobs.modelling.model import RATINGS
+from jobs.prepare import stored
+from jobs.prepare.cleaning import Limits
+from jobs.prepare.tables import Cleaned, clean, statistics
+from jobs.runtime.concurrent_actions import run_concurrently
+from jobs.runtime.context import Context
+from jobs.runtime.request import Result
 
 _SHOWN_REASONS = 20
 _SAMPLE_STEPS = 1_000_000

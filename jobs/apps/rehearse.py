@@ -9,8 +9,8 @@ from pathlib import Path
 from datasets.sources import SOURCES
 from jobs.apps.preprocess import Preprocess
 from jobs.apps.train import Train
-from jobs.context import Context
-from jobs.request import Result
+from jobs.runtime.context import Context
+from jobs.runtime.request import Result
 
 
 class Rehearse:

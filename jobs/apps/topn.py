@@ -8,13 +8,13 @@ from pyspark.sql import functions as F
 
 from datasets.errors import UsageError
 from datasets.options import parse
-from jobs.context import Context
+from jobs.engine.topn import ItemFactors, recommend_factors
 from jobs.errors import JobError
-from jobs.mllib import AlsSettings, Factors, fit_als
-from jobs.phases import consume
-from jobs.pythonworkers import PythonWorkers
-from jobs.request import Result
-from jobs.topn import ItemFactors, recommend_factors
+from jobs.modelling.mllib import AlsSettings, Factors, fit_als
+from jobs.runtime.context import Context
+from jobs.runtime.phases import consume
+from jobs.runtime.python_workers import PythonWorkers
+from jobs.runtime.request import Result
 
 SIDES = ("mllib", "blocked")
 TOLERANCE = 1e-4

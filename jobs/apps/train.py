@@ -11,25 +11,26 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs import params as parameters
-from jobs import per_user, stored
-from jobs.cautions import after_fit, before_fit
-from jobs.concurrent_actions import run_concurrently
-from jobs.context import Context
-from jobs.evaluate import Evaluation, by_user, evaluate, with_predictions
-from jobs.export import Exportable, export
-from jobs.model import Described, Model, Scorer, Tables
-from jobs.noise_floor import noise_floor
+from jobs.judge import per_user
+from jobs.judge.cautions import after_fit, before_fit
+from jobs.judge.evaluate import Evaluation, by_user, evaluate, with_predictions
+from jobs.judge.noise_floor import noise_floor
+from jobs.judge.relevance import Relevance, relevance
+from jobs.judge.select import choose, validation_kind, validation_split
+from jobs.modelling.export import Exportable, export
+from jobs.modelling.model import Described, Model, Scorer, Tables
+from jobs.modelling.preflight import Preflighted
+from jobs.modelling.similar import SimilarItems
 from jobs.params import TrainParams
-from jobs.phases import consume
-from jobs.preflight import Preflighted
-from jobs.profile import Profile, profile_parts
-from jobs.pythonworkers import PythonWorkers
-from jobs.relevance import Relevance, relevance
-from jobs.request import Result
-from jobs.select import choose, validation_kind, validation_split
-from jobs.similar import SimilarItems
-from jobs.split import Split, counted, divide, split
-from jobs.stored import Summary
+from jobs.prepare import stored
+from jobs.prepare.profile import Profile, profile_parts
+from jobs.prepare.split import Split, counted, divide, split
+from jobs.prepare.stored import Summary
+from jobs.runtime.concurrent_actions import run_concurrently
+from jobs.runtime.context import Context
+from jobs.runtime.phases import consume
+from jobs.runtime.python_workers import PythonWorkers
+from jobs.runtime.request import Result
 
 FINGERPRINT_PAIRS = 1000
 MODEL_FOLDER = "model"

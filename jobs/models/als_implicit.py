@@ -10,13 +10,13 @@ from typing import ClassVar
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.cached_rdds import release_all
-from jobs.confidence import Confidence, check_confidence, strength
-from jobs.export import Exported
-from jobs.mllib import AlsSettings, Factors, fit_als
-from jobs.model import Tables
-from jobs.preflight import check_als
-from jobs.topn import ItemFactors, recommend_factors
+from jobs.engine.topn import ItemFactors, recommend_factors
+from jobs.modelling.confidence import Confidence, check_confidence, strength
+from jobs.modelling.export import Exported
+from jobs.modelling.mllib import AlsSettings, Factors, fit_als
+from jobs.modelling.model import Tables
+from jobs.modelling.preflight import check_als
+from jobs.runtime.cached_rdds import release_all
 
 
 @dataclass(frozen=True)

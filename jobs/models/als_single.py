@@ -1,7 +1,7 @@
 """Explicit ALS in one thread of the driver, to measure from how many cores on MLlib's ALS is faster.
 
 The objective, the order of the half-steps, the fallback for unknown users and items and the clipping are those of
-`als` (see `jobs/factorise.py`); the first factors are drawn by another generator. Fitting fetches the ratings through Arrow, so
+`als` (see `jobs/engine/factorise.py`); the first factors are drawn by another generator. Fitting fetches the ratings through Arrow, so
 that its time includes getting them out of Spark.
 """
 
@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from jobs.engine.factorise import UndeterminedError, factorise, flops
+from jobs.engine.kernels import Floats, Ints
 from jobs.errors import JobError
-from jobs.factorise import UndeterminedError, factorise, flops
-from jobs.fetching import arranged, check_driver, fetch
-from jobs.kernels import Floats, Ints
-from jobs.model import Tables
-from jobs.preflight import check_ratings
-from jobs.single import Clock, Known, SingleScorer
+from jobs.modelling.fetching import arranged, check_driver, fetch
+from jobs.modelling.model import Tables
+from jobs.modelling.preflight import check_ratings
+from jobs.modelling.single import Clock, Known, SingleScorer
 
 
 @dataclass(frozen=True)

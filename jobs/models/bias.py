@@ -9,13 +9,13 @@ from typing import ClassVar
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.cached_rdds import release_all
+from jobs.engine.topn import ItemFactors, recommend_factors
 from jobs.errors import JobError
-from jobs.export import Exported
-from jobs.model import Tables
-from jobs.phases import consume
-from jobs.profile import Profile, sent
-from jobs.topn import ItemFactors, recommend_factors
+from jobs.modelling.export import Exported
+from jobs.modelling.model import Tables
+from jobs.prepare.profile import Profile, sent
+from jobs.runtime.cached_rdds import release_all
+from jobs.runtime.phases import consume
 
 
 @dataclass(frozen=True)

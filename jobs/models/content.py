@@ -1,6 +1,6 @@
 """Content-based recommendations: a user's rating of an item is predicted from items with similar descriptions.
 
-Items are vectors of their descriptions in the catalogue (jobs.terms, jobs.vectors), so an item without ratings has
+Items are vectors of their descriptions in the catalogue (jobs.modelling.terms, jobs.engine.vectors), so an item without ratings has
 neighbours like any other and can be recommended. Ratings are predicted by neighbourhoods as in B. Sarwar, G. Karypis,
 J. Konstan, J. Riedl, "Item-based collaborative filtering recommendation algorithms", WWW 2001, but with the cosine of
 contents in place of that of ratings. Profiles as in M. Pazzani, D. Billsus, "Content-based recommendation systems",
@@ -21,17 +21,17 @@ from pyspark import Broadcast, StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
 from datasets.errors import UsageError
-from jobs.histories import Batch, Fitted, HistoryScorer, by_place, histories, item_counts
-from jobs.kernels import Floats, Ints
-from jobs.model import Tables
+from jobs.engine.kernels import Floats, Ints
+from jobs.engine.neighbours import Csr, Neighbours, adjust, best_items, reverse
+from jobs.engine.topn import Lists
+from jobs.engine.vectors import Vectors, best_by_profile, cosines, keep_items
+from jobs.modelling.histories import Batch, Fitted, HistoryScorer, by_place, histories, item_counts
+from jobs.modelling.model import Tables
+from jobs.modelling.preflight import check_copies
+from jobs.modelling.similar import search, similar_items
+from jobs.modelling.terms import Catalogue, Weights, catalogue, check_options
 from jobs.models.bias import BiasFit, fit_bias
-from jobs.neighbours import Csr, Neighbours, adjust, best_items, reverse
-from jobs.phases import consume
-from jobs.preflight import check_copies
-from jobs.similar import search, similar_items
-from jobs.terms import Catalogue, Weights, catalogue, check_options
-from jobs.topn import Lists
-from jobs.vectors import Vectors, best_by_profile, cosines, keep_items
+from jobs.runtime.phases import consume
 
 _NEIGHBOUR_BYTES = 16  # a place and a similarity, in both directions
 _ENTRY_BYTES = 8
@@ -105,7 +105,7 @@ class Content:
         text, genres, tags, people, features: weights of words of title and text, genres, tags, people, and numbers (year,
             audio features, ...) in the cosine of two items; 0 leaves them out.
         min_items: terms of fewer items are left out.
-        knots: number of knots of each number (see jobs.terms).
+        knots: number of knots of each number (see jobs.modelling.terms).
         neighbours: how many of the most similar rated items each item keeps; only positive similarities count.
         sharpness: the power to which a cosine is raised; a larger one gives the nearest items more weight.
         damping: sum of similarities at which a prediction lies halfway between the baseline and the neighbours.

@@ -21,11 +21,11 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.model import Tables
+from jobs.engine.neighbours import Csr, Neighbours, adjust, best_items, csr, neighbours, reverse
+from jobs.engine.topn import RECOMMENDATIONS, lists, places, positions, recommendation_batch, with_lists
+from jobs.modelling.model import Tables
+from jobs.modelling.preflight import check_copies
 from jobs.models.bias import BiasFit, fit_bias
-from jobs.neighbours import Csr, Neighbours, adjust, best_items, csr, neighbours, reverse
-from jobs.preflight import check_copies
-from jobs.topn import RECOMMENDATIONS, lists, places, positions, recommendation_batch, with_lists
 
 RATING_BYTES = 16  # a residual and a place, once by user and once by item
 

@@ -26,9 +26,9 @@ from jobs.cassandra_outage import OutageError, ended_by_outage
 from jobs.cassandra_retry import forget_sessions, repeated
 from jobs.cassandra_versions import Claims, KeyspaceVersions
 from jobs.errors import JobError
-from jobs.failures import DISK_FULL
+from jobs.prepare.stored import SUMMARY, named
 from jobs.retention import Retention
-from jobs.stored import SUMMARY, named
+from jobs.runtime.failures import DISK_FULL
 
 _T = TypeVar("_T")
 _SEEN_S = 30.0

@@ -17,10 +17,10 @@ from pyspark.sql import types as T
 
 from datasets.spark_paths import literal
 from jobs.errors import JobError
-from jobs.failures import DISK_FULL
 from jobs.folder_versions import FolderVersions
+from jobs.prepare.stored import SUMMARY, named
 from jobs.retention import Retention
-from jobs.stored import SUMMARY, named
+from jobs.runtime.failures import DISK_FULL
 
 
 class ParquetStore:

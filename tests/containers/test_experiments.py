@@ -7,7 +7,7 @@ import pytest
 
 from cluster.image import image
 from experiments.results.model_equality import SAME_MODEL, distance
-from jobs.request import Request
+from jobs.runtime.request import Request
 from tests.containers.conftest import docker
 from tests.e2e.place import Place, publish
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from datasets.dataset import find
-from jobs.request import Request, Result
+from jobs.runtime.request import Request, Result
 
 SPARK = {
     "spark.master": "local[2]",

@@ -11,7 +11,7 @@ import pyspark
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from jobs.phases import Events, Phases, consume
+from jobs.runtime.phases import Events, Phases, consume
 
 ROWS = 800_000
 FAR = {  # encrypted blocks over the network, one at a time, as between machines that are far apart

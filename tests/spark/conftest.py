@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.context import Context
-from jobs.phases import Events, Phases
-from jobs.request import Request
+from jobs.runtime.context import Context
+from jobs.runtime.phases import Events, Phases
+from jobs.runtime.request import Request
 from jobs.stores import STORES
 from tests.conftest import connected
 

@@ -4,8 +4,8 @@ import datetime as dt
 
 import numpy as np
 
-from jobs.model import RATINGS, Tables
-from jobs.split import split
+from jobs.modelling.model import RATINGS, Tables
+from jobs.prepare.split import split
 
 USERS, ITEMS = 80, 50
 

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from datasets import csv_table
 from datasets.dataset import find
 from datasets.source import RAW, RECORDS, REJECTED
-from jobs.failures import explain
+from jobs.runtime.failures import explain
 
 
 def read(spark, path, content, **options):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from jobs.between_trials import clear, held
-from jobs.cached_rdds import cached_rdds
-from jobs.request import Request
+from jobs.runtime.between_trials import clear, held
+from jobs.runtime.cached_rdds import cached_rdds
+from jobs.runtime.request import Request
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 
 from datasets.dialect import EMPTY
 from datasets.source import ITEMS, RAW, RECORDS, REJECTED, Example, Raw
-from jobs.cleaning import Limits
 from jobs.errors import JobError
-from jobs.tables import clean, statistics
+from jobs.prepare.cleaning import Limits
+from jobs.prepare.tables import clean, statistics
 
 SCALE = Limits(1.0, 5.0, 1.0)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.concurrent_actions import in_background, run_concurrently
+from jobs.runtime.concurrent_actions import in_background, run_concurrently
 
 
 def test_answers_come_in_the_order_of_the_calls_and_belong_to_the_phase(spark):

@@ -8,15 +8,15 @@ import pytest
 
 from datasets.errors import UsageError
 from datasets.source import ITEMS
-from jobs import stored
 from jobs.apps.train import JOB
-from jobs.clusters import cluster
+from jobs.engine.clusters import cluster
 from jobs.errors import JobError
-from jobs.model import RATINGS, Tables
+from jobs.modelling.model import RATINGS, Tables
+from jobs.modelling.similar import SIMILAR, SimilarItems
+from jobs.modelling.terms import catalogue
 from jobs.models.content import Content
 from jobs.models.content_kmeans import ContentKmeans
-from jobs.similar import SIMILAR, SimilarItems
-from jobs.terms import catalogue
+from jobs.prepare import stored
 
 COLUMNS = "item int, key string, " + ", ".join(
     f"{field.name} {field.dataType.simpleString()}" for field in ITEMS if field.name != "item"

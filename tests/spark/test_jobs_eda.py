@@ -7,11 +7,11 @@ import pytest
 
 from datasets.errors import UsageError
 from datasets.source import ITEMS
-from jobs import explore, stored
 from jobs.apps.eda import JOB
 from jobs.errors import JobError
-from jobs.model import RATINGS
-from jobs.tables import statistics
+from jobs.modelling.model import RATINGS
+from jobs.prepare import explore, stored
+from jobs.prepare.tables import statistics
 
 # item 0: 1, 3, 5 stars; item 1: 4, 2; item 2: 5; item 3: nobody rated it
 ROWS = [(0, 0, 1.0), (1, 0, 3.0), (2, 0, 5.0), (0, 1, 4.0), (1, 1, 2.0), (2, 2, 5.0)]

@@ -10,7 +10,7 @@ import pytest
 
 from experiments.record.factor_model import FactorModel
 from experiments.record.registry import save
-from jobs.export import FILE, export
+from jobs.modelling.export import FILE, export
 from jobs.models import MODELS
 
 ALS = {"rank": 4, "iterations": 4, "blocks": 2}

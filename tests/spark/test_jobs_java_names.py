@@ -5,7 +5,7 @@ import re
 from py4j.java_gateway import JavaPackage, JVMView
 from pyspark.sql import functions as F
 
-from jobs.java_names import keep_java_names
+from jobs.runtime.java_names import keep_java_names
 
 
 def test_calling_functions_asks_for_no_class_of_the_jvm(spark, monkeypatch):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from jobs.errors import JobError
-from jobs.evaluate import evaluate, with_predictions
-from jobs.model import RATINGS, Tables
+from jobs.judge.evaluate import evaluate, with_predictions
+from jobs.modelling.model import RATINGS, Tables
 from jobs.models.knn import Knn
 
 USERS = np.array([2, 5, 9, 11, 12, 20, 31, 44, 50, 51, 60, 71])

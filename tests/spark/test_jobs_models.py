@@ -5,11 +5,11 @@ import planted
 import pytest
 
 from jobs.errors import JobError
-from jobs.model import RATINGS, Tables
+from jobs.modelling.model import RATINGS, Tables
+from jobs.modelling.preflight import check_als
 from jobs.models.als import Als
 from jobs.models.bias import Bias, fit_bias
 from jobs.models.popularity import Popularity
-from jobs.preflight import check_als
 
 
 def small(**changes):

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs import stored
 from jobs.errors import JobError
 from jobs.folder_versions import FolderVersions
+from jobs.prepare import stored
 from jobs.retention import Retention
 from jobs.stores.parquet import ParquetStore
 

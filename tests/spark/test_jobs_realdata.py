@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from datasets.dataset import find
-from jobs.cleaning import Limits
-from jobs.evaluate import evaluate, with_predictions
-from jobs.model import RATINGS, Tables
+from jobs.judge.evaluate import evaluate, with_predictions
+from jobs.modelling.model import RATINGS, Tables
 from jobs.models.als import Als
 from jobs.models.content import Content
-from jobs.split import Split, split
-from jobs.tables import clean
+from jobs.prepare.cleaning import Limits
+from jobs.prepare.split import Split, split
+from jobs.prepare.tables import clean
 
 pytestmark = [pytest.mark.realdata, pytest.mark.long]
 

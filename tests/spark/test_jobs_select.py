@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import planted
 
+from jobs.judge.select import choose
 from jobs.models.bias import Bias, BiasScorer
 from jobs.params import TrainParams
-from jobs.phases import Events
-from jobs.select import choose
+from jobs.runtime.phases import Events
 
 
 def pairs(frame):

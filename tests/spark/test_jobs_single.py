@@ -6,12 +6,12 @@ import numpy as np
 import planted
 import pytest
 
-from jobs import fetching
+from jobs.engine.factorise import half_step
 from jobs.errors import JobError
-from jobs.factorise import half_step
-from jobs.fetching import arranged, check_driver, fetch
-from jobs.mllib import AlsSettings, fit_als
-from jobs.model import RATINGS
+from jobs.modelling import fetching
+from jobs.modelling.fetching import arranged, check_driver, fetch
+from jobs.modelling.mllib import AlsSettings, fit_als
+from jobs.modelling.model import RATINGS
 from jobs.models.als import Als
 from jobs.models.als_single import AlsSingle
 from jobs.models.bias import fit_bias

@@ -7,8 +7,8 @@ from pyspark.sql import functions as F
 
 from datasets.errors import UsageError
 from jobs.errors import JobError
-from jobs.model import RATINGS
-from jobs.split import split
+from jobs.modelling.model import RATINGS
+from jobs.prepare.split import split
 
 
 def ratings(spark, partitions=3, users=30, items=20, at=lambda u, i: u * 7 % 11 + i):

@@ -2,11 +2,11 @@
 
 import pytest
 
-from jobs import stored
 from jobs.apps.train import JOB
-from jobs.confidence import strength, strength_of
 from jobs.errors import JobError
-from jobs.model import RATINGS
+from jobs.modelling.confidence import strength, strength_of
+from jobs.modelling.model import RATINGS
+from jobs.prepare import stored
 
 USERS, ITEMS = 12, 10
 SMALL = {"rank": "2", "iterations": "2", "blocks": "2", "test": "0.3", "k": "3", "top_n": "3"}

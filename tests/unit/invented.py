@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.results.outcome import Application, Outcome
-from jobs.request import PhaseTime
+from jobs.runtime.request import PhaseTime
 
 BASIS = {"code": "c0de", "lock": "10c4", "data": {"movielens-1m": "d1"}}
 

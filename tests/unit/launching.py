@@ -4,7 +4,7 @@ from cluster import settings
 from cluster.local_driver import LocalDriverHost
 from experiments.run import environment
 from experiments.run.launcher import Launcher
-from jobs.request import Request
+from jobs.runtime.request import Request
 
 
 def request(folder, job="train", **changes):

@@ -24,8 +24,8 @@ from experiments.run.environment import for_driver, place_hash
 from experiments.run.spark_settings import spark_settings
 from experiments.spec.trial import Shape
 from jobs.errors import JobError
-from jobs.master_handshake import _advice
-from jobs.session import _answers, _unreachable
+from jobs.runtime.master_handshake import _advice
+from jobs.runtime.session import _answers, _unreachable
 
 JOINS = ["spark.master=spark://10.77.0.1:7077", "spark.joins=true", "host=10.77.0.2"]
 SECRET = {"RECSCALE_SPARK_SECRET": "quite-a-long-secret"}

@@ -16,7 +16,7 @@ from experiments.run import environment
 from experiments.run.conditions import basis, common, conditions, owner, where
 from experiments.run.requests import store_of
 from experiments.spec.trial import Data, Shape, Trial
-from jobs.request import Request
+from jobs.runtime.request import Request
 
 SHAPE = Shape(2, 1, "1g")
 # With these a trial whose tables lie in Cassandra is another one; the others say where things are, run beside it, or are in

@@ -11,7 +11,7 @@ from experiments.studies.drills.act import model_differs
 from experiments.studies.drills.again import own_tables
 from experiments.studies.drills.rows import Rows
 from jobs.errors import JobError
-from jobs.request import Request
+from jobs.runtime.request import Request
 
 # ---- tasks
 

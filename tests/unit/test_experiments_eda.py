@@ -12,7 +12,7 @@ from experiments.studies.eda import charts
 from experiments.studies.eda.findings import answer, findings_of
 from experiments.studies.eda.launch import Explored
 from experiments.studies.eda.report import as_json, text, write
-from jobs.explore import BINS, INTERVALS, bin_range
+from jobs.prepare.explore import BINS, INTERVALS, bin_range
 
 BAND = [
     {"bin": 1, "n": 3, "mean": 3.0, "quantiles": [1.0, 3.0, 5.0]},

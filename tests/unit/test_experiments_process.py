@@ -22,9 +22,9 @@ from experiments.results.events import Tail, last_lines, phases_of, warnings_of,
 from experiments.run import environment, identity
 from experiments.run.launcher import capture
 from experiments.run.progress import Progress
-from jobs.context import Context
-from jobs.phases import Events
-from jobs.request import Result
+from jobs.runtime.context import Context
+from jobs.runtime.phases import Events
+from jobs.runtime.request import Result
 
 
 def test_application_that_fails_says_why(tmp_path):
@@ -189,7 +189,7 @@ def test_preprocessing_does_not_depend_on_models():
     names = {
         path.relative_to(identity.ROOT).as_posix() for path in identity._imported("jobs.apps.preprocess")
     }
-    assert {"jobs/apps/preprocess.py", "jobs/cleaning.py", "datasets/sources/movielens.py"} <= names
+    assert {"jobs/apps/preprocess.py", "jobs/prepare/cleaning.py", "datasets/sources/movielens.py"} <= names
     assert not any(name.startswith("jobs/models/") for name in names)
 
 
@@ -199,7 +199,7 @@ def test_preprocessing_depends_on_the_store_that_it_writes_to_and_on_the_session
     for store in ("parquet", "cassandra"):
         identity.preprocess_hash.__wrapped__(store)
     parquet, cassandra = ({path.relative_to(identity.ROOT).as_posix() for path in found} for found in seen)
-    assert {"jobs/apps/preprocess.py", "jobs/session.py", "jobs/stores/parquet.py"} <= parquet
+    assert {"jobs/apps/preprocess.py", "jobs/runtime/session.py", "jobs/stores/parquet.py"} <= parquet
     assert {"jobs/stores/cassandra.py", "jobs/cassandra.py", "jobs/replication.py"} <= cassandra - parquet
 
 

@@ -25,7 +25,7 @@ from experiments.run.runner import Sweep, open_recorder
 from experiments.spec import experiment as spec
 from experiments.spec.experiment import Experiment
 from experiments.spec.trial import Data, Shape, Trial
-from jobs.request import PhaseTime, Result
+from jobs.runtime.request import PhaseTime, Result
 
 KEY = "1" * 64
 TRIAL = Trial("train", "als", {"model": "als"}, Shape(1, 1, "1g"), Data("movielens/1m"), {}, applications=3)

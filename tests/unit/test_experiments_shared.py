@@ -37,7 +37,7 @@ from experiments.studies.scaling.curves import curves
 from experiments.telemetry import telemetry
 from experiments.telemetry.bottleneck.causes import LOST
 from experiments.telemetry.bottleneck.inflation import inflation
-from jobs.request import LOG_MARK, PhaseTime, Result
+from jobs.runtime.request import LOG_MARK, PhaseTime, Result
 
 SHAPE = Shape(1, 1, "1g")
 TRIAL = Trial("train", "als", {"model": "als"}, SHAPE, Data("movielens/1m", store="parquet"), {}, shared=True)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
 
-from jobs.clusters import cluster
-from jobs.neighbours import csr
+from jobs.engine.clusters import cluster
+from jobs.engine.neighbours import csr
 
 
 def planted(groups=3, each=12, terms=9, noise=0.15):

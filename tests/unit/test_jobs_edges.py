@@ -10,11 +10,11 @@ import pytest
 from py4j.protocol import Py4JNetworkError
 
 from jobs.errors import JobError
-from jobs.failures import explain, root_cause
-from jobs.preflight import als_need, check_memory
-from jobs.request import Request
-from jobs.session import resolved, start_session
-from jobs.shipping import pack
+from jobs.modelling.preflight import als_need, check_memory
+from jobs.runtime.failures import explain, root_cause
+from jobs.runtime.request import Request
+from jobs.runtime.session import resolved, start_session
+from jobs.runtime.shipping import pack
 
 
 def request(tmp_path, **spark):

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from jobs.factorise import UndeterminedError, both_ways, factorise, flops, half_step
-from jobs.fetching import Ratings
+from jobs.engine.factorise import UndeterminedError, both_ways, factorise, flops, half_step
+from jobs.engine.tiles import add_products
+from jobs.modelling.fetching import Ratings
+from jobs.modelling.single import Clock, Known
 from jobs.models.implicit_single import ImplicitSingle
-from jobs.single import Clock, Known
-from jobs.tiles import add_products
 
 USERS, ITEMS = 40, 29
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jobs import neighbours as nb
+from jobs.engine import neighbours as nb
 
 
 def dense(seed, n=25, m=18):

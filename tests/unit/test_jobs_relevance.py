@@ -7,12 +7,12 @@ import pytest
 
 from datasets.errors import UsageError
 from jobs import params
-from jobs.cautions import after_fit, before_fit
-from jobs.confidence import strength_of
-from jobs.evaluate import Evaluation
-from jobs.failures import explain
-from jobs.profile import Profile
-from jobs.relevance import like_counts, relevance, threshold
+from jobs.judge.cautions import after_fit, before_fit
+from jobs.judge.evaluate import Evaluation
+from jobs.judge.relevance import like_counts, relevance, threshold
+from jobs.modelling.confidence import strength_of
+from jobs.prepare.profile import Profile
+from jobs.runtime.failures import explain
 
 STARS = (1.0, 5.0, 1.0)
 COUNTS = (1.0, 900.0, 0.0)

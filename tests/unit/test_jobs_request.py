@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from datasets.errors import UsageError
-from jobs.request import Request, check_same_session
+from jobs.runtime.request import Request, check_same_session
 
 ONE = Request(
     job="train", params={}, spark={"spark.master": "local[1]", "spark.a.password": "one"}, store="parquet",

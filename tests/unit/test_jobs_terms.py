@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jobs import terms
-from jobs.vectors import nearest, vectors
+from jobs.engine.vectors import nearest, vectors
+from jobs.modelling import terms
 
 FEATURES = terms.GROUPS.index("features")
 

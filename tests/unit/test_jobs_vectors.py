@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from jobs import vectors as vc
-from jobs.neighbours import csr
+from jobs.engine import vectors as vc
+from jobs.engine.neighbours import csr
 
 M, TERMS = 23, 12
 GROUPS = np.array([0] * 5 + [1] * 4 + [2] * 3)

@@ -5,7 +5,7 @@ import pytest
 
 from datasets.errors import UsageError
 from experiments.studies.compare.users import ndcg, qualities, rmse, same_rows
-from jobs.per_user import PerUser, read
+from jobs.judge.per_user import PerUser, read
 
 
 def users(count=400, seed=1, error=0.9, shift=0.0, other=None, **changes):

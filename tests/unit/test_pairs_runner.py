@@ -25,7 +25,7 @@ from experiments.studies.compare.runner import Pairing
 from experiments.studies.compare.sides import NAMES
 from experiments.studies.compare.verdict import notes, verdict_of
 from jobs.errors import JobError
-from jobs.request import PhaseTime, Result
+from jobs.runtime.request import PhaseTime, Result
 
 SPEC = {
     "question": "Which?",

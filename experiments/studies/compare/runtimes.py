@@ -16,7 +16,7 @@ from experiments.studies.compare.packages import replaced, version_of
 from experiments.studies.compare.revisions import LOCK, checked_out, commit_of
 from experiments.studies.compare.sides import Side
 
-_FIELDS = "import dataclasses, json; from jobs.request import Request; print(json.dumps([f.name for f in dataclasses.fields(Request)]))"
+_FIELDS = "import dataclasses, json; from jobs.runtime.request import Request; print(json.dumps([f.name for f in dataclasses.fields(Request)]))"
 
 
 @dataclass(frozen=True)

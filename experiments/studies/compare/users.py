@@ -19,7 +19,7 @@ from scipy import stats
 from datasets.errors import UsageError
 from experiments.results.model_equality import SAME_MODEL
 from experiments.stats.paired import ALPHA, POWER, upper_bound
-from jobs.per_user import PerUser, read
+from jobs.judge.per_user import PerUser, read
 
 LEAST_USERS = 30
 FLOOR = SAME_MODEL

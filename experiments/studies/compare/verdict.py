@@ -15,7 +15,7 @@ from experiments.studies.compare.ledger import PER_USER, Ledger
 from experiments.studies.compare.sides import NAMES
 from experiments.studies.compare.users import LEAST_USERS, Quality, qualities, same_rows
 from jobs.errors import JobError
-from jobs.per_user import read
+from jobs.judge.per_user import read
 
 _SAME = "fit the same model (predictions equal within 1e-4)"
 _TITLES = {"rmse": "RMSE", "ndcg": "nDCG", "coverage": "coverage"}

@@ -18,7 +18,7 @@ from experiments.studies.drills.again import Ran, own_tables, run
 from experiments.studies.drills.drill import Drilled, Ground
 from experiments.studies.drills.fault import Fault
 from experiments.studies.drills.rows import Rows
-from jobs.request import Request
+from jobs.runtime.request import Request
 
 LEFT_S = 30.0
 PHASE = "fit"

@@ -12,7 +12,7 @@ from experiments.run.harness import Harness
 from experiments.run.stores import CASSANDRA
 from experiments.spec.trial import Trial
 from experiments.studies.drills.tasks import Tasks, read
-from jobs.request import Request
+from jobs.runtime.request import Request
 
 _MADE = ("recommendations_", "similar_items_")  # tables that a trial writes; the others it only reads
 

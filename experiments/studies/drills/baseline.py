@@ -17,7 +17,7 @@ from experiments.studies.drills.drill import TABLE, Drill, Undisturbed
 from experiments.studies.drills.rows import Rows
 from experiments.studies.drills.tasks import read
 from jobs.errors import JobError
-from jobs.request import Request
+from jobs.runtime.request import Request
 
 _ROWS = "rows.json"
 

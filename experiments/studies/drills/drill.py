@@ -13,7 +13,7 @@ from experiments.spec.experiment import Experiment
 from experiments.spec.trial import Trial
 from experiments.studies.drills.rows import Rows
 from experiments.studies.drills.tasks import Tasks
-from jobs.request import Request
+from jobs.runtime.request import Request
 
 Verdict = Literal[
     "survived, same result",

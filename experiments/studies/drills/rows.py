@@ -16,7 +16,7 @@ from experiments.run.stores import CASSANDRA
 from experiments.versioned import Kind, left_out, unchanged
 from jobs.cassandra import Connection, Keyspace, disconnect
 from jobs.errors import JobError
-from jobs.request import Request
+from jobs.runtime.request import Request
 from jobs.stores.cassandra import keyspace_name
 
 _SCORES = "scores"  # floats that a repeated sum may change in the last digit: compared, not hashed

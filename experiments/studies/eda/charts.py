@@ -6,14 +6,14 @@ from typing import Any
 from matplotlib.ticker import FuncFormatter
 
 from experiments.page.figure import COLOURS, GREY, is_narrow
-from jobs.explore import BINS, INTERVALS, bin_range
+from jobs.prepare.explore import BINS, INTERVALS, bin_range
 
 _COLUMNS = 3
 _NAMED_BARS = 12
 
 
 def interval_name(number: int) -> str:
-    """Write one of `jobs.explore.INTERVALS`."""
+    """Write one of `jobs.prepare.explore.INTERVALS`."""
     least, most = INTERVALS[number]
     return f"{least} to {most}" if most is not None else f"over {least - 1}"
 

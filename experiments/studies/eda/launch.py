@@ -15,7 +15,7 @@ from experiments.run.spark_settings import spark_settings
 from experiments.run.stores import PARQUET
 from experiments.spec.trial import Data
 from jobs.errors import JobError
-from jobs.request import Request
+from jobs.runtime.request import Request
 
 _TIMEOUT_S = 6 * 3600.0
 

@@ -18,7 +18,7 @@ from experiments.spec.search_space import Search, registered_name
 from experiments.studies.search.best import VALIDATION, Tried, best, tried
 from experiments.studies.search.samplers import sampler_of
 from jobs.apps.train import MODEL_FOLDER
-from jobs.export import FILE
+from jobs.modelling.export import FILE
 
 
 @dataclass

@@ -6,9 +6,9 @@ import planted
 import pytest
 
 from datasets.options import parse
-from jobs.cached_rdds import cached_rdds
-from jobs.model import Tables
+from jobs.modelling.model import Tables
 from jobs.models import MODELS
+from jobs.runtime.cached_rdds import cached_rdds
 
 # Models that would be slow on a toy with their defaults; one that is not named runs with its defaults.
 SMALL = {

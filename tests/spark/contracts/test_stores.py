@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from jobs import stored
 from jobs.errors import JobError
+from jobs.prepare import stored
 from jobs.retention import Retention
 from jobs.stores import STORES
 

@@ -18,7 +18,7 @@ from experiments.studies.drills.again import Ran
 from experiments.studies.drills.drill import Drilled, Ground
 from experiments.studies.drills.fault import Fault
 from jobs.errors import JobError
-from jobs.request import Request
+from jobs.runtime.request import Request
 
 PHASE = "write"
 _TURNS = 3

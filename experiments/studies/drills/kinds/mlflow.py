@@ -23,7 +23,7 @@ from experiments.studies.drills.fault import Fault
 from experiments.studies.drills.record import DrillRecorder
 from experiments.studies.drills.tasks import read
 from jobs.errors import JobError
-from jobs.request import Request, Result
+from jobs.runtime.request import Request, Result
 
 _MARK = "spark.recscale.drill"
 

@@ -1,0 +1,1 @@
+"""How good a fitted model is: metrics on the test rows, choice of hyper-parameters, warnings."""

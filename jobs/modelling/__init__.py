@@ -1,0 +1,1 @@
+"""What models share: their interface, checks before a fit, terms of items, and what a fitted model exports."""

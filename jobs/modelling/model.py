@@ -1,0 +1,69 @@
+"""Interface of a model: a frozen dataclass of hyper-parameters that fits on tables and returns a scorer."""
+
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from pyspark.sql import DataFrame
+from pyspark.sql import types as T
+
+from jobs.prepare.profile import Profile
+
+RATINGS = T.StructType(
+    [
+        T.StructField("user", T.IntegerType(), nullable=False),
+        T.StructField("item", T.IntegerType(), nullable=False),
+        T.StructField("rating", T.FloatType()),
+        T.StructField("at", T.TimestampType()),
+        T.StructField("fold", T.StringType()),
+    ]
+)
+"""Cleaned interactions: one row a (user, item) pair, ids dense from 0."""
+
+
+class Tables(NamedTuple):
+    """Stored tables. `users` is (user int, key string); `items` is (item int, key string, ...ITEMS).
+
+    `profile` is the profile of `ratings`; None if it is not known.
+    """
+
+    ratings: DataFrame
+    items: DataFrame
+    users: DataFrame
+    profile: Profile | None = None
+
+
+class Scorer(Protocol):
+    """A fitted model. Scores and rankings are computed only when their frames are used."""
+
+    def score(self, pairs: DataFrame) -> DataFrame:
+        """Predict for (user, item) pairs: (user int, item int, prediction float), null for pairs that it cannot predict."""
+
+    def recommend(self, users: DataFrame, k: int, seen: DataFrame | None) -> DataFrame:
+        """Rank the best `k` items for each row of `users` (user int), leaving out the pairs of `seen`.
+
+        Returns:
+            (user int, items array<int>, scores array<float>), best first, ties by smaller item id; users whom the
+            model does not know may be absent; candidates are the items that the model was fitted on, which for a model
+            of contents is the whole catalogue.
+        """
+
+    def release(self) -> None:
+        """Free the frames, RDDs and broadcasts of the model on the executors."""
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A scorer with metrics and texts about its fit."""
+
+    def describe(self) -> tuple[dict[str, float], dict[str, str]]:
+        """Return metrics and texts for the result, besides those of the evaluation."""
+
+
+class Model(Protocol):
+    """A recommender, a frozen dataclass of hyper-parameters. One file in `jobs/models` binds one to MODEL."""
+
+    @property
+    def predicts_rating(self) -> bool:
+        """Whether `score` is on the rating scale, so that RMSE means something."""
+
+    def fit(self, tables: Tables) -> Scorer:
+        """Fit on `tables.ratings` (the training part) and compute everything that is fitted, so that the fit can be timed."""

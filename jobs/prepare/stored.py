@@ -1,0 +1,103 @@
+"""Tables of a preprocessing in a store, and the summary that names the versions which belong together.
+
+The table `summary` is written last and names the version of every other table. So readers get all tables of the same
+preprocessing: of the one before if the last was interrupted or still runs, and never a mixture of two.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from jobs.errors import JobError
+from jobs.modelling.model import Tables
+from jobs.store import Store
+
+SUMMARY = "summary"
+_COMPLETE = "complete"
+_SCHEMA = "key string, value string"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Summary of the stored tables; `scale` is (lowest, highest, step), None without a rating scale.
+
+    `dataset` and `options` name the data set that the tables were made from. `n_users` and `n_items` are the rows of the
+    tables of users and items; they are None for tables of an older version of recscale, which may also have several ratings
+    of a pair. `versions` has the version of each table that belongs to this preprocessing.
+    """
+
+    dataset: str
+    options: Mapping[str, Any]
+    digest: str
+    scale: tuple[float, float, float] | None
+    n_users: int | None = None
+    n_items: int | None = None
+    versions: Mapping[str, int] = field(default_factory=dict)
+
+
+def finish(store: Store, spark: SparkSession, facts: Mapping[str, str], versions: Mapping[str, int]) -> None:
+    """Write the summary: all tables are there in these versions, with these facts about them."""
+    named = json.dumps(dict(versions), sort_keys=True)
+    rows = sorted({**facts, "state": _COMPLETE, "versions": named}.items())
+    store.write(SUMMARY, spark.createDataFrame(rows, _SCHEMA).coalesce(1))
+
+
+def facts_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the facts of a summary by their keys."""
+    return {row["key"]: row["value"] for row in rows}
+
+
+def versions_of(facts: Mapping[str, str]) -> dict[str, int]:
+    """Return the version of each table that a summary names.
+
+    Raises:
+        JobError: it names no versions, as after an interrupted preprocessing or one of an older recscale.
+    """
+    if facts.get("state") != _COMPLETE or "versions" not in facts:
+        raise JobError(
+            "the stored tables may not belong together: their preprocessing was interrupted, or an older version of recscale "
+            "made them. Run it again (make preprocess DATASET=...)"
+        )
+    return {name: int(version) for name, version in json.loads(facts["versions"]).items()}
+
+
+def named(summaries: Iterable[Iterable[Mapping[str, Any]]], table: str) -> set[int]:
+    """Return the versions of a table that any of the summaries names, because readers of that summary need them."""
+    found = set()
+    for rows in summaries:
+        with suppress(JobError):
+            found |= {number for name, number in versions_of(facts_of(rows)).items() if name == table}
+    return found
+
+
+def load(store: Store) -> tuple[Tables, Summary]:
+    """Return the tables for a model.
+
+    Raises:
+        JobError: tables are missing, or do not belong together.
+    """
+    facts = facts_of(store.rows(SUMMARY))
+    versions = versions_of(facts)
+    ratings, items, users = (store.read(name, versions[name]) for name in ("ratings", "items", "users"))
+    tables = Tables(ratings=ratings, items=items, users=users.select("user", "key"))
+    return tables, Summary(
+        facts["dataset"],
+        json.loads(facts["dataset_options"]),
+        facts["data_digest"],
+        parse_scale(facts["scale"]),
+        int(facts["n_users"]) if "n_users" in facts else None,
+        int(facts["n_items"]) if "n_items" in facts else None,
+        versions,
+    )
+
+
+def parse_scale(text: str) -> tuple[float, float, float] | None:
+    """Parse a scale as preprocessing writes it, for example "0.5,5.0,0.5"; None for an empty text."""
+    if not text:
+        return None
+    low, high, step = (float(part) for part in text.split(","))
+    return low, high, step

@@ -1,0 +1,69 @@
+"""Inputs of a job, and the repetition of its measured part."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pyspark.sql import SparkSession
+
+from jobs.runtime.phases import Events, Phases
+from jobs.runtime.request import Request, Result
+from jobs.store import Store
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything that a job may use. A job records nothing itself.
+
+    Attributes:
+        ready: waits until the application has its executors, or raises JobError. Plans may be made before. A job that
+            ran before would use only the executors that came first, and its cached rows would stay on them.
+        warnings: the warnings so far.
+    """
+
+    request: Request
+    spark: SparkSession
+    store: Store
+    phases: Phases
+    events: Events
+    ready: Callable[[], None]
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, text: str) -> None:
+        """Show a warning at once and keep it with the result; the same text only once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+            self.events.add("warning", text=text)
+
+    def passes(self) -> Iterator[int]:
+        """Yield the number of each pass: first the warm-ups (the first of them is the cold one), then the repeats.
+
+        Without warm-ups the first repeat is cold, too, but counts as a repeat. In a shared application only the first
+        trial has a cold pass.
+        """
+        self.ready()
+        request = self.request
+        for number in range(request.warmups + request.repeats):
+            self.phases.pass_ = number
+            if number >= request.warmups:
+                self.phases.kind = "repeat"
+            else:
+                self.phases.kind = "cold" if number == 0 and self.phases.place < 2 else "warmup"
+            self.events.add(
+                "pass", number=number, of=request.warmups + request.repeats, kind=self.phases.kind
+            )
+            yield number
+
+
+class Job(Protocol):
+    """One Spark application. One file in `jobs/apps` binds an instance to JOB."""
+
+    def run(self, context: Context) -> Result:
+        """Do the work and return metrics, counts and fingerprint; the caller adds phases and warnings.
+
+        Raises:
+            JobError: with what happened and what to do next.
+        """
+
+    def parameters(self) -> frozenset[str]:
+        """Return all parameter names that any model or mode of this job accepts; specs are checked against them."""
