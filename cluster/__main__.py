@@ -12,12 +12,12 @@ from typing import NoReturn
 
 from cluster import cluster_state, compose, console, contents, doctor, image
 from cluster.docker import DockerPlace
-from cluster.errors import ServiceError, SettingsError
 from cluster.lifecycle import BACKENDS, Cluster, in_use
 from cluster.readiness import tail
 from cluster.services import SERVICES
 from cluster.settings import Settings, load
 from cluster.sweep import DOWNLOADED, sweep
+from core.errors import ServiceError, SettingsError
 
 # MLflow's page of experiments; without the parameter MLflow opens its page for language models.
 _RUNS = "/#/experiments?workflowType=machine_learning"

@@ -16,8 +16,8 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from cluster import java
-from cluster.errors import ServiceError
 from cluster.settings import Settings
+from core.errors import ServiceError
 
 LOCKS = Path(__file__).resolve().parent / "jars"
 _TIMEOUT_S = 1800

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.errors import ServiceError
+from core.errors import ServiceError
 
 PERIOD_US = 100_000
 _LEAST_QUOTA_US = 1_000  # the kernel takes no less

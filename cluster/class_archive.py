@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import java
-from cluster.errors import ServiceError
 from cluster.settings import Settings
+from core.errors import ServiceError
 
 
 def class_archive(settings: Settings) -> "ClassArchive":

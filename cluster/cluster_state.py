@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cluster.errors import SettingsError
-from cluster.files import write_json
+from core.errors import SettingsError
+from core.files import write_json
 
 FILE = "cluster.json"
 

@@ -15,14 +15,14 @@ from typing import Any, Literal
 from cluster import artifacts, compose, engine, image, processes
 from cluster.docker_driver import MASTER, DockerDriverHost
 from cluster.driver_host import DriverHost
-from cluster.errors import ServiceError
-from cluster.files import write_json, write_text
 from cluster.local_driver import LocalDriverHost
 from cluster.ownership import give_access, give_files
 from cluster.ports import describe_taken
 from cluster.service import Address, Port, Running, Service, Shell
 from cluster.services import SERVICES
 from cluster.settings import Settings, megabytes
+from core.errors import ServiceError
+from core.files import write_json, write_text
 
 _MIB = 2**20
 _LOG_LINES = "20000"

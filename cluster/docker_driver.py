@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 
 from cluster import artifacts, engine
-from cluster.errors import ServiceError
 from cluster.image import APP, HOME, Image, build, user
 from cluster.ownership import give_access
 from cluster.settings import ROOT, Settings
+from core.errors import ServiceError
 
 MASTER = "spark-master"
 _PID = "driver.pid"

@@ -12,10 +12,10 @@ from typing import Literal
 import psutil
 
 from cluster import engine, java, processes
-from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.ports import describe_taken
 from cluster.settings import ROOT, Settings, megabytes
+from core.errors import ServiceError
 
 _PYTHONS = ((3, 11), (3, 12))
 _MIB = 1024 * 1024

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from cluster.errors import ServiceError
+from core.errors import ServiceError
 
 _QUICK_S = 60.0
 _LOCAL = "or run the services as processes: BACKEND=local"

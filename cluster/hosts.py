@@ -5,7 +5,7 @@ import re
 import socket
 from typing import TYPE_CHECKING
 
-from cluster.errors import SettingsError
+from core.errors import SettingsError
 
 if TYPE_CHECKING:  # cluster.settings imports this module
     from cluster.settings import Settings

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from cluster import artifacts, java
 from cluster.engine import docker, explain, run
-from cluster.errors import ServiceError
 from cluster.ownership import give_access
 from cluster.settings import ROOT, Settings
+from core.errors import ServiceError
 
 NAME = "recscale"
 JARS = ("cassandra", "connector")
@@ -28,7 +28,7 @@ HOME = Path("/opt/recscale")
 APP = Path("/app")
 _DOCKERFILE = Path(__file__).with_name("Dockerfile")
 _LOCKS = ("requirements-build.lock", "requirements.lock")
-_PACKAGES = ("cluster", "datasets", "experiments", "jobs")
+_PACKAGES = ("cluster", "core", "datasets", "experiments", "jobs")
 _KINDS = {".py", ".toml", ".lock", ".j2", ".md", ""}
 _CLONE = f"recscale.clone={hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]}"
 _FILES = ("README.md", "pyproject.toml", *_LOCKS)

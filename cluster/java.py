@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from cluster.errors import ServiceError
+from core.errors import ServiceError
 
 VERSION = 17
 _FOLDERS = (

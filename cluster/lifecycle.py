@@ -11,14 +11,14 @@ from cluster import security
 from cluster.dependencies import backwards, layers, stopping, with_dependents, with_required
 from cluster.docker import Docker
 from cluster.driver_host import DriverHost
-from cluster.errors import ServiceError, SettingsError
 from cluster.local import Local
-from cluster.lock import locked, undisturbed
 from cluster.readiness import tail, wait
 from cluster.service import Backend, Running, Service, Shell
 from cluster.services import SERVICES
 from cluster.settings import Settings, nearest
 from cluster.status import Status, of_external, of_running, of_stopped
+from core.errors import ServiceError, SettingsError
+from core.lock import locked, undisturbed
 
 BACKENDS: dict[str, Callable[[Settings], Backend]] = {"local": Local, "docker": Docker}
 

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cluster import artifacts, cgroups, hosts, java, keeper, processes, security
-from cluster.errors import ServiceError
-from cluster.files import write_json, write_text
 from cluster.following import follow
 from cluster.local_driver import LocalDriverHost
 from cluster.pinning import pinned
 from cluster.ports import describe_taken
 from cluster.service import Address, Port, Running, Service, Shell
 from cluster.settings import ROOT, SECRET, Settings
+from core.errors import ServiceError
+from core.files import write_json, write_text
 
 # Variables for another Spark or MLflow must not change ours, and a PYTHONPATH would let executors find packages here
 # that other machines do not have. Only services that declare a secret get it.

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from cluster.errors import ServiceError
+from core.errors import ServiceError
 
 
 def own_cores(number: int, cores: int, available: Sequence[int] | None = None) -> tuple[int, ...]:

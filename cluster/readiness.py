@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from cluster.errors import ServiceError
 from cluster.probe import answers
 from cluster.service import Backend, Service
+from core.errors import ServiceError
 
 _POLL_S = 0.1
 _FULL_MARKS = ("no space left on device", "disk is full", "insufficient disk space")

@@ -13,9 +13,9 @@ import secrets as random_bytes
 from collections.abc import Mapping
 from pathlib import Path
 
-from cluster.errors import ServiceError
 from cluster.service import Service
 from cluster.settings import SECRET, Settings
+from core.errors import ServiceError
 
 SPARKS_NAME = "_SPARK_AUTH_SECRET"
 """Environment variable in which Spark's processes look for the secret."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from cluster import file_names, hosts, proxies
 from cluster.cluster_state import recall
-from cluster.errors import SettingsError
+from core.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = Path(__file__).resolve().parent / "profiles"

@@ -4,9 +4,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.errors import ServiceError
-from cluster.lock import LOCK
 from cluster.settings import ROOT
+from core.errors import ServiceError
+from core.lock import LOCK
 
 DOWNLOADED = frozenset({"data", "jars"})
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from core.errors import DataError, UsageError
 from datasets import describe
 from datasets.dataset import Dataset, find
 from datasets.download import found
-from datasets.errors import DataError, UsageError
 from datasets.source import Source, Variant
 from datasets.sources import SOURCES
 

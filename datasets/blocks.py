@@ -7,8 +7,8 @@ the blocks can then be read in parallel.
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from core.errors import DataError
 from datasets.dialect import LONGEST, WHITE, Dialect, Grammar
-from datasets.errors import DataError
 from datasets.text_files import KEPT, shown
 
 BLOCK = 1 << 20

@@ -4,8 +4,8 @@ import hashlib
 import time
 from pathlib import Path
 
-from datasets.errors import DataError
-from datasets.files import read_json, write_json
+from core.errors import DataError
+from core.files import read_json, write_json
 
 _CHUNK = 1 << 20
 

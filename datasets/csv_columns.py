@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from core.errors import UsageError
+from core.options import nearest
 from datasets.csv_table import Places
 from datasets.csv_values import is_number, looks_like_time
 from datasets.dialect import WHITE, Dialect
-from datasets.errors import UsageError
-from datasets.options import nearest
 
 _OTHERS = (",", ";", "\t", "|", "::", " ")
 _SAID = {"\t": "tab", " ": "space"}

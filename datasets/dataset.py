@@ -7,8 +7,8 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from datasets.errors import UsageError
-from datasets.options import nearest, parse
+from core.errors import UsageError
+from core.options import nearest, parse
 from datasets.source import Adviser, Example, Raw, Source, Variant
 from datasets.sources import SOURCES
 

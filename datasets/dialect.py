@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 
 EMPTY = "is empty"
 QUOTES = "its quotes do not match"

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from core.errors import DataError, Unreachable
+from core.files import read_json, write_json
 from datasets.check import check_archive
-from datasets.errors import DataError, Unreachable
-from datasets.files import read_json, write_json
 from datasets.progress import Progress
 from datasets.source import Variant
 from datasets.unpack import unpack

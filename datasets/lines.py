@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from datasets.errors import DataError
+from core.errors import DataError
 from datasets.source import REJECTED
 from datasets.spark_paths import literal
 

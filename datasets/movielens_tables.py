@@ -6,7 +6,7 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from datasets.errors import DataError
+from core.errors import DataError
 from datasets.lines import LATIN1, Layout, match_lines, reject, shaped, split_lines, unquoted
 from datasets.movielens_layouts import GENRES_100K, Edition
 from datasets.source import ITEMS, RAW

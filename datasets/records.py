@@ -20,11 +20,11 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.pandas.types import to_arrow_schema
 
+from core.errors import DataError
+from core.options import nearest
 from datasets.blocks import after, blocks, header
 from datasets.dialect import LONGEST, Dialect, Grammar
-from datasets.errors import DataError
 from datasets.lines import shaped
-from datasets.options import nearest
 from datasets.source import REJECTED
 from datasets.text_files import KEPT, chunks
 

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from datasets.errors import DataError
+from core.errors import DataError
 from datasets.fields import SURROGATE
 from datasets.lines import rejected, shaped
 from datasets.source import REJECTED, Raw

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from datasets.errors import DataError, UsageError
+from core.errors import DataError, UsageError
 
 KEPT = re.compile("[\ud800-\udfff]")
 """A byte that does not decode, as U+DC00 plus its value. No text decodes to such a character, and no table can contain it."""

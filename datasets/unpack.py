@@ -4,7 +4,7 @@ import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from datasets.errors import DataError
+from core.errors import DataError
 
 
 def unpack(archive: Path, folder: str, target: Path) -> Path:

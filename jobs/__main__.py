@@ -20,9 +20,8 @@ from types import FrameType
 
 from pyspark.sql import SparkSession
 
-from datasets.errors import UsageError
-from datasets.options import nearest
-from jobs.errors import JobError
+from core.errors import JobError, UsageError
+from core.options import nearest
 from jobs.runtime.between_trials import clear
 from jobs.runtime.context import Context, Job
 from jobs.runtime.failures import explain

@@ -23,8 +23,8 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 from cassandra.query import dict_factory
 
+from core.errors import JobError
 from jobs import replication
-from jobs.errors import JobError
 
 VERSION = "2"
 """Version of the keyspace's layout; version 1 is upgraded, any other is refused."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from cassandra.cluster import NoHostAvailable, Session
 from pyspark import SparkContext
 
-from jobs.errors import JobError
+from core.errors import JobError
 
 _EVERY_S = 0.5
 _ANSWER_S = 5.0

@@ -20,8 +20,8 @@ import uuid
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from core.errors import JobError
 from jobs.cassandra import CLAIMS, VERSIONS, Entry, Keyspace
-from jobs.errors import JobError
 from jobs.retention import Retention, no_table, no_version
 
 _BEAT_S = 60.0

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from datasets.errors import UsageError
-from datasets.options import nearest, parse
+from core.errors import UsageError
+from core.options import nearest, parse
 from jobs.modelling.model import Model
 from jobs.models import MODELS
 

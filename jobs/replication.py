@@ -4,7 +4,7 @@ from typing import Any
 
 from cassandra import InvalidRequest, Unauthorized
 
-from jobs.errors import JobError
+from core.errors import JobError
 
 
 def asked(session: Any, least: int) -> int:

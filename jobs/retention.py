@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.errors import JobError
+from core.errors import JobError
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ from typing import Literal
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from core.errors import DataError, UsageError
+from core.options import nearest
 from datasets.blocks import header
 from datasets.csv_advice import advise
 from datasets.csv_columns import find_columns, other_separator
 from datasets.csv_table import Table, read_table
 from datasets.csv_values import Meaning
 from datasets.dialect import Dialect
-from datasets.errors import DataError, UsageError
 from datasets.lines import shaped
-from datasets.options import nearest
 from datasets.source import RAW, REJECTED, Example, Raw, Variant
 from datasets.text_files import check_encoding, chunks, line_end
 

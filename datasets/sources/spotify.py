@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from core.errors import UsageError
 from datasets import spotify_sample
 from datasets.download import locate
-from datasets.errors import UsageError
 from datasets.records import check_columns
 from datasets.source import Raw, Variant
 from datasets.spotify_items import Item

@@ -12,8 +12,8 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.pandas.types import to_arrow_schema
 
+from core.errors import UsageError
 from datasets import generator
-from datasets.errors import UsageError
 from datasets.lines import rejected, shaped
 from datasets.source import ITEMS, RAW, Raw, Variant
 from datasets.synthetic_items import describe

@@ -9,8 +9,8 @@ from pathlib import Path
 from cluster import settings as cluster_settings
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
+from core.errors import JobError, RecordingError
 from experiments.cli import arguments as shared
-from experiments.errors import RecordingError
 from experiments.run.progress import Progress
 from experiments.run.runner import open_recorder
 from experiments.spec import experiment as spec
@@ -19,7 +19,6 @@ from experiments.studies.compare.ledger import Ledger
 from experiments.studies.compare.record import tree_of
 from experiments.studies.compare.runner import Pairing
 from experiments.studies.compare.verdict import Verdict, verdict_of
-from jobs.errors import JobError
 
 PAIRS = 10
 

@@ -1,9 +1,14 @@
 """Exit statuses of commands."""
 
-from cluster.errors import ServiceError, SettingsError
-from datasets.errors import DataError, UsageError
-from experiments.errors import RecordingError, UnreadableError
-from jobs.errors import JobError
+from core.errors import (
+    DataError,
+    JobError,
+    RecordingError,
+    ServiceError,
+    SettingsError,
+    UnreadableError,
+    UsageError,
+)
 
 KNOWN = (ServiceError, SettingsError, DataError, UsageError, JobError, RecordingError, UnreadableError)
 """Errors that a command ends with, of which a person is told the words and not the traceback."""

@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from datasets.files import write_text
-from experiments.errors import UnreadableError
+from core.errors import UnreadableError
+from core.files import write_text
+from core.versioned import Kind, left_out, unchanged
 from experiments.page.page import page
-from experiments.versioned import Kind, left_out, unchanged
 
 INDEX = "index.html"
 REPORT = Kind(

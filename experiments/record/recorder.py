@@ -32,7 +32,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from experiments.errors import RecordingError, UnreadableError
+from core.errors import RecordingError, UnreadableError
+from core.versioned import left_out
 from experiments.metric_names import RECORDING, new_name
 from experiments.record.parent_run import Parent, differences, parent_tags, read_spec, take_up, write_spec
 from experiments.record.run_tags import (
@@ -49,7 +50,6 @@ from experiments.record.run_tags import (
 from experiments.record.run_tree import Node, Writer
 from experiments.results.metrics import Number, numbers
 from experiments.results.outcome import FILE, Outcome, load
-from experiments.versioned import left_out
 
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.WARNING)

@@ -21,7 +21,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
-from experiments.errors import RecordingError
+from core.errors import RecordingError
 from experiments.record import factor_model
 from experiments.record.recorder import explained
 from experiments.spec.search_space import ALIAS

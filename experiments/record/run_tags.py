@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.errors import RecordingError
+from core.errors import RecordingError
 from experiments.metric_names import COVERAGE, NDCG, RMSE, SECONDS, TOTAL
 from experiments.results.metrics import numbers, phases, relevant_of
 from experiments.results.outcome import Outcome

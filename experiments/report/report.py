@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datasets.errors import UsageError
-from datasets.files import write_json
+from core.errors import UsageError
+from core.files import write_json
 from experiments.page.facts import facts_of
 from experiments.page.finding import Finding
 from experiments.page.index import header, write_index

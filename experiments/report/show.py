@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
-from experiments.errors import RecordingError
+from core.errors import RecordingError, ServiceError
 from experiments.page.index import INDEX
 from experiments.record.run_tags import shown_columns
 from experiments.report.report import Report

@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from experiments.errors import UnreadableError
+from core.errors import UnreadableError
+from core.versioned import Kind, left_out
 from experiments.results.parts import Launched
 from experiments.spec.trial import Shape, Trial
-from experiments.versioned import Kind, left_out
 from jobs.runtime.request import PhaseTime
 
 FILE = "outcome.json"

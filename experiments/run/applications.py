@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from datasets.files import write_json
+from core.files import write_json
 from experiments.results.events import Event, Tail
 from experiments.results.outcome import Application, Share, new_attempt
 from experiments.results.parts import Part

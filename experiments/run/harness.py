@@ -10,11 +10,10 @@ from types import TracebackType
 from typing import IO, Self
 
 from cluster.driver_host import DriverHost
-from cluster.errors import ServiceError
 from cluster.java import find as find_java
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
-from datasets.errors import UsageError
+from core.errors import ServiceError, UsageError
 from experiments.results.events import Event
 from experiments.results.parts import Launched, Part
 from experiments.run.environment import files, for_driver

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_PACKAGES = ("jobs", "datasets")
+_PACKAGES = ("jobs", "datasets", "core")
 
 
 def hash_files(paths: Iterable[Path], root: Path = ROOT) -> str:
@@ -21,7 +21,7 @@ def hash_files(paths: Iterable[Path], root: Path = ROOT) -> str:
 
 @cache
 def code_hash() -> str:
-    """Hash of the sources of `jobs` and `datasets`: what runs inside a Spark application."""
+    """Hash of the sources of `jobs`, `datasets` and `core`: what runs inside a Spark application."""
     return hash_files(path for package in _PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 

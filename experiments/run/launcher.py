@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cluster.driver_host import DriverHost
-from cluster.errors import ServiceError
+from core.errors import ServiceError
 from experiments.results.events import Event
 from experiments.results.parts import Following, Launched, Part, Status
 from experiments.run.identity import ROOT

@@ -9,16 +9,15 @@ from types import MappingProxyType
 from typing import Any
 
 from cluster.settings import Settings
+from core.errors import JobError, UnreadableError
+from core.versioned import Kind, left_out, unchanged
 from datasets.dataset import Dataset, find
-from experiments.errors import UnreadableError
 from experiments.results.events import warnings_to
 from experiments.run.harness import Harness
 from experiments.run.identity import files_at, lock_hash, preprocess_hash, stamp
 from experiments.run.spark_settings import spark_settings
 from experiments.run.stores import holds, layout_of, root_of
 from experiments.spec.trial import Data, Shape
-from experiments.versioned import Kind, left_out, unchanged
-from jobs.errors import JobError
 from jobs.runtime.request import Request
 
 MANIFEST = "manifest.json"

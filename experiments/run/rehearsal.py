@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cluster.class_archive import ClassArchive
-from cluster.errors import ServiceError
 from cluster.settings import Settings
+from core.errors import ServiceError
 from experiments.results.events import last_lines
 from experiments.run.launcher import stop_group
 from jobs.runtime.request import Request

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cluster.errors import ServiceError
 from cluster.settings import Settings
-from experiments.errors import RecordingError
+from core.errors import RecordingError, ServiceError
 from experiments.record.parent_run import Parent
 from experiments.results.outcome import Outcome, new_attempt, stored
 from experiments.run import environment, remote_workers

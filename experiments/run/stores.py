@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from cluster.settings import Settings
+from core.errors import JobError
 from experiments.spec.trial import Data
 from jobs import replication
 from jobs.cassandra import Connection, Keyspace, copies, disconnect
-from jobs.errors import JobError
 from jobs.folder_versions import FolderVersions
 from jobs.prepare import stored
 from jobs.stores.cassandra import keyspace_name

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from datasets.errors import UsageError
-from datasets.options import nearest, parse
+from core.errors import UsageError
+from core.options import nearest, parse
 from experiments.metric_names import seconds_name
 from experiments.spec.grid import CLEANING, SHAPE, blocks, check_key, flatten, matches, product, trial_of
 from experiments.spec.search_space import Search

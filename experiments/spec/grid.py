@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cluster.lifecycle import BACKENDS
+from core.errors import UsageError
+from core.options import nearest, parse
 from datasets.dataset import find
-from datasets.errors import UsageError
-from datasets.options import nearest, parse
 from experiments.spec.trial import LEAST_CPUS, Data, Shape, Trial
 from jobs import params as train_params
 from jobs.apps import JOBS

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from datasets.errors import UsageError
-from datasets.options import nearest, parse
+from core.errors import UsageError
+from core.options import nearest, parse
 from experiments.metric_names import seconds_name
 
 ALIAS = "best"

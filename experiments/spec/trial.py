@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cluster.settings import Settings
-from datasets.errors import UsageError
+from core.errors import UsageError
 
 SHARED = "shared"
 """In place of a number of applications: trials of one shape run one after another in one application."""

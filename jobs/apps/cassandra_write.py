@@ -9,10 +9,9 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from core.errors import JobError, UsageError
+from core.options import parse
 from datasets.dataset import find
-from datasets.errors import UsageError
-from datasets.options import parse
-from jobs.errors import JobError
 from jobs.runtime.context import Context
 from jobs.runtime.phases import consume
 from jobs.runtime.request import Result

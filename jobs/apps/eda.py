@@ -8,9 +8,9 @@ from typing import Any
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 
+from core.errors import JobError
+from core.options import parse
 from datasets.dataset import find
-from datasets.options import parse
-from jobs.errors import JobError
 from jobs.prepare import explore, stored
 from jobs.runtime.context import Context
 from jobs.runtime.request import Result

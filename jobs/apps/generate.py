@@ -5,10 +5,10 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import JobError
+from core.options import parse
 from datasets.dataset import find
-from datasets.options import parse
 from datasets.spark_paths import literal, local
-from jobs.errors import JobError
 from jobs.runtime.context import Context
 from jobs.runtime.request import Result
 

@@ -12,11 +12,10 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from core.errors import JobError, UsageError
+from core.options import parse
 from datasets.dataset import Dataset, find
-from datasets.errors import UsageError
-from datasets.options import parse
 from datasets.source import Raw
-from jobs.errors import JobError
 from jobs.modelling.model import RATINGS
 from jobs.prepare import stored
 from jobs.prepare.cleaning import Limits

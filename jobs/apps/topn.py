@@ -6,10 +6,9 @@ from dataclasses import dataclass, fields
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from datasets.errors import UsageError
-from datasets.options import parse
+from core.errors import JobError, UsageError
+from core.options import parse
 from jobs.engine.topn import ItemFactors, recommend_factors
-from jobs.errors import JobError
 from jobs.modelling.mllib import AlsSettings, Factors, fit_als
 from jobs.runtime.context import Context
 from jobs.runtime.phases import consume

@@ -15,8 +15,8 @@ from pyspark import Broadcast
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from core.errors import JobError
 from jobs.engine.kernels import top_k
-from jobs.errors import JobError
 
 RECOMMENDATIONS = "user int, items array<int>, scores array<float>"
 

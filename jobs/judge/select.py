@@ -6,7 +6,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from jobs.errors import JobError
+from core.errors import JobError
 from jobs.judge.evaluate import evaluate, with_predictions
 from jobs.modelling.model import Model, Tables
 from jobs.params import TrainParams, candidates

@@ -12,7 +12,7 @@ import numpy as np
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 
 Confidence = Literal["linear", "log"]
 

@@ -7,10 +7,10 @@ import psutil
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from core.errors import JobError
 from jobs.engine.factorise import both_ways
 from jobs.engine.kernels import Floats, Ints
 from jobs.engine.neighbours import Csr
-from jobs.errors import JobError
 from jobs.modelling.preflight import gigabytes, jvm, mib, size_in_bytes
 
 ENTRY_BYTES = 64  # per rating: the copies of Arrow and pandas, and those that are sorted by user and by item

@@ -13,6 +13,7 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from core.errors import JobError
 from jobs.engine.kernels import Floats, Ints
 from jobs.engine.neighbours import Csr
 from jobs.engine.topn import (
@@ -24,7 +25,6 @@ from jobs.engine.topn import (
     recommendation_batch,
     with_lists,
 )
-from jobs.errors import JobError
 
 if TYPE_CHECKING:
     from jobs.models.bias import BiasFit  # jobs.models imports this module

@@ -5,7 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from pyspark.sql import DataFrame, SparkSession
 
-from jobs.errors import JobError
+from core.errors import JobError
 from jobs.modelling.model import Tables
 from jobs.prepare.profile import Profile, profile_of
 from jobs.runtime.session import cores, executors

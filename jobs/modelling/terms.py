@@ -15,10 +15,9 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from datasets.errors import UsageError
+from core.errors import JobError, UsageError
 from jobs.engine.kernels import Ints
 from jobs.engine.vectors import Vectors, vectors
-from jobs.errors import JobError
 
 GROUPS = ("text", "genres", "tags", "people", "features")
 _KINDS = ("word", "genre", "tag", "person")  # how a term of each group is called in a reason

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from core.errors import JobError
 from jobs.engine.factorise import UndeterminedError, factorise, flops
 from jobs.engine.kernels import Floats, Ints
-from jobs.errors import JobError
 from jobs.modelling.fetching import arranged, check_driver, fetch
 from jobs.modelling.model import Tables
 from jobs.modelling.preflight import check_ratings

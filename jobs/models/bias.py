@@ -9,8 +9,8 @@ from typing import ClassVar
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from core.errors import JobError
 from jobs.engine.topn import ItemFactors, recommend_factors
-from jobs.errors import JobError
 from jobs.modelling.export import Exported
 from jobs.modelling.model import Tables
 from jobs.prepare.profile import Profile, sent

@@ -20,7 +20,7 @@ import numpy as np
 from pyspark import Broadcast, StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from jobs.engine.kernels import Floats, Ints
 from jobs.engine.neighbours import Csr, Neighbours, adjust, best_items, reverse
 from jobs.engine.topn import Lists

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pyspark import Broadcast, StorageLevel
 from pyspark.sql import SparkSession
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from jobs.engine.clusters import Clusters, cluster
 from jobs.engine.kernels import Floats, Ints, top_k
 from jobs.engine.neighbours import Csr

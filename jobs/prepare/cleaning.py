@@ -9,9 +9,9 @@ from typing import NamedTuple
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from core.errors import JobError
 from datasets.dialect import EMPTY
 from datasets.source import Example
-from jobs.errors import JobError
 
 Advise = Callable[[Sequence[Example]], Sequence[str]]
 """Function that guesses from rejected rows which option would read them, a sentence each."""

@@ -7,9 +7,8 @@ from typing import NamedTuple
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from datasets.errors import UsageError
-from datasets.options import nearest
-from jobs.errors import JobError
+from core.errors import JobError, UsageError
+from core.options import nearest
 
 _COLD = {"cold_items": "item", "cold_users": "user"}
 _SHARES = ("random", "time", *_COLD)  # kinds that cut off a share

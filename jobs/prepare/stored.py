@@ -12,7 +12,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from jobs.errors import JobError
+from core.errors import JobError
 from jobs.modelling.model import Tables
 from jobs.store import Store
 

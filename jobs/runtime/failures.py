@@ -5,8 +5,7 @@ import re
 from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkException
 
-from datasets.errors import DataError, UsageError
-from jobs.errors import JobError
+from core.errors import DataError, JobError, UsageError
 
 DISK_FULL = "No space left on device|Disk quota exceeded|File too large"
 """Pattern of the system's messages about a full disk, a quota or a file size limit, also inside other errors."""

@@ -11,7 +11,7 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark import SparkConf, SparkContext
 
-from jobs.errors import JobError
+from core.errors import JobError
 from jobs.runtime.failures import root_cause
 
 SECRET = "_SPARK_AUTH_SECRET"  # noqa: S105 - the name of the environment variable, Spark's own

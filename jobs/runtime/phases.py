@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pyspark.sql import DataFrame, SparkSession
 
-from jobs.errors import JobError
+from core.errors import JobError
 from jobs.runtime.request import PhaseTime, group_mark
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from datasets.errors import UsageError
-from datasets.files import write_json
-from datasets.options import parse
+from core.errors import UsageError
+from core.files import write_json
+from core.options import parse
 
 LOG_MARK = "recscale: from here on the log of "
 """Text that the driver of a shared application logs before the name of each trial's events file."""

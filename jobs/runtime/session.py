@@ -11,8 +11,8 @@ from pathlib import Path
 import pyspark
 from pyspark.sql import SparkSession
 
+from core.errors import JobError
 from datasets.spark_paths import local
-from jobs.errors import JobError
 from jobs.runtime.java_names import keep_java_names
 from jobs.runtime.master_handshake import enter
 from jobs.runtime.request import Request

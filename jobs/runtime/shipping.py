@@ -5,6 +5,7 @@ import io
 import zipfile
 from pathlib import Path
 
+import core
 import datasets
 import jobs
 
@@ -12,14 +13,14 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that the zip format can hold
 
 
 def pack(folder: Path) -> Path | None:
-    """Write the packages `jobs` and `datasets` as they run now into one zip under `folder`.
+    """Write the packages `jobs`, `datasets` and `core` as they run now into one zip under `folder`.
 
     Timestamps are fixed and the name carries the content's hash, so equal code gives an equal file.
 
     Returns:
         The zip, or None where the packages were themselves imported from a zip and so were shipped already.
     """
-    roots = [Path(path) for package in (jobs, datasets) for path in package.__path__]
+    roots = [Path(path) for package in (jobs, datasets, core) for path in package.__path__]
     if not all(root.is_dir() for root in roots):
         return None
     content = _zip(roots)

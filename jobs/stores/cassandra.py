@@ -21,11 +21,11 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from core.errors import JobError
 from jobs.cassandra import Connection, Keyspace, secrets
 from jobs.cassandra_outage import OutageError, ended_by_outage
 from jobs.cassandra_retry import forget_sessions, repeated
 from jobs.cassandra_versions import Claims, KeyspaceVersions
-from jobs.errors import JobError
 from jobs.prepare.stored import SUMMARY, named
 from jobs.retention import Retention
 from jobs.runtime.failures import DISK_FULL

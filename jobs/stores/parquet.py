@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
+from core.errors import JobError
 from datasets.spark_paths import literal
-from jobs.errors import JobError
 from jobs.folder_versions import FolderVersions
 from jobs.prepare.stored import SUMMARY, named
 from jobs.retention import Retention

@@ -8,9 +8,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from cluster import artifacts
-from cluster.errors import ServiceError
 from cluster.processes import free_port
 from cluster.settings import load
+from core.errors import ServiceError
 
 
 class Quiet(SimpleHTTPRequestHandler):

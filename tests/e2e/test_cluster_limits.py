@@ -8,10 +8,10 @@ import time
 import pytest
 
 from cluster import cgroups
-from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.processes import command, marked
 from cluster.settings import load
+from core.errors import ServiceError
 
 APPLICATION = """
 import sys, time

@@ -11,10 +11,10 @@ import urllib.request
 import psutil
 import pytest
 
-from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.processes import marked, marks
 from cluster.settings import ROOT, load
+from core.errors import ServiceError
 from tests.conftest import keep_kernels, kill
 from tests.waiting import eventually
 

@@ -10,10 +10,10 @@ import psutil
 import pytest
 
 from cluster.__main__ import main
-from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.processes import marked
 from cluster.settings import load
+from core.errors import ServiceError
 from experiments.record.recorder import Recorder
 from tests.waiting import eventually
 

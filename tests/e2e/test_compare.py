@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.studies.compare.packages import replaced, version_of
 from tests.e2e.place import Place
 
@@ -63,7 +63,7 @@ class Clone(Place):
     def __init__(self, folder, sets):
         super().__init__(folder, sets)
         self.root = folder / "clone"
-        for name in ("cluster", "datasets", "experiments", "jobs"):
+        for name in ("cluster", "core", "datasets", "experiments", "jobs"):
             shutil.copytree(ROOT / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "requirements.lock", self.root)
         self.git("init", "-q", "-b", "main")

@@ -8,13 +8,12 @@ import pytest
 from cassandra.cluster import Cluster as Driver
 from py4j.protocol import Py4JJavaError
 
-from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.processes import free_port, marks
 from cluster.settings import load
+from core.errors import JobError, ServiceError
 from jobs.cassandra import Connection, connect, disconnect
 from jobs.cassandra_retry import forget_sessions
-from jobs.errors import JobError
 from jobs.stores.cassandra import CassandraStore, keyspace_name
 from tests.conftest import cassandra_sets, connected, kill, users
 

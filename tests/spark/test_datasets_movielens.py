@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import functions as F
 
+from core.errors import DataError
 from datasets import movielens_sample
 from datasets.dataset import find
-from datasets.errors import DataError
 from datasets.sources import SOURCES
 
 SOURCE = SOURCES["movielens"]

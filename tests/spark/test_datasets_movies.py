@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import functions as F
 
+from core.errors import DataError
 from datasets import describe
 from datasets.dataset import find
-from datasets.errors import DataError
 from datasets.movies_sample import MALFORMED_FILMS, SHIFTED
 from datasets.movies_tables import CREDITS, MOVIES
 from datasets.sources import SOURCES

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import functions as F
 
+from core.errors import DataError
 from datasets import describe
 from datasets.dataset import find
-from datasets.errors import DataError
 from datasets.sources import SOURCES
 from datasets.spotify_items import FEATURES
 from datasets.spotify_sample import LONG, MALFORMED_SONGS, MALFORMED_TRACKS

@@ -17,10 +17,10 @@ from pyspark.sql import functions as F
 from cluster.lifecycle import Cluster
 from cluster.processes import free_port
 from cluster.settings import load
+from core.errors import JobError
 from jobs.cassandra import VERSION, Connection, Keyspace, connect, disconnect
 from jobs.cassandra_retry import forget_sessions
 from jobs.cassandra_versions import Claims
-from jobs.errors import JobError
 from jobs.retention import Retention
 from jobs.stores.cassandra import CassandraStore, keyspace_name
 from tests.conftest import cassandra_sets, connected, users
@@ -205,7 +205,7 @@ WRITER = """
     from cluster.lifecycle import Cluster
     from cluster.settings import load
     from experiments.run.stores import connector
-    from jobs.errors import JobError
+    from core.errors import JobError
     from jobs.stores.cassandra import CassandraStore
     from tests.conftest import users
 

@@ -12,6 +12,7 @@ import pytest
 from cluster.lifecycle import Cluster
 from cluster.services import cassandra as node
 from cluster.settings import load
+from core.errors import JobError
 from jobs.cassandra import (
     CERTIFICATES,
     PASSWORD,
@@ -22,7 +23,6 @@ from jobs.cassandra import (
     connect,
     disconnect,
 )
-from jobs.errors import JobError
 from jobs.stores.cassandra import CassandraStore
 from tests.conftest import ROOT, cassandra_sets, connected, users
 
@@ -114,7 +114,7 @@ FULL = """
     from cluster.settings import load
     from experiments.run.stores import connector
     from jobs.cassandra import connect
-    from jobs.errors import JobError
+    from core.errors import JobError
     from jobs.stores.cassandra import CassandraStore
     from tests.conftest import cassandra_sets, users
     from tests.spark.test_jobs_cassandra_hosts import many

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from core.errors import JobError
 from datasets.dialect import EMPTY
 from datasets.source import ITEMS, RAW, RECORDS, REJECTED, Example, Raw
-from jobs.errors import JobError
 from jobs.prepare.cleaning import Limits
 from jobs.prepare.tables import clean, statistics
 

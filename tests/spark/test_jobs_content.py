@@ -6,11 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from datasets.errors import UsageError
+from core.errors import JobError, UsageError
 from datasets.source import ITEMS
 from jobs.apps.train import JOB
 from jobs.engine.clusters import cluster
-from jobs.errors import JobError
 from jobs.modelling.model import RATINGS, Tables
 from jobs.modelling.similar import SIMILAR, SimilarItems
 from jobs.modelling.terms import catalogue

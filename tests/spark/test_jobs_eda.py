@@ -5,10 +5,9 @@ import math
 
 import pytest
 
-from datasets.errors import UsageError
+from core.errors import JobError, UsageError
 from datasets.source import ITEMS
 from jobs.apps.eda import JOB
-from jobs.errors import JobError
 from jobs.modelling.model import RATINGS
 from jobs.prepare import explore, stored
 from jobs.prepare.tables import statistics

@@ -2,7 +2,7 @@
 
 import pytest
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from jobs.apps.generate import JOB
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.errors import JobError
+from core.errors import JobError
 from jobs.judge.evaluate import evaluate, with_predictions
 from jobs.modelling.model import RATINGS, Tables
 from jobs.models.knn import Knn

@@ -4,7 +4,7 @@ import numpy as np
 import planted
 import pytest
 
-from jobs.errors import JobError
+from core.errors import JobError
 from jobs.modelling.model import RATINGS, Tables
 from jobs.modelling.preflight import check_als
 from jobs.models.als import Als

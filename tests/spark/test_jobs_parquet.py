@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.errors import JobError
+from core.errors import JobError
 from jobs.folder_versions import FolderVersions
 from jobs.prepare import stored
 from jobs.retention import Retention
@@ -135,7 +135,7 @@ def test_a_folder_s_name_is_its_own(spark, tmp_path, name):
 FULL = """
 import json, sys
 from pyspark.sql import SparkSession
-from jobs.errors import JobError
+from core.errors import JobError
 from jobs.folder_versions import FolderVersions
 from jobs.retention import Retention
 from jobs.stores.parquet import ParquetStore

@@ -6,8 +6,8 @@ import numpy as np
 import planted
 import pytest
 
+from core.errors import JobError
 from jobs.engine.factorise import half_step
-from jobs.errors import JobError
 from jobs.modelling import fetching
 from jobs.modelling.fetching import arranged, check_driver, fetch
 from jobs.modelling.mllib import AlsSettings, fit_als

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from pyspark.sql import functions as F
 
-from datasets.errors import UsageError
-from jobs.errors import JobError
+from core.errors import JobError, UsageError
 from jobs.modelling.model import RATINGS
 from jobs.prepare.split import split
 

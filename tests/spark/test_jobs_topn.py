@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
+from core.errors import JobError
 from jobs.engine.topn import ItemFactors, recommend_factors
-from jobs.errors import JobError
 
 SCHEMA = "id int, features array<float>"
 

@@ -5,10 +5,9 @@ import dataclasses
 import pytest
 from pyspark.sql import functions as F
 
-from datasets.errors import UsageError
+from core.errors import JobError, UsageError
 from jobs.apps import topn
 from jobs.apps.topn import JOB, TopnParams, compare, generated
-from jobs.errors import JobError
 
 SMALL = {"users": 60, "items": 83, "rank": 4, "k": 5, "blocks": 2}
 

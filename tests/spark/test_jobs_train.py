@@ -2,8 +2,8 @@
 
 import pytest
 
+from core.errors import JobError
 from jobs.apps.train import JOB
-from jobs.errors import JobError
 from jobs.modelling.confidence import strength, strength_of
 from jobs.modelling.model import RATINGS
 from jobs.prepare import stored

@@ -7,7 +7,7 @@ import pytest
 from test_capacity_model import MIB, ROWS, model, run, runs
 
 from cluster import settings as cluster_settings
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.__main__ import main
 from experiments.cli.commands.recommend import lines
 from experiments.page.text_tables import WIDTH, as_text

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from invented import application, outcome
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.page.text_tables import WIDTH, as_text
 from experiments.page.wording import percent
 from experiments.report.sections import FINDINGS

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.page.text_tables import as_text
 from experiments.spec import experiment as spec
 from experiments.spec.trial import Shape

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cluster.class_archive import ClassArchive
-from cluster.errors import ServiceError
+from core.errors import ServiceError
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from cluster import image as image_module
 from cluster.__main__ import main
 from cluster.docker import DockerPlace
 from cluster.docker_driver import DockerDriverHost
-from cluster.errors import ServiceError, SettingsError
 from cluster.image import Image, image
 from cluster.services import SERVICES
 from cluster.settings import ROOT, load
+from core.errors import ServiceError, SettingsError
 from experiments.run.environment import files
 
 IMAGE = Image("f0und", "recscale:whole")

@@ -9,9 +9,9 @@ import pytest
 
 from cluster import doctor, java
 from cluster.__main__ import main
-from cluster.errors import ServiceError
 from cluster.processes import free_port
 from cluster.settings import load
+from core.errors import ServiceError
 
 
 def options(cluster_sets):

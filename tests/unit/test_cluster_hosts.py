@@ -11,7 +11,6 @@ import pytest
 from cluster import compose, hosts, lifecycle, security
 from cluster.__main__ import main
 from cluster.docker import DockerPlace
-from cluster.errors import ServiceError, SettingsError
 from cluster.image import Image
 from cluster.lifecycle import Cluster
 from cluster.local import Local, LocalPlace
@@ -19,11 +18,11 @@ from cluster.local_driver import LocalDriverHost
 from cluster.service import Service
 from cluster.services import SERVICES
 from cluster.settings import load
+from core.errors import JobError, ServiceError, SettingsError
 from experiments.run import remote_workers
 from experiments.run.environment import for_driver, place_hash
 from experiments.run.spark_settings import spark_settings
 from experiments.spec.trial import Shape
-from jobs.errors import JobError
 from jobs.runtime.master_handshake import _advice
 from jobs.runtime.session import _answers, _unreachable
 

@@ -11,11 +11,11 @@ import psutil
 import pytest
 
 from cluster import cgroups
-from cluster.errors import ServiceError
 from cluster.local import Local
 from cluster.pinning import own_cores
 from cluster.service import Service
 from cluster.settings import SettingsError, load
+from core.errors import ServiceError
 from tests.waiting import eventually
 
 CHILD = "import time; time.sleep(60)"

@@ -12,12 +12,12 @@ import pytest
 
 from cluster import lifecycle, processes
 from cluster.dependencies import backwards, layers, stopping
-from cluster.errors import ServiceError
 from cluster.local import Local
 from cluster.processes import free_port
 from cluster.readiness import wait
 from cluster.service import Address, Port, Probe, Service
 from cluster.settings import ROOT, SERVICE_MARKER, load
+from core.errors import ServiceError
 from tests.waiting import eventually
 
 SLEEP = "import time; time.sleep(60)"

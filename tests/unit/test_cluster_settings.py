@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from cluster import settings
-from cluster.errors import SettingsError
 from cluster.settings import ROOT, Settings, load, megabytes
+from core.errors import SettingsError
 
 
 def test_without_anything_the_profile_and_defaults_hold():

@@ -2,9 +2,9 @@
 
 import pytest
 
+from core.errors import UsageError
 from datasets.__main__ import main
 from datasets.dataset import find
-from datasets.errors import UsageError
 from datasets.sources import SOURCES
 
 

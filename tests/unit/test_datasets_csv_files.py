@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 from reading import R, advice, rejected, rows, write
 
+from core.errors import DataError, UsageError
 from datasets.dataset import find
-from datasets.errors import DataError, UsageError
 
 
 @pytest.mark.parametrize(

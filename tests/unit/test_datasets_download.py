@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import DataError, Unreachable
 from datasets.download import download, locate
-from datasets.errors import DataError, Unreachable
 from datasets.progress import Progress
 from datasets.source import Variant
 from datasets.unpack import unpack

@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-import cluster.files
-import datasets.files
+import core.files
 
-PLACES = (cluster.files, datasets.files)
+PLACES = (core.files, core.files)
 
 
 @pytest.mark.parametrize("files", PLACES)

@@ -7,7 +7,7 @@ import pytest
 
 from cluster.settings import ROOT
 
-PACKAGES = ("cluster", "datasets", "jobs", "experiments")
+PACKAGES = ("core", "cluster", "datasets", "jobs", "experiments")
 RIDDLE = re.compile(r"(What|How|Where|Why|Who|Whoever|When|If|Whether)\b")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 

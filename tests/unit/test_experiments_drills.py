@@ -8,7 +8,7 @@ import pytest
 from invented_drills import DRILL, SETTINGS, trial
 
 from cluster import settings as cluster_settings
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments import __main__ as main
 from experiments.run.progress import Progress
 from experiments.spec import experiment as spec

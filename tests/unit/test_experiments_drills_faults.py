@@ -9,9 +9,9 @@ import time
 import pytest
 
 from cluster.settings import SERVICE_MARKER
+from core.errors import JobError
 from experiments.studies.drills import victims
 from experiments.studies.drills.fault import Fault
-from jobs.errors import JobError
 
 # ---- the fault
 

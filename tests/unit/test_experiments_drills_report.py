@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 from cluster import settings as cluster_settings
-from experiments.errors import RecordingError
+from core.errors import RecordingError
 from experiments.record.recorder import Recorder
 from experiments.studies.drills import record, show
 from experiments.studies.drills.drill import GOOD

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
+from core.errors import JobError
 from experiments.studies.drills import rows, tasks
 from experiments.studies.drills.act import model_differs
 from experiments.studies.drills.again import own_tables
 from experiments.studies.drills.rows import Rows
-from jobs.errors import JobError
 from jobs.runtime.request import Request
 
 # ---- tasks

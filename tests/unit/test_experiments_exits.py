@@ -5,11 +5,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from cluster.errors import ServiceError, SettingsError
-from datasets.errors import DataError, Unreachable, UsageError
+from core.errors import (
+    DataError,
+    JobError,
+    RecordingError,
+    ServiceError,
+    SettingsError,
+    Unreachable,
+    UnreadableError,
+    UsageError,
+)
 from experiments import __main__ as main
-from experiments.errors import RecordingError, UnreadableError
-from jobs.errors import JobError
 
 CODES = {
     RecordingError("the server went away"): 3,
@@ -57,7 +63,7 @@ def test_every_error_of_the_packages_is_known():
     ours = {
         cls
         for cls in below(Exception)
-        if cls.__module__.partition(".")[0] in ("cluster", "datasets", "jobs", "experiments")
+        if cls.__module__.partition(".")[0] in ("core", "cluster", "datasets", "jobs", "experiments")
         and not issubclass(cls, ValueError)  # a value that a caller handles
     }
     assert {cls for cls in ours if not issubclass(cls, main.KNOWN)} == set()

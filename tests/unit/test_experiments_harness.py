@@ -5,9 +5,9 @@ from threading import Event
 
 import pytest
 
-from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.settings import load
+from core.errors import ServiceError
 from experiments.run import harness as module
 from experiments.run.harness import Harness
 from experiments.spec.trial import Shape

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from cluster.doctor import _cores
-from cluster.errors import ServiceError
 from cluster.settings import load
+from core.errors import ServiceError
 from experiments.run.environment import pins
 from experiments.run.harness import Harness
 from experiments.spec.trial import Shape

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 from invented import application, outcome
 
-from experiments.errors import UnreadableError
+from core.errors import UnreadableError
 from experiments.results.outcome import FILE, OUTCOME, load, stored
 from experiments.spec.trial import Shape
 

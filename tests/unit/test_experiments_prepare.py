@@ -7,13 +7,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from cluster.settings import load
+from core.errors import JobError
 from experiments import __main__ as main
 from experiments.run import prepare
 from experiments.run.harness import Harness
 from experiments.run.stores import layout_of
 from experiments.spec.grid import data_of
 from experiments.spec.trial import Data, Shape
-from jobs.errors import JobError
 from jobs.folder_versions import FolderVersions
 
 SAID = "all times fall into one day"

@@ -12,10 +12,9 @@ import pytest
 from launching import launcher, request
 
 from cluster import settings
-from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.local_driver import LocalDriverHost
-from datasets.errors import UsageError
+from core.errors import ServiceError, UsageError
 from experiments import __main__ as main
 from experiments.cli import arguments
 from experiments.results.events import Tail, last_lines, phases_of, warnings_of, warnings_to

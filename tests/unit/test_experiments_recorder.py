@@ -13,7 +13,7 @@ from invented_pairs import ledger
 from mlflow.exceptions import MlflowException
 from recording import ABOUT, runs, trial, write
 
-from experiments.errors import RecordingError
+from core.errors import RecordingError
 from experiments.record.recorder import Recorder, explained
 from experiments.results.outcome import FILE
 from experiments.studies.compare.record import tree_of

@@ -10,7 +10,7 @@ from invented import BASIS, application, outcome
 from recording import ABOUT, runs, trial, write
 
 from cluster.settings import load
-from experiments.errors import RecordingError
+from core.errors import RecordingError
 from experiments.record.run_tags import shown_columns
 from experiments.report.report import Report
 from experiments.report.show import show

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import pytest
 from invented import application, outcome
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.page import tables
 from experiments.page.finding import Finding
 from experiments.page.raw_values import as_csv, trial_json

@@ -11,10 +11,9 @@ import pytest
 from invented import BASIS, application, outcome
 
 from cluster import settings as cluster_settings
-from cluster.errors import ServiceError
 from cluster.local_driver import LocalDriverHost
+from core.errors import RecordingError, ServiceError
 from experiments.cli.commands import demo
-from experiments.errors import RecordingError
 from experiments.report.show import finish
 from experiments.results.outcome import load, stored
 from experiments.results.parts import Launched

@@ -10,8 +10,7 @@ import pytest
 from invented import application, outcome
 from mlflow import MlflowClient
 
-from datasets.errors import UsageError
-from experiments.errors import RecordingError
+from core.errors import RecordingError, UsageError
 from experiments.record.registry import register
 from experiments.report.sections.search import FIND
 from experiments.spec import experiment as spec

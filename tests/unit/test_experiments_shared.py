@@ -15,7 +15,7 @@ from eventlogs import executor, job, lost, phase, stage, task, wanted, write
 from invented import application, outcome
 from launching import launcher, request
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.cli import arguments
 from experiments.page.raw_values import as_csv
 from experiments.record.run_tags import params, tags

@@ -2,7 +2,7 @@
 
 import pytest
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.spec import experiment as spec
 from experiments.spec import grid
 from experiments.spec.trial import Data, Shape

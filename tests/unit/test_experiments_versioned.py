@@ -9,7 +9,8 @@ import pytest
 from invented import application, outcome
 from invented_pairs import ledger
 
-from experiments.errors import UnreadableError
+from core.errors import UnreadableError
+from core.versioned import FORMAT, Kind
 from experiments.page.index import REPORT, write_index
 from experiments.record.parent_run import Parent
 from experiments.record.recorder import Recorder
@@ -22,7 +23,6 @@ from experiments.studies.drills import record as drills
 from experiments.studies.drills.drill import Drilled
 from experiments.studies.drills.record import DRILLED
 from experiments.studies.drills.rows import ROWS
-from experiments.versioned import FORMAT, Kind
 
 GENUINE = Path(__file__).parent / "outcome_without_format.json"
 """Left by a run of the demo before outcomes had a format; only its list of predictions is cut short."""

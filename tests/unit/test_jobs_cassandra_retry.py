@@ -3,12 +3,11 @@
 import pytest
 from cassandra import InvalidRequest, WriteTimeout
 
-from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.settings import load
+from core.errors import JobError, ServiceError
 from jobs import cassandra, cassandra_retry, replication
 from jobs.cassandra_versions import KeyspaceVersions
-from jobs.errors import JobError
 
 LOST = "java.lang.IllegalStateException: gone\n\tat com.datastax.oss.driver.internal.core.metadata.X"
 

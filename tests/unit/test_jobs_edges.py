@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from py4j.protocol import Py4JNetworkError
 
-from jobs.errors import JobError
+from core.errors import JobError
 from jobs.modelling.preflight import als_need, check_memory
 from jobs.runtime.failures import explain, root_cause
 from jobs.runtime.request import Request
@@ -34,7 +34,7 @@ def test_the_same_code_gives_the_same_zip(tmp_path):
     assert first.name == second.name
     assert first.read_bytes() == second.read_bytes()
     names = zipfile.ZipFile(first).namelist()
-    assert {"jobs/__init__.py", "jobs/models/als.py", "datasets/source.py"} <= set(names)
+    assert {"jobs/__init__.py", "jobs/models/als.py", "datasets/source.py", "core/errors.py"} <= set(names)
     assert not [name for name in names if "__pycache__" in name]
 
 

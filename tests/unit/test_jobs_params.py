@@ -2,7 +2,7 @@
 
 import pytest
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from jobs import params
 from jobs.apps.train import JOB
 from jobs.models import MODELS

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from jobs import params
 from jobs.judge.cautions import after_fit, before_fit
 from jobs.judge.evaluate import Evaluation

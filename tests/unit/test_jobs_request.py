@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from jobs.runtime.request import Request, check_same_session
 
 ONE = Request(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from invented_pairs import ledger
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments import __main__ as main
 from experiments.cli.exits import GATE
 from experiments.studies.compare.calibration import calibrate

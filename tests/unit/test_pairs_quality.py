@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.studies.compare.users import ndcg, qualities, rmse, same_rows
 from jobs.judge.per_user import PerUser, read
 

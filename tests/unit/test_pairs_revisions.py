@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.studies.compare.packages import pin_of
 from experiments.studies.compare.revisions import checked_out, commit_of
 

@@ -12,7 +12,7 @@ import pytest
 
 from cluster import settings as cluster_settings
 from cluster.local_driver import LocalDriverHost
-from datasets.errors import UsageError
+from core.errors import JobError, UsageError
 from experiments.results.parts import Launched
 from experiments.run.harness import Met
 from experiments.run.prepare import Prepared
@@ -24,7 +24,6 @@ from experiments.studies.compare.ledger import PER_USER, STATE, Ledger
 from experiments.studies.compare.runner import Pairing
 from experiments.studies.compare.sides import NAMES
 from experiments.studies.compare.verdict import notes, verdict_of
-from jobs.errors import JobError
 from jobs.runtime.request import PhaseTime, Result
 
 SPEC = {

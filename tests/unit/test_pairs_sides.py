@@ -2,7 +2,7 @@
 
 import pytest
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.cli import arguments
 from experiments.spec import experiment as spec
 from experiments.spec.trial import Shape

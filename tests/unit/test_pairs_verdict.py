@@ -10,7 +10,7 @@ import pytest
 from invented import application
 from invented_pairs import ABOUT, ledger
 
-from datasets.errors import UsageError
+from core.errors import JobError, UsageError
 from experiments import __main__ as main
 from experiments.cli.commands import gate as gate_command
 from experiments.page.text_tables import WIDTH
@@ -24,7 +24,6 @@ from experiments.studies.compare.verdict import (
     time_notes,
     verdict_of,
 )
-from jobs.errors import JobError
 
 
 def test_slower_and_worse_are_said_with_their_numbers(tmp_path):

@@ -6,8 +6,8 @@ from argparse import ArgumentParser, Namespace
 
 from cluster import settings as cluster_settings
 from cluster.settings import Settings
+from core.errors import Unreachable
 from datasets.dataset import find
-from datasets.errors import Unreachable
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
 from experiments.cli.exits import KNOWN, exit_code

@@ -4,8 +4,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from cluster import settings as cluster_settings
-from datasets.errors import UsageError
-from datasets.options import nearest
+from core.errors import UsageError
+from core.options import nearest
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
 from experiments.run.progress import Progress

@@ -3,8 +3,8 @@
 from argparse import ArgumentParser, Namespace
 
 from cluster import settings as cluster_settings
-from datasets.errors import UsageError
-from datasets.options import nearest
+from core.errors import UsageError
+from core.options import nearest
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
 from experiments.page.index import INDEX

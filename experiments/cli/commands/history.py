@@ -4,7 +4,7 @@ from argparse import Namespace
 
 from cluster import settings as cluster_settings
 from cluster.lifecycle import Cluster
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
 from experiments.telemetry.history import link

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cluster import settings as cluster_settings
 from cluster.settings import Settings
+from core.errors import JobError
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
 from experiments.page.text_tables import as_text
@@ -20,7 +21,6 @@ from experiments.studies.capacity.planner import Candidates, Pilot, Plan, plan
 from experiments.studies.capacity.points import expected_rows
 from experiments.studies.capacity.quantities import duration, time_text
 from experiments.studies.capacity.record import recorded
-from jobs.errors import JobError
 
 BUDGET = "15m"
 

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 
 from cluster import settings as cluster_settings
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
 from experiments.cli.commands.predict import SPEC

@@ -3,11 +3,10 @@
 from argparse import ArgumentParser, Namespace
 
 from cluster import settings as cluster_settings
-from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
+from core.errors import RecordingError, ServiceError
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
-from experiments.errors import RecordingError
 from experiments.metric_names import described
 from experiments.page.tables import Table
 from experiments.page.text_tables import as_text

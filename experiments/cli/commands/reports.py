@@ -5,12 +5,10 @@ import tomllib
 from argparse import ArgumentParser, Namespace
 
 from cluster import settings as cluster_settings
-from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
-from datasets.errors import UsageError
+from core.errors import RecordingError, ServiceError, UsageError
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
-from experiments.errors import RecordingError
 from experiments.page.index import write_index
 from experiments.report.report import Report
 from experiments.report.show import SINGLE, TRAIN

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.page.finding import Finding
 from experiments.page.plots import COLOURS, GREY, Plot
 from experiments.page.tables import NONE, Table

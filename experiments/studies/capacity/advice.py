@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.page.tables import NONE, Table
 from experiments.spec.trial import Shape
 from experiments.studies.capacity.model import Model, Prediction

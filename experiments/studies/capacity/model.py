@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.studies.capacity.fit import LEAST_DEGREES, Fit, fit
 from experiments.studies.capacity.points import Point, Points
 from experiments.studies.capacity.quantities import count_text

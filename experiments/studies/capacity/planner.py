@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.page.tables import NONE, Table
 from experiments.spec.experiment import Experiment
 from experiments.spec.trial import Shape, Trial

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.errors import UsageError
 from datasets.dataset import find
-from datasets.errors import UsageError
 from experiments.metric_names import TOTAL
 from experiments.page.merged_notes import TrialNames, by_statement
 from experiments.results.metrics import cold, repeats

@@ -3,7 +3,7 @@
 import math
 import re
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[hms])+")

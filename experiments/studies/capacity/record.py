@@ -1,10 +1,8 @@
 """Recorded trials of an experiment, and the model that is fitted to them."""
 
-from cluster.errors import ServiceError
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
-from datasets.errors import UsageError
-from experiments.errors import RecordingError
+from core.errors import RecordingError, ServiceError, UsageError
 from experiments.results.outcome import Outcome
 from experiments.run.runner import open_recorder
 from experiments.spec import experiment as spec

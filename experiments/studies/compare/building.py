@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.results.events import last_lines
 from experiments.run.launcher import stop_group
 

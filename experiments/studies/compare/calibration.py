@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.page.tables import Table
 from experiments.page.wording import counted, sentence
 from experiments.stats.paired import ALPHA, LEAST_PAIRS, Timing, called, log_ratios, timing

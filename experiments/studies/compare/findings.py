@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from datasets.files import write_json
+from core.files import write_json
 from experiments.metric_names import phase_of
 from experiments.page.finding import Finding
 from experiments.page.index import header, write_index

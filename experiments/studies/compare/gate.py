@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.stats.paired import LEAST_PAIRS
 from experiments.studies.compare.verdict import Verdict, interval_of
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from core.versioned import Kind
 from experiments.results.metrics import typical
 from experiments.results.outcome import FILE, Application, Outcome, load
 from experiments.run.turns import balanced
 from experiments.studies.compare.sides import NAMES
-from experiments.versioned import Kind
 
 STATE = "comparison.json"
 PILOT = "pilot"

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
-from datasets.errors import UsageError
-from datasets.options import nearest
+from core.errors import UsageError
+from core.options import nearest
 from experiments.run.launcher import capture
 from experiments.studies.compare.building import built
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datasets.errors import UsageError
-from experiments.errors import UnreadableError
+from core.errors import UnreadableError, UsageError
+from core.versioned import Kind, left_out
 from experiments.metric_names import phase_of
 from experiments.run.environment import host
 from experiments.stats.paired import LEAST_PAIRS
@@ -14,7 +14,6 @@ from experiments.studies.compare.calibration import LEAST_COMPARISONS, LEAST_REC
 from experiments.studies.compare.ledger import Ledger, Pair
 from experiments.studies.compare.runner import place_of
 from experiments.studies.compare.sides import NAMES
-from experiments.versioned import Kind, left_out
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.run.identity import ROOT
 from experiments.run.launcher import capture
 from experiments.run.runtime import Runtime

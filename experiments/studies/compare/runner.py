@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cluster.settings import Settings
-from datasets.errors import UsageError
-from datasets.files import write_json
+from core.errors import JobError, UsageError
+from core.files import write_json
 from experiments.results.events import Tail
 from experiments.results.outcome import Application, Outcome, begin
 from experiments.run import environment, remote_workers
@@ -28,7 +28,6 @@ from experiments.studies.compare.runtimes import Ready, code_of, ready
 from experiments.studies.compare.sides import NAMES, Side, sides_of
 from experiments.studies.compare.users import same_rows
 from experiments.telemetry import telemetry
-from jobs.errors import JobError
 
 MOST_DISTURBED = 3
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.run.environment import PACKAGES
 from experiments.run.identity import ROOT, hash_files
 from experiments.run.launcher import capture
@@ -57,7 +57,7 @@ def ready(side: Side, run_dir: Path, say: Callable[[str], None]) -> Ready:
 
 def code_of(runtime: Runtime) -> str:
     """Hash the sources that run inside an application, as they are now."""
-    paths = [path for name in ("jobs", "datasets") for path in (runtime.root / name).rglob("*.py")]
+    paths = [path for name in ("jobs", "datasets", "core") for path in (runtime.root / name).rglob("*.py")]
     return hash_files(paths, runtime.root)
 
 

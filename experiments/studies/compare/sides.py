@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from datasets.errors import UsageError
-from datasets.options import nearest
+from core.errors import UsageError
+from core.options import nearest
 from experiments.record.run_tags import as_text
 from experiments.spec.experiment import Experiment
 from experiments.spec.grid import CLEANING, DATA, SHAPE, check_key, flatten

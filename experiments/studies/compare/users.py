@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy import stats
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 from experiments.results.model_equality import SAME_MODEL
 from experiments.stats.paired import ALPHA, POWER, upper_bound
 from jobs.judge.per_user import PerUser, read

@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from core.errors import JobError
 from experiments.metric_names import SECONDS, TOTAL, phase_of, seconds_name
 from experiments.page.wording import counted, number_word, percent, sentence, values_apart
 from experiments.results.metrics import quality as quality_numbers
@@ -14,7 +15,6 @@ from experiments.stats.paired import LEAST_PAIRS, Timing, timing
 from experiments.studies.compare.ledger import PER_USER, Ledger
 from experiments.studies.compare.sides import NAMES
 from experiments.studies.compare.users import LEAST_USERS, Quality, qualities, same_rows
-from jobs.errors import JobError
 from jobs.judge.per_user import read
 
 _SAME = "fit the same model (predictions equal within 1e-4)"

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from cluster.settings import Settings
-from datasets.errors import UsageError
+from core.errors import JobError, UsageError
 from experiments.results.outcome import Outcome, stored
 from experiments.run.harness import Harness
 from experiments.run.progress import Progress
@@ -16,7 +16,6 @@ from experiments.studies.drills import again, rows
 from experiments.studies.drills.drill import TABLE, Drill, Undisturbed
 from experiments.studies.drills.rows import Rows
 from experiments.studies.drills.tasks import read
-from jobs.errors import JobError
 from jobs.runtime.request import Request
 
 _ROWS = "rows.json"

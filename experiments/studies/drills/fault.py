@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from core.errors import JobError
 from experiments.results.events import Event
-from jobs.errors import JobError
 
 MIDDLE = 0.5
 

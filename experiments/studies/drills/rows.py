@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from experiments.errors import UnreadableError
+from core.errors import JobError, UnreadableError
+from core.versioned import Kind, left_out, unchanged
 from experiments.results.model_equality import SAME_MODEL
 from experiments.run.stores import CASSANDRA
-from experiments.versioned import Kind, left_out, unchanged
 from jobs.cassandra import Connection, Keyspace, disconnect
-from jobs.errors import JobError
 from jobs.runtime.request import Request
 from jobs.stores.cassandra import keyspace_name
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
-from datasets.errors import UsageError
-from experiments.errors import RecordingError
+from core.errors import RecordingError, UsageError
 from experiments.results.outcome import Outcome, new_attempt
 from experiments.run.progress import Progress
 from experiments.run.runner import open_recorder

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.errors import JobError
 from experiments.telemetry.eventlog import EventLog
-from jobs.errors import JobError
 
 
 @dataclass

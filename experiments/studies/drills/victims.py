@@ -11,7 +11,7 @@ import psutil
 
 from cluster.processes import lives, mark, marked
 from cluster.settings import CONTAINED
-from jobs.errors import JobError
+from core.errors import JobError
 
 _POLL_S = 0.1
 _EXECUTOR = "CoarseGrainedExecutorBackend"

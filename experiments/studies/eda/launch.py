@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.errors import JobError
 from datasets.dataset import find
 from experiments.results.events import warnings_to
 from experiments.run import environment
@@ -14,7 +15,6 @@ from experiments.run.prepare import locate, prepare
 from experiments.run.spark_settings import spark_settings
 from experiments.run.stores import PARQUET
 from experiments.spec.trial import Data
-from jobs.errors import JobError
 from jobs.runtime.request import Request
 
 _TIMEOUT_S = 6 * 3600.0

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from datasets.files import write_json
+from core.files import write_json
 from experiments.page.facts import facts_of
 from experiments.page.index import header, write_index
 from experiments.page.page import Download, render

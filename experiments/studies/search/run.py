@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.settings import Settings
-from experiments.errors import RecordingError
+from core.errors import RecordingError
 from experiments.record.recorder import Recorder
 from experiments.record.registry import Registered, register
 from experiments.results.outcome import Outcome

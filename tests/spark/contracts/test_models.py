@@ -5,7 +5,7 @@ import math
 import planted
 import pytest
 
-from datasets.options import parse
+from core.options import parse
 from jobs.modelling.model import Tables
 from jobs.models import MODELS
 from jobs.runtime.cached_rdds import cached_rdds

@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 from pyspark.sql import functions as F
 
+from core.errors import DataError, UsageError
+from core.options import parse
 from datasets.dataset import find
-from datasets.errors import DataError, UsageError
-from datasets.options import parse
 from datasets.source import ITEMS, RAW, REJECTED
 from datasets.sources import SOURCES
 

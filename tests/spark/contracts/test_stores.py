@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from jobs.errors import JobError
+from core.errors import JobError
 from jobs.prepare import stored
 from jobs.retention import Retention
 from jobs.stores import STORES

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cluster.settings import Settings
-from datasets.errors import UsageError
+from core.errors import JobError, UsageError
 from experiments.run.harness import Harness
 from experiments.run.prepare import manifest_of
 from experiments.run.stores import CASSANDRA
@@ -17,7 +17,6 @@ from experiments.studies.drills import act, rows, victims
 from experiments.studies.drills.again import Ran
 from experiments.studies.drills.drill import Drilled, Ground
 from experiments.studies.drills.fault import Fault
-from jobs.errors import JobError
 from jobs.runtime.request import Request
 
 PHASE = "write"

@@ -5,11 +5,11 @@ from types import MappingProxyType
 from typing import Any
 
 from cluster.settings import Settings
+from core.errors import JobError
 from experiments.run.harness import Harness
 from experiments.spec.trial import Trial
 from experiments.studies.drills import act, victims
 from experiments.studies.drills.drill import Drilled, Ground
-from jobs.errors import JobError
 
 
 class Executor:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
+from core.errors import JobError
 from experiments.results.events import Event
 from experiments.results.outcome import Outcome
 from experiments.results.parts import Launched
@@ -22,7 +23,6 @@ from experiments.studies.drills.drill import Drilled, Ground
 from experiments.studies.drills.fault import Fault
 from experiments.studies.drills.record import DrillRecorder
 from experiments.studies.drills.tasks import read
-from jobs.errors import JobError
 from jobs.runtime.request import Request, Result
 
 _MARK = "spark.recscale.drill"

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from datasets.files import write_json
-from experiments.errors import UnreadableError
+from core.errors import UnreadableError
+from core.files import write_json
 
 FORMAT = "format"
 """Key of the version in each file; a file without it is of version 0, which had none."""

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from datasets.errors import UsageError
+from core.errors import UsageError
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from cluster.errors import ServiceError
+from core.errors import ServiceError
 
 LOCK = ".lock"
 _POLL_S = 0.2
