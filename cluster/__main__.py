@@ -17,12 +17,10 @@ from cluster.readiness import tail
 from cluster.services import SERVICES
 from cluster.settings import Settings, load
 from cluster.sweep import DOWNLOADED, sweep
-from core.errors import ServiceError, SettingsError
+from core.errors import ENDED, INTERRUPTED, OK, SERVICE, RecscaleError, ServiceError, SettingsError, tell
 
 # MLflow's page of experiments; without the parameter MLflow opens its page for language models.
 _RUNS = "/#/experiments?workflowType=machine_learning"
-
-OK, USAGE, SERVICE, INTERRUPTED, ENDED = 0, 2, 3, 130, 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,12 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, for example `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
-    except SettingsError as error:
-        print(f"cluster: {error}", file=sys.stderr)
-        return USAGE
-    except ServiceError as error:
-        print(f"cluster: {error}", file=sys.stderr)
-        return SERVICE
+    except RecscaleError as error:
+        return tell("cluster", error)
     except KeyboardInterrupt:
         print(
             "cluster: interrupted; the services that this command started were stopped again", file=sys.stderr

@@ -1,37 +1,59 @@
-"""Errors that a person is told: what is wrong, and what to do next."""
+"""Errors that a person is told, and the statuses that commands exit with."""
 
+import sys
 from pathlib import Path
+from typing import ClassVar
+
+OK, FAILED, USAGE, SERVICE, GATE, INTERRUPTED, ENDED = 0, 1, 2, 3, 4, 130, 143
+"""All went well; a trial, a job or data failed; wrong names or values; a service; a gate; Ctrl-C; SIGTERM."""
 
 
-class UsageError(Exception):
-    """Unknown name, key or value; the message gives the nearest known one, and the command exits with 2."""
+class RecscaleError(Exception):
+    """Error that a command ends with, of which a person is told the words and not the traceback.
+
+    The words say what is wrong, the value, what is allowed, and how to mend it.
+    """
+
+    exit_status: ClassVar[int] = FAILED
 
 
-class SettingsError(Exception):
-    """Unknown setting or invalid value; the command exits with 2."""
+class UsageError(RecscaleError):
+    """Unknown name, key or value; the message gives the nearest known one."""
+
+    exit_status = USAGE
 
 
-class DataError(Exception):
-    """Data that cannot be found, fetched or read; the command exits with 1."""
+class SettingsError(RecscaleError):
+    """Unknown setting or invalid value."""
+
+    exit_status = USAGE
+
+
+class DataError(RecscaleError):
+    """Data that cannot be found, fetched or read."""
 
 
 class Unreachable(DataError):  # noqa: N818 - it describes the publisher
     """A publisher that cannot be reached from here; a caller may use other data."""
 
 
-class JobError(Exception):
-    """Failure of a job, with the reason and the next step; the command exits with 1."""
+class JobError(RecscaleError):
+    """Failure of a job, with the reason and the next step."""
 
 
-class ServiceError(Exception):
-    """Service that cannot start, stop or answer, with the end of its log and the next step; exit status 3."""
+class ServiceError(RecscaleError):
+    """Service that cannot start, stop or answer, with the end of its log and the next step."""
+
+    exit_status = SERVICE
 
 
-class RecordingError(Exception):
+class RecordingError(RecscaleError):
     """MLflow did not take or give what it was asked for; results stay on disk."""
 
+    exit_status = SERVICE
 
-class UnreadableError(Exception):
+
+class UnreadableError(RecscaleError):
     """A file of the run folder is damaged, or a newer version of this project wrote it.
 
     Attributes:
@@ -41,3 +63,9 @@ class UnreadableError(Exception):
     def __init__(self, path: Path, text: str) -> None:
         super().__init__(f"{path} {text}")
         self.path, self.text = path, text
+
+
+def tell(program: str, error: RecscaleError) -> int:
+    """Print an error's words as the last of a program; return the status to exit with."""
+    print(f"{program}: {error}", file=sys.stderr)
+    return error.exit_status

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from core.errors import DataError, UsageError
+from core.errors import INTERRUPTED, OK, RecscaleError, UsageError, tell
 from datasets import describe
 from datasets.dataset import Dataset, find
 from datasets.download import found
@@ -25,23 +25,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if parsed.command == "list":
             print("\n".join(_listing(parsed.data, parsed.cache)))
-            return 0
+            return OK
         dataset = find(parsed.name, _options(parsed.set))
         path = dataset.fetch(parsed.data, parsed.cache)
         if parsed.command == "fetch":
             print(_fetched(dataset, path))
         else:
             print(_described(dataset, path), end="")
-    except UsageError as error:
-        print(f"datasets: {error}", file=sys.stderr)
-        return 2
-    except DataError as error:
-        print(f"datasets: {error}", file=sys.stderr)
-        return 1
+    except RecscaleError as error:
+        return tell("datasets", error)
     except KeyboardInterrupt:
         print("datasets: interrupted; the transferred part is kept", file=sys.stderr)
-        return 130
-    return 0
+        return INTERRUPTED
+    return OK
 
 
 def _parser() -> argparse.ArgumentParser:

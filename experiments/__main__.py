@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
+from core.errors import INTERRUPTED, RecscaleError, tell
 from experiments.cli.commands import COMMANDS
-from experiments.cli.exits import INTERRUPTED, KNOWN, exit_code
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,9 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, _interrupt)
     try:
         return int(arguments.command(arguments))
-    except KNOWN as error:
-        print(f"experiments: {error}", file=sys.stderr)
-        return exit_code(error)
+    except RecscaleError as error:
+        return tell("experiments", error)
     except KeyboardInterrupt:
         print(
             "interrupted; what was measured is recorded, the same command goes on from there", file=sys.stderr

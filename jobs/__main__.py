@@ -20,7 +20,7 @@ from types import FrameType
 
 from pyspark.sql import SparkSession
 
-from core.errors import JobError, UsageError
+from core.errors import INTERRUPTED, USAGE, JobError, UsageError
 from core.options import nearest
 from jobs.runtime.between_trials import clear
 from jobs.runtime.context import Context, Job
@@ -36,8 +36,6 @@ from jobs.runtime.session import (
     wait_for_executors,
 )
 from jobs.store import Store
-
-INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         asked = _asked(arguments.job, arguments.request, arguments.result)
     except (UsageError, OSError) as error:
         print(f"jobs: {error}", file=sys.stderr)
-        return 2
+        return USAGE
     return _Application(asked).run()
 
 

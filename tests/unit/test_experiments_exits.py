@@ -9,6 +9,7 @@ from core.errors import (
     DataError,
     JobError,
     RecordingError,
+    RecscaleError,
     ServiceError,
     SettingsError,
     Unreachable,
@@ -66,4 +67,4 @@ def test_every_error_of_the_packages_is_known():
         if cls.__module__.partition(".")[0] in ("core", "cluster", "datasets", "jobs", "experiments")
         and not issubclass(cls, ValueError)  # a value that a caller handles
     }
-    assert {cls for cls in ours if not issubclass(cls, main.KNOWN)} == set()
+    assert {cls for cls in ours if not issubclass(cls, RecscaleError)} == set()

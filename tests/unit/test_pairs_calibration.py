@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from invented_pairs import ledger
 
-from core.errors import UsageError
+from core.errors import GATE, UsageError
 from experiments import __main__ as main
-from experiments.cli.exits import GATE
 from experiments.studies.compare.calibration import calibrate
 from experiments.studies.compare.ledger import Pair
 from experiments.studies.compare.recorded import recorded

@@ -4,9 +4,9 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from cluster import settings as cluster_settings
+from core.errors import GATE, OK
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
-from experiments.cli.exits import GATE
 from experiments.metric_names import seconds_name
 from experiments.page.text_tables import as_text
 from experiments.studies.compare.calibration import answer, calibrate, comparison_table, details, table
@@ -25,7 +25,7 @@ def _run(given: Namespace) -> int:
         )
     if given.save:
         write(Path(given.save), given.names, seconds_name(given.metric), all_of.comparisons)
-    return 0 if found.holds else GATE
+    return OK if found.holds else GATE
 
 
 def _arguments(parser: ArgumentParser) -> None:

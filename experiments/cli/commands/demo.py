@@ -6,11 +6,10 @@ from argparse import ArgumentParser, Namespace
 
 from cluster import settings as cluster_settings
 from cluster.settings import Settings
-from core.errors import Unreachable
+from core.errors import RecscaleError, Unreachable
 from datasets.dataset import find
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
-from experiments.cli.exits import KNOWN, exit_code
 from experiments.report.show import finish
 from experiments.run.progress import Progress
 from experiments.run.runner import Sweep
@@ -33,9 +32,9 @@ def demo(arguments: Namespace) -> int:
     except KeyboardInterrupt:
         print("demo: failed interrupted", flush=True)
         raise
-    except KNOWN as error:
+    except RecscaleError as error:
         print(f"{error}\ndemo: failed {str(error).splitlines()[0]}", flush=True)
-        return exit_code(error)
+        return error.exit_status
     except Exception as error:
         print(f"demo: failed {type(error).__name__}: {error}", flush=True)
         raise

@@ -2,9 +2,9 @@
 
 from argparse import ArgumentParser, Namespace
 
+from core.errors import GATE, OK, RecscaleError
 from experiments.cli.command import Command
 from experiments.cli.compared import arguments, compared
-from experiments.cli.exits import GATE, KNOWN
 from experiments.studies.compare.gate import closing, usable
 
 
@@ -13,12 +13,12 @@ def _run(given: Namespace) -> int:
     usable(given.tolerance, given.quality_tolerance, given.pairs)
     try:
         found = compared(given, [f"rev={given.base}"], [f"rev={given.contender}"])
-    except KNOWN as error:
+    except RecscaleError as error:
         print(f"gate: no verdict: {str(error).splitlines()[0]}", flush=True)
         raise
     failures = found.failures(given.tolerance, given.quality_tolerance)
     print(closing(found, failures, given.tolerance), flush=True)
-    return GATE if failures else 0
+    return GATE if failures else OK
 
 
 def _arguments(parser: ArgumentParser) -> None:

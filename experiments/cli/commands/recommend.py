@@ -4,11 +4,10 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 
 from cluster import settings as cluster_settings
-from core.errors import UsageError
+from core.errors import GATE, UsageError
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
 from experiments.cli.commands.predict import SPEC
-from experiments.cli.exits import GATE
 from experiments.page.text_tables import as_text, wrapped
 from experiments.page.wording import counted
 from experiments.spec.trial import Shape
