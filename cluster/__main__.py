@@ -17,7 +17,7 @@ from cluster.readiness import tail
 from cluster.services import SERVICES
 from cluster.settings import Settings, load
 from cluster.sweep import DOWNLOADED, sweep
-from core.errors import ENDED, INTERRUPTED, OK, SERVICE, RecscaleError, ServiceError, SettingsError, tell
+from core.errors import ENDED, INTERRUPTED, OK, SERVICE, RecscaleError, ServiceError, UsageError, tell
 
 # MLflow's page of experiments; without the parameter MLflow opens its page for language models.
 _RUNS = "/#/experiments?workflowType=machine_learning"
@@ -79,7 +79,7 @@ def _refuse_other_backend(settings: Settings) -> None:
 
 def _worker(settings: Settings, options: argparse.Namespace) -> int:
     if settings.backend == "docker":
-        raise SettingsError(
+        raise UsageError(
             "backend: docker cannot join a master on another machine, which could not reach a container here; "
             "use the local backend: BACKEND=local"
         )

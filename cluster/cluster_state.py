@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from core.errors import SettingsError
+from core.errors import UsageError
 from core.files import write_json
 
 FILE = "cluster.json"
@@ -14,7 +14,7 @@ def recall(run_dir: Path) -> dict[str, str]:
     """Return the settings that the cluster of a run folder was started with; nothing if there are none.
 
     Raises:
-        SettingsError: the file is damaged.
+        UsageError: the file is damaged.
     """
     path = run_dir / FILE
     try:
@@ -25,9 +25,7 @@ def recall(run_dir: Path) -> dict[str, str]:
         values = json.loads(text)
         return {str(key): str(value) for key, value in values.items()}
     except (ValueError, AttributeError):
-        raise SettingsError(
-            f"{path} is damaged: remove it, then start the cluster again (make setup)"
-        ) from None
+        raise UsageError(f"{path} is damaged: remove it, then start the cluster again (make setup)") from None
 
 
 def remember(run_dir: Path, sets: Sequence[str]) -> None:

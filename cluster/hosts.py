@@ -5,7 +5,7 @@ import re
 import socket
 from typing import TYPE_CHECKING
 
-from core.errors import SettingsError
+from core.errors import UsageError
 
 if TYPE_CHECKING:  # cluster.settings imports this module
     from cluster.settings import Settings
@@ -21,16 +21,16 @@ def check(settings: "Settings", *, secret: bool) -> None:
         secret: true if the environment holds the secret of Spark's processes.
 
     Raises:
-        SettingsError: a setting is refused; the message says what to set instead.
+        UsageError: a setting is refused; the message says what to set instead.
     """
     _check_names(settings)
     if settings.backend == "docker" and not loopback(settings.host):
-        raise SettingsError(
+        raise UsageError(
             f"host: {settings.host} would open the containers' ports, most of them without a password, to other machines "
             "despite a firewall; with backend=docker leave host out (RECSCALE_HOST, HOST=), or use backend=local"
         )
     if settings.spark.encrypt and not secret:
-        raise SettingsError(
+        raise UsageError(
             "spark.encrypt: true needs a secret, and RECSCALE_SPARK_SECRET is empty; put the same long text into RECSCALE_SPARK_SECRET on "
             "every machine (`openssl rand -hex 32` makes one), or leave spark.encrypt out"
         )
@@ -38,7 +38,7 @@ def check(settings: "Settings", *, secret: bool) -> None:
         _check_joins(settings)
     if settings.cassandra.seeds:
         if settings.backend == "docker":
-            raise SettingsError(
+            raise UsageError(
                 "cassandra.seeds: a node in a container is reached only from this host and cannot join others; "
                 "use backend=local, or leave cassandra.seeds out"
             )
@@ -49,12 +49,12 @@ def masters(url: str) -> list[tuple[str, int]]:
     """Return host and port of each standalone master that a URL names: spark://host:port, or several with commas.
 
     Raises:
-        SettingsError: the URL has another form.
+        UsageError: the URL has another form.
     """
     found = [_MASTER.fullmatch(address) for address in url.removeprefix("spark://").split(",")]
     pairs = [(match[1], int(match[2])) for match in found if match]
     if not url.startswith("spark://") or len(pairs) < len(found) or not all(0 < p < 65536 for _, p in pairs):
-        raise SettingsError(
+        raise UsageError(
             f"spark.master: {url!r} is not of the form spark://host:port, for example spark://192.168.1.5:7077 "
             "(the address that `make status` shows on the master's machine)"
         )
@@ -83,12 +83,12 @@ def toward(host: str, port: int) -> str | None:
 def _check_names(settings: "Settings") -> None:
     for key, name in (("advertised", settings.advertised), ("spark.driver_host", settings.spark.driver_host)):
         if name is not None and (name in ("0.0.0.0", "::") or not re.fullmatch(r"[\w.:%-]+", name)):  # noqa: S104
-            raise SettingsError(
+            raise UsageError(
                 f"{key}: other machines cannot connect to {name!r}; give a name or an address of this machine, "
                 "without a port"
             )
     if settings.advertised is not None and settings.cassandra.nodes > 1:
-        raise SettingsError(
+        raise UsageError(
             f"advertised: one address cannot stand for {settings.cassandra.nodes} nodes of Cassandra; use "
             "cassandra.nodes=1, and add nodes on other machines with cassandra.seeds"
         )
@@ -96,29 +96,29 @@ def _check_names(settings: "Settings") -> None:
 
 def _check_joins(settings: "Settings") -> None:
     if settings.spark.master is None:
-        raise SettingsError(
+        raise UsageError(
             "spark.joins: no master is named; use `make worker MASTER=spark://host:7077`, or set spark.master too"
         )
     found = masters(settings.spark.master)
     if len(found) > 1:
-        raise SettingsError(
+        raise UsageError(
             f"spark.joins: {settings.spark.master} names {len(found)} masters, and only one can be asked for its "
             "workers; name the active one"
         )
     if settings.spark.workers < 1:
-        raise SettingsError("spark.workers must be 1 or more to join a master (spark.joins), got 0")
+        raise UsageError("spark.workers must be 1 or more to join a master (spark.joins), got 0")
     _refuse_loopback(settings, "spark.master", *found[0])
 
 
 def _check_seeds(settings: "Settings") -> None:
     cassandra = settings.cassandra
     if cassandra.contact_points:
-        raise SettingsError(
+        raise UsageError(
             "cassandra.seeds and cassandra.contact_points cannot both be set: the first starts nodes that join a "
             "cluster, the second uses a cluster and starts none; leave one out"
         )
     if cassandra.nodes < 1:
-        raise SettingsError(
+        raise UsageError(
             "cassandra.nodes must be 1 or more to join cassandra.seeds, got 0; add cassandra.nodes=1"
         )
     for seed in cassandra.seeds:
@@ -129,7 +129,7 @@ def _refuse_loopback(settings: "Settings", key: str, host: str, port: int) -> No
     """Refuse a loopback `host` where `host` of another machine must reach this one."""
     if loopback(settings.host) and not loopback(host):
         own = toward(host, port) or "<address of this machine>"
-        raise SettingsError(
+        raise UsageError(
             f"host: {settings.host} cannot be reached from {host} ({key}); give this machine's own address: "
             f"HOST={own} (--set host={own}, RECSCALE_HOST={own})"
         )

@@ -15,10 +15,11 @@ from cluster.local import Local
 from cluster.readiness import tail, wait
 from cluster.service import Backend, Running, Service, Shell
 from cluster.services import SERVICES
-from cluster.settings import Settings, nearest
+from cluster.settings import Settings
 from cluster.status import Status, of_external, of_running, of_stopped
-from core.errors import ServiceError, SettingsError
+from core.errors import ServiceError, UsageError
 from core.lock import locked, undisturbed
+from core.options import nearest
 
 BACKENDS: dict[str, Callable[[Settings], Backend]] = {"local": Local, "docker": Docker}
 
@@ -167,12 +168,12 @@ class Cluster:
         """Return the log file of a service, running or not; the file may not exist.
 
         Raises:
-            SettingsError: there is no such service.
+            UsageError: there is no such service.
         """
         path = self._backend.log(name)
         known = [service.name for service in self.describe()]
         if name not in known and not path.exists():
-            raise SettingsError(f"unknown service {name!r}: {nearest(name, known)}")
+            raise UsageError(f"unknown service {name!r}: {nearest(name, known)}")
         return path
 
     def log_tail(self, name: str, lines: int = 20) -> str:
@@ -188,7 +189,7 @@ class Cluster:
         """Return the command for an interactive shell in a service's environment.
 
         Raises:
-            SettingsError: there is no such service.
+            UsageError: there is no such service.
             ServiceError: it does not run.
         """
         self.log(name)
@@ -394,4 +395,4 @@ def _check_names(names: Collection[str], groups: Mapping[str, str]) -> None:
     known = set(groups) | set(groups.values()) - {""}
     for name in names:
         if name not in known:
-            raise SettingsError(f"unknown service {name!r}: {nearest(name, known)}")
+            raise UsageError(f"unknown service {name!r}: {nearest(name, known)}")

@@ -1,21 +1,20 @@
 """Settings of services, from defaults, profile, environment and command line; the later ones win."""
 
 import dataclasses
-import difflib
 import hashlib
 import os
 import re
 import tomllib
-import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cluster import file_names, hosts, proxies
 from cluster.cluster_state import recall
-from core.errors import SettingsError
+from core.errors import UsageError
+from core.options import convert, nearest
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = Path(__file__).resolve().parent / "profiles"
@@ -184,13 +183,13 @@ def load(sets: Sequence[str] = (), environ: MutableMapping[str, str] = os.enviro
     and replaces an ASCII locale by a UTF-8 one.
 
     Raises:
-        SettingsError: an unknown key (the message names the nearest known one) or an invalid value.
+        UsageError: an unknown key (the message names the nearest known one) or an invalid value.
     """
     known = dict(_keys(Settings))
     environment = _from_environment(known, environ)
     command_line = _from_sets(known, sets)
     said = {**environment, **command_line}
-    run_dir = _convert(Path, said["run_dir"], "run_dir") if "run_dir" in said else Settings.run_dir
+    run_dir = convert(Path, said["run_dir"], "run_dir") if "run_dir" in said else Settings.run_dir
     started = {key: value for key, value in recall(run_dir).items() if key in known}
     backend = {**started, **said}.get("backend", Settings.backend)
     values = {**_from_profile(known, backend), **started, **said}
@@ -208,27 +207,17 @@ def megabytes(memory: str) -> int:
     """Return an amount of memory as Spark writes it ("2g", "512m") in MiB.
 
     Raises:
-        SettingsError: the text has another form.
+        UsageError: the text has another form.
     """
     match = re.fullmatch(r"([1-9]\d*)([mg])b?", memory.strip().lower())
     if match is None:
-        raise SettingsError(
-            f"memory must be a whole number with g or m, for example 2g or 512m, got {memory!r}"
-        )
+        raise UsageError(f"memory must be a whole number with g or m, for example 2g or 512m, got {memory!r}")
     return int(match[1]) * _UNITS[match[2]]
 
 
 def environment_name(key: str) -> str:
     """Name the environment variable of a setting: spark.workers -> RECSCALE_SPARK_WORKERS."""
     return PREFIX + key.upper().replace(".", "_")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the end of an error message that suggests the nearest known name and lists all."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    listing = f"known: {', '.join(names)}" if names else "there are none"
-    return f"did you mean {close[0]!r}? ({listing})" if close else listing
 
 
 def _keys(cls: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -243,12 +232,12 @@ def _keys(cls: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def _from_profile(known: Mapping[str, Any], backend: str) -> dict[str, Any]:
     profiles = {path.stem: path for path in PROFILES.glob("*.toml")}
     if backend not in profiles:
-        raise SettingsError(f"unknown backend {backend!r}: {nearest(backend, profiles)}")
+        raise UsageError(f"unknown backend {backend!r}: {nearest(backend, profiles)}")
     with profiles[backend].open("rb") as file:
         flat = dict(_flatten(tomllib.load(file)))
     for key in flat:
         if key not in known:
-            raise SettingsError(f"unknown key {key!r} in {profiles[backend]}: {nearest(key, known)}")
+            raise UsageError(f"unknown key {key!r} in {profiles[backend]}: {nearest(key, known)}")
     return {**flat, "backend": backend}
 
 
@@ -267,7 +256,7 @@ def _from_environment(known: Mapping[str, Any], environ: Mapping[str, str]) -> d
         found.pop(name, None)
     for name in found:
         if name not in names:
-            raise SettingsError(f"unknown environment variable {name}: {nearest(name, names)}")
+            raise UsageError(f"unknown environment variable {name}: {nearest(name, names)}")
     return {names[name]: value for name, value in found.items()}
 
 
@@ -276,55 +265,20 @@ def _from_sets(known: Mapping[str, Any], sets: Sequence[str]) -> dict[str, str]:
     for pair in sets:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise SettingsError(
+            raise UsageError(
                 f"--set must be key=value, got {pair!r}; write --set {key.strip() or 'key'}=value"
             )
         if key.strip() not in known:
-            raise SettingsError(f"unknown setting {key.strip()!r}: {nearest(key.strip(), known)}")
+            raise UsageError(f"unknown setting {key.strip()!r}: {nearest(key.strip(), known)}")
         values[key.strip()] = value.strip()
     return values
 
 
 def _convert(hint: Any, value: Any, key: str) -> Any:
-    """Convert one value (text from outside, or what TOML gives) to the type of its field."""
-    if typing.get_origin(hint) is types.UnionType:
-        if value in ("", "none"):
-            return None
-        (hint,) = (arg for arg in typing.get_args(hint) if arg is not type(None))
-    if typing.get_origin(hint) is tuple:
-        items = value.split(",") if isinstance(value, str) else value
-        return tuple(str(item).strip() for item in items if str(item).strip())
-    if hint is Path:
-        return Path(value).expanduser().resolve()
-    return _SCALARS[hint](value, key)
-
-
-def _whole(value: Any, key: str) -> int:
-    if isinstance(value, bool) or not re.fullmatch(r"[+-]?\d+", str(value).strip()):
-        raise SettingsError(f"{key} must be a whole number, for example 2, got {value!r}")
-    return int(value)
-
-
-def _share(value: Any, key: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise SettingsError(f"{key} must be a number, for example 0.5, got {value!r}") from None
-
-
-def _truth(value: Any, key: str) -> bool:
-    text = str(value).strip().lower()
-    if text not in ("true", "false"):
-        raise SettingsError(f"{key} must be true or false, got {value!r}")
-    return text == "true"
-
-
-_SCALARS: Mapping[type, Callable[[Any, str], Any]] = {
-    int: _whole,
-    float: _share,
-    bool: _truth,
-    str: lambda value, _: str(value),
-}
+    """Convert one value, text from outside or what TOML gives; blanks around the items of a list do not count."""
+    if typing.get_origin(hint) is tuple and isinstance(value, str):
+        value = [item.strip() for item in value.split(",") if item.strip()]
+    return convert(hint, value, key)
 
 
 def _build(cls: type, values: Mapping[str, Any], prefix: str = "") -> Any:
@@ -349,7 +303,7 @@ def _check(settings: Settings) -> None:
         section, name = key.split(".")
         port = getattr(getattr(settings, section), name)
         if not 1 <= port <= 65535:
-            raise SettingsError(f"{key} must be a port from 1 to 65535, got {port}")
+            raise UsageError(f"{key} must be a port from 1 to 65535, got {port}")
     for key in (
         "spark.memory",
         "spark.driver_memory",
@@ -360,19 +314,19 @@ def _check(settings: Settings) -> None:
         section, name = key.split(".")
         try:
             megabytes(getattr(getattr(settings, section), name))
-        except SettingsError as error:
-            raise SettingsError(f"{key}: {error}") from None
+        except UsageError as error:
+            raise UsageError(f"{key}: {error}") from None
     _check_stores(settings)
     if settings.spark.workers < 0:
-        raise SettingsError(f"spark.workers must be 0 or more, got {settings.spark.workers}")
+        raise UsageError(f"spark.workers must be 0 or more, got {settings.spark.workers}")
     if settings.history.servers not in (0, 1):
-        raise SettingsError(f"history.servers must be 0 or 1, got {settings.history.servers}")
+        raise UsageError(f"history.servers must be 0 or 1, got {settings.history.servers}")
     if settings.spark.cores < 1:
-        raise SettingsError(f"spark.cores must be 1 or more, got {settings.spark.cores}")
+        raise UsageError(f"spark.cores must be 1 or more, got {settings.spark.cores}")
     if settings.spark.cpus is not None and not 0.01 <= settings.spark.cpus < float("inf"):
-        raise SettingsError(f"spark.cpus must be 0.01 or more, got {settings.spark.cpus:g}")
+        raise UsageError(f"spark.cpus must be 0.01 or more, got {settings.spark.cpus:g}")
     if settings.host in ("0.0.0.0", "::", ""):  # noqa: S104 - refused, not bound
-        raise SettingsError(
+        raise UsageError(
             "host must be one address of this machine, to which workers can connect, for example 127.0.0.1, "
             f"got {settings.host!r}"
         )
@@ -380,15 +334,15 @@ def _check(settings: Settings) -> None:
 
 def _check_stores(settings: Settings) -> None:
     if settings.store not in (None, "parquet", "cassandra"):
-        raise SettingsError(f"store must be parquet or cassandra, got {settings.store!r}")
+        raise UsageError(f"store must be parquet or cassandra, got {settings.store!r}")
     cassandra = settings.cassandra
     if cassandra.image and settings.backend != "docker":
-        raise SettingsError(
+        raise UsageError(
             f"cassandra.image: {cassandra.image} runs only in containers; use backend=docker, or leave it out"
         )
     if cassandra.nodes < 0:
-        raise SettingsError(f"cassandra.nodes must be 0 or more, got {cassandra.nodes}")
+        raise UsageError(f"cassandra.nodes must be 0 or more, got {cassandra.nodes}")
     if cassandra.rf < 1 or (cassandra.nodes and not cassandra.seeds and cassandra.rf > cassandra.nodes):
-        raise SettingsError(
+        raise UsageError(
             f"cassandra.rf must be from 1 to cassandra.nodes ({cassandra.nodes}), got {cassandra.rf}"
         )

@@ -18,13 +18,7 @@ class RecscaleError(Exception):
 
 
 class UsageError(RecscaleError):
-    """Unknown name, key or value; the message gives the nearest known one."""
-
-    exit_status = USAGE
-
-
-class SettingsError(RecscaleError):
-    """Unknown setting or invalid value."""
+    """Unknown name, key or setting (the message gives the nearest known one), or a value that is not allowed."""
 
     exit_status = USAGE
 

@@ -5,6 +5,7 @@ import difflib
 import types
 import typing
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from core.errors import UsageError
@@ -68,6 +69,8 @@ def convert(hint: Any, value: Any, what: str) -> Any:
         return (tuple if origin is tuple else list)(convert(inner, item, what) for item in items)
     if origin is typing.Literal:
         return _one_of(typing.get_args(hint), value, what)
+    if hint is Path:
+        return Path(value).expanduser().resolve()
     if hint is Any or origin is not None:
         return value
     return _scalar(hint, value, what)

@@ -14,7 +14,7 @@ from cluster.docker_driver import DockerDriverHost
 from cluster.image import Image, image
 from cluster.services import SERVICES
 from cluster.settings import ROOT, load
-from core.errors import ServiceError, SettingsError
+from core.errors import ServiceError, UsageError
 from experiments.run.environment import files
 
 IMAGE = Image("f0und", "recscale:whole")
@@ -61,7 +61,7 @@ def test_cassandras_own_image_listens_where_it_always_does():
 
 
 def test_other_machines_addresses_are_not_published():
-    with pytest.raises(SettingsError, match=r"host: 192\.168\.1\.5 .*backend=local"):
+    with pytest.raises(UsageError, match=r"host: 192\.168\.1\.5 .*backend=local"):
         load(["backend=docker", "host=192.168.1.5"], {})
     entries = rendered("host=localhost", "cassandra.nodes=2")["services"]
     assert entries["cassandra-2"]["ports"] == ["127.0.0.2:9042:9042"]
@@ -169,7 +169,7 @@ def test_cassandras_own_image_can_be_named():
     assert "command" not in entry
     assert "MAX_HEAP_SIZE=1024M" in entry["environment"]
     assert [mount["target"] for mount in entry["volumes"]] == ["/var/lib/cassandra"]
-    with pytest.raises(SettingsError, match=r"cassandra\.image: cassandra:5\.0 .*backend=docker"):
+    with pytest.raises(UsageError, match=r"cassandra\.image: cassandra:5\.0 .*backend=docker"):
         load(["cassandra.image=cassandra:5.0"], {})
 
 
@@ -216,7 +216,7 @@ def test_what_up_was_told_holds_until_it_is_forgotten(tmp_path):
     found = load(run, {})
     assert (found.backend, found.cassandra.nodes) == ("docker", 0)  # its volumes are still there
     (tmp_path / cluster_state.FILE).write_text("{")
-    with pytest.raises(SettingsError, match=r"cluster\.json .*remove"):
+    with pytest.raises(UsageError, match=r"cluster\.json .*remove"):
         load(run, {})
 
 

@@ -18,7 +18,7 @@ from cluster.local_driver import LocalDriverHost
 from cluster.service import Service
 from cluster.services import SERVICES
 from cluster.settings import load
-from core.errors import JobError, ServiceError, SettingsError
+from core.errors import JobError, ServiceError, UsageError
 from experiments.run import remote_workers
 from experiments.run.environment import for_driver, place_hash
 from experiments.run.spark_settings import spark_settings
@@ -91,7 +91,7 @@ def test_the_masters_page_may_have_another_port(tmp_path):
     ],
 )
 def test_what_cannot_work_is_refused_with_the_next_step(sets, says):
-    with pytest.raises(SettingsError, match=says):
+    with pytest.raises(UsageError, match=says):
         load(sets, {})
 
 

@@ -14,7 +14,7 @@ from cluster import cgroups
 from cluster.local import Local
 from cluster.pinning import own_cores
 from cluster.service import Service
-from cluster.settings import SettingsError, load
+from cluster.settings import UsageError, load
 from core.errors import ServiceError
 from tests.waiting import eventually
 
@@ -190,7 +190,7 @@ def test_what_a_worker_may_take_is_a_setting():
     assert load(["spark.cpus=none"], {}).spark.cpus is None
     for wrong in ("spark.cpus=0", "spark.cpus=nan", "spark.cpus=many", "spark.pin=maybe"):
         key, value = wrong.split("=")
-        with pytest.raises(SettingsError, match=rf"{key}.*{value}"):
+        with pytest.raises(UsageError, match=rf"{key}.*{value}"):
             load([wrong], {})
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from cluster import settings
 from cluster.settings import ROOT, Settings, load, megabytes
-from core.errors import SettingsError
+from core.errors import UsageError
 
 
 def test_without_anything_the_profile_and_defaults_hold():
@@ -61,14 +61,14 @@ def test_texts_become_the_types_of_the_fields(tmp_path):
     ],
 )
 def test_what_is_wrong_is_named_with_the_nearest_known(sets, environ, says):
-    with pytest.raises(SettingsError, match=says):
+    with pytest.raises(UsageError, match=says):
         load(sets, environ)
 
 
 def test_an_unknown_key_of_a_profile_names_the_file(tmp_path, monkeypatch):
     (tmp_path / "local.toml").write_text("[spark]\nwrokers = 3\n")
     monkeypatch.setattr(settings, "PROFILES", tmp_path)
-    with pytest.raises(SettingsError, match=r"spark.wrokers.*local.toml.*did you mean 'spark.workers'"):
+    with pytest.raises(UsageError, match=r"spark.wrokers.*local.toml.*did you mean 'spark.workers'"):
         load(environ={})
 
 
@@ -79,5 +79,5 @@ def test_memory_is_read_as_spark_writes_it(text, amount):
 
 @pytest.mark.parametrize("text", ["", "2", "0g", "-1g", "2t", "1.5g"])
 def test_other_ways_to_write_memory_are_refused(text):
-    with pytest.raises(SettingsError):
+    with pytest.raises(UsageError):
         megabytes(text)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cluster.services import SERVICES
-from cluster.settings import SettingsError, load
+from cluster.settings import UsageError, load
 from experiments.__main__ import main
 from experiments.telemetry.history import link
 
@@ -62,5 +62,5 @@ def test_it_is_among_the_services_only_when_asked_for():
             return f"127.0.0.1:{wanted}"
 
     assert SERVICES["history"](load([], {}), Place()) == ()
-    with pytest.raises(SettingsError, match=r"history\.servers\b.*\b2\b"):
+    with pytest.raises(UsageError, match=r"history\.servers\b.*\b2\b"):
         load(["history.servers=2"], {})
