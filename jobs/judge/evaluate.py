@@ -20,7 +20,8 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from jobs.models.bias import Bias, clipped, fit_bias
+from jobs.modelling.baseline import clipped, fit_bias
+from jobs.models.bias import Bias
 from jobs.prepare.profile import Profile, sent
 from jobs.runtime.concurrent_actions import run_concurrently
 

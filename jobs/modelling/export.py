@@ -2,16 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.modelling.baseline import BiasFit
 from jobs.modelling.model import Tables
-
-if TYPE_CHECKING:  # models import this module
-    from jobs.models.bias import BiasFit
 
 FILE = "factors.npz"
 
@@ -30,7 +28,7 @@ class Exported:
 
     users: DataFrame | None = None
     items: DataFrame | None = None
-    bias: "BiasFit | None" = None
+    bias: BiasFit | None = None
     on_residuals: bool = False
     clip: bool = False
 

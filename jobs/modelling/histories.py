@@ -5,7 +5,7 @@ Only what is known of the items is broadcast, so the number of ratings is limite
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -25,9 +25,7 @@ from jobs.engine.topn import (
     recommendation_batch,
     with_lists,
 )
-
-if TYPE_CHECKING:
-    from jobs.models.bias import BiasFit  # jobs.models imports this module
+from jobs.modelling.baseline import BiasFit
 
 
 class Batch(NamedTuple):
@@ -134,7 +132,7 @@ def item_counts(ratings: DataFrame) -> Any:
     return rows
 
 
-def histories(ratings: DataFrame, bias: "BiasFit | None") -> DataFrame:
+def histories(ratings: DataFrame, bias: BiasFit | None) -> DataFrame:
     """Gather each user's history.
 
     Args:
@@ -183,7 +181,7 @@ def read(batch: pa.RecordBatch, ids: Ints) -> Batch:
     return Batch(rest, liked, bias.astype(np.float32))
 
 
-def by_place(ids: Ints, bias: "BiasFit", counts: Any) -> tuple[Floats, Floats]:
+def by_place(ids: Ints, bias: BiasFit, counts: Any) -> tuple[Floats, Floats]:
     """Return float32 [m] each item's effect in the baseline and its number of ratings, 0 where it has none.
 
     Args:

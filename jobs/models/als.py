@@ -11,11 +11,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.engine.topn import ItemFactors, recommend_factors
+from jobs.modelling.baseline import BiasFit, clipped, fit_bias
 from jobs.modelling.export import Exported
 from jobs.modelling.mllib import AlsSettings, Factors, fit_als
 from jobs.modelling.model import Tables
 from jobs.modelling.preflight import check_als
-from jobs.models.bias import BiasFit, clipped, fit_bias
 from jobs.runtime.cached_rdds import release_all
 
 

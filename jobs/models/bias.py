@@ -6,113 +6,14 @@ Y. Koren, "Factor in the Neighbors: Scalable and Accurate Collaborative Filterin
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from core.errors import JobError
 from jobs.engine.topn import ItemFactors, recommend_factors
+from jobs.modelling.baseline import BiasFit, clipped, fit_bias
 from jobs.modelling.export import Exported
 from jobs.modelling.model import Tables
-from jobs.prepare.profile import Profile, sent
 from jobs.runtime.cached_rdds import release_all
-from jobs.runtime.phases import consume
-
-
-@dataclass(frozen=True)
-class BiasFit:
-    """The fitted baseline: prediction = mean + user_bias + item_bias, where an unknown user or item adds 0.
-
-    `users` is (user int, user_bias float), `items` is (item int, item_bias float); `low` and `high` are the lowest
-    and highest rating it was fitted on; `left_out` is the number of rows without a rating, whose users and items may be
-    in neither table.
-    """
-
-    mean: float
-    users: DataFrame
-    items: DataFrame
-    low: float
-    high: float
-    left_out: int = 0
-
-    def predict(self, pairs: DataFrame, *, known: bool = False) -> DataFrame:
-        """Return the columns of `pairs` (user, item, ...) and `bias_prediction` float, not clipped.
-
-        Args:
-            pairs: the pairs to predict.
-            known: add `known_user` and `known_item`, whether they are in the tables.
-        """
-        joined = pairs.join(self.users, "user", "left").join(self.items, "item", "left")
-        value = F.lit(self.mean) + _or_zero("user_bias") + _or_zero("item_bias")
-        found = [F.col(f"{side}_bias").isNotNull().alias(f"known_{side}") for side in ("user", "item")]
-        return joined.select(
-            *pairs.columns, value.cast("float").alias("bias_prediction"), *(found if known else ())
-        )
-
-    def hold(self) -> "BiasFit":
-        """Compute both tables and keep them on the executors."""
-        for frame in (self.users, self.items):
-            consume(frame.persist())
-        return self
-
-    def release(self) -> None:
-        """Free what `hold` keeps."""
-        self.users.unpersist()
-        self.items.unpersist()
-
-
-def fit_bias(train: DataFrame, reg_user: float, reg_item: float, profile: Profile | None = None) -> BiasFit:
-    """Fit shrunk means: of each item around the global mean, then of each user around mean and item.
-
-    Args:
-        train: (user, item, rating); rows without a rating are left out.
-        reg_user: shrinkage of users' means: as if each user had this many more ratings without any bias.
-        reg_item: the same for items.
-        profile: profile of `train`, which tells how large the fitted tables are; None computes what is needed.
-
-    Raises:
-        JobError: no row has a rating.
-    """
-    rated = train.where(F.col("rating").isNotNull())
-    mean, low, high, left_out = _known(train) if profile is None else _told(profile)
-    if mean is None or low is None or high is None:
-        raise JobError(
-            "no row of the training part has a rating: this model needs ratings; use als_implicit or popularity"
-        )
-    n_users, n_items = (None, None) if profile is None else (profile.n_users, profile.n_items)
-    items = rated.groupBy("item").agg(_shrunk(F.col("rating") - mean, reg_item).alias("item_bias"))
-    items = sent(items, n_items)
-    rest = F.col("rating") - mean - F.col("item_bias")
-    users = rated.join(items, "item").groupBy("user").agg(_shrunk(rest, reg_user).alias("user_bias"))
-    users = sent(users, n_users)
-    return BiasFit(mean, users, items, low, high, left_out)
-
-
-def _known(train: DataFrame) -> tuple[float | None, float | None, float | None, int]:
-    """Return mean, lowest and highest rating and the number of rows without one."""
-    row = train.agg(
-        F.mean("rating"), F.min("rating"), F.max("rating"), F.count(F.when(F.col("rating").isNull(), 1))
-    ).first()
-    assert row is not None  # an aggregate without groups has exactly one
-    return row[0], row[1], row[2], row[3]
-
-
-def _told(profile: Profile) -> tuple[float | None, float | None, float | None, int]:
-    """Return the same numbers from a profile."""
-    low, high = profile.ratings or (None, None)
-    return profile.mean, low, high, profile.rows - profile.rated
-
-
-def _shrunk(rest: Column, reg: float) -> Column:
-    return (F.sum(rest) / (F.count("*") + F.lit(reg))).cast("float")
-
-
-def _or_zero(name: str) -> Column:
-    return F.coalesce(F.col(name), F.lit(0.0))
-
-
-def clipped(value: Column, low: float, high: float) -> Column:
-    """Keep predictions on the scale; null stays null."""
-    return F.when(value < low, low).when(value > high, high).otherwise(value).cast("float")
 
 
 @dataclass(frozen=True)
@@ -136,7 +37,7 @@ class BiasScorer:
         known = users.select("user").join(self.fit.users, "user", "left")
         user_factors = known.select(
             F.col("user").alias("id"),
-            F.array(F.lit(1.0), F.lit(self.fit.mean) + _or_zero("user_bias"))
+            F.array(F.lit(1.0), F.lit(self.fit.mean) + F.coalesce(F.col("user_bias"), F.lit(0.0)))
             .cast("array<float>")
             .alias("features"),
         )

@@ -25,12 +25,12 @@ from jobs.engine.kernels import Floats, Ints
 from jobs.engine.neighbours import Csr, Neighbours, adjust, best_items, reverse
 from jobs.engine.topn import Lists
 from jobs.engine.vectors import Vectors, best_by_profile, cosines, keep_items
+from jobs.modelling.baseline import BiasFit, fit_bias
 from jobs.modelling.histories import Batch, Fitted, HistoryScorer, by_place, histories, item_counts
 from jobs.modelling.model import Tables
 from jobs.modelling.preflight import check_copies
 from jobs.modelling.similar import search, similar_items
 from jobs.modelling.terms import Catalogue, Weights, catalogue, check_options
-from jobs.models.bias import BiasFit, fit_bias
 from jobs.runtime.phases import consume
 
 _NEIGHBOUR_BYTES = 16  # a place and a similarity, in both directions
