@@ -16,9 +16,9 @@ from core.errors import JobError, UsageError
 from core.options import parse
 from datasets.dataset import Dataset, find
 from datasets.source import Raw
-from jobs.modelling.model import RATINGS
 from jobs.prepare import stored
 from jobs.prepare.cleaning import Limits
+from jobs.prepare.stored import RATINGS
 from jobs.prepare.tables import Cleaned, clean, statistics
 from jobs.runtime.concurrent_actions import run_concurrently
 from jobs.runtime.context import Context

@@ -18,14 +18,14 @@ from jobs.judge.noise_floor import noise_floor
 from jobs.judge.relevance import Relevance, relevance
 from jobs.judge.select import choose, validation_kind, validation_split
 from jobs.modelling.export import Exportable, export
-from jobs.modelling.model import Described, Model, Scorer, Tables
+from jobs.modelling.model import Described, Model, Scorer
 from jobs.modelling.preflight import Preflighted
 from jobs.modelling.similar import SimilarItems
 from jobs.params import TrainParams
 from jobs.prepare import stored
 from jobs.prepare.profile import Profile, profile_parts
 from jobs.prepare.split import Split, counted, divide, split
-from jobs.prepare.stored import Summary
+from jobs.prepare.stored import Summary, Tables
 from jobs.runtime.concurrent_actions import run_concurrently
 from jobs.runtime.context import Context
 from jobs.runtime.phases import consume

@@ -6,8 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from datasets.dataset import find
-from jobs.modelling.model import Tables
-from jobs.prepare.stored import Summary
+from jobs.prepare.stored import Summary, Tables
 
 
 @runtime_checkable

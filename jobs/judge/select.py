@@ -8,9 +8,10 @@ from pyspark.sql import DataFrame
 
 from core.errors import JobError
 from jobs.judge.evaluate import evaluate, with_predictions
-from jobs.modelling.model import Model, Tables
+from jobs.modelling.model import Model
 from jobs.params import TrainParams, candidates
 from jobs.prepare.split import Split, counted, divide
+from jobs.prepare.stored import Tables
 from jobs.runtime.phases import Events
 
 

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.modelling.baseline import BiasFit
-from jobs.modelling.model import Tables
+from jobs.prepare.stored import Tables
 
 FILE = "factors.npz"
 

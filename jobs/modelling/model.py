@@ -1,34 +1,10 @@
 """Interface of a model: a frozen dataclass of hyper-parameters that fits on tables and returns a scorer."""
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from pyspark.sql import DataFrame
-from pyspark.sql import types as T
 
-from jobs.prepare.profile import Profile
-
-RATINGS = T.StructType(
-    [
-        T.StructField("user", T.IntegerType(), nullable=False),
-        T.StructField("item", T.IntegerType(), nullable=False),
-        T.StructField("rating", T.FloatType()),
-        T.StructField("at", T.TimestampType()),
-        T.StructField("fold", T.StringType()),
-    ]
-)
-"""Cleaned interactions: one row a (user, item) pair, ids dense from 0."""
-
-
-class Tables(NamedTuple):
-    """Stored tables. `users` is (user int, key string); `items` is (item int, key string, ...ITEMS).
-
-    `profile` is the profile of `ratings`; None if it is not known.
-    """
-
-    ratings: DataFrame
-    items: DataFrame
-    users: DataFrame
-    profile: Profile | None = None
+from jobs.prepare.stored import Tables
 
 
 class Scorer(Protocol):

@@ -6,8 +6,8 @@ from typing import Any, Protocol, runtime_checkable
 from pyspark.sql import DataFrame, SparkSession
 
 from core.errors import JobError
-from jobs.modelling.model import Tables
 from jobs.prepare.profile import Profile, profile_of
+from jobs.prepare.stored import Tables
 from jobs.runtime.session import cores, executors
 
 _USABLE = 0.6  # spark.memory.fraction: the rest of a heap is Spark's own and the user's objects

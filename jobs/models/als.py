@@ -14,8 +14,8 @@ from jobs.engine.topn import ItemFactors, recommend_factors
 from jobs.modelling.baseline import BiasFit, clipped, fit_bias
 from jobs.modelling.export import Exported
 from jobs.modelling.mllib import AlsSettings, Factors, fit_als
-from jobs.modelling.model import Tables
 from jobs.modelling.preflight import check_als
+from jobs.prepare.stored import Tables
 from jobs.runtime.cached_rdds import release_all
 
 

@@ -15,9 +15,9 @@ from core.errors import JobError
 from jobs.engine.factorise import UndeterminedError, factorise, flops
 from jobs.engine.kernels import Floats, Ints
 from jobs.modelling.fetching import arranged, check_driver, fetch
-from jobs.modelling.model import Tables
 from jobs.modelling.preflight import check_ratings
 from jobs.modelling.single import Clock, Known, SingleScorer
+from jobs.prepare.stored import Tables
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,10 @@ from jobs.engine.topn import Lists
 from jobs.engine.vectors import Vectors, best_by_profile, cosines, keep_items
 from jobs.modelling.baseline import BiasFit, fit_bias
 from jobs.modelling.histories import Batch, Fitted, HistoryScorer, by_place, histories, item_counts
-from jobs.modelling.model import Tables
 from jobs.modelling.preflight import check_copies
 from jobs.modelling.similar import search, similar_items
 from jobs.modelling.terms import Catalogue, Weights, catalogue, check_options
+from jobs.prepare.stored import Tables
 from jobs.runtime.phases import consume
 
 _NEIGHBOUR_BYTES = 16  # a place and a similarity, in both directions

@@ -24,8 +24,8 @@ from jobs.engine.neighbours import Csr
 from jobs.engine.topn import Lists
 from jobs.modelling.baseline import BiasFit, fit_bias
 from jobs.modelling.histories import Batch, Fitted, HistoryScorer, by_place, histories, item_counts
-from jobs.modelling.model import Tables
 from jobs.modelling.terms import Catalogue, Weights, catalogue, check_options
+from jobs.prepare.stored import Tables
 from jobs.runtime.phases import consume
 
 _PAIRS = 1 << 16  # pairs whose factors are gathered at a time

@@ -14,9 +14,9 @@ import numpy as np
 from jobs.engine.kernels import Floats
 from jobs.modelling.confidence import Confidence, check_confidence, strength_of
 from jobs.modelling.fetching import Ratings, arranged, check_driver, fetch
-from jobs.modelling.model import Tables
 from jobs.modelling.preflight import check_ratings
 from jobs.modelling.single import Clock, Known, SingleScorer
+from jobs.prepare.stored import Tables
 
 
 @dataclass(frozen=True)

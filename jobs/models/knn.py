@@ -24,8 +24,8 @@ from pyspark.sql import functions as F
 from jobs.engine.neighbours import Csr, Neighbours, adjust, best_items, csr, neighbours, reverse
 from jobs.engine.topn import RECOMMENDATIONS, lists, places, positions, recommendation_batch, with_lists
 from jobs.modelling.baseline import BiasFit, fit_bias
-from jobs.modelling.model import Tables
 from jobs.modelling.preflight import check_copies
+from jobs.prepare.stored import Tables
 
 RATING_BYTES = 16  # a residual and a place, once by user and once by item
 

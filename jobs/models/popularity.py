@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from jobs.engine.topn import ItemFactors, recommend_factors
 from jobs.modelling.export import Exported
-from jobs.modelling.model import Tables
+from jobs.prepare.stored import Tables
 from jobs.runtime.cached_rdds import release_all
 from jobs.runtime.phases import consume
 

@@ -8,17 +8,41 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import types as T
 
 from core.errors import JobError
-from jobs.modelling.model import Tables
+from jobs.prepare.profile import Profile
 from jobs.store import Store
 
 SUMMARY = "summary"
 _COMPLETE = "complete"
 _SCHEMA = "key string, value string"
+
+RATINGS = T.StructType(
+    [
+        T.StructField("user", T.IntegerType(), nullable=False),
+        T.StructField("item", T.IntegerType(), nullable=False),
+        T.StructField("rating", T.FloatType()),
+        T.StructField("at", T.TimestampType()),
+        T.StructField("fold", T.StringType()),
+    ]
+)
+"""Cleaned interactions: one row a (user, item) pair, ids dense from 0."""
+
+
+class Tables(NamedTuple):
+    """Stored tables. `users` is (user int, key string); `items` is (item int, key string, ...ITEMS).
+
+    `profile` is the profile of `ratings`; None if it is not known.
+    """
+
+    ratings: DataFrame
+    items: DataFrame
+    users: DataFrame
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True)

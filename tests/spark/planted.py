@@ -4,8 +4,8 @@ import datetime as dt
 
 import numpy as np
 
-from jobs.modelling.model import RATINGS, Tables
 from jobs.prepare.split import split
+from jobs.prepare.stored import RATINGS, Tables
 
 USERS, ITEMS = 80, 50
 

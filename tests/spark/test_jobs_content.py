@@ -10,12 +10,12 @@ from core.errors import JobError, UsageError
 from datasets.source import ITEMS
 from jobs.apps.train import JOB
 from jobs.engine.clusters import cluster
-from jobs.modelling.model import RATINGS, Tables
 from jobs.modelling.similar import SIMILAR, SimilarItems
 from jobs.modelling.terms import catalogue
 from jobs.models.content import Content
 from jobs.models.content_kmeans import ContentKmeans
 from jobs.prepare import stored
+from jobs.prepare.stored import RATINGS, Tables
 
 COLUMNS = "item int, key string, " + ", ".join(
     f"{field.name} {field.dataType.simpleString()}" for field in ITEMS if field.name != "item"

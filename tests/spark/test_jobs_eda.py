@@ -8,8 +8,8 @@ import pytest
 from core.errors import JobError, UsageError
 from datasets.source import ITEMS
 from jobs.apps.eda import JOB
-from jobs.modelling.model import RATINGS
 from jobs.prepare import explore, stored
+from jobs.prepare.stored import RATINGS
 from jobs.prepare.tables import statistics
 
 # item 0: 1, 3, 5 stars; item 1: 4, 2; item 2: 5; item 3: nobody rated it

@@ -9,10 +9,10 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error, ndcg_score
 
 from jobs.judge import per_user
 from jobs.judge.evaluate import by_user, evaluate, with_predictions
-from jobs.modelling.model import RATINGS
 from jobs.models.bias import Bias
 from jobs.prepare.profile import profile_of
 from jobs.prepare.split import Split
+from jobs.prepare.stored import RATINGS
 
 SCALE = (1.0, 5.0, 1.0)
 

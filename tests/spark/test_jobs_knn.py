@@ -9,8 +9,8 @@ import pytest
 
 from core.errors import JobError
 from jobs.judge.evaluate import evaluate, with_predictions
-from jobs.modelling.model import RATINGS, Tables
 from jobs.models.knn import Knn
+from jobs.prepare.stored import RATINGS, Tables
 
 USERS = np.array([2, 5, 9, 11, 12, 20, 31, 44, 50, 51, 60, 71])
 ITEMS = np.array([1, 3, 4, 8, 15, 16, 23, 42, 77])

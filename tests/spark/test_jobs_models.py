@@ -6,11 +6,11 @@ import pytest
 
 from core.errors import JobError
 from jobs.modelling.baseline import fit_bias
-from jobs.modelling.model import RATINGS, Tables
 from jobs.modelling.preflight import check_als
 from jobs.models.als import Als
 from jobs.models.bias import Bias
 from jobs.models.popularity import Popularity
+from jobs.prepare.stored import RATINGS, Tables
 
 
 def small(**changes):

@@ -7,11 +7,11 @@ import pytest
 
 from datasets.dataset import find
 from jobs.judge.evaluate import evaluate, with_predictions
-from jobs.modelling.model import RATINGS, Tables
 from jobs.models.als import Als
 from jobs.models.content import Content
 from jobs.prepare.cleaning import Limits
 from jobs.prepare.split import Split, split
+from jobs.prepare.stored import RATINGS, Tables
 from jobs.prepare.tables import clean
 
 pytestmark = [pytest.mark.realdata, pytest.mark.long]

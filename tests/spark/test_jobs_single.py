@@ -12,10 +12,10 @@ from jobs.modelling import fetching
 from jobs.modelling.baseline import fit_bias
 from jobs.modelling.fetching import arranged, check_driver, fetch
 from jobs.modelling.mllib import AlsSettings, fit_als
-from jobs.modelling.model import RATINGS
 from jobs.models.als import Als
 from jobs.models.als_single import AlsSingle
 from jobs.models.implicit_single import ImplicitSingle
+from jobs.prepare.stored import RATINGS
 
 
 def rmse(scorer, test):

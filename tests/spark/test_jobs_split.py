@@ -6,8 +6,8 @@ import pytest
 from pyspark.sql import functions as F
 
 from core.errors import JobError, UsageError
-from jobs.modelling.model import RATINGS
 from jobs.prepare.split import split
+from jobs.prepare.stored import RATINGS
 
 
 def ratings(spark, partitions=3, users=30, items=20, at=lambda u, i: u * 7 % 11 + i):

@@ -5,8 +5,8 @@ import pytest
 from core.errors import JobError
 from jobs.apps.train import JOB
 from jobs.modelling.confidence import strength, strength_of
-from jobs.modelling.model import RATINGS
 from jobs.prepare import stored
+from jobs.prepare.stored import RATINGS
 
 USERS, ITEMS = 12, 10
 SMALL = {"rank": "2", "iterations": "2", "blocks": "2", "test": "0.3", "k": "3", "top_n": "3"}

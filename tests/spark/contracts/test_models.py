@@ -6,8 +6,8 @@ import planted
 import pytest
 
 from core.options import parse
-from jobs.modelling.model import Tables
 from jobs.models import MODELS
+from jobs.prepare.stored import Tables
 from jobs.runtime.cached_rdds import cached_rdds
 
 # Models that would be slow on a toy with their defaults; one that is not named runs with its defaults.
