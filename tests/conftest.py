@@ -123,7 +123,7 @@ def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
 def connected(spark: "object", settings: "object", *nodes: str) -> Iterator[None]:
     """Let the session talk to nodes (host:port), as the harness lets applications do."""
     from experiments.run.stores import connector  # noqa: PLC0415 - most tests need no node
-    from jobs.cassandra import secrets  # noqa: PLC0415 - most tests need no node
+    from jobs.stores.cassandra.access import secrets  # noqa: PLC0415 - most tests need no node
 
     conf = spark.conf
     named = {key: value for key, value in connector(settings, list(nodes), "").items() if key != "spark.jars"}

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from jobs.stores import STORES
+
 ROOT = Path(__file__).resolve().parents[2]
 _PACKAGES = ("jobs", "datasets", "core")
 
@@ -37,7 +39,7 @@ def preprocess_hash(store: str) -> str:
 
     The store and the session are not imported by the job, which is handed both; they say how tables are laid out.
     """
-    modules = ("jobs.apps.preprocess", "jobs.runtime.session", f"jobs.stores.{store}")
+    modules = ("jobs.apps.preprocess", "jobs.runtime.session", STORES.modules[store])
     return hash_files(path for module in modules for path in _imported(module))
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from cluster.settings import Settings
 from core.errors import JobError
 from experiments.spec.trial import Data
-from jobs import replication
-from jobs.cassandra import Connection, Keyspace, copies, disconnect
-from jobs.folder_versions import FolderVersions
 from jobs.prepare import stored
-from jobs.stores.cassandra import keyspace_name
+from jobs.stores.cassandra import replication
+from jobs.stores.cassandra.access import Connection, Keyspace, copies, disconnect
+from jobs.stores.cassandra.store import keyspace_name
+from jobs.stores.parquet.versions import FolderVersions
 
 PARQUET, CASSANDRA = "parquet", "cassandra"
 

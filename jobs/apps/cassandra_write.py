@@ -15,7 +15,7 @@ from datasets.dataset import find
 from jobs.runtime.context import Context
 from jobs.runtime.phases import consume
 from jobs.runtime.request import Result
-from jobs.stores.cassandra import TUNING, CassandraStore, key_of, ordered
+from jobs.stores.cassandra.store import TUNING, CassandraStore, key_of, ordered
 
 TABLE = "ratings"
 SIDES = ("plain", "ordered")

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from cluster.lifecycle import Cluster
-from jobs.cassandra import Connection, disconnect
 from jobs.stores import STORES
+from jobs.stores.cassandra.access import Connection, disconnect
 from tests.conftest import cassandra_sets, connected, free_ports, unset_settings
 from tests.e2e.place import Place
 

@@ -12,9 +12,9 @@ from cluster.lifecycle import Cluster
 from cluster.processes import free_port, marks
 from cluster.settings import load
 from core.errors import JobError, ServiceError
-from jobs.cassandra import Connection, connect, disconnect
-from jobs.cassandra_retry import forget_sessions
-from jobs.stores.cassandra import CassandraStore, keyspace_name
+from jobs.stores.cassandra.access import Connection, connect, disconnect
+from jobs.stores.cassandra.retry import forget_sessions
+from jobs.stores.cassandra.store import CassandraStore, keyspace_name
 from tests.conftest import cassandra_sets, connected, kill, users
 
 

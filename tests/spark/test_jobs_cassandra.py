@@ -18,11 +18,11 @@ from cluster.lifecycle import Cluster
 from cluster.processes import free_port
 from cluster.settings import load
 from core.errors import JobError
-from jobs.cassandra import VERSION, Connection, Keyspace, connect, disconnect
-from jobs.cassandra_retry import forget_sessions
-from jobs.cassandra_versions import Claims
 from jobs.retention import Retention
-from jobs.stores.cassandra import CassandraStore, keyspace_name
+from jobs.stores.cassandra.access import VERSION, Connection, Keyspace, connect, disconnect
+from jobs.stores.cassandra.retry import forget_sessions
+from jobs.stores.cassandra.store import CassandraStore, keyspace_name
+from jobs.stores.cassandra.versions import Claims
 from tests.conftest import cassandra_sets, connected, users
 from tests.waiting import eventually
 
@@ -117,8 +117,8 @@ def test_a_keyspace_of_another_version_says_how_to_make_it_again(spark, store, s
 
 CLAIMANT = """
     import sys
-    from jobs.cassandra import Connection, Keyspace
-    from jobs.cassandra_versions import KeyspaceVersions
+    from jobs.stores.cassandra.access import Connection, Keyspace
+    from jobs.stores.cassandra.versions import KeyspaceVersions
 
     port, name = sys.argv[1:]
     keyspace = Keyspace(Connection(("127.0.0.1",), int(port), "datacenter1", 1), name)
@@ -206,7 +206,7 @@ WRITER = """
     from cluster.settings import load
     from experiments.run.stores import connector
     from core.errors import JobError
-    from jobs.stores.cassandra import CassandraStore
+    from jobs.stores.cassandra.store import CassandraStore
     from tests.conftest import users
 
     *sets, root = sys.argv[1:]

@@ -13,7 +13,7 @@ from cluster.lifecycle import Cluster
 from cluster.services import cassandra as node
 from cluster.settings import load
 from core.errors import JobError
-from jobs.cassandra import (
+from jobs.stores.cassandra.access import (
     CERTIFICATES,
     PASSWORD,
     TRUST_PASSWORD,
@@ -23,7 +23,7 @@ from jobs.cassandra import (
     connect,
     disconnect,
 )
-from jobs.stores.cassandra import CassandraStore
+from jobs.stores.cassandra.store import CassandraStore
 from tests.conftest import ROOT, cassandra_sets, connected, users
 
 SECRET = "trust-me"
@@ -113,9 +113,9 @@ FULL = """
     from cluster.lifecycle import Cluster
     from cluster.settings import load
     from experiments.run.stores import connector
-    from jobs.cassandra import connect
+    from jobs.stores.cassandra.access import connect
     from core.errors import JobError
-    from jobs.stores.cassandra import CassandraStore
+    from jobs.stores.cassandra.store import CassandraStore
     from tests.conftest import cassandra_sets, users
     from tests.spark.test_jobs_cassandra_hosts import many
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import JobError
-from jobs.folder_versions import FolderVersions
 from jobs.prepare import stored
 from jobs.retention import Retention
-from jobs.stores.parquet import ParquetStore
+from jobs.stores.parquet.store import ParquetStore
+from jobs.stores.parquet.versions import FolderVersions
 
 
 def numbers(spark, low, high):
@@ -74,7 +74,7 @@ def test_an_interrupted_write_leaves_the_old_table(spark, tmp_path, monkeypatch)
 READER = """
 import sys
 from pathlib import Path
-from jobs.folder_versions import FolderVersions
+from jobs.stores.parquet.versions import FolderVersions
 
 print(FolderVersions(Path(sys.argv[1])).open("things"), flush=True)
 sys.stdin.read()
@@ -136,9 +136,9 @@ FULL = """
 import json, sys
 from pyspark.sql import SparkSession
 from core.errors import JobError
-from jobs.folder_versions import FolderVersions
+from jobs.stores.parquet.versions import FolderVersions
 from jobs.retention import Retention
-from jobs.stores.parquet import ParquetStore
+from jobs.stores.parquet.store import ParquetStore
 
 spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
          .config("spark.driver.host", "127.0.0.1").config("spark.sql.shuffle.partitions", "1").getOrCreate())

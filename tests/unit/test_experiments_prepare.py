@@ -14,7 +14,7 @@ from experiments.run.harness import Harness
 from experiments.run.stores import layout_of
 from experiments.spec.grid import data_of
 from experiments.spec.trial import Data, Shape
-from jobs.folder_versions import FolderVersions
+from jobs.stores.parquet.versions import FolderVersions
 
 SAID = "all times fall into one day"
 DATA = Data("synthetic/ml-latest-small", {"rows": 3000}, store="parquet")

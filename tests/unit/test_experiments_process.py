@@ -198,8 +198,12 @@ def test_preprocessing_depends_on_the_store_that_it_writes_to_and_on_the_session
     for store in ("parquet", "cassandra"):
         identity.preprocess_hash.__wrapped__(store)
     parquet, cassandra = ({path.relative_to(identity.ROOT).as_posix() for path in found} for found in seen)
-    assert {"jobs/apps/preprocess.py", "jobs/runtime/session.py", "jobs/stores/parquet.py"} <= parquet
-    assert {"jobs/stores/cassandra.py", "jobs/cassandra.py", "jobs/replication.py"} <= cassandra - parquet
+    assert {"jobs/apps/preprocess.py", "jobs/runtime/session.py", "jobs/stores/parquet/store.py"} <= parquet
+    assert {
+        "jobs/stores/cassandra/store.py",
+        "jobs/stores/cassandra/access.py",
+        "jobs/stores/cassandra/replication.py",
+    } <= cassandra - parquet
 
 
 def test_hash_of_files_is_of_names_and_contents(tmp_path):

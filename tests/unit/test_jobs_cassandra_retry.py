@@ -6,8 +6,10 @@ from cassandra import InvalidRequest, WriteTimeout
 from cluster.lifecycle import Cluster
 from cluster.settings import load
 from core.errors import JobError, ServiceError
-from jobs import cassandra, cassandra_retry, replication
-from jobs.cassandra_versions import KeyspaceVersions
+from jobs.stores.cassandra import access as cassandra
+from jobs.stores.cassandra import replication
+from jobs.stores.cassandra import retry as cassandra_retry
+from jobs.stores.cassandra.versions import KeyspaceVersions
 
 LOST = "java.lang.IllegalStateException: gone\n\tat com.datastax.oss.driver.internal.core.metadata.X"
 

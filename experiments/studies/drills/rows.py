@@ -14,9 +14,9 @@ from core.errors import JobError, UnreadableError
 from core.versioned import Kind, left_out, unchanged
 from experiments.results.model_equality import SAME_MODEL
 from experiments.run.stores import CASSANDRA
-from jobs.cassandra import Connection, Keyspace, disconnect
 from jobs.runtime.request import Request
-from jobs.stores.cassandra import keyspace_name
+from jobs.stores.cassandra.access import Connection, Keyspace, disconnect
+from jobs.stores.cassandra.store import keyspace_name
 
 _SCORES = "scores"  # floats that a repeated sum may change in the last digit: compared, not hashed
 _WIDTH = 2**256

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pyspark.sql import SparkSession
 
-from jobs.cassandra import Keyspace
+from jobs.stores.cassandra.access import Keyspace
 
 _TIMES = 5
 _PAUSE_S = 2.0

@@ -24,7 +24,7 @@ from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 from cassandra.query import dict_factory
 
 from core.errors import JobError
-from jobs import replication
+from jobs.stores.cassandra import replication
 
 VERSION = "2"
 """Version of the keyspace's layout; version 1 is upgraded, any other is refused."""

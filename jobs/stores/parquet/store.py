@@ -1,6 +1,6 @@
 """Tables as Parquet folders under one root; the default store, which needs no server.
 
-Each version of a table is a folder. See jobs.folder_versions for how versions are published, opened and removed.
+Each version of a table is a folder. See jobs.stores.parquet.versions for how versions are published, opened and removed.
 """
 
 import json
@@ -17,10 +17,10 @@ from pyspark.sql import types as T
 
 from core.errors import JobError
 from datasets.spark_paths import literal
-from jobs.folder_versions import FolderVersions
 from jobs.prepare.stored import SUMMARY, named
 from jobs.retention import Retention
 from jobs.runtime.failures import DISK_FULL
+from jobs.stores.parquet.versions import FolderVersions
 
 
 class ParquetStore:

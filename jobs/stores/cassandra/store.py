@@ -3,7 +3,7 @@
 The keys allow these reads: one user's ratings (`ratings` by user, sorted by item), one user's or item's key, text or
 statistics, one user's recommendations as one row, one item's neighbours as one row, and every table whole, by Spark.
 
-A write fills a new physical table, which then becomes the newest version of its table. See jobs.cassandra_versions for
+A write fills a new physical table, which then becomes the newest version of its table. See jobs.stores.cassandra.versions for
 how versions are published, opened and removed.
 """
 
@@ -22,13 +22,13 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from core.errors import JobError
-from jobs.cassandra import Connection, Keyspace, secrets
-from jobs.cassandra_outage import OutageError, ended_by_outage
-from jobs.cassandra_retry import forget_sessions, repeated
-from jobs.cassandra_versions import Claims, KeyspaceVersions
 from jobs.prepare.stored import SUMMARY, named
 from jobs.retention import Retention
 from jobs.runtime.failures import DISK_FULL
+from jobs.stores.cassandra.access import Connection, Keyspace, secrets
+from jobs.stores.cassandra.outage import OutageError, ended_by_outage
+from jobs.stores.cassandra.retry import forget_sessions, repeated
+from jobs.stores.cassandra.versions import Claims, KeyspaceVersions
 
 _T = TypeVar("_T")
 _SEEN_S = 30.0

@@ -21,8 +21,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from core.errors import JobError
-from jobs.cassandra import CLAIMS, VERSIONS, Entry, Keyspace
 from jobs.retention import Retention, no_table, no_version
+from jobs.stores.cassandra.access import CLAIMS, VERSIONS, Entry, Keyspace
 
 _BEAT_S = 60.0
 _MISSED = 10

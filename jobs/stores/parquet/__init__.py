@@ -1,0 +1,1 @@
+"""Store in folders of Parquet files: `store` needs Spark; `versions` does not."""
