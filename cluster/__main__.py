@@ -11,11 +11,12 @@ from contextlib import suppress
 from typing import NoReturn
 
 from cluster import cluster_state, compose, console, contents, doctor, image
+from cluster.configuration import load
 from cluster.docker import DockerPlace
 from cluster.lifecycle import BACKENDS, Cluster, in_use
 from cluster.readiness import tail
 from cluster.services import SERVICES
-from cluster.settings import Settings, load
+from cluster.settings import Settings
 from cluster.sweep import DOWNLOADED, sweep
 from core.errors import ENDED, INTERRUPTED, OK, SERVICE, RecscaleError, ServiceError, UsageError, tell
 

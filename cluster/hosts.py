@@ -3,17 +3,14 @@
 import ipaddress
 import re
 import socket
-from typing import TYPE_CHECKING
 
+from cluster.settings import Settings
 from core.errors import UsageError
-
-if TYPE_CHECKING:  # cluster.settings imports this module
-    from cluster.settings import Settings
 
 _MASTER = re.compile(r"\[?([^\[\],/\s]+?)\]?:(\d{1,5})")
 
 
-def check(settings: "Settings", *, secret: bool) -> None:
+def check(settings: Settings, *, secret: bool) -> None:
     """Refuse settings with which machines could not reach or trust one another.
 
     Args:
@@ -80,7 +77,7 @@ def toward(host: str, port: int) -> str | None:
         return None
 
 
-def _check_names(settings: "Settings") -> None:
+def _check_names(settings: Settings) -> None:
     for key, name in (("advertised", settings.advertised), ("spark.driver_host", settings.spark.driver_host)):
         if name is not None and (name in ("0.0.0.0", "::") or not re.fullmatch(r"[\w.:%-]+", name)):  # noqa: S104
             raise UsageError(
@@ -94,7 +91,7 @@ def _check_names(settings: "Settings") -> None:
         )
 
 
-def _check_joins(settings: "Settings") -> None:
+def _check_joins(settings: Settings) -> None:
     if settings.spark.master is None:
         raise UsageError(
             "spark.joins: no master is named; use `make worker MASTER=spark://host:7077`, or set spark.master too"
@@ -110,7 +107,7 @@ def _check_joins(settings: "Settings") -> None:
     _refuse_loopback(settings, "spark.master", *found[0])
 
 
-def _check_seeds(settings: "Settings") -> None:
+def _check_seeds(settings: Settings) -> None:
     cassandra = settings.cassandra
     if cassandra.contact_points:
         raise UsageError(
@@ -125,7 +122,7 @@ def _check_seeds(settings: "Settings") -> None:
         _refuse_loopback(settings, "cassandra.seeds", seed.partition(":")[0], cassandra.storage_port)
 
 
-def _refuse_loopback(settings: "Settings", key: str, host: str, port: int) -> None:
+def _refuse_loopback(settings: Settings, key: str, host: str, port: int) -> None:
     """Refuse a loopback `host` where `host` of another machine must reach this one."""
     if loopback(settings.host) and not loopback(host):
         own = toward(host, port) or "<address of this machine>"

@@ -1,23 +1,14 @@
-"""Settings of services, from defaults, profile, environment and command line; the later ones win."""
+"""Settings of services, as frozen dataclasses; `cluster.configuration` resolves them."""
 
 import dataclasses
 import hashlib
-import os
 import re
-import tomllib
-import typing
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from cluster import file_names, hosts, proxies
-from cluster.cluster_state import recall
 from core.errors import UsageError
-from core.options import convert, nearest
 
 ROOT = Path(__file__).resolve().parent.parent
-PROFILES = Path(__file__).resolve().parent / "profiles"
 PREFIX = "RECSCALE_"
 SERVICE_MARKER = PREFIX + "SERVICE"
 """Environment variable that marks the processes of our services; not a setting."""
@@ -176,33 +167,6 @@ class Settings:
         return hashlib.sha256(str(self.run_dir.resolve()).encode()).hexdigest()[:8]
 
 
-def load(sets: Sequence[str] = (), environ: MutableMapping[str, str] = os.environ) -> Settings:
-    """Resolve the settings: defaults < profile < the running cluster's < RECSCALE_* environment < `sets` ("spark.workers=4").
-
-    Every command begins with it. It also changes this process's environment: it excepts our own servers from a proxy,
-    and replaces an ASCII locale by a UTF-8 one.
-
-    Raises:
-        UsageError: an unknown key (the message names the nearest known one) or an invalid value.
-    """
-    known = dict(_keys(Settings))
-    environment = _from_environment(known, environ)
-    command_line = _from_sets(known, sets)
-    said = {**environment, **command_line}
-    run_dir = convert(Path, said["run_dir"], "run_dir") if "run_dir" in said else Settings.run_dir
-    started = {key: value for key, value in recall(run_dir).items() if key in known}
-    backend = {**started, **said}.get("backend", Settings.backend)
-    values = {**_from_profile(known, backend), **started, **said}
-    typed = {key: _convert(known[key], value, key) for key, value in values.items()}
-    settings: Settings = _build(Settings, typed)
-    _check(settings)
-    hosts.check(settings, secret=bool(environ.get(SECRET)))
-    own = (settings.host, settings.advertised, settings.spark.driver_host)
-    proxies.except_own(environ, filter(None, own))
-    file_names.as_utf8(environ)
-    return settings
-
-
 def megabytes(memory: str) -> int:
     """Return an amount of memory as Spark writes it ("2g", "512m") in MiB.
 
@@ -218,131 +182,3 @@ def megabytes(memory: str) -> int:
 def environment_name(key: str) -> str:
     """Name the environment variable of a setting: spark.workers -> RECSCALE_SPARK_WORKERS."""
     return PREFIX + key.upper().replace(".", "_")
-
-
-def _keys(cls: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every setting's dotted key with its type."""
-    for name, hint in typing.get_type_hints(cls).items():
-        if dataclasses.is_dataclass(hint):
-            yield from _keys(typing.cast("type", hint), f"{prefix}{name}.")
-        else:
-            yield prefix + name, hint
-
-
-def _from_profile(known: Mapping[str, Any], backend: str) -> dict[str, Any]:
-    profiles = {path.stem: path for path in PROFILES.glob("*.toml")}
-    if backend not in profiles:
-        raise UsageError(f"unknown backend {backend!r}: {nearest(backend, profiles)}")
-    with profiles[backend].open("rb") as file:
-        flat = dict(_flatten(tomllib.load(file)))
-    for key in flat:
-        if key not in known:
-            raise UsageError(f"unknown key {key!r} in {profiles[backend]}: {nearest(key, known)}")
-    return {**flat, "backend": backend}
-
-
-def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
-
-
-def _from_environment(known: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
-    names = {environment_name(key): key for key in known}
-    found = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
-    for name in (SERVICE_MARKER, SECRET):
-        found.pop(name, None)
-    for name in found:
-        if name not in names:
-            raise UsageError(f"unknown environment variable {name}: {nearest(name, names)}")
-    return {names[name]: value for name, value in found.items()}
-
-
-def _from_sets(known: Mapping[str, Any], sets: Sequence[str]) -> dict[str, str]:
-    values = {}
-    for pair in sets:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise UsageError(
-                f"--set must be key=value, got {pair!r}; write --set {key.strip() or 'key'}=value"
-            )
-        if key.strip() not in known:
-            raise UsageError(f"unknown setting {key.strip()!r}: {nearest(key.strip(), known)}")
-        values[key.strip()] = value.strip()
-    return values
-
-
-def _convert(hint: Any, value: Any, key: str) -> Any:
-    """Convert one value, text from outside or what TOML gives; blanks around the items of a list do not count."""
-    if typing.get_origin(hint) is tuple and isinstance(value, str):
-        value = [item.strip() for item in value.split(",") if item.strip()]
-    return convert(hint, value, key)
-
-
-def _build(cls: type, values: Mapping[str, Any], prefix: str = "") -> Any:
-    fields = {}
-    for name, hint in typing.get_type_hints(cls).items():
-        if dataclasses.is_dataclass(hint):
-            fields[name] = _build(typing.cast("type", hint), values, f"{prefix}{name}.")
-        elif prefix + name in values:
-            fields[name] = values[prefix + name]
-    return cls(**fields)
-
-
-def _check(settings: Settings) -> None:
-    for key in (
-        "spark.master_port",
-        "spark.master_ui_port",
-        "mlflow.port",
-        "cassandra.port",
-        "cassandra.storage_port",
-        "history.port",
-    ):
-        section, name = key.split(".")
-        port = getattr(getattr(settings, section), name)
-        if not 1 <= port <= 65535:
-            raise UsageError(f"{key} must be a port from 1 to 65535, got {port}")
-    for key in (
-        "spark.memory",
-        "spark.driver_memory",
-        "spark.daemon_memory",
-        "cassandra.heap",
-        "history.memory",
-    ):
-        section, name = key.split(".")
-        try:
-            megabytes(getattr(getattr(settings, section), name))
-        except UsageError as error:
-            raise UsageError(f"{key}: {error}") from None
-    _check_stores(settings)
-    if settings.spark.workers < 0:
-        raise UsageError(f"spark.workers must be 0 or more, got {settings.spark.workers}")
-    if settings.history.servers not in (0, 1):
-        raise UsageError(f"history.servers must be 0 or 1, got {settings.history.servers}")
-    if settings.spark.cores < 1:
-        raise UsageError(f"spark.cores must be 1 or more, got {settings.spark.cores}")
-    if settings.spark.cpus is not None and not 0.01 <= settings.spark.cpus < float("inf"):
-        raise UsageError(f"spark.cpus must be 0.01 or more, got {settings.spark.cpus:g}")
-    if settings.host in ("0.0.0.0", "::", ""):  # noqa: S104 - refused, not bound
-        raise UsageError(
-            "host must be one address of this machine, to which workers can connect, for example 127.0.0.1, "
-            f"got {settings.host!r}"
-        )
-
-
-def _check_stores(settings: Settings) -> None:
-    if settings.store not in (None, "parquet", "cassandra"):
-        raise UsageError(f"store must be parquet or cassandra, got {settings.store!r}")
-    cassandra = settings.cassandra
-    if cassandra.image and settings.backend != "docker":
-        raise UsageError(
-            f"cassandra.image: {cassandra.image} runs only in containers; use backend=docker, or leave it out"
-        )
-    if cassandra.nodes < 0:
-        raise UsageError(f"cassandra.nodes must be 0 or more, got {cassandra.nodes}")
-    if cassandra.rf < 1 or (cassandra.nodes and not cassandra.seeds and cassandra.rf > cassandra.nodes):
-        raise UsageError(
-            f"cassandra.rf must be from 1 to cassandra.nodes ({cassandra.nodes}), got {cassandra.rf}"
-        )

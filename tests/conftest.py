@@ -76,7 +76,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
     """A local session with two cores and few partitions; standalone clusters have tests of their own."""
     from pyspark.sql import SparkSession  # noqa: PLC0415 - tests without a JVM must not import pyspark
 
-    from cluster import artifacts, settings  # noqa: PLC0415 - most tests need no jars
+    from cluster import artifacts, configuration  # noqa: PLC0415 - most tests need no jars
     from jobs.runtime.java_names import keep_java_names  # noqa: PLC0415 - as above
 
     share_classes()
@@ -90,7 +90,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
         .config("spark.ui.enabled", "false")
         .config("spark.sql.ui.explainMode", "simple")
         .config("spark.python.daemon.module", "tests.python_daemon")
-        .config("spark.jars", artifacts.listed("connector", settings.load([], {})))
+        .config("spark.jars", artifacts.listed("connector", configuration.load([], {})))
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.default.parallelism", "2")
         .config("spark.sql.session.timeZone", "UTC")
@@ -108,8 +108,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
 @pytest.fixture(scope="session")
 def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
     """A real node for all tests that need one; gives its settings."""
+    from cluster.configuration import load  # noqa: PLC0415 - most tests start no service
     from cluster.lifecycle import Cluster  # noqa: PLC0415 - most tests start no service
-    from cluster.settings import load  # noqa: PLC0415 - most tests start no service
 
     cluster = Cluster(load(cassandra_sets(tmp_path_factory.mktemp("cassandra")), {}))
     try:
@@ -155,13 +155,13 @@ def share_classes() -> None:
 
     Masters and workers start in half of the time with it. A JVM of other jars goes without, and is told not to say so.
     """
-    from cluster import java, settings  # noqa: PLC0415 - most tests start no JVM
+    from cluster import configuration, java  # noqa: PLC0415 - most tests start no JVM
     from cluster.class_archive import class_archive  # noqa: PLC0415 - as above
     from cluster.local_driver import LocalDriverHost  # noqa: PLC0415 - as above
     from experiments.run.environment import for_driver  # noqa: PLC0415 - as above
     from experiments.run.rehearsal import record  # noqa: PLC0415 - as above
 
-    ours = settings.load([], {})
+    ours = configuration.load([], {})
     archive, driver_host = class_archive(ours), LocalDriverHost(ours)
     environment, _ = for_driver(driver_host, java.find(ours.spark.java_home))
     record(archive, ours, driver_host.python, environment)

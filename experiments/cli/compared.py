@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from core.errors import JobError, RecordingError
@@ -42,7 +42,7 @@ def compared(given: Namespace, baseline: list[str], contender: list[str]) -> Ver
         UsageError, ServiceError, DataError, JobError: as of `experiments.studies.compare.runner.Pairing.run`.
         KeyboardInterrupt: after what was measured has been recorded.
     """
-    settings = cluster_settings.load(given.cluster_set)
+    settings = configuration.load(given.cluster_set)
     experiment = spec.load(given.spec).with_effort(None, given.repeats)
     sides = {
         "baseline": shared.read_sets(baseline, "--baseline"),

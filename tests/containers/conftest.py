@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from cluster.processes import free_port
 from tests.conftest import ROOT
 
@@ -43,7 +43,7 @@ class Containers:
 
     @property
     def settings(self):
-        return cluster_settings.load(self.sets, {})
+        return configuration.load(self.sets, {})
 
     def cluster(self, command, *arguments, code=0, env=None, sets=()):
         flags = [word for item in (*self.sets, *sets) for word in ("--set", item)]

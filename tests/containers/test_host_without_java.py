@@ -7,7 +7,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from cluster import artifacts, image
-from cluster.settings import load
+from cluster.configuration import load
 
 pytestmark = pytest.mark.timeout(600)
 

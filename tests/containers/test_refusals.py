@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from cluster import engine, image
+from cluster.configuration import load
 from cluster.docker import Docker
 from cluster.processes import free_port
-from cluster.settings import load
 from tests.containers.conftest import docker
 from tests.waiting import eventually
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cluster.configuration import load
 from cluster.dependencies import layers
 from cluster.service import Address, Service
 from cluster.services import SERVICES
-from cluster.settings import load
 
 DATA_CLASSES = (str, int, float, bool, type(None))
 

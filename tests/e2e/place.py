@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from cluster.lifecycle import Cluster
 from datasets.sources import SOURCES
 from tests.conftest import keep, keep_kernels, kill
@@ -48,7 +48,7 @@ class Place:
     def __init__(self, folder, sets, *, kept=None):
         self.folder = folder
         self.sets = sets
-        self.settings = cluster_settings.load(sets, {})
+        self.settings = configuration.load(sets, {})
         self.run_dir = self.settings.run_dir
         if kept is None:
             keep_kernels(self.run_dir)

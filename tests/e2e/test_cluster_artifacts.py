@@ -8,8 +8,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from cluster import artifacts
+from cluster.configuration import load
 from cluster.processes import free_port
-from cluster.settings import load
 from core.errors import ServiceError
 
 

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from cluster import cgroups
+from cluster.configuration import load
 from cluster.lifecycle import Cluster
 from cluster.processes import command, marked
-from cluster.settings import load
 from core.errors import ServiceError
 
 APPLICATION = """

@@ -11,9 +11,10 @@ import urllib.request
 import psutil
 import pytest
 
+from cluster.configuration import load
 from cluster.lifecycle import Cluster
 from cluster.processes import marked, marks
-from cluster.settings import ROOT, load
+from cluster.settings import ROOT
 from core.errors import ServiceError
 from tests.conftest import keep_kernels, kill
 from tests.waiting import eventually

@@ -10,9 +10,9 @@ import psutil
 import pytest
 
 from cluster.__main__ import main
+from cluster.configuration import load
 from cluster.lifecycle import Cluster
 from cluster.processes import marked
-from cluster.settings import load
 from core.errors import ServiceError
 from experiments.record.recorder import Recorder
 from tests.waiting import eventually

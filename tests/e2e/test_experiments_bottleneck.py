@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from cluster.configuration import load
 from cluster.lifecycle import Cluster
 from cluster.processes import free_port
-from cluster.settings import load
 from experiments.results.events import Tail
 from experiments.telemetry import telemetry
 from experiments.telemetry.bottleneck.verdict import judged

@@ -4,8 +4,8 @@ import subprocess
 
 from cluster import java
 from cluster.class_archive import class_archive
+from cluster.configuration import load
 from cluster.local_driver import LocalDriverHost
-from cluster.settings import load
 from experiments.run.environment import for_driver
 from experiments.run.rehearsal import record
 from tests.conftest import ROOT, keep_kernels

@@ -8,9 +8,9 @@ import pytest
 from cassandra.cluster import Cluster as Driver
 from py4j.protocol import Py4JJavaError
 
+from cluster.configuration import load
 from cluster.lifecycle import Cluster
 from cluster.processes import free_port, marks
-from cluster.settings import load
 from core.errors import JobError, ServiceError
 from jobs.stores.cassandra.access import Connection, connect, disconnect
 from jobs.stores.cassandra.retry import forget_sessions

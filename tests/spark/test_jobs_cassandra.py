@@ -14,9 +14,9 @@ from cassandra import InvalidRequest
 from cassandra.cluster import NoHostAvailable
 from pyspark.sql import functions as F
 
+from cluster.configuration import load
 from cluster.lifecycle import Cluster
 from cluster.processes import free_port
-from cluster.settings import load
 from core.errors import JobError
 from jobs.retention import Retention
 from jobs.stores.cassandra.access import VERSION, Connection, Keyspace, connect, disconnect
@@ -203,7 +203,7 @@ WRITER = """
     import sys
     from pyspark.sql import SparkSession
     from cluster.lifecycle import Cluster
-    from cluster.settings import load
+    from cluster.configuration import load
     from experiments.run.stores import connector
     from core.errors import JobError
     from jobs.stores.cassandra.store import CassandraStore

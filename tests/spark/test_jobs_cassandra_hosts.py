@@ -9,9 +9,9 @@ import time
 import pyarrow as pa
 import pytest
 
+from cluster.configuration import load
 from cluster.lifecycle import Cluster
 from cluster.services import cassandra as node
-from cluster.settings import load
 from core.errors import JobError
 from jobs.stores.cassandra.access import (
     CERTIFICATES,
@@ -111,7 +111,7 @@ FULL = """
     from pathlib import Path
     from pyspark.sql import SparkSession
     from cluster.lifecycle import Cluster
-    from cluster.settings import load
+    from cluster.configuration import load
     from experiments.run.stores import connector
     from jobs.stores.cassandra.access import connect
     from core.errors import JobError

@@ -2,12 +2,12 @@
 
 from invented import BASIS
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from experiments.spec import experiment as spec
 from experiments.studies.drills import baseline
 from experiments.studies.drills.drill import Drilled
 
-SETTINGS = cluster_settings.load([], {})
+SETTINGS = configuration.load([], {})
 
 
 DRILL = spec.load("drill")

@@ -1,6 +1,6 @@
 """Applications as processes on this host, without a cluster: a launcher, and requests that fail before Spark starts."""
 
-from cluster import settings
+from cluster import configuration
 from cluster.local_driver import LocalDriverHost
 from experiments.run import environment
 from experiments.run.launcher import Launcher
@@ -19,6 +19,6 @@ def request(folder, job="train", **changes):
 
 
 def launcher(cluster=None, **changes):
-    driver_host = LocalDriverHost(settings.load([], {}))
+    driver_host = LocalDriverHost(configuration.load([], {}))
     given, own = environment.for_driver(driver_host, None)
     return Launcher(driver_host, cluster, given, own, grace_s=5.0, **changes)

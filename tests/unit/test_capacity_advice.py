@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 from test_capacity_model import MIB, ROWS, model, run, runs
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from core.errors import UsageError
 from experiments.__main__ import main
 from experiments.cli.commands.recommend import lines
@@ -166,7 +166,7 @@ def test_silly_questions_are_refused(option, value, words, capsys, tmp_path):
 
 def test_nothing_recorded_says_what_to_run(capsys, tmp_path):
     where = f"--cluster-set=run_dir={tmp_path}"
-    assert cluster_settings.load([f"run_dir={tmp_path}"]).run_dir == tmp_path
+    assert configuration.load([f"run_dir={tmp_path}"]).run_dir == tmp_path
     assert main(["predict", "--rows", "33e6", "--workers", "16", where]) == 2
     assert "make plan NAME=capacity" in capsys.readouterr().err
     assert main(["predict", "--rows", "33e6", "--workers", "0", where]) == 2

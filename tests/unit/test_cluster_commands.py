@@ -13,13 +13,14 @@ import pytest
 
 from cluster import cluster_state
 from cluster.__main__ import main
+from cluster.configuration import load
 from cluster.console import table
 from cluster.following import follow
 from cluster.local import Local
 from cluster.probe import answers, holds
 from cluster.processes import free_port
 from cluster.service import Probe, Service
-from cluster.settings import ROOT, load
+from cluster.settings import ROOT
 from cluster.sweep import sweep
 from core.errors import ServiceError
 from core.lock import LOCK, locked

@@ -9,11 +9,12 @@ import pytest
 from cluster import cluster_state, compose, contents, docker, engine
 from cluster import image as image_module
 from cluster.__main__ import main
+from cluster.configuration import load
 from cluster.docker import DockerPlace
 from cluster.docker_driver import DockerDriverHost
 from cluster.image import Image, image
 from cluster.services import SERVICES
-from cluster.settings import ROOT, load
+from cluster.settings import ROOT
 from core.errors import ServiceError, UsageError
 from experiments.run.environment import files
 

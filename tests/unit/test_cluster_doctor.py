@@ -9,8 +9,8 @@ import pytest
 
 from cluster import doctor, java
 from cluster.__main__ import main
+from cluster.configuration import load
 from cluster.processes import free_port
-from cluster.settings import load
 from core.errors import ServiceError
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from cluster import compose, hosts, lifecycle, security
 from cluster.__main__ import main
+from cluster.configuration import load
 from cluster.docker import DockerPlace
 from cluster.image import Image
 from cluster.lifecycle import Cluster
@@ -17,7 +18,6 @@ from cluster.local import Local, LocalPlace
 from cluster.local_driver import LocalDriverHost
 from cluster.service import Service
 from cluster.services import SERVICES
-from cluster.settings import load
 from core.errors import JobError, ServiceError, UsageError
 from experiments.run import remote_workers
 from experiments.run.environment import for_driver, place_hash

@@ -11,10 +11,11 @@ import psutil
 import pytest
 
 from cluster import cgroups
+from cluster.configuration import load
 from cluster.local import Local
 from cluster.pinning import own_cores
 from cluster.service import Service
-from cluster.settings import UsageError, load
+from cluster.settings import UsageError
 from core.errors import ServiceError
 from tests.waiting import eventually
 

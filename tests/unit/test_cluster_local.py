@@ -11,12 +11,13 @@ import psutil
 import pytest
 
 from cluster import lifecycle, processes
+from cluster.configuration import load
 from cluster.dependencies import backwards, layers, stopping
 from cluster.local import Local
 from cluster.processes import free_port
 from cluster.readiness import wait
 from cluster.service import Address, Port, Probe, Service
-from cluster.settings import ROOT, SERVICE_MARKER, load
+from cluster.settings import ROOT, SERVICE_MARKER
 from core.errors import ServiceError
 from tests.waiting import eventually
 
@@ -136,7 +137,7 @@ def test_how_a_service_of_an_earlier_command_ended_is_known(backend):
     code = f"""
 from cluster.local import Local
 from cluster.service import Service
-from cluster.settings import load
+from cluster.configuration import load
 Local(load(["run_dir={backend.settings.run_dir}"], {{}})).start(Service("thing", "things", "", {(sys.executable, "-c", SLEEP)!r}))
 """
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})

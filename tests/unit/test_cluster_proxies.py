@@ -10,11 +10,11 @@ from requests.utils import get_environ_proxies
 
 from cluster import proxies
 from cluster.__main__ import main
+from cluster.configuration import load
 from cluster.probe import answers
 from cluster.processes import free_port
 from cluster.service import Probe
 from cluster.services import SERVICES
-from cluster.settings import load
 
 NOWHERE = "http://127.0.0.1:9"
 EXCEPTIONS = ("no_proxy", "NO_PROXY")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster import settings
-from cluster.settings import ROOT, Settings, load, megabytes
+from cluster import configuration
+from cluster.configuration import load
+from cluster.settings import ROOT, Settings, megabytes
 from core.errors import UsageError
 
 
@@ -16,7 +17,7 @@ def test_without_anything_the_profile_and_defaults_hold():
 
 def test_each_level_overrules_the_one_below(tmp_path, monkeypatch):
     (tmp_path / "local.toml").write_text("[spark]\nworkers = 3\ncores = 3\nmaster_port = 7003\n")
-    monkeypatch.setattr(settings, "PROFILES", tmp_path)
+    monkeypatch.setattr(configuration, "PROFILES", tmp_path)
     environ = {"RECSCALE_SPARK_CORES": "4", "RECSCALE_SPARK_MASTER_PORT": "7004", "PATH": "/bin"}
     loaded = load(["spark.master_port=7005"], environ)
     assert (loaded.spark.workers, loaded.spark.cores, loaded.spark.master_port) == (3, 4, 7005)
@@ -67,7 +68,7 @@ def test_what_is_wrong_is_named_with_the_nearest_known(sets, environ, says):
 
 def test_an_unknown_key_of_a_profile_names_the_file(tmp_path, monkeypatch):
     (tmp_path / "local.toml").write_text("[spark]\nwrokers = 3\n")
-    monkeypatch.setattr(settings, "PROFILES", tmp_path)
+    monkeypatch.setattr(configuration, "PROFILES", tmp_path)
     with pytest.raises(UsageError, match=r"spark.wrokers.*local.toml.*did you mean 'spark.workers'"):
         load(environ={})
 

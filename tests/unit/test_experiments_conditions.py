@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from cluster import artifacts
+from cluster.configuration import load
 from cluster.service import Service
-from cluster.settings import CassandraSettings, Settings, SparkSettings, load
+from cluster.settings import CassandraSettings, Settings, SparkSettings
 from experiments.record.run_tags import changes
 from experiments.run import environment
 from experiments.run.conditions import basis, common, conditions, owner, where

@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 from invented_drills import DRILL, SETTINGS, trial
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from core.errors import UsageError
 from experiments import __main__ as main
 from experiments.run.progress import Progress
@@ -37,7 +37,7 @@ def test_every_drill_says_what_it_kills_and_what_recovery_means(kind):
     ],
 )
 def test_what_was_not_started_here_is_not_killed(kind, sets):
-    settings = cluster_settings.load(sets, {})
+    settings = configuration.load(sets, {})
     refused = DRILLS[kind].refusal(settings, trial(baseline.fitted(DRILL, DRILLS[kind]), settings))
     concerned = {"mlflow.uri": {"mlflow"}, "cassandra.contact_points": {"cassandra"}}
     if kind in concerned.get(sets[0].partition("=")[0], DRILLS):
@@ -120,7 +120,7 @@ def test_workers_of_a_drill_have_the_whole_shape_of_its_trial(tmp_path, monkeypa
     monkeypatch.setattr("experiments.studies.drills.session.Cluster", Lent)
     shape = Shape(2, 1, "1g", cpus=0.5, pin=True, backend="docker")
     trial = Trial("train", "als", {}, shape, None, {})
-    session = Session(None, cluster_settings.load([f"run_dir={tmp_path}"], {}), Progress(), "")
+    session = Session(None, configuration.load([f"run_dir={tmp_path}"], {}), Progress(), "")
     with session._lent(trial):
         spark = session.settings.spark
         assert (spark.workers, spark.cpus, spark.pin, session.settings.backend) == (2, 0.5, True, "docker")

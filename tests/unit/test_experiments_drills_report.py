@@ -9,7 +9,7 @@ from invented_drills import DRILL, drilled
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from core.errors import RecordingError
 from experiments.record.recorder import Recorder
 from experiments.studies.drills import record, show
@@ -48,7 +48,7 @@ def test_drills_are_child_runs_that_no_query_for_trials_sees(tracking, tmp_path)
     uri, artifacts_in = tracking
     plain = Recorder(uri, artifacts_in)
     parent = plain.open("invented", BASIS, ["k" * 64], {"question": "?"})
-    settings = cluster_settings.load([f"run_dir={tmp_path}"], {})
+    settings = configuration.load([f"run_dir={tmp_path}"], {})
     place = tmp_path / "drills"
     bad = drilled(kind="worker", attempt="b", left=["pid 7: java"], recovery_s=None, at=2.0)
     for item in (drilled(), bad):

@@ -5,8 +5,8 @@ from threading import Event
 
 import pytest
 
+from cluster.configuration import load
 from cluster.lifecycle import Cluster
-from cluster.settings import load
 from core.errors import ServiceError
 from experiments.run import harness as module
 from experiments.run.harness import Harness

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from cluster.configuration import load
 from cluster.services import SERVICES
-from cluster.settings import UsageError, load
+from cluster.settings import UsageError
 from experiments.__main__ import main
 from experiments.telemetry.history import link
 

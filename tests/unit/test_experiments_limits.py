@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from cluster.configuration import load
 from cluster.doctor import _cores
-from cluster.settings import load
 from core.errors import ServiceError
 from experiments.run.environment import pins
 from experiments.run.harness import Harness

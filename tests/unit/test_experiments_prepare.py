@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cluster.settings import load
+from cluster.configuration import load
 from core.errors import JobError
 from experiments import __main__ as main
 from experiments.run import prepare

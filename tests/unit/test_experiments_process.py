@@ -11,7 +11,7 @@ import time
 import pytest
 from launching import launcher, request
 
-from cluster import settings
+from cluster import configuration
 from cluster.lifecycle import Cluster
 from cluster.local_driver import LocalDriverHost
 from core.errors import ServiceError, UsageError
@@ -167,7 +167,7 @@ def test_short_commands_are_captured_or_absent():
 
 
 def test_environment_describes_code_and_host():
-    found = environment.describe(LocalDriverHost(settings.load([], {})))
+    found = environment.describe(LocalDriverHost(configuration.load([], {})))
     assert found["host.cores"] == os.cpu_count()
     assert found["version.pyspark"].startswith("3.5")
     assert "17" in found["version.java"]
@@ -177,7 +177,7 @@ def test_environment_describes_code_and_host():
 
 def test_driver_gets_this_python_and_no_other_spark(monkeypatch):
     monkeypatch.setenv("SPARK_HOME", "/elsewhere")
-    found, own = environment.for_driver(LocalDriverHost(settings.load([], {})), None)
+    found, own = environment.for_driver(LocalDriverHost(configuration.load([], {})), None)
     assert "SPARK_HOME" not in found
     assert found["SPARK_LOCAL_IP"] == "127.0.0.1"
     assert found["PYTHONHASHSEED"] == "0"

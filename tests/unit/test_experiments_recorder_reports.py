@@ -9,7 +9,7 @@ import pytest
 from invented import BASIS, application, outcome
 from recording import ABOUT, runs, trial, write
 
-from cluster.settings import load
+from cluster.configuration import load
 from core.errors import RecordingError
 from experiments.record.run_tags import shown_columns
 from experiments.report.report import Report

@@ -6,7 +6,7 @@ import pytest
 from invented import BASIS, application, outcome
 from mlflow import MlflowClient
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from experiments import __main__ as main
 from experiments.report.show import show
 from experiments.run.runner import open_recorder
@@ -19,7 +19,7 @@ SPEC = 'question = "How fast is a small one?"\n[fixed]\nmodel = "als"\ndataset =
 def settings(tmp_path_factory):
     """A record of three experiments: one with its spec, one whose spec is lost, one whose trials never ran."""
     folder = tmp_path_factory.mktemp("run")
-    made = cluster_settings.load([f"run_dir={folder}"], {})
+    made = configuration.load([f"run_dir={folder}"], {})
     recorder = open_recorder(made, None)
     for name, spec, ran in (("small", SPEC, True), ("lost", "", True), ("empty", SPEC, False)):
         item = outcome([application(0, [9.0, 1.0, 2.0])], experiment=name)

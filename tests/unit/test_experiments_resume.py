@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from invented import BASIS, application, outcome
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from cluster.local_driver import LocalDriverHost
 from core.errors import RecordingError, ServiceError
 from experiments.cli.commands import demo
@@ -34,7 +34,7 @@ CONTEXT = {"shape_tag": "clean", "basis": BASIS, "data": {}, "environment": HOST
 
 @pytest.fixture
 def settings(tmp_path):
-    return cluster_settings.load([f"run_dir={tmp_path / 'run'}"], {})
+    return configuration.load([f"run_dir={tmp_path / 'run'}"], {})
 
 
 @pytest.fixture

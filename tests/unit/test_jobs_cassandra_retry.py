@@ -3,8 +3,8 @@
 import pytest
 from cassandra import InvalidRequest, WriteTimeout
 
+from cluster.configuration import load
 from cluster.lifecycle import Cluster
-from cluster.settings import load
 from core.errors import JobError, ServiceError
 from jobs.stores.cassandra import access as cassandra
 from jobs.stores.cassandra import replication

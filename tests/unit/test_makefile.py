@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from cluster.settings import ROOT, load
+from cluster.configuration import load
+from cluster.settings import ROOT
 
 # What shells and make's own functions take for something else.
 AWKWARD = """ it's "two" words; $$HOME #1, (a) `b` *&|\\"""

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from cluster.local_driver import LocalDriverHost
 from core.errors import JobError, UsageError
 from experiments.results.parts import Launched
@@ -101,7 +101,7 @@ def pairing(tmp_path, monkeypatch):
         return Prepared(data, str(tmp_path), tmp_path, digest, "1 files", "", {}, [], [], fresh=False)
 
     monkeypatch.setattr(runner, "prepare", prepared)
-    settings = cluster_settings.load([f"run_dir={tmp_path / 'run'}"], {})
+    settings = configuration.load([f"run_dir={tmp_path / 'run'}"], {})
     out = io.StringIO()
 
     def make(pairs=3, baseline=None, contender=None, series=1):

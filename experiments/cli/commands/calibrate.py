@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from core.errors import GATE, OK
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
@@ -14,7 +14,7 @@ from experiments.studies.compare.recorded import recorded, write
 
 
 def _run(given: Namespace) -> int:
-    run_dir = cluster_settings.load(given.cluster_set).run_dir
+    run_dir = configuration.load(given.cluster_set).run_dir
     all_of = recorded(given.names, run_dir, given.metric)
     found = calibrate(all_of.comparisons)
     print(f"{answer(found)}\n\n{as_text(comparison_table(found))}\n\n{as_text(table(found))}\n")

@@ -4,7 +4,7 @@ import dataclasses
 import time
 from argparse import ArgumentParser, Namespace
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from cluster.settings import Settings
 from core.errors import RecscaleError, Unreachable
 from datasets.dataset import find
@@ -28,7 +28,7 @@ def demo(arguments: Namespace) -> int:
     """
     begin = time.perf_counter()
     try:
-        code = _run(cluster_settings.load(arguments.cluster_set), arguments)
+        code = _run(configuration.load(arguments.cluster_set), arguments)
     except KeyboardInterrupt:
         print("demo: failed interrupted", flush=True)
         raise

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from core.errors import UsageError
 from core.options import nearest
 from experiments.cli import arguments as shared
@@ -21,7 +21,7 @@ def _run(arguments: Namespace) -> int:
     for kind in wanted:
         if kind not in (ALL, *DRILLS):
             raise UsageError(f"unknown drill {kind!r}: {nearest(kind, (ALL, *DRILLS))}")
-    settings = cluster_settings.load(arguments.cluster_set)
+    settings = configuration.load(arguments.cluster_set)
     experiment = spec.load(arguments.name)
     path = Path(arguments.name) if arguments.name.endswith(".toml") else spec.SPECS / f"{arguments.name}.toml"
     session = Session(experiment, settings, Progress(), path.read_text(encoding="utf-8"))

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from core.errors import UsageError
 from core.options import nearest
 from experiments.cli import arguments as shared
@@ -17,7 +17,7 @@ from experiments.studies.eda.report import text, write
 
 def _run(arguments: Namespace) -> int:
     """Print what is in a data set and write its page."""
-    settings = cluster_settings.load([*shared.shape_sets(arguments), *arguments.cluster_set])
+    settings = configuration.load([*shared.shape_sets(arguments), *arguments.cluster_set])
     values = shared.read_sets(arguments.set)
     for key in values:
         if key not in CLEANING and not key.startswith("dataset."):

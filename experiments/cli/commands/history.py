@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from cluster.lifecycle import Cluster
 from core.errors import UsageError
 from experiments.cli import arguments as shared
@@ -11,7 +11,7 @@ from experiments.telemetry.history import link
 
 
 def _run(arguments: Namespace) -> int:
-    settings = cluster_settings.load(arguments.cluster_set)
+    settings = configuration.load(arguments.cluster_set)
     applications = link(settings.run_dir)
     if not applications:
         raise UsageError(

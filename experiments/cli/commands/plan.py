@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from cluster.settings import Settings
 from core.errors import JobError
 from experiments.cli import arguments as shared
@@ -26,7 +26,7 @@ BUDGET = "15m"
 
 
 def _run(arguments: Namespace) -> int:
-    settings = cluster_settings.load(arguments.cluster_set)
+    settings = configuration.load(arguments.cluster_set)
     budget = duration(arguments.budget, "the budget")
     experiment = spec.load(arguments.name).with_effort(arguments.applications, arguments.repeats)
     path = Path(arguments.name) if arguments.name.endswith(".toml") else spec.SPECS / f"{arguments.name}.toml"

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
 from experiments.spec.trial import Shape
@@ -16,7 +16,7 @@ _ANY = "1g"  # memory is what is asked for
 
 
 def _run(arguments: Namespace) -> int:
-    settings = cluster_settings.load(arguments.cluster_set)
+    settings = configuration.load(arguments.cluster_set)
     rows = quantities.rows(arguments.rows)
     shape = Shape(arguments.workers, arguments.cores, _ANY)
     model = model_of(settings, arguments.of)

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from core.errors import UsageError
 from core.options import nearest
 from experiments.cli import arguments as shared
@@ -18,7 +18,7 @@ from experiments.spec.grid import CLEANING, data_of
 
 def _run(arguments: Namespace) -> int:
     """Print what became of its rows."""
-    settings = cluster_settings.load([*shared.shape_sets(arguments), *arguments.cluster_set])
+    settings = configuration.load([*shared.shape_sets(arguments), *arguments.cluster_set])
     values = shared.read_sets(arguments.set)
     for key in values:
         if key not in CLEANING and not key.startswith("dataset."):

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from core.errors import GATE, UsageError
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
@@ -23,7 +23,7 @@ _ANY = "1g"
 
 def _run(arguments: Namespace) -> int:
     """Return 0 with a recommendation, 4 if no shape keeps the deadline."""
-    settings = cluster_settings.load(arguments.cluster_set)
+    settings = configuration.load(arguments.cluster_set)
     wanted = _wanted(arguments)
     model = model_of(settings, arguments.of)
     advice = advise(model, wanted)

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from cluster.lifecycle import Cluster
 from core.errors import RecordingError, ServiceError
 from experiments.cli import arguments as shared
@@ -18,7 +18,7 @@ def _run(arguments: Namespace) -> int:
     if arguments.list:
         print(as_text(Table(["metric", "unit", "what it is"], [list(row) for row in described()])))
         return 0
-    settings = cluster_settings.load(arguments.cluster_set)
+    settings = configuration.load(arguments.cluster_set)
     try:
         uri = open_recorder(settings, Cluster(settings).mlflow_uri).uri
         changed = Renamer(uri, None).rename()

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
 from experiments.report.show import SINGLE, TRAIN, show
@@ -12,7 +12,7 @@ from experiments.spec.experiment import Experiment
 
 
 def _run(arguments: Namespace) -> int:
-    settings = cluster_settings.load(arguments.cluster_set)
+    settings = configuration.load(arguments.cluster_set)
     known = Path(arguments.name).stem
     experiment = Experiment(TRAIN, SINGLE) if known == TRAIN else spec.load(arguments.name)
     show(settings, experiment, allow_model_change=arguments.allow_model_change)

@@ -4,7 +4,7 @@ import sys
 import tomllib
 from argparse import ArgumentParser, Namespace
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from cluster.lifecycle import Cluster
 from core.errors import RecordingError, ServiceError, UsageError
 from experiments.cli import arguments as shared
@@ -19,7 +19,7 @@ from experiments.spec.experiment import Experiment
 
 def _run(arguments: Namespace) -> int:
     """Write each; one that cannot be written is named, and the others are written all the same."""
-    settings = cluster_settings.load(arguments.cluster_set)
+    settings = configuration.load(arguments.cluster_set)
     folder = settings.run_dir / "reports"
     code = 0
     try:

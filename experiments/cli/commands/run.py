@@ -4,7 +4,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from cluster.settings import Settings
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
@@ -16,7 +16,7 @@ from experiments.spec.experiment import Experiment
 
 
 def _run(arguments: Namespace) -> int:
-    settings = cluster_settings.load(arguments.cluster_set)
+    settings = configuration.load(arguments.cluster_set)
     experiment = spec.load(arguments.name).with_effort(arguments.applications, arguments.repeats)
     path = Path(arguments.name) if arguments.name.endswith(".toml") else spec.SPECS / f"{arguments.name}.toml"
     if experiment.search is not None:

@@ -3,7 +3,7 @@
 import json
 from argparse import ArgumentParser, Namespace
 
-from cluster import settings as cluster_settings
+from cluster import configuration
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
 from experiments.report.show import SINGLE, TRAIN, finish
@@ -13,7 +13,7 @@ from experiments.spec import experiment as spec
 
 
 def _run(arguments: Namespace) -> int:
-    settings = cluster_settings.load([*shared.shape_sets(arguments), *arguments.cluster_set])
+    settings = configuration.load([*shared.shape_sets(arguments), *arguments.cluster_set])
     fixed = {"model": arguments.model, "dataset": arguments.dataset, **shared.read_sets(arguments.set)}
     effort = {"applications": arguments.applications or 1, "repeats": arguments.repeats or 1, "warmups": 1}
     experiment = spec.read(TRAIN, {"question": SINGLE, "fixed": fixed, **effort})
