@@ -13,6 +13,7 @@ from cluster.cluster_state import recall
 from cluster.settings import PREFIX, SECRET, SERVICE_MARKER, Settings, environment_name, megabytes
 from core.errors import UsageError
 from core.options import convert, nearest
+from core.plugins import FOLDER
 
 PROFILES = Path(__file__).resolve().parent / "profiles"
 
@@ -76,7 +77,7 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 def _from_environment(known: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
     names = {environment_name(key): key for key in known}
     found = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
-    for name in (SERVICE_MARKER, SECRET):
+    for name in (SERVICE_MARKER, SECRET, FOLDER):
         found.pop(name, None)
     for name in found:
         if name not in names:

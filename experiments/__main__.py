@@ -31,9 +31,10 @@ def parser(name: str) -> argparse.ArgumentParser:
     """Return the command line of one command, or of all of them where there is none of this name."""
     top = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
     sub = top.add_subparsers(required=True, metavar="COMMAND")
-    for each in [name] if name in COMMANDS else COMMANDS:
+    file = name.replace("-", "_")
+    for each in [file] if file in COMMANDS else COMMANDS:
         command = COMMANDS[each]
-        made = sub.add_parser(each, help=command.what, description=command.what)
+        made = sub.add_parser(each.replace("_", "-"), help=command.what, description=command.what)
         command.arguments(made)
         made.set_defaults(command=command.run)
     return top

@@ -71,13 +71,13 @@ def read(params: Mapping[str, Any]) -> tuple[TrainParams, Model]:
     Raises:
         UsageError: an unknown model or key (names the nearest known one), or a value that does not fit.
     """
-    name = params.get("model")
+    name = str(params.get("model"))
     if name not in MODELS:
-        raise UsageError(f"unknown model {name!r}: {nearest(str(name), MODELS)}")
+        raise UsageError(f"unknown model {name!r}: {nearest(name, MODELS)}")
     fields = hyper_parameters(MODELS[name])
     unknown = set(params) - OWN - fields
     if unknown:
-        raise _unknown(min(unknown), str(name), OWN | fields)
+        raise _unknown(min(unknown), name, OWN | fields)
     own = parse(TrainParams, _with_select(params), "parameters of train")
     model: Model = parse(
         MODELS[name], {key: params[key] for key in params if key in fields}, f"parameters of model {name}"

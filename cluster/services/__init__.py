@@ -1,11 +1,6 @@
 """Mapping of the kinds of services: each file's name to its `describe`."""
 
-import pkgutil
-from importlib import import_module
-
 from cluster.service import Describe
+from core.plugins import Plugins
 
-SERVICES: dict[str, Describe] = {
-    module.name: import_module(f"{__name__}.{module.name}").describe
-    for module in pkgutil.iter_modules(__path__)
-}
+SERVICES: Plugins[Describe] = Plugins(__name__, __path__, "describe")

@@ -66,7 +66,7 @@ def _imported(start: str) -> set[Path]:
             continue
         found.add(path)
         waiting += _targets(path)
-        if path.name == "__init__.py" and "iter_modules" in path.read_text(
+        if path.name == "__init__.py" and "Plugins(__name__" in path.read_text(
             encoding="utf-8"
         ):  # a plug-in folder
             waiting += sorted(path.parent.glob("*.py"))

@@ -1,10 +1,6 @@
 """One file, one job: the file's name is the key, its JOB the value."""
 
-import pkgutil
-from importlib import import_module
-
+from core.plugins import Plugins
 from jobs.runtime.context import Job
 
-JOBS: dict[str, Job] = {
-    module.name: import_module(f"{__name__}.{module.name}").JOB for module in pkgutil.iter_modules(__path__)
-}
+JOBS: Plugins[Job] = Plugins(__name__, __path__, "JOB")

@@ -3,14 +3,13 @@
 FIND(experiment, outcomes) returns an `experiments.page.finding.Finding`, or None where the trials have no numbers for it.
 """
 
-import pkgutil
 from collections.abc import Callable, Sequence
-from importlib import import_module
 
+from core.plugins import Plugins
 from experiments.page.finding import Finding
 from experiments.results.outcome import Outcome
 from experiments.spec.experiment import Experiment
 
-FINDINGS: dict[str, Callable[[Experiment, Sequence[Outcome]], Finding | None]] = {
-    module.name: import_module(f"{__name__}.{module.name}").FIND for module in pkgutil.iter_modules(__path__)
-}
+FINDINGS: Plugins[Callable[[Experiment, Sequence[Outcome]], Finding | None]] = Plugins(
+    __name__, __path__, "FIND"
+)
