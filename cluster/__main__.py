@@ -15,7 +15,7 @@ from cluster.configuration import load
 from cluster.docker import DockerPlace
 from cluster.lifecycle import BACKENDS, Cluster, in_use
 from cluster.readiness import tail
-from cluster.services import SERVICES
+from cluster.services import described
 from cluster.settings import Settings
 from cluster.sweep import DOWNLOADED, sweep
 from core.errors import ENDED, INTERRUPTED, OK, SERVICE, RecscaleError, ServiceError, UsageError, tell
@@ -96,7 +96,7 @@ def _mlflow(settings: Settings, _: argparse.Namespace) -> int:
     cluster = Cluster(settings, say=_say)
     cluster.up({"mlflow"})
     cluster_state.remember(settings.run_dir, [f"backend={settings.backend}"])
-    uri = cluster.mlflow_uri or ""
+    uri = cluster.address("mlflow") or ""
     page = uri.rstrip("/") + _RUNS if uri.startswith("http") else uri
     print(f"MLflow: {page}  (stop it with `make down`)")
     return OK
@@ -150,7 +150,7 @@ def _shell(settings: Settings, options: argparse.Namespace) -> int:
 
 def _compose(settings: Settings, _: argparse.Namespace) -> int:
     place = DockerPlace(settings)
-    services = [service for describe in SERVICES.values() for service in describe(settings, place)]
+    services = described(settings, place)
     print(json.dumps(compose.document(services, settings, image.image(settings.docker.base)), indent=1))
     return OK
 

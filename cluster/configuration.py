@@ -10,12 +10,14 @@ from typing import Any
 
 from cluster import file_names, hosts, proxies
 from cluster.cluster_state import recall
-from cluster.settings import PREFIX, SECRET, SERVICE_MARKER, Settings, environment_name, megabytes
+from cluster.services import SERVICES
+from cluster.settings import PREFIX, SECRET, SERVICE_MARKER, Settings, check_memory, environment_name
 from core.errors import UsageError
 from core.options import convert, nearest
 from core.plugins import FOLDER
 
 PROFILES = Path(__file__).resolve().parent / "profiles"
+_SECTIONS = "sections"
 
 
 def load(sets: Sequence[str] = (), environ: MutableMapping[str, str] = os.environ) -> Settings:
@@ -27,7 +29,7 @@ def load(sets: Sequence[str] = (), environ: MutableMapping[str, str] = os.enviro
     Raises:
         UsageError: an unknown key (the message names the nearest known one) or an invalid value.
     """
-    known = dict(_keys(Settings))
+    known = _known()
     environment = _from_environment(known, environ)
     command_line = _from_sets(known, sets)
     said = {**environment, **command_line}
@@ -37,6 +39,8 @@ def load(sets: Sequence[str] = (), environ: MutableMapping[str, str] = os.enviro
     values = {**_from_profile(known, backend), **started, **said}
     typed = {key: _convert(known[key], value, key) for key, value in values.items()}
     settings: Settings = _build(Settings, typed)
+    for name, section in _sections():
+        settings = settings.having(_build(section, typed, f"{name}."))
     _check(settings)
     hosts.check(settings, secret=bool(environ.get(SECRET)))
     own = (settings.host, settings.advertised, settings.spark.driver_host)
@@ -45,12 +49,36 @@ def load(sets: Sequence[str] = (), environ: MutableMapping[str, str] = os.enviro
     return settings
 
 
+def flat(settings: Settings) -> dict[str, Any]:
+    """Return every setting by its dotted key."""
+    own = {name: getattr(settings, name) for name in typing.get_type_hints(Settings) if name != _SECTIONS}
+    sections: dict[str, Any] = {key: settings.of(kind) for key, kind in _sections()}
+    found: dict[str, Any] = {}
+    for key, value in {**own, **sections}.items():
+        inner = vars(value) if dataclasses.is_dataclass(value) else {}
+        found |= {f"{key}.{name}": item for name, item in inner.items()} or {key: value}
+    return found
+
+
+def _sections() -> list[tuple[str, type]]:
+    """Return the classes of services' settings, by the beginning of their keys."""
+    return [(name, kind.section) for name, kind in SERVICES.items() if kind.section is not None]
+
+
+def _known() -> dict[str, Any]:
+    """Return every setting's type by its dotted key."""
+    known = dict(_keys(Settings))
+    for name, section in _sections():
+        known |= dict(_keys(section, f"{name}."))
+    return known
+
+
 def _keys(cls: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every setting's dotted key with its type."""
+    """Yield the dotted key of each of a class's settings with its type."""
     for name, hint in typing.get_type_hints(cls).items():
         if dataclasses.is_dataclass(hint):
             yield from _keys(typing.cast("type", hint), f"{prefix}{name}.")
-        else:
+        elif name != _SECTIONS:
             yield prefix + name, hint
 
 
@@ -117,35 +145,16 @@ def _build(cls: type, values: Mapping[str, Any], prefix: str = "") -> Any:
 
 
 def _check(settings: Settings) -> None:
-    for key in (
-        "spark.master_port",
-        "spark.master_ui_port",
-        "mlflow.port",
-        "cassandra.port",
-        "cassandra.storage_port",
-        "history.port",
-    ):
-        section, name = key.split(".")
-        port = getattr(getattr(settings, section), name)
-        if not 1 <= port <= 65535:
-            raise UsageError(f"{key} must be a port from 1 to 65535, got {port}")
-    for key in (
-        "spark.memory",
-        "spark.driver_memory",
-        "spark.daemon_memory",
-        "cassandra.heap",
-        "history.memory",
-    ):
-        section, name = key.split(".")
-        try:
-            megabytes(getattr(getattr(settings, section), name))
-        except UsageError as error:
-            raise UsageError(f"{key}: {error}") from None
-    _check_stores(settings)
+    for key, value in flat(settings).items():
+        if (key.endswith((".port", "_port"))) and not 1 <= value <= 65535:
+            raise UsageError(f"{key} must be a port from 1 to 65535, got {value}")
+    for name in ("memory", "driver_memory", "daemon_memory"):
+        check_memory(getattr(settings.spark, name), f"spark.{name}")
+    stores = ["parquet", *(name for name, kind in SERVICES.items() if kind.keeps_tables)]
+    if settings.store not in (None, *stores):
+        raise UsageError(f"store must be {' or '.join(stores)}, got {settings.store!r}")
     if settings.spark.workers < 0:
         raise UsageError(f"spark.workers must be 0 or more, got {settings.spark.workers}")
-    if settings.history.servers not in (0, 1):
-        raise UsageError(f"history.servers must be 0 or 1, got {settings.history.servers}")
     if settings.spark.cores < 1:
         raise UsageError(f"spark.cores must be 1 or more, got {settings.spark.cores}")
     if settings.spark.cpus is not None and not 0.01 <= settings.spark.cpus < float("inf"):
@@ -155,19 +164,5 @@ def _check(settings: Settings) -> None:
             "host must be one address of this machine, to which workers can connect, for example 127.0.0.1, "
             f"got {settings.host!r}"
         )
-
-
-def _check_stores(settings: Settings) -> None:
-    if settings.store not in (None, "parquet", "cassandra"):
-        raise UsageError(f"store must be parquet or cassandra, got {settings.store!r}")
-    cassandra = settings.cassandra
-    if cassandra.image and settings.backend != "docker":
-        raise UsageError(
-            f"cassandra.image: {cassandra.image} runs only in containers; use backend=docker, or leave it out"
-        )
-    if cassandra.nodes < 0:
-        raise UsageError(f"cassandra.nodes must be 0 or more, got {cassandra.nodes}")
-    if cassandra.rf < 1 or (cassandra.nodes and not cassandra.seeds and cassandra.rf > cassandra.nodes):
-        raise UsageError(
-            f"cassandra.rf must be from 1 to cassandra.nodes ({cassandra.nodes}), got {cassandra.rf}"
-        )
+    for kind in SERVICES.values():
+        kind.check(settings)

@@ -12,14 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from cluster import artifacts, compose, engine, image, processes
+from cluster import artifacts, compose, engine, image, processes, services
 from cluster.docker_driver import MASTER, DockerDriverHost
 from cluster.driver_host import DriverHost
 from cluster.local_driver import LocalDriverHost
 from cluster.ownership import give_access, give_files
 from cluster.ports import describe_taken
 from cluster.service import Address, Port, Running, Service, Shell
-from cluster.services import SERVICES
 from cluster.settings import Settings, megabytes
 from core.errors import ServiceError
 from core.files import write_json, write_text
@@ -121,7 +120,7 @@ class Docker:
                 f"{service.name} cannot start: {error}; if the disk is full or {self._run} may not be written name "
                 "another folder: RECSCALE_RUN_DIR=/folder"
             ) from error
-        described = [one for describe in SERVICES.values() for one in describe(self.settings, self.place)]
+        described = services.described(self.settings, self.place)
         file = self._run / "compose.json"
         document = compose.document(described, self.settings, self._image)
         write_json(file, document)

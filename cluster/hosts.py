@@ -33,13 +33,6 @@ def check(settings: Settings, *, secret: bool) -> None:
         )
     if settings.spark.joins:
         _check_joins(settings)
-    if settings.cassandra.seeds:
-        if settings.backend == "docker":
-            raise UsageError(
-                "cassandra.seeds: a node in a container is reached only from this host and cannot join others; "
-                "use backend=local, or leave cassandra.seeds out"
-            )
-        _check_seeds(settings)
 
 
 def masters(url: str) -> list[tuple[str, int]]:
@@ -84,11 +77,6 @@ def _check_names(settings: Settings) -> None:
                 f"{key}: other machines cannot connect to {name!r}; give a name or an address of this machine, "
                 "without a port"
             )
-    if settings.advertised is not None and settings.cassandra.nodes > 1:
-        raise UsageError(
-            f"advertised: one address cannot stand for {settings.cassandra.nodes} nodes of Cassandra; use "
-            "cassandra.nodes=1, and add nodes on other machines with cassandra.seeds"
-        )
 
 
 def _check_joins(settings: Settings) -> None:
@@ -104,25 +92,10 @@ def _check_joins(settings: Settings) -> None:
         )
     if settings.spark.workers < 1:
         raise UsageError("spark.workers must be 1 or more to join a master (spark.joins), got 0")
-    _refuse_loopback(settings, "spark.master", *found[0])
+    refuse_loopback(settings, "spark.master", *found[0])
 
 
-def _check_seeds(settings: Settings) -> None:
-    cassandra = settings.cassandra
-    if cassandra.contact_points:
-        raise UsageError(
-            "cassandra.seeds and cassandra.contact_points cannot both be set: the first starts nodes that join a "
-            "cluster, the second uses a cluster and starts none; leave one out"
-        )
-    if cassandra.nodes < 1:
-        raise UsageError(
-            "cassandra.nodes must be 1 or more to join cassandra.seeds, got 0; add cassandra.nodes=1"
-        )
-    for seed in cassandra.seeds:
-        _refuse_loopback(settings, "cassandra.seeds", seed.partition(":")[0], cassandra.storage_port)
-
-
-def _refuse_loopback(settings: Settings, key: str, host: str, port: int) -> None:
+def refuse_loopback(settings: Settings, key: str, host: str, port: int) -> None:
     """Refuse a loopback `host` where `host` of another machine must reach this one."""
     if loopback(settings.host) and not loopback(host):
         own = toward(host, port) or "<address of this machine>"

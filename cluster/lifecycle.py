@@ -14,7 +14,7 @@ from cluster.driver_host import DriverHost
 from cluster.local import Local
 from cluster.readiness import tail, wait
 from cluster.service import Backend, Running, Service, Shell
-from cluster.services import SERVICES
+from cluster.services import SERVICES, described
 from cluster.settings import Settings
 from cluster.status import Status, of_external, of_running, of_stopped
 from core.errors import ServiceError, UsageError
@@ -209,48 +209,40 @@ class Cluster:
         """URL of Spark's master, running or not."""
         return next(service.url for service in self.describe() if service.name == "spark-master")
 
-    @property
-    def mlflow_uri(self) -> str | None:
-        """Address of MLflow's server: the external one, or ours if it runs."""
-        if self.settings.mlflow.uri is not None:
-            return self.settings.mlflow.uri
-        record = self._backend.running().get("mlflow")
-        return record.url if record and record.alive else None
+    def endpoint(self, group: str) -> list[str]:
+        """Return the addresses, for clients, of a group's services: the external ones, or ours that run; maybe none."""
+        external = [service for service in self.describe() if service.group == group and service.external]
+        if external:
+            return [address for service in external for address in service.url.split(",")]
+        records = self._backend.running().values()
+        return [record.url for record in records if record.group == group and record.alive]
 
-    def history(self) -> str:
-        """Start Spark's history server if it does not run, and return the address of its page.
+    def address(self, group: str) -> str | None:
+        """Return the first of a group's addresses for clients, None where none of its services runs."""
+        return next(iter(self.endpoint(group)), None)
 
-        Raises:
-            ServiceError: it did not start.
-        """
-        wanted = dataclasses.replace(self.settings.history, servers=1)
-        self.settings = dataclasses.replace(self.settings, history=wanted)
-        self._backend = BACKENDS[self.settings.backend](self.settings)
-        self.up({"history"})
-        return next(service.url for service in self.describe() if service.group == "history")
-
-    def cassandra(self, *, start: bool = True) -> list[str]:
-        """Return host:port, for clients, of every Cassandra node: the external ones, or ours that run.
+    def ensure(self, name: str) -> list[str]:
+        """Return the addresses of a kind of service, which is started if none of its services runs.
 
         Args:
-            start: if none runs, start ours: `cassandra.nodes`, or if that is 0 as many as `cassandra.rf`; without it the
-                list may be empty.
+            name: key in `cluster.services.SERVICES`. If the settings start none of this kind, as many are started as it
+                needs at least.
 
         Raises:
             ServiceError: they did not start, or the external ones do not answer.
         """
-        cassandra = self.settings.cassandra
-        if cassandra.contact_points:
-            if start:
-                self.up({"cassandra"})
-            return next(s for s in self.describe() if s.group == "cassandra").url.split(",")
-        nodes = self._cassandra_nodes()
-        if nodes or not start:
-            return nodes
-        self.settings = dataclasses.replace(self.settings, cassandra=cassandra.started)
-        self._backend = BACKENDS[self.settings.backend](self.settings)
-        self.up({"cassandra"})
-        return self._cassandra_nodes()
+        found = self.endpoint(name)
+        if found and any(service.group == name and service.external for service in self.describe()):
+            self.up({name})
+        if found:
+            return found
+        kind = SERVICES[name]
+        if kind.section is not None:
+            wanted = kind.wanted(self.settings.of(kind.section))
+            self.settings = self.settings.having(wanted)
+            self._backend = BACKENDS[self.settings.backend](self.settings)
+        self.up({name})
+        return self.endpoint(name)
 
     def otherwise(self, groups: Collection[str]) -> dict[str, str]:
         """Return the digests of services of these groups that run with other settings, by name."""
@@ -271,14 +263,9 @@ class Cluster:
         ours = [service for service in self.describe() if not service.external]
         return {service.name: security.digest(service, self.settings.run_dir) for service in ours}
 
-    def _cassandra_nodes(self) -> list[str]:
-        records = self._backend.running().values()
-        return [record.url for record in records if record.group == "cassandra" and record.alive]
-
     def describe(self) -> list[Service]:
         """Return every service that the settings describe."""
-        place = self._backend.place
-        return [service for describe in SERVICES.values() for service in describe(self.settings, place)]
+        return described(self.settings, self._backend.place)
 
     def _select(self, described: list[Service], only: Collection[str] | None) -> list[Service]:
         if only is None:

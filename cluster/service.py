@@ -168,8 +168,25 @@ class Service:
         return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 
-Describe = Callable[[Settings, Place], tuple[Service, ...]]
-"""Type of `describe` in each file of `cluster/services`; it returns the services of one kind."""
+@dataclass(frozen=True)
+class ServiceKind:
+    """A kind of service: all that is known of it, which one file in `cluster/services` binds to SERVICE.
+
+    Attributes:
+        describe: return its services under the settings.
+        section: class of its settings, whose keys begin with the file's name; None if it has none.
+        check: refuse its settings; raises UsageError.
+        wanted: return its settings changed so that it runs, for whoever needs it while the settings start none.
+        keeps_tables: whether it is a store of tables.
+        foreign: beginnings of the environment variables of other installations, which must not change ours.
+    """
+
+    describe: Callable[[Settings, Place], tuple[Service, ...]]
+    section: type | None = None
+    check: Callable[[Settings], None] = lambda _: None
+    wanted: Callable[[Any], Any] = lambda section: section
+    keeps_tables: bool = False
+    foreign: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

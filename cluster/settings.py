@@ -5,6 +5,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 from core.errors import UsageError
 
@@ -18,6 +19,11 @@ SECRET = PREFIX + "SPARK_SECRET"
 """Environment variable with the secret of Spark's processes; not a setting, and in no file."""
 
 _UNITS = {"m": 1, "g": 1024}
+
+ADDRESSES = {"addresses": True}
+"""Metadata of a field of a service's settings that names servers of somebody else."""
+
+Section = TypeVar("Section")
 
 
 @dataclass(frozen=True)
@@ -59,69 +65,6 @@ class SparkSettings:
 
 
 @dataclass(frozen=True)
-class MlflowSettings:
-    """Settings of MLflow's server.
-
-    Attributes:
-        uri: address of a server that is there already (used, never started or stopped), or None to start one.
-        port: port of our server.
-        allowed_hosts: further `Host` headers that our server accepts, besides its own address and localhost.
-    """
-
-    uri: str | None = None
-    port: int = 5000
-    allowed_hosts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class CassandraSettings:
-    """Settings of Cassandra's nodes. User and password come only from the environment.
-
-    Attributes:
-        contact_points: nodes of an existing cluster (used, never started or stopped); empty to start ours.
-        nodes: number of our nodes; with 0 tables lie in Parquet files.
-        seeds: nodes on other machines whose cluster ours join (host or host:storage_port); empty for our own cluster.
-        rf: copies of every row, at most the number of nodes.
-        port: for clients of the nodes.
-        storage_port: for traffic between nodes.
-        heap: of each node, as Java writes it ("1g", "512m").
-        datacenter: the datacenter that clients use; our nodes have only this one.
-        image: an official image of Cassandra to run in containers instead of ours, as "cassandra:5.0"; untested.
-    """
-
-    contact_points: tuple[str, ...] = ()
-    nodes: int = 0
-    seeds: tuple[str, ...] = ()
-    rf: int = 1
-    port: int = 9042
-    storage_port: int = 7000
-    heap: str = "1g"
-    datacenter: str = "datacenter1"
-    image: str | None = None
-
-    @property
-    def started(self) -> "CassandraSettings":
-        """Return these settings with `nodes` raised from 0 to `rf`, for jobs that need a node."""
-        nodes = 0 if self.contact_points else self.nodes or self.rf
-        return dataclasses.replace(self, nodes=nodes)
-
-
-@dataclass(frozen=True)
-class HistorySettings:
-    """Settings of Spark's history server, which shows event logs of ended applications.
-
-    Attributes:
-        servers: 1 to run it, else 0; `make history` sets it.
-        port: of its web page.
-        memory: its heap; it needs about as much as the size of a log.
-    """
-
-    servers: int = 0
-    port: int = 18080
-    memory: str = "1g"
-
-
-@dataclass(frozen=True)
 class DockerSettings:
     """Settings of containers, for the docker backend.
 
@@ -144,8 +87,9 @@ class Settings:
         run_dir: folder of everything generated.
         host: address at which servers listen and are reached.
         advertised: name or address of this machine for others, if it is not `host`.
-        store: "parquet" or "cassandra"; None means Cassandra if it runs, else Parquet.
+        store: "parquet" or a service that keeps tables; None means that service if it runs, else Parquet.
         maven: URL of the Maven repository for jars, or None for the central one.
+        sections: settings of services, each of a class that the service's own file defines, where they differ from the defaults.
     """
 
     backend: str = "local"
@@ -156,10 +100,20 @@ class Settings:
     store: str | None = None
     maven: str | None = None
     spark: SparkSettings = field(default_factory=SparkSettings)
-    mlflow: MlflowSettings = field(default_factory=MlflowSettings)
-    cassandra: CassandraSettings = field(default_factory=CassandraSettings)
-    history: HistorySettings = field(default_factory=HistorySettings)
     docker: DockerSettings = field(default_factory=DockerSettings)
+    sections: tuple[Any, ...] = ()
+
+    def of(self, section: type[Section]) -> Section:
+        """Return the settings of one service, by their class."""
+        return next((one for one in self.sections if type(one) is section), section())
+
+    def having(self, section: Any) -> "Settings":
+        """Return these settings with those of one service replaced."""
+        others = [one for one in self.sections if type(one) is not type(section)]
+        new = [section] if section != type(section)() else []
+        return dataclasses.replace(
+            self, sections=tuple(sorted([*others, *new], key=lambda one: type(one).__name__))
+        )
 
     @property
     def folder_hash(self) -> str:
@@ -182,3 +136,15 @@ def megabytes(memory: str) -> int:
 def environment_name(key: str) -> str:
     """Name the environment variable of a setting: spark.workers -> RECSCALE_SPARK_WORKERS."""
     return PREFIX + key.upper().replace(".", "_")
+
+
+def check_memory(memory: str, key: str) -> None:
+    """Refuse an amount of memory that `megabytes` cannot read.
+
+    Raises:
+        UsageError: it names the setting `key`.
+    """
+    try:
+        megabytes(memory)
+    except UsageError as error:
+        raise UsageError(f"{key}: {error}") from None

@@ -8,11 +8,14 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cluster.service import Address, Place, Port, Probe, Service
-from cluster.settings import Settings, megabytes
+from cluster import hosts
+from cluster.service import Address, Place, Port, Probe, Service, ServiceKind
+from cluster.settings import ADDRESSES, Settings, check_memory, megabytes
+from core.errors import UsageError
 
 _EXPORTS = (
     "java.base/jdk.internal.misc",
@@ -56,9 +59,88 @@ _OFFICIAL_DATA, _OFFICIAL_CQL = Path("/var/lib/cassandra"), 9042
 _ALONE = ("-Dcassandra.skip_wait_for_gossip_to_settle=0", "-Dcassandra.ring_delay_ms=5000")
 
 
+@dataclass(frozen=True)
+class CassandraSettings:
+    """Settings of Cassandra's nodes. User and password come only from the environment.
+
+    Attributes:
+        contact_points: nodes of an existing cluster (used, never started or stopped); empty to start ours.
+        nodes: number of our nodes; with 0 tables lie in Parquet files.
+        seeds: nodes on other machines whose cluster ours join (host or host:storage_port); empty for our own cluster.
+        rf: copies of every row, at most the number of nodes.
+        port: for clients of the nodes.
+        storage_port: for traffic between nodes.
+        heap: of each node, as Java writes it ("1g", "512m").
+        datacenter: the datacenter that clients use; our nodes have only this one.
+        image: an official image of Cassandra to run in containers instead of ours, as "cassandra:5.0"; untested.
+    """
+
+    contact_points: tuple[str, ...] = field(default=(), metadata=ADDRESSES)
+    nodes: int = 0
+    seeds: tuple[str, ...] = field(default=(), metadata=ADDRESSES)
+    rf: int = 1
+    port: int = 9042
+    storage_port: int = 7000
+    heap: str = "1g"
+    datacenter: str = "datacenter1"
+    image: str | None = None
+
+    @property
+    def started(self) -> "CassandraSettings":
+        """Return these settings with `nodes` raised from 0 to `rf`, for jobs that need a node."""
+        nodes = 0 if self.contact_points else self.nodes or self.rf
+        return dataclasses.replace(self, nodes=nodes)
+
+
+def check(settings: Settings) -> None:
+    """Refuse settings of nodes that could not start, or could not reach one another.
+
+    Raises:
+        UsageError: the message names the setting.
+    """
+    cassandra = settings.of(CassandraSettings)
+    check_memory(cassandra.heap, "cassandra.heap")
+    if cassandra.image and settings.backend != "docker":
+        raise UsageError(
+            f"cassandra.image: {cassandra.image} runs only in containers; use backend=docker, or leave it out"
+        )
+    if cassandra.nodes < 0:
+        raise UsageError(f"cassandra.nodes must be 0 or more, got {cassandra.nodes}")
+    if cassandra.rf < 1 or (cassandra.nodes and not cassandra.seeds and cassandra.rf > cassandra.nodes):
+        raise UsageError(
+            f"cassandra.rf must be from 1 to cassandra.nodes ({cassandra.nodes}), got {cassandra.rf}"
+        )
+    if settings.advertised is not None and cassandra.nodes > 1:
+        raise UsageError(
+            f"advertised: one address cannot stand for {cassandra.nodes} nodes of Cassandra; use "
+            "cassandra.nodes=1, and add nodes on other machines with cassandra.seeds"
+        )
+    if cassandra.seeds:
+        _check_seeds(settings, cassandra)
+
+
+def _check_seeds(settings: Settings, cassandra: CassandraSettings) -> None:
+    if settings.backend == "docker":
+        raise UsageError(
+            "cassandra.seeds: a node in a container is reached only from this host and cannot join others; "
+            "use backend=local, or leave cassandra.seeds out"
+        )
+    if cassandra.contact_points:
+        raise UsageError(
+            "cassandra.seeds and cassandra.contact_points cannot both be set: the first starts nodes that join a "
+            "cluster, the second uses a cluster and starts none; leave one out"
+        )
+    if cassandra.nodes < 1:
+        raise UsageError(
+            "cassandra.nodes must be 1 or more to join cassandra.seeds, got 0; add cassandra.nodes=1"
+        )
+    for seed in cassandra.seeds:
+        hosts.refuse_loopback(settings, "cassandra.seeds", seed.partition(":")[0], cassandra.storage_port)
+
+
 def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
-    """Describe `settings.cassandra.nodes` nodes; each joins when the one before it serves clients."""
-    cassandra = settings.cassandra
+    """Describe the nodes; each joins when the one before it serves clients."""
+    cassandra = settings.of(CassandraSettings)
     if cassandra.contact_points:
         return (_external(settings),)
     nodes = tuple(_node(number, settings, place) for number in range(1, cassandra.nodes + 1))
@@ -67,7 +149,7 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
 
 def _official(node: Service, settings: Settings) -> Service:
     """Return the node as run from Cassandra's own image, which is configured by environment variables."""
-    cassandra = settings.cassandra
+    cassandra = settings.of(CassandraSettings)
     heap = megabytes(cassandra.heap)
     environment = {
         "CASSANDRA_CLUSTER_NAME": "recscale",
@@ -96,7 +178,7 @@ def _official(node: Service, settings: Settings) -> Service:
 
 
 def _node(number: int, settings: Settings, place: Place) -> Service:
-    cassandra = settings.cassandra
+    cassandra = settings.of(CassandraSettings)
     name = f"cassandra-{number}"
     host = place.member(name, number)
     cql = Address(host, cassandra.port)
@@ -155,7 +237,7 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
         grace_s=30,
         hint="give it more memory (--set cassandra.heap=2g) or read the log named above; data that a newer version "
         f"wrote, or that is damaged, lies in {place.others(name).get(name, folder)} and may be moved away",
-        refusal=_without_others(settings.cassandra.nodes, place.others(name)),
+        refusal=_without_others(cassandra.nodes, place.others(name)),
     )
 
 
@@ -176,7 +258,7 @@ def _without_others(nodes: int, kept: Mapping[str, str]) -> str:
 
 def _configuration(settings: Settings, host: str, seeds: Sequence[str], folder: str) -> dict[str, Any]:
     """Return the differences from Cassandra's default configuration; the node listens on one address only."""
-    cassandra, told = settings.cassandra, settings.advertised
+    cassandra, told = settings.of(CassandraSettings), settings.advertised
     return {
         "cluster_name": "recscale",
         "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
@@ -219,7 +301,7 @@ def _with_port(host: str, port: int) -> str:
 
 
 def _external(settings: Settings) -> Service:
-    cassandra = settings.cassandra
+    cassandra = settings.of(CassandraSettings)
     targets = ",".join(_with_port(point, cassandra.port) for point in cassandra.contact_points)
     return Service(
         name="cassandra",
@@ -229,3 +311,8 @@ def _external(settings: Settings) -> Service:
         external=True,
         hint="start it, or unset cassandra.contact_points (RECSCALE_CASSANDRA_CONTACT_POINTS) to use our own",
     )
+
+
+SERVICE = ServiceKind(
+    describe, CassandraSettings, check, wanted=lambda section: section.started, keeps_tables=True
+)

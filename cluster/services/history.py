@@ -1,15 +1,42 @@
 """Spark's history server over the event logs that lie, or are linked, in one folder of the run folder."""
 
-from cluster.service import Place, Port, Probe, Service
+import dataclasses
+from dataclasses import dataclass
+
+from cluster.service import Place, Port, Probe, Service, ServiceKind
 from cluster.services.spark_master import public_name
-from cluster.settings import Settings, megabytes
+from cluster.settings import Settings, check_memory, megabytes
+from core.errors import UsageError
 
 FOLDER = "history"
 
 
+@dataclass(frozen=True)
+class HistorySettings:
+    """Settings of Spark's history server, which shows event logs of ended applications.
+
+    Attributes:
+        servers: 1 to run it, else 0; `make history` sets it.
+        port: of its web page.
+        memory: its heap; it needs about as much as the size of a log.
+    """
+
+    servers: int = 0
+    port: int = 18080
+    memory: str = "1g"
+
+
+def check(settings: Settings) -> None:
+    """Refuse another number of servers than 0 or 1, and memory that cannot be read."""
+    history = settings.of(HistorySettings)
+    check_memory(history.memory, "history.memory")
+    if history.servers not in (0, 1):
+        raise UsageError(f"history.servers must be 0 or 1, got {history.servers}")
+
+
 def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
     """Describe the server if the settings ask for it; like all services it listens only on `host`."""
-    history = settings.history
+    history = settings.of(HistorySettings)
     if not history.servers:
         return ()
     page = place.address("spark-history", "ui", history.port)
@@ -43,3 +70,8 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
             hint="give it more memory (--set history.memory=2g) or read the log named above",
         ),
     )
+
+
+SERVICE = ServiceKind(
+    describe, HistorySettings, check, wanted=lambda section: dataclasses.replace(section, servers=1)
+)

@@ -1,8 +1,9 @@
 """MLflow's tracking server: ours, or the one that the settings name."""
 
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from cluster.service import Place, Port, Probe, Service
+from cluster.service import Place, Port, Probe, Service, ServiceKind
 from cluster.settings import Settings
 
 # `mlflow server`, whose web server runs in this Python. MLflow starts a second one for it, which imports everything
@@ -43,12 +44,28 @@ cli()
 """
 
 
+@dataclass(frozen=True)
+class MlflowSettings:
+    """Settings of MLflow's server.
+
+    Attributes:
+        uri: address of a server that is there already (used, never started or stopped), or None to start one.
+        port: port of our server.
+        allowed_hosts: further `Host` headers that our server accepts, besides its own address and localhost.
+    """
+
+    uri: str | None = None
+    port: int = 5000
+    allowed_hosts: tuple[str, ...] = ()
+
+
 def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
     """Describe the server, with runs in a SQLite file and artifacts in a folder."""
-    if settings.mlflow.uri is not None:
-        return (_external(settings.mlflow.uri),)
-    http = place.address("mlflow", "http", settings.mlflow.port)
-    outside = place.published("mlflow", "http", settings.mlflow.port)
+    mlflow = settings.of(MlflowSettings)
+    if mlflow.uri is not None:
+        return (_external(mlflow.uri),)
+    http = place.address("mlflow", "http", mlflow.port)
+    outside = place.published("mlflow", "http", mlflow.port)
     run = place.path("run")
     # The server answers 403 to other hosts; a forwarded port still arrives as localhost, with another number.
     hosts = [
@@ -57,7 +74,7 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
         "localhost",
         "localhost:*",
         "127.0.0.1:*",
-        *settings.mlflow.allowed_hosts,
+        *mlflow.allowed_hosts,
     ]
     return (
         Service(
@@ -102,3 +119,6 @@ def _external(uri: str) -> Service:
         hint="start it, or unset mlflow.uri (RECSCALE_MLFLOW_URI) to have one started here; a server that the proxy of the "
         "environment does not reach must stand in NO_PROXY",
     )
+
+
+SERVICE = ServiceKind(describe, MlflowSettings, foreign=("MLFLOW_",))

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from cluster import security
-from cluster.service import Place, Port, Probe, Service
+from cluster.service import Place, Port, Probe, Service, ServiceKind
 from cluster.settings import Settings, megabytes
 
 # The first: else a taken port would silently become the next one, and everybody else would look for the master in
@@ -79,3 +79,6 @@ def _external(master: str, *, joined: bool) -> Service:
         if joined
         else "start it, or unset spark.master (RECSCALE_SPARK_MASTER) to have one started here",
     )
+
+
+SERVICE = ServiceKind(describe, foreign=("SPARK_", "_SPARK_", "PYSPARK_"))

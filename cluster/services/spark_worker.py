@@ -4,7 +4,7 @@ from typing import Any
 
 from cluster import hosts, security
 from cluster.pinning import own_cores
-from cluster.service import Address, Place, Port, Probe, Service
+from cluster.service import Address, Place, Port, Probe, Service, ServiceKind
 from cluster.services.spark_master import DAEMON_OPTIONS, public_name
 from cluster.settings import Settings, megabytes
 
@@ -95,3 +95,6 @@ def _joining(master: str, page: str) -> str:
         "master's machine reaches this one (no firewall between), and that RECSCALE_SPARK_SECRET and spark.encrypt are "
         "the same on both"
     )
+
+
+SERVICE = ServiceKind(describe)

@@ -73,7 +73,7 @@ def _record(
 ) -> None:
     """Record it; what cannot be recorded stays on disk and is recorded by the same command, when it runs again."""
     try:
-        recorder = open_recorder(settings, Cluster(settings).mlflow_uri)
+        recorder = open_recorder(settings, Cluster(settings).address("mlflow"))
         recorder.keep(ledger.about["experiment"], tree_of(ledger, found, report), ledger.about["key"], status)
     except RecordingError as error:
         print(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.lifecycle import Cluster
+from cluster.services.mlflow import MlflowSettings
 from cluster.settings import Settings
 from core.errors import RecordingError, ServiceError
 from experiments.page.index import INDEX
@@ -57,7 +58,7 @@ def show(
         ServiceError: the record cannot be read.
     """
     marked = allow_changes if allow_model_change else list
-    uri = Cluster(settings).mlflow_uri
+    uri = Cluster(settings).address("mlflow")
     about: dict[str, str] = {}
     view, recorder = "", None
     try:
@@ -80,7 +81,7 @@ def show(
         _record(recorder, about["run_id"], found, written)
     print(f"page: {written[0]}\nnumbers: {written[1]}\nall reports: {written[0].with_name(INDEX)}")
     if view:
-        address = uri or f"http://{settings.host}:{settings.mlflow.port}"
+        address = uri or f"http://{settings.host}:{settings.of(MlflowSettings).port}"
         print(
             f"compare in MLflow: {'' if uri else 'make mlflow, then '}{address}/{view}&compareRunsMode=CHART"
         )

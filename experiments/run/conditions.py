@@ -13,11 +13,12 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from cluster import hosts
+from cluster.configuration import flat
 from cluster.driver_host import DriverHost
 from cluster.local import LocalPlace
 from cluster.service import Address, Service
-from cluster.services import SERVICES
-from cluster.settings import Settings
+from cluster.services import SERVICES, described
+from cluster.settings import ADDRESSES, Settings
 from experiments.run.harness import SPARK
 from experiments.run.spark_settings import spark_settings
 from experiments.run.stores import CASSANDRA, connector
@@ -91,8 +92,7 @@ def _rendered(settings: Settings, trial: Trial, store: str, number: int) -> dict
         trial.shape, partitions=trial.partitions, folder=folder / "application",
     )  # fmt: skip
     place = _Place(placed, {}, folder)
-    described = [service for describe in SERVICES.values() for service in describe(placed, place)]
-    used = [service for service in described if service.group in {SPARK, store}]
+    used = [service for service in described(placed, place) if service.group in {SPARK, store}]
     if store == CASSANDRA:
         nodes = [url for service in used if service.group == store for url in service.url.split(",")]
         spark |= connector(placed, nodes, place.jars("connector").as_uri())
@@ -108,21 +108,32 @@ def _placed(settings: Settings, shape: Shape, number: int) -> Settings:
             for field in dataclasses.fields(section)
             if field.name == "port" or field.name.endswith("_port")
         }
-        return dataclasses.replace(section, **ports)
+        others = {
+            field.name: _owners(getattr(section, field.name))
+            for field in dataclasses.fields(section)
+            if field.metadata == ADDRESSES
+        }
+        return dataclasses.replace(section, **ports, **others)
 
     spark = dataclasses.replace(
         moved(settings.spark), workers=shape.workers, cores=shape.cores, memory=shape.memory, cpus=shape.cpus, pin=shape.pin,
         driver_host=None,
     )  # fmt: skip
-    cassandra = dataclasses.replace(
-        moved(settings.cassandra.started),
-        contact_points=_owners(settings.cassandra.contact_points),
-        seeds=_owners(settings.cassandra.seeds),
-    )
-    return dataclasses.replace(
-        settings, spark=spark, cassandra=cassandra, mlflow=moved(settings.mlflow),
-        history=moved(settings.history), run_dir=_FOLDERS[number], host=_HOSTS[number], advertised=None,
-    )  # fmt: skip
+    placed = _needed(dataclasses.replace(
+        settings, spark=spark, run_dir=_FOLDERS[number], host=_HOSTS[number], advertised=None,
+    ))  # fmt: skip
+    for kind in SERVICES.values():
+        if kind.section is not None:
+            placed = placed.having(moved(placed.of(kind.section)))
+    return placed
+
+
+def _needed(settings: Settings) -> Settings:
+    """Return the settings under which every kind of service runs, as it does for a trial that needs it."""
+    for kind in SERVICES.values():
+        if kind.section is not None:
+            settings = settings.having(kind.wanted(settings.of(kind.section)))
+    return settings
 
 
 def _described(service: Service) -> dict[str, Any]:
@@ -174,10 +185,9 @@ def common(settings: Settings, stores: Collection[str]) -> dict[str, Any]:
         settings: as the trials meet them.
         stores: where their tables lie.
     """
-    used = dataclasses.replace(settings, cassandra=settings.cassandra.started)
     return {
         key: list(value) if isinstance(value, tuple) else value
-        for key, value in _flat(used).items()
+        for key, value in flat(_needed(settings)).items()
         if key.partition(".")[0] in {SPARK, *stores} and not _says_where(key)
     }
 
@@ -200,7 +210,7 @@ def basis(
 
 def where(settings: Settings) -> dict[str, str]:
     """Return every setting for tags, most of which only say where things are and what runs beside a trial."""
-    return {f"settings.{key}": _CREDENTIALS.sub("", str(value)) for key, value in _flat(settings).items()}
+    return {f"settings.{key}": _CREDENTIALS.sub("", str(value)) for key, value in flat(settings).items()}
 
 
 def _says_where(key: str) -> bool:
@@ -212,11 +222,3 @@ def _says_where(key: str) -> bool:
         or name.endswith("_port")
         or (key.startswith("spark.") and name in SHAPE)
     )
-
-
-def _flat(settings: Settings) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in vars(settings).items():
-        inner = vars(value) if dataclasses.is_dataclass(value) else {}
-        found |= {f"{key}.{name}": item for name, item in inner.items()} or {key: value}
-    return found

@@ -12,6 +12,7 @@ from typing import IO, Self
 from cluster.driver_host import DriverHost
 from cluster.java import find as find_java
 from cluster.lifecycle import Cluster
+from cluster.services.cassandra import CassandraSettings
 from cluster.settings import Settings
 from core.errors import ServiceError, UsageError
 from experiments.results.events import Event
@@ -165,7 +166,7 @@ class Harness:
     @property
     def default_store(self) -> str:
         """The settings' store; else Cassandra where it runs or is named, else Parquet."""
-        running = self.settings.store is None and self.cluster.cassandra(start=False)
+        running = self.settings.store is None and self.cluster.endpoint("cassandra")
         return self.settings.store or (CASSANDRA if running else PARQUET)
 
     def reach(self, store: str) -> dict[str, str]:
@@ -182,7 +183,9 @@ class Harness:
                 'compares backends keeps its tables in files (store = "parquet")'
             )
         self._used = True
-        return connector(self.settings, self.cluster.cassandra(), self.cluster.driver_host.jars("connector"))
+        return connector(
+            self.settings, self.cluster.ensure("cassandra"), self.cluster.driver_host.jars("connector")
+        )
 
     def met(self, stores: Collection[str]) -> Met:
         """Return what trials meet whose tables lie in these stores.
@@ -195,12 +198,11 @@ class Harness:
         beside = self.cluster.beside({SPARK, *stores})
         if CASSANDRA not in stores:
             return Met(self.settings, beside=beside)
-        own, running = self.settings.cassandra, self.cluster.cassandra(start=False)
+        own, running = self.settings.of(CassandraSettings), self.cluster.endpoint("cassandra")
         if not running:
-            return Met(replace(self.settings, cassandra=own.started), beside=beside)
+            return Met(self.settings.having(own.started), beside=beside)
         nodes = own.nodes if own.contact_points else len(running)
-        cassandra = replace(own, nodes=nodes, rf=copies_asked(self.settings, running))
-        settings = replace(self.settings, cassandra=cassandra)
+        settings = self.settings.having(replace(own, nodes=nodes, rf=copies_asked(self.settings, running)))
         return Met(settings, Cluster(settings).otherwise({CASSANDRA}), beside)
 
     def launch(

@@ -100,7 +100,7 @@ class Sweep:
 
     def _recorded(self, harness: Harness, trials: Sequence[tuple[str, Trial]]) -> Literal["ok", "failed"]:
         try:
-            recorder = open_recorder(self.settings, harness.cluster.mlflow_uri)
+            recorder = open_recorder(self.settings, harness.cluster.address("mlflow"))
             self._catch_up(recorder)
             parent = recorder.open(
                 self.experiment.name, self._basis(), [key for key, _ in trials], self._about()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cluster.services.cassandra import CassandraSettings
 from cluster.settings import Settings
 from core.errors import JobError
 from experiments.spec.trial import Data
@@ -29,12 +30,12 @@ def connector(settings: Settings, nodes: list[str], jars: str) -> dict[str, str]
         "spark.jars": jars,
         "spark.cassandra.connection.host": ",".join(hosts),
         "spark.cassandra.connection.port": nodes[0].rpartition(":")[2],
-        "spark.cassandra.connection.localDC": settings.cassandra.datacenter,
+        "spark.cassandra.connection.localDC": settings.of(CassandraSettings).datacenter,
         # The connector refuses to read while it has no node to listen to, so it looks for another one without delay,
         # and for one that is back within seconds (its own: 1 s, growing to a minute).
         "spark.cassandra.connection.reconnectionDelayMS.min": "100",
         "spark.cassandra.connection.reconnectionDelayMS.max": "10000",
-        "spark.recscale.cassandra.rf": str(settings.cassandra.rf),
+        "spark.recscale.cassandra.rf": str(settings.of(CassandraSettings).rf),
     }
 
 

@@ -21,7 +21,7 @@ def place(containers):
 def test_a_node_of_three_that_dies_during_a_write_costs_no_row(containers, place):
     containers.cluster("up", "cassandra", sets=NODES)
     assert containers.names() == ["cassandra-1", "cassandra-2", "cassandra-3"]
-    nodes = Cluster(place.settings).cassandra(start=False)
+    nodes = Cluster(place.settings).endpoint("cassandra")
     assert len(nodes) == 3
     text = place.run("drill", "cassandra", place.spec("small", 'model = ["bias"]', data=ML_100K, top_n=5))
     assert "cassandra-3 is ready" in text
@@ -36,7 +36,7 @@ def test_a_node_of_three_that_dies_during_a_write_costs_no_row(containers, place
     (drill,) = place.runs("small", "drill")
     assert drill.data.tags["recscale.verdict"] == "survived, same result"
     assert note in drill.data.tags["mlflow.note.content"]
-    assert Cluster(place.settings).cassandra(start=False) == nodes  # what ran before runs again
+    assert Cluster(place.settings).endpoint("cassandra") == nodes  # what ran before runs again
     assert containers.names() == ["cassandra-1", "cassandra-2", "cassandra-3"]
     said = containers.cluster("up", "cassandra", code=3, sets=("cassandra.nodes=1", "cassandra.rf=1"))
     assert "cassandra-2, cassandra-3" in said

@@ -9,7 +9,7 @@ import pytest
 from cluster.configuration import load
 from cluster.dependencies import layers
 from cluster.service import Address, Service
-from cluster.services import SERVICES
+from cluster.services import SERVICES, described
 
 DATA_CLASSES = (str, int, float, bool, type(None))
 
@@ -51,11 +51,11 @@ EXTERNAL = load(["spark.master=spark://there:7077", "mlflow.uri=http://there:500
 
 @pytest.fixture(params=SERVICES)
 def describe(request):
-    return SERVICES[request.param]
+    return SERVICES[request.param].describe
 
 
 def everything(settings):
-    return [service for describe in SERVICES.values() for service in describe(settings, Elsewhere())]
+    return described(settings, Elsewhere())
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
@@ -119,7 +119,7 @@ def test_names_are_unique_and_what_is_required_is_there(settings):
 
 
 def test_workers_are_described_one_by_one_with_their_shape():
-    workers = SERVICES["spark_worker"](
+    workers = SERVICES["spark_worker"].describe(
         load(["spark.workers=3", "spark.cores=2", "spark.memory=3g"], {}), Elsewhere()
     )
     assert [worker.name for worker in workers] == ["spark-worker-1", "spark-worker-2", "spark-worker-3"]

@@ -13,6 +13,7 @@ from cluster.__main__ import main
 from cluster.configuration import load
 from cluster.lifecycle import Cluster
 from cluster.processes import marked
+from cluster.services.mlflow import MlflowSettings
 from core.errors import ServiceError
 from experiments.record.recorder import Recorder
 from tests.waiting import eventually
@@ -40,10 +41,10 @@ def members(cluster):
 
 
 def test_the_server_starts_answers_its_hosts_and_stops_with_all_its_processes(cluster):
-    assert cluster.mlflow_uri is None
+    assert cluster.address("mlflow") is None
     assert cluster.up({"mlflow"}) == ["mlflow"]
-    uri = cluster.mlflow_uri
-    port = cluster.settings.mlflow.port
+    uri = cluster.address("mlflow")
+    port = cluster.settings.of(MlflowSettings).port
     assert uri == f"http://127.0.0.1:{port}"
     page = f"{uri}/api/2.0/mlflow/experiments/get?experiment_id=0"
     assert [
@@ -60,7 +61,7 @@ def test_the_server_starts_answers_its_hosts_and_stops_with_all_its_processes(cl
     assert cluster.down() == ["mlflow"]
     assert members(cluster) == []
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
-    assert cluster.mlflow_uri is None
+    assert cluster.address("mlflow") is None
     assert (cluster.settings.run_dir / "mlflow.db").exists()
 
 
@@ -70,7 +71,7 @@ def test_a_server_that_was_killed_is_seen_as_dead_and_started_again(cluster):
     os.kill(leader, signal.SIGKILL)
     eventually(cluster.died, seconds=20)
     assert [status.detail for status in cluster.died()] == ["ended by SIGKILL"]
-    assert cluster.mlflow_uri is None
+    assert cluster.address("mlflow") is None
     assert cluster.up({"mlflow"}) == ["mlflow"]
     assert leader not in {process.pid for process in members(cluster)}
 
@@ -90,11 +91,11 @@ def behind_a_proxy(monkeypatch):
 @pytest.mark.usefixtures("behind_a_proxy")
 def test_an_external_server_is_used_and_never_stopped(cluster, cluster_sets, tmp_path, capsys):
     assert main(["mlflow", *(word for pair in cluster_sets for word in ("--set", pair))]) == 0
-    uri = cluster.mlflow_uri
+    uri = cluster.address("mlflow")
     assert f"MLflow: {uri}/#/experiments?workflowType=machine_learning" in capsys.readouterr().out
     guest = Cluster(load([f"run_dir={tmp_path / 'guest'}", f"mlflow.uri={uri}"], {}))
     assert guest.up({"mlflow"}) == []
-    assert guest.mlflow_uri == uri
+    assert guest.address("mlflow") == uri
     assert [(status.state, status.detail) for status in guest.status() if status.name == "mlflow"] == [
         ("external", "answers")
     ]

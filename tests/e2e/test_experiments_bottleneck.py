@@ -15,6 +15,7 @@ import pytest
 from cluster.configuration import load
 from cluster.lifecycle import Cluster
 from cluster.processes import free_port
+from cluster.services.history import HistorySettings
 from experiments.results.events import Tail
 from experiments.telemetry import telemetry
 from experiments.telemetry.bottleneck.verdict import judged
@@ -111,7 +112,7 @@ def test_sparks_history_server_lists_and_opens_the_applications(folders, cluster
             capture_output=True, text=True, timeout=200, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
-        page = f"http://127.0.0.1:{cluster.settings.history.port}"
+        page = f"http://127.0.0.1:{cluster.settings.of(HistorySettings).port}"
         assert f"Spark's history of 1 application(s): {page}" in done.stdout
         end = time.monotonic() + 60
         while not (listed := get(f"{page}/api/v1/applications")):

@@ -43,7 +43,7 @@ def request(folder, job="train", name="run", **changes):
 def harness_environment():
     """The environment that the harness gives to applications where the locale knows ASCII alone: Java finds what Python finds."""
     shown = (
-        "import json, os, cluster.settings as s; s.load([], os.environ); print(json.dumps({**os.environ}))"
+        "import json, os, cluster.configuration as s; s.load([], os.environ); print(json.dumps({**os.environ}))"
     )
     done = subprocess.run(
         [sys.executable, "-c", shown],

@@ -44,7 +44,7 @@ def same_tables(spark, place):
     files = STORES["parquet"](spark, str(folder))
     cluster = Cluster(place.settings)
     try:
-        (node,) = cluster.cassandra()
+        (node,) = cluster.ensure("cassandra")
         with connected(spark, place.settings, node):
             nodes = STORES["cassandra"](spark, folder.name)
             for table in ("ratings", "users", "items", "user_stats", "item_stats"):

@@ -11,6 +11,7 @@ from py4j.protocol import Py4JJavaError
 from cluster.configuration import load
 from cluster.lifecycle import Cluster
 from cluster.processes import free_port, marks
+from cluster.services.cassandra import CassandraSettings
 from core.errors import JobError, ServiceError
 from jobs.stores.cassandra.access import Connection, connect, disconnect
 from jobs.stores.cassandra.retry import forget_sessions
@@ -33,7 +34,7 @@ def cluster(sets):
 
 def ask(cluster, *statements, host="127.0.0.1"):
     """Run statements and return the rows of the last."""
-    driver = Driver([host], port=cluster.settings.cassandra.port, protocol_version=4)
+    driver = Driver([host], port=cluster.settings.of(CassandraSettings).port, protocol_version=4)
     try:
         session = driver.connect()
         return [list(session.execute(statement, timeout=60)) for statement in statements][-1]
@@ -42,9 +43,9 @@ def ask(cluster, *statements, host="127.0.0.1"):
 
 
 def test_a_node_keeps_its_data_when_it_is_stopped_and_an_external_one_is_left_alone(cluster, sets, tmp_path):
-    assert cluster.cassandra(start=False) == []
+    assert cluster.endpoint("cassandra") == []
     assert cluster.up({"cassandra"}) == ["cassandra-1"]
-    (node,) = cluster.cassandra()
+    (node,) = cluster.ensure("cassandra")
     ask(
         cluster,
         "CREATE KEYSPACE kept WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
@@ -52,13 +53,13 @@ def test_a_node_keeps_its_data_when_it_is_stopped_and_an_external_one_is_left_al
         "INSERT INTO kept.rows (id) VALUES (7)",
     )
     user = Cluster(load([f"run_dir={tmp_path / 'other'}", f"cassandra.contact_points={node}"], {}))
-    assert user.cassandra() == [node]
+    assert user.ensure("cassandra") == [node]
     assert {status.name: status.state for status in user.status()}["cassandra"] == "external"
     user.down()
     assert cluster.up({"cassandra"}) == []
     cluster.down()
     with pytest.raises(ServiceError, match=r"does not answer; start it, or unset cassandra.contact_points"):
-        user.cassandra()
+        user.ensure("cassandra")
     assert cluster.up({"cassandra"}) == ["cassandra-1"]
     assert [row.id for row in ask(cluster, "SELECT id FROM kept.rows")] == [7]
 
@@ -104,15 +105,17 @@ def count_without_a_node(store, table):
 def test_of_three_nodes_with_three_copies_any_one_may_die_and_no_row_is_missing(spark, sets, cluster):
     three = Cluster(load([*sets, "cassandra.nodes=3", "cassandra.rf=3"], {}))
     assert three.up({"cassandra"}) == ["cassandra-1", "cassandra-2", "cassandra-3"]
-    with connected(spark, cluster.settings, *three.cassandra()):  # with the settings of a later command
+    with connected(
+        spark, cluster.settings, *three.ensure("cassandra")
+    ):  # with the settings of a later command
         store, keyspace = CassandraStore(spark, "three"), keyspace_name("three")
         store.write("users", users(spark, 1000))
         (made,) = connect(Connection.of(spark.conf)).execute(
             f"SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = '{keyspace}'"
         )
         assert made["replication"]["datacenter1"] == "3"
-        port = three.settings.cassandra.port
-        assert three.cassandra() == [f"127.0.0.{number}:{port}" for number in (1, 2, 3)]
+        port = three.settings.of(CassandraSettings).port
+        assert three.ensure("cassandra") == [f"127.0.0.{number}:{port}" for number in (1, 2, 3)]
         assert len(connect(Connection.of(spark.conf)).cluster.metadata.all_hosts()) == 3
         kill(three, "cassandra-3")
         assert count_without_a_node(store, "users") == 1000

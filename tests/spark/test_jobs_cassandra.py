@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from cluster.configuration import load
 from cluster.lifecycle import Cluster
 from cluster.processes import free_port
+from cluster.services.cassandra import CassandraSettings
 from core.errors import JobError
 from jobs.retention import Retention
 from jobs.stores.cassandra.access import VERSION, Connection, Keyspace, connect, disconnect
@@ -211,7 +212,7 @@ WRITER = """
 
     *sets, root = sys.argv[1:]
     cluster = Cluster(load(sets, {}))
-    given = connector(cluster.settings, cluster.cassandra(), cluster.driver_host.jars("connector"))
+    given = connector(cluster.settings, cluster.ensure("cassandra"), cluster.driver_host.jars("connector"))
     spark = SparkSession.builder.master("local[2]").config(map={**given, "spark.ui.enabled": "false"}).getOrCreate()
     store = CassandraStore(spark, root)
     for key, rows in ("old", 1000), ("new", 3_000_000):
@@ -231,7 +232,7 @@ def test_a_node_that_dies_during_a_write_loses_and_doubles_nothing(spark, tmp_pa
     cluster = Cluster(load(sets, {}))
     command = [sys.executable, "-c", textwrap.dedent(WRITER), *sets, root]
     try:
-        (node,) = cluster.cassandra()
+        (node,) = cluster.ensure("cassandra")
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         ) as writer:
@@ -258,7 +259,7 @@ def test_a_node_that_dies_during_a_write_loses_and_doubles_nothing(spark, tmp_pa
 
 def _kill_when_written(cluster, keyspace):
     """Kill the node as soon as a table of users that no version names has a row."""
-    where = Connection(("127.0.0.1",), cluster.settings.cassandra.port, "datacenter1", 1)
+    where = Connection(("127.0.0.1",), cluster.settings.of(CassandraSettings).port, "datacenter1", 1)
     session = connect(where)
     finished = session.execute(f"SELECT physical FROM {keyspace}.recscale_versions").one()["physical"]
     end = time.monotonic() + 240

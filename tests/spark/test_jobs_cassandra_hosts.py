@@ -63,7 +63,7 @@ def guarded(spark, tmp_path, monkeypatch, certificates):
     monkeypatch.setattr(node, "_configuration", lambda *arguments: plain(*arguments) | options)
     cluster = Cluster(load(cassandra_sets(tmp_path / "run"), {}))
     try:
-        (address,) = cluster.cassandra()
+        (address,) = cluster.ensure("cassandra")
         with connected(spark, cluster.settings, address):
             yield Connection.of(spark.conf)
     finally:
@@ -121,7 +121,7 @@ FULL = """
 
     cluster = Cluster(load(cassandra_sets(Path(sys.argv[1]) / "run"), {{}}))
     try:
-        given = connector(cluster.settings, cluster.cassandra(), cluster.driver_host.jars("connector"))
+        given = connector(cluster.settings, cluster.ensure("cassandra"), cluster.driver_host.jars("connector"))
         spark = SparkSession.builder.master("local[2]").config(map={{**given, "spark.ui.enabled": "false"}}).getOrCreate()
         store = CassandraStore(spark, "full")
         store.write("users", users(spark, 1000, "old"))

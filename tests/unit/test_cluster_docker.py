@@ -13,7 +13,8 @@ from cluster.configuration import load
 from cluster.docker import DockerPlace
 from cluster.docker_driver import DockerDriverHost
 from cluster.image import Image, image
-from cluster.services import SERVICES
+from cluster.services import SERVICES, described
+from cluster.services.cassandra import CassandraSettings
 from cluster.settings import ROOT
 from core.errors import ServiceError, UsageError
 from experiments.run.environment import files
@@ -24,7 +25,7 @@ IMAGE = Image("f0und", "recscale:whole")
 def rendered(*sets, run_dir="/somewhere/run"):
     settings = load(["backend=docker", f"run_dir={run_dir}", *sets], {})
     place = DockerPlace(settings)
-    services = [service for describe in SERVICES.values() for service in describe(settings, place)]
+    services = described(settings, place)
     return compose.document(services, settings, IMAGE)
 
 
@@ -127,7 +128,7 @@ def there(*services, settings):
 def test_memory_of_what_runs_already_is_counted_and_once(tmp_path):
     settings = load(["backend=docker", f"run_dir={tmp_path}", "history.servers=1", "cassandra.nodes=1"], {})
     place = DockerPlace(settings)
-    everything = [service for describe in SERVICES.values() for service in describe(settings, place)]
+    everything = described(settings, place)
     groups = {
         service.group: [one for one in everything if one.group == service.group] for service in everything
     }
@@ -146,10 +147,10 @@ def test_memory_of_what_runs_already_is_counted_and_once(tmp_path):
 
 def test_a_page_that_is_not_published_is_shown_by_an_address_that_opens_on_this_host(tmp_path):
     settings = load(["backend=docker", f"run_dir={tmp_path}"], {})
-    found = there(*SERVICES["spark_worker"](settings, DockerPlace(settings)), settings=settings)
+    found = there(*SERVICES["spark_worker"].describe(settings, DockerPlace(settings)), settings=settings)
     running = docker.Docker(settings)._running("spark-worker-1", found["spark-worker-1"])
     assert running.url == "http://172.18.0.5:8081"
-    (master,) = SERVICES["spark_master"](settings, DockerPlace(settings))
+    (master,) = SERVICES["spark_master"].describe(settings, DockerPlace(settings))
     shown = docker.Docker(settings)._running("spark-master", there(master, settings=settings)["spark-master"])
     assert (shown.url, shown.page) == ("spark://spark-master:7077", "http://127.0.0.1:8080")
 
@@ -210,12 +211,12 @@ def test_what_up_was_told_holds_until_it_is_forgotten(tmp_path):
     cluster_state.remember(tmp_path, [*run, "backend=docker", "cassandra.rf=3", "cassandra.nodes=3"])
     cluster_state.remember(tmp_path, ["spark.workers=5"])
     found = load(run, {})
-    assert (found.backend, found.cassandra.rf, found.spark.workers) == ("docker", 3, 5)
+    assert (found.backend, found.of(CassandraSettings).rf, found.spark.workers) == ("docker", 3, 5)
     assert load(run, {"RECSCALE_BACKEND": "local"}).backend == "local"
     assert load([*run, "spark.workers=1"], {}).spark.workers == 1
     cluster_state.forget(tmp_path)
     found = load(run, {})
-    assert (found.backend, found.cassandra.nodes) == ("docker", 0)  # its volumes are still there
+    assert (found.backend, found.of(CassandraSettings).nodes) == ("docker", 0)  # its volumes are still there
     (tmp_path / cluster_state.FILE).write_text("{")
     with pytest.raises(UsageError, match=r"cluster\.json .*remove"):
         load(run, {})

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-SAY = "import os, cluster.settings as s; s.load([], os.environ); print(os.environ.get('LC_ALL'))"
+SAY = "import os, cluster.configuration as s; s.load([], os.environ); print(os.environ.get('LC_ALL'))"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster import compose, hosts, lifecycle, security
+from cluster import compose, hosts, security, services
 from cluster.__main__ import main
 from cluster.configuration import load
 from cluster.docker import DockerPlace
@@ -16,7 +16,7 @@ from cluster.image import Image
 from cluster.lifecycle import Cluster
 from cluster.local import Local, LocalPlace
 from cluster.local_driver import LocalDriverHost
-from cluster.service import Service
+from cluster.service import Service, ServiceKind
 from cluster.services import SERVICES
 from core.errors import JobError, ServiceError, UsageError
 from experiments.run import remote_workers
@@ -33,7 +33,7 @@ SECRET = {"RECSCALE_SPARK_SECRET": "quite-a-long-secret"}
 def described(kind, sets, tmp_path):
     settings = load([*sets, f"run_dir={tmp_path}", "spark.java_home=/java"], {})
     ports = {(f"spark-worker-{n}", name): 40000 + 2 * n for n in (1, 2, 3) for name in ("rpc", "ui")}
-    return SERVICES[kind](settings, Place(settings, ports))
+    return SERVICES[kind].describe(settings, Place(settings, ports))
 
 
 class Place(LocalPlace):
@@ -260,7 +260,7 @@ def test_what_is_written_of_a_service_holds_its_keyed_digest(tmp_path, monkeypat
     monkeypatch.setenv("RECSCALE_SPARK_SECRET", "quite-a-long-secret")
     settings = load([f"run_dir={tmp_path}", f"backend={backend}", "spark.java_home=/java"], {})
     if backend == "docker":
-        (master,) = SERVICES["spark_master"](settings, DockerPlace(settings))
+        (master,) = SERVICES["spark_master"].describe(settings, DockerPlace(settings))
         document = compose.document([master], settings, Image("f0und", "recscale:whole"))
         written = json.loads(document["services"]["spark-master"]["labels"][compose.SERVICE_LABEL])
     else:
@@ -277,7 +277,7 @@ def test_what_is_written_of_a_service_holds_its_keyed_digest(tmp_path, monkeypat
 def test_a_service_with_another_secret_is_started_anew(tmp_path, monkeypatch):
     sleeps = (sys.executable, "-c", "import time; time.sleep(60)")
     describe = lambda *_: (Service("thing", "things", "", sleeps, secrets=security.secrets()),)  # noqa: E731
-    monkeypatch.setattr(lifecycle, "SERVICES", {"thing": describe})
+    monkeypatch.setattr(services, "SERVICES", {"thing": ServiceKind(describe)})
     monkeypatch.setenv("RECSCALE_SPARK_SECRET", "quite-a-long-secret")
     cluster = Cluster(load([f"run_dir={tmp_path}"], {}))
     try:

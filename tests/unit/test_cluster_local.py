@@ -10,13 +10,13 @@ import sys
 import psutil
 import pytest
 
-from cluster import lifecycle, processes
+from cluster import lifecycle, processes, services
 from cluster.configuration import load
 from cluster.dependencies import backwards, layers, stopping
 from cluster.local import Local
 from cluster.processes import free_port
 from cluster.readiness import wait
-from cluster.service import Address, Port, Probe, Service
+from cluster.service import Address, Port, Probe, Service, ServiceKind
 from cluster.settings import ROOT, SERVICE_MARKER
 from core.errors import ServiceError
 from tests.waiting import eventually
@@ -286,7 +286,7 @@ def test_nodes_of_one_kind_stop_at_the_same_time_and_after_what_depends_on_them(
 
 def test_a_service_that_does_not_end_keeps_no_other_of_its_group_from_ending(tmp_path, monkeypatch):
     programs = tuple(program(SLEEP, f"n-{number}") for number in (1, 2, 3))
-    monkeypatch.setattr(lifecycle, "SERVICES", {"n": lambda *_: programs})
+    monkeypatch.setattr(services, "SERVICES", {"n": ServiceKind(lambda *_: programs)})
     cluster = lifecycle.Cluster(load([f"run_dir={tmp_path}"], {}))
     assert cluster.up() == ["n-1", "n-2", "n-3"]
     stop = Local.stop

@@ -107,7 +107,7 @@ def test_what_is_excepted_already_stays(environ, expected):
 
 
 def external(uri):
-    (service,) = SERVICES["mlflow"](load([f"mlflow.uri={uri}"], {}), None)
+    (service,) = SERVICES["mlflow"].describe(load([f"mlflow.uri={uri}"], {}), None)
     return service.ready
 
 

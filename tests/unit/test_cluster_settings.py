@@ -6,6 +6,7 @@ import pytest
 
 from cluster import configuration
 from cluster.configuration import load
+from cluster.services.mlflow import MlflowSettings
 from cluster.settings import ROOT, Settings, megabytes
 from core.errors import UsageError
 
@@ -33,9 +34,9 @@ def test_texts_become_the_types_of_the_fields(tmp_path):
     }
     loaded = load(["spark.java_home=~/java"], environ)
     assert loaded.data == tmp_path
-    assert loaded.mlflow.allowed_hosts == ("a.example", "b.example:80")
+    assert loaded.of(MlflowSettings).allowed_hosts == ("a.example", "b.example:80")
     assert loaded.spark.master == "spark://elsewhere:7077"
-    assert loaded.mlflow.uri is None
+    assert loaded.of(MlflowSettings).uri is None
     assert loaded.spark.java_home == Path.home() / "java"
 
 

@@ -9,9 +9,11 @@ from types import SimpleNamespace
 import pytest
 
 from cluster import artifacts
-from cluster.configuration import load
+from cluster.configuration import flat, load
 from cluster.service import Service
-from cluster.settings import CassandraSettings, Settings, SparkSettings
+from cluster.services import SERVICES
+from cluster.services.cassandra import CassandraSettings
+from cluster.settings import SparkSettings
 from experiments.record.run_tags import changes
 from experiments.run import environment
 from experiments.run.conditions import basis, common, conditions, owner, where
@@ -38,7 +40,7 @@ CHANGES_NOTHING = {
 ELSEWHERE = {"spark.master": "spark://10.0.0.1:7077", "spark.joins": True, "spark.encrypt": True}
 """Whose workers they are, and encryption: in the key by `experiments.run.remote_workers.facts`."""
 
-BASE = dataclasses.replace(load([], {}), cassandra=CassandraSettings(nodes=1))
+BASE = load([], {}).having(CassandraSettings(nodes=1))
 
 
 def trial(store):
@@ -53,18 +55,13 @@ def changed(name, value):
     section, _, key = name.rpartition(".")
     if not section:
         return dataclasses.replace(BASE, **{key: value})
+    if section in SERVICES:
+        return BASE.having(dataclasses.replace(BASE.of(SERVICES[section].section), **{key: value}))
     return dataclasses.replace(BASE, **{section: dataclasses.replace(getattr(BASE, section), **{key: value})})
 
 
 def test_every_setting_is_decided():
-    names = set()
-    for field in dataclasses.fields(Settings):
-        value = getattr(BASE, field.name)
-        if dataclasses.is_dataclass(value):
-            names |= {f"{field.name}.{item.name}" for item in dataclasses.fields(value)}
-        else:
-            names.add(field.name)
-    assert names == {*CHANGES_ALL, *CHANGES_CASSANDRA, *CHANGES_NOTHING, *ELSEWHERE}
+    assert {*flat(BASE)} == {*CHANGES_ALL, *CHANGES_CASSANDRA, *CHANGES_NOTHING, *ELSEWHERE}
 
 
 @pytest.mark.parametrize("store", ["parquet", "cassandra"])
@@ -104,8 +101,8 @@ def test_tags_hold_no_credentials():
 
 @pytest.mark.parametrize(("name", "value"), [("rf", 2), ("heap", "2g")])
 def test_nodes_that_are_started_for_a_trial_are_in_its_key(name, value):
-    none = dataclasses.replace(BASE, cassandra=CassandraSettings(nodes=0))
-    other = dataclasses.replace(none, cassandra=dataclasses.replace(none.cassandra, **{name: value}))
+    none = BASE.having(CassandraSettings(nodes=0))
+    other = none.having(dataclasses.replace(none.of(CassandraSettings), **{name: value}))
     assert known(none, "cassandra") == known(BASE, "cassandra")
     assert known(other, "cassandra") != known(none, "cassandra")
 
@@ -126,7 +123,7 @@ def test_the_connectors_settings_and_jars_are_in_the_key(monkeypatch):
 @pytest.mark.parametrize("name", ["contact_points", "seeds"])
 def test_servers_of_others_are_told_apart_by_their_hosts_and_not_by_ports(name):
     one, port, other, both = (
-        known(dataclasses.replace(BASE, cassandra=CassandraSettings(nodes=1, **{name: points})), "cassandra")
+        known(BASE.having(CassandraSettings(nodes=1, **{name: points})), "cassandra")
         for points in (("10.0.0.1",), ("10.0.0.1:9999",), ("10.0.0.2",), ("10.0.0.2", "10.0.0.1"))
     )
     assert one == port

@@ -62,6 +62,6 @@ def test_it_is_among_the_services_only_when_asked_for():
         def address(self, service, port, wanted):
             return f"127.0.0.1:{wanted}"
 
-    assert SERVICES["history"](load([], {}), Place()) == ()
+    assert SERVICES["history"].describe(load([], {}), Place()) == ()
     with pytest.raises(UsageError, match=r"history\.servers\b.*\b2\b"):
         load(["history.servers=2"], {})

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cluster.configuration import load
+from cluster.services.cassandra import CassandraSettings
 from core.errors import JobError
 from experiments import __main__ as main
 from experiments.run import prepare
@@ -112,7 +113,7 @@ def test_trials_on_cassandra_meet_as_many_nodes_as_are_started_for_them(settings
     ):
         with Harness(asked, print) as harness:
             met = harness.met(stores)
-            assert met.settings.cassandra.nodes == nodes
+            assert met.settings.of(CassandraSettings).nodes == nodes
             assert met.otherwise == {}
 
 

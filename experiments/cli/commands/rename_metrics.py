@@ -20,7 +20,7 @@ def _run(arguments: Namespace) -> int:
         return 0
     settings = configuration.load(arguments.cluster_set)
     try:
-        uri = open_recorder(settings, Cluster(settings).mlflow_uri).uri
+        uri = open_recorder(settings, Cluster(settings).address("mlflow")).uri
         changed = Renamer(uri, None).rename()
     except RecordingError as error:
         raise ServiceError(f"the record cannot be changed: {error}") from error

@@ -23,7 +23,7 @@ def _run(arguments: Namespace) -> int:
     folder = settings.run_dir / "reports"
     code = 0
     try:
-        recorder = open_recorder(settings, Cluster(settings).mlflow_uri)
+        recorder = open_recorder(settings, Cluster(settings).address("mlflow"))
         for name, toml in recorder.known().items():
             try:
                 _, outcomes = recorder.outcomes(name)

@@ -16,7 +16,7 @@ def recorded(settings: Settings, name: str) -> list[Outcome]:
     Raises:
         ServiceError: the record cannot be read.
     """
-    uri = Cluster(settings).mlflow_uri
+    uri = Cluster(settings).address("mlflow")
     if uri is None and not (settings.run_dir / "mlflow.db").exists():
         return []  # opening the record would create one
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cluster.lifecycle import Cluster
+from cluster.services.cassandra import CassandraSettings
 from cluster.settings import Settings
 from core.errors import RecordingError, UsageError
 from experiments.results.outcome import Outcome, new_attempt
@@ -90,7 +91,7 @@ class Session:
     def _record(self) -> None:
         """Record what the record lacks, that of earlier drills too."""
         try:
-            uri = Cluster(self.settings).mlflow_uri
+            uri = Cluster(self.settings).address("mlflow")
             record_missing(self.settings, uri, self.experiment.name, self._place)
             self.unrecorded = ""
         except RecordingError as error:
@@ -116,7 +117,7 @@ class Session:
     def _attach(self, outcome: Outcome, written: Sequence[Path]) -> None:
         """Put the report with the experiment's run; where that fails the files are there all the same."""
         try:
-            recorder = open_recorder(self.settings, Cluster(self.settings).mlflow_uri)
+            recorder = open_recorder(self.settings, Cluster(self.settings).address("mlflow"))
             parent = recorder.open(self.experiment.name, outcome.basis, [], {})
             recorder.attach(parent.run_id, written, "drills")
         except RecordingError as error:
@@ -134,12 +135,12 @@ class Session:
             yield self.settings
             return
         cluster = Cluster(self.settings, self.progress.say)
-        ran = cluster.cassandra(start=False)
+        ran = cluster.endpoint("cassandra")
         try:
-            found = cluster.cassandra()
+            found = cluster.ensure("cassandra")
             rf = copies_asked(self.settings, found)
-            nodes = dataclasses.replace(self.settings.cassandra, nodes=len(found), rf=rf)
-            yield dataclasses.replace(self.settings, cassandra=nodes)
+            nodes = dataclasses.replace(self.settings.of(CassandraSettings), nodes=len(found), rf=rf)
+            yield self.settings.having(nodes)
         finally:
             if not ran:
                 cluster.down({"cassandra"})

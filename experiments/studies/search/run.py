@@ -62,7 +62,7 @@ class Searching:
         if outcome is None or outcome.status != "ok":
             self.problems.append("the best settings could not be fitted on all of training; see above")
             return "failed"
-        return self._register(harness.cluster.mlflow_uri, outcome)
+        return self._register(harness.cluster.address("mlflow"), outcome)
 
     def _trials(self, harness: Harness, search: Search) -> list[Tried]:
         sampler, begin = sampler_of(search), time.perf_counter()
@@ -98,7 +98,7 @@ class Searching:
         if sweep.outcomes:
             return sweep.outcomes[-1]
         key = sweep.keyed[-1][0]
-        recorder = self._recorder(harness.cluster.mlflow_uri)
+        recorder = self._recorder(harness.cluster.address("mlflow"))
         return next((item for item in recorder.outcomes(self.experiment.name)[1] if item.key == key), None)
 
     def _register(self, uri: str | None, outcome: Outcome) -> str:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
+from cluster.services.cassandra import CassandraSettings
 from cluster.settings import Settings
 from core.errors import JobError, UsageError
 from experiments.run.harness import Harness
@@ -37,9 +38,9 @@ class Cassandra:
     fixed: Mapping[str, Any] = MappingProxyType({"store": CASSANDRA})
 
     def refusal(self, settings: Settings, trial: Trial) -> str | None:
-        if settings.cassandra.contact_points:
+        if settings.of(CassandraSettings).contact_points:
             return (
-                f"the nodes {', '.join(settings.cassandra.contact_points)} were not started here, and what was not started "
+                f"the nodes {', '.join(settings.of(CassandraSettings).contact_points)} were not started here, and what was not started "
                 "here is not killed; unset cassandra.contact_points (RECSCALE_CASSANDRA_CONTACT_POINTS)"
             )
         if trial.data is None or trial.data.store != CASSANDRA:
@@ -130,7 +131,7 @@ def _compare(ground: Ground, harness: Harness, came: act.Came, wrote: Request) -
         came.differences += rows.differences(first, second, table)
         expected += first.count if first else 0
         total += second.count if second else 0
-    rf = ground.settings.cassandra.rf
+    rf = ground.settings.of(CassandraSettings).rf
     came.notes.append(
         f"{total:,} of {expected:,} rows of {len(TABLES)} tables are there, read from a quorum of {rf} "
         f"{'copies' if rf > 1 else 'copy'}, and were compared besides the trial's"

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cluster.lifecycle import Cluster
+from cluster.services.mlflow import MlflowSettings
 from cluster.settings import Settings
 from core.errors import JobError
 from experiments.results.events import Event
@@ -48,9 +49,9 @@ class Mlflow:
     fixed: Mapping[str, Any] = MappingProxyType({})
 
     def refusal(self, settings: Settings, trial: Trial) -> str | None:
-        if settings.mlflow.uri is not None:
+        if settings.of(MlflowSettings).uri is not None:
             return (
-                f"the server {settings.mlflow.uri} was not started here, and what was not started here is not killed; "
+                f"the server {settings.of(MlflowSettings).uri} was not started here, and what was not started here is not killed; "
                 "unset mlflow.uri (RECSCALE_MLFLOW_URI) to drill on a server of our own"
             )
         if settings.backend == "docker":
@@ -85,7 +86,7 @@ class Mlflow:
             came.differences.append("record: nobody was told that the result could not be recorded")
         cluster.up({"mlflow"})
         (key,) = (key for key, _ in sweep.keyed)
-        recorder = DrillRecorder.at(ground.settings, cluster.mlflow_uri)
+        recorder = DrillRecorder.at(ground.settings, cluster.address("mlflow"))
         if recorder.count(experiment.name, key):
             came.differences.append("record: the trial stood there before it was sent")
         again = Sweep(experiment, ground.settings, ground.progress, "")
