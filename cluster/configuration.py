@@ -1,8 +1,7 @@
-"""Resolve settings from defaults, profile, environment and command line; the later ones win."""
+"""Resolve settings from defaults, the running cluster, environment and command line; the later ones win."""
 
 import dataclasses
 import os
-import tomllib
 import typing
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
@@ -11,17 +10,25 @@ from typing import Any
 from cluster import file_names, hosts, proxies
 from cluster.cluster_state import recall
 from cluster.services import SERVICES
-from cluster.settings import PREFIX, SECRET, SERVICE_MARKER, Settings, check_memory, environment_name
+from cluster.settings import (
+    BACKENDS,
+    PREFIX,
+    SECRET,
+    SERVICE_MARKER,
+    Settings,
+    SparkSettings,
+    check_memory,
+    environment_name,
+)
 from core.errors import UsageError
 from core.options import convert, nearest
 from core.plugins import FOLDER
 
-PROFILES = Path(__file__).resolve().parent / "profiles"
 _SECTIONS = "sections"
 
 
 def load(sets: Sequence[str] = (), environ: MutableMapping[str, str] = os.environ) -> Settings:
-    """Resolve the settings: defaults < profile < the running cluster's < RECSCALE_* environment < `sets` ("spark.workers=4").
+    """Resolve the settings: defaults < the running cluster's < RECSCALE_* environment < `sets` ("spark.workers=4").
 
     Every command begins with it. It also changes this process's environment: it excepts our own servers from a proxy,
     and replaces an ASCII locale by a UTF-8 one.
@@ -35,9 +42,7 @@ def load(sets: Sequence[str] = (), environ: MutableMapping[str, str] = os.enviro
     said = {**environment, **command_line}
     run_dir = convert(Path, said["run_dir"], "run_dir") if "run_dir" in said else Settings.run_dir
     started = {key: value for key, value in recall(run_dir).items() if key in known}
-    backend = {**started, **said}.get("backend", Settings.backend)
-    values = {**_from_profile(known, backend), **started, **said}
-    typed = {key: _convert(known[key], value, key) for key, value in values.items()}
+    typed = {key: _convert(known[key], value, key) for key, value in {**started, **said}.items()}
     settings: Settings = _build(Settings, typed)
     for name, section in _sections():
         settings = settings.having(_build(section, typed, f"{name}."))
@@ -80,26 +85,6 @@ def _keys(cls: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _keys(typing.cast("type", hint), f"{prefix}{name}.")
         elif name != _SECTIONS:
             yield prefix + name, hint
-
-
-def _from_profile(known: Mapping[str, Any], backend: str) -> dict[str, Any]:
-    profiles = {path.stem: path for path in PROFILES.glob("*.toml")}
-    if backend not in profiles:
-        raise UsageError(f"unknown backend {backend!r}: {nearest(backend, profiles)}")
-    with profiles[backend].open("rb") as file:
-        flat = dict(_flatten(tomllib.load(file)))
-    for key in flat:
-        if key not in known:
-            raise UsageError(f"unknown key {key!r} in {profiles[backend]}: {nearest(key, known)}")
-    return {**flat, "backend": backend}
-
-
-def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
 
 
 def _from_environment(known: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
@@ -145,24 +130,30 @@ def _build(cls: type, values: Mapping[str, Any], prefix: str = "") -> Any:
 
 
 def _check(settings: Settings) -> None:
+    if settings.backend not in BACKENDS:
+        raise UsageError(f"unknown backend {settings.backend!r}: {nearest(settings.backend, BACKENDS)}")
     for key, value in flat(settings).items():
         if (key.endswith((".port", "_port"))) and not 1 <= value <= 65535:
             raise UsageError(f"{key} must be a port from 1 to 65535, got {value}")
-    for name in ("memory", "driver_memory", "daemon_memory"):
-        check_memory(getattr(settings.spark, name), f"spark.{name}")
     stores = ["parquet", *(name for name, kind in SERVICES.items() if kind.keeps_tables)]
     if settings.store not in (None, *stores):
         raise UsageError(f"store must be {' or '.join(stores)}, got {settings.store!r}")
-    if settings.spark.workers < 0:
-        raise UsageError(f"spark.workers must be 0 or more, got {settings.spark.workers}")
-    if settings.spark.cores < 1:
-        raise UsageError(f"spark.cores must be 1 or more, got {settings.spark.cores}")
-    if settings.spark.cpus is not None and not 0.01 <= settings.spark.cpus < float("inf"):
-        raise UsageError(f"spark.cpus must be 0.01 or more, got {settings.spark.cpus:g}")
     if settings.host in ("0.0.0.0", "::", ""):  # noqa: S104 - refused, not bound
         raise UsageError(
             "host must be one address of this machine, to which workers can connect, for example 127.0.0.1, "
             f"got {settings.host!r}"
         )
+    _check_spark(settings.spark)
     for kind in SERVICES.values():
         kind.check(settings)
+
+
+def _check_spark(spark: SparkSettings) -> None:
+    for name in ("memory", "driver_memory", "daemon_memory"):
+        check_memory(getattr(spark, name), f"spark.{name}")
+    if spark.workers < 0:
+        raise UsageError(f"spark.workers must be 0 or more, got {spark.workers}")
+    if spark.cores < 1:
+        raise UsageError(f"spark.cores must be 1 or more, got {spark.cores}")
+    if spark.cpus is not None and not 0.01 <= spark.cpus < float("inf"):
+        raise UsageError(f"spark.cpus must be 0.01 or more, got {spark.cpus:g}")

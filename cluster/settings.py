@@ -18,6 +18,7 @@ CONTAINED = "container:"
 SECRET = PREFIX + "SPARK_SECRET"
 """Environment variable with the secret of Spark's processes; not a setting, and in no file."""
 
+BACKENDS = ("local", "docker")
 _UNITS = {"m": 1, "g": 1024}
 
 ADDRESSES = {"addresses": True}

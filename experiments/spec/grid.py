@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cluster.lifecycle import BACKENDS
+from cluster.settings import BACKENDS
 from core.errors import UsageError
 from core.options import nearest, parse
 from datasets.dataset import find

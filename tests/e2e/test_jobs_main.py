@@ -42,9 +42,7 @@ def request(folder, job="train", name="run", **changes):
 @functools.cache
 def harness_environment():
     """The environment that the harness gives to applications where the locale knows ASCII alone: Java finds what Python finds."""
-    shown = (
-        "import json, os, cluster.configuration as s; s.load([], os.environ); print(json.dumps({**os.environ}))"
-    )
+    shown = "import json, os, cluster.configuration as s; s.load([], os.environ); print(json.dumps({**os.environ}))"
     done = subprocess.run(
         [sys.executable, "-c", shown],
         env={**os.environ, "LC_ALL": "C"}, capture_output=True, text=True, check=True,

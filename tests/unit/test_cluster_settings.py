@@ -4,22 +4,26 @@ from pathlib import Path
 
 import pytest
 
-from cluster import configuration
+from cluster.cluster_state import remember
 from cluster.configuration import load
 from cluster.services.mlflow import MlflowSettings
 from cluster.settings import ROOT, Settings, megabytes
 from core.errors import UsageError
 
 
-def test_without_anything_the_profile_and_defaults_hold():
+def test_without_anything_the_defaults_hold():
     assert load(environ={}) == Settings()
     assert load(environ={}).run_dir == ROOT / ".run"
 
 
-def test_each_level_overrules_the_one_below(tmp_path, monkeypatch):
-    (tmp_path / "local.toml").write_text("[spark]\nworkers = 3\ncores = 3\nmaster_port = 7003\n")
-    monkeypatch.setattr(configuration, "PROFILES", tmp_path)
-    environ = {"RECSCALE_SPARK_CORES": "4", "RECSCALE_SPARK_MASTER_PORT": "7004", "PATH": "/bin"}
+def test_each_level_overrules_the_one_below(tmp_path):
+    remember(tmp_path, ["spark.workers=3", "spark.cores=3", "spark.master_port=7003"])
+    environ = {
+        "RECSCALE_RUN_DIR": str(tmp_path),
+        "RECSCALE_SPARK_CORES": "4",
+        "RECSCALE_SPARK_MASTER_PORT": "7004",
+        "PATH": "/bin",
+    }
     loaded = load(["spark.master_port=7005"], environ)
     assert (loaded.spark.workers, loaded.spark.cores, loaded.spark.master_port) == (3, 4, 7005)
 
@@ -65,13 +69,6 @@ def test_texts_become_the_types_of_the_fields(tmp_path):
 def test_what_is_wrong_is_named_with_the_nearest_known(sets, environ, says):
     with pytest.raises(UsageError, match=says):
         load(sets, environ)
-
-
-def test_an_unknown_key_of_a_profile_names_the_file(tmp_path, monkeypatch):
-    (tmp_path / "local.toml").write_text("[spark]\nwrokers = 3\n")
-    monkeypatch.setattr(configuration, "PROFILES", tmp_path)
-    with pytest.raises(UsageError, match=r"spark.wrokers.*local.toml.*did you mean 'spark.workers'"):
-        load(environ={})
 
 
 @pytest.mark.parametrize(("text", "amount"), [("2g", 2048), ("512m", 512), ("1G", 1024), ("3gb", 3072)])
