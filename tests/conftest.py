@@ -122,11 +122,15 @@ def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
 @contextmanager
 def connected(spark: "object", settings: "object", *nodes: str) -> Iterator[None]:
     """Let the session talk to nodes (host:port), as the harness lets applications do."""
-    from experiments.run.stores import connector  # noqa: PLC0415 - most tests need no node
+    from experiments.run.stores import spark_settings_of  # noqa: PLC0415 - most tests need no node
     from jobs.stores.cassandra.access import secrets  # noqa: PLC0415 - most tests need no node
 
     conf = spark.conf
-    named = {key: value for key, value in connector(settings, list(nodes), "").items() if key != "spark.jars"}
+    named = {
+        key: value
+        for key, value in spark_settings_of("cassandra", settings, list(nodes), "").items()
+        if key != "spark.jars"
+    }
     for key, value in named.items():
         conf.set(key, value)
     try:

@@ -21,9 +21,10 @@ from cluster.services import SERVICES, described
 from cluster.settings import ADDRESSES, Settings
 from experiments.run.harness import SPARK
 from experiments.run.spark_settings import spark_settings
-from experiments.run.stores import CASSANDRA, connector
+from experiments.run.stores import spark_settings_of
 from experiments.spec.grid import SHAPE
 from experiments.spec.trial import Shape, Trial
+from jobs.stores import STORAGES
 
 KEYS = 2
 """Version of what keys are made of. Trials with keys of another version do not count, and the record says why."""
@@ -74,7 +75,7 @@ def conditions(
     Args:
         settings: as the trial meets them (`experiments.run.harness.Harness.met`).
         trial: whose key it is.
-        store: where the trial's tables lie; its service is used if there is one of that name.
+        store: where the trial's tables lie; the service that keeps them is used.
         otherwise: digests of services that run in another way than these settings describe, by name.
     """
     first, second = (_rendered(settings, trial, store, number) for number in range(2))
@@ -91,11 +92,11 @@ def _rendered(settings: Settings, trial: Trial, store: str, number: int) -> dict
         placed, cast("DriverHost", host), f"spark://{placed.host}:{placed.spark.master_port}", f"name {number}",
         trial.shape, partitions=trial.partitions, folder=folder / "application",
     )  # fmt: skip
-    place = _Place(placed, {}, folder)
-    used = [service for service in described(placed, place) if service.group in {SPARK, store}]
-    if store == CASSANDRA:
-        nodes = [url for service in used if service.group == store for url in service.url.split(",")]
-        spark |= connector(placed, nodes, place.jars("connector").as_uri())
+    place, storage = _Place(placed, {}, folder), STORAGES[store]
+    used = [service for service in described(placed, place) if service.group in {SPARK, storage.service}]
+    if storage.service:
+        nodes = [url for one in used if one.group == storage.service for url in one.url.split(",")]
+        spark |= spark_settings_of(store, placed, nodes, place.jars(storage.jars).as_uri())
     return {"spark": spark, "services": {service.name: _described(service) for service in used}}
 
 
@@ -188,7 +189,8 @@ def common(settings: Settings, stores: Collection[str]) -> dict[str, Any]:
     return {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in flat(_needed(settings)).items()
-        if key.partition(".")[0] in {SPARK, *stores} and not _says_where(key)
+        if key.partition(".")[0] in {SPARK, *(STORAGES[store].service for store in stores)}
+        and not _says_where(key)
     }
 
 

@@ -21,11 +21,11 @@ from experiments.run.identity import ROOT, code_hash, lock_hash
 from experiments.run.launcher import capture
 from experiments.run.runtime import HERE, Runtime
 from experiments.spec.trial import Shape
+from jobs.stores import STORAGES
 
 PACKAGES = ("pyspark", "numpy", "pandas", "pyarrow", "numba", "mlflow")
-_FILES = ("CASSANDRA_CA", "CASSANDRA_TRUSTSTORE")
 _PASSED = (
-    *("CASSANDRA_USER", "CASSANDRA_PASSWORD", "CASSANDRA_TRUSTSTORE_PASSWORD", *_FILES),
+    *(name for storage in STORAGES.values() for name in storage.variables),
     *("JAVA_TOOL_OPTIONS", security.SPARKS_NAME),
 )
 _INHERITED_AWAY = (
@@ -116,11 +116,6 @@ def for_driver(
     }
     names = frozenset(own) | {name for name in _PASSED if name in environment}
     return {**environment, **own, **({"JAVA_HOME": str(java_home)} if java_home else {})}, names
-
-
-def files() -> list[Path]:
-    """Return the files that passed variables name, which the driver has to be able to read."""
-    return [Path(os.environ[name]) for name in _FILES if os.environ.get(name)]
 
 
 def same_host(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:

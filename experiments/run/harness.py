@@ -9,21 +9,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from cluster.dependencies import kind
 from cluster.driver_host import DriverHost
 from cluster.java import find as find_java
 from cluster.lifecycle import Cluster
-from cluster.services.cassandra import CassandraSettings
+from cluster.services import SERVICES
 from cluster.settings import Settings
 from core.errors import ServiceError, UsageError
 from experiments.results.events import Event
 from experiments.results.parts import Launched, Part
-from experiments.run.environment import files, for_driver
+from experiments.run.environment import for_driver
 from experiments.run.launcher import Launcher
 from experiments.run.rehearsal import record
 from experiments.run.runtime import HERE, Runtime
-from experiments.run.stores import CASSANDRA, PARQUET, connector, copies_asked
+from experiments.run.stores import PARQUET, section_of, spark_settings_of
 from experiments.spec.trial import Shape, default_shape
 from jobs.runtime.request import Request
+from jobs.stores import STORAGES
 
 SPARK = "spark"
 """The group of services that every trial uses."""
@@ -165,9 +167,12 @@ class Harness:
 
     @property
     def default_store(self) -> str:
-        """The settings' store; else Cassandra where it runs or is named, else Parquet."""
-        running = self.settings.store is None and self.cluster.endpoint("cassandra")
-        return self.settings.store or (CASSANDRA if running else PARQUET)
+        """The settings' store; else one whose service runs or is external, else files."""
+        if self.settings.store is not None:
+            return self.settings.store
+        services = {name: storage.service for name, storage in STORAGES.items() if storage.service}
+        running = (name for name, service in services.items() if self.cluster.endpoint(service))
+        return next(running, PARQUET)
 
     def reach(self, store: str) -> dict[str, str]:
         """Return the Spark settings that an application needs to reach a store, which is started if it must be.
@@ -175,35 +180,37 @@ class Harness:
         Raises:
             ServiceError: it did not come up.
         """
-        if store != CASSANDRA:
+        storage = STORAGES[store]
+        if not storage.service:
             return {}
         if self.cluster.settings.backend != self.settings.backend:
             raise ServiceError(
-                f"Cassandra runs under the backend {self.settings.backend} and cannot be used from the other one: a spec that "
-                'compares backends keeps its tables in files (store = "parquet")'
+                f"the store {store} runs under the backend {self.settings.backend} and cannot be used from the other one: a spec "
+                'that compares backends keeps its tables in files (store = "parquet")'
             )
         self._used = True
-        return connector(
-            self.settings, self.cluster.ensure("cassandra"), self.cluster.driver_host.jars("connector")
-        )
+        addresses = self.cluster.ensure(storage.service)
+        return spark_settings_of(store, self.settings, addresses, self.cluster.driver_host.jars(storage.jars))
 
     def met(self, stores: Collection[str]) -> Met:
         """Return what trials meet whose tables lie in these stores.
 
-        Spark is brought to each trial's shape. Nodes of Cassandra that run stay as they are, whatever the settings say.
+        Spark is brought to each trial's shape. Servers of stores that run stay as they are, whatever the settings say.
 
         Raises:
-            JobError: Cassandra does not answer.
+            JobError: the servers of a store do not answer.
         """
-        beside = self.cluster.beside({SPARK, *stores})
-        if CASSANDRA not in stores:
-            return Met(self.settings, beside=beside)
-        own, running = self.settings.of(CassandraSettings), self.cluster.endpoint("cassandra")
-        if not running:
-            return Met(self.settings.having(own.started), beside=beside)
-        nodes = own.nodes if own.contact_points else len(running)
-        settings = self.settings.having(replace(own, nodes=nodes, rf=copies_asked(self.settings, running)))
-        return Met(settings, Cluster(settings).otherwise({CASSANDRA}), beside)
+        storages = [STORAGES[store] for store in stores if STORAGES[store].service]
+        services = {storage.service for storage in storages}
+        settings = self.settings
+        for storage in storages:
+            own, running = section_of(settings, storage.service), self.cluster.endpoint(storage.service)
+            if running:
+                settings = settings.having(replace(own, **storage.running(running, vars(own))))
+            else:
+                settings = settings.having(SERVICES[storage.service].wanted(own))
+        otherwise = Cluster(settings).otherwise(services) if services else {}
+        return Met(settings, otherwise, self.cluster.beside({SPARK, *services}))
 
     def launch(
         self,
@@ -230,11 +237,12 @@ class Harness:
                 "this revision or package needs Python packages of its own, and the containers have those of this clone: "
                 "compare it with the backend local"
             )
-        store = parts[0].request.store
         inputs = dict.fromkeys(Path(part.request.dataset_path) for part in parts if part.request.dataset_path)
-        driver_host.refuse([*inputs, *(files() if store == CASSANDRA else [])])
+        storage = STORAGES[parts[0].request.store]
+        named = (os.environ.get(name) for name in storage.file_variables)
+        driver_host.refuse([*inputs, *(Path(path) for path in named if path)])
         environment, own = for_driver(driver_host, self._java, runtime)
-        if store == PARQUET:
+        if not storage.service:
             driver_host.give_access(
                 [Path(root) for root in dict.fromkeys(part.request.store_root for part in parts)]
             )
@@ -262,11 +270,10 @@ class Harness:
 
     def _give_back(self) -> None:
         self._move(self.settings.backend)
-        if not any(name.startswith("cassandra") for name in self._before):
-            status = self.cluster.status()
-            self.cluster.down(
-                [item.name for item in status if item.name.startswith("cassandra-") and item.pid]
-            )
+        kinds = {kind(name) for name in self._before}
+        for service in {storage.service for storage in STORAGES.values()} - kinds - {""}:
+            ours = [item.name for item in self.cluster.status() if kind(item.name) == service and item.pid]
+            self.cluster.down(ours)
         if "spark-master" not in self._before:
             self.cluster.down({"spark"})
             return

@@ -16,9 +16,10 @@ from experiments.results.events import warnings_to
 from experiments.run.harness import Harness
 from experiments.run.identity import files_at, lock_hash, preprocess_hash, stamp
 from experiments.run.spark_settings import spark_settings
-from experiments.run.stores import holds, layout_of, root_of
+from experiments.run.stores import root_of
 from experiments.spec.trial import Data, Shape
 from jobs.runtime.request import Request
+from jobs.stores import STORAGES
 
 MANIFEST = "manifest.json"
 _TIMEOUT_S = 6 * 3600.0
@@ -136,13 +137,13 @@ def prepare(
     settings = harness.settings
     dataset, path, notes = locate(data, settings)
     kept = settings.run_dir / "store" / data.slug
-    root = root_of(data, settings)
+    storage, root = STORAGES[data.store], root_of(data, settings)
     reach = harness.reach(data.store)
     identity = _identity(data, path)
     found = manifest_of(kept)
-    if found and found["identity"] == identity and holds(data, found["digest"], settings, reach):
+    if found and found["identity"] == identity and storage.holds(root, reach, found["digest"]):
         _warn(found["warnings"], say)
-        return _prepared(data, root, path, found, layout_of(data, settings, reach), fresh=False)
+        return _prepared(data, root, path, found, storage.layout(root, reach), fresh=False)
     _warn(notes, say)
     say(f"preprocessing {data} from {path}")
     by_size = sorted(shapes, key=lambda shape: shape.total_cores)
@@ -176,7 +177,7 @@ def prepare(
     manifest = {"identity": identity, **_launch(harness, request, shape, folder, say)}
     manifest["warnings"] = [*notes, *manifest["warnings"]]
     PREPARED.write(kept / MANIFEST, manifest)
-    return _prepared(data, root, path, manifest, layout_of(data, settings, reach), fresh=True)
+    return _prepared(data, root, path, manifest, storage.layout(root, reach), fresh=True)
 
 
 def _launch(

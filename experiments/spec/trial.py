@@ -12,6 +12,7 @@ from typing import Any
 from cluster.settings import Settings
 from core.errors import UsageError
 
+_FILES = "parquet"  # the store whose tables bear no name of it
 SHARED = "shared"
 """In place of a number of applications: trials of one shape run one after another in one application."""
 
@@ -108,7 +109,7 @@ class Data:
     @property
     def slug(self) -> str:
         """Names its tables in this store."""
-        return self.tables + ("-cassandra" if self.store == "cassandra" else "")
+        return self.tables + (f"-{self.store}" if self.store not in ("", _FILES) else "")
 
     @property
     def tables(self) -> str:

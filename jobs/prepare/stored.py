@@ -5,20 +5,17 @@ preprocessing: of the one before if the last was interrupted or still runs, and 
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
-from core.errors import JobError
 from jobs.prepare.profile import Profile
+from jobs.prepare.summary import COMPLETE, SUMMARY, facts_of, versions_of
 from jobs.store import Store
 
-SUMMARY = "summary"
-_COMPLETE = "complete"
 _SCHEMA = "key string, value string"
 
 RATINGS = T.StructType(
@@ -66,36 +63,8 @@ class Summary:
 def finish(store: Store, spark: SparkSession, facts: Mapping[str, str], versions: Mapping[str, int]) -> None:
     """Write the summary: all tables are there in these versions, with these facts about them."""
     named = json.dumps(dict(versions), sort_keys=True)
-    rows = sorted({**facts, "state": _COMPLETE, "versions": named}.items())
+    rows = sorted({**facts, "state": COMPLETE, "versions": named}.items())
     store.write(SUMMARY, spark.createDataFrame(rows, _SCHEMA).coalesce(1))
-
-
-def facts_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the facts of a summary by their keys."""
-    return {row["key"]: row["value"] for row in rows}
-
-
-def versions_of(facts: Mapping[str, str]) -> dict[str, int]:
-    """Return the version of each table that a summary names.
-
-    Raises:
-        JobError: it names no versions, as after an interrupted preprocessing or one of an older recscale.
-    """
-    if facts.get("state") != _COMPLETE or "versions" not in facts:
-        raise JobError(
-            "the stored tables may not belong together: their preprocessing was interrupted, or an older version of recscale "
-            "made them. Run it again (make preprocess DATASET=...)"
-        )
-    return {name: int(version) for name, version in json.loads(facts["versions"]).items()}
-
-
-def named(summaries: Iterable[Iterable[Mapping[str, Any]]], table: str) -> set[int]:
-    """Return the versions of a table that any of the summaries names, because readers of that summary need them."""
-    found = set()
-    for rows in summaries:
-        with suppress(JobError):
-            found |= {number for name, number in versions_of(facts_of(rows)).items() if name == table}
-    return found
 
 
 def load(store: Store) -> tuple[Tables, Summary]:

@@ -13,9 +13,9 @@ from cluster.lifecycle import Cluster
 from cluster.processes import free_port, marks
 from cluster.services.cassandra import CassandraSettings
 from core.errors import JobError, ServiceError
-from jobs.stores.cassandra.access import Connection, connect, disconnect
+from jobs.stores.cassandra.access import Connection, connect, disconnect, keyspace_name
 from jobs.stores.cassandra.retry import forget_sessions
-from jobs.stores.cassandra.store import CassandraStore, keyspace_name
+from jobs.stores.cassandra.store import CassandraStore
 from tests.conftest import cassandra_sets, connected, kill, users
 
 

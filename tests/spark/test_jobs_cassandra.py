@@ -20,9 +20,9 @@ from cluster.processes import free_port
 from cluster.services.cassandra import CassandraSettings
 from core.errors import JobError
 from jobs.retention import Retention
-from jobs.stores.cassandra.access import VERSION, Connection, Keyspace, connect, disconnect
+from jobs.stores.cassandra.access import VERSION, Connection, Keyspace, connect, disconnect, keyspace_name
 from jobs.stores.cassandra.retry import forget_sessions
-from jobs.stores.cassandra.store import CassandraStore, keyspace_name
+from jobs.stores.cassandra.store import CassandraStore
 from jobs.stores.cassandra.versions import Claims
 from tests.conftest import cassandra_sets, connected, users
 from tests.waiting import eventually
@@ -205,14 +205,14 @@ WRITER = """
     from pyspark.sql import SparkSession
     from cluster.lifecycle import Cluster
     from cluster.configuration import load
-    from experiments.run.stores import connector
+    from experiments.run.stores import spark_settings_of
     from core.errors import JobError
     from jobs.stores.cassandra.store import CassandraStore
     from tests.conftest import users
 
     *sets, root = sys.argv[1:]
     cluster = Cluster(load(sets, {}))
-    given = connector(cluster.settings, cluster.ensure("cassandra"), cluster.driver_host.jars("connector"))
+    given = spark_settings_of("cassandra", cluster.settings, cluster.ensure("cassandra"), cluster.driver_host.jars("connector"))
     spark = SparkSession.builder.master("local[2]").config(map={**given, "spark.ui.enabled": "false"}).getOrCreate()
     store = CassandraStore(spark, root)
     for key, rows in ("old", 1000), ("new", 3_000_000):

@@ -112,7 +112,7 @@ FULL = """
     from pyspark.sql import SparkSession
     from cluster.lifecycle import Cluster
     from cluster.configuration import load
-    from experiments.run.stores import connector
+    from experiments.run.stores import spark_settings_of
     from jobs.stores.cassandra.access import connect
     from core.errors import JobError
     from jobs.stores.cassandra.store import CassandraStore
@@ -121,7 +121,7 @@ FULL = """
 
     cluster = Cluster(load(cassandra_sets(Path(sys.argv[1]) / "run"), {{}}))
     try:
-        given = connector(cluster.settings, cluster.ensure("cassandra"), cluster.driver_host.jars("connector"))
+        given = spark_settings_of("cassandra", cluster.settings, cluster.ensure("cassandra"), cluster.driver_host.jars("connector"))
         spark = SparkSession.builder.master("local[2]").config(map={{**given, "spark.ui.enabled": "false"}}).getOrCreate()
         store = CassandraStore(spark, "full")
         store.write("users", users(spark, 1000, "old"))

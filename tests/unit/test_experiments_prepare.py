@@ -12,9 +12,10 @@ from core.errors import JobError
 from experiments import __main__ as main
 from experiments.run import prepare
 from experiments.run.harness import Harness
-from experiments.run.stores import layout_of
+from experiments.run.stores import root_of
 from experiments.spec.grid import data_of
 from experiments.spec.trial import Data, Shape
+from jobs.stores import STORAGES
 from jobs.stores.parquet.versions import FolderVersions
 
 SAID = "all times fall into one day"
@@ -101,7 +102,7 @@ def test_the_layout_is_part_of_what_trials_depend_on(settings, taken):
 def test_files_of_the_ratings_are_counted_and_belong_to_what_a_trial_reads(settings):
     place = ready(settings)
     (place / "ratings" / "part-3.parquet").touch()
-    assert layout_of(DATA, settings, {}) == "4 files"
+    assert STORAGES["parquet"].layout(root_of(DATA, settings), {}) == "4 files"
 
 
 def test_trials_on_cassandra_meet_as_many_nodes_as_are_started_for_them(settings):

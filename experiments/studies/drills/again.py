@@ -9,10 +9,10 @@ from pathlib import Path
 from experiments.results.events import Event
 from experiments.results.parts import Launched
 from experiments.run.harness import Harness
-from experiments.run.stores import CASSANDRA
 from experiments.spec.trial import Trial
 from experiments.studies.drills.tasks import Tasks, read
 from jobs.runtime.request import Request
+from jobs.stores import STORAGES
 
 _MADE = ("recommendations_", "similar_items_")  # tables that a trial writes; the others it only reads
 
@@ -67,16 +67,10 @@ def run(
 def own_tables(request: Request, folder: Path) -> Request:
     """Return the request with a store of its own that shows the data set's tables and none that a trial made.
 
-    Nobody else's rows are touched then. A keyspace cannot show another one's tables, so Cassandra's stays as it is.
+    Nobody else's rows are touched then. A store that cannot show another one's tables stays as it is.
     """
-    if request.store == CASSANDRA:
-        return request
-    root = folder / "store"
-    root.mkdir(parents=True, exist_ok=True)
-    for table in Path(request.store_root).iterdir():
-        if table.is_symlink() and not table.name.startswith(_MADE):
-            (root / table.name).symlink_to(table.resolve())
-    return dataclasses.replace(request, store_root=str(root.resolve()))
+    root = STORAGES[request.store].private(request.store_root, folder, _MADE)
+    return dataclasses.replace(request, store_root=root)
 
 
 def _moved(request: Request, folder: Path, harness: Harness) -> Request:

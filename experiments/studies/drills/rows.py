@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
-from core.errors import JobError, UnreadableError
+from core.errors import UnreadableError
 from core.versioned import Kind, left_out, unchanged
 from experiments.results.model_equality import SAME_MODEL
-from experiments.run.stores import CASSANDRA
 from jobs.runtime.request import Request
-from jobs.stores.cassandra.access import Connection, Keyspace, disconnect
-from jobs.stores.cassandra.store import keyspace_name
+from jobs.stores import STORAGES
 
 _SCORES = "scores"  # floats that a repeated sum may change in the last digit: compared, not hashed
 _WIDTH = 2**256
@@ -78,15 +75,9 @@ def read(request: Request, table: str) -> Rows | None:
     """Return what a table of an application's store holds; None if there is no such table.
 
     Raises:
-        JobError: Cassandra does not answer.
+        JobError: the store does not answer.
     """
-    if request.store == CASSANDRA:
-        return _from_cassandra(request, table)
-    link = Path(request.store_root) / table
-    if not (link / "_SUCCESS").exists():
-        return None
-    folder = link.resolve()
-    return Rows.of(pq.read_table(folder).to_pylist(), folder.name)
+    return STORAGES[request.store].table(request.store_root, request.spark, table, Rows.of)
 
 
 def differences(first: Rows | None, second: Rows | None, table: str) -> list[str]:
@@ -108,18 +99,6 @@ def exchanged(first: Rows, second: Rows) -> int:
     """Number of places of ranked lists that hold another item."""
     pairs = zip(first.items, second.items, strict=True)
     return sum(one != other for left, right in pairs for one, other in zip(left, right, strict=True))
-
-
-def drop_keyspace(request: Request) -> None:
-    """Drop everything that an application stored in Cassandra.
-
-    Raises:
-        JobError: no node answers.
-    """
-    where = Connection.of(request.spark)
-    name = keyspace_name(request.store_root)
-    Keyspace(where, name).session().execute(f"DROP KEYSPACE IF EXISTS {name}", timeout=60)
-    disconnect(where)
 
 
 def _lists_differ(first: Rows, second: Rows, table: str) -> list[str]:
@@ -146,23 +125,6 @@ def _flat(lists: Sequence[Sequence[float]]) -> Any:
     return np.asarray([value for item in lists for value in item], dtype=float)
 
 
-def _from_cassandra(request: Request, table: str) -> Rows | None:
-    where = Connection.of(request.spark)
-    keyspace = Keyspace(where, keyspace_name(request.store_root))
-    try:
-        entry = keyspace.entry(table)
-        if entry is None:
-            return None
-        rows = keyspace.session().execute(f"SELECT * FROM {keyspace.name}.{entry.physical}", timeout=120)
-        return Rows.of(rows, entry.physical)
-    except JobError:
-        raise
-    except Exception as error:
-        raise JobError(f"table {table!r} of {keyspace.name} could not be read: {error}") from error
-    finally:
-        disconnect(where)
-
-
 def _plain(value: Any) -> Any:
-    """Write what JSON has no type for: Cassandra's maps, times, bytes."""
+    """Write what JSON has no type for: maps of a client's own, times, bytes."""
     return dict(value) if isinstance(value, Mapping) else str(value)

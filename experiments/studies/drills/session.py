@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cluster.lifecycle import Cluster
-from cluster.services.cassandra import CassandraSettings
 from cluster.settings import Settings
 from core.errors import RecordingError, UsageError
 from experiments.results.outcome import Outcome, new_attempt
 from experiments.run.progress import Progress
 from experiments.run.runner import open_recorder
-from experiments.run.stores import CASSANDRA, copies_asked
+from experiments.run.stores import section_of
 from experiments.spec.experiment import Experiment
 from experiments.spec.trial import Trial
 from experiments.studies.drills.baseline import fitted, trial_of, undisturbed
@@ -21,6 +20,7 @@ from experiments.studies.drills.drill import Drilled, Ground, Undisturbed
 from experiments.studies.drills.kinds import DRILLS
 from experiments.studies.drills.record import keep, kept, record_missing
 from experiments.studies.drills.show import report_of
+from jobs.stores import STORAGES
 
 
 @dataclass
@@ -129,21 +129,21 @@ class Session:
 
     @contextmanager
     def _store(self, kind: str) -> Iterator[Settings]:
-        """Keep Cassandra up over a drill that needs it, and leave it as it was; give the settings that describe it."""
+        """Keep up the service of a drill's store, and leave it as it was; give the settings that describe it."""
         trial = trial_of(fitted(self.experiment, DRILLS[kind]), self.settings)
-        if trial.data is None or trial.data.store != CASSANDRA:
+        storage = STORAGES[trial.data.store] if trial.data is not None else None
+        if storage is None or not storage.service:
             yield self.settings
             return
         cluster = Cluster(self.settings, self.progress.say)
-        ran = cluster.endpoint("cassandra")
+        ran = cluster.endpoint(storage.service)
+        own = section_of(self.settings, storage.service)
         try:
-            found = cluster.ensure("cassandra")
-            rf = copies_asked(self.settings, found)
-            nodes = dataclasses.replace(self.settings.of(CassandraSettings), nodes=len(found), rf=rf)
-            yield self.settings.having(nodes)
+            found = cluster.ensure(storage.service)
+            yield self.settings.having(dataclasses.replace(own, **storage.running(found, vars(own))))
         finally:
             if not ran:
-                cluster.down({"cassandra"})
+                cluster.down({storage.service})
 
     @contextmanager
     def _lent(self, trial: Trial) -> Iterator[None]:

@@ -1,8 +1,10 @@
 """Access through Cassandra's own driver, without Spark: schema, versions of tables, and point reads."""
 
 import functools
+import hashlib
 import json
 import os
+import re
 import ssl
 import threading
 import time
@@ -38,6 +40,7 @@ certificate as PEM (CERTIFICATES), and the connector the same in a Java trust st
 _META, VERSIONS, CLAIMS = "recscale_meta", "recscale_versions", "recscale_claims"
 _BEFORE_VERSIONS = "recscale_catalogue"
 """Table of layout 1: each table's name and its only physical table."""
+_LONGEST_NAME = 48 - len("recscale_")
 _SCHEMA_TIMEOUT_S = 60.0
 _MISSED_S, _PAUSE_S = 60.0, 1.0
 _MISSED = (Timeout, Unavailable, OperationTimedOut)
@@ -84,6 +87,14 @@ class Entry(NamedTuple):
     version: int
     physical: str
     columns: dict[str, Any]
+
+
+def keyspace_name(root: str) -> str:
+    """Return a keyspace's name for a data set: lower case letters, digits and _, at most 48 of them."""
+    name = re.sub(r"[^a-z0-9]+", "_", root.rstrip("/").rpartition("/")[2].lower()).strip("_") or "tables"
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[: _LONGEST_NAME - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"recscale_{name}"
 
 
 def secrets() -> dict[str, str]:

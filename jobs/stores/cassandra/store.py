@@ -7,7 +7,6 @@ A write fills a new physical table, which then becomes the newest version of its
 how versions are published, opened and removed.
 """
 
-import hashlib
 import re
 import time
 import uuid
@@ -22,17 +21,16 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from core.errors import JobError
-from jobs.prepare.stored import SUMMARY, named
+from jobs.prepare.summary import SUMMARY, named
 from jobs.retention import Retention
 from jobs.runtime.failures import DISK_FULL
-from jobs.stores.cassandra.access import Connection, Keyspace, secrets
+from jobs.stores.cassandra.access import Connection, Keyspace, keyspace_name, secrets
 from jobs.stores.cassandra.outage import OutageError, ended_by_outage
 from jobs.stores.cassandra.retry import forget_sessions, repeated
 from jobs.stores.cassandra.versions import Claims, KeyspaceVersions
 
 _T = TypeVar("_T")
 _SEEN_S = 30.0
-_LONGEST = 48 - len("recscale_")
 FORMAT = "org.apache.spark.sql.cassandra"
 
 
@@ -238,14 +236,6 @@ class CassandraStore:
                 "Start it again (make setup), then run again."
             )
         return None
-
-
-def keyspace_name(root: str) -> str:
-    """Return a keyspace's name for a data set: lower case letters, digits and _, at most 48 of them."""
-    name = re.sub(r"[^a-z0-9]+", "_", root.rstrip("/").rpartition("/")[2].lower()).strip("_") or "tables"
-    if len(name) > _LONGEST:
-        name = f"{name[: _LONGEST - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    return f"recscale_{name}"
 
 
 def key_of(table: str) -> Key:

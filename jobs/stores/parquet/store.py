@@ -17,7 +17,7 @@ from pyspark.sql import types as T
 
 from core.errors import JobError
 from datasets.spark_paths import literal
-from jobs.prepare.stored import SUMMARY, named
+from jobs.prepare.summary import SUMMARY, named
 from jobs.retention import Retention
 from jobs.runtime.failures import DISK_FULL
 from jobs.stores.parquet.versions import FolderVersions

@@ -12,15 +12,16 @@ from cluster.settings import Settings
 from core.errors import JobError, UsageError
 from experiments.run.harness import Harness
 from experiments.run.prepare import manifest_of
-from experiments.run.stores import CASSANDRA
 from experiments.spec.trial import Trial
 from experiments.studies.drills import act, rows, victims
 from experiments.studies.drills.again import Ran
 from experiments.studies.drills.drill import Drilled, Ground
 from experiments.studies.drills.fault import Fault
 from jobs.runtime.request import Request
+from jobs.stores import STORAGES
 
 PHASE = "write"
+CASSANDRA = "cassandra"
 _TURNS = 3
 TABLES = ("ratings", "users", "items", "user_stats", "item_stats")
 
@@ -60,7 +61,7 @@ class Cassandra:
                 return self._drilled(ground, harness, private, usual)
             finally:
                 with suppress(JobError):  # whatever led here is the error to show
-                    rows.drop_keyspace(private)
+                    STORAGES[private.store].drop(private.store_root, private.spark)
 
     def _drilled(self, ground: Ground, harness: Harness, request: Request, usual: float) -> Drilled:
         fault, ran = _disturbed(ground, harness, request, usual)
