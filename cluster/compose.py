@@ -120,6 +120,7 @@ def _record(service: Service, settings: Settings) -> dict[str, Any]:
         "grace_s": service.grace_s,
         "memory_mb": service.memory_mb,
         "secrets": sorted(service.secrets),
+        "by_address": service.by_address,
     }
 
 

@@ -214,10 +214,10 @@ class Docker:
     def _running(self, name: str, found: Mapping[str, Any]) -> Running:
         record, state = found["record"], found["state"]
         url = record["url"]
-        if record["group"] == "cassandra" and found["ip"]:
+        if record.get("by_address") and found["ip"]:
             # Applications in containers and the harness outside must use the same address for a node, and
             # only its address in the containers' network is reached from both.
-            url = f"{found['ip']}:{record['ports']['cql']}"
+            url = f"{found['ip']}:{record['ports'][record['by_address']]}"
         elif url.startswith(f"http://{name}:") and found["ip"]:  # an unpublished page, opened by address
             url = url.replace(name, found["ip"], 1)
         alive = state["Running"] and not state["Restarting"] and not found["restarts"]
@@ -246,7 +246,7 @@ class Docker:
         inside = [folder for folder in service.folders if folder.is_relative_to(self._run)]
         give_access([self._run], image.user(), whole=False)
         give_access([*inside, self._run / "numba", self._run / "store"], image.user())
-        give_files(self._run.glob("mlflow.db*"), image.user())
+        give_files((path for one in service.shares for path in self._run.glob(one)), image.user())
         for path, text in service.files.items():
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             write_text(Path(path), text)

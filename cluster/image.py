@@ -23,7 +23,7 @@ from cluster.settings import ROOT, Settings
 from core.errors import ServiceError
 
 NAME = "recscale"
-JARS = ("cassandra", "connector")
+JARS = tuple(sorted(path.stem for path in artifacts.LOCKS.glob("*.lock")))
 HOME = Path("/opt/recscale")
 APP = Path("/app")
 _DOCKERFILE = Path(__file__).with_name("Dockerfile")

@@ -18,13 +18,14 @@ from cluster.local_driver import LocalDriverHost
 from cluster.pinning import pinned
 from cluster.ports import describe_taken
 from cluster.service import Address, Port, Running, Service, Shell
+from cluster.services import SERVICES
 from cluster.settings import ROOT, SECRET, Settings
 from core.errors import ServiceError
 from core.files import write_json, write_text
 
-# Variables for another Spark or MLflow must not change ours, and a PYTHONPATH would let executors find packages here
-# that other machines do not have. Only services that declare a secret get it.
-_DROPPED = ("SPARK_", "_SPARK_", "PYSPARK_", "MLFLOW_", "PYTHONPATH", "PYTHONHOME", SECRET)
+# A PYTHONPATH would let executors find packages here that other machines do not have. Only services that declare a secret
+# get it.
+_DROPPED = ("PYTHONPATH", "PYTHONHOME", SECRET)
 _SPARK_OPTIONS = "SPARK_DAEMON_JAVA_OPTS"
 _GRACE_S = 10.0
 _KEEPERS: dict[int, subprocess.Popen[bytes]] = {}  # children; Python warns of those that are dropped
@@ -237,7 +238,8 @@ class Local:
         return f"{self._run}:{name}"
 
     def _environment(self, service: Service) -> dict[str, str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
+        dropped = (*_DROPPED, *(prefix for kind in SERVICES.values() for prefix in kind.foreign))
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
         if "java" in service.needs:
             environment["JAVA_HOME"] = str(java.find(self.settings.spark.java_home))
         environment |= {**service.env, **service.secrets}

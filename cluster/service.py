@@ -121,6 +121,9 @@ class Service:
         requires: names of services that must be ready first; if one of them is restarted, so is this one.
         ready: probe of its readiness; None if that cannot be tested from outside.
         grace_s: seconds between asking it to stop and killing it.
+        by_address: name of a port that clients outside the containers, too, reach at its address in their network, because it
+            tells clients the addresses of others like it; empty for none.
+        shares: patterns of files in the run folder that it and this account both write.
         external: used only; its address is in the settings.
         hint: the next step if it does not start.
         refusal: reason not to start it with these settings, and what to do; empty if there is none.
@@ -148,6 +151,8 @@ class Service:
     requires: tuple[str, ...] = ()
     ready: Probe | None = None
     grace_s: float = 10.0
+    by_address: str = ""
+    shares: tuple[str, ...] = ()
     external: bool = False
     hint: str = "read the log named above"
     refusal: str = ""

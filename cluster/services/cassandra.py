@@ -235,6 +235,7 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
             deadline_s=600 if cassandra.seeds else 180,  # its share of the rows is copied first
         ),
         grace_s=30,
+        by_address="cql",
         hint="give it more memory (--set cassandra.heap=2g) or read the log named above; data that a newer version "
         f"wrote, or that is damaged, lies in {place.others(name).get(name, folder)} and may be moved away",
         refusal=_without_others(cassandra.nodes, place.others(name)),

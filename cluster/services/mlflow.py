@@ -98,6 +98,7 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
             folders=(run / "mlartifacts",),
             ports=(Port("http", http, "mlflow.port", outside),),
             memory_mb=400,
+            shares=("mlflow.db*",),
             ready=Probe(
                 "http", f"http://{outside}/health", deadline_s=240
             ),  # the first start makes its tables

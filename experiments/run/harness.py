@@ -22,7 +22,7 @@ from experiments.run.environment import for_driver
 from experiments.run.launcher import Launcher
 from experiments.run.rehearsal import record
 from experiments.run.runtime import HERE, Runtime
-from experiments.run.stores import PARQUET, section_of, spark_settings_of
+from experiments.run.stores import PARQUET, files_of, section_of, spark_settings_of
 from experiments.spec.trial import Shape, default_shape
 from jobs.runtime.request import Request
 from jobs.stores import STORAGES
@@ -238,11 +238,10 @@ class Harness:
                 "compare it with the backend local"
             )
         inputs = dict.fromkeys(Path(part.request.dataset_path) for part in parts if part.request.dataset_path)
-        storage = STORAGES[parts[0].request.store]
-        named = (os.environ.get(name) for name in storage.file_variables)
-        driver_host.refuse([*inputs, *(Path(path) for path in named if path)])
+        store = parts[0].request.store
+        driver_host.refuse([*inputs, *files_of(store)])
         environment, own = for_driver(driver_host, self._java, runtime)
-        if not storage.service:
+        if not STORAGES[store].service:
             driver_host.give_access(
                 [Path(root) for root in dict.fromkeys(part.request.store_root for part in parts)]
             )

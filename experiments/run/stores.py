@@ -1,6 +1,8 @@
 """Stores of an experiment's tables: where a data set's tables lie, and what applications need to reach them."""
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from cluster.services import SERVICES
@@ -43,3 +45,9 @@ def spark_settings_of(store: str, settings: Settings, addresses: Sequence[str], 
         return {}
     options: Mapping[str, Any] = vars(section_of(settings, storage.service))
     return storage.spark_settings(addresses, options, jars)
+
+
+def files_of(store: str) -> list[Path]:
+    """Return the files that a store's variables name in the environment, which a driver has to be able to read."""
+    named = (os.environ.get(name) for name in STORAGES[store].file_variables)
+    return [Path(path) for path in named if path]

@@ -17,7 +17,7 @@ from cluster.services import SERVICES, described
 from cluster.services.cassandra import CassandraSettings
 from cluster.settings import ROOT
 from core.errors import ServiceError, UsageError
-from experiments.run.environment import files
+from experiments.run.stores import files_of
 
 IMAGE = Image("f0und", "recscale:whole")
 
@@ -244,4 +244,4 @@ def test_what_containers_do_not_see_is_refused_with_the_folders_that_they_do(tmp
     monkeypatch.setenv("CASSANDRA_CA", str(tmp_path / "authority.pem"))
     monkeypatch.delenv("CASSANDRA_TRUSTSTORE", raising=False)
     with pytest.raises(ServiceError, match=r"authority\.pem .*run and .*data: copy"):
-        driver_host.refuse(files())
+        driver_host.refuse(files_of("cassandra"))

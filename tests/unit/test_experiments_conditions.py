@@ -244,5 +244,5 @@ def test_every_field_of_a_service_is_decided():
         "jars",
     }
     places = {"url", "page", "folders", "keeps", "ports", "needs", "requires"}
-    aside = {"secrets", "ready", "grace_s", "hint", "refusal"}
+    aside = {"secrets", "ready", "grace_s", "hint", "refusal", "by_address", "shares"}
     assert {field.name for field in dataclasses.fields(Service)} == keyed | places | aside
