@@ -190,7 +190,8 @@ class Harness:
             )
         self._used = True
         addresses = self.cluster.ensure(storage.service)
-        return spark_settings_of(store, self.settings, addresses, self.cluster.driver_host.jars(storage.jars))
+        jars = self.cluster.driver_host.jars(storage.jars) if storage.jars else ""
+        return spark_settings_of(store, self.settings, addresses, jars)
 
     def met(self, stores: Collection[str]) -> Met:
         """Return what trials meet whose tables lie in these stores.

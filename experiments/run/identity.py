@@ -2,10 +2,12 @@
 
 import ast
 import hashlib
+import os
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from core.plugins import FOLDER
 from jobs.stores import STORES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,8 +25,9 @@ def hash_files(paths: Iterable[Path], root: Path = ROOT) -> str:
 
 @cache
 def code_hash() -> str:
-    """Hash of the sources of `jobs`, `datasets` and `core`: what runs inside a Spark application."""
-    return hash_files(path for package in _PACKAGES for path in (ROOT / package).rglob("*.py"))
+    """Hash of the sources of `jobs`, `datasets` and `core`, and of plug-ins: what runs inside a Spark application."""
+    own = hash_files(path for package in _PACKAGES for path in (ROOT / package).rglob("*.py"))
+    return own + _plugins_hash()
 
 
 @cache
@@ -40,7 +43,13 @@ def preprocess_hash(store: str) -> str:
     The store and the session are not imported by the job, which is handed both; they say how tables are laid out.
     """
     modules = ("jobs.apps.preprocess", "jobs.runtime.session", STORES.modules[store])
-    return hash_files(path for module in modules for path in _imported(module))
+    return hash_files(path for module in modules for path in _imported(module)) + _plugins_hash()
+
+
+def _plugins_hash() -> str:
+    """Hash of the plug-ins outside this clone; empty without any."""
+    folder = os.environ.get(FOLDER)
+    return hash_files(Path(folder).rglob("*.py"), Path(folder)) if folder else ""
 
 
 def files_at(path: Path) -> list[Path]:
