@@ -10,6 +10,7 @@ from core.files import write_json
 from experiments.results.events import Event, Tail
 from experiments.results.outcome import Application, Share, new_attempt
 from experiments.results.parts import Part
+from experiments.run.alone import fresh
 from experiments.run.harness import Harness
 from experiments.run.pending import Pending
 from experiments.run.prepare import Prepared
@@ -45,8 +46,8 @@ class Applications:
 
         The outcome of each trial that began is saved; those that never did are as they were.
         """
-        shared = self._fresh(self.folder / FOLDER / new_attempt()) if items[0].trial.shared else None
-        folders = [self._fresh(item.folder / f"app-{len(item.outcome.applications)}") for item in items]
+        shared = fresh(self.folder / FOLDER / new_attempt()) if items[0].trial.shared else None
+        folders = [fresh(item.folder / f"app-{len(item.outcome.applications)}") for item in items]
         told = _Told(self.progress, items, folders)
         parts = [
             Part(self._request(item, folder, shared), folder, item.trial.timeout_s, told.follow(number))
@@ -79,12 +80,6 @@ class Applications:
         return application_request(
             self.harness, item.trial, self.experiment, data, number=number, folder=folder, shared=shared
         )
-
-    @staticmethod
-    def _fresh(folder: Path) -> Path:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        return folder
 
 
 class _Told:

@@ -1,7 +1,6 @@
 """Makes sure that a data set lies preprocessed in the store, and does not do twice what was done."""
 
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,20 +8,19 @@ from types import MappingProxyType
 from typing import Any
 
 from cluster.settings import Settings
-from core.errors import JobError, UnreadableError
+from core.errors import UnreadableError
 from core.versioned import Kind, left_out, unchanged
 from datasets.dataset import Dataset, find
-from experiments.results.events import warnings_to
+from experiments.run.alone import answer_of, fresh
 from experiments.run.harness import Harness
 from experiments.run.identity import files_at, lock_hash, preprocess_hash, stamp
-from experiments.run.spark_settings import spark_settings
+from experiments.run.requests import data_fields, request_in
 from experiments.run.stores import root_of
 from experiments.spec.trial import Data, Shape
-from jobs.runtime.request import Request
+from jobs.runtime.request import Result
 from jobs.stores import STORAGES
 
 MANIFEST = "manifest.json"
-_TIMEOUT_S = 6 * 3600.0
 _SPLIT = 128 * 2**20  # spark.sql.files.maxPartitionBytes
 _ROW = 24  # bytes of a generated row, about what a publisher's file has
 
@@ -153,46 +151,31 @@ def prepare(
     (kept / MANIFEST).unlink(missing_ok=True)
     kept.mkdir(parents=True, exist_ok=True)
     folder = settings.run_dir / "experiments" / "preprocess" / data.slug
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    fresh(folder)
     harness.use(shape, measured=False)
     reach = harness.reach(data.store)  # as the driver of this shape sees it
-    own = spark_settings(
-        settings, harness.cluster.driver_host, harness.cluster.spark_master, f"preprocess {data}", shape,
-        partitions=max(2 if small else 8, 2 * shape.total_cores), folder=folder,
-    )  # fmt: skip
-    request = Request(
+    request = request_in(
+        folder,
+        harness,
+        shape,
+        title=f"preprocess {data}",
         job="preprocess",
         params=data.cleaning,
-        spark={**own, **reach, **spark},
         store=data.store,
         store_root=root,
-        work=str((folder / "work").resolve()),
-        events=str((folder / "events.jsonl").resolve()),
-        dataset=data.name,
-        dataset_options=data.options,
-        dataset_path=str(path.resolve()),
-        executors=shape.workers,
+        partitions=max(2 if small else 8, 2 * shape.total_cores),
+        spark=spark,
+        **data_fields(data, path),
     )
-    manifest = {"identity": identity, **_launch(harness, request, shape, folder, say)}
+    result = answer_of(harness, request, folder, shape, what=f"preprocessing {data.name}", say=say)
+    manifest = {"identity": identity, **_kept(result)}
     manifest["warnings"] = [*notes, *manifest["warnings"]]
     PREPARED.write(kept / MANIFEST, manifest)
     return _prepared(data, root, path, manifest, storage.layout(root, reach), fresh=True)
 
 
-def _launch(
-    harness: Harness, request: Request, shape: Shape, folder: Path, say: Callable[[str], None]
-) -> dict[str, Any]:
-    """Run the job and return what the manifest keeps of its answer."""
-    launched = harness.launch(request, folder, shape, _TIMEOUT_S, warnings_to(say))
-    shutil.rmtree(folder / "work", ignore_errors=True)
-    if launched.status == "killed":
-        raise KeyboardInterrupt
-    result = launched.result
-    if result.status != "ok":
-        raise JobError(
-            f"preprocessing {request.dataset} failed: {result.error}\n(driver's log: {folder / 'driver.log'})"
-        )
+def _kept(result: Result) -> dict[str, Any]:
+    """Return what the manifest keeps of the job's answer."""
     return {
         "digest": result.info["data_digest"],
         "scale": result.info.get("scale", ""),

@@ -1,14 +1,28 @@
 """Requests of trials to applications."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from experiments.run.harness import Harness
-from experiments.run.prepare import Prepared
 from experiments.run.spark_settings import spark_settings
 from experiments.run.stores import PARQUET
-from experiments.spec.trial import Trial
+from experiments.spec.trial import Data, Shape, Trial
 from jobs.apps import JOBS
 from jobs.runtime.request import Request
+
+
+class Read(Protocol):
+    """Prepared data: what its store is opened with, and where the publisher's files lie."""
+
+    @property
+    def root(self) -> str:
+        """What the store is opened with."""
+
+    @property
+    def path(self) -> Path:
+        """Folder or file of the publisher's."""
 
 
 def store_of(trial: Trial) -> str:
@@ -16,11 +30,64 @@ def store_of(trial: Trial) -> str:
     return trial.data.store if trial.data else str(getattr(JOBS[trial.job], "store", PARQUET))
 
 
+def request_in(
+    folder: Path,
+    harness: Harness,
+    shape: Shape,
+    *,
+    title: str,
+    job: str,
+    store: str,
+    store_root: str,
+    partitions: int,
+    session: Path | None = None,
+    spark: Mapping[str, str] = MappingProxyType({}),
+    **rest: Any,
+) -> Request:
+    """Return the request of an application that leaves everything in `folder`.
+
+    Args:
+        folder: of this request alone.
+        harness: lends the cluster, which has the shape.
+        shape: of the cluster.
+        title: its name on Spark's pages.
+        job: key of the job.
+        store: key of the store, which is started if it must be.
+        store_root: what the store is opened with.
+        partitions: of shuffles.
+        session: folder of the application, where several requests share one; the settings of its session are the same for all.
+        spark: further Spark settings, which go before all others.
+        rest: further fields of the request.
+
+    Raises:
+        ServiceError: the store did not come up.
+    """
+    own = spark_settings(
+        harness.settings, harness.cluster.driver_host, harness.cluster.spark_master, title, shape, partitions=partitions,
+        folder=session or folder,
+    )  # fmt: skip
+    return Request(
+        job=job,
+        spark={**own, **harness.reach(store), **spark},
+        store=store,
+        store_root=store_root,
+        work=str((folder / "work").resolve()),
+        events=str((folder / "events.jsonl").resolve()),
+        executors=shape.workers,
+        **rest,
+    )
+
+
+def data_fields(data: Data, path: Path) -> dict[str, Any]:
+    """Return the fields of a request that say which data set it reads, whose files lie at `path`."""
+    return {"dataset": data.name, "dataset_options": data.options, "dataset_path": str(path.resolve())}
+
+
 def application_request(
     harness: Harness,
     trial: Trial,
     experiment: str,
-    data: Prepared | None,
+    data: Read | None,
     *,
     number: int,
     folder: Path,
@@ -40,26 +107,21 @@ def application_request(
     Raises:
         ServiceError: the store did not come up.
     """
-    store = store_of(trial)
-    own = spark_settings(
-        harness.settings, harness.cluster.driver_host, harness.cluster.spark_master,
-        f"{experiment} {trial.shape if shared else trial.label}", trial.shape, partitions=trial.partitions,
-        folder=shared or folder,
-    )  # fmt: skip
-    return Request(
+    return request_in(
+        folder,
+        harness,
+        trial.shape,
+        title=f"{experiment} {trial.shape if shared else trial.label}",
         job=trial.job,
         params=trial.params,
-        spark={**own, **harness.reach(store), **trial.spark},
-        store=store,
+        store=store_of(trial),
         store_root=data.root if data else str(folder / "store"),
-        work=str((folder / "work").resolve()),
-        events=str((folder / "events.jsonl").resolve()),
+        partitions=trial.partitions,
+        session=shared,
+        spark=trial.spark,
         keep=str(folder.resolve()),
-        dataset=trial.data.name if trial.data else "",
-        dataset_options=trial.data.options if trial.data else {},
-        dataset_path=str(data.path.resolve()) if data else "",
-        executors=trial.shape.workers,
         warmups=trial.warmups,
         repeats=trial.repeats,
         application=number,
+        **(data_fields(trial.data, data.path) if trial.data and data else {}),
     )

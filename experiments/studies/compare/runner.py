@@ -14,6 +14,8 @@ from core.files import write_json
 from experiments.results.events import Tail
 from experiments.results.outcome import Application, Outcome, begin
 from experiments.run import environment, remote_workers
+from experiments.run.alone import fresh, run_alone
+from experiments.run.applications import verdict
 from experiments.run.conditions import basis, common, conditions, where
 from experiments.run.harness import Harness
 from experiments.run.prepare import Prepared, prepare
@@ -184,8 +186,7 @@ class _Applications:
         side, progress = self.able[name], self.pairing.progress
         trial = side.side.trial
         folder = self.ledger.place(name, number)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        fresh(folder)
         self.harness.use(trial.shape)
         request = application_request(
             self.harness,
@@ -207,18 +208,24 @@ class _Applications:
         per_user = str((folder / PER_USER).resolve()) if number is None else ""
         request = dataclasses.replace(request, spark=own, per_user=per_user)
         progress.start(f"{what}: {name} ({side.side.words})")
-        launched = self.harness.launch(
-            request, folder, trial.shape, trial.timeout_s, progress.follow, runtime=side.runtime
-        )
+        try:
+            launched = run_alone(
+                self.harness,
+                request,
+                folder,
+                trial.shape,
+                timeout_s=trial.timeout_s,
+                follow=progress.follow,
+                runtime=side.runtime,
+            )
+        except KeyboardInterrupt:
+            progress.end("interrupted")
+            raise
         digest = telemetry.read(folder / "eventlog").digest(Tail(Path(request.events)).new())
         write_json(folder / "telemetry.json", digest)
-        for left in ("work", "eventlog"):
-            shutil.rmtree(folder / left, ignore_errors=True)
+        shutil.rmtree(folder / "eventlog", ignore_errors=True)
         application = Application.of(number or 0, launched, digest)
-        lost = f", {application.executors_lost} executor(s) lost" if application.executors_lost else ""
-        progress.end(_ENDS[application.status] + lost)
-        if application.status == "killed":
-            raise KeyboardInterrupt
+        progress.end(verdict(application))
         if application.status == "failed":
             raise JobError(
                 f"an application of the {name} ({side.side.words}) failed, so nothing can be said of the two: "
@@ -231,9 +238,6 @@ class _Applications:
                 "they are compared, or commit them and compare revisions"
             )
         return application
-
-
-_ENDS = {"ok": "ok", "failed": "FAILED", "killed": "interrupted"}
 
 
 def place_of(run_dir: Path, experiment: str) -> Path:

@@ -1,13 +1,13 @@
 """Runs an application that ran before once more, in a folder and with stored tables of its own."""
 
 import dataclasses
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.results.events import Event
 from experiments.results.parts import Launched
+from experiments.run.alone import run_alone
 from experiments.run.harness import Harness
 from experiments.spec.trial import Trial
 from experiments.studies.drills.tasks import Tasks, read
@@ -55,12 +55,7 @@ def run(
     """
     folder.mkdir(parents=True, exist_ok=True)
     moved = _moved(request, folder, harness)
-    try:
-        launched = harness.launch(moved, folder, trial.shape, trial.timeout_s, follow)
-    finally:
-        shutil.rmtree(folder / "work", ignore_errors=True)
-    if launched.status == "killed":
-        raise KeyboardInterrupt
+    launched = run_alone(harness, moved, folder, trial.shape, timeout_s=trial.timeout_s, follow=follow)
     return Ran(moved, folder, launched, read(folder / "eventlog"))
 
 

@@ -1,23 +1,18 @@
 """Launch of the job that explores a data set, on data that is prepared as for any trial."""
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.errors import JobError
 from datasets.dataset import find
-from experiments.results.events import warnings_to
 from experiments.run import environment
+from experiments.run.alone import answer_of, fresh
 from experiments.run.harness import Harness
 from experiments.run.prepare import locate, prepare
-from experiments.run.spark_settings import spark_settings
+from experiments.run.requests import data_fields, request_in
 from experiments.run.stores import PARQUET
 from experiments.spec.trial import Data
-from jobs.runtime.request import Request
-
-_TIMEOUT_S = 6 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -63,34 +58,21 @@ def explore(data: Data, harness: Harness, say: Callable[[str], None]) -> Explore
             say(f"warning: {data.name}: {note}")
     say(f"exploring {data}")
     folder = harness.settings.run_dir / "experiments" / "eda" / data.slug
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    reach = harness.reach(data.store)
+    fresh(folder)
     harness.use(shape)
-    own = spark_settings(
-        harness.settings, harness.cluster.driver_host, harness.cluster.spark_master, f"eda {data}", shape,
-        partitions=max(8, 2 * shape.total_cores), folder=folder,
-    )  # fmt: skip
-    request = Request(
+    request = request_in(
+        folder,
+        harness,
+        shape,
+        title=f"eda {data}",
         job="eda",
         params={},
-        spark={**own, **reach},
         store=data.store,
         store_root=root or str(folder / "store"),
-        work=str((folder / "work").resolve()),
-        events=str((folder / "events.jsonl").resolve()),
-        dataset=data.name,
-        dataset_options=data.options,
-        dataset_path=str(path.resolve()),
-        executors=shape.workers,
+        partitions=max(8, 2 * shape.total_cores),
+        **data_fields(data, path),
     )
-    launched = harness.launch(request, folder, shape, _TIMEOUT_S, warnings_to(say))
-    shutil.rmtree(folder / "work", ignore_errors=True)
-    if launched.status == "killed":
-        raise KeyboardInterrupt
-    result = launched.result
-    if result.status != "ok":
-        raise JobError(f"exploring {data} failed: {result.error}\n(driver's log: {folder / 'driver.log'})")
+    result = answer_of(harness, request, folder, shape, what=f"exploring {data}", say=say)
     return Explored(
         data=data,
         digest=digest,
