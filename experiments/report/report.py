@@ -1,6 +1,5 @@
 """Turns the recorded trials of an experiment into a terminal table, pictures, one HTML page, JSON and CSV."""
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
-from core.files import write_json
+from experiments.page.document import Document
 from experiments.page.facts import facts_of
 from experiments.page.finding import Finding
-from experiments.page.index import header, write_index
-from experiments.page.page import Download, render
+from experiments.page.index import header
 from experiments.page.plots import plots
 from experiments.page.raw_values import as_csv, strict, trial_json
 from experiments.page.tables import Table, as_markdown, main_table, notes
@@ -79,16 +77,25 @@ class Report:
         Returns:
             Their paths, the page first, then the JSON; the index is not among them.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        base = folder / self.experiment.name
-        values, table = self.as_json(), as_csv(self.outcomes)
-        page, numbers, raw = (base.with_name(f"{base.name}.{kind}") for kind in ("html", "json", "csv"))
-        page.write_text(self._page(values, table), encoding="utf-8")
-        write_json(numbers, values)
-        raw.write_text(table, encoding="utf-8")
-        written = [page, numbers, raw, *self._pictures(folder)]
-        write_index(folder)
-        return written
+        return self.document.write(folder)
+
+    @property
+    def document(self) -> Document:
+        """The page and what is written beside it."""
+        name = self.experiment.name
+        return Document(
+            name,
+            name,
+            self.experiment.question,
+            self.answer,
+            self.findings,
+            self.as_json(),
+            as_csv(self.outcomes),
+            facts={**dict(data_of(self.outcomes)), **facts_of(self.outcomes[-1].environment)},
+            glance=self._glance(),
+            method=method_of(self.outcomes),
+            asked=asked(self.experiment),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return every number of every trial, and what the findings say."""
@@ -112,23 +119,6 @@ class Report:
     def _bad(self) -> list[Outcome]:
         return [outcome for outcome in self.outcomes if outcome.status != "ok"]
 
-    def _page(self, values: dict[str, Any], table: str) -> str:
-        name = self.experiment.name
-        return render(
-            name,
-            self.experiment.question,
-            findings=self.findings,
-            facts={**dict(data_of(self.outcomes)), **facts_of(self.outcomes[-1].environment)},
-            answer=self.answer,
-            glance=self._glance(),
-            method=method_of(self.outcomes),
-            asked=asked(self.experiment),
-            downloads=[
-                Download(f"{name}.csv", "text/csv", table),
-                Download(f"{name}.json", "application/json", json.dumps(values, sort_keys=True)),
-            ],
-        )
-
     def _glance(self) -> list[tuple[str, str]]:
         """Return what a reader sees first: how many trials, how many not ok, when, on what."""
         count = len(self.outcomes)
@@ -146,14 +136,6 @@ class Report:
                 ("host", f"{environment['host.cores']} cores" + (f", {memory} GiB" if memory else ""))
             )
         return found
-
-    def _pictures(self, folder: Path) -> Iterator[Path]:
-        for picture in (plot for finding in self.findings for plot in finding.plots):
-            drawn = folder / f"{self.experiment.name}-{picture.name}.png"
-            drawn.write_bytes(picture.png())
-            lines = drawn.with_suffix(".svg")
-            lines.write_text(picture.svg, encoding="utf-8")
-            yield from (drawn, lines)
 
 
 def _lines(

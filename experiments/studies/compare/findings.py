@@ -1,19 +1,17 @@
 """A comparison as sections of a report, as text and as a page of its own."""
 
 import dataclasses
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.files import write_json
 from experiments.metric_names import phase_of
+from experiments.page.document import Document
 from experiments.page.finding import Finding
-from experiments.page.index import header, write_index
-from experiments.page.page import Download, render
+from experiments.page.index import header
 from experiments.page.plots import Plot
-from experiments.page.raw_values import shape_of, strict
+from experiments.page.raw_values import shape_of
 from experiments.page.tables import NONE, Table, as_markdown
 from experiments.page.text_tables import as_text, wrapped
 from experiments.stats.paired import LEAST_PAIRS
@@ -80,7 +78,6 @@ def as_lines(found: Sequence[Finding], *, markdown: bool = False) -> str:
 
 def write(ledger: Ledger, verdict: Verdict, question: str, folder: Path) -> list[Path]:
     """Write the page, every number, the raw pairs and the picture; return their paths, the page first, then the numbers."""
-    folder.mkdir(parents=True, exist_ok=True)
     name = f"compare-{ledger.about['experiment']}-{ledger.about['key'][:8]}"
     found = findings(ledger, verdict)
     facts: dict[str, Any] = {}
@@ -92,29 +89,14 @@ def write(ledger: Ledger, verdict: Verdict, question: str, folder: Path) -> list
         facts |= {side: ledger.about["sides"][side], f"{side}'s commit": commit or NONE}
     environment = ledger.sides["contender"].environment
     facts |= {key.replace(".", " "): environment[key] for key in _FACTS if environment.get(key)}
-    page, data, raw = (folder / f"{name}.{kind}" for kind in ("html", "json", "csv"))
     answer = found[0].answer
     entry = header(
         ledger.about["experiment"], question, answer, time.time(), ok=0, failed=0, kind="comparison"
     )
-    values, table = strict({**as_json(ledger, verdict, found), **entry}), _csv(ledger, verdict)
-    downloads = [
-        Download(raw.name, "text/csv", table),
-        Download(data.name, "application/json", json.dumps(values, sort_keys=True)),
-    ]
-    page.write_text(
-        render(
-            name, question, findings=found, facts=facts, answer=answer, method=method(), downloads=downloads
-        ),
-        encoding="utf-8",
-    )
-    write_json(data, values)
-    raw.write_text(table, encoding="utf-8")
-    picture, drawing = (folder / f"{name}-pairs.{kind}" for kind in ("png", "svg"))
-    picture.write_bytes(found[0].plots[0].png("light"))
-    drawing.write_text(found[0].plots[0].svg, encoding="utf-8")
-    write_index(folder)
-    return [page, data, raw, picture, drawing]
+    values = {**as_json(ledger, verdict, found), **entry}
+    return Document(
+        name, name, question, answer, found, values, _csv(ledger, verdict), facts=facts, method=method()
+    ).write(folder)
 
 
 def method() -> list[tuple[str, str]]:

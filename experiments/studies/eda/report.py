@@ -1,14 +1,12 @@
 """Page, pictures and numbers of a data set, in the style of an experiment's report."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
-from core.files import write_json
+from experiments.page.document import Document
 from experiments.page.facts import facts_of
-from experiments.page.index import header, write_index
-from experiments.page.page import Download, render
+from experiments.page.index import header
 from experiments.page.text_tables import as_text, wrapped
 from experiments.studies.eda.findings import answer, findings_of
 from experiments.studies.eda.launch import Explored
@@ -40,34 +38,18 @@ def text(explored: Explored) -> str:
 
 def write(explored: Explored, folder: Path) -> list[Path]:
     """Write eda-SLUG.html, .json, the pictures as PNG and SVG, and the index; return their paths, the page first."""
-    folder.mkdir(parents=True, exist_ok=True)
-    base = folder / f"eda-{explored.data.slug}"
-    findings = findings_of(explored)
-    values = as_json(explored, time.time())
     digest = {"digest of the rows": explored.digest} if explored.digest else {}
-    page, numbers = (base.with_name(f"{base.name}.{kind}") for kind in ("html", "json"))
-    page.write_text(
-        render(
-            str(explored.data),
-            _question(explored),
-            findings=findings,
-            facts={**digest, **facts_of(explored.environment)},
-            answer=answer(explored),
-            glance=[("when", time.strftime("%Y-%m-%d %H:%M")), ("store", f"read from {_source(explored)}")],
-            method=_method(explored),
-            downloads=[Download(numbers.name, "application/json", json.dumps(values, sort_keys=True))],
-        ),
-        encoding="utf-8",
-    )
-    write_json(numbers, values)
-    written = [page, numbers]
-    for picture in (plot for finding in findings for plot in finding.plots):
-        drawn = base.with_name(f"{base.name}-{picture.name}.png")
-        drawn.write_bytes(picture.png())
-        drawn.with_suffix(".svg").write_text(picture.svg, encoding="utf-8")
-        written += [drawn, drawn.with_suffix(".svg")]
-    write_index(folder)
-    return written
+    return Document(
+        f"eda-{explored.data.slug}",
+        str(explored.data),
+        _question(explored),
+        answer(explored),
+        findings_of(explored),
+        as_json(explored, time.time()),
+        facts={**digest, **facts_of(explored.environment)},
+        glance=[("when", time.strftime("%Y-%m-%d %H:%M")), ("store", f"read from {_source(explored)}")],
+        method=_method(explored),
+    ).write(folder)
 
 
 def _question(explored: Explored) -> str:
