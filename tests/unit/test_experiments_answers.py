@@ -29,6 +29,7 @@ from experiments.page.wording import (
     values_apart,
 )
 from experiments.report.answer import answer_of
+from experiments.report.drills import answer as drills_answer
 from experiments.report.report import Report
 from experiments.report.sections import FINDINGS
 from experiments.results.metrics import medians, quality
@@ -41,7 +42,6 @@ from experiments.studies.capacity.advice import Wanted, money
 from experiments.studies.compare.calibration import answer as calibrated
 from experiments.studies.compare.calibration import details
 from experiments.studies.compare.verdict import quality_answer, time_answer, verdict_of
-from experiments.studies.drills.show import answer as drills_answer
 from experiments.studies.eda.findings import answer as described
 
 PLAIN = Experiment("invented", "?")

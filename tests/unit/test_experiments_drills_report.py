@@ -12,7 +12,8 @@ from mlflow.entities import ViewType
 from cluster import configuration
 from core.errors import RecordingError
 from experiments.record.recorder import Recorder
-from experiments.studies.drills import record, show
+from experiments.report import drills as show
+from experiments.studies.drills import record
 from experiments.studies.drills.drill import GOOD
 from experiments.studies.drills.kinds import DRILLS
 from experiments.studies.drills.record import DrillRecorder

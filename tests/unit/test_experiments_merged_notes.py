@@ -10,11 +10,11 @@ from invented import application, outcome
 
 from experiments.page.merged_notes import TrialNames, by_statement, with_ranges, without_settings
 from experiments.page.text_tables import WIDTH, wrapped
+from experiments.report.drills import notes as drill_notes
 from experiments.report.report import Report
 from experiments.results.outcome import Share
 from experiments.spec.experiment import Experiment
 from experiments.studies.drills.kinds import DRILLS
-from experiments.studies.drills.show import notes as drill_notes
 from experiments.telemetry import telemetry
 
 SPEC = Experiment("invented", "How fast?")

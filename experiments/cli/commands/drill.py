@@ -8,6 +8,7 @@ from core.errors import UsageError
 from core.options import nearest
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
+from experiments.report.drills import show
 from experiments.run.progress import Progress
 from experiments.spec import experiment as spec
 from experiments.studies.drills.kinds import DRILLS
@@ -25,9 +26,10 @@ def _run(arguments: Namespace) -> int:
     experiment = spec.load(arguments.name)
     path = Path(arguments.name) if arguments.name.endswith(".toml") else spec.SPECS / f"{arguments.name}.toml"
     session = Session(experiment, settings, Progress(), path.read_text(encoding="utf-8"))
-    if ALL in wanted:
-        return session.run(list(DRILLS), leave_out=True)
-    return session.run(wanted)
+    every = ALL in wanted
+    code = session.run(list(DRILLS) if every else wanted, leave_out=every)
+    show(session)
+    return code
 
 
 def _arguments(parser: ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Runs drills one after another on one trial, keeps and records what came of each, and reports."""
+"""Runs drills one after another on one trial, and keeps and records what came of each."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,6 @@ from cluster.settings import Settings
 from core.errors import RecordingError, UsageError
 from experiments.results.outcome import Outcome, new_attempt
 from experiments.run.progress import Progress
-from experiments.run.runner import open_recorder
 from experiments.run.stores import section_of
 from experiments.spec.experiment import Experiment
 from experiments.spec.trial import Trial
@@ -19,19 +18,19 @@ from experiments.studies.drills.baseline import fitted, trial_of, undisturbed
 from experiments.studies.drills.drill import Drilled, Ground, Undisturbed
 from experiments.studies.drills.kinds import DRILLS
 from experiments.studies.drills.record import keep, kept, record_missing
-from experiments.studies.drills.show import report_of
 from jobs.stores import STORAGES
 
 
 @dataclass
 class Session:
-    """Drills on the one trial of an experiment; `text` is its TOML."""
+    """Drills on the one trial of an experiment; `text` is its TOML, `done` are those of the last run."""
 
     experiment: Experiment
     settings: Settings
     progress: Progress
     text: str
     unrecorded: str = ""
+    done: list[Drilled] = field(default_factory=list)
     _known: dict[str, Undisturbed] = field(default_factory=dict)
 
     def run(self, kinds: Sequence[str], *, leave_out: bool = False) -> int:
@@ -48,14 +47,13 @@ class Session:
         wanted = [kind for kind in kinds if self._possible(kind, leave_out=leave_out)]
         if not wanted:
             raise UsageError("none of the drills can be done here (see above)")
-        done = []
+        self.done = []
         with self._lent(trial_of(fitted(self.experiment, DRILLS[wanted[0]]), self.settings)):
             for kind in wanted:
                 with self._store(kind) as settings:
-                    done.append(self._drill(kind, settings))
+                    self.done.append(self._drill(kind, settings))
                 self._record()
-        self._report(done)
-        return 0 if all(item.good for item in done) and not self.unrecorded else 1
+        return 0 if all(item.good for item in self.done) and not self.unrecorded else 1
 
     def _possible(self, kind: str, *, leave_out: bool) -> bool:
         drill = DRILLS[kind]
@@ -100,28 +98,15 @@ class Session:
                 f"could not be recorded, stays in {self._place} and will be with the next drill: {error}"
             )
 
-    def _report(self, done: Sequence[Drilled]) -> None:
-        """Print the drills of this session; the page shows the newest of each kind of these trials."""
-        keys = {item.outcome.key for item in self._known.values()}
-        newest = {item.kind: item for _, item in kept(self._place) if item.key in keys}
-        outcome = next(iter(self._known.values())).outcome
-        print()
-        print(report_of(self.experiment, outcome, done, DRILLS).text())
-        print()
-        written = report_of(self.experiment, outcome, list(newest.values()), DRILLS).write(
-            self.settings.run_dir / "reports"
-        )
-        self._attach(outcome, written)
-        print(f"page: {written[0]}\nnumbers: {written[1]}")
+    @property
+    def outcome(self) -> Outcome:
+        """The undisturbed trial."""
+        return next(iter(self._known.values())).outcome
 
-    def _attach(self, outcome: Outcome, written: Sequence[Path]) -> None:
-        """Put the report with the experiment's run; where that fails the files are there all the same."""
-        try:
-            recorder = open_recorder(self.settings, Cluster(self.settings).address("mlflow"))
-            parent = recorder.open(self.experiment.name, outcome.basis, [], {})
-            recorder.attach(parent.run_id, written, "drills")
-        except RecordingError as error:
-            self.progress.say(f"the report could not be added to the record, its files are whole: {error}")
+    def newest(self) -> list[Drilled]:
+        """Return the newest drill of each kind of these trials, those of earlier sessions too."""
+        keys = {item.outcome.key for item in self._known.values()}
+        return list({item.kind: item for _, item in kept(self._place) if item.key in keys}.values())
 
     @property
     def _place(self) -> Path:
