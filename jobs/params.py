@@ -71,9 +71,10 @@ def read(params: Mapping[str, Any]) -> tuple[TrainParams, Model]:
     Raises:
         UsageError: an unknown model or key (names the nearest known one), or a value that does not fit.
     """
-    name = str(params.get("model"))
-    if name not in MODELS:
-        raise UsageError(f"unknown model {name!r}: {nearest(name, MODELS)}")
+    given = params.get("model")
+    name = str(given)
+    if given not in MODELS:
+        raise UsageError(f"unknown model {given!r}: {nearest(name, MODELS)}")
     fields = hyper_parameters(MODELS[name])
     unknown = set(params) - OWN - fields
     if unknown:

@@ -1,4 +1,4 @@
-"""What the harness and readers without Spark ask of a store."""
+"""Interface of a store for the harness and for readers without Spark."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""How good a fitted model is: metrics on the test rows, choice of hyper-parameters, warnings."""
+"""Quality of a fitted model: metrics on the test rows, choice of hyper-parameters, warnings."""

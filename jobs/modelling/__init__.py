@@ -1,1 +1,1 @@
-"""What models share: their interface, checks before a fit, terms of items, and what a fitted model exports."""
+"""Common parts of models: their interface, checks before a fit, terms of items, and what a fitted model exports."""

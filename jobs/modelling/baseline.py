@@ -108,3 +108,31 @@ def _or_zero(name: str) -> Column:
 def clipped(value: Column, low: float, high: float) -> Column:
     """Keep predictions on the scale; null stays null."""
     return F.when(value < low, low).when(value > high, high).otherwise(value).cast("float")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatingModel:
+    """Hyper-parameters of every model of ratings: of the baseline that it falls back to, and the clipping.
+
+    Attributes:
+        clip: keep predictions within the ratings seen in training.
+        reg_user: shrinkage of users' means in the baseline, in ratings.
+        reg_item: shrinkage of items' means in the baseline, in ratings.
+    """
+
+    clip: bool = True
+    reg_user: float = 10.0
+    reg_item: float = 5.0
+
+    @property
+    def predicts_rating(self) -> bool:
+        """Its scores are on the rating scale."""
+        return True
+
+    def baseline(self, ratings: DataFrame) -> BiasFit:
+        """Fit the baseline."""
+        return fit_bias(ratings, self.reg_user, self.reg_item)
+
+    def bounds(self, fit: BiasFit) -> tuple[float, float] | None:
+        """Return the lowest and highest prediction; None if it does not clip."""
+        return (fit.low, fit.high) if self.clip else None

@@ -4,30 +4,28 @@ Y. Zhou, D. Wilkinson, R. Schreiber, R. Pan, "Large-Scale Parallel Collaborative
 AAIM 2008. Rows whose user or item it has not seen fall back to the bias baseline.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.engine.topn import ItemFactors, recommend_factors
-from jobs.modelling.baseline import BiasFit, clipped, fit_bias
+from jobs.modelling.baseline import BiasFit, RatingModel, clipped
 from jobs.modelling.export import Exported
+from jobs.modelling.factors import FactorRanking
 from jobs.modelling.mllib import AlsSettings, Factors, fit_als
 from jobs.modelling.preflight import check_als
 from jobs.prepare.stored import Tables
-from jobs.runtime.cached_rdds import release_all
 
 
 @dataclass(frozen=True)
-class AlsScorer:
+class AlsScorer(FactorRanking):
     """Scores by factors where it knows both sides, else by the baseline."""
 
     factors: Factors
     bias: BiasFit
     on_residuals: bool
     clip: bool
-    sent: list[ItemFactors] = field(default_factory=list)
 
     def score(self, pairs: DataFrame) -> DataFrame:
         """Predict every pair; none is null."""
@@ -40,15 +38,13 @@ class AlsScorer:
 
     def recommend(self, users: DataFrame, k: int, seen: DataFrame | None) -> DataFrame:
         """Rank by the unclipped prediction, in which ties are rare; users without factors are absent."""
-        left, right = self._ranking_factors()
-        self.sent.append(ItemFactors(right))
-        return recommend_factors(left, self.sent[-1], k, seen, users)
+        return self.ranked(*self._ranking_factors(), k, seen, users)
 
     def exported(self) -> Exported:
         return Exported(self.factors.users, self.factors.items, self.bias, self.on_residuals, self.clip)
 
     def release(self) -> None:
-        release_all(self.sent)
+        super().release()
         self.factors.release()
         self.bias.release()
 
@@ -70,8 +66,8 @@ class AlsScorer:
 
 
 @dataclass(frozen=True)
-class Als:
-    """Explicit ALS.
+class Als(RatingModel):
+    """Explicit ALS; besides these it has the hyper-parameters of every model of ratings.
 
     Attributes:
         rank: number of factors.
@@ -79,10 +75,7 @@ class Als:
         reg: regularisation, weighted by each side's number of ratings.
         blocks: number of user blocks and of item blocks, at least the cores of the largest cluster; it changes the model.
         seed: seed of the first factors.
-        clip: keep predictions within the ratings seen in training.
         on_residuals: factorise the residuals of the bias baseline, and add the baseline to predictions.
-        reg_user: shrinkage of users' means in the baseline, in ratings.
-        reg_item: shrinkage of items' means in the baseline, in ratings.
         checkpoint: number of iterations between checkpoints of the lineage.
     """
 
@@ -93,21 +86,14 @@ class Als:
     reg: float = 0.06
     blocks: int = 8
     seed: int = 1
-    clip: bool = True
     on_residuals: bool = False
-    reg_user: float = 10.0
-    reg_item: float = 5.0
     checkpoint: int = 5
-
-    @property
-    def predicts_rating(self) -> bool:
-        return True
 
     def preflight(self, tables: Tables) -> None:
         check_als(tables, self.rank, self.blocks, instead="als_implicit")
 
     def fit(self, tables: Tables) -> AlsScorer:
-        bias = fit_bias(tables.ratings, self.reg_user, self.reg_item).hold()
+        bias = self.baseline(tables.ratings).hold()
         settings = AlsSettings(
             self.rank, self.iterations, self.reg, self.blocks, self.seed, self.checkpoint, implicit=False
         )

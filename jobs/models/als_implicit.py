@@ -4,41 +4,38 @@ Y. Hu, Y. Koren, C. Volinsky, "Collaborative Filtering for Implicit Feedback Dat
 preferences (about 0 to 1), not ratings, so it has no RMSE.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.engine.topn import ItemFactors, recommend_factors
 from jobs.modelling.confidence import Confidence, check_confidence, strength
 from jobs.modelling.export import Exported
+from jobs.modelling.factors import FactorRanking
 from jobs.modelling.mllib import AlsSettings, Factors, fit_als
 from jobs.modelling.preflight import check_als
 from jobs.prepare.stored import Tables
-from jobs.runtime.cached_rdds import release_all
 
 
 @dataclass(frozen=True)
-class ImplicitScorer:
+class ImplicitScorer(FactorRanking):
     """Scores by factors; pairs whose user or item it has not seen have no score."""
 
     factors: Factors
-    sent: list[ItemFactors] = field(default_factory=list)
 
     def score(self, pairs: DataFrame) -> DataFrame:
         scored = self.factors.score(pairs.select("user", "item"))
         return scored.select("user", "item", F.col("als_prediction").alias("prediction"))
 
     def recommend(self, users: DataFrame, k: int, seen: DataFrame | None) -> DataFrame:
-        self.sent.append(ItemFactors(self.factors.items))
-        return recommend_factors(self.factors.users, self.sent[-1], k, seen, users)
+        return self.ranked(self.factors.users, self.factors.items, k, seen, users)
 
     def exported(self) -> Exported:
         return Exported(self.factors.users, self.factors.items)
 
     def release(self) -> None:
-        release_all(self.sent)
+        super().release()
         self.factors.release()
 
 

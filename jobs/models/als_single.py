@@ -14,6 +14,7 @@ import numpy.typing as npt
 from core.errors import JobError
 from jobs.engine.factorise import UndeterminedError, factorise, flops
 from jobs.engine.kernels import Floats, Ints
+from jobs.modelling.baseline import RatingModel
 from jobs.modelling.fetching import arranged, check_driver, fetch
 from jobs.modelling.preflight import check_ratings
 from jobs.modelling.single import Clock, Known, SingleScorer
@@ -22,7 +23,7 @@ from jobs.prepare.stored import Tables
 
 @dataclass(frozen=True)
 class Fallback:
-    """The bias baseline (see `jobs.models.bias`) by id, and the clipping."""
+    """The bias baseline (see `jobs.modelling.baseline`) by id, and the clipping."""
 
     mean: float
     users: npt.NDArray[Any]
@@ -39,17 +40,14 @@ class Fallback:
 
 
 @dataclass(frozen=True)
-class AlsSingle:
-    """Explicit ALS in one thread.
+class AlsSingle(RatingModel):
+    """Explicit ALS in one thread; besides these it has the hyper-parameters of every model of ratings.
 
     Attributes:
         rank: number of factors.
         iterations: one solves the items and then the users.
         reg: regularisation, weighted by each side's number of ratings.
         seed: of the first factors.
-        clip: keep predictions within the ratings seen in training.
-        reg_user: shrinkage of users' means in the baseline, in ratings.
-        reg_item: shrinkage of items' means in the baseline, in ratings.
     """
 
     counterpart: ClassVar[str] = "als"
@@ -58,13 +56,6 @@ class AlsSingle:
     iterations: int = 12
     reg: float = 0.06
     seed: int = 1
-    clip: bool = True
-    reg_user: float = 10.0
-    reg_item: float = 5.0
-
-    @property
-    def predicts_rating(self) -> bool:
-        return True
 
     def preflight(self, tables: Tables) -> None:
         """Refuse what `als` refuses, and ratings that do not fit in the driver."""
@@ -78,7 +69,7 @@ class AlsSingle:
         with clock.part("sort"):
             ratings = arranged(user, item, rating)
         with clock.part("bias"):
-            fallback = self._baseline(user, item, rating)
+            fallback = self._fallback(user, item, rating)
         with clock.part("solve"):
             try:
                 factors = factorise(
@@ -91,7 +82,7 @@ class AlsSingle:
         clock.seconds["single_solve_gflops"] = work / clock.seconds["single_solve_s"] / 1e9
         return SingleScorer(users, items, clock, fallback)
 
-    def _baseline(self, user: Ints, item: Ints, rating: Floats) -> Fallback:
+    def _fallback(self, user: Ints, item: Ints, rating: Floats) -> Fallback:
         values = rating.astype(np.float64)
         mean = float(values.mean())
         items = _shrunk(item, values - mean, self.reg_item)

@@ -14,10 +14,10 @@ effects by their numbers of ratings (1.061 where it does not: most items are rar
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pyspark import Broadcast, StorageLevel
+from pyspark import Broadcast
 from pyspark.sql import DataFrame, SparkSession
 
 from core.errors import UsageError
@@ -25,13 +25,13 @@ from jobs.engine.kernels import Floats, Ints
 from jobs.engine.neighbours import Csr, Neighbours, adjust, best_items, reverse
 from jobs.engine.topn import Lists
 from jobs.engine.vectors import Vectors, best_by_profile, cosines, keep_items
-from jobs.modelling.baseline import BiasFit, fit_bias
-from jobs.modelling.histories import Batch, Fitted, HistoryScorer, by_place, histories, item_counts
+from jobs.modelling.baseline import BiasFit
+from jobs.modelling.contents import ContentModel
+from jobs.modelling.histories import Batch, Fitted, HistoryScorer, by_place, item_counts
 from jobs.modelling.preflight import check_copies
 from jobs.modelling.similar import search, similar_items
-from jobs.modelling.terms import Catalogue, Weights, catalogue, check_options
+from jobs.modelling.terms import Catalogue
 from jobs.prepare.stored import Tables
-from jobs.runtime.phases import consume
 
 _NEIGHBOUR_BYTES = 16  # a place and a similarity, in both directions
 _ENTRY_BYTES = 8
@@ -93,77 +93,45 @@ class ContentScorer(HistoryScorer):
 
 
 @dataclass(frozen=True)
-class Content:
+class Content(ContentModel):
     """Item-item neighbours and users' profiles by content.
 
     prediction = baseline + sum(s * residual) / (damping + sum(s)), over the item's neighbours that the user rated, where
     s = cosine ** sharpness. The baseline of an item without a rating takes its neighbours' ratings for its own.
 
-    Where no row has a rating, an item's score is its cosine with the sum of the user's items.
+    Where no row has a rating, or with rank_by=profile, an item is ranked by its cosine with the sum of the user's items; of
+    rated ones those count that the user rated no lower than their mean.
 
-    Attributes:
-        text, genres, tags, people, features: weights of words of title and text, genres, tags, people, and numbers (year,
-            audio features, ...) in the cosine of two items; 0 leaves them out.
-        min_items: terms of fewer items are left out.
-        knots: number of knots of each number (see jobs.modelling.terms).
+    Attributes, besides those of every model of contents and of ratings:
         neighbours: how many of the most similar rated items each item keeps; only positive similarities count.
         sharpness: the power to which a cosine is raised; a larger one gives the nearest items more weight.
         damping: sum of similarities at which a prediction lies halfway between the baseline and the neighbours.
-        rank_by: "rating" recommends by the unclipped prediction; "profile" by the cosine with the sum of the items that
-            the user rated no lower than their mean, which recommends items with few or no ratings more often.
-        clip: keep predictions within the ratings seen in training.
-        reg_user: shrinkage of users' means in the baseline, in ratings.
-        reg_item: shrinkage of items' means in the baseline, in ratings.
         blocks: parts into which the search for neighbours is divided; at least the cores of the largest cluster.
     """
 
-    text: float = 0.3
-    genres: float = 1.0
-    tags: float = 1.0
-    people: float = 1.0
-    features: float = 0.5
-    min_items: int = 2
-    knots: int = 8
     neighbours: int = 200
     sharpness: float = 3.0
     damping: float = 3.0
-    rank_by: Literal["rating", "profile"] = "rating"
-    clip: bool = True
-    reg_user: float = 10.0
-    reg_item: float = 5.0
     blocks: int = 32
 
     def __post_init__(self) -> None:
-        check_options(self.weights, self.min_items, self.knots)
+        super().__post_init__()
         if self.neighbours < 1:
             raise UsageError(f"neighbours must be 1 or more, got {self.neighbours}")
-
-    @property
-    def weights(self) -> Weights:
-        """Return the weight of each group of terms."""
-        return Weights(self.text, self.genres, self.tags, self.people, self.features)
-
-    @property
-    def predicts_rating(self) -> bool:
-        return True
 
     def fit(self, tables: Tables) -> ContentScorer:
         ratings, spark = tables.ratings, tables.ratings.sparkSession
         counts = item_counts(ratings)
-        known = catalogue(tables.items, counts["item"].to_numpy(), self.weights, self.min_items, self.knots)
+        known = self.catalogue(tables, counts)
         self._check(spark, known)
         profiles = Profiles(known.vectors, _average(known, counts))
         fitted, bias = Fitted(known.ids, profiles, profiles), None
         if counts["rated"].any():
-            bias = fit_bias(ratings, self.reg_user, self.reg_item).hold()
+            bias = self.baseline(ratings).hold()
             near = self._neighbourhoods(spark, known, bias, counts)
             fitted = Fitted(known.ids, near, near if self.rank_by == "rating" else profiles)
-        kept = histories(ratings, bias).persist(StorageLevel.MEMORY_AND_DISK)
-        consume(kept)
-        if bias is not None:
-            bias.release()
         send = spark.sparkContext.broadcast
-        return ContentScorer(send(fitted), kept, send(known), self.blocks)
+        return ContentScorer(send(fitted), self.kept(ratings, bias), send(known), self.blocks)
 
     def _check(self, spark: SparkSession, known: Catalogue) -> None:
         m, entries = len(known.ids), len(known.vectors.by_item.indices)
@@ -187,7 +155,7 @@ class Content:
             bias.mean,
             item_bias,
             self.damping,
-            (bias.low, bias.high) if self.clip else None,
+            self.bounds(bias),
         )
 
 

@@ -10,11 +10,11 @@ On the validation part of `content` (RMSE of the bias baseline 0.906): 0.893 to 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pyspark import Broadcast, StorageLevel
+from pyspark import Broadcast
 from pyspark.sql import SparkSession
 
 from core.errors import UsageError
@@ -22,11 +22,11 @@ from jobs.engine.clusters import Clusters, cluster
 from jobs.engine.kernels import Floats, Ints, top_k
 from jobs.engine.neighbours import Csr
 from jobs.engine.topn import Lists
-from jobs.modelling.baseline import BiasFit, fit_bias
-from jobs.modelling.histories import Batch, Fitted, HistoryScorer, by_place, histories, item_counts
-from jobs.modelling.terms import Catalogue, Weights, catalogue, check_options
+from jobs.modelling.baseline import BiasFit
+from jobs.modelling.contents import ContentModel
+from jobs.modelling.histories import Batch, Fitted, HistoryScorer, by_place, item_counts
+from jobs.modelling.terms import Catalogue
 from jobs.prepare.stored import Tables
-from jobs.runtime.phases import consume
 
 _PAIRS = 1 << 16  # pairs whose factors are gathered at a time
 
@@ -116,75 +116,45 @@ class ClusterScorer(HistoryScorer):
 
 
 @dataclass(frozen=True)
-class ContentKmeans:
+class ContentKmeans(ContentModel):
     """Clusters of items by content.
 
     prediction = baseline + (sum of the user's residuals in the item's cluster) / (damping + their number). The baseline
     of an item without a rating takes its cluster's ratings for its own. Where no row has a rating, an item's score is the
     share of the user's history that lies in its cluster, times its closeness to the cluster's centre.
 
-    Attributes:
+    Attributes, besides those of every model of contents and of ratings:
         clusters: number of clusters; of several numbers the one with the best silhouette is used.
-        text, genres, tags, people, features, min_items, knots: the vectors, as in `content`.
         damping: number of ratings at which a cluster's effect counts half.
-        rank_by: "rating" recommends by the unclipped prediction; "profile" recommends as without ratings, from the items
-            that the user rated no lower than their mean.
-        clip: keep predictions within the ratings seen in training.
-        reg_user: shrinkage of users' means in the baseline, in ratings.
-        reg_item: shrinkage of items' means in the baseline, in ratings.
         iterations: largest number of iterations of k-means.
         seed: seed of the first centres.
     """
 
     clusters: tuple[int, ...] = (10, 20, 40)
-    text: float = 0.3
-    genres: float = 1.0
-    tags: float = 1.0
-    people: float = 1.0
-    features: float = 0.5
-    min_items: int = 2
-    knots: int = 8
     damping: float = 10.0
-    rank_by: Literal["rating", "profile"] = "rating"
-    clip: bool = True
-    reg_user: float = 10.0
-    reg_item: float = 5.0
     iterations: int = 20
     seed: int = 1
 
     def __post_init__(self) -> None:
-        check_options(self.weights, self.min_items, self.knots)
+        super().__post_init__()
         if not self.clusters or min(self.clusters) < 1:
             raise UsageError(
                 f"clusters must be one or several numbers of 1 or more, got {self.clusters}; set for example clusters=20,40"
             )
 
-    @property
-    def weights(self) -> Weights:
-        """Return the weight of each group of terms."""
-        return Weights(self.text, self.genres, self.tags, self.people, self.features)
-
-    @property
-    def predicts_rating(self) -> bool:
-        return True
-
     def fit(self, tables: Tables) -> ClusterScorer:
         ratings, spark = tables.ratings, tables.ratings.sparkSession
         counts = item_counts(ratings)
-        known = catalogue(tables.items, counts["item"].to_numpy(), self.weights, self.min_items, self.knots)
+        known = self.catalogue(tables, counts)
         groups = self._clusters(spark, known)
         at = np.searchsorted(known.ids, counts["item"].to_numpy())
         shares = _shares(groups, at, counts["n"].to_numpy())
         fitted, bias = Fitted(known.ids, shares, shares), None
         if counts["rated"].any():
-            bias = fit_bias(ratings, self.reg_user, self.reg_item).hold()
+            bias = self.baseline(ratings).hold()
             effects = self._effects(groups, known.ids, bias, counts)
             fitted = Fitted(known.ids, effects, effects if self.rank_by == "rating" else shares)
-        kept = histories(ratings, bias).persist(StorageLevel.MEMORY_AND_DISK)
-        consume(kept)
-        if bias is not None:
-            bias.release()
-        return ClusterScorer(spark.sparkContext.broadcast(fitted), kept, groups)
+        return ClusterScorer(spark.sparkContext.broadcast(fitted), self.kept(ratings, bias), groups)
 
     def _clusters(self, spark: SparkSession, known: Catalogue) -> Clusters:
         """Cluster with each number, in one task each; return the best clustering, of equal ones the first."""
@@ -208,8 +178,7 @@ class ContentKmeans:
         item_bias = np.where((support > 0) | ~placed, item_bias, mean[own])
         hot = (own[:, None] == np.arange(k)).astype(np.float32)
         items = np.concatenate([hot, item_bias[:, None], np.ones((m + 1, 1))], axis=1).astype(np.float32)
-        bounds = (bias.low, bias.high) if self.clip else None
-        return Effects(groups.of_item, items, bias.mean, self.damping, bounds)
+        return Effects(groups.of_item, items, bias.mean, self.damping, self.bounds(bias))
 
 
 def _clusterer(given: "Broadcast[Catalogue]", model: ContentKmeans) -> Callable[[int], Clusters]:

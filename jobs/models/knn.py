@@ -23,7 +23,7 @@ from pyspark.sql import functions as F
 
 from jobs.engine.neighbours import Csr, Neighbours, adjust, best_items, csr, neighbours, reverse
 from jobs.engine.topn import RECOMMENDATIONS, lists, places, positions, recommendation_batch, with_lists
-from jobs.modelling.baseline import BiasFit, fit_bias
+from jobs.modelling.baseline import BiasFit, RatingModel
 from jobs.modelling.preflight import check_copies
 from jobs.prepare.stored import Tables
 
@@ -83,8 +83,8 @@ class KnnScorer:
 
 
 @dataclass(frozen=True)
-class Knn:
-    """Item-item nearest neighbours.
+class Knn(RatingModel):
+    """Item-item nearest neighbours; besides these it has the hyper-parameters of every model of ratings.
 
     prediction = baseline + sum(s * residual) / (damping + sum(s)), over the item's neighbours that the user rated, where
     s = cosine * support / (support + shrink) and support is the number of users who rated both items.
@@ -95,9 +95,6 @@ class Knn:
         min_support: pairs of items with fewer common users are no neighbours.
         damping: sum of similarities at which a prediction lies halfway between the baseline and the neighbours; 0
             is the plain weighted mean.
-        clip: keep predictions within the ratings seen in training.
-        reg_user: shrinkage of users' means in the baseline, in ratings.
-        reg_item: shrinkage of items' means in the baseline, in ratings.
         blocks: parts into which the search for neighbours is divided; at least the cores of the largest cluster.
     """
 
@@ -105,14 +102,7 @@ class Knn:
     shrink: float = 100.0
     min_support: int = 2
     damping: float = 0.1
-    clip: bool = True
-    reg_user: float = 10.0
-    reg_item: float = 5.0
     blocks: int = 32
-
-    @property
-    def predicts_rating(self) -> bool:
-        return True
 
     def preflight(self, tables: Tables) -> None:
         """Refuse data whose ratings would not fit into the memory of the Python workers, each of which has a copy."""
@@ -121,14 +111,14 @@ class Knn:
 
     def fit(self, tables: Tables) -> KnnScorer:
         rated = tables.ratings.where(F.col("rating").isNotNull()).select("user", "item", "rating")
-        bias = fit_bias(rated, self.reg_user, self.reg_item)
+        bias = self.baseline(rated)
         residuals, user_bias, item_bias = _collect(rated, bias)
         near = self._search(rated.sparkSession, residuals)
         fitted = Fitted(
             residuals.users, residuals.items, residuals.by_user, near, reverse(near), bias.mean, user_bias, item_bias
         )  # fmt: skip
-        bounds = (bias.low, bias.high) if self.clip else None
-        return KnnScorer(rated.sparkSession.sparkContext.broadcast(fitted), bounds, self.damping)
+        send = rated.sparkSession.sparkContext.broadcast
+        return KnnScorer(send(fitted), self.bounds(bias), self.damping)
 
     def _search(self, spark: SparkSession, residuals: Residuals) -> Neighbours:
         """Find all neighbourhoods on the executors, block by block; the driver only joins them."""

@@ -1,24 +1,22 @@
 """Baseline for ranking: the items with the most interactions, the same for all users except for items they have."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.engine.topn import ItemFactors, recommend_factors
 from jobs.modelling.export import Exported
+from jobs.modelling.factors import FactorRanking
 from jobs.prepare.stored import Tables
-from jobs.runtime.cached_rdds import release_all
 from jobs.runtime.phases import consume
 
 
 @dataclass(frozen=True)
-class PopularityScorer:
+class PopularityScorer(FactorRanking):
     """Scores an item by its number of interactions; `items` is (item int, count float)."""
 
     items: DataFrame
-    sent: list[ItemFactors] = field(default_factory=list)
 
     def score(self, pairs: DataFrame) -> DataFrame:
         """Return each pair's item's count; null for an item that training never saw."""
@@ -28,18 +26,18 @@ class PopularityScorer:
     def recommend(self, users: DataFrame, k: int, seen: DataFrame | None) -> DataFrame:
         """Rank as a model of one factor: 1 by the item's count."""
         one = users.select(F.col("user").alias("id"), F.array(F.lit(1.0).cast("float")).alias("features"))
-        counts = self.items.select(F.col("item").alias("id"), F.array("count").alias("features"))
-        self.sent.append(ItemFactors(counts))
-        return recommend_factors(one, self.sent[-1], k, seen, None)
+        return self.ranked(one, self._factors, k, seen, None)
 
     def exported(self) -> Exported:
-        return Exported(
-            items=self.items.select(F.col("item").alias("id"), F.array("count").alias("features"))
-        )
+        return Exported(items=self._factors)
 
     def release(self) -> None:
-        release_all(self.sent)
+        super().release()
         self.items.unpersist()
+
+    @property
+    def _factors(self) -> DataFrame:
+        return self.items.select(F.col("item").alias("id"), F.array("count").alias("features"))
 
 
 @dataclass(frozen=True)

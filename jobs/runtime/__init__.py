@@ -1,1 +1,1 @@
-"""What every application of Spark needs: its session, request, phases, Python workers, and what is freed between trials."""
+"""Needs of every application of Spark: its session, request, phases, Python workers, and what is freed between trials."""

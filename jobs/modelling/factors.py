@@ -1,0 +1,37 @@
+"""Ranking by products of factors, as every scorer of a factor model does it."""
+
+from dataclasses import dataclass, field
+
+from pyspark.sql import DataFrame
+
+from jobs.engine.topn import ItemFactors, recommend_factors
+from jobs.runtime.cached_rdds import release_all
+
+
+@dataclass(frozen=True)
+class FactorRanking:
+    """Part of a scorer that ranks by factors; what it sends to the executors for that is freed by `release`."""
+
+    sent: list[ItemFactors] = field(default_factory=list, kw_only=True)
+
+    def ranked(
+        self, users: DataFrame, items: DataFrame, k: int, seen: DataFrame | None, asked: DataFrame | None
+    ) -> DataFrame:
+        """Rank the best `k` items for each user.
+
+        Args:
+            users: (id int, features array<float>).
+            items: (id int, features array<float>).
+            k: how many.
+            seen: (user, item) pairs to leave out.
+            asked: (user int) whom to rank for; None for all in `users`.
+
+        Returns:
+            As `jobs.modelling.model.Scorer.recommend`.
+        """
+        self.sent.append(ItemFactors(items))
+        return recommend_factors(users, self.sent[-1], k, seen, asked)
+
+    def release(self) -> None:
+        """Free what was sent."""
+        release_all(self.sent)
