@@ -1,1 +1,1 @@
-"""What all packages stand on: errors, atomic files, locks, typed options. Knows no Spark and no service."""
+"""Foundation of all packages: errors, atomic files, locks, typed options and plug-ins. Knows no Spark and no service."""

@@ -1,1 +1,1 @@
-"""What MLflow is told: runs of trials, parents of experiments, tags, and registered models."""
+"""Record in MLflow: runs of trials, parents of experiments, tags, and registered models."""

@@ -1,1 +1,1 @@
-"""What came of trials, as files on disk: events of an application, outcomes, their numbers, and whether models are the same."""
+"""Results of trials as files on disk: events of an application, outcomes, their numbers, and whether models are the same."""

@@ -14,11 +14,11 @@ from jobs.runtime.request import Request
 
 
 class Read(Protocol):
-    """Prepared data: what its store is opened with, and where the publisher's files lie."""
+    """Prepared data: name or folder of its tables in the store, and where the publisher's files lie."""
 
     @property
     def root(self) -> str:
-        """What the store is opened with."""
+        """Name or folder with which the store is opened."""
 
     @property
     def path(self) -> Path:

@@ -1,1 +1,1 @@
-"""What is asked: the keys of a specification, the grid of trials, and the shape and data of one trial."""
+"""Questions: the keys of a specification, the grid of trials, and the shape and data of one trial."""

@@ -1,1 +1,1 @@
-"""What Spark says about an application: its event log, what its tasks cost, and why its phases take as long as they do."""
+"""Telemetry of an application: Spark's event log, the cost of its tasks, and why its phases take as long as they do."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.services.cassandra import CassandraSettings
 from jobs.runtime.context import Context
 from jobs.runtime.phases import Events, Phases
 from jobs.runtime.request import Request
@@ -33,7 +34,7 @@ def compiled_plans(request):
 @pytest.fixture
 def in_cassandra(spark, cassandra):
     """Let the session's settings name the tests' node."""
-    with connected(spark, cassandra, f"{cassandra.host}:{cassandra.cassandra.port}"):
+    with connected(spark, cassandra, f"{cassandra.host}:{cassandra.of(CassandraSettings).port}"):
         yield cassandra
 
 
