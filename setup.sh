@@ -147,13 +147,14 @@ keep_bytecode() {
 java_home() { # print the Java 17 that the services will use; 2: the settings are wrong, 3: there is none
   "$python" - <<'PY'
 import sys
-from cluster import errors, java, settings
+from cluster import configuration, java
+from core.errors import RecscaleError
 try:
-    where = settings.load()
+    where = configuration.load()
     print("the image of the containers" if where.backend == "docker" else java.find(where.spark.java_home))
-except (errors.SettingsError, errors.ServiceError) as error:
+except RecscaleError as error:
     print(error)
-    sys.exit(2 if isinstance(error, errors.SettingsError) else 3)
+    sys.exit(error.exit_status)
 PY
 }
 

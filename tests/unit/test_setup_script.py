@@ -1,5 +1,6 @@
 """setup.sh on machines that lack something: a copy of it, with stand-ins for Python, pip and apt-get on a bare PATH."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -267,3 +268,18 @@ def test_pythons_of_the_environment_keep_compiled_modules_whatever_the_image_say
         [sys.executable, "-c", says], env=environ, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_java_is_looked_for_by_what_is_there_before_any_package_is_installed(tmp_path):
+    script = re.search(r"<<'PY'\n(.*?)^PY$", (ROOT / "setup.sh").read_text(), re.MULTILINE | re.DOTALL)[1]
+    environ = {"PYTHONPATH": str(ROOT), "RECSCALE_RUN_DIR": str(tmp_path), "PATH": os.environ["PATH"]}
+    for more, status in (({}, 0), ({"RECSCALE_SPARK_WORKERS": "many"}, 2)):
+        done = subprocess.run(
+            [sys.executable, "-S", "-"],
+            input=script,
+            env={**environ, **more},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (status, ""), done.stdout
