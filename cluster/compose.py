@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -125,14 +126,20 @@ def _record(service: Service, settings: Settings) -> dict[str, Any]:
 
 
 def _health(probe: Probe, service: Service, outside: Mapping[str, Address]) -> dict[str, Any]:
-    """Return the health check: the service's probe, run inside the container and without the other services."""
+    """Return the health check: the service's probe, run inside the container and without the other services.
+
+    Of several tests it is the first. Where it cannot be made inside, as of the container's own output, the service must listen.
+    """
     target = re.sub(r"[\w.\-]+:\d+", lambda found: str(outside.get(found[0], found[0])), probe.target)
     if probe.kind == "http" and not service.image:
-        own = dataclasses.replace(probe, target=target, once={})
+        own = dataclasses.replace(probe, target=target, once={}, also=())
         given = json.dumps(dataclasses.asdict(own), sort_keys=True)
         test = ["CMD", str(HOME / "venv" / "bin" / "python"), "-c", _CHECK, _escaped(given)]
+    elif probe.kind == "command":
+        test = ["CMD", *map(_escaped, shlex.split(probe.target))]
     else:
-        host, _, port = target.split(",")[-1].rpartition(":")
+        listening = str(service.ports[0].address) if probe.kind == "log" else target
+        host, _, port = listening.split(",")[-1].rpartition(":")
         test = ["CMD", "bash", "-c", _LISTENS, host, port]
     return {"test": test, **_LOOKS, "start_period": f"{max(_START_S, probe.deadline_s):.0f}s"}
 

@@ -2,18 +2,22 @@
 
 import http.client
 import json
+import re
+import shlex
 import socket
 import ssl
+import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from cluster.service import Probe
 
-_TIMEOUT_S = 3.0
+TIMEOUT_S = 3.0
 _SILENCE_S = 0.3
 # Our services are on this host or in its network, which a proxy of the environment does not reach.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -26,17 +30,37 @@ _PROXYS_OWN = (
 )
 
 
-def answers(probe: Probe) -> bool:
-    """Whether the service is ready now; waits at most some seconds for an answer."""
+def answers(probe: Probe, log: Path | None = None) -> bool:
+    """Whether the service is ready now; waits at most some seconds for an answer.
+
+    Args:
+        probe: what is tested.
+        log: file with the service's output.
+    """
+    return _holds(probe, log) and all(answers(one, log) for one in probe.also)
+
+
+def _holds(probe: Probe, log: Path | None) -> bool:
     targets = probe.target.split(",")
-    if probe.kind == "tcp":
-        return any(_connects(target) for target in targets)
-    if probe.kind == "cql":
-        return all(_stays(target) and _knows(target, probe.peers) for target in targets)
-    if probe.kind == "web":
-        return _responds(probe.target)
+    match probe.kind:
+        case "tcp":
+            return any(_connects(target) for target in targets)
+        case "call":
+            call = probe.call
+            return call is not None and all(call(target, probe.expect) for target in targets)
+        case "web":
+            return _responds(probe.target)
+        case "log":
+            return log is not None and _says(log, probe.target)
+        case "command":
+            return _succeeds(probe.target)
+        case "http":
+            return _shows(probe)
+
+
+def _shows(probe: Probe) -> bool:
     try:
-        with _OPENER.open(probe.target, timeout=_TIMEOUT_S) as response:
+        with _OPENER.open(probe.target, timeout=TIMEOUT_S) as response:
             if response.status != HTTPStatus.OK:
                 return False
             wanted = [part for part in (probe.expect, probe.once) if part]
@@ -44,6 +68,27 @@ def answers(probe: Probe) -> bool:
             return all(holds(found, part) for part in wanted)
     except (OSError, ValueError):  # no answer, a part of one, or not yet JSON
         return False
+
+
+def _says(log: Path, pattern: str) -> bool:
+    try:
+        return re.search(pattern, log.read_text(encoding="utf-8", errors="replace"), re.MULTILINE) is not None
+    except OSError:  # it has not been started yet
+        return False
+
+
+def _succeeds(command: str) -> bool:
+    try:
+        done = subprocess.run(
+            shlex.split(command),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def exit_status() -> int:
@@ -68,7 +113,7 @@ def _responds(url: str) -> bool:
     every = {scheme: named["all"] for scheme in ("http", "https") if "all" in named}
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({**every, **named}))
     try:
-        with opener.open(url, timeout=_TIMEOUT_S):
+        with opener.open(url, timeout=TIMEOUT_S):
             return True
     except urllib.error.HTTPError as error:
         return error.code not in _PROXYS_OWN
@@ -81,47 +126,20 @@ def _responds(url: str) -> bool:
 def _connects(target: str) -> bool:
     host, _, port = target.rpartition(":")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=_TIMEOUT_S):
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=TIMEOUT_S):
             return True
     except (OSError, ValueError, OverflowError):
         return False
 
 
-def _stays(target: str) -> bool:
+def stays(target: str) -> bool:
     """Whether a connection stays open: Docker accepts one before the server listens, and closes it at once."""
     host, _, port = target.rpartition(":")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=_TIMEOUT_S) as connection:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=TIMEOUT_S) as connection:
             connection.settimeout(_SILENCE_S)
             return bool(connection.recv(1))
     except TimeoutError:  # a server that waits for its client to speak
         return True
     except (OSError, ValueError, OverflowError):
         return False
-
-
-def _knows(target: str, peers: int) -> bool:
-    if not peers:  # no peers to ask for; and a node with TLS or a password does not name its peers
-        return True
-    # Imported only when needed: the import takes longer than most probes.
-    from cassandra import DriverException  # noqa: PLC0415
-    from cassandra.cluster import (  # noqa: PLC0415
-        EXEC_PROFILE_DEFAULT,
-        Cluster,
-        ExecutionProfile,
-        NoHostAvailable,
-    )
-    from cassandra.policies import WhiteListRoundRobinPolicy  # noqa: PLC0415
-
-    host, _, port = target.rpartition(":")
-    only = ExecutionProfile(WhiteListRoundRobinPolicy([host]), request_timeout=_TIMEOUT_S)
-    driver = Cluster(
-        [host], int(port), protocol_version=4, connect_timeout=_TIMEOUT_S, control_connection_timeout=_TIMEOUT_S,
-        execution_profiles={EXEC_PROFILE_DEFAULT: only},
-    )  # fmt: skip
-    try:
-        return len(driver.connect().execute("SELECT peer FROM system.peers").all()) >= peers
-    except (NoHostAvailable, DriverException, OSError):
-        return False
-    finally:
-        driver.shutdown()

@@ -30,7 +30,7 @@ def wait(services: Iterable[Service], backend: Backend, ready: Callable[[Service
         for service in list(pending.values()):
             probe = service.ready
             assert probe is not None
-            if answers(probe):
+            if answers(probe, backend.log(service.name)):
                 ready(service)
                 del pending[service.name]
             elif time.monotonic() - start > probe.deadline_s:

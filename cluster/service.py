@@ -1,5 +1,6 @@
 """Description of a service, from which each backend can start it."""
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,28 +55,39 @@ class Place(Protocol):
         """Return the host of the `number`th (from 1) of several servers that listen on the same ports."""
 
 
+Asked = Callable[[str, Mapping[str, Any]], bool]
+"""Test of a service's own, of one address and what is expected there; a function of a module, so that probes stay values."""
+
+
 @dataclass(frozen=True)
 class Probe:
-    """Test of a service's readiness.
+    """Test of a service's readiness; `first & second` needs both.
 
     Attributes:
         kind: "http" requests a page and needs status 200; "web" accepts any answer, and uses the environment's proxy
-            if there is one; "tcp" connects; "cql" asks each Cassandra node for the peers that it knows, because a
-            node accepts clients a moment before it has heard of its peers.
-        target: a URL, or host:port, several separated by commas: "tcp" needs one that answers, "cql" needs all.
+            if there is one; "tcp" connects; "log" needs a line of the service's output; "command" runs a program, which must
+            exit with 0; "call" calls `call`.
+        target: a URL; host:port, several separated by commas, of which "tcp" needs one and "call" all; the regular expression
+            that the line must match; the program with its arguments, as a shell would have them quoted.
         expect: required content of the page's JSON: each key with this value; a list must have an element for each
-            one listed here, in any order.
+            one listed here, in any order. For `call` whatever it needs to know.
         once: further required content while the service starts; later it may change.
-        peers: number of other nodes that each node must know at least.
+        call: for "call".
+        also: further tests that must hold.
         deadline_s: seconds after which waiting ends in an error.
     """
 
-    kind: Literal["http", "web", "tcp", "cql"]
+    kind: Literal["http", "web", "tcp", "log", "command", "call"]
     target: str
     expect: Mapping[str, Any] = field(default_factory=dict)
     once: Mapping[str, Any] = field(default_factory=dict)
-    peers: int = 0
+    call: Asked | None = None
+    also: tuple["Probe", ...] = ()
     deadline_s: float = 120.0
+
+    def __and__(self, other: "Probe") -> "Probe":
+        deadline = max(self.deadline_s, other.deadline_s)
+        return dataclasses.replace(self, also=(*self.also, other), deadline_s=deadline)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster import hosts
+from cluster.probe import TIMEOUT_S, stays
 from cluster.service import Address, Place, Port, Probe, Service, ServiceKind
 from cluster.settings import ADDRESSES, Settings, check_memory, megabytes
 from core.errors import UsageError
@@ -228,10 +229,11 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
         memory_mb=heap + _OFF_HEAP_MB,
         requires=(f"cassandra-{number - 1}",) if number > 1 else (),
         ready=Probe(
-            "cql",
+            "call",
             ",".join(map(str, known)),
             # One seed is enough, as it knows the other nodes; several allow one to be down.
-            peers=number if cassandra.seeds else number - 1,
+            {"peers": number if cassandra.seeds else number - 1},
+            call=serves,
             deadline_s=600 if cassandra.seeds else 180,  # its share of the rows is copied first
         ),
         grace_s=30,
@@ -240,6 +242,37 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
         f"wrote, or that is damaged, lies in {place.others(name).get(name, folder)} and may be moved away",
         refusal=_without_others(cassandra.nodes, place.others(name)),
     )
+
+
+def serves(target: str, expect: Mapping[str, Any]) -> bool:
+    """Whether a node serves clients and knows at least `peers` other nodes: it accepts clients a moment before it does."""
+    if not stays(target):
+        return False
+    if not expect["peers"]:  # no peers to ask for; and a node with TLS or a password does not name its peers
+        return True
+    # Imported only when needed: the import takes longer than most probes.
+    from cassandra import DriverException  # noqa: PLC0415
+    from cassandra.cluster import (  # noqa: PLC0415
+        EXEC_PROFILE_DEFAULT,
+        Cluster,
+        ExecutionProfile,
+        NoHostAvailable,
+    )
+    from cassandra.policies import WhiteListRoundRobinPolicy  # noqa: PLC0415
+
+    host, _, port = target.rpartition(":")
+    only = ExecutionProfile(WhiteListRoundRobinPolicy([host]), request_timeout=TIMEOUT_S)
+    driver = Cluster(
+        [host], int(port), protocol_version=4, connect_timeout=TIMEOUT_S, control_connection_timeout=TIMEOUT_S,
+        execution_profiles={EXEC_PROFILE_DEFAULT: only},
+    )  # fmt: skip
+    try:
+        found = driver.connect().execute("SELECT peer FROM system.peers").all()
+        return len(found) >= int(expect["peers"])
+    except (NoHostAvailable, DriverException, OSError):
+        return False
+    finally:
+        driver.shutdown()
 
 
 def _without_others(nodes: int, kept: Mapping[str, str]) -> str:

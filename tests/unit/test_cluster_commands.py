@@ -59,6 +59,28 @@ def test_probes_answer_for_what_is_there_only(monkeypatch):
     assert not answers(Probe("http", page))
 
 
+def listens(target, expect):
+    return target.endswith(expect["port"])
+
+
+def test_probes_of_a_log_a_program_and_a_function_answer_alone_and_together(tmp_path):
+    log = tmp_path / "log"
+    line, program = Probe("log", r"^ready on \d+$"), Probe("command", f"test -e '{log}'")
+    asked = Probe("call", "here:1,there:1", {"port": "1"}, call=listens)
+    assert not answers(line, log)
+    assert not answers(line)  # nobody has its output
+    assert not answers(program)
+    assert not answers(Probe("command", "no-such-program-anywhere"))
+    log.write_text("not ready on 1\n")
+    assert not answers(line, log)
+    assert answers(program)
+    assert not answers(line & program & asked, log)
+    log.write_text("begin\nready on 1\nmore\n")
+    assert answers(line & program & asked, log)
+    assert not answers(line & Probe("call", "here:1,there:2", {"port": "1"}, call=listens), log)
+    assert (Probe("tcp", "a:1", deadline_s=5) & Probe("tcp", "b:1", deadline_s=7)).deadline_s == 7
+
+
 def test_json_holds_what_is_expected_whatever_else_it_has():
     value = {"a": 1, "b": [{"c": 2, "d": 3}, {"c": 4}]}
     assert holds(value, {"a": 1, "b": [{"c": 4}, {"c": 2}]})

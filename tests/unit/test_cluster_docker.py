@@ -13,6 +13,7 @@ from cluster.configuration import load
 from cluster.docker import DockerPlace
 from cluster.docker_driver import DockerDriverHost
 from cluster.image import Image, image
+from cluster.service import Address, Port, Probe, Service
 from cluster.services import SERVICES, described
 from cluster.services.cassandra import CassandraSettings
 from cluster.settings import ROOT
@@ -27,6 +28,21 @@ def rendered(*sets, run_dir="/somewhere/run"):
     place = DockerPlace(settings)
     services = described(settings, place)
     return compose.document(services, settings, IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("ready", "asked"),
+    [
+        (Probe("command", "test -e '/a file'") & Probe("tcp", "one:1"), ["CMD", "test", "-e", "/a file"]),
+        (Probe("log", "ready"), ["one", "80"]),
+        (Probe("call", "one:70,one:80", call=lambda *_: True), ["one", "80"]),
+    ],
+)
+def test_a_container_is_asked_what_can_be_asked_inside(ready, asked):
+    port = Port("web", Address("one", 80), None)
+    service = Service("one", "one", "one:80", ("serve",), ports=(port,), ready=ready)
+    entry = compose.document([service], load(["backend=docker"], {}), IMAGE)["services"]["one"]
+    assert entry["healthcheck"]["test"][-len(asked) :] == asked
 
 
 def test_every_replica_is_an_entry_with_its_own_name():

@@ -159,11 +159,11 @@ def test_a_node_joins_its_seeds_and_is_ready_when_it_knows_one_of_them(tmp_path)
     configuration = json.loads(next(text for path, text in node.files.items() if path.endswith("yaml")))
     (provider,) = configuration["seed_provider"]
     assert provider["parameters"] == [{"seeds": "10.77.0.1:7000,10.77.0.3:7001"}]
-    assert node.ready.peers == 1
+    assert node.ready.expect == {"peers": 1}
     assert node.ready.deadline_s > 180
     assert not any("ring_delay" in word for word in node.argv)
     (alone,) = described("cassandra", ["cassandra.nodes=1"], tmp_path)
-    assert alone.ready.peers == 0
+    assert alone.ready.expect == {"peers": 0}
     assert any("ring_delay" in word for word in alone.argv)
 
 
