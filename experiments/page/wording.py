@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from cluster.shape import Shape
 from experiments.results.outcome import Outcome
 from experiments.spec.grid import SHAPE
-from experiments.spec.trial import Shape
 from experiments.stats.intervals import LEAST_FOR_INTERVAL
 
 LONGEST = 220

@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from cluster.shape import Shape
 from core.errors import UnreadableError
 from core.versioned import Kind, left_out
 from experiments.results.parts import Launched
-from experiments.spec.trial import Shape, Trial
+from experiments.spec.trial import Trial
 from jobs.runtime.request import PhaseTime
 
 FILE = "outcome.json"

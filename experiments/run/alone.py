@@ -4,12 +4,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from cluster.shape import Shape
 from core.errors import JobError
 from experiments.results.events import Event, warnings_to
 from experiments.results.parts import Launched
 from experiments.run.harness import Harness
 from experiments.run.runtime import HERE, Runtime
-from experiments.spec.trial import Shape
 from jobs.runtime.request import Request, Result
 
 LONG_S = 6 * 3600.0

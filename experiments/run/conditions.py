@@ -19,11 +19,12 @@ from cluster.local import LocalPlace
 from cluster.service import Address, Service
 from cluster.services import SERVICES, described
 from cluster.settings import ADDRESSES, Settings
+from cluster.shape import Shape
 from experiments.run.harness import SPARK
 from experiments.run.spark_settings import spark_settings
 from experiments.run.stores import spark_settings_of
 from experiments.spec.grid import SHAPE
-from experiments.spec.trial import Shape, Trial
+from experiments.spec.trial import Trial
 from jobs.stores import STORAGES
 
 KEYS = 2

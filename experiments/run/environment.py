@@ -17,10 +17,10 @@ from cluster import security
 from cluster.driver_host import DriverHost
 from cluster.pinning import own_cores
 from cluster.settings import SECRET
+from cluster.shape import Shape
 from experiments.run.identity import ROOT, code_hash, lock_hash
 from experiments.run.launcher import capture
 from experiments.run.runtime import HERE, Runtime
-from experiments.spec.trial import Shape
 from jobs.stores import STORAGES
 
 PACKAGES = ("pyspark", "numpy", "pandas", "pyarrow", "numba", "mlflow")

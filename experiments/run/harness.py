@@ -15,6 +15,7 @@ from cluster.java import find as find_java
 from cluster.lifecycle import Cluster
 from cluster.services import SERVICES
 from cluster.settings import Settings
+from cluster.shape import Shape, default_shape
 from core.errors import ServiceError, UsageError
 from experiments.results.events import Event
 from experiments.results.parts import Launched, Part
@@ -23,7 +24,6 @@ from experiments.run.launcher import Launcher
 from experiments.run.rehearsal import record
 from experiments.run.runtime import HERE, Runtime
 from experiments.run.stores import PARQUET, files_of, section_of, spark_settings_of
-from experiments.spec.trial import Shape, default_shape
 from jobs.runtime.request import Request
 from jobs.stores import STORAGES
 

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cluster.shape import Shape
 from experiments.results.outcome import Outcome, begin, stored
 from experiments.run.environment import same_host
 from experiments.run.turns import balanced
-from experiments.spec.trial import Shape, Trial
+from experiments.spec.trial import Trial
 
 MOST_SHARING = 50
 """Trials in one application: what it measured is recorded when it has ended, and would be lost with the harness."""

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cluster.settings import Settings
+from cluster.shape import Shape
 from core.errors import UnreadableError
 from core.versioned import Kind, left_out, unchanged
 from datasets.dataset import Dataset, find
@@ -16,7 +17,7 @@ from experiments.run.harness import Harness
 from experiments.run.identity import files_at, lock_hash, preprocess_hash, stamp
 from experiments.run.requests import data_fields, request_in
 from experiments.run.stores import root_of
-from experiments.spec.trial import Data, Shape
+from experiments.spec.trial import Data
 from jobs.runtime.request import Result
 from jobs.stores import STORAGES
 

@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 
 from cluster import hosts, security
 from cluster.settings import Settings
+from cluster.shape import Shape
 from experiments.run.environment import host
-from experiments.spec.trial import Shape
 
 TAG = "external"
 

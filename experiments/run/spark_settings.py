@@ -5,7 +5,7 @@ from pathlib import Path
 from cluster import security
 from cluster.driver_host import DriverHost
 from cluster.settings import Settings
-from experiments.spec.trial import Shape
+from cluster.shape import Shape
 
 JAVA_OPTIONS = ("spark.driver.defaultJavaOptions", "spark.executor.defaultJavaOptions")
 """Settings of the harness's own options for JVMs; those of a spec are others and come after them."""

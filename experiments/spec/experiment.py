@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cluster.shape import Shape
 from core.errors import UsageError
 from core.options import nearest, parse
 from experiments.metric_names import seconds_name
 from experiments.spec.grid import CLEANING, SHAPE, blocks, check_key, flatten, matches, product, trial_of
 from experiments.spec.search_space import Search
 from experiments.spec.search_space import read as read_search
-from experiments.spec.trial import SHARED, Shape, Trial
+from experiments.spec.trial import SHARED, Trial
 from jobs.apps import JOBS
 
 SPECS = Path(__file__).parent.parent / "specs"

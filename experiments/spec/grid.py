@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cluster.settings import BACKENDS
+from cluster.shape import LEAST_CPUS, Shape
 from core.errors import UsageError
 from core.options import nearest, parse
 from datasets.dataset import find
-from experiments.spec.trial import LEAST_CPUS, Data, Shape, Trial
+from experiments.spec.trial import Data, Trial
 from jobs import params as train_params
 from jobs.apps import JOBS
 from jobs.apps.preprocess import PreprocessParams

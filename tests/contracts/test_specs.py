@@ -2,8 +2,8 @@
 
 import pytest
 
+from cluster.shape import Shape
 from experiments.spec import experiment as spec
-from experiments.spec.trial import Shape
 
 DEFAULT = Shape(2, 1, "2g")
 

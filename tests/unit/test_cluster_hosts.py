@@ -18,11 +18,11 @@ from cluster.local import Local, LocalPlace
 from cluster.local_driver import LocalDriverHost
 from cluster.service import Service, ServiceKind
 from cluster.services import SERVICES
+from cluster.shape import Shape
 from core.errors import JobError, ServiceError, UsageError
 from experiments.run import remote_workers
 from experiments.run.environment import for_driver, place_hash
 from experiments.run.spark_settings import spark_settings
-from experiments.spec.trial import Shape
 from jobs.runtime.master_handshake import _advice
 from jobs.runtime.session import _answers, _unreachable
 

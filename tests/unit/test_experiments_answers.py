@@ -16,6 +16,7 @@ from test_capacity_model import run, runs
 from test_experiments_eda import ITEMS_ONLY, explored
 from test_pairs_calibration import several
 
+from cluster.shape import Shape
 from experiments.cli.commands.recommend import _answer as recommended
 from experiments.metric_names import TOTAL
 from experiments.page.wording import (
@@ -37,7 +38,6 @@ from experiments.results.model_equality import ALLOWED
 from experiments.results.outcome import Share
 from experiments.spec.experiment import Comparison, Experiment
 from experiments.spec.search_space import Search
-from experiments.spec.trial import Shape
 from experiments.studies.capacity.advice import Wanted, money
 from experiments.studies.compare.calibration import answer as calibrated
 from experiments.studies.compare.calibration import details

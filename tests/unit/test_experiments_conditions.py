@@ -14,11 +14,12 @@ from cluster.service import Service
 from cluster.services import SERVICES
 from cluster.services.cassandra import CassandraSettings
 from cluster.settings import SparkSettings
+from cluster.shape import Shape
 from experiments.record.run_tags import changes
 from experiments.run import environment
 from experiments.run.conditions import basis, common, conditions, owner, where
 from experiments.run.requests import store_of
-from experiments.spec.trial import Data, Shape, Trial
+from experiments.spec.trial import Data, Trial
 from jobs.runtime.request import Request
 
 SHAPE = Shape(2, 1, "1g")

@@ -8,12 +8,13 @@ import pytest
 from invented_drills import DRILL, SETTINGS, trial
 
 from cluster import configuration
+from cluster.shape import Shape
 from core.errors import UsageError
 from experiments import __main__ as main
 from experiments.run.progress import Progress
 from experiments.spec import experiment as spec
 from experiments.spec.experiment import Experiment
-from experiments.spec.trial import Shape, Trial
+from experiments.spec.trial import Trial
 from experiments.studies.drills import baseline
 from experiments.studies.drills.kinds import DRILLS
 from experiments.studies.drills.session import Session

@@ -7,10 +7,10 @@ import pytest
 
 from cluster.configuration import load
 from cluster.lifecycle import Cluster
+from cluster.shape import Shape
 from core.errors import ServiceError
 from experiments.run import harness as module
 from experiments.run.harness import Harness
-from experiments.spec.trial import Shape
 
 SHAPE = Shape(1, 1, "1g")
 

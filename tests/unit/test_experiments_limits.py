@@ -6,10 +6,10 @@ import pytest
 
 from cluster.configuration import load
 from cluster.doctor import _cores
+from cluster.shape import Shape
 from core.errors import ServiceError
 from experiments.run.environment import pins
 from experiments.run.harness import Harness
-from experiments.spec.trial import Shape
 
 
 @pytest.mark.parametrize("shape", [Shape(1, 1, "1g", cpus=0.5), Shape(1, 1, "1g", pin=True)])

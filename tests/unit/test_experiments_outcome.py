@@ -6,9 +6,9 @@ from dataclasses import asdict
 import pytest
 from invented import application, outcome
 
+from cluster.shape import Shape
 from core.errors import UnreadableError
 from experiments.results.outcome import FILE, OUTCOME, load, stored
-from experiments.spec.trial import Shape
 
 
 @pytest.fixture

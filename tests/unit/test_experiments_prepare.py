@@ -8,13 +8,14 @@ import pytest
 
 from cluster.configuration import load
 from cluster.services.cassandra import CassandraSettings
+from cluster.shape import Shape
 from core.errors import JobError
 from experiments import __main__ as main
 from experiments.run import prepare
 from experiments.run.harness import Harness
 from experiments.run.stores import root_of
 from experiments.spec.grid import data_of
-from experiments.spec.trial import Data, Shape
+from experiments.spec.trial import Data
 from jobs.stores import STORAGES
 from jobs.stores.parquet.versions import FolderVersions
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import pytest
 from invented import application, outcome
 
+from cluster.shape import Shape
 from core.errors import UsageError
 from experiments.page import tables
 from experiments.page.finding import Finding
@@ -19,7 +20,6 @@ from experiments.report.overhead import overhead
 from experiments.report.report import Report
 from experiments.report.sections.quality import Point, front
 from experiments.spec.experiment import Comparison, Experiment, Mean
-from experiments.spec.trial import Shape
 
 SPEC = Experiment(
     "invented",

@@ -12,6 +12,7 @@ from invented import BASIS, application, outcome
 
 from cluster import configuration
 from cluster.local_driver import LocalDriverHost
+from cluster.shape import Shape
 from core.errors import RecordingError, ServiceError
 from experiments.cli.commands import demo
 from experiments.report.show import finish
@@ -23,7 +24,7 @@ from experiments.run.progress import Progress
 from experiments.run.runner import Sweep, open_recorder
 from experiments.spec import experiment as spec
 from experiments.spec.experiment import Experiment
-from experiments.spec.trial import Data, Shape, Trial
+from experiments.spec.trial import Data, Trial
 from jobs.runtime.request import PhaseTime, Result
 
 KEY = "1" * 64

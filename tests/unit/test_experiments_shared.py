@@ -15,6 +15,7 @@ from eventlogs import executor, job, lost, phase, stage, task, wanted, write
 from invented import application, outcome
 from launching import launcher, request
 
+from cluster.shape import Shape
 from core.errors import UsageError
 from experiments.cli import arguments
 from experiments.page.raw_values import as_csv
@@ -27,7 +28,7 @@ from experiments.run.applications import FOLDER
 from experiments.run.pending import MOST_SHARING, Pending, applications, sharing
 from experiments.spec import experiment as spec
 from experiments.spec.experiment import Comparison, Experiment
-from experiments.spec.trial import Data, Shape, Trial
+from experiments.spec.trial import Data, Trial
 from experiments.stats import analysis
 from experiments.stats.families import looked
 from experiments.studies.capacity.planner import Candidates

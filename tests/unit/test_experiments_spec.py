@@ -2,10 +2,11 @@
 
 import pytest
 
+from cluster.shape import Shape
 from core.errors import UsageError
 from experiments.spec import experiment as spec
 from experiments.spec import grid
-from experiments.spec.trial import Data, Shape
+from experiments.spec.trial import Data
 
 DEFAULT = Shape(2, 1, "2g")
 

@@ -9,6 +9,7 @@ import pytest
 from invented import application, outcome
 from invented_pairs import ledger
 
+from cluster.shape import Shape
 from core.errors import UnreadableError
 from core.versioned import FORMAT, Kind
 from experiments.page.index import REPORT, write_index
@@ -16,7 +17,6 @@ from experiments.record.parent_run import Parent
 from experiments.record.recorder import Recorder
 from experiments.results.outcome import FILE, OUTCOME, Application, Outcome, load, stored
 from experiments.run.prepare import PREPARED
-from experiments.spec.trial import Shape
 from experiments.studies.compare.ledger import COMPARISON, STATE, Ledger
 from experiments.studies.compare.recorded import PAIRS, recorded
 from experiments.studies.drills import record as drills

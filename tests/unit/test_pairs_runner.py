@@ -12,13 +12,13 @@ import pytest
 
 from cluster import configuration
 from cluster.local_driver import LocalDriverHost
+from cluster.shape import Shape
 from core.errors import JobError, UsageError
 from experiments.results.parts import Launched
 from experiments.run.harness import Met
 from experiments.run.prepare import Prepared
 from experiments.run.progress import Progress
 from experiments.spec import experiment as spec
-from experiments.spec.trial import Shape
 from experiments.studies.compare import runner, runtimes
 from experiments.studies.compare.ledger import PER_USER, STATE, Ledger
 from experiments.studies.compare.runner import Pairing

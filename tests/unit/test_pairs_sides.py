@@ -2,10 +2,10 @@
 
 import pytest
 
+from cluster.shape import Shape
 from core.errors import UsageError
 from experiments.cli import arguments
 from experiments.spec import experiment as spec
-from experiments.spec.trial import Shape
 from experiments.studies.compare.sides import sides_of
 
 DEFAULT = Shape(1, 1, "1g")

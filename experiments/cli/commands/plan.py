@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cluster import configuration
 from cluster.settings import Settings
+from cluster.shape import default_shape
 from core.errors import JobError
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
@@ -16,7 +17,7 @@ from experiments.run.environment import host
 from experiments.run.progress import Progress
 from experiments.run.runner import Sweep
 from experiments.spec import experiment as spec
-from experiments.spec.trial import Trial, default_shape
+from experiments.spec.trial import Trial
 from experiments.studies.capacity.planner import Candidates, Pilot, Plan, plan
 from experiments.studies.capacity.points import expected_rows
 from experiments.studies.capacity.quantities import duration, time_text

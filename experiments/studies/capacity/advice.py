@@ -5,9 +5,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cluster.shape import Shape
 from core.errors import UsageError
 from experiments.page.tables import NONE, Table
-from experiments.spec.trial import Shape
 from experiments.studies.capacity.model import Model, Prediction
 from experiments.studies.capacity.quantities import count_text, memory_text, time_text
 from experiments.studies.capacity.terms import Load

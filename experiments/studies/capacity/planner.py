@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from cluster.shape import Shape
 from core.errors import UsageError
 from experiments.page.tables import NONE, Table
 from experiments.spec.experiment import Experiment
-from experiments.spec.trial import Shape, Trial
+from experiments.spec.trial import Trial
 from experiments.studies.capacity.design import choose
 from experiments.studies.capacity.fit import LEAST_DEGREES, fit
 from experiments.studies.capacity.points import expected_rows, in_full, is_held_out, one_workload, varied

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.spec.trial import Shape
+from cluster.shape import Shape
 
 LEAST_CORE_COUNTS = 3
 

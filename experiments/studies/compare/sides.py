@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cluster.shape import Shape
 from core.errors import UsageError
 from core.options import nearest
 from experiments.record.run_tags import as_text
 from experiments.spec.experiment import Experiment
 from experiments.spec.grid import CLEANING, DATA, SHAPE, check_key, flatten
-from experiments.spec.trial import Shape, Trial
+from experiments.spec.trial import Trial
 from jobs.apps import JOBS
 
 REV, PACKAGE = "rev", "package"

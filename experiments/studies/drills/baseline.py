@@ -5,13 +5,14 @@ import shutil
 from pathlib import Path
 
 from cluster.settings import Settings
+from cluster.shape import default_shape
 from core.errors import JobError, UsageError
 from experiments.results.outcome import Outcome, stored
 from experiments.run.harness import Harness
 from experiments.run.progress import Progress
 from experiments.run.runner import Sweep
 from experiments.spec.experiment import Experiment
-from experiments.spec.trial import Trial, default_shape
+from experiments.spec.trial import Trial
 from experiments.studies.drills import again, rows
 from experiments.studies.drills.drill import TABLE, Drill, Undisturbed
 from experiments.studies.drills.rows import Rows

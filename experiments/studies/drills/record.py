@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from cluster.settings import Settings
+from cluster.shape import Shape
 from core.errors import UnreadableError
 from core.versioned import Kind, left_out
 from experiments.record.recorder import Recorder, explained
 from experiments.record.run_tags import PREFIX, as_text, tag_of
 from experiments.run.runner import open_recorder
 from experiments.spec.grid import SHAPE
-from experiments.spec.trial import Shape
 from experiments.studies.drills.drill import Drilled
 
 FILE = "drill.json"
