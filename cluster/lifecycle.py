@@ -16,6 +16,7 @@ from cluster.readiness import tail, wait
 from cluster.service import Backend, Running, Service, Shell
 from cluster.services import SERVICES, described
 from cluster.settings import Settings
+from cluster.shape import Shape
 from cluster.status import Status, of_external, of_running, of_stopped
 from core.errors import ServiceError, UsageError
 from core.lock import locked, undisturbed
@@ -96,17 +97,8 @@ class Cluster:
         with locked(self.settings.run_dir, self._say):
             self._backend.prepare(self.describe(), self._say)
 
-    def reshape(
-        self, workers: int, cores: int, memory: str, cpus: float | None = None, *, pin: bool = False
-    ) -> list[str]:
-        """Bring the workers to that number and size, and wait until the master lists exactly them.
-
-        Args:
-            workers: number of workers.
-            cores: of each.
-            memory: of each, as Spark writes it ("2g").
-            cpus: CPU seconds a second that each may use, as 0.5; None for no limit.
-            pin: pin each to its own cores.
+    def reshape(self, shape: Shape) -> list[str]:
+        """Bring the workers to a shape, and wait until the master lists exactly them; its backend is the cluster's own affair.
 
         Returns:
             Names of the services that were started, the master too if it was missing.
@@ -120,10 +112,7 @@ class Cluster:
                 f"the workers of the external master {self.settings.spark.master} cannot be changed here; "
                 "unset spark.master (RECSCALE_SPARK_MASTER) to have a cluster started here"
             )
-        spark = dataclasses.replace(
-            self.settings.spark, workers=workers, cores=cores, memory=memory, cpus=cpus, pin=pin
-        )
-        self.settings = dataclasses.replace(self.settings, spark=spark)
+        self.settings = shape.of(self.settings)
         self._backend = BACKENDS[self.settings.backend](self.settings)
         return self.up({"spark"})
 

@@ -1,5 +1,6 @@
 """Shape of a cluster: how many workers of which size."""
 
+import dataclasses
 import math
 import re
 from dataclasses import dataclass
@@ -68,6 +69,11 @@ class Shape:
         """Further limits of the workers, by their name in a spec; unset ones are left out."""
         limit: dict[str, Any] = {} if self.cpus is None else {"cpus": self.cpus}
         return limit | ({"pin": True} if self.pin else {})
+
+    def of(self, settings: Settings) -> Settings:
+        """Return the settings with workers of this shape."""
+        values = {name: value for name, value in vars(self).items() if name != "backend"}
+        return dataclasses.replace(settings, spark=dataclasses.replace(settings.spark, **values))
 
     def tag(self, host_cores: int) -> str:
         """Reliability of times on this shape: the driver and the servers need a core too."""

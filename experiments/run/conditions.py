@@ -118,10 +118,7 @@ def _placed(settings: Settings, shape: Shape, number: int) -> Settings:
         }
         return dataclasses.replace(section, **ports, **others)
 
-    spark = dataclasses.replace(
-        moved(settings.spark), workers=shape.workers, cores=shape.cores, memory=shape.memory, cpus=shape.cpus, pin=shape.pin,
-        driver_host=None,
-    )  # fmt: skip
+    spark = dataclasses.replace(moved(shape.of(settings).spark), driver_host=None)
     placed = _needed(dataclasses.replace(
         settings, spark=spark, run_dir=_FOLDERS[number], host=_HOSTS[number], advertised=None,
     ))  # fmt: skip

@@ -117,7 +117,7 @@ class Harness:
         self._used = True
         self._move(shape.backend or self.settings.backend)
         self._record_classes(self.cluster.driver_host)
-        self.cluster.reshape(shape.workers, shape.cores, shape.memory, shape.cpus, pin=shape.pin)
+        self.cluster.reshape(shape)
         if measured:
             self._await_classes()
 
@@ -279,8 +279,7 @@ class Harness:
             return
         workers = sum(name.startswith(_WORKER) for name in self._before)
         if workers:
-            spark = self.settings.spark
-            self.cluster.reshape(workers, spark.cores, spark.memory, spark.cpus, pin=spark.pin)
+            self.cluster.reshape(replace(self.default_shape, workers=workers))
             return
         started = {item.name for item in self.cluster.status() if item.state in ("running", "died")}
         self.cluster.down({name for name in started if name.startswith(_WORKER)})

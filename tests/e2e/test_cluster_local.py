@@ -15,6 +15,7 @@ from cluster.configuration import load
 from cluster.lifecycle import Cluster
 from cluster.processes import marked, marks
 from cluster.settings import ROOT
+from cluster.shape import Shape
 from core.errors import ServiceError
 from tests.conftest import keep_kernels, kill
 from tests.waiting import eventually
@@ -88,11 +89,11 @@ def test_up_twice_reshaped_and_down(cluster):
     assert list(asked.otherwise({"spark"})) == everyone
     assert (asked.otherwise({"mlflow"}), asked.beside({"mlflow"})) == ({}, everyone)
 
-    assert cluster.reshape(1, 1, "512m") == []
+    assert cluster.reshape(Shape(1, 1, "512m")) == []
     assert listed(cluster) == [(1, 512)]
     assert pids(cluster)["spark-worker-1"] == before["spark-worker-1"]
 
-    assert cluster.reshape(2, 2, "640m") == everyone[1:]
+    assert cluster.reshape(Shape(2, 2, "640m")) == everyone[1:]
     assert listed(cluster) == [(2, 640), (2, 640)]
     assert pids(cluster)["spark-master"] == before["spark-master"]
     # The master lists a worker a moment before the worker hears of it.
@@ -105,7 +106,9 @@ def test_up_twice_reshaped_and_down(cluster):
 
 def test_killed_services_are_seen_as_died_and_come_back(cluster):
     cluster.up({"spark"})
-    assert cluster.reshape(2, 1, "512m") == []  # afterwards it is told of those that were started before
+    assert (
+        cluster.reshape(Shape(2, 1, "512m")) == []
+    )  # afterwards it is told of those that were started before
     kill(cluster, "spark-worker-2")
     eventually(cluster.died, seconds=60)
     assert [(status.name, status.detail) for status in cluster.died()] == [
@@ -162,7 +165,7 @@ def test_an_external_master_is_used_and_never_stopped(cluster, cluster_sets, tmp
     (status,) = (status for status in guest.status() if status.name == "spark-master")
     assert (status.state, status.detail, status.pid) == ("external", "answers", None)
     with pytest.raises(ServiceError, match=f"external master {owner.spark_master}"):
-        guest.reshape(1, 1, "512m")
+        guest.reshape(Shape(1, 1, "512m"))
     assert guest.down() == []
     assert states(owner) == {"spark-master": "running"}
     owner.down()

@@ -134,23 +134,16 @@ class Session:
     def _lent(self, trial: Trial) -> Iterator[None]:
         """Keep one cluster up over all drills, in the trial's shape, and leave what ran before as it was."""
         shape = trial.shape
-        spark = dataclasses.replace(
-            self.settings.spark,
-            workers=shape.workers,
-            cores=shape.cores,
-            memory=shape.memory,
-            cpus=shape.cpus,
-            pin=shape.pin,
+        settings = dataclasses.replace(
+            shape.of(self.settings), backend=shape.backend or self.settings.backend
         )
-        backend = shape.backend or self.settings.backend
-        settings = dataclasses.replace(self.settings, spark=spark, backend=backend)
         cluster = Cluster(settings, self.progress.say)
         if "spark-master" in {item.name for item in cluster.status() if item.state == "running"}:
             yield
             return
         self.settings = settings
         try:
-            cluster.reshape(shape.workers, shape.cores, shape.memory, shape.cpus, pin=shape.pin)
+            cluster.reshape(shape)
             yield
         finally:
             cluster.down({"spark"})
