@@ -118,10 +118,9 @@ def _telemetry(shown: Sequence[Application]) -> Iterator[Number]:
     """The median over measured passes of what each phase cost on the executors."""
     rows: dict[str, list[Mapping[str, float]]] = {}
     for item in shown:
-        measured = {f"{time.phase}#{time.pass_}" for time in item.phases if time.kind == "repeat"}
-        for group, totals in item.telemetry.get("groups", {}).items():
-            if group in measured:
-                rows.setdefault(group.rpartition("#")[0], []).append(totals)
+        for time in item.phases:
+            if time.kind == "repeat" and (totals := item.cost_of(time.phase, time.pass_)):
+                rows.setdefault(time.phase, []).append(totals)
     for phase, totals_of in rows.items():
         for key, (name, factor) in _TELEMETRY.items():
             value = statistics.median(totals[key] for totals in totals_of) * factor

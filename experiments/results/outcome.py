@@ -14,7 +14,7 @@ from core.errors import UnreadableError
 from core.versioned import Kind, left_out
 from experiments.results.parts import Launched
 from experiments.spec.trial import Trial
-from jobs.runtime.request import PhaseTime
+from jobs.runtime.request import PhasePass, PhaseTime
 
 FILE = "outcome.json"
 
@@ -89,6 +89,11 @@ class Application:
     def executors_lost(self) -> int:
         """Executors that went away while it ran, by Spark's log and by the dead workers that the harness saw."""
         return max(len(self.telemetry.get("executors_lost", ())), len(self.died))
+
+    def cost_of(self, phase: str, pass_: int) -> Mapping[str, float]:
+        """Return what the tasks of one pass of a phase cost; nothing where the event log does not tell."""
+        found: Mapping[str, float] = self.telemetry.get("groups", {}).get(str(PhasePass(phase, pass_)), {})
+        return found
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pyspark.sql import DataFrame, SparkSession
 
 from core.errors import JobError
-from jobs.runtime.request import PhaseTime, group_mark
+from jobs.runtime.request import PhasePass, PhaseTime, group_mark
 
 
 def consume(frame: DataFrame) -> None:
@@ -63,7 +63,7 @@ class Phases:
             JobError: no Spark job ran in it, so only a plan was made and the time would mean nothing.
         """
         context = self.spark.sparkContext
-        group = f"{group_mark(self.place)}{name}#{self.pass_}"
+        group = f"{group_mark(self.place)}{PhasePass(name, self.pass_)}"
         context.setJobGroup(group, name)
         self.events.add("phase_start", phase=name, pass_=self.pass_, kind=self.kind)
         start = time.perf_counter()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from core.errors import UsageError
 from core.files import write_json
@@ -99,6 +99,22 @@ def _shown(values: Mapping[str, Any], name: str) -> str:
 def group_mark(place: int) -> str:
     """Return the prefix of a trial's job groups in a shared application; empty for place 0."""
     return f"{place}:" if place else ""
+
+
+class PhasePass(NamedTuple):
+    """One pass of a phase, which Spark's job groups and an application's telemetry name "fit#3"."""
+
+    phase: str
+    pass_: int
+
+    def __str__(self) -> str:
+        return f"{self.phase}#{self.pass_}"
+
+    @classmethod
+    def of(cls, group: str) -> "PhasePass":
+        """Read the name of a job group; one without a pass is a phase by itself, in pass 0."""
+        phase, _, number = group.rpartition("#")
+        return cls(phase or group, int(number) if number.isdigit() else 0)
 
 
 @dataclass(frozen=True)

@@ -60,11 +60,10 @@ def _typical(outcome: Outcome) -> float:
 
 def _passes(application: Application) -> list[float]:
     """Return the seconds that tasks ran in each measured pass, without the time to ship them, which is another cause."""
-    groups = application.telemetry.get("groups", {})
     passes: dict[int, float] = {}
     for time in application.phases:
         if time.kind == "repeat":
-            run = groups.get(f"{time.phase}#{time.pass_}", {}).get("run_s", 0.0)
+            run = application.cost_of(time.phase, time.pass_).get("run_s", 0.0)
             passes[time.pass_] = passes.get(time.pass_, 0.0) + run
     return [value for value in passes.values() if value > 0]
 

@@ -21,6 +21,7 @@ from experiments.telemetry.bottleneck.causes import (
 )
 from experiments.telemetry.bottleneck.timeline import Cores, Levels, levels
 from experiments.telemetry.bottleneck.whatif import Block, blocks, imbalance, seconds_saved
+from jobs.runtime.request import PhasePass
 
 _DIGITS = 4
 
@@ -39,14 +40,13 @@ class Window:
     @property
     def group(self) -> str:
         """The job group of its jobs."""
-        return f"{self.phase}#{self.pass_}"
+        return str(PhasePass(self.phase, self.pass_))
 
     @classmethod
     def of_group(cls, group: str, start: float, end: float) -> "Window":
         """Return windows from the phases' jobs, for logs without events of the application."""
-        phase, _, number = group.rpartition("#")
-        pass_ = int(number) if number.isdigit() else 0
-        return cls(phase or group, pass_, "repeat" if pass_ else "cold", start, end)
+        phase, pass_ = PhasePass.of(group)
+        return cls(phase, pass_, "repeat" if pass_ else "cold", start, end)
 
 
 @dataclass

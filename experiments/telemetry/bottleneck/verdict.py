@@ -119,7 +119,7 @@ def _phase(name: str, found: Sequence[tuple[Application, dict[str, Any]]], total
     core_s = sum(use["core_s"] for use in uses) or 1.0
     worst: dict[str, Any] = max((use["worst"] for use in uses), key=_waited, default={})
     fewest: dict[str, Any] = next((use["fewest"] for use in uses if use["fewest"]), {})
-    groups = [item.telemetry.get("groups", {}).get(f"{name}#{use['pass']}", {}) for item, use in found]
+    groups = [item.cost_of(name, use["pass"]) for item, use in found]
     keys = dict.fromkeys(key for group in groups for key in group)
     return PhaseVerdict(
         phase=name,
