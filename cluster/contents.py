@@ -15,18 +15,27 @@ _ASKED: Mapping[str, str] = {
     "tini": "the first process: passes signals on and collects what ended",
 }
 _DIRECT: Mapping[str, str] = {
+    "alembic": "errors of MLflow's database that are told apart",
     "cassandra-driver": "schema and point reads",
     "implicit": "a rival that needs no cluster",
+    "jinja2": "a report's page",
+    "llvmlite": "instructions of the compiled kernels' inner loop",
+    "markupsafe": "a report's page",
     "matplotlib": "curves in reports",
     "mlflow": "the record of what was measured",
     "numba": "compiled kernels",
     "numpy": "arrays",
     "optuna": "search for settings",
     "pandas": "frames of Python workers",
+    "protobuf": "errors of MLflow's answers that are told apart",
     "psutil": "processes and memory",
+    "py4j": "errors of Spark's JVM that are told apart",
     "pyarrow": "columns between Spark and Python",
     "pyspark": "Spark itself, master, workers and driver",
     "scipy": "sparse matrices and distributions",
+    "sqlalchemy": "errors of MLflow's database that are told apart",
+    "threadpoolctl": "one thread where one is meant",
+    "uvicorn": "MLflow's web server",
 }
 _JARS: Mapping[str, str] = {
     "cassandra": "a whole Cassandra node",
