@@ -8,7 +8,6 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -17,8 +16,11 @@ from cluster.lifecycle import Cluster
 from cluster.processes import free_port
 from cluster.services.history import HistorySettings
 from experiments.results.events import Tail
+from experiments.results.outcome import Application
+from experiments.results.parts import Launched
 from experiments.telemetry import telemetry
 from experiments.telemetry.bottleneck.verdict import judged
+from jobs.runtime.request import Result
 from tests.e2e.troubled import APPLICATIONS
 
 pytestmark = pytest.mark.long
@@ -63,7 +65,13 @@ def test_each_gets_its_own_verdict_and_no_other(folders, name, phase):
     found = telemetry.read(folder / "eventlog").digest(Tail(folder / "events.jsonl").new())
     assert found["ended"]
     assert not found["truncated"]
-    (one,) = (item for item in judged([SimpleNamespace(telemetry=found)]) if item.phase == phase)
+    (one,) = (
+        item
+        for item in judged(
+            [Application.of(0, Launched(Result("train", "ok"), "ok", None, None, None, 1.0), found)]
+        )
+        if item.phase == phase
+    )
     assert one.causes == CAUSES[phase], (one.lost, one.saved, one.totals)
     assert all(one.sentence(cause).startswith(f"{phase}: ") for cause in one.causes)
 

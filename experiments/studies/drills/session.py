@@ -11,7 +11,7 @@ from cluster.settings import Settings
 from core.errors import RecordingError, UsageError
 from experiments.results.outcome import Outcome, new_attempt
 from experiments.run.progress import Progress
-from experiments.run.stores import section_of
+from experiments.run.stores import PARQUET, section_of
 from experiments.spec.experiment import Experiment
 from experiments.spec.trial import Trial
 from experiments.studies.drills.baseline import fitted, trial_of, undisturbed
@@ -116,8 +116,11 @@ class Session:
     def _store(self, kind: str) -> Iterator[Settings]:
         """Keep up the service of a drill's store, and leave it as it was; give the settings that describe it."""
         trial = trial_of(fitted(self.experiment, DRILLS[kind]), self.settings)
-        storage = STORAGES[trial.data.store] if trial.data is not None else None
-        if storage is None or not storage.service:
+        store = (
+            trial.data.store if trial.data is not None else ""
+        )  # empty: the harness says later, and starts nothing
+        storage = STORAGES[store or PARQUET]
+        if not storage.service:
             yield self.settings
             return
         cluster = Cluster(self.settings, self.progress.say)
