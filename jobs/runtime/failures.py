@@ -66,7 +66,7 @@ def explain(error: BaseException) -> str:
             "See the driver's log; give the driver more memory (spark.driver_memory) if the host has it."
         )
     text = _text(error)
-    told = re.search(r"^datasets\.errors\.(?:DataError|UsageError): (.+)$", text, flags=re.MULTILINE)
+    told = re.search(r"^core\.errors\.(?:DataError|JobError|UsageError): (.+)$", text, flags=re.MULTILINE)
     if told:  # in a task, of a file
         return told[1]
     cause = root_cause(text) or f"{type(error).__name__}: {text.strip()[:500]}"
