@@ -93,7 +93,8 @@ def healthy(spark):
 
 
 def python(spark):
-    burn_everywhere(spark, 2, 12)
+    """Burn long enough that the start of the Python workers is not a fifth of the time."""
+    burn_everywhere(spark, 8, 12)
 
 
 def skewed(spark):

@@ -139,7 +139,8 @@ def test_kernels_from_a_zip_compile_once_wherever_the_zip_lies(tmp_path):
         with zipfile.ZipFile(place, "w") as archive:
             for name in (
                 "datasets/__init__",
-                "datasets/python_worker",
+                "core/__init__",
+                "core/python_worker",
                 "datasets/compiled",
                 "jobs/__init__",
                 "jobs/engine/__init__",

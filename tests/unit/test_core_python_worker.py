@@ -10,7 +10,7 @@ import zipimport
 
 import pytest
 
-from datasets.python_worker import quicken_python_worker
+from core.python_worker import quicken_python_worker
 
 
 def written(path, **modules):

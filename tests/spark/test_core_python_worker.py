@@ -26,6 +26,6 @@ def test_from_the_second_task_on_a_worker_sends_at_once(spark):
     rows = spark.range(4, numPartitions=4).mapInArrow(_looked_at, "found long, at_once long, by string")
     rows.collect()
     rows = rows.collect()
-    assert {row.by for row in rows} == {"datasets.python_worker"}
+    assert {row.by for row in rows} == {"core.python_worker"}
     assert [row.at_once for row in rows] == [row.found for row in rows]
     assert all(row.found > 0 for row in rows)
