@@ -10,7 +10,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -30,17 +30,17 @@ _PROXYS_OWN = (
 )
 
 
-def answers(probe: Probe, log: Path | None = None) -> bool:
+def answers(probe: Probe, log: Callable[[], Path] | None = None) -> bool:
     """Whether the service is ready now; waits at most some seconds for an answer.
 
     Args:
         probe: what is tested.
-        log: file with the service's output.
+        log: returns the file with the service's output; asked only where it is needed, because of a container it is a copy.
     """
     return _holds(probe, log) and all(answers(one, log) for one in probe.also)
 
 
-def _holds(probe: Probe, log: Path | None) -> bool:
+def _holds(probe: Probe, log: Callable[[], Path] | None) -> bool:
     targets = probe.target.split(",")
     match probe.kind:
         case "tcp":
@@ -51,7 +51,7 @@ def _holds(probe: Probe, log: Path | None) -> bool:
         case "web":
             return _responds(probe.target)
         case "log":
-            return log is not None and _says(log, probe.target)
+            return log is not None and _says(log(), probe.target)
         case "command":
             return _succeeds(probe.target)
         case "http":

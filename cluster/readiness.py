@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from cluster.probe import answers
@@ -30,7 +31,7 @@ def wait(services: Iterable[Service], backend: Backend, ready: Callable[[Service
         for service in list(pending.values()):
             probe = service.ready
             assert probe is not None
-            if answers(probe, backend.log(service.name)):
+            if answers(probe, partial(backend.log, service.name)):
                 ready(service)
                 del pending[service.name]
             elif time.monotonic() - start > probe.deadline_s:

@@ -59,6 +59,10 @@ def test_probes_answer_for_what_is_there_only(monkeypatch):
     assert not answers(Probe("http", page))
 
 
+def no_log():
+    raise AssertionError("the log was asked for")
+
+
 def listens(target, expect):
     return target.endswith(expect["port"])
 
@@ -67,17 +71,20 @@ def test_probes_of_a_log_a_program_and_a_function_answer_alone_and_together(tmp_
     log = tmp_path / "log"
     line, program = Probe("log", r"^ready on \d+$"), Probe("command", f"test -e '{log}'")
     asked = Probe("call", "here:1,there:1", {"port": "1"}, call=listens)
-    assert not answers(line, log)
+    assert not answers(line, lambda: log)
     assert not answers(line)  # nobody has its output
     assert not answers(program)
     assert not answers(Probe("command", "no-such-program-anywhere"))
+    assert answers(
+        asked & Probe("call", "here:1", {"port": "1"}, call=listens), no_log
+    )  # a copy of a log takes its time
     log.write_text("not ready on 1\n")
-    assert not answers(line, log)
+    assert not answers(line, lambda: log)
     assert answers(program)
-    assert not answers(line & program & asked, log)
+    assert not answers(line & program & asked, lambda: log)
     log.write_text("begin\nready on 1\nmore\n")
-    assert answers(line & program & asked, log)
-    assert not answers(line & Probe("call", "here:1,there:2", {"port": "1"}, call=listens), log)
+    assert answers(line & program & asked, lambda: log)
+    assert not answers(line & Probe("call", "here:1,there:2", {"port": "1"}, call=listens), lambda: log)
     assert (Probe("tcp", "a:1", deadline_s=5) & Probe("tcp", "b:1", deadline_s=7)).deadline_s == 7
 
 
