@@ -16,9 +16,9 @@ import psutil
 from cluster import security
 from cluster.driver_host import DriverHost
 from cluster.pinning import own_cores
-from cluster.settings import SECRET
+from cluster.settings import ROOT, SECRET
 from cluster.shape import Shape
-from experiments.run.identity import ROOT, code_hash, lock_hash
+from experiments.run.identity import code_hash, lock_hash
 from experiments.run.launcher import capture
 from experiments.run.runtime import HERE, Runtime
 from jobs.stores import STORAGES

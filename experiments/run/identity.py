@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from cluster.settings import ROOT
 from core.plugins import FOLDER
 from jobs.stores import STORES
 
-ROOT = Path(__file__).resolve().parents[2]
 _PACKAGES = ("jobs", "datasets", "core")
 
 
@@ -23,11 +23,16 @@ def hash_files(paths: Iterable[Path], root: Path = ROOT) -> str:
     return total.hexdigest()
 
 
+def sources_hash(root: Path) -> str:
+    """Hash of the sources of `jobs`, `datasets` and `core` in a clone, and of plug-ins, as they are now."""
+    own = hash_files((path for package in _PACKAGES for path in (root / package).rglob("*.py")), root)
+    return own + _plugins_hash()
+
+
 @cache
 def code_hash() -> str:
-    """Hash of the sources of `jobs`, `datasets` and `core`, and of plug-ins: what runs inside a Spark application."""
-    own = hash_files(path for package in _PACKAGES for path in (ROOT / package).rglob("*.py"))
-    return own + _plugins_hash()
+    """Hash of this clone's sources that run inside a Spark application, as they were when it was first asked for."""
+    return sources_hash(ROOT)
 
 
 @cache

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Protocol
 
 from cluster.driver_host import DriverHost
+from cluster.settings import ROOT
 from core.errors import ServiceError
 from experiments.results.events import Event
 from experiments.results.parts import Following, Launched, Part, Status
-from experiments.run.identity import ROOT
 from experiments.run.runtime import HERE, Runtime
 from jobs.runtime.request import Request
 

@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.run.identity import ROOT
+from cluster.settings import ROOT
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from launching import launcher, request
 from cluster import configuration
 from cluster.lifecycle import Cluster
 from cluster.local_driver import LocalDriverHost
+from cluster.settings import ROOT
 from core.errors import ServiceError, UsageError
 from experiments import __main__ as main
 from experiments.cli import arguments
@@ -185,9 +186,7 @@ def test_driver_gets_this_python_and_no_other_spark(monkeypatch):
 
 
 def test_preprocessing_does_not_depend_on_models():
-    names = {
-        path.relative_to(identity.ROOT).as_posix() for path in identity._imported("jobs.apps.preprocess")
-    }
+    names = {path.relative_to(ROOT).as_posix() for path in identity._imported("jobs.apps.preprocess")}
     assert {"jobs/apps/preprocess.py", "jobs/prepare/cleaning.py", "datasets/sources/movielens.py"} <= names
     assert not any(name.startswith("jobs/models/") for name in names)
 
@@ -197,7 +196,7 @@ def test_preprocessing_depends_on_the_store_that_it_writes_to_and_on_the_session
     monkeypatch.setattr(identity, "hash_files", lambda paths: seen.append(set(paths)) or str(len(seen)))
     for store in ("parquet", "cassandra"):
         identity.preprocess_hash.__wrapped__(store)
-    parquet, cassandra = ({path.relative_to(identity.ROOT).as_posix() for path in found} for found in seen)
+    parquet, cassandra = ({path.relative_to(ROOT).as_posix() for path in found} for found in seen)
     assert {"jobs/apps/preprocess.py", "jobs/runtime/session.py", "jobs/stores/parquet/store.py"} <= parquet
     assert {
         "jobs/stores/cassandra/store.py",

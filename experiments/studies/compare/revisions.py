@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from cluster.settings import ROOT
 from core.errors import UsageError
-from experiments.run.identity import ROOT
 from experiments.run.launcher import capture
 from experiments.run.runtime import Runtime
 from experiments.studies.compare.building import built

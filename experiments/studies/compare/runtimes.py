@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cluster.settings import ROOT
 from core.errors import UsageError
 from experiments.run.environment import PACKAGES
-from experiments.run.identity import ROOT, hash_files
+from experiments.run.identity import hash_files, sources_hash
 from experiments.run.launcher import capture
 from experiments.run.runtime import HERE, Runtime
 from experiments.studies.compare.packages import replaced, version_of
@@ -57,8 +58,7 @@ def ready(side: Side, run_dir: Path, say: Callable[[str], None]) -> Ready:
 
 def code_of(runtime: Runtime) -> str:
     """Hash the sources that run inside an application, as they are now."""
-    paths = [path for name in ("jobs", "datasets", "core") for path in (runtime.root / name).rglob("*.py")]
-    return hash_files(paths, runtime.root)
+    return sources_hash(runtime.root)
 
 
 def _versions(runtime: Runtime) -> dict[str, Any]:
