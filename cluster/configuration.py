@@ -12,6 +12,7 @@ from cluster.cluster_state import recall
 from cluster.services import SERVICES
 from cluster.settings import (
     BACKENDS,
+    PARQUET,
     PREFIX,
     SECRET,
     SERVICE_MARKER,
@@ -20,6 +21,7 @@ from cluster.settings import (
     check_memory,
     environment_name,
 )
+from cluster.shape import LEAST_CPUS
 from core.errors import UsageError
 from core.options import convert, nearest
 from core.plugins import FOLDER
@@ -135,7 +137,7 @@ def _check(settings: Settings) -> None:
     for key, value in flat(settings).items():
         if (key.endswith((".port", "_port"))) and not 1 <= value <= 65535:
             raise UsageError(f"{key} must be a port from 1 to 65535, got {value}")
-    stores = ["parquet", *(name for name, kind in SERVICES.items() if kind.keeps_tables)]
+    stores = [PARQUET, *(name for name, kind in SERVICES.items() if kind.keeps_tables)]
     if settings.store not in (None, *stores):
         raise UsageError(f"store must be {' or '.join(stores)}, got {settings.store!r}")
     if settings.host in ("0.0.0.0", "::", ""):  # noqa: S104 - refused, not bound
@@ -155,5 +157,5 @@ def _check_spark(spark: SparkSettings) -> None:
         raise UsageError(f"spark.workers must be 0 or more, got {spark.workers}")
     if spark.cores < 1:
         raise UsageError(f"spark.cores must be 1 or more, got {spark.cores}")
-    if spark.cpus is not None and not 0.01 <= spark.cpus < float("inf"):
-        raise UsageError(f"spark.cpus must be 0.01 or more, got {spark.cpus:g}")
+    if spark.cpus is not None and not LEAST_CPUS <= spark.cpus < float("inf"):
+        raise UsageError(f"spark.cpus must be {LEAST_CPUS} or more, got {spark.cpus:g}")

@@ -34,9 +34,8 @@ class Cluster:
     """
 
     def __init__(self, settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:
-        self.settings = settings
-        self._backend = BACKENDS[settings.backend](settings)
         self._say = say
+        self._take(settings)
 
     def up(self, only: Collection[str] | None = None) -> list[str]:
         """Start missing services and wait until all are ready; repeating it is harmless.
@@ -112,8 +111,7 @@ class Cluster:
                 f"the workers of the external master {self.settings.spark.master} cannot be changed here; "
                 "unset spark.master (RECSCALE_SPARK_MASTER) to have a cluster started here"
             )
-        self.settings = shape.of(self.settings)
-        self._backend = BACKENDS[self.settings.backend](self.settings)
+        self._take(shape.of(self.settings))
         return self.up({"spark"})
 
     def down(self, names: Collection[str] | None = None) -> list[str]:
@@ -200,7 +198,7 @@ class Cluster:
 
     def endpoint(self, group: str) -> list[str]:
         """Return the addresses, for clients, of a group's services: the external ones, or ours that run; maybe none."""
-        external = [service for service in self.describe() if service.group == group and service.external]
+        external = self._external(group)
         if external:
             return [address for service in external for address in service.url.split(",")]
         records = self._backend.running().values()
@@ -221,17 +219,11 @@ class Cluster:
             ServiceError: they did not start, or the external ones do not answer.
         """
         found = self.endpoint(name)
-        if found and any(service.group == name and service.external for service in self.describe()):
+        if not found:
+            self._take(SERVICES[name].needed(self.settings))
+        if not found or self._external(name):
             self.up({name})
-        if found:
-            return found
-        kind = SERVICES[name]
-        if kind.section is not None:
-            wanted = kind.wanted(self.settings.of(kind.section))
-            self.settings = self.settings.having(wanted)
-            self._backend = BACKENDS[self.settings.backend](self.settings)
-        self.up({name})
-        return self.endpoint(name)
+        return found or self.endpoint(name)
 
     def otherwise(self, groups: Collection[str]) -> dict[str, str]:
         """Return the digests of services of these groups that run with other settings, by name."""
@@ -246,6 +238,14 @@ class Cluster:
         """Return the names of running services that are in none of these groups."""
         records = self._backend.running()
         return sorted(name for name, one in records.items() if one.alive and one.group not in groups)
+
+    def _take(self, settings: Settings) -> None:
+        """Go on with these settings."""
+        self.settings = settings
+        self._backend = BACKENDS[settings.backend](settings)
+
+    def _external(self, group: str) -> list[Service]:
+        return [service for service in self.describe() if service.group == group and service.external]
 
     def _digests(self) -> dict[str, str]:
         """Return the digest that each of our services would have if it were started now."""

@@ -205,6 +205,14 @@ class ServiceKind:
     keeps_tables: bool = False
     foreign: tuple[str, ...] = ()
 
+    def needed(self, settings: Settings) -> Settings:
+        """Return settings under which it runs, where somebody needs it: as `wanted` says."""
+        return self.changed(settings, self.wanted)
+
+    def changed(self, settings: Settings, change: Callable[[Any], Any]) -> Settings:
+        """Return the settings with its own changed; the same where it has none."""
+        return settings if self.section is None else settings.having(change(settings.of(self.section)))
+
 
 @dataclass(frozen=True)
 class Running:

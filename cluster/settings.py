@@ -19,6 +19,8 @@ SECRET = PREFIX + "SPARK_SECRET"
 """Environment variable with the secret of Spark's processes; not a setting, and in no file."""
 
 BACKENDS = ("local", "docker")
+PARQUET = "parquet"
+"""The store that needs no service."""
 _UNITS = {"m": 1, "g": 1024}
 
 ADDRESSES = {"addresses": True}

@@ -123,16 +123,14 @@ def _placed(settings: Settings, shape: Shape, number: int) -> Settings:
         settings, spark=spark, run_dir=_FOLDERS[number], host=_HOSTS[number], advertised=None,
     ))  # fmt: skip
     for kind in SERVICES.values():
-        if kind.section is not None:
-            placed = placed.having(moved(placed.of(kind.section)))
+        placed = kind.changed(placed, moved)
     return placed
 
 
 def _needed(settings: Settings) -> Settings:
     """Return the settings under which every kind of service runs, as it does for a trial that needs it."""
     for kind in SERVICES.values():
-        if kind.section is not None:
-            settings = settings.having(kind.wanted(settings.of(kind.section)))
+        settings = kind.needed(settings)
     return settings
 
 

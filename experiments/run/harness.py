@@ -14,7 +14,7 @@ from cluster.driver_host import DriverHost
 from cluster.java import find as find_java
 from cluster.lifecycle import Cluster
 from cluster.services import SERVICES
-from cluster.settings import Settings
+from cluster.settings import PARQUET, Settings
 from cluster.shape import Shape, default_shape
 from core.errors import ServiceError, UsageError
 from experiments.results.events import Event
@@ -23,7 +23,7 @@ from experiments.run.environment import for_driver
 from experiments.run.launcher import Launcher
 from experiments.run.rehearsal import record
 from experiments.run.runtime import HERE, Runtime
-from experiments.run.stores import PARQUET, files_of, section_of, spark_settings_of
+from experiments.run.stores import as_running, files_of, spark_settings_of
 from jobs.runtime.request import Request
 from jobs.stores import STORAGES
 
@@ -205,11 +205,11 @@ class Harness:
         services = {storage.service for storage in storages}
         settings = self.settings
         for storage in storages:
-            own, running = section_of(settings, storage.service), self.cluster.endpoint(storage.service)
+            running = self.cluster.endpoint(storage.service)
             if running:
-                settings = settings.having(replace(own, **storage.running(running, vars(own))))
+                settings = as_running(settings, storage, running)
             else:
-                settings = settings.having(SERVICES[storage.service].wanted(own))
+                settings = SERVICES[storage.service].needed(settings)
         otherwise = Cluster(settings).otherwise(services) if services else {}
         return Met(settings, otherwise, self.cluster.beside({SPARK, *services}))
 

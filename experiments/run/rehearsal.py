@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cluster.class_archive import ClassArchive
-from cluster.settings import Settings
+from cluster.settings import PARQUET, Settings
 from core.errors import ServiceError
 from experiments.results.events import last_lines
 from experiments.run.launcher import stop_group
@@ -59,7 +59,7 @@ def _request(settings: Settings, folder: Path, option: str) -> Request:
             "spark.sql.warehouse.dir": str(folder / "warehouse"),
             "spark.executorEnv.NUMBA_CACHE_DIR": str(settings.run_dir.resolve() / "numba"),
         },
-        store="parquet",
+        store=PARQUET,
         store_root=str(folder / "store"),
         work=str(folder / "work"),
         events=str(folder / "events.jsonl"),

@@ -5,10 +5,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from cluster.settings import PARQUET
 from cluster.shape import Shape
 from experiments.run.harness import Harness
 from experiments.run.spark_settings import spark_settings
-from experiments.run.stores import PARQUET
 from experiments.spec.trial import Data, Trial
 from jobs.apps import JOBS
 from jobs.runtime.request import Request

@@ -1,5 +1,6 @@
 """Stores of an experiment's tables: where a data set's tables lie, and what applications need to reach them."""
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,10 +9,8 @@ from typing import Any
 from cluster.services import SERVICES
 from cluster.settings import Settings
 from experiments.spec.trial import Data
+from jobs.storage import Storage
 from jobs.stores import STORAGES
-
-PARQUET = "parquet"
-"""The store that needs no service."""
 
 
 def root_of(data: Data, settings: Settings) -> str:
@@ -45,6 +44,21 @@ def spark_settings_of(store: str, settings: Settings, addresses: Sequence[str], 
         return {}
     options: Mapping[str, Any] = vars(section_of(settings, storage.service))
     return storage.spark_settings(addresses, options, jars)
+
+
+def as_running(settings: Settings, storage: Storage, addresses: Sequence[str]) -> Settings:
+    """Return the settings with those of a store's service as its servers that run were started with.
+
+    Args:
+        settings: where things are.
+        storage: of the store.
+        addresses: of the servers.
+
+    Raises:
+        JobError: no server answers.
+    """
+    own = section_of(settings, storage.service)
+    return settings.having(dataclasses.replace(own, **storage.running(addresses, vars(own))))
 
 
 def files_of(store: str) -> list[Path]:

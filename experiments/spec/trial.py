@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from cluster.settings import PARQUET
 from cluster.shape import Shape
 
-_FILES = "parquet"  # the store whose tables bear no name of it
 SHARED = "shared"
 """In place of a number of applications: trials of one shape run one after another in one application."""
 
@@ -34,7 +34,7 @@ class Data:
     @property
     def slug(self) -> str:
         """Names its tables in this store."""
-        return self.tables + (f"-{self.store}" if self.store not in ("", _FILES) else "")
+        return self.tables + (f"-{self.store}" if self.store not in ("", PARQUET) else "")
 
     @property
     def tables(self) -> str:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cluster.lifecycle import Cluster
-from cluster.settings import Settings
+from cluster.settings import PARQUET, Settings
 from core.errors import RecordingError, UsageError
 from experiments.results.outcome import Outcome, new_attempt
 from experiments.run.progress import Progress
-from experiments.run.stores import PARQUET, section_of
+from experiments.run.stores import as_running
 from experiments.spec.experiment import Experiment
 from experiments.spec.trial import Trial
 from experiments.studies.drills.baseline import fitted, trial_of, undisturbed
@@ -125,10 +125,9 @@ class Session:
             return
         cluster = Cluster(self.settings, self.progress.say)
         ran = cluster.endpoint(storage.service)
-        own = section_of(self.settings, storage.service)
         try:
             found = cluster.ensure(storage.service)
-            yield self.settings.having(dataclasses.replace(own, **storage.running(found, vars(own))))
+            yield as_running(self.settings, storage, found)
         finally:
             if not ran:
                 cluster.down({storage.service})

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cluster.settings import PARQUET
 from datasets.dataset import find
 from experiments.run import environment
 from experiments.run.alone import answer_of, fresh
 from experiments.run.harness import Harness
 from experiments.run.prepare import locate, prepare
 from experiments.run.requests import data_fields, request_in
-from experiments.run.stores import PARQUET
 from experiments.spec.trial import Data
 
 
