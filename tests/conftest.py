@@ -22,6 +22,7 @@ the compiling of a plan's own Java take longer than they could save. Measured on
 first two are a fifth of all CPU time, the third is another fifth. Tests on publishers' files run with what a user has."""
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("core", "cluster", "datasets", "jobs", "experiments")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.errors import UsageError
-from experiments.spec.trial import SHARED
+from core.options import nearest
+from experiments.spec.grid import CLEANING, data_of
+from experiments.spec.trial import SHARED, Data
 
 _QUOTED = re.compile(r""" "(?:\\.|[^"\\])*" | '[^']*' """, re.VERBOSE)
 _BEFORE_KEY = re.compile(r"\s+(?=[A-Za-z_][\w.-]*=)")
@@ -43,6 +45,30 @@ def sets(parser: ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=what)
     what = "several of them in one text, with blanks between, as in make's SET"
     parser.add_argument("--sets", dest="set", action="extend", type=split_sets, metavar="TEXT", help=what)
+
+
+def data_set(parser: ArgumentParser) -> None:
+    """Add --dataset and how it is read and cleaned, and the cluster that does it."""
+    cluster(parser)
+    shape(parser)
+    sets(parser)
+    parser.add_argument("--dataset", required=True, help="source/variant, for example movielens/1m")
+
+
+def read_data_set(arguments: Namespace, command: str) -> Data:
+    """Return the data set that `data_set` was given.
+
+    Raises:
+        UsageError: an unknown data set, or a key that says nothing of how it is read and cleaned.
+    """
+    values = read_sets(arguments.set)
+    for key in values:
+        if key not in CLEANING and not key.startswith("dataset."):
+            known = nearest(key, (*CLEANING, "dataset.<option>"))
+            raise UsageError(f"unknown key {key!r} of {command}: {known}")
+    data = data_of({**values, "dataset": arguments.dataset}, command)
+    assert data is not None
+    return data
 
 
 def allow_model_change(parser: ArgumentParser) -> None:

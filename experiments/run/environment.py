@@ -24,10 +24,6 @@ from experiments.run.runtime import HERE, Runtime
 from jobs.stores import STORAGES
 
 PACKAGES = ("pyspark", "numpy", "pandas", "pyarrow", "numba", "mlflow")
-_PASSED = (
-    *(name for storage in STORAGES.values() for name in storage.variables),
-    *("JAVA_TOOL_OPTIONS", security.SPARKS_NAME),
-)
 _INHERITED_AWAY = (
     *("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "SPARK_LOCAL_DIRS"),
     *(SECRET, security.SPARKS_NAME),
@@ -114,7 +110,9 @@ def for_driver(
         "PYSPARK_DRIVER_PYTHON": python,
         "SPARK_LOCAL_IP": driver_host.listens,
     }
-    names = frozenset(own) | {name for name in _PASSED if name in environment}
+    passed = {name for storage in STORAGES.values() for name in storage.variables}
+    passed |= {"JAVA_TOOL_OPTIONS", security.SPARKS_NAME}
+    names = frozenset(own) | (passed & environment.keys())
     return {**environment, **own, **({"JAVA_HOME": str(java_home)} if java_home else {})}, names
 
 

@@ -7,8 +7,7 @@ import tomllib
 from importlib import metadata
 
 from cluster.settings import ROOT
-
-PACKAGES = ("core", "cluster", "datasets", "jobs", "experiments")
+from tests.conftest import PACKAGES
 
 
 def imported():

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from cluster.settings import ROOT
+from tests.conftest import PACKAGES
 
-PACKAGES = ("core", "cluster", "datasets", "jobs", "experiments")
 RIDDLE = re.compile(r"(What|How|Where|Why|Who|Whoever|When|If|Whether)\b")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 

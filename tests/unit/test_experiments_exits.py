@@ -16,6 +16,7 @@ from core.errors import (
     UsageError,
 )
 from experiments import __main__ as main
+from tests.conftest import PACKAGES
 
 CODES = {
     RecordingError("the server went away"): 3,
@@ -63,7 +64,7 @@ def test_every_error_of_the_packages_is_known():
     ours = {
         cls
         for cls in below(Exception)
-        if cls.__module__.partition(".")[0] in ("core", "cluster", "datasets", "jobs", "experiments")
+        if cls.__module__.partition(".")[0] in PACKAGES
         and not issubclass(cls, ValueError)  # a value that a caller handles
     }
     assert {cls for cls in ours if not issubclass(cls, RecscaleError)} == set()
