@@ -147,7 +147,8 @@ keep_bytecode() {
 java_home() { # print the Java 17 that the services will use; 2: the settings are wrong, 3: there is none
   "$python" - <<'PY'
 import sys
-from cluster import configuration, java
+from cluster import configuration
+from cluster.jvm import java
 from core.errors import RecscaleError
 try:
     where = configuration.load()

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from cluster import cluster_state, compose, console, contents, doctor, image
+from cluster import cluster_state, console, doctor
+from cluster.backends.docker import compose, contents, image
+from cluster.backends.docker.backend import DockerPlace
 from cluster.configuration import load
-from cluster.docker import DockerPlace
 from cluster.lifecycle import BACKENDS, Cluster, in_use
 from cluster.readiness import tail
 from cluster.services import described

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cluster import file_names, hosts, proxies
+from cluster import hosts
 from cluster.cluster_state import recall
+from cluster.jvm import file_names, proxies
 from cluster.services import SERVICES
 from cluster.settings import (
     BACKENDS,

@@ -11,7 +11,9 @@ from typing import Literal
 
 import psutil
 
-from cluster import engine, java, processes
+from cluster import processes
+from cluster.backends.docker import engine
+from cluster.jvm import java
 from cluster.lifecycle import Cluster
 from cluster.ports import describe_taken
 from cluster.settings import ROOT, Settings, megabytes

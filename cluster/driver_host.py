@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from cluster.class_archive import ClassArchive
+from cluster.jvm.class_archive import ClassArchive
 
 
 class DriverHost(Protocol):

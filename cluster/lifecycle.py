@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from cluster import security
+from cluster.backends.docker.backend import Docker
+from cluster.backends.local.backend import Local
 from cluster.dependencies import backwards, layers, stopping, with_dependents, with_required
-from cluster.docker import Docker
 from cluster.driver_host import DriverHost
-from cluster.local import Local
 from cluster.readiness import tail, wait
 from cluster.service import Backend, Running, Service, Shell
 from cluster.services import SERVICES, described

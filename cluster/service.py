@@ -119,7 +119,7 @@ class Service:
         env: its environment on top of the host's.
         secrets: further environment, which backends never write or show.
         needs: programs that must be on the machine or in the image: "java".
-        jars: the lock file in `cluster/jars` whose jars it runs on; empty for none.
+        jars: the lock file in `cluster/jvm/jars` whose jars it runs on; empty for none.
         folders: made before it starts.
         keeps: folder of its own data, None if it keeps none.
         files: text by path, written before it starts.

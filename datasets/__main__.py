@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from core.errors import INTERRUPTED, OK, RecscaleError, UsageError, tell
 from datasets import describe
 from datasets.dataset import Dataset, find
-from datasets.download import found
+from datasets.fetch.download import found
 from datasets.source import Source, Variant
 from datasets.sources import SOURCES
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from datasets.check import rows_remark
 from datasets.dataset import Dataset
+from datasets.fetch.check import rows_remark
 from datasets.source import Raw
 
 _BAR = 40

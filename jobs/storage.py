@@ -16,7 +16,7 @@ class Storage(Protocol):
 
     Attributes:
         service: kind of service that keeps the tables; empty for files in the run folder.
-        jars: list of jars in `cluster/jars` with which Spark reaches it; empty for none.
+        jars: list of jars in `cluster/jvm/jars` with which Spark reaches it; empty for none.
         variables: environment variables that applications need to reach it.
         file_variables: those of them that name files, which a driver has to be able to read.
     """

@@ -77,7 +77,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
     """A local session with two cores and few partitions; standalone clusters have tests of their own."""
     from pyspark.sql import SparkSession  # noqa: PLC0415 - tests without a JVM must not import pyspark
 
-    from cluster import artifacts, configuration  # noqa: PLC0415 - most tests need no jars
+    from cluster import configuration  # noqa: PLC0415 - as above
+    from cluster.jvm import artifacts  # noqa: PLC0415 - most tests need no jars
     from jobs.runtime.java_names import keep_java_names  # noqa: PLC0415 - as above
 
     share_classes()
@@ -160,9 +161,10 @@ def share_classes() -> None:
 
     Masters and workers start in half of the time with it. A JVM of other jars goes without, and is told not to say so.
     """
-    from cluster import configuration, java  # noqa: PLC0415 - most tests start no JVM
-    from cluster.class_archive import class_archive  # noqa: PLC0415 - as above
-    from cluster.local_driver import LocalDriverHost  # noqa: PLC0415 - as above
+    from cluster import configuration  # noqa: PLC0415 - as above
+    from cluster.backends.local.driver import LocalDriverHost  # noqa: PLC0415 - as above
+    from cluster.jvm import java  # noqa: PLC0415 - most tests start no JVM
+    from cluster.jvm.class_archive import class_archive  # noqa: PLC0415 - as above
     from experiments.run.environment import for_driver  # noqa: PLC0415 - as above
     from experiments.run.rehearsal import record  # noqa: PLC0415 - as above
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from cluster import hosts, security
-from cluster.pinning import own_cores
+from cluster.backends.local.pinning import own_cores
 from cluster.service import Address, Place, Port, Probe, Service, ServiceKind
 from cluster.services.spark_master import DAEMON_OPTIONS, public_name
 from cluster.settings import Settings, megabytes

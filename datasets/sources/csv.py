@@ -11,15 +11,15 @@ from pyspark.sql import functions as F
 
 from core.errors import DataError, UsageError
 from core.options import nearest
-from datasets.blocks import header
-from datasets.csv_advice import advise
-from datasets.csv_columns import find_columns, other_separator
-from datasets.csv_table import Table, read_table
-from datasets.csv_values import Meaning
-from datasets.dialect import Dialect
-from datasets.lines import shaped
+from datasets.formats.blocks import header
+from datasets.formats.csv_advice import advise
+from datasets.formats.csv_columns import find_columns, other_separator
+from datasets.formats.csv_table import Table, read_table
+from datasets.formats.csv_values import Meaning
+from datasets.formats.dialect import Dialect
+from datasets.formats.lines import shaped
+from datasets.formats.text_files import check_encoding, chunks, line_end
 from datasets.source import RAW, REJECTED, Example, Raw, Variant
-from datasets.text_files import check_encoding, chunks, line_end
 
 _SEPARATORS = {"tab": "\t", "\\t": "\t", "space": " "}
 _TABLE = re.compile(r"\.(?:[a-z]sv|txt|dat|data)(?:\.\w+)?$", re.IGNORECASE)

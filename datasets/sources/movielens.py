@@ -6,11 +6,11 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from datasets import movielens_sample
-from datasets.download import locate
-from datasets.lines import check_header, need, rejected
-from datasets.movielens_layouts import COLONS, COLONS_WITH_TAGS, COMMAS, TABS, Edition
-from datasets.movielens_tables import read_items, read_ratings
+from datasets.fetch.download import locate
+from datasets.formats.lines import check_header, need, rejected
+from datasets.publishers.movielens import sample as movielens_sample
+from datasets.publishers.movielens.layouts import COLONS, COLONS_WITH_TAGS, COMMAS, TABS, Edition
+from datasets.publishers.movielens.tables import read_items, read_ratings
 from datasets.source import Raw, Variant
 
 _WHOLE = (1.0, 5.0, 1.0)

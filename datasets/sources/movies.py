@@ -6,10 +6,17 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from datasets import movies_sample
-from datasets.download import locate
-from datasets.lines import need
-from datasets.movies_tables import KAGGLE, MOVIES, check_kaggle, check_tmdb5000, read_kaggle, read_tmdb5000
+from datasets.fetch.download import locate
+from datasets.formats.lines import need
+from datasets.publishers.movies import sample as movies_sample
+from datasets.publishers.movies.tables import (
+    KAGGLE,
+    MOVIES,
+    check_kaggle,
+    check_tmdb5000,
+    read_kaggle,
+    read_tmdb5000,
+)
 from datasets.source import Raw, Variant
 
 _KAGGLE_FOLDER = "the-movies-dataset"

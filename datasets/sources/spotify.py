@@ -7,13 +7,13 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from core.errors import UsageError
-from datasets import spotify_sample
-from datasets.download import locate
-from datasets.records import check_columns
+from datasets.fetch.download import locate
+from datasets.formats.records import check_columns
+from datasets.publishers.spotify import sample as spotify_sample
+from datasets.publishers.spotify.items import Item
+from datasets.publishers.spotify.mpd import SLICES, read_slices, slices
+from datasets.publishers.spotify.tables import NEEDED, TRACKS, read_songs, read_tracks
 from datasets.source import Raw, Variant
-from datasets.spotify_items import Item
-from datasets.spotify_mpd import SLICES, read_slices, slices
-from datasets.spotify_tables import NEEDED, TRACKS, read_songs, read_tracks
 
 _FILES = {"playlists": "spotify_songs.csv", "tracks": "tracks.csv"}
 

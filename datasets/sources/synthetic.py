@@ -13,11 +13,11 @@ from pyspark.sql import types as T
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from core.errors import UsageError
-from datasets import generator
-from datasets.lines import rejected, shaped
+from datasets.formats.lines import rejected, shaped
 from datasets.source import ITEMS, RAW, Raw, Variant
-from datasets.synthetic_items import describe
-from datasets.synthetic_shapes import SHAPES, Plan, Shape, plan
+from datasets.synthetic import generator
+from datasets.synthetic.items import describe
+from datasets.synthetic.shapes import SHAPES, Plan, Shape, plan
 
 LEAST_ITEMS = 100
 _TASK_ROWS = 250_000

@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from cluster import hosts
+from cluster.backends.local.backend import LocalPlace
 from cluster.configuration import flat
 from cluster.driver_host import DriverHost
-from cluster.local import LocalPlace
 from cluster.service import Address, Service
 from cluster.services import SERVICES, described
 from cluster.settings import ADDRESSES, Settings

@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 
 from cluster import security
+from cluster.backends.local.pinning import own_cores
 from cluster.driver_host import DriverHost
-from cluster.pinning import own_cores
 from cluster.settings import ROOT, SECRET
 from cluster.shape import Shape
 from experiments.run.identity import code_hash, lock_hash

@@ -11,7 +11,7 @@ from typing import IO, Self
 
 from cluster.dependencies import kind
 from cluster.driver_host import DriverHost
-from cluster.java import find as find_java
+from cluster.jvm.java import find as find_java
 from cluster.lifecycle import Cluster
 from cluster.services import SERVICES
 from cluster.settings import PARQUET, Settings

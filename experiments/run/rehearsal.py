@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from cluster.class_archive import ClassArchive
+from cluster.jvm.class_archive import ClassArchive
 from cluster.settings import PARQUET, Settings
 from core.errors import ServiceError
 from experiments.results.events import last_lines

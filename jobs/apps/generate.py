@@ -8,7 +8,7 @@ from pathlib import Path
 from core.errors import JobError
 from core.options import parse
 from datasets.dataset import find
-from datasets.spark_paths import literal, local
+from datasets.formats.spark_paths import literal, local
 from jobs.runtime.context import Context
 from jobs.runtime.request import Result
 

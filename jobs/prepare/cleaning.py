@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from core.errors import JobError
-from datasets.dialect import EMPTY
+from datasets.formats.dialect import EMPTY
 from datasets.source import Example
 
 Advise = Callable[[Sequence[Example]], Sequence[str]]

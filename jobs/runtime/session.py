@@ -12,7 +12,7 @@ import pyspark
 from pyspark.sql import SparkSession
 
 from core.errors import JobError
-from datasets.spark_paths import local
+from datasets.formats.spark_paths import local
 from jobs.runtime.java_names import keep_java_names
 from jobs.runtime.master_handshake import enter
 from jobs.runtime.request import Request

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.image import image
+from cluster.backends.docker.image import image
 from experiments.results.model_equality import SAME_MODEL, distance
 from jobs.runtime.request import Request
 from tests.containers.conftest import docker

@@ -6,8 +6,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from cluster import artifacts, image
+from cluster.backends.docker import image
 from cluster.configuration import load
+from cluster.jvm import artifacts
 
 pytestmark = pytest.mark.timeout(600)
 

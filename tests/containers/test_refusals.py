@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from cluster import engine, image
+from cluster.backends.docker import engine, image
+from cluster.backends.docker.backend import Docker
 from cluster.configuration import load
-from cluster.docker import Docker
 from cluster.processes import free_port
 from tests.containers.conftest import docker
 from tests.waiting import eventually

@@ -7,8 +7,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from cluster import artifacts
 from cluster.configuration import load
+from cluster.jvm import artifacts
 from cluster.processes import free_port
 from core.errors import ServiceError
 

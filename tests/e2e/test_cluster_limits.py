@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from cluster import cgroups
+from cluster.backends.local import cgroups
 from cluster.configuration import load
 from cluster.lifecycle import Cluster
 from cluster.processes import command, marked

@@ -2,10 +2,10 @@
 
 import subprocess
 
-from cluster import java
-from cluster.class_archive import class_archive
+from cluster.backends.local.driver import LocalDriverHost
 from cluster.configuration import load
-from cluster.local_driver import LocalDriverHost
+from cluster.jvm import java
+from cluster.jvm.class_archive import class_archive
 from experiments.run.environment import for_driver
 from experiments.run.rehearsal import record
 from tests.conftest import ROOT, keep_kernels

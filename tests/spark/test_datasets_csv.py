@@ -5,8 +5,8 @@ import gzip
 import pytest
 from pyspark.sql import functions as F
 
-from datasets import csv_table
 from datasets.dataset import find
+from datasets.formats import csv_table
 from datasets.source import RAW, RECORDS, REJECTED
 from jobs.runtime.failures import explain
 
@@ -36,7 +36,7 @@ def test_rows_and_rejected_lines(spark, tmp_path):
 
 
 def test_many_tasks_read_what_one_does(spark, tmp_path, monkeypatch):
-    monkeypatch.setattr("datasets.text_files._CHUNK", 1 << 12)
+    monkeypatch.setattr("datasets.formats.text_files._CHUNK", 1 << 12)
     monkeypatch.setattr(csv_table, "BLOCK", 1 << 12)
     monkeypatch.setattr(csv_table, "_TASK_BYTES", 1 << 14)
     lines = [f'u{n},"i ""{n}""\n",{n % 5}' if n % 7 else f"u{n},{n}" for n in range(5000)]

@@ -7,8 +7,8 @@ import pytest
 from pyspark.sql import functions as F
 
 from core.errors import DataError
-from datasets import movielens_sample
 from datasets.dataset import find
+from datasets.publishers.movielens import sample as movielens_sample
 from datasets.sources import SOURCES
 
 SOURCE = SOURCES["movielens"]

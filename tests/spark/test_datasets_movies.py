@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 from core.errors import DataError
 from datasets import describe
 from datasets.dataset import find
-from datasets.movies_sample import MALFORMED_FILMS, SHIFTED
-from datasets.movies_tables import CREDITS, MOVIES
+from datasets.publishers.movies.sample import MALFORMED_FILMS, SHIFTED
+from datasets.publishers.movies.tables import CREDITS, MOVIES
 from datasets.sources import SOURCES
 
 SOURCE = SOURCES["movies"]

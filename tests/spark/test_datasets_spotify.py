@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 from core.errors import DataError
 from datasets import describe
 from datasets.dataset import find
+from datasets.publishers.spotify.items import FEATURES
+from datasets.publishers.spotify.sample import LONG, MALFORMED_SONGS, MALFORMED_TRACKS
 from datasets.sources import SOURCES
-from datasets.spotify_items import FEATURES
-from datasets.spotify_sample import LONG, MALFORMED_SONGS, MALFORMED_TRACKS
 
 SOURCE = SOURCES["spotify"]
 
@@ -101,7 +101,7 @@ def test_a_large_file_is_shared_out_and_reads_the_same(spark, tmp_path, monkeypa
         return [sorted(map(str, frame.collect())) for frame in frames]
 
     one = whole()
-    monkeypatch.setattr("datasets.records._TASK_BYTES", 500)
+    monkeypatch.setattr("datasets.formats.records._TASK_BYTES", 500)
     assert whole() == one
 
 

@@ -6,10 +6,10 @@ import pytest
 from pyspark.ml.recommendation import ALS
 from pyspark.sql import functions as F
 
-from datasets import generator
 from datasets.dataset import find
 from datasets.sources import synthetic
-from datasets.synthetic_shapes import SHAPES, plan
+from datasets.synthetic import generator
+from datasets.synthetic.shapes import SHAPES, plan
 
 
 def digest(ratings):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from core.errors import JobError
-from datasets.dialect import EMPTY
+from datasets.formats.dialect import EMPTY
 from datasets.source import ITEMS, RAW, RECORDS, REJECTED, Example, Raw
 from jobs.prepare.cleaning import Limits
 from jobs.prepare.tables import clean, statistics

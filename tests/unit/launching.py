@@ -1,7 +1,7 @@
 """Applications as processes on this host, without a cluster: a launcher, and requests that fail before Spark starts."""
 
 from cluster import configuration
-from cluster.local_driver import LocalDriverHost
+from cluster.backends.local.driver import LocalDriverHost
 from experiments.run import environment
 from experiments.run.launcher import Launcher
 from jobs.runtime.request import Request

@@ -3,8 +3,8 @@
 import pyarrow as pa
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from datasets.csv_table import cut, read_block
 from datasets.dataset import find
+from datasets.formats.csv_table import cut, read_block
 from datasets.source import RECORDS, Example
 from datasets.sources.csv import table_of
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.class_archive import ClassArchive
+from cluster.jvm.class_archive import ClassArchive
 from core.errors import ServiceError
 
 

@@ -6,13 +6,15 @@ import tomllib
 
 import pytest
 
-from cluster import cluster_state, compose, contents, docker, engine
-from cluster import image as image_module
+from cluster import cluster_state
 from cluster.__main__ import main
+from cluster.backends.docker import backend as docker
+from cluster.backends.docker import compose, contents, engine
+from cluster.backends.docker import image as image_module
+from cluster.backends.docker.backend import DockerPlace
+from cluster.backends.docker.driver import DockerDriverHost
+from cluster.backends.docker.image import Image, image
 from cluster.configuration import load
-from cluster.docker import DockerPlace
-from cluster.docker_driver import DockerDriverHost
-from cluster.image import Image, image
 from cluster.service import Address, Port, Probe, Service
 from cluster.services import SERVICES, described
 from cluster.services.cassandra import CassandraSettings
@@ -240,7 +242,7 @@ def test_what_up_was_told_holds_until_it_is_forgotten(tmp_path):
 
 def test_page_of_contents_explains_all_that_the_image_is_asked_to_hold():
     asked = (
-        (ROOT / "cluster" / "Dockerfile")
+        (ROOT / "cluster" / "backends" / "docker" / "Dockerfile")
         .read_text()
         .partition("--no-install-recommends")[2]
         .partition("&&")[0]

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster import doctor, java
+from cluster import doctor
 from cluster.__main__ import main
 from cluster.configuration import load
+from cluster.jvm import java
 from cluster.processes import free_port
 from core.errors import ServiceError
 

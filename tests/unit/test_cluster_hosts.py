@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from cluster import compose, hosts, security, services
+from cluster import hosts, security, services
 from cluster.__main__ import main
+from cluster.backends.docker import compose
+from cluster.backends.docker.backend import DockerPlace
+from cluster.backends.docker.image import Image
+from cluster.backends.local.backend import Local, LocalPlace
+from cluster.backends.local.driver import LocalDriverHost
 from cluster.configuration import load
-from cluster.docker import DockerPlace
-from cluster.image import Image
 from cluster.lifecycle import Cluster
-from cluster.local import Local, LocalPlace
-from cluster.local_driver import LocalDriverHost
 from cluster.service import Service, ServiceKind
 from cluster.services import SERVICES
 from cluster.shape import Shape

@@ -10,10 +10,10 @@ import sys
 import psutil
 import pytest
 
-from cluster import cgroups
+from cluster.backends.local import cgroups
+from cluster.backends.local.backend import Local
+from cluster.backends.local.pinning import own_cores
 from cluster.configuration import load
-from cluster.local import Local
-from cluster.pinning import own_cores
 from cluster.service import Service
 from cluster.settings import UsageError
 from core.errors import ServiceError

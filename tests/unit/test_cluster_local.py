@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from cluster import lifecycle, processes, services
+from cluster.backends.local.backend import Local
 from cluster.configuration import load
 from cluster.dependencies import backwards, layers, stopping
-from cluster.local import Local
 from cluster.processes import free_port
 from cluster.readiness import wait
 from cluster.service import Address, Port, Probe, Service, ServiceKind
@@ -135,7 +135,7 @@ def test_how_a_service_ended_is_known_to_commands_that_did_not_start_it(backend,
 def test_how_a_service_of_an_earlier_command_ended_is_known(backend):
     """The command that started it is gone, and with it the only parent that the system tells a status to."""
     code = f"""
-from cluster.local import Local
+from cluster.backends.local.backend import Local
 from cluster.service import Service
 from cluster.configuration import load
 Local(load(["run_dir={backend.settings.run_dir}"], {{}})).start(Service("thing", "things", "", {(sys.executable, "-c", SLEEP)!r}))

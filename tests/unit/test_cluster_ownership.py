@@ -2,7 +2,7 @@
 
 import os
 
-from cluster.ownership import give_access, give_files
+from cluster.backends.docker.ownership import give_access, give_files
 
 
 def test_a_missing_folder_is_made_and_a_missing_file_is_not(tmp_path):

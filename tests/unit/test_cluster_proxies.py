@@ -8,9 +8,9 @@ import pytest
 import requests
 from requests.utils import get_environ_proxies
 
-from cluster import proxies
 from cluster.__main__ import main
 from cluster.configuration import load
+from cluster.jvm import proxies
 from cluster.probe import answers
 from cluster.processes import free_port
 from cluster.service import Probe

@@ -3,7 +3,7 @@
 import pytest
 from reading import R, advice, records, rejected, rows, write
 
-from datasets.dialect import EMPTY, QUOTES
+from datasets.formats.dialect import EMPTY, QUOTES
 
 DAY = 1_577_836_800  # 2020
 

@@ -5,10 +5,10 @@ import random
 import pyarrow as pa
 from reading import R, records, rejected, table, write
 
-from datasets import dialect as rules
-from datasets.csv_table import Places, Table, cut, split_lines, split_records, unquoted
-from datasets.csv_values import Meaning
-from datasets.dialect import Dialect
+from datasets.formats import dialect as rules
+from datasets.formats.csv_table import Places, Table, cut, split_lines, split_records, unquoted
+from datasets.formats.csv_values import Meaning
+from datasets.formats.dialect import Dialect
 
 
 def bare_table(path, dialect, width):
@@ -84,7 +84,7 @@ def test_any_bytes_are_rows_and_rejected_lines(tmp_path, monkeypatch):
         lines = [row["text"] for row in whole]
         plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         assert _without_returns("\n".join(lines)) == _without_returns(plain.removesuffix("\n")), number
-        monkeypatch.setattr("datasets.text_files._CHUNK", dice.randint(1, 9))
+        monkeypatch.setattr("datasets.formats.text_files._CHUNK", dice.randint(1, 9))
         assert records(path, dice.randint(1, 30), **R) == whole
         monkeypatch.undo()
 
@@ -107,7 +107,7 @@ def test_a_file_of_several_blocks_numbers_its_lines(tmp_path):
 
 def test_a_quotation_that_never_closes_is_looked_through_so_far_only(tmp_path, monkeypatch):
     monkeypatch.setattr(rules, "LONGEST", 1000)
-    monkeypatch.setattr("datasets.text_files._CHUNK", 64)
+    monkeypatch.setattr("datasets.formats.text_files._CHUNK", 64)
     good = "".join(f"u{n},i{n},3\n" for n in range(1000))
     path = write(tmp_path / "f.csv", 'user,item,rating\nu,"open,3\n' + good)
     found = cut(table(path, **R), 100)

@@ -6,10 +6,10 @@ import random
 import pytest
 
 from core.errors import DataError, UsageError
-from datasets import blocks as cutting
-from datasets import dialect as rules
-from datasets.blocks import blocks, header
-from datasets.dialect import EMPTY, QUOTES, RETURN, Dialect, Found, Grammar
+from datasets.formats import blocks as cutting
+from datasets.formats import dialect as rules
+from datasets.formats.blocks import blocks, header
+from datasets.formats.dialect import EMPTY, QUOTES, RETURN, Dialect, Found, Grammar
 
 ALPHABET = ["a", "b", ",", ",", '"', '"', "\n", "\n", "\r", "\r\n", "\\", " ", "é", "::", "a,b,1\n", '"x\ny"']
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import DataError, Unreachable
-from datasets.download import download, locate
-from datasets.progress import Progress
+from datasets.fetch.download import download, locate
+from datasets.fetch.progress import Progress
+from datasets.fetch.unpack import unpack
 from datasets.source import Variant
-from datasets.unpack import unpack
 
 ROOT = Path(__file__).resolve().parents[2]
 BODY = bytes(range(256)) * 4096  # 1 MiB
@@ -152,7 +152,7 @@ def test_bytes_of_another_file_are_never_left_beside_the_new_ones_mark(publisher
         answer.read()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("datasets.download._transfer", killed)
+    monkeypatch.setattr("datasets.fetch.download._transfer", killed)
     with pytest.raises(KeyboardInterrupt):
         download(publisher.url, tmp_path / "set.zip")
     monkeypatch.undo()
@@ -203,7 +203,7 @@ def test_not_enough_space_is_told_before_the_transfer(publisher, tmp_path):
 def test_full_disk_in_the_middle_keeps_the_part(publisher, tmp_path):
     """A limit on the size of files stands in for a disk that fills up: the write fails in the same place."""
     script = (
-        "import resource, sys; from pathlib import Path; from datasets.download import download\n"
+        "import resource, sys; from pathlib import Path; from datasets.fetch.download import download\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))\n"
         "download(sys.argv[1], Path(sys.argv[2]))"
     )

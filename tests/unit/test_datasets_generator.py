@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from datasets import generator, random_numbers
-from datasets.synthetic_items import describe
-from datasets.synthetic_shapes import SHAPES, plan
+from datasets.synthetic import generator, random_numbers
+from datasets.synthetic.items import describe
+from datasets.synthetic.shapes import SHAPES, plan
 
 SMALL = SHAPES["ml-100k"]
 
@@ -130,11 +130,11 @@ def test_text_and_features_tell_about_factors():
 
 def test_runs_from_a_zip_where_nothing_can_be_written(tmp_path):
     """This is how executors get the code."""
-    root = Path(generator.__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     with zipfile.ZipFile(tmp_path / "code.zip", "w") as made:
         for file in (path for package in ("core", "datasets") for path in (root / package).rglob("*.py")):
             made.write(file, file.relative_to(root))
-    script = "from datasets.random_numbers import quantile; import datasets; print(datasets.__file__, quantile(0.5))"
+    script = "from datasets.synthetic.random_numbers import quantile; import datasets; print(datasets.__file__, quantile(0.5))"
     environ = {**os.environ, "PYTHONPATH": str(tmp_path / "code.zip"), "HOME": "/proc/nowhere"}
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120, check=True

@@ -2,9 +2,9 @@
 
 import pytest
 
-from datasets.fields import entries, json_value, number, python_literal, texts, year
-from datasets.records import split_records
-from datasets.spotify_mpd import playlists, rows_of
+from datasets.formats.fields import entries, json_value, number, python_literal, texts, year
+from datasets.formats.records import split_records
+from datasets.publishers.spotify.mpd import playlists, rows_of
 
 QUOTES = "its quotes do not match"
 

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from cluster import artifacts
 from cluster.configuration import flat, load
+from cluster.jvm import artifacts
 from cluster.service import Service
 from cluster.services import SERVICES
 from cluster.services.cassandra import CassandraSettings

@@ -12,8 +12,8 @@ import pytest
 from launching import launcher, request
 
 from cluster import configuration
+from cluster.backends.local.driver import LocalDriverHost
 from cluster.lifecycle import Cluster
-from cluster.local_driver import LocalDriverHost
 from cluster.settings import ROOT
 from core.errors import ServiceError, UsageError
 from experiments import __main__ as main

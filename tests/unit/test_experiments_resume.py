@@ -11,7 +11,7 @@ import pytest
 from invented import BASIS, application, outcome
 
 from cluster import configuration
-from cluster.local_driver import LocalDriverHost
+from cluster.backends.local.driver import LocalDriverHost
 from cluster.shape import Shape
 from core.errors import RecordingError, ServiceError
 from experiments.cli.commands import demo

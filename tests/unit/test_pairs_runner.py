@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cluster import configuration
-from cluster.local_driver import LocalDriverHost
+from cluster.backends.local.driver import LocalDriverHost
 from cluster.shape import Shape
 from core.errors import JobError, UsageError
 from experiments.results.parts import Launched

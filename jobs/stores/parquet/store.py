@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from core.errors import JobError
-from datasets.spark_paths import literal
+from datasets.formats.spark_paths import literal
 from jobs.prepare.summary import SUMMARY, named
 from jobs.retention import Retention
 from jobs.runtime.failures import DISK_FULL

@@ -1,0 +1,1 @@
+"""Backends, which run services: as processes of this machine, or in containers."""

@@ -1,0 +1,1 @@
+"""Readers of text files that keep every line: parsed, or rejected with a reason."""

@@ -1,0 +1,1 @@
+"""Layouts, readers and samples of what publishers give out, one room for each of them."""

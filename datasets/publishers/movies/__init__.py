@@ -1,0 +1,1 @@
+"""The Movies Dataset and TMDB 5000."""

@@ -1,0 +1,1 @@
+"""Generated ratings and items, shaped like publishers' sets."""
