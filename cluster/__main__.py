@@ -15,7 +15,7 @@ from cluster.backends.docker import compose, contents, image
 from cluster.backends.docker.backend import DockerPlace
 from cluster.configuration import load
 from cluster.lifecycle import BACKENDS, Cluster, in_use
-from cluster.readiness import tail
+from cluster.log_files import tail
 from cluster.services import described
 from cluster.settings import Settings
 from cluster.sweep import DOWNLOADED, sweep

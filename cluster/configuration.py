@@ -9,7 +9,7 @@ from typing import Any
 
 from cluster import hosts
 from cluster.cluster_state import recall
-from cluster.jvm import file_names, proxies
+from cluster.jvm.environment import as_utf8, except_own
 from cluster.services import SERVICES
 from cluster.settings import (
     BACKENDS,
@@ -52,8 +52,8 @@ def load(sets: Sequence[str] = (), environ: MutableMapping[str, str] = os.enviro
     _check(settings)
     hosts.check(settings, secret=bool(environ.get(SECRET)))
     own = (settings.host, settings.advertised, settings.spark.driver_host)
-    proxies.except_own(environ, filter(None, own))
-    file_names.as_utf8(environ)
+    except_own(environ, filter(None, own))
+    as_utf8(environ)
     return settings
 
 

@@ -15,7 +15,7 @@ from cluster import processes
 from cluster.backends.docker import engine
 from cluster.jvm import java
 from cluster.lifecycle import Cluster
-from cluster.ports import describe_taken
+from cluster.processes import describe_taken
 from cluster.settings import ROOT, Settings, megabytes
 from core.errors import ServiceError
 

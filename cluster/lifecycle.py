@@ -12,7 +12,8 @@ from cluster.backends.docker.backend import Docker
 from cluster.backends.local.backend import Local
 from cluster.dependencies import backwards, layers, stopping, with_dependents, with_required
 from cluster.driver_host import DriverHost
-from cluster.readiness import tail, wait
+from cluster.log_files import tail
+from cluster.readiness import wait
 from cluster.service import Backend, Running, Service, Shell
 from cluster.services import SERVICES, described
 from cluster.settings import Settings

@@ -14,8 +14,8 @@ from contextlib import suppress
 
 import psutil
 
-from cluster.service import Address
-from cluster.settings import SERVICE_MARKER
+from cluster.service import Address, Port
+from cluster.settings import SERVICE_MARKER, environment_name
 
 _POLL_S = 0.05
 _SAME_START_S = 1.0  # start times come from the wall clock and vary a little
@@ -205,3 +205,25 @@ def started(pid: int) -> float:
         return psutil.Process(pid).create_time()
     except psutil.Error:
         return 0.0
+
+
+def describe_taken(port: Port) -> str:
+    """Describe the process that holds a port and the setting that changes the port."""
+    address = port.published or port.address
+    process = holder(address.port)
+    if process is None:
+        who = "a process that this account cannot see"
+    else:
+        owner = mark(process)
+        ours = f", the service {owner}" if owner else ""
+        line = command(process)
+        who = f"pid {process.pid}{ours} ({line})"
+        if "docker-proxy" in line:
+            who = f"a container (docker ps --filter publish={address.port} names it)"
+    if port.setting is None:
+        return f"port {address} is taken by {who}; run the command again to have another one chosen"
+    other = address.port + 1000 if address.port < 64000 else address.port - 1000
+    return (
+        f"port {address} is taken by {who}; stop that, or take another port: "
+        f"--set {port.setting}={other} (environment {environment_name(port.setting)}={other})"
+    )

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
 
+from cluster.log_files import tail
 from cluster.probe import answers
 from cluster.service import Backend, Service
 from core.errors import ServiceError
@@ -57,12 +57,3 @@ def failure(service: Service, what: str, backend: Backend) -> ServiceError:
     text = "".join(f"\n    {line}" for line in lines) if lines else " the log is empty"
     hint = _FULL if any(mark in text.lower() for mark in _FULL_MARKS) else service.hint
     return ServiceError(f"{service.name} {what}. The end of {log}:{text}\n  Next: {hint}")
-
-
-def tail(log: Path, lines: int, end: int | None = None) -> str:
-    """Return the last lines of a log, or of its first `end` bytes; nothing if there is none."""
-    try:
-        text = log.read_bytes()[:end].decode("utf-8", errors="replace")
-    except OSError:
-        return ""
-    return "\n".join(text.splitlines()[-lines:]) if lines > 0 else ""

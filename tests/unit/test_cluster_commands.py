@@ -14,9 +14,9 @@ import pytest
 from cluster import cluster_state
 from cluster.__main__ import main
 from cluster.backends.local.backend import Local
-from cluster.backends.local.following import follow
 from cluster.configuration import load
 from cluster.console import table
+from cluster.log_files import follow
 from cluster.probe import answers, holds
 from cluster.processes import free_port
 from cluster.service import Probe, Service

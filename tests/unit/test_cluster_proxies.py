@@ -10,7 +10,7 @@ from requests.utils import get_environ_proxies
 
 from cluster.__main__ import main
 from cluster.configuration import load
-from cluster.jvm import proxies
+from cluster.jvm import environment
 from cluster.probe import answers
 from cluster.processes import free_port
 from cluster.service import Probe
@@ -94,7 +94,7 @@ def test_a_command_reaches_a_server_of_this_host_though_a_proxy_is_named(bare, c
     ],
 )  # fmt: skip
 def test_what_is_excepted_already_stays(environ, expected):
-    proxies.except_own(environ, ["ours"])
+    environment.except_own(environ, ["ours"])
     own = ["localhost", "127.0.0.1", "127.0.0.0/8", "::1", "ours"]
     assert set(environ) == set(expected)
     for name, value in expected.items():
@@ -102,7 +102,7 @@ def test_what_is_excepted_already_stays(environ, expected):
         wanted = [*listed, *(host for host in own if host not in listed)] if "OWN" in value else listed
         assert environ[name].split(",") == wanted
     before = dict(environ)
-    proxies.except_own(environ, ["ours"])
+    environment.except_own(environ, ["ours"])
     assert environ == before
 
 

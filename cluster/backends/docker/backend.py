@@ -19,7 +19,7 @@ from cluster.backends.docker.ownership import give_access, give_files
 from cluster.backends.local.driver import LocalDriverHost
 from cluster.driver_host import DriverHost
 from cluster.jvm import artifacts
-from cluster.ports import describe_taken
+from cluster.processes import describe_taken
 from cluster.service import Address, Port, Running, Service, Shell
 from cluster.settings import Settings, megabytes
 from core.errors import ServiceError

@@ -15,10 +15,10 @@ from typing import Any, Literal
 from cluster import hosts, processes, security
 from cluster.backends.local import cgroups, keeper
 from cluster.backends.local.driver import LocalDriverHost
-from cluster.backends.local.following import follow
 from cluster.backends.local.pinning import pinned
 from cluster.jvm import artifacts, java
-from cluster.ports import describe_taken
+from cluster.log_files import follow
+from cluster.processes import describe_taken
 from cluster.service import Address, Port, Running, Service, Shell
 from cluster.services import SERVICES
 from cluster.settings import ROOT, SECRET, Settings

@@ -1,14 +1,24 @@
-"""Exceptions from the environment's proxy for our own servers.
+"""Environment that every program of ours inherits: UTF-8 file names for Java, and no proxy before our own servers.
 
-Clients such as MLflow's send every request to the proxy that HTTP_PROXY or ALL_PROXY names, which cannot reach this
-machine's loopback addresses. They contact the hosts in NO_PROXY directly.
+Under an ASCII locale (LC_ALL=C, as in cron and small containers) Python reads and writes names in UTF-8; a JVM finds no
+file whose name is not ASCII. Clients such as MLflow's send every request to the proxy that HTTP_PROXY or ALL_PROXY names,
+which cannot reach this machine's loopback addresses. They contact the hosts in NO_PROXY directly.
 """
 
+import locale
+import sys
 from collections.abc import Iterable, MutableMapping
 
+_UTF8 = "C.UTF-8"
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _EXCEPTIONS = ("no_proxy", "NO_PROXY")  # programs differ in the spelling that they read
 _HERE = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1")
+
+
+def as_utf8(environ: MutableMapping[str, str]) -> None:
+    """Set a UTF-8 locale in an environment whose locale is ASCII, for the programs that inherit it."""
+    if sys.flags.utf8_mode and locale.nl_langinfo(locale.CODESET) != "UTF-8":
+        environ["LC_ALL"] = _UTF8
 
 
 def except_own(environ: MutableMapping[str, str], hosts: Iterable[str]) -> None:

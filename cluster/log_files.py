@@ -1,12 +1,19 @@
-"""Follow a log file as it grows."""
+"""Read the end of a log file, and follow it as it grows."""
 
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from cluster.readiness import tail
-
 _POLL_S = 0.25
+
+
+def tail(log: Path, lines: int, end: int | None = None) -> str:
+    """Return the last lines of a log, or of its first `end` bytes; nothing if there is none."""
+    try:
+        text = log.read_bytes()[:end].decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:]) if lines > 0 else ""
 
 
 def follow(log: Path, lines: int) -> Iterator[str]:
