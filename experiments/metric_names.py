@@ -71,6 +71,18 @@ COLD = Metric(
     "the first pass of each application, when JVM and caches are empty; MLflow's step is the application",
     "phase_cold/{phase}_s",
 )
+RATE = Metric(
+    "{name}_per_s",
+    "1/s",
+    "what comes through in a measured window: median over applications of the median over windows (rows_per_s)",
+)
+LAG = Metric("lag/{name}_s", "s", "how late it is, the same median (lag/p99_s)")
+WINDOW_RATES = Metric(
+    "windows/{name}_per_s",
+    "1/s",
+    "every measured window; MLflow's step is the window, counted over all applications",
+)
+WINDOW_LAGS = Metric("windows/lag_{name}_s", "s", "the same of each lag")
 APPLICATIONS = Metric(
     "applications/{phase}_s", "s", "one side of a comparison: median of each of its applications"
 )
@@ -112,7 +124,7 @@ SPARK = Metric(
 )
 
 METRICS = (
-    SECONDS, ALL_SECONDS, RMSE, COVERAGE, NDCG, REPEATS, COLD, APPLICATIONS, MEAN, BIAS, FLOOR, MAE, COVERED, MAP, PRECISION,
+    SECONDS, ALL_SECONDS, RMSE, COVERAGE, NDCG, REPEATS, COLD, RATE, LAG, WINDOW_RATES, WINDOW_LAGS, APPLICATIONS, MEAN, BIAS, FLOOR, MAE, COVERED, MAP, PRECISION,
     RECALL, ROWS, SINGLE, HARNESS, SPARK,
 )  # fmt: skip
 """Every metric of a trial and of a side of a comparison, in the order in which old names are looked up."""

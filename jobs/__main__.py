@@ -17,16 +17,17 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from pyspark.sql import SparkSession
 
 from core.errors import INTERRUPTED, USAGE, JobError, UsageError
 from core.options import nearest
 from jobs.runtime.between_trials import clear
-from jobs.runtime.context import Context, Job
+from jobs.runtime.context import Context, Job, JobKind
 from jobs.runtime.failures import explain
 from jobs.runtime.phases import Events, Phases
-from jobs.runtime.request import LOG_MARK, PhaseTime, Request, Result, check_same_session
+from jobs.runtime.request import LOG_MARK, PhaseTime, Request, Result, Window, check_same_session
 from jobs.runtime.session import (
     checkpoints_in,
     executors,
@@ -136,6 +137,7 @@ class _Run:
         self.place = place
         self.events = Events(Path(request.events))
         self.times: list[PhaseTime] = []
+        self.windows: list[Window] = []
         self.info: dict[str, str] = {"python": platform.python_version()}
         self.warnings: list[str] = []
         self._waiting = threading.Lock()
@@ -184,12 +186,29 @@ class _Run:
         tables = store(spark, self.request.store_root)
         try:
             result = job.run(
-                Context(self.request, spark, tables, phases, self.events, self._ready, self.warnings)
+                Context(
+                    self.request, spark, tables, phases, self.events, self._ready, self.warnings, self.windows
+                )
             )
         finally:
             tables.close()
-        info = {**self.info, **result.info}
-        return dataclasses.replace(result, phases=self.times, info=info, warnings=self.warnings)
+        self._check(job)
+        return dataclasses.replace(result, info={**self.info, **result.info}, **self._measured)
+
+    @property
+    def _measured(self) -> dict[str, Any]:
+        return {"phases": self.times, "windows": self.windows, "warnings": self.warnings}
+
+    def _check(self, job: Job) -> None:
+        """Refuse a job that measured nothing, or in the other way than it says."""
+        kept: dict[JobKind, Sequence[object]] = {"passes": self.times, "windows": self.windows}
+        other: JobKind = "windows" if job.kind == "passes" else "passes"
+        if kept[other] or not kept[job.kind]:
+            raise JobError(
+                f"the job {self.request.job} says that it is measured in {job.kind}, but timed "
+                f"{len(self.times)} phases and {len(self.windows)} windows: its kind must be what it runs, context.passes() "
+                "with phases or context.windows()"
+            )
 
     def _opened(self) -> tuple[Job, type[Store]]:
         """Open the session in the application's first run; return job and store."""
@@ -220,10 +239,9 @@ class _Run:
         return Result(
             job=self.request.job,
             status="failed",
-            phases=self.times,
             info=self.info,
             error=explain(error),
-            warnings=self.warnings,
+            **self._measured,
         )
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from experiments.metric_names import SECONDS, TOTAL
+from experiments.metric_names import LAG, RATE, SECONDS, TOTAL
 from experiments.results.metrics import cold, phases, quality, repeats
 from experiments.results.outcome import Application, Outcome
 from experiments.spec.grid import SHAPE
@@ -17,7 +17,7 @@ HEADER = ("trial", "status", *SHAPE, "shape_tag", "shared", "application", "roun
 
 
 def as_csv(outcomes: Sequence[Outcome]) -> str:
-    """Return one row a value: seconds of each phase of each pass, and quality and counts of each application."""
+    """Return one row a value: of each phase of each pass, each window, and quality and counts of each application."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(HEADER)
@@ -79,6 +79,7 @@ def _application(item: Application) -> dict[str, Any]:
         "metrics": item.metrics,
         "counts": item.counts,
         "phases": {name: {"cold_s": cold(item, name), "repeats_s": repeats(item, name)} for name in names},
+        "windows": [dataclasses.asdict(window) for window in item.windows],
         "ready_s": item.ready_s,
         "start_s": item.start_s,
         "stop_s": item.stop_s,
@@ -97,6 +98,12 @@ def _rows(outcome: Outcome) -> Iterator[list[Any]]:
         own = [*known, item.number, item.round_id or "", item.status]
         for time in item.phases:
             yield [*own, SECONDS.of(time.phase), time.kind, time.pass_, time.seconds]
+        for window in item.windows:
+            named = {
+                **{RATE.of(name): value for name, value in window.rates.items()},
+                **{LAG.of(name): value for name, value in window.lags.items()},
+            }
+            yield from ([*own, name, window.kind, window.number, value] for name, value in named.items())
         for kind, values in (("metric", item.metrics), ("count", item.counts)):
             yield from ([*own, name, kind, "", value] for name, value in values.items())
     if not outcome.applications:

@@ -8,6 +8,7 @@ from experiments.page.merged_notes import TrialNames, by_statement, with_ranges
 from experiments.results.metrics import phases, quality, relevant_of
 from experiments.results.model_equality import allowed
 from experiments.results.outcome import Outcome
+from experiments.results.windows import has_windows
 from experiments.stats.analysis import Averaged, Compared, Spread, speedup, spread
 from experiments.stats.families import SHARED_LOOK
 from experiments.stats.intervals import LEAST_FOR_INTERVAL
@@ -97,8 +98,13 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
     lines += ratio_notes((f"speed-up of {name}", ratio) for name, ratio in found if ratio)
     lines += _losses(outcomes, names)
     own = [item for item in outcomes if item.measured and not item.shared]
-    effort = sorted({(len(item.measured), item.warmups, item.repeats) for item in own})
-    for applications, warmups, repeats in effort:
+    effort = sorted({(len(item.measured), item.warmups, item.repeats, has_windows(item)) for item in own})
+    for applications, warmups, repeats, runs_on in effort:
+        if runs_on:
+            lines.append(
+                f"{applications} application(s) of {warmups} warm-up and {repeats} measured window(s)"
+            )
+            continue
         interval = _INTERVALS if applications >= LEAST_FOR_INTERVAL else "too few applications for intervals"
         lines.append(
             f"{applications} application(s) of {warmups} warm-up(s) and {repeats} repeat(s): median of applications "

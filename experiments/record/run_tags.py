@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import RecordingError
-from experiments.metric_names import COVERAGE, NDCG, RMSE, SECONDS, TOTAL
+from experiments.metric_names import COVERAGE, LAG, NDCG, RATE, RMSE, SECONDS, TOTAL
 from experiments.results.metrics import numbers, phases, relevant_of
 from experiments.results.outcome import Outcome
+from experiments.results.windows import lags, rates
 from experiments.spec.trial import SHARED
 from experiments.stats.families import SHARED_LOOK
 from experiments.telemetry.bottleneck.verdict import verdict
@@ -68,7 +69,11 @@ def shown_columns(outcomes: Sequence[Outcome]) -> list[str]:
     varying = [key for key in known if len({as_text(values.get(key)) for values in every}) > 1]
     found = {number.name for outcome in outcomes for number in numbers(outcome)}
     ran = dict.fromkeys(phase for outcome in outcomes for phase in phases(outcome))
-    first = (*(SECONDS.of(phase) for phase in (*ran, TOTAL)), RMSE.name, COVERAGE.name)
+    through = dict.fromkeys(name for outcome in outcomes for name in rates(outcome))
+    late = dict.fromkeys(name for outcome in outcomes for name in lags(outcome))
+    first = (
+        *(SECONDS.of(phase) for phase in (*ran, TOTAL)), *map(RATE.of, through), *map(LAG.of, late), RMSE.name, COVERAGE.name
+    )  # fmt: skip
     ranked = sorted(name for name in found if name.startswith(NDCG.of()))
     metrics = [f"metrics.`{name}`" for name in (*first, *ranked) if name in found]
     return [*(f"params.`{key}`" for key in varying), *metrics, f"tags.`{PREFIX}shape_tag`"]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from experiments.results.metrics import phases, quality
 from experiments.results.model_equality import SAME_MODEL
 from experiments.results.outcome import Outcome
+from experiments.results.windows import has_windows
 from experiments.spec.experiment import Experiment
 from experiments.stats.families import SHARED_LOOK
 from experiments.stats.fits import MUCH, NEGLIGIBLE
@@ -18,10 +19,19 @@ _TAGS = {
 }
 
 
+_WINDOWS = (
+    "A job that runs on is measured in windows, one after another without a gap, by a monotonic clock in the driver: rates are "
+    "what was counted in a window over its length, lags are as the job tells them. Warm-ups above are windows, too, and so are "
+    "measured repeats. Shown is the median over applications of each application's median window."
+)
+
+
 def method_of(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
     """Return pairs of a term and what it means here."""
-    found = [("Trials", _effort(outcomes)), ("Time", _time(outcomes))]
-    claimed = not all(outcome.shared for outcome in outcomes)
+    found = [("Trials", _effort(outcomes))]
+    found += [("Time", _time(outcomes))] if not all(map(has_windows, outcomes)) else []
+    found += [("Windows", _WINDOWS)] if any(map(has_windows, outcomes)) else []
+    claimed = not all(outcome.shared or has_windows(outcome) for outcome in outcomes)
     if claimed:
         found.append(("Intervals", _intervals()))
         found += [("Ratios", _ratios())] if len(outcomes) > 1 else []

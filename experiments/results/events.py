@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from jobs.runtime.request import PhaseTime
+from jobs.runtime.request import PhaseTime, Window
 
 Event = dict[str, Any]
 
@@ -45,6 +45,15 @@ def phases_of(events: Sequence[Event]) -> list[PhaseTime]:
         PhaseTime(event["phase"], event["pass_"], event["kind"], event["seconds"], event["spark_jobs"])
         for event in events
         if event["event"] == "phase_end"
+    ]
+
+
+def windows_of(events: Sequence[Event]) -> list[Window]:
+    """Recover the windows that ended from an application's events, for one that could not answer itself."""
+    return [
+        Window(event["number"], event["kind"], event["seconds"], event["rates"], event["lags"])
+        for event in events
+        if event["event"] == "window_end"
     ]
 
 

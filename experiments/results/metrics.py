@@ -4,8 +4,22 @@ import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from experiments.metric_names import COLD, HARNESS, REPEATS, ROWS, SECONDS, SPARK, TOTAL, quality_name
+from experiments.metric_names import (
+    COLD,
+    HARNESS,
+    LAG,
+    RATE,
+    REPEATS,
+    ROWS,
+    SECONDS,
+    SPARK,
+    TOTAL,
+    WINDOW_LAGS,
+    WINDOW_RATES,
+    quality_name,
+)  # fmt: skip
 from experiments.results.outcome import Application, Outcome
+from experiments.results.windows import lags, measured_windows, rates
 
 _TELEMETRY = {
     "tasks": ("tasks", 1.0),
@@ -96,6 +110,7 @@ def numbers(outcome: Outcome) -> Iterator[Number]:
             yield Number(SECONDS.of(phase), statistics.median(typical))
         first = [(item.number, seconds) for item in shown if (seconds := cold(item, phase)) is not None]
         yield from (Number(COLD.of(phase), seconds, number) for number, seconds in first)
+    yield from _windows(outcome, shown)
     for name, value in quality(outcome).items():
         yield Number(quality_name(name), value)
     for name, value in counts(outcome).items():
@@ -103,6 +118,15 @@ def numbers(outcome: Outcome) -> Iterator[Number]:
     yield from _harness(shown)
     yield from _telemetry(shown)
     yield from _cores(shown)
+
+
+def _windows(outcome: Outcome, shown: Sequence[Application]) -> Iterator[Number]:
+    """Yield each measured window, and what is typical of them."""
+    for step, window in enumerate(window for item in shown for window in measured_windows(item)):
+        yield from (Number(WINDOW_RATES.of(name), value, step) for name, value in window.rates.items())
+        yield from (Number(WINDOW_LAGS.of(name), value, step) for name, value in window.lags.items())
+    yield from (Number(RATE.of(name), item.median) for name, item in rates(outcome).items())
+    yield from (Number(LAG.of(name), item.median) for name, item in lags(outcome).items())
 
 
 def _harness(shown: Sequence[Application]) -> Iterator[Number]:

@@ -14,7 +14,7 @@ from core.errors import UnreadableError
 from core.versioned import Kind, left_out
 from experiments.results.parts import Launched
 from experiments.spec.trial import Trial
-from jobs.runtime.request import PhasePass, PhaseTime
+from jobs.runtime.request import PhasePass, PhaseTime, Window
 
 FILE = "outcome.json"
 
@@ -58,6 +58,7 @@ class Application:
     round_id: str | None = None
     warnings: list[str] = field(default_factory=list)
     share: Share | None = None
+    windows: list[Window] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -83,6 +84,7 @@ class Application:
             telemetry=telemetry,
             warnings=result.warnings,
             share=share,
+            windows=result.windows,
         )
 
     @property
@@ -229,6 +231,7 @@ def _outcome(values: dict[str, Any]) -> Outcome:
     applications = values.pop("applications")
     for item in applications:
         item["phases"] = [PhaseTime(**phase) for phase in item["phases"]]
+        item["windows"] = [Window(**window) for window in item["windows"]]
         item["share"] = Share(**item["share"]) if item.get("share") else None
     return Outcome(**values, applications=[Application(**item) for item in applications])
 
@@ -252,9 +255,15 @@ def _without_shares(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, "applications": applications}
 
 
+def _without_windows(values: dict[str, Any]) -> dict[str, Any]:
+    """Take applications of before jobs could run on as ones that ran in passes."""
+    applications = [{"windows": [], **item} for item in values["applications"]]
+    return {**values, "applications": applications}
+
+
 OUTCOME = Kind(
     "the outcome of a trial",
-    (_without_format, _without_warnings, _without_shares),
+    (_without_format, _without_warnings, _without_shares, _without_windows),
     "Nothing of it is shown. To have its trial run again, remove that folder and, if the trial counts as finished, delete "
     "its run in MLflow",
 )

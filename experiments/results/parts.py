@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from experiments.results.events import Event, Tail, last_lines, phases_of, warnings_of
+from experiments.results.events import Event, Tail, last_lines, phases_of, warnings_of, windows_of
 from jobs.runtime.request import LOG_MARK, Request, Result
 
 Status = Literal["ok", "failed", "killed"]
@@ -40,8 +40,8 @@ class Launched:
         status: "killed" when a person interrupted it.
         ready_s: seconds from the start of the process until Spark gave it its executors; None if it came to none, or
             another part before this one did.
-        start_s: seconds from its start to the start of its first phase (in between it reads its input).
-        stop_s: seconds from the end of the last phase to its end.
+        start_s: seconds from its start to the start of its first phase or window (in between it reads its input).
+        stop_s: seconds from the end of the last phase or window to its end.
         seconds: all of it. A part begins where the one before it ended, the first with the process; the last ends with it.
         died: names of the workers that were lost meanwhile.
     """
@@ -120,7 +120,10 @@ class Following:
         result = _result(part, events, reason, code)
         if status == "ok" and result.status == "failed":
             status = "failed"
-        ready, start, last = (_at(events, name) for name in ("session_ready", "phase_start", "phase_end"))
+        ready, start, last = (
+            _at(events, *names)
+            for names in (("session_ready",), ("phase_start", "window_start"), ("phase_end", "window_end"))
+        )
         lost = [*self._died_before, len(self.died)]
         return Launched(
             result=result,
@@ -146,8 +149,8 @@ def _divide(log: Path, parts: Sequence[Part]) -> None:
             out.write(line)
 
 
-def _at(events: Sequence[Event], name: str) -> list[float]:
-    return [event["at"] for event in events if event["event"] == name]
+def _at(events: Sequence[Event], *names: str) -> list[float]:
+    return [event["at"] for event in events if event["event"] in names]
 
 
 def _result(part: Part, events: list[Event], reason: str | None, code: int) -> Result:
@@ -160,8 +163,14 @@ def _result(part: Part, events: list[Event], reason: str | None, code: int) -> R
         how = f"signal {signal.Signals(number).name}" if known else f"exit code {code}"
         error = f"the application ended without a result ({how}); the end of {part.folder / 'driver.log'}:\n"
         error += last_lines(part.folder / "driver.log", 8)
-        phases, warnings = phases_of(events), warnings_of(events)
-        result = Result(job=part.request.job, status="failed", phases=phases, error=error, warnings=warnings)
+        result = Result(
+            job=part.request.job,
+            status="failed",
+            phases=phases_of(events),
+            windows=windows_of(events),
+            error=error,
+            warnings=warnings_of(events),
+        )
     if reason is None:
         return result
     values = {**vars(result), "status": "failed", "error": reason}

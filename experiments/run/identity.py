@@ -2,13 +2,12 @@
 
 import ast
 import hashlib
-import os
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from cluster.settings import ROOT
-from core.plugins import FOLDER
+from core.plugins import further
 from jobs.stores import STORES
 
 _PACKAGES = ("jobs", "datasets", "core")
@@ -53,8 +52,8 @@ def preprocess_hash(store: str) -> str:
 
 def _plugins_hash() -> str:
     """Hash of the plug-ins outside this clone; empty without any."""
-    folder = os.environ.get(FOLDER)
-    return hash_files(Path(folder).rglob("*.py"), Path(folder)) if folder else ""
+    folder = further()
+    return hash_files(folder.rglob("*.py"), folder) if folder else ""
 
 
 def files_at(path: Path) -> list[Path]:

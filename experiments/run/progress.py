@@ -59,6 +59,8 @@ class Progress:
             self._phase = f"{event['phase']} ({event['kind']} {event['pass_'] + 1})"
         elif event["event"] == "phase_end":
             self._phase = f"after {event['phase']}"
+        elif event["event"] == "window_start":
+            self._phase = f"window {event['number'] + 1} of {event['of']} ({event['kind']})"
         elif event["event"] == "warning" and (self._label, event["text"]) not in self._warned:
             self._warned.add((self._label, event["text"]))
             self.say(f"  {self._what}: warning: {event['text']}")

@@ -256,6 +256,11 @@ def _sound_search(experiment: Experiment, what: str) -> None:
 def _sound_selections(experiment: Experiment, what: str) -> None:
     known = {key.rpartition(":")[2] for key in (*experiment.fixed, *experiment.grid, *_together(experiment))}
     known |= {*SHAPE, *CLEANING}
+    if experiment.comparisons and JOBS[experiment.job].kind == "windows":
+        raise UsageError(
+            f"{what}: comparisons are of the seconds of phases, and the job {experiment.job} runs on in windows, without "
+            "phases; leave comparisons out: the report sets the rates and lags of all trials side by side"
+        )
     for item in experiment.comparisons:
         if ("phase" in item.baseline) != ("phase" in item.contender) or not (
             item.baseline and item.contender

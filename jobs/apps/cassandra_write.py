@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from core.errors import JobError, UsageError
 from core.options import parse
 from datasets.dataset import find
-from jobs.runtime.context import Context
+from jobs.runtime.context import Context, JobKind
 from jobs.runtime.phases import consume
 from jobs.runtime.request import Result
 from jobs.stores.cassandra.store import TUNING, CassandraStore, key_of, ordered
@@ -50,6 +50,8 @@ class CassandraWrite:
     """
 
     store = "cassandra"
+
+    kind: JobKind = "passes"
 
     def parameters(self) -> frozenset[str]:
         return frozenset(field.name for field in fields(WriteParams))

@@ -12,7 +12,7 @@ from core.errors import JobError
 from core.options import parse
 from datasets.dataset import find
 from jobs.prepare import explore, stored
-from jobs.runtime.context import Context
+from jobs.runtime.context import Context, JobKind
 from jobs.runtime.request import Result
 
 
@@ -26,6 +26,8 @@ class Eda:
 
     A data set with ratings is read from the store, as preprocessing left it; one of items only from its source.
     """
+
+    kind: JobKind = "passes"
 
     def parameters(self) -> frozenset[str]:
         return frozenset()

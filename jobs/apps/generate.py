@@ -9,7 +9,7 @@ from core.errors import JobError
 from core.options import parse
 from datasets.dataset import find
 from datasets.formats.spark_paths import literal, local
-from jobs.runtime.context import Context
+from jobs.runtime.context import Context, JobKind
 from jobs.runtime.request import Result
 
 
@@ -30,6 +30,8 @@ class GenerateParams:
 
 class Generate:
     """Phase of each pass: generate (all ratings, written as Parquet to the application's own folder)."""
+
+    kind: JobKind = "passes"
 
     def parameters(self) -> frozenset[str]:
         return frozenset(field.name for field in dataclasses.fields(GenerateParams))

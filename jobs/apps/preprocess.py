@@ -21,7 +21,7 @@ from jobs.prepare.cleaning import Limits
 from jobs.prepare.stored import RATINGS
 from jobs.prepare.tables import Cleaned, clean, statistics
 from jobs.runtime.concurrent_actions import run_concurrently
-from jobs.runtime.context import Context
+from jobs.runtime.context import Context, JobKind
 from jobs.runtime.request import Result
 
 _SHOWN_REASONS = 20
@@ -60,6 +60,8 @@ class PreprocessParams:
 
 class Preprocess:
     """Phases: read_clean (read, check, deduplicate, number), write (all tables)."""
+
+    kind: JobKind = "passes"
 
     def parameters(self) -> frozenset[str]:
         return frozenset(field.name for field in dataclasses.fields(PreprocessParams))

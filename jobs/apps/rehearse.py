@@ -9,12 +9,14 @@ from pathlib import Path
 from datasets.sources import SOURCES
 from jobs.apps.preprocess import Preprocess
 from jobs.apps.train import Train
-from jobs.runtime.context import Context
+from jobs.runtime.context import Context, JobKind
 from jobs.runtime.request import Result
 
 
 class Rehearse:
     """Preprocessing of a few invented ratings, and ALS on them; the request needs no data set."""
+
+    kind: JobKind = "passes"
 
     def parameters(self) -> frozenset[str]:
         return frozenset()

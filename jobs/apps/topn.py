@@ -10,7 +10,7 @@ from core.errors import JobError, UsageError
 from core.options import parse
 from jobs.engine.topn import ItemFactors, recommend_factors
 from jobs.modelling.mllib import AlsSettings, Factors, fit_als
-from jobs.runtime.context import Context
+from jobs.runtime.context import Context, JobKind
 from jobs.runtime.phases import consume
 from jobs.runtime.python_workers import PythonWorkers
 from jobs.runtime.request import Result
@@ -49,6 +49,8 @@ class Topn:
     The blocked one counts from MLlib's model on: collecting and broadcasting the items' factors is part of it. After
     the last pass both answers are compared, untimed; a disagreement fails the job.
     """
+
+    kind: JobKind = "passes"
 
     def parameters(self) -> frozenset[str]:
         return frozenset(item.name for item in fields(TopnParams))

@@ -27,7 +27,7 @@ from jobs.prepare.profile import Profile, profile_parts
 from jobs.prepare.split import Split, counted, divide, split
 from jobs.prepare.stored import Summary, Tables
 from jobs.runtime.concurrent_actions import run_concurrently
-from jobs.runtime.context import Context
+from jobs.runtime.context import Context, JobKind
 from jobs.runtime.phases import consume
 from jobs.runtime.python_workers import PythonWorkers
 from jobs.runtime.request import Result
@@ -45,6 +45,8 @@ class Train:
     and where the model knows which items are alike, these too (table `similar_items_<model>`). With `export` its model is
     kept in the folder "model" of what outlives the application.
     """
+
+    kind: JobKind = "passes"
 
     def parameters(self) -> frozenset[str]:
         return parameters.every_name()

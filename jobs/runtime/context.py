@@ -1,14 +1,18 @@
-"""Inputs of a job, and the repetition of its measured part."""
+"""Inputs of a job, and the repetition of its measured part: passes with phases, or windows."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pyspark.sql import SparkSession
 
 from jobs.runtime.phases import Events, Phases
-from jobs.runtime.request import Request, Result
+from jobs.runtime.request import Request, Result, Window
+from jobs.runtime.windows import OpenWindow, windows
 from jobs.store import Store
+
+JobKind = Literal["passes", "windows"]
+"""How a job is measured: the same work again and again, in phases; or on and on, in windows with rates and lags."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,7 @@ class Context:
         ready: waits until the application has its executors, or raises JobError. Plans may be made before. A job that
             ran before would use only the executors that came first, and its cached rows would stay on them.
         warnings: the warnings so far.
+        window_times: the windows that ended so far.
     """
 
     request: Request
@@ -28,6 +33,7 @@ class Context:
     events: Events
     ready: Callable[[], None]
     warnings: list[str] = field(default_factory=list)
+    window_times: list[Window] = field(default_factory=list)
 
     def warn(self, text: str) -> None:
         """Show a warning at once and keep it with the result; the same text only once."""
@@ -54,9 +60,25 @@ class Context:
             )
             yield number
 
+    def windows(self) -> Iterator[OpenWindow]:
+        """Yield each window, first the warm-ups; it lasts until the next one is asked for.
+
+        Raises:
+            JobError: nothing was counted in a window.
+        """
+        self.ready()
+        request, cold = self.request, self.phases.place < 2
+        yield from windows(self.events, self.window_times, request.warmups, request.repeats, cold=cold)
+
 
 class Job(Protocol):
-    """One Spark application. One file in `jobs/apps` binds an instance to JOB."""
+    """One Spark application. One file in `jobs/apps` binds an instance to JOB.
+
+    Attributes:
+        kind: whether it runs `context.passes()` or `context.windows()`.
+    """
+
+    kind: JobKind
 
     def run(self, context: Context) -> Result:
         """Do the work and return metrics, counts and fingerprint; the caller adds phases and warnings.

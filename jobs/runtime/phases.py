@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
 from core.errors import JobError
-from jobs.runtime.request import PhasePass, PhaseTime, group_mark
+from jobs.runtime.request import PassKind, PhasePass, PhaseTime, group_mark
 
 
 def consume(frame: DataFrame) -> None:
@@ -52,7 +52,7 @@ class Phases:
     events: Events
     times: list[PhaseTime] = field(default_factory=list)
     pass_: int = 0
-    kind: Literal["cold", "warmup", "repeat"] = "repeat"
+    kind: PassKind = "repeat"
     place: int = 0
 
     @contextmanager

@@ -15,6 +15,9 @@ from core.options import parse
 LOG_MARK = "recscale: from here on the log of "
 """Text that the driver of a shared application logs before the name of each trial's events file."""
 
+PassKind = Literal["cold", "warmup", "repeat"]
+"""The first pass or window of an application, one more before the measured ones, or a measured one."""
+
 _SECRET = re.compile("password|secret|token", re.IGNORECASE)
 
 
@@ -30,8 +33,8 @@ class Request:
         store_root: folder or keyspace in which that store keeps the tables of this data set.
         dataset: `source/variant`, with `dataset_options` and `dataset_path` (the result of the source's `fetch`).
         executors: number of executors that must have registered before the first phase; 0 in local mode.
-        warmups: passes before the measured ones; the first is kept as the cold number.
-        repeats: measured passes.
+        warmups: passes, or windows, before the measured ones; the first is kept as the cold number.
+        repeats: measured passes or windows.
         application: which of the trial's applications this is, from 0.
         work: folder of this request only: checkpoints, the zip of our packages.
         per_user: file that gets the quality of each user's test rows (jobs.judge.per_user); empty for none.
@@ -123,9 +126,26 @@ class PhaseTime:
 
     phase: str
     pass_: int
-    kind: Literal["cold", "warmup", "repeat"]
+    kind: PassKind
     seconds: float
     spark_jobs: int
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rates and lags of one window of a job that runs on.
+
+    Attributes:
+        number: counts from 0 over warm-ups and measured windows together.
+        rates: what came through, by name, a second.
+        lags: seconds, by name.
+    """
+
+    number: int
+    kind: PassKind
+    seconds: float
+    rates: dict[str, float]
+    lags: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -133,7 +153,7 @@ class Result:
     """Result of a job.
 
     Attributes:
-        status: "ok" or "failed"; a failed result has the phases that were finished.
+        status: "ok" or "failed"; a failed result has the phases or windows that were finished.
         metrics: quality metrics (rmse, coverage, ...); a metric that does not apply is absent.
         counts: numbers of rows (train_rows, cold_users, rejected.<reason>, ...).
         fingerprint: predictions on fixed pairs, equal within 1e-4 if the model is the same; empty if there are none.
@@ -146,6 +166,7 @@ class Result:
     job: str
     status: Literal["ok", "failed"]
     phases: list[PhaseTime] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     fingerprint: list[float] = field(default_factory=list)
@@ -159,6 +180,7 @@ class Result:
         """Read what a job wrote."""
         values = json.loads(path.read_text(encoding="utf-8"))
         values["phases"] = [PhaseTime(**phase) for phase in values.get("phases", [])]
+        values["windows"] = [Window(**window) for window in values.get("windows", [])]
         return cls(**values)
 
     def save(self, path: Path) -> None:

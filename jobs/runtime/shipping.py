@@ -1,4 +1,4 @@
-"""Pack the project's own packages so that executors can import them."""
+"""Pack the project's own packages, and the plug-ins that the environment adds to them, so that executors can import them."""
 
 import hashlib
 import io
@@ -8,12 +8,13 @@ from pathlib import Path
 import core
 import datasets
 import jobs
+from core.plugins import further_sources
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that the zip format can hold
 
 
 def pack(folder: Path) -> Path | None:
-    """Write the packages `jobs`, `datasets` and `core` as they run now into one zip under `folder`.
+    """Write the packages `jobs`, `datasets` and `core` as they run now, with plug-ins, into one zip under `folder`.
 
     Timestamps are fixed and the name carries the content's hash, so equal code gives an equal file.
 
@@ -33,10 +34,13 @@ def pack(folder: Path) -> Path | None:
 
 
 def _zip(roots: list[Path]) -> bytes:
+    own = {
+        path.relative_to(root.parent).as_posix(): path
+        for root in roots
+        for path in sorted(root.rglob("*.py"))
+    }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for root in roots:
-            for path in sorted(root.rglob("*.py")):
-                name = path.relative_to(root.parent).as_posix()
-                archive.writestr(zipfile.ZipInfo(name, EPOCH), path.read_bytes())
+        for name, path in (further_sources([root.name for root in roots]) | own).items():
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), path.read_bytes())
     return buffer.getvalue()

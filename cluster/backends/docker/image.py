@@ -21,6 +21,7 @@ from cluster.backends.docker.ownership import give_access
 from cluster.jvm import artifacts, java
 from cluster.settings import ROOT, Settings
 from core.errors import ServiceError
+from core.plugins import further_sources
 
 NAME = "recscale"
 JARS = tuple(sorted(path.stem for path in artifacts.LOCKS.glob("*.lock")))
@@ -70,8 +71,8 @@ def image(base: str) -> Image:
     for name in JARS:
         foundation.update(artifacts.folder(name, Path()).name.encode())
     whole = foundation.copy()
-    for path in _sources():
-        whole.update(f"{path.relative_to(ROOT)}\0".encode())
+    for name, path in _sources().items():
+        whole.update(f"{name}\0".encode())
         whole.update(hashlib.sha256(path.read_bytes()).digest())
     return Image(foundation.hexdigest()[:12], f"{NAME}:{whole.hexdigest()[:12]}")
 
@@ -161,17 +162,16 @@ def _context(settings: Settings) -> Iterator[tuple[str, bytes]]:
         folder = artifacts.folder(name, settings.run_dir)
         for path in sorted(folder.iterdir()):
             yield f"jars/{folder.name}/{path.name}", path.read_bytes()
-    for path in _sources():
-        yield f"project/{path.relative_to(ROOT)}", path.read_bytes()
+    for name, path in _sources().items():
+        yield f"project/{name}", path.read_bytes()
 
 
-def _sources() -> list[Path]:
-    """Return the project's own files, without hidden files and those of editors and interpreters."""
+def _sources() -> dict[str, Path]:
+    """Return name and path of the project's own files, without hidden and generated ones, and of further plug-ins."""
     found = [path for package in _PACKAGES for path in (ROOT / package).rglob("*") if path.suffix in _KINDS]
     kept = [path for path in found if path.is_file() and not path.name.startswith(".")]
-    return sorted(
-        [path for path in kept if "__pycache__" not in path.parts] + [ROOT / name for name in _FILES]
-    )
+    own = [path for path in kept if "__pycache__" not in path.parts] + [ROOT / name for name in _FILES]
+    return further_sources(_PACKAGES) | {path.relative_to(ROOT).as_posix(): path for path in sorted(own)}
 
 
 def _build(tag: str, files: Iterator[tuple[str, bytes]], settings: Settings, *more: str) -> None:
