@@ -62,8 +62,8 @@ def compared(given: Namespace, baseline: list[str], contender: list[str]) -> Ver
     written = write(ledger, found, experiment.question, settings.run_dir / "reports")
     print(f"page: {written[0]}\nnumbers: {written[1]}")
     _record(settings, ledger, found, "ok", written)
-    if found.timing.verdict != "too few" and len(found.timing.pairs) not in ledger.looks:
-        ledger.looks.append(len(found.timing.pairs))
+    if found.timing.verdict != "too few" and found.timing.count not in ledger.looks:
+        ledger.looks.append(found.timing.count)
         ledger.save()
     return found
 

@@ -56,7 +56,7 @@ def trial_json(outcome: Outcome, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "repeats": outcome.repeats,
         "metrics": quality(outcome),
         "seconds": {phase: dataclasses.asdict(item) for phase, item in times.items() if item},
-        "speedup": dataclasses.asdict(found) if found else None,
+        "speedup": found.as_json() if found else None,
         "recording_s": outcome.recording_s,
         "applications": [_application(item) for item in outcome.applications],
     }

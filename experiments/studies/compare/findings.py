@@ -14,7 +14,7 @@ from experiments.page.plots import Plot
 from experiments.page.raw_values import shape_of
 from experiments.page.tables import NONE, Table, as_markdown
 from experiments.page.text_tables import as_text, wrapped
-from experiments.stats.paired import LEAST_PAIRS
+from experiments.stats.ratios import LEAST_PAIRS
 from experiments.studies.compare.ledger import Ledger
 from experiments.studies.compare.sides import NAMES
 from experiments.studies.compare.verdict import (
@@ -49,7 +49,7 @@ def findings(ledger: Ledger, verdict: Verdict) -> list[Finding]:
         tables=(_times(ledger, verdict),),
         plots=(plot,),
         notes=(*time_notes(verdict), *notes(ledger, verdict)),
-        data={"time": dataclasses.asdict(verdict.timing) | {"verdict": verdict.timing.verdict}},
+        data={"time": {**verdict.timing.as_json(), "pairs": verdict.timing.pairs}},
     )
     quality = Finding(
         "Quality",
@@ -157,7 +157,7 @@ def as_json(ledger: Ledger, verdict: Verdict, found: Sequence[Finding]) -> dict[
 def _times(ledger: Ledger, verdict: Verdict) -> Table:
     words = ledger.about["sides"]
     rows = [
-        [name, words[name], str(len(verdict.timing.pairs)), spread_of(verdict.timing.pairs, at)]
+        [name, words[name], str(verdict.timing.count), spread_of(verdict.timing.pairs, at)]
         for at, name in enumerate(NAMES)
     ]
     return Table(["side", "what", "pairs", f"{verdict.metric} of an application"], rows)
@@ -177,9 +177,9 @@ def _draw(axes: Any, verdict: Verdict) -> None:
     at = range(1, len(ratios) + 1)
     axes.plot(at, ratios, "o", markersize=8, color="C0")
     axes.axhline(1.0, linestyle="--", linewidth=1, color="#8b949e")
-    if found.low is not None and found.high is not None:
+    if found.interval is not None:
         axes.axhline(found.ratio, color="C0", linewidth=1.5)
-        axes.axhspan(found.low, found.high, color="C0", alpha=0.2, linewidth=0)
+        axes.axhspan(*found.interval, color="C0", alpha=0.2, linewidth=0)
     axes.set_xlabel("pair")
     axes.set_ylabel("contender / baseline")
     axes.xaxis.get_major_locator().set_params(integer=True)

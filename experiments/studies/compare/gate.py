@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from core.errors import UsageError
-from experiments.stats.paired import LEAST_PAIRS
+from experiments.stats.ratios import LEAST_PAIRS
 from experiments.studies.compare.verdict import Verdict, interval_of
 
 

@@ -62,8 +62,8 @@ def _side(name: str, outcome: Outcome, pilot: Outcome, words: str) -> Node:
 
 def _numbers(verdict: Verdict) -> Iterator[Number]:
     found = verdict.timing
-    yield Number("time_ratio", found.ratio)
     for name, value in (
+        ("time_ratio", found.ratio),
         ("time_ratio_low", found.low),
         ("time_ratio_high", found.high),
         ("time_ratio_detectable", found.slower_detectable),
