@@ -12,6 +12,13 @@ from experiments.page.index import write_index
 from experiments.page.page import Download, render
 from experiments.page.raw_values import strict
 
+_SHOWN = {
+    "host.cpu": "processor", "host.cores": "cores", "host.memory_gib": "memory, GiB", "host.system": "system",
+    "version.python": "Python", "version.java": "Java", "version.pyspark": "Spark", "version.mlflow": "MLflow",
+    "git.commit": "commit", "git.dirty": "changes not committed", "hash.code": "hash of the code",
+    "hash.lock": "hash of the packages",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Document:
@@ -83,3 +90,16 @@ class Document:
             lines = drawn.with_suffix(".svg")
             lines.write_text(picture.svg, encoding="utf-8")
             yield from (drawn, lines)
+
+
+def facts_of(environment: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is known of host, versions and code, under names for people."""
+    return {
+        shown: _plain(environment[key])
+        for key, shown in _SHOWN.items()
+        if environment.get(key) not in (None, "")
+    }
+
+
+def _plain(value: object) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
-from experiments.page.document import Document
-from experiments.page.facts import facts_of
+from experiments.page.document import Document, facts_of
 from experiments.page.finding import Finding
 from experiments.page.index import header
 from experiments.page.plots import plots

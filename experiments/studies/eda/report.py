@@ -4,8 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from experiments.page.document import Document
-from experiments.page.facts import facts_of
+from experiments.page.document import Document, facts_of
 from experiments.page.index import header
 from experiments.page.text_tables import as_text, wrapped
 from experiments.studies.eda.findings import answer, findings_of
