@@ -1,4 +1,4 @@
-"""Which of two takes longer: the ratio of their seconds, how sure it is, the verdict, and what could have been missed.
+"""The answer to which of two takes longer: the ratio of their seconds, how sure it is, and what could have been missed.
 
 Seconds of the same rounds are paired: whatever the host does to both (clock, neighbours, caches) cancels in their ratio.
 Which comes first is random and balanced (`experiments.run.turns`), so a steady drift meets both sides alike and no rhythm

@@ -19,6 +19,7 @@ import numpy as np
 from scipy import stats
 
 from core.errors import UsageError
+from experiments.page.finding import Finding
 from experiments.page.tables import Table
 from experiments.page.wording import counted, sentence
 from experiments.stats.intervals import ALPHA, POWER
@@ -75,7 +76,7 @@ class Calibration:
 
     @property
     def first_is_slower(self) -> Ratio:
-        """How many times as long the first half takes as the second."""
+        """Ratio of the seconds of the half that runs first to those of the other."""
         return of_pairs(self._second_first)
 
     @property
@@ -155,6 +156,18 @@ def calibrate(comparisons: Sequence[Comparison], draws: int = DRAWS, seed: int =
         neighbours=neighbours,
         independent=_independent(parts, neighbours, draws, random),
     )
+
+
+def findings(found: Calibration, left_out: int = 0) -> list[Finding]:
+    """Return the sections; `left_out` is how many recorded comparisons are not among those of the calibration."""
+    own = Finding(
+        "Calibration",
+        answer(found),
+        tables=(comparison_table(found), table(found)),
+        notes=tuple(details(found)),
+    )
+    said = f"left out: {left_out} comparison(s) of other code, parameters or host, or of too few pairs"
+    return [own, *([Finding("Left out", notes=(said,))] if left_out else [])]
 
 
 def answer(found: Calibration) -> str:
