@@ -6,7 +6,7 @@ from pathlib import Path
 from cluster import configuration
 from core.errors import GATE, OK
 from experiments.cli import arguments as shared
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.metric_names import seconds_name
 from experiments.page.finding import UNTITLED, paragraphs
 from experiments.studies.compare.calibration import calibrate, findings

@@ -4,7 +4,7 @@ from argparse import Namespace
 
 from cluster import configuration
 from experiments.cli import arguments as shared
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.page.index import INDEX
 from experiments.run.harness import Harness
 from experiments.run.progress import Progress

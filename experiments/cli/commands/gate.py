@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from core.errors import GATE, OK, RecscaleError
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.cli.compared import arguments, compared
 from experiments.studies.compare.gate import closing, usable
 

@@ -6,7 +6,7 @@ from cluster import configuration
 from cluster.lifecycle import Cluster
 from core.errors import UsageError
 from experiments.cli import arguments as shared
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.telemetry.history import link
 
 
