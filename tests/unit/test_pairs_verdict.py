@@ -13,9 +13,9 @@ from invented_pairs import ABOUT, ledger
 from core.errors import JobError, UsageError
 from experiments import __main__ as main
 from experiments.cli.commands import gate as gate_command
+from experiments.cli.commands.gate import closing
 from experiments.page.text_tables import WIDTH
 from experiments.studies.compare.findings import document, findings
-from experiments.studies.compare.gate import closing
 from experiments.studies.compare.ledger import PER_USER, Ledger
 from experiments.studies.compare.verdict import (
     quality_answer,
