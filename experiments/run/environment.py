@@ -19,8 +19,7 @@ from cluster.pinning import own_cores
 from cluster.settings import ROOT, SECRET
 from cluster.shape import Shape
 from experiments.run.identity import code_hash, lock_hash
-from experiments.run.launcher import capture
-from experiments.run.runtime import HERE, Runtime
+from experiments.run.launcher import HERE, Runtime, capture
 from jobs.stores import STORAGES
 
 PACKAGES = ("pyspark", "numpy", "pandas", "pyarrow", "numba", "mlflow")

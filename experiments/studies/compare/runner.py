@@ -18,10 +18,10 @@ from experiments.run.alone import fresh, run_alone
 from experiments.run.applications import verdict
 from experiments.run.conditions import basis, common, conditions, where
 from experiments.run.harness import Harness
+from experiments.run.launcher import HERE
 from experiments.run.prepare import Prepared, prepare
 from experiments.run.progress import Progress
 from experiments.run.requests import application_request, store_of
-from experiments.run.runtime import HERE
 from experiments.run.spark_settings import JAVA_OPTIONS
 from experiments.spec.experiment import Experiment
 from experiments.spec.trial import Trial
