@@ -14,7 +14,7 @@ from experiments.cli import arguments as shared
 from experiments.run.progress import Progress
 from experiments.run.runner import open_recorder
 from experiments.spec import experiment as spec
-from experiments.studies.compare.findings import as_lines, findings, write
+from experiments.studies.compare.findings import document
 from experiments.studies.compare.ledger import Ledger
 from experiments.studies.compare.record import tree_of
 from experiments.studies.compare.runner import Pairing
@@ -58,12 +58,13 @@ def compared(given: Namespace, baseline: list[str], contender: list[str]) -> Ver
                 _record(settings, pairing.ledger, verdict_of(pairing.ledger, given.metric), "killed")
         raise
     found = verdict_of(ledger, given.metric)
-    print(f"\n{as_lines(findings(ledger, found))}\n")
-    written = write(ledger, found, experiment.question, settings.run_dir / "reports")
+    report = document(ledger, found, experiment.question)
+    print(f"\n{report.text()}\n")
+    written = report.write(settings.run_dir / "reports")
     print(f"page: {written[0]}\nnumbers: {written[1]}")
     _record(settings, ledger, found, "ok", written)
-    if found.timing.verdict != "too few" and len(found.timing.pairs) not in ledger.looks:
-        ledger.looks.append(len(found.timing.pairs))
+    if found.timing.verdict != "too few" and found.timing.count not in ledger.looks:
+        ledger.looks.append(found.timing.count)
         ledger.save()
     return found
 

@@ -1,11 +1,12 @@
-"""Findings of a report about an experiment, beyond its trials' own numbers."""
+"""Section of any report, and how sections are written as text: for a terminal, or in Markdown."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.page.figure import Plot
-from experiments.page.tables import Table
+from experiments.page.tables import Table, as_markdown
+from experiments.page.text_tables import as_text, wrapped
 
 
 @dataclass(frozen=True)
@@ -28,3 +29,45 @@ class Finding:
     plots: tuple[Plot, ...] = ()
     notes: tuple[str, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Style:
+    """Form of a report's sections as text.
+
+    Attributes:
+        table: writes a table.
+        title: writes a section's title; None for sections that follow each other without one.
+        fit: breaks the lines of what is no table.
+        bullet: begins a note.
+        brief: the tables alone, each below its title, and notes only of sections without a table: the page has the rest.
+    """
+
+    table: Callable[[Table], str]
+    title: Callable[[str], str] | None = None
+    fit: Callable[[str], str] = str
+    bullet: str = ""
+    brief: bool = False
+
+
+TITLED = Style(as_text, str.upper, wrapped)
+UNTITLED = Style(as_text, None, wrapped)
+BRIEF = Style(as_text, str, wrapped, brief=True)
+MARKDOWN = Style(as_markdown, "### {}".format, bullet="- ")
+
+
+def paragraphs(findings: Sequence[Finding], style: Style, said: str = "") -> Iterator[str]:
+    """Yield the paragraphs of sections; `said` is the answer that stands above them all and is not repeated."""
+    for finding in findings:
+        notes = "\n".join(style.fit(style.bullet + note) for note in finding.notes)
+        tables = map(style.table, finding.tables)
+        title = [style.title(finding.title)] if style.title else []
+        if style.brief:
+            yield from ("\n".join([*title, table]) for table in tables)
+            notes = "" if finding.tables else notes
+        else:
+            yield from title
+            yield from (style.fit(text) for text in (finding.answer, finding.why) if text and text != said)
+            yield from tables
+        if notes:
+            yield notes

@@ -1,8 +1,6 @@
 """Every number of every trial: as JSON, and as a table of one value a row."""
 
-import csv
 import dataclasses
-import io
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,14 +14,9 @@ from experiments.stats.analysis import speedup, spread
 HEADER = ("trial", "status", *SHAPE, "shape_tag", "shared", "application", "round", "ended", "quantity", "kind", "pass", "value")  # fmt: skip
 
 
-def as_csv(outcomes: Sequence[Outcome]) -> str:
-    """Return one row a value: of each phase of each pass, each window, and quality and counts of each application."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(HEADER)
-    for outcome in outcomes:
-        writer.writerows(_rows(outcome))
-    return out.getvalue()
+def raw_rows(outcomes: Sequence[Outcome]) -> list[Sequence[object]]:
+    """Return a header and one row a value: of each phase of each pass, each window, and quality and counts of each application."""
+    return [HEADER, *(row for outcome in outcomes for row in _rows(outcome))]
 
 
 def strict(value: Any) -> Any:
@@ -56,7 +49,7 @@ def trial_json(outcome: Outcome, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "repeats": outcome.repeats,
         "metrics": quality(outcome),
         "seconds": {phase: dataclasses.asdict(item) for phase, item in times.items() if item},
-        "speedup": dataclasses.asdict(found) if found else None,
+        "speedup": found.as_json() if found else None,
         "recording_s": outcome.recording_s,
         "applications": [_application(item) for item in outcome.applications],
     }

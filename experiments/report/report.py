@@ -1,20 +1,19 @@
 """Turns the recorded trials of an experiment into a terminal table, pictures, one HTML page, JSON and CSV."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
-from experiments.page.document import Document
-from experiments.page.facts import facts_of
+from experiments.page.document import Document, facts_of
 from experiments.page.finding import Finding
 from experiments.page.index import header
 from experiments.page.plots import plots
-from experiments.page.raw_values import as_csv, strict, trial_json
-from experiments.page.tables import Table, as_markdown, main_table, notes
-from experiments.page.text_tables import as_text, wrapped
+from experiments.page.raw_values import raw_rows, strict, trial_json
+from experiments.page.tables import main_table, notes
 from experiments.report.answer import answer_of
 from experiments.report.method import asked, data_of, method_of
 from experiments.report.overhead import overhead
@@ -58,18 +57,11 @@ class Report:
 
     def text(self) -> str:
         """Return it for a terminal."""
-        below = _lines(self.findings, as_text, str.upper, "", said=self.answer, fit=wrapped)
-        return "\n\n".join([wrapped(self.answer), *below])
+        return self.document.text()
 
     def markdown(self) -> str:
         """Return it for the page of the parent run."""
-        return "\n\n".join(
-            [
-                self.experiment.question,
-                f"**{self.answer}**",
-                *_lines(self.findings, as_markdown, "### {}".format, "- ", said=self.answer),
-            ]
-        )
+        return self.document.markdown()
 
     def write(self, folder: Path) -> list[Path]:
         """Write NAME.html, NAME.json, NAME.csv, the pictures as PNG and SVG, and the index.
@@ -79,9 +71,9 @@ class Report:
         """
         return self.document.write(folder)
 
-    @property
+    @cached_property
     def document(self) -> Document:
-        """The page and what is written beside it."""
+        """The report as it is written."""
         name = self.experiment.name
         return Document(
             name,
@@ -90,7 +82,7 @@ class Report:
             self.answer,
             self.findings,
             self.as_json(),
-            as_csv(self.outcomes),
+            raw_rows(self.outcomes),
             facts={**dict(data_of(self.outcomes)), **facts_of(self.outcomes[-1].environment)},
             glance=self._glance(),
             method=method_of(self.outcomes),
@@ -136,21 +128,3 @@ class Report:
                 ("host", f"{environment['host.cores']} cores" + (f", {memory} GiB" if memory else ""))
             )
         return found
-
-
-def _lines(
-    findings: Sequence[Finding],
-    write: Callable[[Table], str],
-    heading: Callable[[str], str],
-    bullet: str,
-    *,
-    said: str,
-    fit: Callable[[str], str] = str,
-) -> Iterator[str]:
-    """Yield the paragraphs of a report below its answer; `fit` breaks the lines of those that are no tables."""
-    for finding in findings:
-        yield heading(finding.title)
-        yield from (fit(text) for text in (finding.answer, finding.why) if text and text != said)
-        yield from (write(table) for table in finding.tables)
-        if finding.notes:
-            yield "\n".join(fit(bullet + note) for note in finding.notes)

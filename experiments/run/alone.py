@@ -9,7 +9,7 @@ from core.errors import JobError
 from experiments.results.events import Event, warnings_to
 from experiments.results.parts import Launched
 from experiments.run.harness import Harness
-from experiments.run.runtime import HERE, Runtime
+from experiments.run.launcher import HERE, Runtime
 from jobs.runtime.request import Request, Result
 
 LONG_S = 6 * 3600.0

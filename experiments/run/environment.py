@@ -1,4 +1,4 @@
-"""Environment of a measurement: code, packages, Java and host; and that of an application's process."""
+"""Environment of a measurement: code, packages, Java, host and the workers' host; and that of an application's process."""
 
 import hashlib
 import json
@@ -10,20 +10,23 @@ from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 
-from cluster import security
+from cluster import hosts, security
 from cluster.backends.local.pinning import own_cores
 from cluster.driver_host import DriverHost
-from cluster.settings import ROOT, SECRET
+from cluster.settings import ROOT, SECRET, Settings
 from cluster.shape import Shape
 from experiments.run.identity import code_hash, lock_hash
-from experiments.run.launcher import capture
-from experiments.run.runtime import HERE, Runtime
+from experiments.run.launcher import HERE, Runtime, capture
 from jobs.stores import STORAGES
 
 PACKAGES = ("pyspark", "numpy", "pandas", "pyarrow", "numba", "mlflow")
+EXTERNAL = "external"
+"""Tag of a shape whose workers are those of a master that is not on this host."""
+
 _INHERITED_AWAY = (
     *("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "SPARK_LOCAL_DIRS"),
     *(SECRET, security.SPARKS_NAME),
@@ -74,6 +77,28 @@ def place_hash(
 def jvm_options(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Return those options of JAVA_TOOL_OPTIONS, which every JVM gets, that say how it runs: heap, collector, compiler."""
     return [word for word in environ.get("JAVA_TOOL_OPTIONS", "").split() if word.startswith("-X")]
+
+
+def _external(settings: Settings) -> bool:
+    """Whether the workers are those of a master that is not on this host, so that nothing is known of their cores."""
+    master = settings.spark.master
+    if master is None or master.startswith("local"):
+        return False
+    return not hosts.loopback(urlsplit(master).hostname or "")
+
+
+def of_workers(settings: Settings) -> dict[str, str]:
+    """Return what a time depends on besides this host; nothing for workers of this host that share no secret."""
+    found = {"cluster.master": settings.spark.master or ""} if _external(settings) else {}
+    options = security.options(settings)
+    if options:
+        found["cluster.encrypted"] = options.get("spark.network.crypto.enabled", "false")
+    return found
+
+
+def shape_tag(shape: Shape, settings: Settings) -> str:
+    """Say how far a time on this shape may be trusted: `Shape.tag`, or that it cannot be told from here."""
+    return EXTERNAL if _external(settings) else shape.tag(host()["host.cores"])
 
 
 def pins(shape: Shape) -> dict[str, str]:

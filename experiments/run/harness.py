@@ -20,9 +20,8 @@ from core.errors import ServiceError, UsageError
 from experiments.results.events import Event
 from experiments.results.parts import Launched, Part
 from experiments.run.environment import for_driver
-from experiments.run.launcher import Launcher
+from experiments.run.launcher import HERE, Launcher, Runtime
 from experiments.run.rehearsal import record
-from experiments.run.runtime import HERE, Runtime
 from experiments.run.stores import as_running, files_of, spark_settings_of
 from jobs.runtime.request import Request
 from jobs.stores import STORAGES

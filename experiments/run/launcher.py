@@ -6,6 +6,7 @@ An application has one part for each trial that shares it; most have one.
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,7 +19,6 @@ from cluster.settings import ROOT
 from core.errors import ServiceError
 from experiments.results.events import Event
 from experiments.results.parts import Following, Launched, Part, Status
-from experiments.run.runtime import HERE, Runtime
 from jobs.runtime.request import Request
 
 POLL_S = 0.2
@@ -43,6 +43,24 @@ class Watched(Protocol):
 
     def log_tail(self, name: str, lines: int = 20) -> str:
         """The end of a service's log."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Source of an application's code.
+
+    Attributes:
+        root: the folder of the packages `jobs` and `datasets`, which the application ships to its executors.
+        python: the interpreter of the driver and of the executors, with its packages.
+        understands: the fields of a request that these sources know; None for all.
+    """
+
+    root: Path = ROOT
+    python: str = sys.executable
+    understands: frozenset[str] | None = None
+
+
+HERE = Runtime()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from cluster.settings import Settings
 from core.errors import RecordingError, ServiceError
 from experiments.record.parent_run import Parent
 from experiments.results.outcome import Outcome, new_attempt, stored
-from experiments.run import environment, remote_workers
+from experiments.run import environment
 from experiments.run.applications import Applications
 from experiments.run.conditions import basis, common, conditions, where
 from experiments.run.harness import Harness, Met
@@ -84,7 +84,7 @@ class Sweep:
             backend: environment.place_hash(
                 self.settings.spark.driver_memory,
                 harness.driver_host(backend),
-                remote_workers.facts(self.settings),
+                environment.of_workers(self.settings),
             )
             for backend in {shape.backend for shape in shapes}
         }
@@ -157,13 +157,13 @@ class Sweep:
     def _pending(self, key: str, trial: Trial, described: dict[str, Any]) -> Pending:
         data = self.prepared[trial.data.slug].described if trial.data else {}
         context = {
-            "shape_tag": remote_workers.shape_tag(trial.shape, self.settings),
+            "shape_tag": environment.shape_tag(trial.shape, self.settings),
             "basis": self._basis(),
             "data": data,
             "environment": {
                 **described,
                 **environment.pins(trial.shape),
-                **remote_workers.facts(self.settings),
+                **environment.of_workers(self.settings),
                 **where(self._met.settings),
                 "services.beside": ", ".join(self._met.beside),
             },

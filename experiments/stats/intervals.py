@@ -8,6 +8,8 @@
 * A ratio of two trials that did not: t over the logarithms of both, variances not pooled, with the degrees of freedom
   of the smaller sample, which is too wide rather than too narrow. A drift of the host between the two is not in it.
 
+What could have been missed is reckoned with the upper bound of the spread (`upper_bound`, `detectable`): five values know little of it.
+
 How often each holds the truth is simulated in tests/unit/test_experiments_intervals.py; reasons: docs/adr/0017-intervals.md.
 """
 
@@ -20,6 +22,8 @@ import numpy as np
 from scipy import special  # every command imports this, and scipy.stats takes several times as long
 
 LEVEL = 0.95
+ALPHA = 1 - LEVEL
+POWER = 0.8
 LEAST_FOR_INTERVAL = 5
 """Applications, rounds or pairs from which on there is an interval."""
 
@@ -74,14 +78,36 @@ def error(weights: Sequence[float], logs: Sequence[Any], *, paired: bool) -> tup
     return np.sqrt(np.sum(variances, axis=0)), min(counts) - 1
 
 
-def reach(error: Any, free: int) -> Any:
+def reach(error: Any, free: int, level: float = LEVEL) -> Any:
     """Return how far an interval goes to each side of its middle."""
-    return _quantile(free) * error
+    return _quantile(free, level) * error
+
+
+def upper_bound(error: float, free: int) -> float:
+    """Return the upper 95% bound of a standard error that was estimated itself, if what it is of is about normal.
+
+    Args:
+        error: as estimated.
+        free: its degrees of freedom.
+    """
+    return error * math.sqrt(free / float(special.chdtri(free, LEVEL)))
+
+
+def detectable(error: float, count: int, power: float = POWER) -> float:
+    """Return the mean log-ratio that a two-sided t test at 5% finds with this power.
+
+    Args:
+        error: standard error of the mean log-ratio, as if it were known (`upper_bound`).
+        count: pairs, or values of the smaller sample.
+        power: share of such comparisons in which it is found, from the noncentral t distribution.
+    """
+    free = count - 1
+    return float(special.nctdtrinc(free, 1 - power, reach(1.0, free))) * error
 
 
 @lru_cache(maxsize=256)
-def _quantile(free: int) -> float:
-    return float(special.stdtrit(free, (1 + LEVEL) / 2))
+def _quantile(free: int, level: float) -> float:
+    return float(special.stdtrit(free, (1 + level) / 2))
 
 
 @lru_cache(maxsize=256)

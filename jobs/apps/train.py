@@ -13,8 +13,7 @@ from pyspark.sql import functions as F
 from jobs import params as parameters
 from jobs.judge import per_user
 from jobs.judge.cautions import after_fit, before_fit
-from jobs.judge.evaluate import Evaluation, by_user, evaluate, with_predictions
-from jobs.judge.noise_floor import noise_floor
+from jobs.judge.evaluate import Evaluation, by_user, evaluate, noise_floor, with_predictions
 from jobs.judge.relevance import Relevance, relevance
 from jobs.judge.select import choose, validation_kind, validation_split
 from jobs.modelling.export import Exportable, export

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_array
 
 from datasets.compiled import compiled
 from jobs.engine.kernels import Floats
-from jobs.engine.neighbours import Csr
+from jobs.engine.neighbours import Csr, from_scipy
 from jobs.engine.tiles import COLUMNS, add_products
 
 
@@ -34,38 +35,10 @@ class UndeterminedError(ValueError):
 def both_ways(
     rows: npt.NDArray[Any], columns: npt.NDArray[Any], values: npt.NDArray[Any], n: int, m: int
 ) -> tuple[Csr, Csr]:
-    """Build a matrix [n, m] and its transpose from entries in any order, which does not change the result.
-
-    Two more passes put the entries of each row in order, so that sums are the same however the entries came.
-    """
-    triples = np.asarray(rows, np.int32), np.asarray(columns, np.int32), np.asarray(values, np.float32)
-    once = _sorted_by(triples[1], triples[0], triples[2], m)
-    by_row = transposed(once, n)
-    return by_row, transposed(by_row, m)
-
-
-def transposed(matrix: Csr, columns: int) -> Csr:
-    """Return the transpose of a matrix of so many columns."""
-    lengths = np.diff(matrix.indptr)
-    rows = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-    return _sorted_by(matrix.indices, rows, matrix.values, columns)
-
-
-def _sorted_by(rows: npt.NDArray[Any], columns: npt.NDArray[Any], values: Floats, n: int) -> Csr:
-    indptr = np.zeros(n + 1, dtype=np.int64)
-    np.cumsum(np.bincount(rows, minlength=n), out=indptr[1:])
-    indices, sorted_values = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.float32)
-    _place(rows, columns, values, indptr[:-1].copy(), indices, sorted_values)
-    return Csr(indptr, indices, sorted_values)
-
-
-@compiled
-def _place(rows, columns, values, at, indices, sorted_values):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0917
-    for entry in range(len(rows)):
-        row = rows[entry]
-        indices[at[row]] = columns[entry]
-        sorted_values[at[row]] = values[entry]
-        at[row] += 1
+    """Build a matrix [n, m] and its transpose from entries in any order, which does not change the result; no (row, column) twice."""
+    known = np.asarray(values, np.float32), (np.asarray(rows, np.int32), np.asarray(columns, np.int32))
+    by_row = coo_array(known, shape=(n, m)).tocsr()
+    return from_scipy(by_row), from_scipy(by_row.T.tocsr())
 
 
 def factorise(by_user: Csr, by_item: Csr, *, rank: int, iterations: int, reg: float, seed: int) -> Factors:

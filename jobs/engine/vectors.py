@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from datasets.compiled import compiled
 from jobs.engine.kernels import Floats, Ints, leave_out, ranked, replace_root, select
-from jobs.engine.neighbours import SCORES, Csr, Neighbours, csr
+from jobs.engine.neighbours import SCORES, Csr, Neighbours, csr, from_scipy
 
 
 class Vectors(NamedTuple):
@@ -74,9 +74,13 @@ def _lengths(rows: npt.NDArray[Any], values: npt.NDArray[np.float64], n: int) ->
 
 def keep_items(by_term: Csr, kept: npt.NDArray[np.bool_]) -> Csr:
     """Return the columns of a matrix with the items that are `kept` alone; places stay as they are."""
-    rows = np.repeat(np.arange(len(by_term.indptr) - 1), np.diff(by_term.indptr))
-    chosen = kept[by_term.indices]
-    return csr(rows[chosen], by_term.indices[chosen], by_term.values[chosen], len(by_term.indptr) - 1)
+    from scipy.sparse import csr_array  # noqa: PLC0415 - as in `jobs.engine.neighbours.csr`
+
+    values = by_term.values * kept[by_term.indices]
+    shape = len(by_term.indptr) - 1, len(kept)
+    matrix = csr_array((values, by_term.indices, by_term.indptr), shape=shape, copy=True)
+    matrix.eliminate_zeros()
+    return from_scipy(matrix)
 
 
 def nearest(items: Ints, by_item: Csr, by_term: Csr, n: int) -> Neighbours:

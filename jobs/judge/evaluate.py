@@ -15,14 +15,16 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
+from datasets.dataset import find
 from jobs.modelling.baseline import clipped, fit_bias
 from jobs.models.bias import Bias
 from jobs.prepare.profile import Profile, sent
+from jobs.prepare.stored import Summary, Tables
 from jobs.runtime.concurrent_actions import run_concurrently
 
 _COUNTS = ("test_rows", "scored_rows", "cold_rows", "cold_users", "cold_items")
@@ -47,6 +49,14 @@ class Evaluation:
 
     metrics: dict[str, float]
     counts: dict[str, int]
+
+
+@runtime_checkable
+class Expecting(Protocol):
+    """A source that knows the expected rating of each pair, without the noise."""
+
+    def expected(self, variant: str, options: object, pairs: DataFrame) -> DataFrame:
+        """Add `expected` double to pairs of keys (user string, item string, ...); null for unknown keys."""
 
 
 def with_predictions(test: DataFrame, scored: DataFrame, rows: int | None = None) -> DataFrame:
@@ -139,6 +149,23 @@ def by_user(
         return users.withColumn("ndcg", F.lit(None).cast("double"))
     ranked = _ranked(judged, recommendations, k, relevant)
     return users.join(ranked.select("user", F.col(f"ndcg_at_{k}").alias("ndcg")), "user", "left")
+
+
+def noise_floor(summary: Summary, tables: Tables, test: DataFrame) -> dict[str, float]:
+    """Return `rmse_floor`, the RMSE of the source's expected ratings on the test rows; empty if the source has none."""
+    dataset = find(summary.dataset, summary.options)
+    if not isinstance(dataset.source, Expecting):
+        return {}
+    users = tables.users.select("user", F.col("key").alias("user_key"))
+    items = tables.items.select("item", F.col("key").alias("item_key"))
+    keyed = (
+        test.join(users, "user")
+        .join(items, "item")
+        .select(F.col("user_key").alias("user"), F.col("item_key").alias("item"), "rating")
+    )
+    known = dataset.source.expected(dataset.variant, dataset.options, keyed)
+    row = known.agg(F.sqrt(F.avg(F.pow(F.col("expected") - F.col("rating"), 2)))).first()
+    return {} if row is None or row[0] is None else {"rmse_floor": float(row[0])}
 
 
 def _sums(

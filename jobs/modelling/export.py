@@ -6,8 +6,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
+from jobs.engine.neighbours import csr
 from jobs.modelling.baseline import BiasFit
 from jobs.prepare.stored import Tables
 
@@ -103,8 +103,6 @@ def _known(frame: DataFrame, side: str, count: int) -> Any:
 
 
 def _seen(ratings: DataFrame, users: int) -> tuple[Any, Any]:
-    found = ratings.select(F.col("user"), F.col("item")).toPandas()
-    order = np.lexsort((found["item"].to_numpy(), found["user"].to_numpy()))
-    counts = np.bincount(found["user"].to_numpy(), minlength=users)
-    start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return start, found["item"].to_numpy()[order].astype(np.int32)
+    found = ratings.select("user", "item").toPandas()
+    matrix = csr(found["user"].to_numpy(), found["item"].to_numpy(), np.ones(len(found)), users)
+    return matrix.indptr, matrix.indices

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pyspark.sql import DataFrame
 
 from jobs.engine.topn import ItemFactors, recommend_factors
-from jobs.runtime.cached_rdds import release_all
 
 
 @dataclass(frozen=True)
@@ -33,5 +32,6 @@ class FactorRanking:
         return recommend_factors(users, self.sent[-1], k, seen, asked)
 
     def release(self) -> None:
-        """Free what was sent."""
-        release_all(self.sent)
+        """Free what was sent; frames that were ranked with it can no longer be computed."""
+        while self.sent:
+            self.sent.pop().release()

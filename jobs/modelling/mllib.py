@@ -7,8 +7,8 @@ from pyspark.ml.recommendation import ALS, ALSModel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.runtime.cached_rdds import cached_rdds, release
 from jobs.runtime.phases import consume
+from jobs.runtime.session import cached_rdds, release
 
 KEPT = ("userFactors", "itemFactors")
 """MLlib's names of the RDDs with the factors, which tell them from caches of ours that are filled during the fit."""

@@ -17,7 +17,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 
 from jobs.engine.kernels import Floats, Ints, top_k
-from jobs.engine.neighbours import Csr
+from jobs.engine.neighbours import Csr, csr
 from jobs.engine.topn import RECOMMENDATIONS
 
 
@@ -130,6 +130,5 @@ class SingleScorer:
         )
         row = np.where(user < 0, -1, row_of[user])
         kept = (row >= 0) & (item >= 0)
-        row, item = row[kept], item[kept]
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(places)))])
-        return indptr, item[np.argsort(row, kind="stable")]
+        matrix = csr(row[kept], item[kept], np.ones(kept.sum()), len(places))
+        return matrix.indptr, matrix.indices

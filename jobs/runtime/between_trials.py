@@ -11,10 +11,9 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from jobs.runtime.cached_rdds import cached_rdds
 from jobs.runtime.failures import explain
 from jobs.runtime.request import Request
-from jobs.runtime.session import CHECKPOINTS, executors
+from jobs.runtime.session import CHECKPOINTS, cached_rdds, executors
 
 DEADLINE_S = 20.0
 _POLL_S = 0.1

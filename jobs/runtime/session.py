@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pyspark
 from pyspark.sql import SparkSession
@@ -132,6 +133,17 @@ def cores(spark: SparkSession) -> int:
         return int(threads[1])
     assert context._jvm is not None  # noqa: SLF001 - only the JVM knows what it counts as its processors
     return int(context._jvm.java.lang.Runtime.getRuntime().availableProcessors())  # noqa: SLF001
+
+
+def cached_rdds(spark: SparkSession) -> dict[int, Any]:
+    """Return the RDDs that are kept on the executors now, by id (Java objects): also MLlib's, to which no Python object refers."""
+    return dict(spark.sparkContext._jsc.getPersistentRDDs())  # noqa: SLF001 - Python's API does not list them
+
+
+def release(rdds: dict[int, Any]) -> None:
+    """Free RDDs without waiting."""
+    for rdd in rdds.values():
+        rdd.unpersist(False)
 
 
 def _answers(master: str, timeout_s: float = 5.0) -> None:

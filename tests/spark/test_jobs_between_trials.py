@@ -3,8 +3,8 @@
 import pytest
 
 from jobs.runtime.between_trials import clear, held
-from jobs.runtime.cached_rdds import cached_rdds
 from jobs.runtime.request import Request
+from jobs.runtime.session import cached_rdds
 
 
 @pytest.fixture

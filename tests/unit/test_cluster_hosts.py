@@ -21,7 +21,7 @@ from cluster.service import Service, ServiceKind
 from cluster.services import SERVICES
 from cluster.shape import Shape
 from core.errors import JobError, ServiceError, UsageError
-from experiments.run import remote_workers
+from experiments.run import environment
 from experiments.run.environment import for_driver, place_hash
 from experiments.run.spark_settings import spark_settings
 from jobs.runtime.master_handshake import _advice
@@ -187,15 +187,19 @@ def driver(sets, master="spark://10.77.0.1:7077"):
     ],
 )
 def test_cores_of_other_machines_are_not_held_against_this_one(master, tag):
-    assert remote_workers.shape_tag(Shape(1000, 8, "1g"), load([f"spark.master={master}"], {})) == tag
+    assert environment.shape_tag(Shape(1000, 8, "1g"), load([f"spark.master={master}"], {})) == tag
 
 
 def test_times_on_another_master_or_encrypted_are_of_another_trial(monkeypatch):
     settings = [load([], {}), load(["spark.master=spark://10.77.0.1:7077"], {})]
-    assert remote_workers.facts(settings[0]) == {}
-    hashes = {place_hash("1g", LocalDriverHost(load([], {})), remote_workers.facts(one)) for one in settings}
+    assert environment.of_workers(settings[0]) == {}
+    hashes = {
+        place_hash("1g", LocalDriverHost(load([], {})), environment.of_workers(one)) for one in settings
+    }
     monkeypatch.setenv("RECSCALE_SPARK_SECRET", "quite-a-long-secret")
-    hashes |= {place_hash("1g", LocalDriverHost(load([], {})), remote_workers.facts(one)) for one in settings}
+    hashes |= {
+        place_hash("1g", LocalDriverHost(load([], {})), environment.of_workers(one)) for one in settings
+    }
     assert len(hashes) == 4
     assert place_hash("1g", LocalDriverHost(load([], {}))) in hashes
 

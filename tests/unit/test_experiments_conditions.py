@@ -39,7 +39,7 @@ CHANGES_NOTHING = {
     "docker.base": "debian:12", "docker.network": "other",
 }  # fmt: skip
 ELSEWHERE = {"spark.master": "spark://10.0.0.1:7077", "spark.joins": True, "spark.encrypt": True}
-"""Whose workers they are, and encryption: in the key by `experiments.run.remote_workers.facts`."""
+"""Whose workers they are, and encryption: in the key by `experiments.run.environment.of_workers`."""
 
 BASE = load([], {}).having(CassandraSettings(nodes=1))
 

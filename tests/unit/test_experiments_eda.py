@@ -11,7 +11,7 @@ from experiments.spec.trial import Data
 from experiments.studies.eda import charts
 from experiments.studies.eda.findings import answer, findings_of
 from experiments.studies.eda.launch import Explored
-from experiments.studies.eda.report import as_json, text, write
+from experiments.studies.eda.report import as_json, document
 from jobs.prepare.explore import BINS, INTERVALS, bin_range
 
 BAND = [
@@ -113,7 +113,7 @@ def test_what_is_lacking_is_said_and_not_drawn():
 
 
 def test_page_of_a_data_set_stands_in_the_index(tmp_path):
-    written = write(explored(), tmp_path)
+    written = document(explored()).write(tmp_path)
     names = {path.name for path in written}
     assert {"eda-movielens-1m.html", "eda-movielens-1m.json"} <= names
     plots = ("ratings", "intervals", "counts", "average-items", "average-users", "tags", "average-tags", "genres", "decades", "features")  # fmt: skip
@@ -130,7 +130,7 @@ def test_page_of_a_data_set_stands_in_the_index(tmp_path):
 
 
 def test_text_for_a_terminal():
-    shown = text(explored())
+    shown = document(explored()).text()
     assert re.search(r"^303 ratings\b.*\b4 of 6 items\b", shown)
     assert "over 200" in shown
     assert as_json(explored(), 5.0)["ended_at"] == 5.0
@@ -163,6 +163,6 @@ def test_no_line_for_a_terminal_is_wider_than_it(count, rated):
     }
     found = found if rated else {key: found[key] for key in ("genres", "tags", "decades", "features")}
     counts = {"rows": huge, "users": 3, "items": huge, **{f"dropped.{name}": huge for name in LONG}}
-    lines = text(explored(found, counts, "d1" if rated else "")).splitlines()
+    lines = document(explored(found, counts, "d1" if rated else "")).text().splitlines()
     assert [line for line in lines if len(line) > WIDTH] == []
     assert any("of many words of many words" in line for line in lines)

@@ -9,7 +9,7 @@ from cluster.configuration import load
 from cluster.services import SERVICES
 from cluster.settings import UsageError
 from experiments.__main__ import main
-from experiments.telemetry.history import link
+from experiments.cli.commands.history import link
 
 
 def log(run_dir, where, name, text="{}", at=1_000):

@@ -13,7 +13,7 @@ from cluster.shape import Shape
 from core.errors import UsageError
 from experiments.page import tables
 from experiments.page.finding import Finding
-from experiments.page.raw_values import as_csv, trial_json
+from experiments.page.raw_values import trial_json
 from experiments.record import run_tags
 from experiments.report.answer import answer_of, protocol
 from experiments.report.overhead import overhead
@@ -200,23 +200,27 @@ def test_no_answer_where_trials_cannot_be_compared_or_none_ended_well():
 
 
 def test_raw_values_are_a_row_each_and_failed_trials_are_among_them():
-    rows = list(csv.DictReader(io.StringIO(as_csv(trials()))))
+    rows = list(csv.DictReader(io.StringIO(Report.of(SPEC, trials()).document.csv)))
     first = [row for row in rows if row["trial"] == "als w1\u00d71c" and row["application"] == "0"]
     fit = [(row["kind"], row["pass"], float(row["value"])) for row in first if row["quantity"] == "fit_s"]
     assert fit == [("cold", "0", 9.0), ("repeat", "1", 8.0), ("repeat", "2", 8.5)]
     assert [row["value"] for row in first if row["quantity"] == "rmse"] == ["0.9"]
     assert {row["status"] for row in rows} == {"ok", "failed"}
     in_turns = outcome([application(0, [9.0, 8.0], round_id="one.0"), application(1, [9.0, 8.0])])
-    again = csv.DictReader(io.StringIO(as_csv([in_turns])))
+    again = csv.DictReader(io.StringIO(Report.of(SPEC, [in_turns]).document.csv))
     assert {(row["application"], row["round"]) for row in again} == {("0", "one.0"), ("1", "")}
 
 
 def test_raw_values_hold_the_whole_shape():
     shape = {"workers": 2, "cores": 1, "memory": "1g", "cpus": 0.5, "pin": True, "backend": "docker"}
-    row = next(csv.DictReader(io.StringIO(as_csv([outcome([application(0, [9.0, 8.0])], shape=shape)]))))
+    row = next(
+        csv.DictReader(
+            io.StringIO(Report.of(SPEC, [outcome([application(0, [9.0, 8.0])], shape=shape)]).document.csv)
+        )
+    )
     assert {name: row[name] for name in shape} == {name: str(value) for name, value in shape.items()}
     plain = outcome([application(0, [9.0, 8.0])], environment={"settings.backend": "local"})
-    assert next(csv.DictReader(io.StringIO(as_csv([plain]))))["backend"] == "local"
+    assert next(csv.DictReader(io.StringIO(Report.of(SPEC, [plain]).document.csv)))["backend"] == "local"
     assert trial_json(plain, [])["shape"]["backend"] == "local"
 
 

@@ -18,7 +18,6 @@ from launching import launcher, request
 from cluster.shape import Shape
 from core.errors import UsageError
 from experiments.cli import arguments
-from experiments.page.raw_values import as_csv
 from experiments.record.run_tags import params, tags
 from experiments.report.report import Report
 from experiments.results.metrics import cold
@@ -366,7 +365,7 @@ def test_the_record_and_the_files_say_that_trials_shared():
     own = trial(place=None)
     assert "recscale.shared" not in tags(own)
     assert params(own)["applications"] == "1"
-    rows = list(csv.DictReader(io.StringIO(as_csv([item, own]))))
+    rows = list(csv.DictReader(io.StringIO(Report.of(Experiment("invented", "?"), [item, own]).document.csv)))
     assert {row["shared"] for row in rows} == {"2/3", ""}
     report = Report.of(Experiment("invented", "?"), [item])
     (found,) = report.as_json()["trials"]

@@ -5,8 +5,8 @@ import random
 import pytest
 from invented import application, outcome
 
+from experiments.page.finding import BRIEF, MARKDOWN, TITLED, UNTITLED, Finding, paragraphs
 from experiments.page.page import render
-from experiments.page.raw_values import as_csv
 from experiments.page.tables import Table, as_markdown, main_table
 from experiments.page.text_tables import WIDTH, as_text
 from experiments.report.report import Report
@@ -138,4 +138,23 @@ def test_page_and_files_keep_every_column():
     page = render("invented", "?", findings=[first], facts={})
     assert page.count("<td>100.0%</td>") == 2
     assert as_markdown(first.tables[0]).count("100.0%") == 2
-    assert "coverage" in as_csv(outcomes)
+    assert "coverage" in Report.of(SPEC, outcomes).document.csv
+
+
+@pytest.mark.parametrize(
+    ("style", "shown"),
+    [
+        (TITLED, ["FIRST", "It is so.", "table", "a note", "LAST", "another"]),
+        (UNTITLED, ["It is so.", "table", "a note", "another"]),
+        (BRIEF, ["First\ntable", "another"]),
+        (MARKDOWN, ["### First", "It is so.", "table", "- a note", "### Last", "- another"]),
+    ],
+)
+def test_sections_of_any_report_are_written_in_one_of_four_styles(style, shown):
+    table = Table(["what", "number"], [["users", "5"]])
+    sections = [
+        Finding("First", "It is so.", "Said above.", tables=(table,), notes=("a note",)),
+        Finding("Last", notes=("another",)),
+    ]
+    said = list(paragraphs(sections, style, said="Said above."))
+    assert [text.replace(style.table(table), "table") for text in said] == shown

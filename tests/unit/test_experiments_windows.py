@@ -1,7 +1,5 @@
 """Jobs that run on: windows timed, told of, recovered, recorded and reported."""
 
-import csv
-import io
 import json
 import math
 
@@ -9,7 +7,7 @@ import pytest
 from invented import application, outcome
 
 from core.errors import JobError, UsageError
-from experiments.page.raw_values import as_csv, trial_json
+from experiments.page.raw_values import raw_rows, trial_json
 from experiments.record.run_tags import shown_columns
 from experiments.report.report import Report
 from experiments.results.events import windows_of
@@ -115,10 +113,11 @@ def test_the_report_sets_rates_and_lags_of_all_trials_side_by_side(tmp_path):
     paths = report.write(tmp_path)
     assert {"invented-window-rates.png", "invented-window-lags.png"} <= {path.name for path in paths}
     assert max(map(len, report.text().splitlines())) <= 120
-    rows = list(csv.DictReader(io.StringIO(as_csv([one]))))
-    assert [(row["quantity"], row["kind"], row["pass"], float(row["value"])) for row in rows[2:4]] == [
-        ("rows_per_s", "repeat", "1", 100.0),
-        ("lag/p99_s", "repeat", "1", 0.5),
+    header, *values = raw_rows([one])
+    rows = [dict(zip(header, row, strict=True)) for row in values]
+    assert [(row["quantity"], row["kind"], row["pass"], row["value"]) for row in rows[2:4]] == [
+        ("rows_per_s", "repeat", 1, 100.0),
+        ("lag/p99_s", "repeat", 1, 0.5),
     ]
     assert len(trial_json(one, [one])["applications"][0]["windows"]) == 3
     assert "metrics.`rows_per_s`" in shown_columns([one, two])

@@ -110,3 +110,19 @@ def test_no_users_and_no_pairs():
         empty, by_user, nb.reverse(near), np.zeros(18, dtype=np.float32), damping=0.0, k=3, seen=None
     )
     assert ids.shape == (0, 3)
+
+
+@pytest.mark.parametrize("n", [0, 3])
+def test_a_matrix_without_entries_has_its_rows(n):
+    nothing = np.zeros(0, dtype=np.int32)
+    matrix = nb.csr(nothing, nothing, np.zeros(0), n)
+    assert matrix.indptr.tolist() == [0] * (n + 1)
+    assert [part.dtype for part in matrix] == [np.int64, np.int32, np.float32]
+
+
+def test_entries_in_any_order_make_one_matrix_and_zeros_stay():
+    rows, columns, values = np.array([2, 0, 2, 0]), np.array([5, 4, 1, 0]), np.array([1.0, 0.0, 3.0, 4.0])
+    matrix = nb.csr(rows, columns, values, 4)
+    assert matrix.indptr.tolist() == [0, 2, 2, 4, 4]
+    assert matrix.indices.tolist() == [0, 4, 1, 5]
+    assert matrix.values.tolist() == [4.0, 0.0, 3.0, 1.0]

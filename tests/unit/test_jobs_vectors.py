@@ -134,3 +134,14 @@ def test_shared_terms_are_those_that_add_most():
             chosen = found[item, place]
             np.testing.assert_allclose(np.where(chosen < 0, 0, shares[chosen]), best, atol=1e-6)
             assert ((chosen >= 0) == (best > 0)).all()
+
+
+def test_items_that_are_not_kept_leave_a_matrix_and_places_stay():
+    by_term = csr(np.array([0, 0, 1, 2]), np.array([1, 3, 3, 0]), np.array([0.5, 0.25, 1.0, 2.0]), 3)
+    kept = vc.keep_items(by_term, np.array([True, True, False, False]))
+    assert (kept.indptr.tolist(), kept.indices.tolist(), kept.values.tolist()) == (
+        [0, 1, 1, 2],
+        [1, 0],
+        [0.5, 2.0],
+    )
+    assert by_term.indices.tolist() == [1, 3, 3, 0]

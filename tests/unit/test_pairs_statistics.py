@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.stats.paired import called, detectable, timing, upper_bound
+from experiments.stats.intervals import detectable, upper_bound
+from experiments.stats.ratios import called, of_pairs
 
 
 def pairs_of(logs):
@@ -15,7 +16,7 @@ def pairs_of(logs):
 
 def test_interval_is_that_of_a_paired_t_test():
     logs = [0.11, 0.05, 0.2, -0.02, 0.08, 0.13]
-    found = timing(pairs_of(logs))
+    found = of_pairs(pairs_of(logs))
     interval = stats.ttest_1samp(logs, 0.0).confidence_interval(0.95)
     assert found.ratio == pytest.approx(math.exp(np.mean(logs)))
     assert (found.low, found.high) == pytest.approx((math.exp(interval.low), math.exp(interval.high)))
@@ -26,28 +27,28 @@ def test_interval_is_that_of_a_paired_t_test():
     ("centre", "verdict"), [(0.26, "slower"), (-0.26, "faster"), (0.0, "indistinguishable")]
 )
 def test_three_verdicts(centre, verdict):
-    assert timing(pairs_of([centre + item for item in (-0.02, -0.01, 0.0, 0.01, 0.02)])).verdict == verdict
+    assert of_pairs(pairs_of([centre + item for item in (-0.02, -0.01, 0.0, 0.01, 0.02)])).verdict == verdict
 
 
 def test_fewer_than_five_pairs_give_no_verdict_however_far_apart():
-    found = timing(pairs_of([1.0, 1.0, 1.0, 1.0]))
+    found = of_pairs(pairs_of([1.0, 1.0, 1.0, 1.0]))
     assert (found.verdict, found.low, found.slower_detectable) == ("too few", None, None)
-    assert timing(pairs_of([1.0] * 5)).verdict == "slower"
+    assert of_pairs(pairs_of([1.0] * 5)).verdict == "slower"
     with pytest.raises(ValueError, match="no pair"):
-        timing([])
+        of_pairs([])
 
 
 def test_equal_seconds_are_indistinguishable_and_nothing_could_be_missed():
-    found = timing([(3.0, 3.0)] * 6)
+    found = of_pairs([(3.0, 3.0)] * 6)
     assert (found.verdict, found.ratio, found.slower_detectable) == ("indistinguishable", 1.0, 1.0)
 
 
 def test_a_tolerance_must_be_passed_by_the_whole_interval():
-    found = timing(pairs_of([math.log(1.10) + item for item in (-0.02, -0.01, 0.0, 0.01, 0.02)]))
+    found = of_pairs(pairs_of([math.log(1.10) + item for item in (-0.02, -0.01, 0.0, 0.01, 0.02)]))
     assert found.beyond(0.0) == found.beyond(0.05) == "slower"
     assert found.low < 1.10
     assert found.beyond(0.09) == "indistinguishable"
-    mirrored = timing([(contender, baseline) for baseline, contender in found.pairs])
+    mirrored = of_pairs([(contender, baseline) for baseline, contender in found.pairs])
     assert mirrored.beyond(0.05) == "faster"
     assert mirrored.beyond(0.09) == "indistinguishable"
 
@@ -87,7 +88,7 @@ def test_what_is_said_to_be_found_in_eighty_of_a_hundred_is_so_in_ninety_five_of
 
 def test_what_would_have_been_found_is_reckoned_with_the_largest_spread():
     logs = [0.02, -0.05, 0.01, 0.06, -0.04, 0.0]
-    found = timing(pairs_of(logs))
+    found = of_pairs(pairs_of(logs))
     error = np.std(logs, ddof=1) / math.sqrt(6)
     least = detectable(upper_bound(error, 5), 6)
     assert math.log(found.slower_detectable) == pytest.approx(least)
@@ -101,4 +102,4 @@ def test_many_samples_at_once_are_judged_like_one():
     words = {1: "slower", -1: "faster", 0: "indistinguishable"}
     signs = called(logs)
     assert len(set(signs.tolist())) > 1
-    assert [words[sign] for sign in signs.tolist()] == [timing(pairs_of(row)).verdict for row in logs]
+    assert [words[sign] for sign in signs.tolist()] == [of_pairs(pairs_of(row)).verdict for row in logs]

@@ -13,9 +13,9 @@ from invented_pairs import ABOUT, ledger
 from core.errors import JobError, UsageError
 from experiments import __main__ as main
 from experiments.cli.commands import gate as gate_command
+from experiments.cli.commands.gate import closing
 from experiments.page.text_tables import WIDTH
-from experiments.studies.compare.findings import as_lines, findings, write
-from experiments.studies.compare.gate import closing
+from experiments.studies.compare.findings import document, findings
 from experiments.studies.compare.ledger import PER_USER, Ledger
 from experiments.studies.compare.verdict import (
     quality_answer,
@@ -39,10 +39,11 @@ def test_slower_and_worse_are_said_with_their_numbers(tmp_path):
     values = rf"RMSE {rmse.contender:.3f}.*{rmse.baseline:.3f}"
     assert re.search(rf"contender is worse.*{values}", quality.answer)
     assert any(re.search(r"different models.*\b0\.5\b", note) for note in time.notes)
-    text = " ".join(as_lines(sections).split())
+    shown = document(made, found, "Which?").text()
+    text = " ".join(shown.split())
     said = (time.answer, quality.answer, *time.notes, *quality.notes)
     assert [words for words in said if words not in text] == []
-    assert max(map(len, as_lines(sections).splitlines())) <= WIDTH
+    assert max(map(len, shown.splitlines())) <= WIDTH
 
 
 def test_indistinguishable_says_what_could_have_been_missed(tmp_path):
@@ -115,9 +116,8 @@ def test_half_a_pair_is_measured_again_after_an_interruption(tmp_path):
 
 def test_page_and_numbers_hold_everything(tmp_path):
     made = ledger(tmp_path, ratio=1.3)
-    page, data, raw, picture, drawing = write(
-        made, verdict_of(made, "total_s"), "Which?", tmp_path / "reports"
-    )
+    report = document(made, verdict_of(made, "total_s"), "Which?")
+    page, data, raw, picture, drawing = report.write(tmp_path / "reports")
     assert "contender is slower" in page.read_text()
     assert "data:application/json;base64," in page.read_text()
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -6,10 +6,10 @@ from pathlib import Path
 from cluster import configuration
 from core.errors import GATE, OK
 from experiments.cli import arguments as shared
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.metric_names import seconds_name
-from experiments.page.text_tables import as_text
-from experiments.studies.compare.calibration import answer, calibrate, comparison_table, details, table
+from experiments.page.finding import UNTITLED, paragraphs
+from experiments.studies.compare.calibration import calibrate, findings
 from experiments.studies.compare.recorded import recorded, write
 
 
@@ -17,12 +17,7 @@ def _run(given: Namespace) -> int:
     run_dir = configuration.load(given.cluster_set).run_dir
     all_of = recorded(given.names, run_dir, given.metric)
     found = calibrate(all_of.comparisons)
-    print(f"{answer(found)}\n\n{as_text(comparison_table(found))}\n\n{as_text(table(found))}\n")
-    print("\n".join(details(found)))
-    if all_of.left_out:
-        print(
-            f"\nleft out: {all_of.left_out} comparison(s) of other code, parameters or host, or of too few pairs"
-        )
+    print("\n\n".join(paragraphs(findings(found, all_of.left_out), UNTITLED)))
     if given.save:
         write(Path(given.save), given.names, seconds_name(given.metric), all_of.comparisons)
     return OK if found.holds else GATE

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.cli.compared import arguments, compared
 
 

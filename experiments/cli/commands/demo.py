@@ -9,7 +9,7 @@ from cluster.settings import Settings
 from core.errors import RecscaleError, Unreachable
 from datasets.dataset import find
 from experiments.cli import arguments as shared
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.report.show import finish
 from experiments.run.progress import Progress
 from experiments.run.runner import Sweep

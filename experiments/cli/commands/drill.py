@@ -7,7 +7,7 @@ from cluster import configuration
 from core.errors import UsageError
 from core.options import nearest
 from experiments.cli import arguments as shared
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.report.drills import show
 from experiments.run.progress import Progress
 from experiments.spec import experiment as spec

@@ -4,12 +4,12 @@ from argparse import Namespace
 
 from cluster import configuration
 from experiments.cli import arguments as shared
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.page.index import INDEX
 from experiments.run.harness import Harness
 from experiments.run.progress import Progress
 from experiments.studies.eda.launch import explore
-from experiments.studies.eda.report import text, write
+from experiments.studies.eda.report import document
 
 
 def _run(arguments: Namespace) -> int:
@@ -19,8 +19,9 @@ def _run(arguments: Namespace) -> int:
     progress = Progress()
     with Harness(settings, progress.say) as harness:
         explored = explore(data, harness, progress.say)
-    print(f"\n{text(explored)}\n")
-    written = write(explored, settings.run_dir / "reports")
+    report = document(explored)
+    print(f"\n{report.text()}\n")
+    written = report.write(settings.run_dir / "reports")
     print(f"page: {written[0]}\nnumbers: {written[1]}\nall reports: {written[0].with_name(INDEX)}")
     return 0
 

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from textwrap import fill
 
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.page.text_tables import WIDTH
 from experiments.spec import experiment as spec
 

@@ -9,7 +9,7 @@ from cluster.settings import Settings
 from cluster.shape import default_shape
 from core.errors import JobError
 from experiments.cli import arguments as shared
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.page.text_tables import as_text
 from experiments.report.show import finish
 from experiments.results.outcome import Application

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from cluster import configuration
 from cluster.shape import Shape
 from experiments.cli import arguments as shared
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.studies.capacity import quantities
 from experiments.studies.capacity.record import model_of
 from experiments.studies.capacity.sentences import prediction_lines

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from cluster import configuration
 from experiments.cli import arguments as shared
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.page.tables import Table
 from experiments.page.text_tables import as_text
 from experiments.run.harness import Harness

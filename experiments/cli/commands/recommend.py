@@ -7,7 +7,7 @@ from cluster import configuration
 from cluster.shape import Shape
 from core.errors import GATE, UsageError
 from experiments.cli import arguments as shared
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.cli.commands.predict import SPEC
 from experiments.page.text_tables import as_text, wrapped
 from experiments.page.wording import counted

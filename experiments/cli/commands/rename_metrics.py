@@ -6,7 +6,7 @@ from cluster import configuration
 from cluster.lifecycle import Cluster
 from core.errors import RecordingError, ServiceError
 from experiments.cli import arguments as shared
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.metric_names import described
 from experiments.page.tables import Table
 from experiments.page.text_tables import as_text

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cluster import configuration
 from experiments.cli import arguments as shared
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.report.show import SINGLE, TRAIN, show
 from experiments.spec import experiment as spec
 from experiments.spec.experiment import Experiment

@@ -8,7 +8,7 @@ from cluster import configuration
 from cluster.lifecycle import Cluster
 from core.errors import RecordingError, ServiceError, UsageError
 from experiments.cli import arguments as shared
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.page.index import write_index
 from experiments.report.report import Report
 from experiments.report.show import SINGLE, TRAIN

@@ -7,7 +7,7 @@ from pathlib import Path
 from cluster import configuration
 from cluster.settings import Settings
 from experiments.cli import arguments as shared
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.report.show import finish, show
 from experiments.run.progress import Progress
 from experiments.run.runner import Sweep

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 
 from cluster import configuration
 from experiments.cli import arguments as shared
-from experiments.cli.command import Command
+from experiments.cli.commands import Command
 from experiments.report.show import SINGLE, TRAIN, finish
 from experiments.run.progress import Progress
 from experiments.run.runner import Sweep

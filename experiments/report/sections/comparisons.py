@@ -1,6 +1,5 @@
 """The pairs that a spec sets side by side."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -47,15 +46,15 @@ def _answer(item: Compared, outcomes: Sequence[Outcome]) -> str:
     if {*item.contender, *item.baseline} & {*SCALED}:
         return ""
     result, ours, theirs = item.result, _words(item.contender), _words(item.baseline)
-    if result.ratio is None or result.low is None or result.high is None:
+    told = result.turned if result.verdict == "slower" else result
+    if told.ratio is None or (ends := told.interval) is None:
         return ""
-    ends, how, ratio = (result.low, result.high), "as fast as", result.ratio
-    if result.high < 1:
-        ends, how, ratio = (1 / result.high, 1 / result.low), "as long as", 1 / ratio
-    verb = "takes" if result.high < 1 else "is"
-    text = f"{ours} {verb} {times(ratio)} times {how} {theirs}"
-    if result.low <= 1 <= result.high:
-        text = f"{ours} cannot be told from {theirs} in time ({times(ratio)} times {how} it)"
+    verb = "takes" if told.verdict == "slower" else "is"
+    text = f"{ours} {verb} {times(told.ratio)} times {told.direction} as {theirs}"
+    if told.verdict == "indistinguishable":
+        text = (
+            f"{ours} cannot be told from {theirs} in time ({times(told.ratio)} times {told.direction} as it)"
+        )
     fewest = min(len(outcome.measured) for outcome in outcomes if outcome.measured)
     return f"{sentence(text)} The 95% interval of {counted(fewest, 'run')} each is {times(ends[0])} to {times(ends[1])}."
 
@@ -74,10 +73,7 @@ def _words(selection: Mapping[str, Any]) -> str:
 
 def _plain(item: Compared) -> dict[str, Any]:
     named = {"baseline": dict(item.baseline), "contender": dict(item.contender)}
-    result = dataclasses.asdict(item.result)
-    return {**named, "metric": item.metric, "where": item.where} | {
-        key: result[key] for key in ("ratio", "low", "high", "refused", "unpaired", "left_out")
-    }
+    return {**named, "metric": item.metric, "where": item.where, **item.result.as_json()}
 
 
 FIND = _find

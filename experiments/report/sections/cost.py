@@ -99,19 +99,11 @@ def _cores(found: Verdict) -> str:
     return f"{found.cores} worker core{'s' if found.cores != 1 else ''}"
 
 
-def _inverse(ratio: Ratio) -> Ratio:
-    """Return how many times as long it takes, from how many times as fast it is."""
-    middle, low, high = (
-        None if value is None else 1 / value for value in (ratio.ratio, ratio.high, ratio.low)
-    )
-    return Ratio(middle, low, high)
-
-
 def _certainty(found: Verdict, few: int) -> str:
-    ratio = _inverse(found.ratio) if found.ratio and found.kind == "not reached" else found.ratio
-    if ratio is None or ratio.low is None or ratio.high is None:
+    ratio = found.ratio.turned if found.ratio and found.kind == "not reached" else found.ratio
+    if ratio is None or (ends := ratio.interval) is None:
         return sure(few)
-    return f"The 95% interval of {counted(few, 'run')} a side is {times(ratio.low)} to {times(ratio.high)} times."
+    return f"The 95% interval of {counted(few, 'run')} a side is {times(ends[0])} to {times(ends[1])} times."
 
 
 def _details(match: Match, *, several: bool) -> str:
@@ -141,15 +133,14 @@ def _sentence(match: Match, found: Verdict) -> str:
         return f"{what}: not measured"
     cores = _cores(found)
     if found.kind == "reached":
-        return f"{what}: {cores} ({_words(found.ratio, 'as fast as')})"
+        return f"{what}: {cores} ({_words(found.ratio)})"
     if found.kind == "undecided":
-        return f"{what}: cannot be told (at best, on {cores}, {_words(found.ratio, 'as fast as')})"
-    slower = _words(_inverse(found.ratio), "as long as")
-    return f"{what}: not reached on this host (at best, on {cores}, {slower})"
+        return f"{what}: cannot be told (at best, on {cores}, {_words(found.ratio)})"
+    return f"{what}: not reached on this host (at best, on {cores}, {_words(found.ratio.turned)})"
 
 
-def _words(ratio: Ratio, how: str) -> str:
-    text = f"{ratio.ratio:.2f} times {how} one thread"
+def _words(ratio: Ratio) -> str:
+    text = f"{ratio.ratio:.2f} times {ratio.direction} as one thread"
     return text if ratio.low is None else f"{text}, 95% interval {ratio.low:.2f}\u2013{ratio.high:.2f}"
 
 
@@ -255,7 +246,12 @@ def _plain(match: Match) -> dict[str, Any]:
         "target": match.target,
         "refused": match.refused,
         "verdicts": [
-            {"phase": item.phase, "kind": item.kind, "cores": item.cores, **_ratio(item.ratio)}
+            {
+                "phase": item.phase,
+                "kind": item.kind,
+                "cores": item.cores,
+                **(item.ratio.as_json() if item.ratio else {}),
+            }
             for item in verdicts
         ],
         "single_fit_s": statistics.median(medians(match.single, "fit")) if match.single else None,
@@ -274,10 +270,6 @@ def _plain(match: Match) -> dict[str, Any]:
         if match.target
         else [],
     }
-
-
-def _ratio(ratio: Ratio | None) -> dict[str, float | None]:
-    return {"ratio": ratio.ratio, "low": ratio.low, "high": ratio.high} if ratio else {}
 
 
 FIND = _find

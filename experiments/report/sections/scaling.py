@@ -57,7 +57,7 @@ def _point(point: Point, curve: Curve) -> dict[str, Any]:
         "tag": point.outcome.shape_tag,
         "data": growth(point.outcome),
         "seconds": dataclasses.asdict(point.seconds),
-        "speedup": dataclasses.asdict(point.ratio) if claimed else None,
+        "speedup": point.ratio.as_json() if claimed else None,
         "efficiency": point.efficiency if claimed else None,
         "efficiency_interval": point.efficiency_interval if claimed else None,
         "karp_flatt": point.serial if claimed else None,

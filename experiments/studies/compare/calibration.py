@@ -10,7 +10,6 @@ others. So the pairs as they were measured are tested for three things, too: tha
 pairs have nothing to do with each other, and that it does not matter which half runs first.
 """
 
-import math
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,9 +19,11 @@ import numpy as np
 from scipy import stats
 
 from core.errors import UsageError
+from experiments.page.finding import Finding
 from experiments.page.tables import Table
 from experiments.page.wording import counted, sentence
-from experiments.stats.paired import ALPHA, LEAST_PAIRS, Timing, called, log_ratios, timing
+from experiments.stats.intervals import ALPHA, POWER
+from experiments.stats.ratios import LEAST_PAIRS, Ratio, called, log_ratios, of_pairs
 from experiments.studies.compare.ledger import Pair
 from experiments.studies.compare.sides import NAMES
 
@@ -32,7 +33,6 @@ LEAST_COMPARISONS = 3
 
 DRAWS = 1_000
 PLANTED = 1.3
-WANTED_POWER = 0.8
 ALARMS = (0.03, 0.07)
 SIZES = (5, 6, 8, 10, 15, 20)
 _EACH = ALPHA / 2  # neighbours and order share the 5%
@@ -67,20 +67,17 @@ class Calibration:
     @property
     def pairs(self) -> list[tuple[float, float]]:
         """Seconds of the pairs of all comparisons."""
-        return [(pair.baseline, pair.contender) for found in self.comparisons for pair in found]
+        return [pair for found in self.comparisons for pair in _seconds(found)]
 
     @property
     def different(self) -> int:
         """Number of comparisons that are called different as they were labelled."""
-        return sum(_timing(found).verdict != "indistinguishable" for found in self.comparisons)
+        return sum(_ratio(found).verdict != "indistinguishable" for found in self.comparisons)
 
     @property
-    def first_is_slower(self) -> tuple[float, float, float]:
-        """Ratio of the first half's time to the second's, with its 95% interval."""
-        found = timing(self._second_first)
-        assert found.low is not None
-        assert found.high is not None
-        return found.ratio, found.low, found.high
+    def first_is_slower(self) -> Ratio:
+        """Ratio of the seconds of the half that runs first to those of the other."""
+        return of_pairs(self._second_first)
 
     @property
     def unordered(self) -> float:
@@ -90,7 +87,7 @@ class Calibration:
     @property
     def recommended(self) -> int | None:
         """The fewest pairs that find the planted slowdown often enough; None if none of those tried does."""
-        return next((size for size, power in self.power_of.items() if power >= WANTED_POWER), None)
+        return next((size for size, power in self.power_of.items() if power >= POWER), None)
 
     @property
     def problems(self) -> list[str]:
@@ -146,7 +143,7 @@ def calibrate(comparisons: Sequence[Comparison], draws: int = DRAWS, seed: int =
             f"{LEAST_RECORDED} are needed, and {LEAST_PAIRS} of each comparison: measure more with python -m experiments "
             "compare SPEC --pairs 20 --series 1, 2, ..."
         )
-    parts = [np.asarray(_logs(found)) for found in comparisons]
+    parts = [np.asarray(log_ratios(_seconds(found))) for found in comparisons]
     random = np.random.default_rng(seed)
     alarms, alarms_of, power_of = _rates(np.concatenate(parts), draws, random)
     neighbours = float(_correlation(parts)[0])
@@ -161,6 +158,18 @@ def calibrate(comparisons: Sequence[Comparison], draws: int = DRAWS, seed: int =
     )
 
 
+def findings(found: Calibration, left_out: int = 0) -> list[Finding]:
+    """Return the sections; `left_out` is how many recorded comparisons are not among those of the calibration."""
+    own = Finding(
+        "Calibration",
+        answer(found),
+        tables=(comparison_table(found), table(found)),
+        notes=tuple(details(found)),
+    )
+    said = f"left out: {left_out} comparison(s) of other code, parameters or host, or of too few pairs"
+    return [own, *([Finding("Left out", notes=(said,))] if left_out else [])]
+
+
 def answer(found: Calibration) -> str:
     """Say whether the verdicts hold on this host, and from how many comparisons."""
     count = len(found.problems)
@@ -171,7 +180,7 @@ def answer(found: Calibration) -> str:
 def details(found: Calibration) -> Iterator[str]:
     """Yield the numbers behind the answer."""
     logs, size = log_ratios(found.pairs), found.recommended
-    first, low, high = found.first_is_slower
+    first = _changes(found.first_is_slower)
     yield from (f"against the verdicts: {problem}" for problem in found.problems)
     yield f"a pair's ratio strays by {statistics.stdev(logs):.1%} (standard deviation of its logarithm)"
     yield (
@@ -182,9 +191,9 @@ def details(found: Calibration) -> Iterator[str]:
     if size:
         yield f"with {size} pairs a slowdown of {PLANTED - 1:.0%} is found in {found.power_of[size]:.0%} of resamplings"
     else:
-        yield f"none of these numbers of pairs finds a slowdown of {PLANTED - 1:.0%} in {WANTED_POWER:.0%} of resamplings"
+        yield f"none of these numbers of pairs finds a slowdown of {PLANTED - 1:.0%} in {POWER:.0%} of resamplings"
     yield (
-        f"the half that runs first takes {first - 1:+.1%} ({low - 1:+.1%} to {high - 1:+.1%}; chance {found.unordered:.0%}); "
+        f"the half that runs first takes {first[0]} ({first[1]}; chance {found.unordered:.0%}); "
         f"the ratios of neighbouring pairs correlate by {found.neighbours:.2f} (chance {found.independent:.0%})"
     )
 
@@ -201,11 +210,8 @@ def comparison_table(found: Calibration) -> Table:
     """Return each comparison as it was labelled."""
     rows = []
     for number, pairs in enumerate(found.comparisons, start=1):
-        own = _timing(pairs)
-        assert own.low is not None
-        assert own.high is not None
-        ends = f"{own.low - 1:+.1%} to {own.high - 1:+.1%}"
-        rows.append([str(number), str(len(pairs)), f"{own.ratio - 1:+.1%}", ends, own.verdict])
+        own = _ratio(pairs)
+        rows.append([str(number), str(len(pairs)), *_changes(own), own.verdict])
     return Table(["comparison", "pairs", "contender's time", "95%", "verdict"], rows)
 
 
@@ -262,9 +268,16 @@ def _independent(parts: Sequence[Any], found: float, draws: int, random: np.rand
     return float((1 + (np.abs(chance - usual) >= abs(found - usual) - 1e-12).sum()) / (1 + draws))
 
 
-def _timing(pairs: Comparison) -> Timing:
-    return timing([(pair.baseline, pair.contender) for pair in pairs])
+def _ratio(pairs: Comparison) -> Ratio:
+    return of_pairs(_seconds(pairs))
 
 
-def _logs(pairs: Comparison) -> list[float]:
-    return [math.log(pair.contender / pair.baseline) for pair in pairs]
+def _changes(found: Ratio) -> tuple[str, str]:
+    """Write by how much the time differs, and the interval of that."""
+    assert found.ratio is not None
+    assert found.interval is not None
+    return f"{found.ratio - 1:+.1%}", " to ".join(f"{end - 1:+.1%}" for end in found.interval)
+
+
+def _seconds(pairs: Comparison) -> list[tuple[float, float]]:
+    return [(pair.baseline, pair.contender) for pair in pairs]

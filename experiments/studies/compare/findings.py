@@ -1,20 +1,18 @@
-"""A comparison as sections of a report, as text and as a page of its own."""
+"""A comparison as sections of a report."""
 
 import dataclasses
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from experiments.metric_names import phase_of
 from experiments.page.document import Document
-from experiments.page.finding import Finding
+from experiments.page.finding import UNTITLED, Finding
 from experiments.page.index import header
 from experiments.page.plots import Plot
 from experiments.page.raw_values import shape_of
-from experiments.page.tables import NONE, Table, as_markdown
-from experiments.page.text_tables import as_text, wrapped
-from experiments.stats.paired import LEAST_PAIRS
+from experiments.page.tables import NONE, Table
+from experiments.stats.ratios import LEAST_PAIRS
 from experiments.studies.compare.ledger import Ledger
 from experiments.studies.compare.sides import NAMES
 from experiments.studies.compare.verdict import (
@@ -49,7 +47,7 @@ def findings(ledger: Ledger, verdict: Verdict) -> list[Finding]:
         tables=(_times(ledger, verdict),),
         plots=(plot,),
         notes=(*time_notes(verdict), *notes(ledger, verdict)),
-        data={"time": dataclasses.asdict(verdict.timing) | {"verdict": verdict.timing.verdict}},
+        data={"time": {**verdict.timing.as_json(), "pairs": verdict.timing.pairs}},
     )
     quality = Finding(
         "Quality",
@@ -63,21 +61,8 @@ def findings(ledger: Ledger, verdict: Verdict) -> list[Finding]:
     return [time, quality]
 
 
-def as_lines(found: Sequence[Finding], *, markdown: bool = False) -> str:
-    """Write the sections for a terminal, or in Markdown."""
-    parts = []
-    table_text, fit, bullet = (as_markdown, str, "- ") if markdown else (as_text, wrapped, "")
-    for finding in found:
-        parts += [f"### {finding.title}"] if markdown else []
-        parts.append(fit(finding.answer))
-        parts += map(table_text, finding.tables)
-        if finding.notes:
-            parts.append("\n".join(fit(bullet + note) for note in finding.notes))
-    return "\n\n".join(parts)
-
-
-def write(ledger: Ledger, verdict: Verdict, question: str, folder: Path) -> list[Path]:
-    """Write the page, every number, the raw pairs and the picture; return their paths, the page first, then the numbers."""
+def document(ledger: Ledger, verdict: Verdict, question: str) -> Document:
+    """Return the report, with every number and the raw pairs."""
     name = f"compare-{ledger.about['experiment']}-{ledger.about['key'][:8]}"
     found = findings(ledger, verdict)
     facts: dict[str, Any] = {}
@@ -95,8 +80,17 @@ def write(ledger: Ledger, verdict: Verdict, question: str, folder: Path) -> list
     )
     values = {**as_json(ledger, verdict, found), **entry}
     return Document(
-        name, name, question, answer, found, values, _csv(ledger, verdict), facts=facts, method=method()
-    ).write(folder)
+        name,
+        name,
+        question,
+        answer,
+        found,
+        values,
+        _rows(ledger, verdict),
+        facts=facts,
+        method=method(),
+        style=UNTITLED,
+    )
 
 
 def method() -> list[tuple[str, str]]:
@@ -128,12 +122,10 @@ def method() -> list[tuple[str, str]]:
     ]
 
 
-def _csv(ledger: Ledger, verdict: Verdict) -> str:
-    rows = (
-        f"{number},{pair.first},{pair.baseline},{pair.contender}"
-        for number, pair in enumerate(ledger.timed(phase_of(verdict.metric)), start=1)
-    )
-    return "\n".join(["pair,first,baseline_s,contender_s", *rows, ""])
+def _rows(ledger: Ledger, verdict: Verdict) -> list[Sequence[object]]:
+    pairs = enumerate(ledger.timed(phase_of(verdict.metric)), start=1)
+    rows = ((number, pair.first, pair.baseline, pair.contender) for number, pair in pairs)
+    return [("pair", "first", "baseline_s", "contender_s"), *rows]
 
 
 def as_json(ledger: Ledger, verdict: Verdict, found: Sequence[Finding]) -> dict[str, Any]:
@@ -157,7 +149,7 @@ def as_json(ledger: Ledger, verdict: Verdict, found: Sequence[Finding]) -> dict[
 def _times(ledger: Ledger, verdict: Verdict) -> Table:
     words = ledger.about["sides"]
     rows = [
-        [name, words[name], str(len(verdict.timing.pairs)), spread_of(verdict.timing.pairs, at)]
+        [name, words[name], str(verdict.timing.count), spread_of(verdict.timing.pairs, at)]
         for at, name in enumerate(NAMES)
     ]
     return Table(["side", "what", "pairs", f"{verdict.metric} of an application"], rows)
@@ -177,9 +169,9 @@ def _draw(axes: Any, verdict: Verdict) -> None:
     at = range(1, len(ratios) + 1)
     axes.plot(at, ratios, "o", markersize=8, color="C0")
     axes.axhline(1.0, linestyle="--", linewidth=1, color="#8b949e")
-    if found.low is not None and found.high is not None:
+    if found.interval is not None:
         axes.axhline(found.ratio, color="C0", linewidth=1.5)
-        axes.axhspan(found.low, found.high, color="C0", alpha=0.2, linewidth=0)
+        axes.axhspan(*found.interval, color="C0", alpha=0.2, linewidth=0)
     axes.set_xlabel("pair")
     axes.set_ylabel("contender / baseline")
     axes.xaxis.get_major_locator().set_params(integer=True)

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from experiments.metric_names import APPLICATIONS, SECONDS, TOTAL, quality_name
+from experiments.page.finding import MARKDOWN, paragraphs
 from experiments.record.recorder import LONGEST_NOTE
 from experiments.record.run_tags import PREFIX, as_text
 from experiments.record.run_tree import Node
 from experiments.results.metrics import Number, medians, phases
 from experiments.results.metrics import quality as quality_numbers
 from experiments.results.outcome import Outcome
-from experiments.studies.compare.findings import as_lines, findings
+from experiments.studies.compare.findings import findings
 from experiments.studies.compare.ledger import STATE, Ledger
 from experiments.studies.compare.sides import NAMES
 from experiments.studies.compare.verdict import Verdict
@@ -25,6 +26,7 @@ def tree_of(ledger: Ledger, verdict: Verdict, report: Sequence[Path] = ()) -> No
     """Return the runs of a comparison, with the files of its report. Their kinds tell them from trials, so that no report counts them as such."""
     words = ledger.about["sides"]
     found = verdict.timing
+    note = "\n\n".join(paragraphs(findings(ledger, verdict), MARKDOWN))
     tags = {
         f"{PREFIX}key": ledger.about["key"],
         f"{PREFIX}baseline": words["baseline"],
@@ -32,7 +34,7 @@ def tree_of(ledger: Ledger, verdict: Verdict, report: Sequence[Path] = ()) -> No
         f"{PREFIX}metric": verdict.metric,
         f"{PREFIX}verdict": found.verdict,
         f"{PREFIX}quality": verdict.quality,
-        "mlflow.note.content": as_lines(findings(ledger, verdict), markdown=True)[:LONGEST_NOTE],
+        "mlflow.note.content": note[:LONGEST_NOTE],
     }
     return Node(
         name=f"compare {words['contender']} against {words['baseline']}",
@@ -62,8 +64,8 @@ def _side(name: str, outcome: Outcome, pilot: Outcome, words: str) -> Node:
 
 def _numbers(verdict: Verdict) -> Iterator[Number]:
     found = verdict.timing
-    yield Number("time_ratio", found.ratio)
     for name, value in (
+        ("time_ratio", found.ratio),
         ("time_ratio_low", found.low),
         ("time_ratio_high", found.high),
         ("time_ratio_detectable", found.slower_detectable),

@@ -9,7 +9,7 @@ from core.errors import UnreadableError, UsageError
 from core.versioned import Kind, left_out
 from experiments.metric_names import phase_of
 from experiments.run.environment import host
-from experiments.stats.paired import LEAST_PAIRS
+from experiments.stats.ratios import LEAST_PAIRS
 from experiments.studies.compare.calibration import LEAST_COMPARISONS, LEAST_RECORDED, Comparison
 from experiments.studies.compare.ledger import Ledger, Pair
 from experiments.studies.compare.runner import place_of

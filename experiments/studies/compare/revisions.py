@@ -8,8 +8,7 @@ from pathlib import Path
 
 from cluster.settings import ROOT
 from core.errors import UsageError
-from experiments.run.launcher import capture
-from experiments.run.runtime import Runtime
+from experiments.run.launcher import Runtime, capture
 from experiments.studies.compare.building import built
 
 LOCK = "requirements.lock"

@@ -13,15 +13,15 @@ from core.errors import JobError, UsageError
 from core.files import write_json
 from experiments.results.events import Tail
 from experiments.results.outcome import Application, Outcome, begin
-from experiments.run import environment, remote_workers
+from experiments.run import environment
 from experiments.run.alone import fresh, run_alone
 from experiments.run.applications import verdict
 from experiments.run.conditions import basis, common, conditions, where
 from experiments.run.harness import Harness
+from experiments.run.launcher import HERE
 from experiments.run.prepare import Prepared, prepare
 from experiments.run.progress import Progress
 from experiments.run.requests import application_request, store_of
-from experiments.run.runtime import HERE
 from experiments.run.spark_settings import JAVA_OPTIONS
 from experiments.spec.experiment import Experiment
 from experiments.spec.trial import Trial
@@ -110,11 +110,11 @@ class Pairing:
     def _outcome(self, harness: Harness, able: Ready, data: Prepared | None) -> Outcome:
         trial, store = able.side.trial, store_of(able.side.trial)
         driver_host, met = harness.driver_host(trial.shape.backend), harness.met({store})
-        further = remote_workers.facts(self.settings)
+        further = environment.of_workers(self.settings)
         place = environment.place_hash(self.settings.spark.driver_memory, driver_host, further)
         digests = {data.data.slug: data.digest} if data else {}
         context = {
-            "shape_tag": remote_workers.shape_tag(trial.shape, self.settings),
+            "shape_tag": environment.shape_tag(trial.shape, self.settings),
             "basis": basis(able.code, able.lock, place, digests, common(met.settings, {store})),
             "data": data.described if data else {},
             "environment": {

@@ -11,8 +11,7 @@ from cluster.settings import ROOT
 from core.errors import UsageError
 from experiments.run.environment import PACKAGES
 from experiments.run.identity import hash_files, sources_hash
-from experiments.run.launcher import capture
-from experiments.run.runtime import HERE, Runtime
+from experiments.run.launcher import HERE, Runtime, capture
 from experiments.studies.compare.packages import replaced, version_of
 from experiments.studies.compare.revisions import LOCK, checked_out, commit_of
 from experiments.studies.compare.sides import Side

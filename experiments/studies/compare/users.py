@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from core.errors import UsageError
 from experiments.results.model_equality import SAME_MODEL
-from experiments.stats.paired import ALPHA, POWER, upper_bound
+from experiments.stats.intervals import ALPHA, POWER, reach, upper_bound
 from jobs.judge.per_user import PerUser, read
 
 LEAST_USERS = 30
@@ -168,10 +168,10 @@ def _judged(
     low = high = detectable = None
     if users >= LEAST_USERS:
         error = float(np.sqrt(np.square(influence).sum() / (users - 1) / users))
-        reach = float(stats.t.ppf((1 + level) / 2, users - 1))
-        difference = contender - baseline
-        low, high = difference - reach * error, difference + reach * error
-        detectable = (reach + float(stats.norm.ppf(POWER))) * upper_bound(error, users - 1)
+        difference, away = contender - baseline, float(reach(error, users - 1, level))
+        low, high = difference - away, difference + away
+        far = float(reach(1.0, users - 1, level)) + float(special.ndtri(POWER))
+        detectable = far * upper_bound(error, users - 1)
     return Quality(metric, baseline, contender, low, high, level, detectable, users, lower_is_better)
 
 

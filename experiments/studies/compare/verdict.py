@@ -11,7 +11,7 @@ from experiments.page.wording import counted, number_word, percent, sentence, va
 from experiments.results.metrics import quality as quality_numbers
 from experiments.results.model_equality import SAME_MODEL, distance
 from experiments.results.outcome import Outcome
-from experiments.stats.paired import LEAST_PAIRS, Timing, timing
+from experiments.stats.ratios import LEAST_PAIRS, Ratio, of_pairs
 from experiments.studies.compare.ledger import PER_USER, Ledger
 from experiments.studies.compare.sides import NAMES
 from experiments.studies.compare.users import LEAST_USERS, Quality, qualities, same_rows
@@ -27,7 +27,7 @@ class Verdict:
 
     Attributes:
         metric: what was timed: `total_s`, or a phase as in `fit_s`.
-        timing: of it.
+        timing: how many times as long the contender takes.
         qualities: of each metric that is paired over users; empty where none can be.
         unpaired: why a metric, or all of them, is not paired.
         change: how far the fitted models differ; None if they are the same within 1e-4 or nobody can tell.
@@ -35,7 +35,7 @@ class Verdict:
     """
 
     metric: str
-    timing: Timing
+    timing: Ratio
     qualities: Sequence[Quality]
     unpaired: Sequence[str]
     change: str | None
@@ -65,9 +65,7 @@ class Verdict:
         """Say what a gate refuses; nothing if it lets the contender pass."""
         found = []
         if self.timing.beyond(tolerance) == "slower":
-            found.append(
-                f"slower: {change_of(self.timing.ratio)} time ({self.metric}, {interval_of(self.timing)})"
-            )
+            found.append(f"slower: {change_of(self.timing)} time ({self.metric}, {interval_of(self.timing)})")
         if self.quality_beyond(quality_tolerance) == "worse":
             worse = [item for item in self.qualities if item.beyond(quality_tolerance) == "worse"]
             found += [
@@ -92,25 +90,20 @@ def verdict_of(ledger: Ledger, metric: str) -> Verdict:
         raise JobError(f"no pair has {metric}; what was timed: {names} (choose by --metric)")
     found, unpaired = _qualities(ledger)
     change, told = _model_change(ledger)
-    return Verdict(seconds_name(metric), timing(pairs), found, unpaired, change, told)
+    return Verdict(seconds_name(metric), of_pairs(pairs), found, unpaired, change, told)
 
 
 def time_answer(verdict: Verdict) -> str:
     """Say which side takes longer, or that it cannot be told, and the smallest slowdown that would have been found."""
-    found, count = verdict.timing, len(verdict.timing.pairs)
-    if found.verdict == "too few":
+    found, count = verdict.timing, verdict.timing.count
+    if (ends := found.interval) is None or found.slower_detectable is None:
         pairs = counted(count, "pair")
         return f"{sentence(f'{pairs} cannot tell which side is faster')} A verdict takes {number_word(LEAST_PAIRS)} pairs; the notes have each ratio."
-    assert found.slower_detectable is not None
-    assert found.low is not None
-    assert found.high is not None
     missed = f"A slowdown of {percent(found.slower_detectable - 1)} would have been found in 80 of 100 such comparisons"
-    interval = (
-        f"95% interval of {counted(count, 'pair')}: {signed(found.low - 1)} to {signed(found.high - 1)}"
-    )
+    interval = f"95% interval of {counted(count, 'pair')}: {signed(ends[0] - 1)} to {signed(ends[1] - 1)}"
     if found.verdict == "indistinguishable":
         return f"No difference in time can be told ({interval}). {missed}, a smaller one may be there."
-    return f"The contender is {found.verdict}: it takes {change_of(found.ratio)} time ({interval}). {missed}."
+    return f"The contender is {found.verdict}: it takes {change_of(found)} time ({interval}). {missed}."
 
 
 def quality_answer(verdict: Verdict) -> str:
@@ -172,7 +165,7 @@ def notes(ledger: Ledger, verdict: Verdict) -> Iterator[str]:
             yield f"{name}: {side.shape_tag}, its workers have as many cores as the host or more, which driver and servers need too"
         if _unsteady(side):
             yield f"{name}: the fitted model is not the same in all of its applications; give it a seed"
-    earlier = [count for count in ledger.looks if count < len(verdict.timing.pairs)]
+    earlier = [count for count in ledger.looks if count < verdict.timing.count]
     if earlier:
         looks = ", ".join(map(str, earlier))
         yield (
@@ -197,9 +190,10 @@ def notes(ledger: Ledger, verdict: Verdict) -> Iterator[str]:
         )
 
 
-def change_of(ratio: float) -> str:
-    """Write a ratio as "4.2% more" or "3.0% less"."""
-    return f"{abs(ratio - 1):.1%} {'more' if ratio >= 1 else 'less'}"
+def change_of(found: Ratio) -> str:
+    """Write how many times as long it takes as "4.2% more" or "3.0% less"."""
+    assert found.ratio is not None
+    return f"{abs(found.ratio - 1):.1%} {'more' if found.ratio >= 1 else 'less'}"
 
 
 def signed(share: float) -> str:
@@ -207,11 +201,11 @@ def signed(share: float) -> str:
     return f"{'-' if share < 0 else '+'}{percent(abs(share))}"
 
 
-def interval_of(found: Timing) -> str:
+def interval_of(found: Ratio) -> str:
     """Write the interval of the change."""
-    if found.low is None or found.high is None:
+    if (ends := found.interval) is None:
         return "no interval"
-    return f"95% interval {found.low - 1:+.1%} to {found.high - 1:+.1%}"
+    return f"95% interval {ends[0] - 1:+.1%} to {ends[1] - 1:+.1%}"
 
 
 def difference_of(found: Quality) -> str:

@@ -105,10 +105,10 @@ def verdict(match: Match, phase: str) -> Verdict:
     if not found:
         return Verdict(phase, "refused")
     for cores, ratio in found:
-        if _surely_faster(ratio):
+        if _beats(ratio):
             return Verdict(phase, "reached", cores, ratio)
     cores, ratio = max(found, key=lambda item: item[1].ratio or 0.0)
-    undecided = ratio.high is not None and ratio.high >= 1.0
+    undecided = ratio.verdict == "indistinguishable"
     return Verdict(phase, "undecided" if undecided else "not reached", cores, ratio)
 
 
@@ -128,8 +128,9 @@ def shapes(found: Rivals) -> Iterator[list[Outcome]]:
         yield [item for item in found.sparks if item.size == size]
 
 
-def _surely_faster(ratio: Ratio) -> bool:
-    return (ratio.low if ratio.low is not None else ratio.ratio or 0.0) > 1.0
+def _beats(ratio: Ratio) -> bool:
+    """Whether it is faster; of too few applications, which are a look, the ratio itself tells."""
+    return ratio.verdict == "faster" or (ratio.verdict == "too few" and (ratio.ratio or 0.0) > 1.0)
 
 
 def _smallest(outcomes: Sequence[Outcome]) -> Outcome:

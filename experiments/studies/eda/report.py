@@ -1,13 +1,11 @@
-"""Page, pictures and numbers of a data set, in the style of an experiment's report."""
+"""Report of a data set, in the style of an experiment's."""
 
 import time
-from pathlib import Path
 from typing import Any
 
-from experiments.page.document import Document
-from experiments.page.facts import facts_of
+from experiments.page.document import Document, facts_of
+from experiments.page.finding import BRIEF
 from experiments.page.index import header
-from experiments.page.text_tables import as_text, wrapped
 from experiments.studies.eda.findings import answer, findings_of
 from experiments.studies.eda.launch import Explored
 
@@ -26,18 +24,8 @@ def as_json(explored: Explored, when: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def text(explored: Explored) -> str:
-    """Return the report for a terminal: the sentence and the tables of counts."""
-    sections = findings_of(explored)
-    lines = [wrapped(answer(explored))]
-    for section in sections:
-        lines += [f"{section.title}\n{as_text(table)}" for table in section.tables]
-        lines += ["\n".join(map(wrapped, section.notes))] if section.notes and not section.tables else []
-    return "\n\n".join(lines)
-
-
-def write(explored: Explored, folder: Path) -> list[Path]:
-    """Write eda-SLUG.html, .json, the pictures as PNG and SVG, and the index; return their paths, the page first."""
+def document(explored: Explored) -> Document:
+    """Return the report; for a terminal it is the sentence and the tables of counts."""
     digest = {"digest of the rows": explored.digest} if explored.digest else {}
     return Document(
         f"eda-{explored.data.slug}",
@@ -49,7 +37,8 @@ def write(explored: Explored, folder: Path) -> list[Path]:
         facts={**digest, **facts_of(explored.environment)},
         glance=[("when", time.strftime("%Y-%m-%d %H:%M")), ("store", f"read from {_source(explored)}")],
         method=_method(explored),
-    ).write(folder)
+        style=BRIEF,
+    )
 
 
 def _question(explored: Explored) -> str:

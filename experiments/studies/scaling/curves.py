@@ -50,8 +50,8 @@ class Point:
     @property
     def efficiency_interval(self) -> tuple[float, float] | None:
         """Its 95% interval; None with fewer than five applications."""
-        low, high = self.ratio.low, self.ratio.high
-        return None if low is None or high is None else (low / self.size, high / self.size)
+        ends = self.ratio.interval
+        return None if ends is None else (ends[0] / self.size, ends[1] / self.size)
 
     @property
     def drawn(self) -> bool:
@@ -144,9 +144,7 @@ def _ratio(kind: Literal["strong", "weak"], timed: Sequence[Outcome], outcome: O
         return faster(first, outcome, sweep=timed)
     if (why := untimed(first, outcome)) is not None:
         return Ratio(refused=why, tag=outcome.shape_tag)
-    found = between(first, outcome)
-    ratio, low, high = (None if end is None else end * size for end in (found.ratio, found.low, found.high))
-    return dataclasses.replace(found, ratio=ratio, low=low, high=high, tag=outcome.shape_tag)
+    return dataclasses.replace(between(first, outcome).scaled(size), tag=outcome.shape_tag)
 
 
 def _serial(

@@ -138,8 +138,8 @@ def _found(curve: Curve) -> str:
     one, more = _subject(first, curve), _subject(head, curve)
     if curve.kind == "weak":
         return f"{more} did {times(ratio)} times the work of {one} in the same time"
-    low, high = head.ratio.low, head.ratio.high
-    if low <= 1 <= high if low is not None and high is not None else abs(ratio - 1) <= _LITTLE:
+    verdict = head.ratio.verdict
+    if verdict == "indistinguishable" or (verdict == "too few" and abs(ratio - 1) <= _LITTLE):
         second = _by_workers(curve) and (first.outcome.size.workers, head.outcome.size.workers) == (1, 2)
         added = "a second worker" if second else "more workers" if _by_workers(curve) else "a larger shape"
         return f"{added} {'made no difference that can be told' if claims else 'did not help'}"
@@ -176,12 +176,13 @@ def _certainty(curves: Sequence[Curve]) -> str:
     ends = [_ends(item) for item in curves]
     fewest = min(len(point.seconds.applications) for pair in ends for point in pair)
     head = ends[0][1]
-    if len(curves) > 1 or head.ratio.low is None or head.ratio.high is None:
+    slower = curves[0].kind == "strong" and head.ratio.verdict == "slower"
+    found = (head.ratio.turned if slower else head.ratio).interval
+    if len(curves) > 1 or found is None:
         return sure(fewest)
-    low, high = head.ratio.low, head.ratio.high
-    if curves[0].kind == "strong" and high < 1:
-        low, high = 1 / high, 1 / low
-    text = f"The 95% interval of {counted(fewest, 'run')} each is {times(low)} to {times(high)} times"
+    text = (
+        f"The 95% interval of {counted(fewest, 'run')} each is {times(found[0])} to {times(found[1])} times"
+    )
     if head.outcome.shape_tag == "shared-host":
         text += "; the driver needed cores of the same host"
     return text + ("; the fitted model changed." if curves[0].changes else ".")

@@ -8,7 +8,7 @@ import pytest
 from core.options import parse
 from jobs.models import MODELS
 from jobs.prepare.stored import Tables
-from jobs.runtime.cached_rdds import cached_rdds
+from jobs.runtime.session import cached_rdds
 
 # Models that would be slow on a toy with their defaults; one that is not named runs with its defaults.
 SMALL = {
