@@ -33,6 +33,7 @@ from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import RecordingError, UnreadableError
+from core.files import make_once
 from core.versioned import left_out
 from experiments.metric_names import RECORDING, new_name
 from experiments.record.parent_run import Parent, differences, parent_tags, read_spec, take_up, write_spec
@@ -63,25 +64,11 @@ _ENDS = {"ok": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 _ARTIFACTS = ("request.json", "result.json", "events.jsonl", "driver.log", "telemetry.json")
 
 
-def _make_database(path: Path) -> None:
-    """Make MLflow's tables in a file that is named `path` when it is whole; one that is there stays as it is.
-
-    An interruption would leave some of the tables, and with those MLflow never opens the file again. The server that is
-    started here (cluster/services/mlflow.py) does the same.
-    """
-    if path.exists():
-        return
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as folder:
-        begun = Path(folder) / path.name
-        engine = create_sqlalchemy_engine(f"{_SQLITE}{begun}")
-        _initialize_tables(engine)
-        engine.dispose()
-        try:
-            path.hardlink_to(begun)
-        except FileExistsError:  # another process has made one meanwhile
-            pass
-        except OSError:  # no hard links here
-            begun.rename(path)
+def _make_tables(path: Path) -> None:
+    """Make MLflow's tables in a new database; those of the server that is started here are made in the same way."""
+    engine = create_sqlalchemy_engine(f"{_SQLITE}{path}")
+    _initialize_tables(engine)
+    engine.dispose()
 
 
 class Recorder:
@@ -97,7 +84,8 @@ class Recorder:
         self._artifacts = artifacts
         with explained(uri):
             if uri.startswith(_SQLITE):
-                _make_database(Path(uri.removeprefix(_SQLITE)))
+                # An interruption would leave some of the tables, and with those MLflow never opens the file again.
+                make_once(Path(uri.removeprefix(_SQLITE)), _make_tables)
             self._client = MlflowClient(tracking_uri=uri)
 
     def finished(self, experiment: str, applications: int) -> set[str]:
