@@ -3,7 +3,7 @@
 import getpass
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.errors import RecordingError
 from experiments.metric_names import COVERAGE, NDCG, RMSE, SECONDS, TOTAL
@@ -13,7 +13,13 @@ from experiments.spec.trial import SHARED
 from experiments.stats.families import SHARED_LOOK
 from experiments.telemetry.bottleneck.verdict import verdict
 
+if TYPE_CHECKING:
+    from experiments.record.tracking import Run  # it takes seconds to import
+
 PREFIX = "recscale."
+TRIAL, EXPERIMENT = "trial", "experiment"
+NOTE = "mlflow.note.content"
+LONGEST_NOTE = 7000
 _LONGEST_PARAM = 6000
 _LONGEST_TAG = 5000
 _KEY_LETTERS = 16
@@ -49,7 +55,7 @@ def view_state(columns: Sequence[str]) -> str:
         ],
         "compareRunCharts": [{**chart, "uuid": f"bar-{name}", "metricKey": name} for name in drawn],
         "isAccordionReordered": True,
-        "searchFilter": f"tags.`{PREFIX}kind` = 'trial'",
+        "searchFilter": f"tags.`{PREFIX}kind` = '{TRIAL}'",
         "orderByKey": "attributes.`run_name`",
         "orderByAsc": True,
         "startTime": "ALL",
@@ -79,7 +85,7 @@ def tags(outcome: Outcome) -> dict[str, str]:
     measured = outcome.measured
     info = measured[0].info if measured else {}
     own = {
-        "kind": "trial",
+        "kind": TRIAL,
         "status": outcome.status,
         "key": outcome.key,
         "attempt": outcome.attempt,
@@ -105,7 +111,7 @@ def tags(outcome: Outcome) -> dict[str, str]:
         own |= {"bottleneck": judged.cause or "none", "verdict": judged.sentence}
     described = {**outcome.environment, **{key: info[key] for key in _INFO if key in info}}
     named = {f"{PREFIX}{key}": value for key, value in own.items()} | described
-    named["mlflow.note.content"] = note(outcome)
+    named[NOTE] = note(outcome)
     named["mlflow.source.name"] = f"python -m experiments run {outcome.experiment}"
     named["mlflow.source.type"] = "LOCAL"
     named["mlflow.user"] = _user()
@@ -180,17 +186,17 @@ def _differ(old: Mapping[str, Any], new: Mapping[str, Any], part: str) -> list[t
     return [(key, before[key], after[key]) for key in both if before[key] != after[key]]
 
 
-def tag_of(run: Any, name: str) -> str:
+def tag_of(run: "Run", name: str) -> str:
     """Return a tag that every run of ours of that kind has.
 
     Raises:
         RecordingError: somebody took it away.
     """
     try:
-        return str(run.data.tags[PREFIX + name])
+        return str(run.tags[PREFIX + name])
     except KeyError:
         raise RecordingError(
-            f"the MLflow run {run.info.run_id} ({run.info.run_name}) lacks its tag {PREFIX}{name}, which somebody removed: "
+            f"the MLflow run {run.run_id} ({run.name}) lacks its tag {PREFIX}{name}, which somebody removed: "
             "put it back, or delete the run"
         ) from None
 

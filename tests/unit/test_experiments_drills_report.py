@@ -89,7 +89,7 @@ def test_drills_are_child_runs_that_no_query_for_trials_sees(tracking, tmp_path)
 
 def test_a_recording_that_broke_off_is_made_anew_once(tracking, tmp_path):
     uri, artifacts_in = tracking
-    recorder = DrillRecorder(uri, artifacts_in)
+    recorder = DrillRecorder(Recorder(uri, artifacts_in))
     item = drilled(experiment="broken")
     folder = tmp_path / "drills" / "a"
     folder.mkdir(parents=True)

@@ -21,7 +21,7 @@ from experiments.stats.analysis import summary
 from experiments.studies.compare.record import tree_of
 from experiments.studies.compare.verdict import verdict_of
 from experiments.studies.drills.record import _NUMBERS
-from experiments.studies.renaming import Renamer
+from experiments.studies.renaming import rename
 
 JUDGED = {
     "rmse": 0.9, "coverage": 1.0, "ndcg_at_10": 0.1, "rmse_bias": 0.94, "rmse_global_mean": 1.1, "rmse_floor": 0.5,
@@ -113,7 +113,7 @@ OLD = (
 @pytest.fixture
 def place(tmp_path):
     uri = f"sqlite:///{(tmp_path / 'mlflow.db').resolve()}"
-    return uri, Recorder(uri, tmp_path / "mlartifacts"), MlflowClient(tracking_uri=uri)
+    return Recorder(uri, tmp_path / "mlartifacts"), MlflowClient(tracking_uri=uri)
 
 
 def trials(client, name):
@@ -128,7 +128,7 @@ def kept(recorder, item, folder):
 
 
 def test_older_trials_get_todays_names_and_keep_their_own(place, tmp_path, monkeypatch, capsys):
-    uri, recorder, client = place
+    recorder, client = place
     item = outcome([application(n, [9.0, 1.0, 2.0]) for n in range(2)], experiment="made")
     with monkeypatch.context() as older:
         older.setattr("experiments.record.recorder.numbers", old_numbers)
@@ -141,7 +141,7 @@ def test_older_trials_get_todays_names_and_keep_their_own(place, tmp_path, monke
     (before,) = recorder.outcomes("made")[1]
     assert before.recording_s == old["overhead/recording_s"]
 
-    assert Renamer(uri, None).rename() == {"made": 1}
+    assert rename(recorder.tracking) == {"made": 1}
     (run,) = trials(client, "made")
     found = run.data.metrics
     assert old.items() <= found.items()
@@ -158,21 +158,21 @@ def test_older_trials_get_todays_names_and_keep_their_own(place, tmp_path, monke
     assert dataclasses.replace(after, recording_s=before.recording_s) == before
     assert after.recording_s == pytest.approx(before.recording_s, abs=1e-5)
 
-    assert Renamer(uri, None).rename() == {}
+    assert rename(recorder.tracking) == {}
     assert main.main(["rename-metrics", "--cluster-set", f"run_dir={tmp_path}"]) == 0
     assert "nothing to do" in capsys.readouterr().out
 
 
 def test_runs_of_today_need_no_new_names(place, tmp_path):
-    uri, recorder, client = place
+    recorder, client = place
     kept(recorder, outcome([application(0, [9.0, 1.0])], experiment="made"), tmp_path / "new")
     (run,) = trials(client, "made")
-    assert Renamer(uri, None).rename() == {}
+    assert rename(recorder.tracking) == {}
     assert trials(client, "made")[0].data.metrics == run.data.metrics
 
 
 def test_sides_of_older_comparisons_get_series_and_medians(place, tmp_path):
-    uri, recorder, client = place
+    recorder, client = place
     made = ledger(tmp_path / "pairs", ratio=1.3)
     tree = tree_of(made, verdict_of(made, "total_s"))
     side = tree.children[1]
@@ -182,14 +182,14 @@ def test_sides_of_older_comparisons_get_series_and_medians(place, tmp_path):
     ]
     older = Node("older", side.kind, {**side.tags, "recscale.kind": side.kind}, side.params, series)
     top = recorder.keep("made", Node("compare", tree.kind, tree.tags, children=[older]), "mark", "ok")
-    assert Renamer(uri, None).rename() == {"made": 1}
+    assert rename(recorder.tracking) == {"made": 1}
     where = [client.get_experiment_by_name("made").experiment_id]
     (run,) = client.search_runs(where, f"tags.`mlflow.parentRunId` = '{top}'")
     for phase in ("fit", "total"):
         history = client.get_metric_history(run.info.run_id, f"applications/{phase}_s")
         assert [metric.value for metric in history] == pytest.approx(seconds)
         assert run.data.metrics[f"{phase}_s"] == pytest.approx(statistics.median(seconds), abs=1e-5)
-    assert Renamer(uri, None).rename() == {}
+    assert rename(recorder.tracking) == {}
 
 
 def test_the_table_of_names_is_printed(capsys):

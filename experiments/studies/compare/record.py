@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.metric_names import APPLICATIONS, SECONDS, TOTAL, quality_name
-from experiments.record.recorder import LONGEST_NOTE
-from experiments.record.run_tags import PREFIX, as_text
+from experiments.record.run_tags import LONGEST_NOTE, NOTE, PREFIX, as_text
 from experiments.record.run_tree import Node
 from experiments.results.metrics import Number, medians, phases
 from experiments.results.metrics import quality as quality_numbers
@@ -32,7 +31,7 @@ def tree_of(ledger: Ledger, verdict: Verdict, report: Sequence[Path] = ()) -> No
         f"{PREFIX}metric": verdict.metric,
         f"{PREFIX}verdict": found.verdict,
         f"{PREFIX}quality": verdict.quality,
-        "mlflow.note.content": as_lines(findings(ledger, verdict), markdown=True)[:LONGEST_NOTE],
+        NOTE: as_lines(findings(ledger, verdict), markdown=True)[:LONGEST_NOTE],
     }
     return Node(
         name=f"compare {words['contender']} against {words['baseline']}",
