@@ -2,15 +2,14 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 from cluster.lifecycle import Cluster
-from core.errors import RecordingError
 from experiments.page.finding import Finding
 from experiments.page.merged_notes import by_statement
 from experiments.page.tables import NONE, Table
 from experiments.page.wording import counted, number_word, sentence
 from experiments.report.report import Report
+from experiments.report.show import added
 from experiments.results.outcome import Outcome
 from experiments.run.runner import open_recorder
 from experiments.spec.experiment import Experiment
@@ -33,18 +32,11 @@ def show(session: Session) -> None:
     print(f"\n{report_of(experiment, outcome, session.done, DRILLS).text()}\n")
     report = report_of(experiment, outcome, session.newest(), DRILLS)
     written = report.write(session.settings.run_dir / "reports")
-    _attach(session, written)
-    print(f"page: {written[0]}\nnumbers: {written[1]}")
-
-
-def _attach(session: Session, written: Sequence[Path]) -> None:
-    """Put the report with the experiment's run; where that fails the files are there all the same."""
-    try:
+    with added(session.progress.say):
         recorder = open_recorder(session.settings, Cluster(session.settings).address("mlflow"))
-        parent = recorder.open(session.experiment.name, session.outcome.basis, [], {})
+        parent = recorder.open(experiment.name, outcome.basis, [], {})
         recorder.attach(parent.run_id, written, "drills")
-    except RecordingError as error:
-        session.progress.say(f"the report could not be added to the record, its files are whole: {error}")
+    print(f"page: {written[0]}\nnumbers: {written[1]}")
 
 
 def report_of(
