@@ -22,7 +22,7 @@ from experiments.record.run_tags import (
     NOTE,
     PREFIX,
     TRIAL,
-    VIEW,
+    VIEW_NAME,
     as_text,
     params,
     read_keys,
@@ -114,9 +114,9 @@ class Recorder:
 
         MLflow lists parent runs with their children folded away; the view lists the trials, ready to be compared.
         """
-        tag = f"mlflow.sharedViewState.{VIEW}"
+        tag = f"mlflow.sharedViewState.{VIEW_NAME}"
         number = self.tracking.tag_experiment(experiment, tag, view_state(columns))
-        return f"#/experiments/{number}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
+        return f"#/experiments/{number}/runs?workflowType=machine_learning&viewStateShareKey={VIEW_NAME}"
 
     def close(self, parent: Parent, status: str) -> None:
         """End the parent run; `status` as of an outcome."""
@@ -176,7 +176,7 @@ class Recorder:
             path = self.tracking.file(run, FILE, folder)
             try:
                 found = {new_name(name) or name: value for name, value in run.metrics.items()}
-                return replace(load(path), recording_s=found.get(RECORDING))
+                return replace(load(path), recording_s=found.get(RECORDING.name))
             except UnreadableError as error:
                 left_out(UnreadableError(path, f"{which} {error.text}"))
             except FileNotFoundError:
@@ -203,7 +203,7 @@ def _trial(outcome: Outcome, folder: Path) -> Node:
         },
         data=_data_set(outcome.data),
         span=(outcome.ended_at - seconds, outcome.ended_at),
-        timed=RECORDING,
+        timed=RECORDING.name,
         revision=outcome.revision,
     )
 

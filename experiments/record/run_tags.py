@@ -2,12 +2,12 @@
 
 import getpass
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.errors import RecordingError
-from experiments.metric_names import COVERAGE, NDCG, RMSE, SECONDS, TOTAL
-from experiments.results.metrics import numbers, phases, relevant_of
+from experiments.metric_names import METRICS, VIEW, Metric, quality_name
+from experiments.results.metrics import numbers, phases, quality, relevant_of
 from experiments.results.outcome import Outcome
 from experiments.spec.trial import SHARED
 from experiments.stats.families import SHARED_LOOK
@@ -24,7 +24,7 @@ _LONGEST_PARAM = 6000
 _LONGEST_TAG = 5000
 _KEY_LETTERS = 16
 _INFO = ("application_id", "spark_version", "selected", "relevant_rows")
-VIEW = "trials"
+VIEW_NAME = "trials"
 _KEYS_A_TAG = 250
 
 
@@ -74,10 +74,19 @@ def shown_columns(outcomes: Sequence[Outcome]) -> list[str]:
     varying = [key for key in known if len({as_text(values.get(key)) for values in every}) > 1]
     found = {number.name for outcome in outcomes for number in numbers(outcome)}
     ran = dict.fromkeys(phase for outcome in outcomes for phase in phases(outcome))
-    first = (*(SECONDS.of(phase) for phase in (*ran, TOTAL)), RMSE.name, COVERAGE.name)
-    ranked = sorted(name for name in found if name.startswith(NDCG.of()))
-    metrics = [f"metrics.`{name}`" for name in (*first, *ranked) if name in found]
+    judged = {key for outcome in outcomes for key in quality(outcome)}
+    shown = dict.fromkeys(
+        name for metric in METRICS if VIEW in metric.shown for name in _names(metric, ran, judged)
+    )
+    metrics = [f"metrics.`{name}`" for name in shown if name in found]
     return [*(f"params.`{key}`" for key in varying), *metrics, f"tags.`{PREFIX}shape_tag`"]
+
+
+def _names(metric: Metric, ran: Iterable[str], judged: Iterable[str]) -> list[str]:
+    """Return the names of a metric that jobs judge, or of the seconds of phases."""
+    if metric.of_job:
+        return [quality_name(key) for key in metric.among(judged)]
+    return [metric.of(phase) for phase in ran]
 
 
 def tags(outcome: Outcome) -> dict[str, str]:

@@ -48,7 +48,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Tree:
-    """Where a tree of runs is written.
+    """Place of a tree of runs in the record, and how it ended.
 
     Every run carries the mark from its beginning, so a tree that broke off half-way is removed by the next write.
 

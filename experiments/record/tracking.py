@@ -1,4 +1,4 @@
-"""What MLflow is asked and told: the only module that knows it, besides the file that travels with a model (`factor_model`).
+"""Calls to MLflow: the only module that knows it, besides the file that travels with a model (`factor_model`).
 
 It says how experiments, runs, artifacts and registered models are read and written, and turns every error of that into one
 kind. What is recorded, and under which names, is the business of those that use it.

@@ -4,21 +4,19 @@ import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from experiments.metric_names import COLD, HARNESS, REPEATS, ROWS, SECONDS, SPARK, TOTAL, quality_name
+from experiments.metric_names import (
+    ALONE,
+    BUSY,
+    COLD,
+    HARNESS,
+    REPEATS,
+    ROWS,
+    SECONDS,
+    TASKS,
+    TOTAL,
+    quality_name,
+)
 from experiments.results.outcome import Application, Outcome
-
-_TELEMETRY = {
-    "tasks": ("tasks", 1.0),
-    "run_s": ("run_s", 1.0),
-    "cpu_s": ("cpu_s", 1.0),
-    "gc_s": ("gc_s", 1.0),
-    "shuffle_read": ("shuffle_read_mb", 1e-6),
-    "shuffle_write": ("shuffle_write_mb", 1e-6),
-    "spill": ("spill_mb", 1e-6),
-    "input_rows": ("input_rows", 1.0),
-    "task_max_s": ("task_max_s", 1.0),
-    "task_median_s": ("task_median_s", 1.0),
-}
 
 
 class Number(NamedTuple):
@@ -106,12 +104,10 @@ def numbers(outcome: Outcome) -> Iterator[Number]:
 
 
 def _harness(shown: Sequence[Application]) -> Iterator[Number]:
-    for name in ("ready_s", "start_s", "stop_s", "seconds"):
-        values = [value for item in shown if (value := getattr(item, name)) is not None]
+    for metric in HARNESS:
+        values = [value for item in shown if (value := getattr(item, metric.key)) is not None]
         if values:
-            yield Number(
-                HARNESS.of("application_s" if name == "seconds" else name), statistics.median(values)
-            )
+            yield Number(metric.name, statistics.median(values))
 
 
 def _telemetry(shown: Sequence[Application]) -> Iterator[Number]:
@@ -122,9 +118,9 @@ def _telemetry(shown: Sequence[Application]) -> Iterator[Number]:
             if time.kind == "repeat" and (totals := item.cost_of(time.phase, time.pass_)):
                 rows.setdefault(time.phase, []).append(totals)
     for phase, totals_of in rows.items():
-        for key, (name, factor) in _TELEMETRY.items():
-            value = statistics.median(totals[key] for totals in totals_of) * factor
-            yield Number(SPARK.of(f"{phase}/{name}"), value)
+        for metric in TASKS:
+            value = statistics.median(totals[metric.key] for totals in totals_of) * metric.factor
+            yield Number(metric.of(phase), value)
 
 
 def _cores(shown: Sequence[Application]) -> Iterator[Number]:
@@ -135,10 +131,10 @@ def _cores(shown: Sequence[Application]) -> Iterator[Number]:
             if use["kind"] == "repeat" and use["seconds"] > 0 and use["core_s"] > 0:
                 uses.setdefault(use["phase"], []).append(use)
     for phase, found in uses.items():
-        busy = sum(use["busy_s"] for use in found) / sum(use["core_s"] for use in found)
-        alone = sum(use["driver_only_s"] for use in found) / sum(use["seconds"] for use in found)
-        yield Number(SPARK.of(f"{phase}/busy_share"), busy)
-        yield Number(SPARK.of(f"{phase}/driver_only_share"), alone)
+        busy = sum(use[BUSY.key] for use in found) / sum(use["core_s"] for use in found)
+        alone = sum(use[ALONE.key] for use in found) / sum(use["seconds"] for use in found)
+        yield Number(BUSY.of(phase), busy)
+        yield Number(ALONE.of(phase), alone)
 
 
 def _medians(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:

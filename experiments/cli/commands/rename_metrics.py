@@ -16,7 +16,8 @@ from experiments.studies.renaming import rename
 
 def _run(arguments: Namespace) -> int:
     if arguments.list:
-        print(as_text(Table(["metric", "unit", "what it is"], [list(row) for row in described()])))
+        rows = [[name, unit, what] for name, unit, what, _, _ in described()]
+        print(as_text(Table(["metric", "unit", "what it is"], rows)))
         return 0
     settings = configuration.load(arguments.cluster_set)
     try:

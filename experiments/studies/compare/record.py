@@ -5,7 +5,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.metric_names import APPLICATIONS, SECONDS, TOTAL, quality_name
+from experiments.metric_names import (
+    APPLICATIONS,
+    DIFFERENCE,
+    PAIR_RATIO,
+    SECONDS,
+    TIMINGS,
+    TOTAL,
+    quality_name,
+)
 from experiments.record.run_tags import LONGEST_NOTE, NOTE, PREFIX, as_text
 from experiments.record.run_tree import Node
 from experiments.results.metrics import Number, medians, phases
@@ -61,18 +69,14 @@ def _side(name: str, outcome: Outcome, pilot: Outcome, words: str) -> Node:
 
 def _numbers(verdict: Verdict) -> Iterator[Number]:
     found = verdict.timing
-    yield Number("time_ratio", found.ratio)
-    for name, value in (
-        ("time_ratio_low", found.low),
-        ("time_ratio_high", found.high),
-        ("time_ratio_detectable", found.slower_detectable),
-    ):
+    for metric in TIMINGS:
+        value = getattr(found, metric.key)
         if value is not None:
-            yield Number(name, value)
+            yield Number(metric.name, value)
     for pair, (baseline, contender) in enumerate(found.pairs):
-        yield Number("pair_ratio", contender / baseline, pair)
+        yield Number(PAIR_RATIO.name, contender / baseline, pair)
     for item in verdict.qualities:
-        yield Number(f"{item.metric}_difference", item.difference)
+        yield Number(DIFFERENCE.of(item.metric), item.difference)
 
 
 def _seconds(outcome: Outcome) -> Iterator[Number]:

@@ -10,6 +10,7 @@ from cluster.settings import Settings
 from cluster.shape import Shape
 from core.errors import UnreadableError
 from core.versioned import Kind, left_out
+from experiments.metric_names import OF_DRILLS
 from experiments.record.run_tags import NOTE, PREFIX, TRIAL, as_text, tag_of
 from experiments.record.run_tree import Node, Tree, write
 from experiments.results.metrics import Number
@@ -37,10 +38,6 @@ DRILLED = Kind(
 _KIND = "drill"
 _LONGEST = 5000
 _LOGS = ("events.jsonl", "driver.log", "result.json")
-_NUMBERS = (
-    "recovery_s", "recomputed_tasks", "failed_tasks", "executors_lost", "ended_s", "undisturbed_s", "disturbed_s",
-    "rerun_s", "largest_difference", "rows", "after_s",
-)  # fmt: skip
 
 
 def keep(drilled: Drilled, folder: Path) -> None:
@@ -125,11 +122,10 @@ def record_missing(settings: Settings, uri: str | None, experiment: str, place: 
 
 def numbers(drilled: Drilled) -> Iterator[Number]:
     """Yield the metrics of a drill; what was not seen is absent."""
-    for name in _NUMBERS:
-        value = getattr(drilled, name)
+    for metric in OF_DRILLS:
+        value = getattr(drilled, metric.key)
         if value is not None:
-            yield Number(name, float(value))
-    yield Number("same_result", float(drilled.good))
+            yield Number(metric.name, float(value))
 
 
 def tags(drilled: Drilled) -> dict[str, str]:
