@@ -3,7 +3,9 @@
 import json
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 
@@ -24,6 +26,29 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON as `write_text` does; a value that JSON cannot express leaves the file unchanged."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def make_once(path: Path, make: Callable[[Path], None]) -> None:
+    """Have a file made that gets the name `path` when it is whole; one of that name stays as it is.
+
+    Several processes may do so at once: all then use the file of the first, which may be open by now. What an
+    interruption leaves has another name.
+
+    Args:
+        path: of the file.
+        make: makes it under the name that it is given, in a folder of its own beside `path`.
+    """
+    if path.exists():
+        return
+    with TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as folder:
+        begun = Path(folder) / path.name
+        make(begun)
+        try:
+            path.hardlink_to(begun)
+        except FileExistsError:  # another process has made one meanwhile
+            pass
+        except OSError:  # no hard links here
+            begun.rename(path)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

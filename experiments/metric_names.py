@@ -1,15 +1,29 @@
-"""Names of metrics in MLflow, with their units and meanings, and the names that older versions recorded.
+"""The one table of metrics: names in MLflow, units, meanings, sources, where a person sees them, and names of older versions.
 
 MLflow's charts make a section of what stands before a slash, and call "Model metrics" what has no slash: what a person
 wants first has none.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 TOTAL = "total"
 """In place of a phase's name: all phases of a pass together."""
+
+VIEW = "view"
+"""A column and a chart of the view of an experiment's trials in MLflow."""
+
+TRIALS = "trials"
+"""A column of a report's table of trials."""
+
+WINDOWS = "windows"
+"""A column of a report's table of windows."""
+
+DRILLS = "drills"
+"""A column of a report of drills."""
+
+_OF_JOBS = "metrics."
 
 
 def safe(name: str) -> str:
@@ -18,152 +32,363 @@ def safe(name: str) -> str:
 
 
 class Metric(NamedTuple):
-    """A name or, where it ends in a word in braces, a family of names.
+    """A name or, where it has a word in braces, a family of names.
 
     Attributes:
         name: as it is recorded; {phase} stands for a phase or "total", {name} for any other word.
         unit: of the value.
         what: it is.
-        old: the name in records of older versions; empty where it is the same.
+        source: where the value stands in what is measured; what is after the last dot is its `key`.
+        shown: where a person sees it besides the charts of its run in MLflow.
+        title: for people, as of a column; empty for its key in words.
+        old: the name in records of older versions; empty where it is the same, or the job's own.
+        factor: by which the value at the source is multiplied.
     """
 
     name: str
     unit: str
     what: str
+    source: str
+    shown: tuple[str, ...] = ()
+    title: str = ""
     old: str = ""
+    factor: float = 1.0
+
+    @property
+    def key(self) -> str:
+        """Name of the value at its source."""
+        return self.source.rpartition(".")[2]
 
     def of(self, word: str = "") -> str:
         """Return the name for one phase or word, in letters that MLflow accepts."""
-        return safe(self.name.format(phase=word, name=word))
+        return safe(_filled(self.name, word))
+
+    def titled(self, word: str = "") -> str:
+        """Return the name for people, for one phase or word."""
+        return _filled(self.title or self.key.replace("_", " "), word)
+
+    def word_of(self, key: str) -> str | None:
+        """Return the word that makes the key of this metric's source that one, "" if it takes none; None if it is another's."""
+        return _word(self.key, key)
+
+    def among(self, keys: Iterable[str]) -> list[str]:
+        """Return those keys of its source that are this metric's, sorted."""
+        return sorted(key for key in keys if self.word_of(key) is not None)
 
     def renamed(self, old: str) -> str | None:
-        """Return what an older version's name is now; None if it is not this metric's."""
-        if not self.old:
-            return None
-        pattern = re.sub(r"\\\{(phase|name)\\\}", r"(?P<word>.+)", re.escape(self.old))
-        found = re.fullmatch(pattern, old)
-        return self.of(found.groupdict().get("word", "")) if found else None
+        """Return what an older version's name is now; None if it is not this metric's.
+
+        Older versions recorded what a job judged under the job's own names.
+        """
+        pattern = self.old or (self.key if self.of_job and self.key != self.name else "")
+        word = _word(pattern, old) if pattern else None
+        return None if word is None else self.of(word)
+
+    @property
+    def of_job(self) -> bool:
+        """Whether a job judged it."""
+        return self.source.startswith(_OF_JOBS)
+
+
+def _filled(text: str, word: str) -> str:
+    return text.format(phase=word, name=word)
+
+
+def _word(pattern: str, text: str) -> str | None:
+    """Return the word at the place of the braces of a pattern, "" without braces; None if the text is another."""
+    found = re.fullmatch(re.sub(r"\\\{(phase|name)\\\}", r"(?P<word>.+)", re.escape(pattern)), text)
+    return found.groupdict().get("word", "") if found else None
 
 
 SECONDS = Metric(
     "{phase}_s",
     "s",
     "a phase of a warm pass: median over applications of the median over repeats (fit_s, total_s)",
+    "phases.seconds",
+    (VIEW, TRIALS),
+    "{phase} s",
     "phase.{phase}_s_median",
 )
-ALL_SECONDS = Metric("total_s", "s", "all phases of a warm pass together, the same median", "total_s_median")
-RMSE = Metric("rmse", "steps of the rating scale", "root mean squared error on the test rows")
-COVERAGE = Metric("coverage", "0 to 1", "share of the test rows that got a prediction")
+ALL_SECONDS = Metric(
+    "total_s",
+    "s",
+    "all phases of a warm pass together, the same median",
+    "phases.seconds",
+    (VIEW,),
+    old="total_s_median",
+)
+RMSE = Metric(
+    "rmse",
+    "steps of the rating scale",
+    "root mean squared error on the test rows",
+    "metrics.rmse",
+    (VIEW, TRIALS),
+    "RMSE",
+)
+COVERAGE = Metric(
+    "coverage", "0 to 1", "share of the test rows that got a prediction", "metrics.coverage", (VIEW, TRIALS)
+)
 NDCG = Metric(
     "ndcg_at_{name}",
     "0 to 1",
     "nDCG of the lists of recommendations, cut after so many items (ndcg_at_10: ten)",
+    "metrics.ndcg_at_{name}",
+    (VIEW, TRIALS),
+    "nDCG@{name}",
 )
 REPEATS = Metric(
     "repeats/{phase}_s",
     "s",
     "every measured pass; MLflow's step is the pass, counted over all applications",
-    "phase.{phase}_s",
+    "phases.seconds",
+    old="phase.{phase}_s",
 )
 COLD = Metric(
     "cold/{phase}_s",
     "s",
     "the first pass of each application, when JVM and caches are empty; MLflow's step is the application",
-    "phase_cold/{phase}_s",
+    "phases.seconds",
+    old="phase_cold/{phase}_s",
 )
 RATE = Metric(
     "{name}_per_s",
     "1/s",
     "what comes through in a measured window: median over applications of the median over windows (rows_per_s)",
+    "windows.rates",
+    (VIEW, WINDOWS),
 )
-LAG = Metric("lag/{name}_s", "s", "how late it is, the same median (lag/p99_s)")
+LAG = Metric(
+    "lag/{name}_s", "s", "how late it is, the same median (lag/p99_s)", "windows.lags", (VIEW, WINDOWS)
+)
 WINDOW_RATES = Metric(
     "windows/{name}_per_s",
     "1/s",
     "every measured window; MLflow's step is the window, counted over all applications",
+    "windows.rates",
 )
-WINDOW_LAGS = Metric("windows/lag_{name}_s", "s", "the same of each lag")
+WINDOW_LAGS = Metric("windows/lag_{name}_s", "s", "the same of each lag", "windows.lags")
 APPLICATIONS = Metric(
-    "applications/{phase}_s", "s", "one side of a comparison: median of each of its applications"
+    "applications/{phase}_s",
+    "s",
+    "one side of a comparison: median of each of its applications",
+    "phases.seconds",
 )
 MEAN = Metric(
-    "baseline/rmse_global_mean", "as rmse", "error of the global mean on the same rows", "rmse_global_mean"
+    "baseline/rmse_global_mean",
+    "as rmse",
+    "error of the global mean on the same rows",
+    "metrics.rmse_global_mean",
+    (TRIALS,),
+    "RMSE of mean",
 )
-BIAS = Metric("baseline/rmse_bias", "as rmse", "error of user and item means on the same rows", "rmse_bias")
+BIAS = Metric(
+    "baseline/rmse_bias",
+    "as rmse",
+    "error of user and item means on the same rows",
+    "metrics.rmse_bias",
+    (TRIALS,),
+    "RMSE of bias",
+)
 FLOOR = Metric(
     "baseline/rmse_floor",
     "as rmse",
     "noise of generated ratings: the smallest RMSE that any model can reach",
-    "rmse_floor",
+    "metrics.rmse_floor",
+    (TRIALS,),
+    "noise floor",
 )
-MAE = Metric("quality/mae", "as rmse", "mean absolute error on the test rows", "mae")
+MAE = Metric("quality/mae", "as rmse", "mean absolute error on the test rows", "metrics.mae")
 COVERED = Metric(
-    "quality/rmse_covered", "as rmse", "rmse of users and items that are known from training", "rmse_covered"
+    "quality/rmse_covered",
+    "as rmse",
+    "rmse of users and items that are known from training",
+    "metrics.rmse_covered",
 )
-MAP = Metric("quality/map_at_{name}", "0 to 1", "mean average precision of the lists", "map_at_{name}")
+MAP = Metric(
+    "quality/map_at_{name}",
+    "0 to 1",
+    "mean average precision of the lists",
+    "metrics.map_at_{name}",
+    title="MAP@{name}",
+)
 PRECISION = Metric(
-    "quality/precision_at_{name}", "0 to 1", "share of a list that is relevant", "precision_at_{name}"
+    "quality/precision_at_{name}", "0 to 1", "share of a list that is relevant", "metrics.precision_at_{name}"
 )
 RECALL = Metric(
-    "quality/recall_at_{name}", "0 to 1", "share of the relevant items that are in a list", "recall_at_{name}"
+    "quality/recall_at_{name}",
+    "0 to 1",
+    "share of the relevant items that are in a list",
+    "metrics.recall_at_{name}",
 )
 ROWS = Metric(
-    "rows/{name}", "rows, users or items", "counts: training, test and scored rows, cold users and items"
+    "rows/{name}",
+    "rows, users or items",
+    "counts: training, test and scored rows, cold users and items",
+    "counts.{name}",
 )
-SINGLE = Metric("single/{name}", "s, or as named", "parts of a fit in one thread", "single_{name}")
-HARNESS = Metric(
-    "harness/{name}",
-    "s",
-    "around the measured phases: to start, to stop, a whole application, to record",
-    "overhead/{name}",
+SINGLE = Metric("single/{name}", "s, or as named", "parts of a fit in one thread", "metrics.single_{name}")
+
+_AROUND = "applications."
+HARNESS = (
+    Metric(
+        "harness/ready_s",
+        "s",
+        "from the start of an application to its session with all executors",
+        f"{_AROUND}ready_s",
+        old="overhead/ready_s",
+    ),
+    Metric(
+        "harness/start_s",
+        "s",
+        "from the start of an application to its first phase",
+        f"{_AROUND}start_s",
+        old="overhead/start_s",
+    ),
+    Metric(
+        "harness/stop_s",
+        "s",
+        "from the end of the last phase to the end of an application",
+        f"{_AROUND}stop_s",
+        old="overhead/stop_s",
+    ),
+    Metric(
+        "harness/application_s", "s", "a whole application", f"{_AROUND}seconds", old="overhead/application_s"
+    ),
 )
-SPARK = Metric(
-    "spark/{name}",
-    "s, MB, tasks, rows or a share",
-    "a phase on the executors, from Spark's event log: median of its passes (spark/fit/gc_s)",
+"""What the harness needs around the measured phases: the median over applications."""
+
+RECORDING = Metric("harness/recording_s", "s", "to record a trial", "recording_s", old="overhead/recording_s")
+
+_GROUP, _MB = "telemetry.groups.", 1e-6
+TASKS = (
+    Metric("spark/{phase}/tasks", "tasks", "tasks of a phase on the executors", f"{_GROUP}tasks"),
+    Metric("spark/{phase}/run_s", "s", "seconds that these tasks ran, added up", f"{_GROUP}run_s"),
+    Metric(
+        "spark/{phase}/cpu_s", "s", "processor time of these tasks in the JVM, added up", f"{_GROUP}cpu_s"
+    ),
+    Metric("spark/{phase}/gc_s", "s", "garbage collection during these tasks, added up", f"{_GROUP}gc_s"),
+    Metric(
+        "spark/{phase}/shuffle_read_mb",
+        "MB",
+        "shuffled data that a phase read",
+        f"{_GROUP}shuffle_read",
+        factor=_MB,
+    ),
+    Metric(
+        "spark/{phase}/shuffle_write_mb",
+        "MB",
+        "shuffled data that a phase wrote",
+        f"{_GROUP}shuffle_write",
+        factor=_MB,
+    ),
+    Metric("spark/{phase}/spill_mb", "MB", "data that a phase spilled to disk", f"{_GROUP}spill", factor=_MB),
+    Metric("spark/{phase}/input_rows", "rows", "rows that a phase read", f"{_GROUP}input_rows"),
+    Metric("spark/{phase}/task_max_s", "s", "longest task of a phase", f"{_GROUP}task_max_s"),
+    Metric("spark/{phase}/task_median_s", "s", "median task of a phase", f"{_GROUP}task_median_s"),
+)
+"""What a phase cost on the executors, from Spark's event log: the median of its measured passes."""
+
+_USE = "telemetry.phases."
+BUSY = Metric(
+    "spark/{phase}/busy_share",
+    "0 to 1",
+    "share of a phase's core-time in which a task held a core",
+    f"{_USE}busy_s",
+)
+ALONE = Metric(
+    "spark/{phase}/driver_only_share",
+    "0 to 1",
+    "share of a phase's time in which no task ran",
+    f"{_USE}driver_only_s",
 )
 
 METRICS = (
-    SECONDS, ALL_SECONDS, RMSE, COVERAGE, NDCG, REPEATS, COLD, RATE, LAG, WINDOW_RATES, WINDOW_LAGS, APPLICATIONS, MEAN, BIAS, FLOOR, MAE, COVERED, MAP, PRECISION,
-    RECALL, ROWS, SINGLE, HARNESS, SPARK,
+    SECONDS, ALL_SECONDS, RMSE, COVERAGE, NDCG, REPEATS, COLD, RATE, LAG, WINDOW_RATES, WINDOW_LAGS, APPLICATIONS, MEAN, BIAS, FLOOR,
+    MAE, COVERED, MAP, PRECISION, RECALL, ROWS, SINGLE, *HARNESS, RECORDING, *TASKS, BUSY, ALONE
 )  # fmt: skip
 """Every metric of a trial and of a side of a comparison, in the order in which old names are looked up."""
 
-OTHERS = (
-    Metric(
-        "total_s by cores/{name}",
-        "s",
-        "an experiment's run: total_s of each kind of trial; MLflow's step is the number of cores",
-    ),
-    Metric("rmse/{name}", "as rmse", "an experiment's run: rmse of each kind of trial"),
-    Metric("time_ratio", "times", "a comparison: contender's time over baseline's; above 1 it is slower"),
-    Metric("time_ratio_low", "times", "lower end of its 95% interval"),
-    Metric("time_ratio_high", "times", "upper end of its 95% interval"),
-    Metric(
-        "time_ratio_detectable", "times", "the slowdown that would have been found in 80 of 100 comparisons"
-    ),
-    Metric("pair_ratio", "times", "the same ratio of each pair"),
-    Metric(
-        "{name}_difference", "as the metric", "a comparison: contender's value of a metric minus baseline's"
-    ),
-    Metric("recovery_s", "s", "a drill: from the fault to recovery"),
-    Metric("ended_s", "s", "a drill: from the fault to the end of what was disturbed"),
-    Metric("after_s", "s", "a drill: from the beginning of the phase to the fault"),
-    Metric("undisturbed_s", "s", "a drill: the phase without a fault"),
-    Metric("disturbed_s", "s", "a drill: the phase with the fault"),
-    Metric("rerun_s", "s", "a drill: the application that was run again"),
-    Metric("recomputed_tasks", "tasks", "a drill: tasks whose work was done twice"),
-    Metric("failed_tasks", "tasks", "a drill: attempts that failed"),
-    Metric("executors_lost", "executors", "a drill: executors that were lost"),
-    Metric(
-        "largest_difference", "as rmse", "a drill: largest difference of two predictions of the same pair"
-    ),
-    Metric("rows", "rows", "a drill: rows of the stored recommendations in the end"),
-    Metric("same_result", "0 or 1", "a drill: whether it ended with the undisturbed result"),
-)
-"""Metrics of an experiment's own run, of comparisons and of drills; they never had other names."""
+RANKINGS = (NDCG, MAP, PRECISION, RECALL)
+"""What judges lists of recommendations: the highest is the best."""
 
-RECORDING = HARNESS.of("recording_s")
+SECONDS_BY_CORES = Metric(
+    "total_s by cores/{name}",
+    "s",
+    "an experiment's run: total_s of each kind of trial; MLflow's step is the number of cores",
+    "phases.seconds",
+)
+RMSE_BY_TRIAL = Metric(
+    "rmse/{name}", "as rmse", "an experiment's run: rmse of each kind of trial", "metrics.rmse"
+)
+
+TIMINGS = (
+    Metric(
+        "time_ratio",
+        "times",
+        "a comparison: contender's time over baseline's; above 1 it is slower",
+        "timing.ratio",
+    ),
+    Metric("time_ratio_low", "times", "lower end of its 95% interval", "timing.low"),
+    Metric("time_ratio_high", "times", "upper end of its 95% interval", "timing.high"),
+    Metric(
+        "time_ratio_detectable",
+        "times",
+        "the slowdown that would have been found in 80 of 100 comparisons",
+        "timing.slower_detectable",
+    ),
+)
+"""What a comparison says of its pairs together."""
+
+PAIR_RATIO = Metric("pair_ratio", "times", "the same ratio of each pair", "timing.pairs")
+DIFFERENCE = Metric(
+    "{name}_difference",
+    "as the metric",
+    "a comparison: contender's value of a metric minus baseline's",
+    "qualities.difference",
+)
+
+RECOVERY = Metric("recovery_s", "s", "a drill: from the fault to recovery", "drill.recovery_s", (DRILLS,))
+ENDED = Metric("ended_s", "s", "a drill: from the fault to the end of what was disturbed", "drill.ended_s")
+AFTER = Metric("after_s", "s", "a drill: from the beginning of the phase to the fault", "drill.after_s")
+UNDISTURBED = Metric(
+    "undisturbed_s",
+    "s",
+    "a drill: the phase without a fault",
+    "drill.undisturbed_s",
+    (DRILLS,),
+    "phase undisturbed s",
+)
+DISTURBED = Metric("disturbed_s", "s", "a drill: the phase with the fault", "drill.disturbed_s", (DRILLS,))
+RERUN = Metric("rerun_s", "s", "a drill: the application that was run again", "drill.rerun_s")
+RECOMPUTED = Metric(
+    "recomputed_tasks",
+    "tasks",
+    "a drill: tasks whose work was done twice",
+    "drill.recomputed_tasks",
+    (DRILLS,),
+)
+FAILED = Metric("failed_tasks", "tasks", "a drill: attempts that failed", "drill.failed_tasks", (DRILLS,))
+LOST = Metric(
+    "executors_lost", "executors", "a drill: executors that were lost", "drill.executors_lost", (DRILLS,)
+)
+APART = Metric(
+    "largest_difference",
+    "as rmse",
+    "a drill: largest difference of two predictions of the same pair",
+    "drill.largest_difference",
+    (DRILLS,),
+    "model differs by",
+)
+STORED = Metric(
+    "rows", "rows", "a drill: rows of the stored recommendations in the end", "drill.rows", (DRILLS,)
+)
+SAME = Metric("same_result", "0 or 1", "a drill: whether it ended with the undisturbed result", "drill.good")
+
+OF_DRILLS = (RECOVERY, ENDED, AFTER, UNDISTURBED, DISTURBED, RERUN, RECOMPUTED, FAILED, LOST, APART, STORED, SAME)  # fmt: skip
+"""Every metric of a drill."""
+
+OTHERS = (SECONDS_BY_CORES, RMSE_BY_TRIAL, *TIMINGS, PAIR_RATIO, DIFFERENCE, *OF_DRILLS)
+"""Metrics of an experiment's own run, of comparisons and of drills; they never had other names."""
 
 
 def new_name(old: str) -> str | None:
@@ -176,6 +401,14 @@ def quality_name(metric: str) -> str:
     return new_name(metric) or safe(metric)
 
 
+def metric_name(key: str) -> str:
+    """Write a metric as a job names it for people: ndcg_at_10 -> nDCG@10."""
+    for metric in METRICS:
+        if metric.of_job and (word := metric.word_of(key)) is not None:
+            return metric.titled(word)
+    return key.replace("_", " ")
+
+
 def phase_of(metric: str) -> str:
     """Return the phase that the name of a time means: fit_s and, in older specs, phase.fit_s -> fit."""
     return metric.removeprefix("phase.").removesuffix("_median").removesuffix("_s")
@@ -186,10 +419,11 @@ def seconds_name(metric: str) -> str:
     return SECONDS.of(phase_of(metric))
 
 
-def described() -> Iterator[tuple[str, str, str]]:
-    """Yield name, unit and meaning of every metric, for people."""
+def described() -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield name, unit, meaning, source and where it is shown of every metric, for people."""
     for metric in (*METRICS, *OTHERS):
-        name = (
-            metric.name.replace("{phase}", "PHASE").replace("_at_{name}", "_at_K").replace("{name}", "NAME")
+        name, source = (
+            text.replace("{phase}", "PHASE").replace("_at_{name}", "_at_K").replace("{name}", "NAME")
+            for text in (metric.name, metric.source)
         )
-        yield name, metric.unit, metric.what
+        yield name, metric.unit, metric.what, source, ", ".join(metric.shown)

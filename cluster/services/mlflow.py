@@ -1,38 +1,35 @@
 """MLflow's tracking server: ours, or the one that the settings name."""
 
+import inspect
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from cluster.service import Place, Port, Probe, Service, ServiceKind
 from cluster.settings import Settings
+from core.files import make_once
 
 # `mlflow server`, whose web server runs in this Python. MLflow starts a second one for it, which imports everything
 # again: seconds of processor time while a person waits, and 250 MiB. Should a later MLflow start it in another way, there
 # are two again and all works as before. Nothing of what is imported becomes garbage, so nobody needs to look for it.
-_SERVE = """
+# It has none of our packages, so the function that makes the database comes with it.
+_SERVE = f"""
 import gc
 gc.disable()
 import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 import mlflow.server
 import uvicorn
 from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
-# The tables are made in another file. An interruption would leave some of them, and with those no MLflow starts again.
-database = sys.argv[sys.argv.index("--backend-store-uri") + 1].removeprefix("sqlite:///")
-if not os.path.exists(database):
-    begun = f"{database}.{os.getpid()}"
-    if os.path.exists(begun):
-        os.remove(begun)  # of a container's process of the same number
-    engine = create_sqlalchemy_engine(f"sqlite:///{begun}")
+{inspect.getsource(make_once)}
+def tables(path):
+    engine = create_sqlalchemy_engine("sqlite:///" + str(path))
     _initialize_tables(engine)
     engine.dispose()
-    try:
-        os.link(begun, database)
-        os.remove(begun)
-    except FileExistsError:  # an experiment has made it meanwhile
-        os.remove(begun)
-    except OSError:  # no hard links here
-        os.rename(begun, database)
+# An interruption would leave some of the tables under the name of the database, and with those no MLflow starts again.
+make_once(Path(sys.argv[sys.argv.index("--backend-store-uri") + 1].removeprefix("sqlite:///")), tables)
 def here(command, *, extra_env, **_):
     os.environ.update(extra_env)
     import mlflow.server.fastapi_app

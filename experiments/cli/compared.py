@@ -11,6 +11,7 @@ from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from core.errors import JobError, RecordingError
 from experiments.cli import arguments as shared
+from experiments.metric_names import ALL_SECONDS
 from experiments.run.progress import Progress
 from experiments.run.runner import open_recorder
 from experiments.spec import experiment as spec
@@ -32,7 +33,7 @@ def arguments(parser: ArgumentParser) -> None:
     what = "another comparison of the same two sides, independent of those measured as series 1, 2, ... (default 1)"
     parser.add_argument("--series", type=int, default=1, help=what)
     what = "what is timed: total_s, or a phase as in fit_s"
-    parser.add_argument("--metric", default="total_s", help=what)
+    parser.add_argument("--metric", default=ALL_SECONDS.name, help=what)
 
 
 def compared(given: Namespace, baseline: list[str], contender: list[str]) -> Verdict:

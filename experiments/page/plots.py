@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
-from experiments.metric_names import TOTAL
+from experiments.metric_names import BIAS, COVERAGE, MEAN, RMSE, TOTAL
 from experiments.page.figure import COLOURS, GREY, Plot, is_narrow
 from experiments.page.tables import side
 from experiments.results.metrics import medians, phases, quality
@@ -30,13 +30,13 @@ def plots(outcomes: Sequence[Outcome]) -> Iterator[Plot]:
     if sizes:
         caption = "Median seconds of one pass over the rows of the data set, both axes logarithmic."
         yield Plot("rows", caption, lambda axes: _rows(axes, sizes), (7.5, 4.2), narrow=(_PHONE, 3.6))
-    rated = [outcome for outcome in timed if "rmse" in quality(outcome)]
+    rated = [outcome for outcome in timed if RMSE.key in quality(outcome)]
     if rated:
-        drawn = sorted(rated, key=lambda outcome: quality(outcome)["rmse"])[:MOST_BARS]
+        drawn = sorted(rated, key=lambda outcome: quality(outcome)[RMSE.key])[:MOST_BARS]
         drawn = rated if len(drawn) == len(rated) else drawn
         caption = "RMSE of each trial beside that of the global mean and the bias baseline on the same rows."
         left_out = f" The {len(drawn)} lowest of {len(rated)}." if len(drawn) < len(rated) else ""
-        yield _rowed("rmse", caption + left_out, _rmse, drawn)
+        yield _rowed(RMSE.key, caption + left_out, _rmse, drawn)
 
 
 def _rowed(
@@ -105,16 +105,17 @@ def _rmse(axes: Any, outcomes: Sequence[Outcome]) -> None:
     values = [quality(outcome) for outcome in outcomes]
     rows = range(len(outcomes))
     for name, marker, label in (
-        ("rmse_global_mean", "|", "global mean"),
-        ("rmse_bias", "D", "bias"),
-        ("rmse", "o", "model"),
+        (MEAN.key, "|", "global mean"),
+        (BIAS.key, "D", "bias"),
+        (RMSE.key, "o", "model"),
     ):
         at = [(item[name], row) for row, item in zip(rows, values, strict=True) if name in item]
         xs, ys = [x for x, _ in at], [y for _, y in at]
         axes.plot(xs, ys, marker, markersize=9, markeredgewidth=2, label=label, linestyle="none")
     for row, item in zip(rows, values, strict=True):
-        text = f"  {item['rmse']:.4f}" + (f", {item['coverage']:.0%} scored" if "coverage" in item else "")
-        axes.annotate(text, (item["rmse"], row), (2, 8), textcoords="offset points", fontsize=8)
+        text = f"  {item[RMSE.key]:.4f}"
+        text += f", {item[COVERAGE.key]:.0%} scored" if COVERAGE.key in item else ""
+        axes.annotate(text, (item[RMSE.key], row), (2, 8), textcoords="offset points", fontsize=8)
     _rows_named(axes, outcomes)
     axes.set_xlabel("RMSE on the test rows")
     axes.margins(x=0.15)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from experiments.metric_names import COVERAGE, FLOOR, METRICS, NDCG, RMSE, SECONDS, TRIALS, metric_name
 from experiments.page.merged_notes import TrialNames, by_statement, with_ranges
 from experiments.results.metrics import phases, quality, relevant_of
 from experiments.results.model_equality import allowed
@@ -16,14 +17,7 @@ from experiments.stats.ratios import Ratio
 from experiments.stats.ratios import notes as ratio_notes
 
 NONE = "\u2013"
-_QUALITY = (
-    ("RMSE", "rmse"),
-    ("coverage", "coverage"),
-    ("RMSE of mean", "rmse_global_mean"),
-    ("RMSE of bias", "rmse_bias"),
-)
 _MOST_OTHERS = 4
-_FLOOR = ("noise floor", "rmse_floor")
 _TAG_NOTES = {
     "shared-host": "shared-host: as many worker cores as the host has, which driver and servers need too",
     "external": "external: what else the machines of these workers do, and how many cores they have, is not seen from here",
@@ -46,7 +40,7 @@ def main_table(outcomes: Sequence[Outcome]) -> Table:
     named = list(dict.fromkeys(phase for outcome in outcomes for phase in phases(outcome)))
     shown = _quality_columns(outcomes)
     scaling = any(speedup(outcome, outcomes) for outcome in outcomes if not outcome.shared)
-    header = ["trial", *(f"{phase} s" for phase in named)]
+    header = ["trial", *(SECONDS.titled(phase) for phase in named)]
     header += ["speed-up"] * scaling + [title for title, _ in shown]
     rows = []
     for outcome in outcomes:
@@ -219,19 +213,19 @@ def side(selection: Mapping[str, Any]) -> str:
 
 def _quality_columns(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
     present = {name for outcome in outcomes for name in quality(outcome)}
-    ranking = sorted(name for name in present if name.startswith("ndcg_at_"))
-    if not present & {"rmse", "coverage"}:  # a job that judges no predictions: its own numbers, as they come
+    # A job that judges no predictions: its own numbers, as they come.
+    if not present & {RMSE.key, COVERAGE.key}:
         return [(name.replace("_", " "), name) for name in sorted(present)[:_MOST_OTHERS]]
-    columns = list(_QUALITY)
-    columns += [_FLOOR] if _FLOOR[1] in present else []
-    return columns + [(name.replace("ndcg_at_", "nDCG@"), name) for name in ranking[:1]]
+    always = [metric for metric in METRICS if TRIALS in metric.shown and metric.of_job and metric != NDCG]
+    shown = [metric.key for metric in always if metric != FLOOR or metric.key in present]
+    return [(metric_name(key), key) for key in (*shown, *NDCG.among(present)[:1])]
 
 
 def _metric(outcome: Outcome, name: str) -> str:
     found = quality(outcome)
     if name not in found:
         return "n/a" if outcome.measured else NONE
-    if name == "coverage":
+    if name == COVERAGE.key:
         return f"{found[name]:.1%}"
     value = found[name]
     return f"{value:.4f}" if 0.001 <= abs(value) < 10 else f"{value:.3g}"

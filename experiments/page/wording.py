@@ -27,13 +27,6 @@ def model_name(name: str) -> str:
     return " ".join(_WRITTEN.get(word, word) for word in name.split("_"))
 
 
-def metric_name(name: str) -> str:
-    """Write the name of a metric for people: ndcg_at_10 -> nDCG@10."""
-    if name == "rmse":
-        return "RMSE"
-    return name.replace("ndcg_at_", "nDCG@").replace("map_at_", "MAP@").replace("_", " ")
-
-
 def model_of(outcome: Outcome) -> str:
     """Name the model, or the job, of a trial."""
     return model_name(str(outcome.values.get("model", outcome.job)))

@@ -2,24 +2,30 @@
 
 import getpass
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from core.errors import RecordingError
-from experiments.metric_names import COVERAGE, LAG, NDCG, RATE, RMSE, SECONDS, TOTAL
-from experiments.results.metrics import numbers, phases, relevant_of
+from experiments.metric_names import LAG, METRICS, RATE, SECONDS, VIEW, Metric, quality_name
+from experiments.results.metrics import numbers, phases, quality, relevant_of
 from experiments.results.outcome import Outcome
 from experiments.results.windows import lags, rates
 from experiments.spec.trial import SHARED
 from experiments.stats.families import SHARED_LOOK
 from experiments.telemetry.bottleneck.verdict import verdict
 
+if TYPE_CHECKING:
+    from experiments.record.tracking import Run  # it takes seconds to import
+
 PREFIX = "recscale."
+TRIAL, EXPERIMENT = "trial", "experiment"
+NOTE = "mlflow.note.content"
+LONGEST_NOTE = 7000
 _LONGEST_PARAM = 6000
 _LONGEST_TAG = 5000
 _KEY_LETTERS = 16
 _INFO = ("application_id", "spark_version", "selected", "relevant_rows")
-VIEW = "trials"
+VIEW_NAME = "trials"
 _KEYS_A_TAG = 250
 
 
@@ -50,7 +56,7 @@ def view_state(columns: Sequence[str]) -> str:
         ],
         "compareRunCharts": [{**chart, "uuid": f"bar-{name}", "metricKey": name} for name in drawn],
         "isAccordionReordered": True,
-        "searchFilter": f"tags.`{PREFIX}kind` = 'trial'",
+        "searchFilter": f"tags.`{PREFIX}kind` = '{TRIAL}'",
         "orderByKey": "attributes.`run_name`",
         "orderByAsc": True,
         "startTime": "ALL",
@@ -68,15 +74,24 @@ def shown_columns(outcomes: Sequence[Outcome]) -> list[str]:
     known = dict.fromkeys(key for values in every for key in values)
     varying = [key for key in known if len({as_text(values.get(key)) for values in every}) > 1]
     found = {number.name for outcome in outcomes for number in numbers(outcome)}
-    ran = dict.fromkeys(phase for outcome in outcomes for phase in phases(outcome))
-    through = dict.fromkeys(name for outcome in outcomes for name in rates(outcome))
-    late = dict.fromkeys(name for outcome in outcomes for name in lags(outcome))
-    first = (
-        *(SECONDS.of(phase) for phase in (*ran, TOTAL)), *map(RATE.of, through), *map(LAG.of, late), RMSE.name, COVERAGE.name
-    )  # fmt: skip
-    ranked = sorted(name for name in found if name.startswith(NDCG.of()))
-    metrics = [f"metrics.`{name}`" for name in (*first, *ranked) if name in found]
+    words = {
+        SECONDS.source: dict.fromkeys(phase for outcome in outcomes for phase in phases(outcome)),
+        RATE.source: dict.fromkeys(name for outcome in outcomes for name in rates(outcome)),
+        LAG.source: dict.fromkeys(name for outcome in outcomes for name in lags(outcome)),
+    }
+    judged = {key for outcome in outcomes for key in quality(outcome)}
+    shown = dict.fromkeys(
+        name for metric in METRICS if VIEW in metric.shown for name in _names(metric, words, judged)
+    )
+    metrics = [f"metrics.`{name}`" for name in shown if name in found]
     return [*(f"params.`{key}`" for key in varying), *metrics, f"tags.`{PREFIX}shape_tag`"]
+
+
+def _names(metric: Metric, words: Mapping[str, Iterable[str]], judged: Iterable[str]) -> list[str]:
+    """Return the names of a metric that jobs judge, or that has one for each of its source's phases, rates or lags."""
+    if metric.of_job:
+        return [quality_name(key) for key in metric.among(judged)]
+    return [metric.of(word) for word in words[metric.source]]
 
 
 def tags(outcome: Outcome) -> dict[str, str]:
@@ -84,7 +99,7 @@ def tags(outcome: Outcome) -> dict[str, str]:
     measured = outcome.measured
     info = measured[0].info if measured else {}
     own = {
-        "kind": "trial",
+        "kind": TRIAL,
         "status": outcome.status,
         "key": outcome.key,
         "attempt": outcome.attempt,
@@ -110,7 +125,7 @@ def tags(outcome: Outcome) -> dict[str, str]:
         own |= {"bottleneck": judged.cause or "none", "verdict": judged.sentence}
     described = {**outcome.environment, **{key: info[key] for key in _INFO if key in info}}
     named = {f"{PREFIX}{key}": value for key, value in own.items()} | described
-    named["mlflow.note.content"] = note(outcome)
+    named[NOTE] = note(outcome)
     named["mlflow.source.name"] = f"python -m experiments run {outcome.experiment}"
     named["mlflow.source.type"] = "LOCAL"
     named["mlflow.user"] = _user()
@@ -185,17 +200,17 @@ def _differ(old: Mapping[str, Any], new: Mapping[str, Any], part: str) -> list[t
     return [(key, before[key], after[key]) for key in both if before[key] != after[key]]
 
 
-def tag_of(run: Any, name: str) -> str:
+def tag_of(run: "Run", name: str) -> str:
     """Return a tag that every run of ours of that kind has.
 
     Raises:
         RecordingError: somebody took it away.
     """
     try:
-        return str(run.data.tags[PREFIX + name])
+        return str(run.tags[PREFIX + name])
     except KeyError:
         raise RecordingError(
-            f"the MLflow run {run.info.run_id} ({run.info.run_name}) lacks its tag {PREFIX}{name}, which somebody removed: "
+            f"the MLflow run {run.run_id} ({run.name}) lacks its tag {PREFIX}{name}, which somebody removed: "
             "put it back, or delete the run"
         ) from None
 

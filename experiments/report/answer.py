@@ -4,12 +4,11 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from experiments.metric_names import TOTAL
+from experiments.metric_names import BIAS, NDCG, RMSE, TOTAL, metric_name
 from experiments.page.finding import Finding
 from experiments.page.wording import (
     answered,
     how_sure,
-    metric_name,
     model_of,
     named,
     number_word,
@@ -54,10 +53,10 @@ def _single(outcome: Outcome) -> str:
     if typical := medians(outcome, TOTAL):
         on = shape_words(outcome.size, by_workers=True)
         words.append(f"one pass of {who} on {on} takes {seconds(statistics.median(typical))}")
-    if {"rmse", "rmse_bias"} <= {*values}:
-        own, bias = values_apart(values["rmse"], values["rmse_bias"])
+    if {RMSE.key, BIAS.key} <= {*values}:
+        own, bias = values_apart(values[RMSE.key], values[BIAS.key])
         words.append(f"its RMSE is {own} (user and item means: {bias})")
-    elif ranked := next((name for name in sorted(values) if name.startswith("ndcg_at_")), ""):
+    elif ranked := next(iter(NDCG.among(values)), ""):
         words.append(f"its {metric_name(ranked)} is {values_apart(values[ranked])[0]}")
     if not words:
         return f"{sentence(f'{who} ran, but measured neither times nor quality')}"
@@ -93,8 +92,8 @@ def _part(item: _Best, measured: Sequence[Outcome], name: Callable[..., str]) ->
 
 def _best_quality(measured: Sequence[Outcome]) -> Iterator[_Best]:
     names = sorted({name for outcome in measured for name in quality(outcome)})
-    wanted: list[tuple[str, str, Callable[..., float]]] = [("rmse", "lowest", min)]
-    wanted += [(name, "highest", max) for name in names if name.startswith("ndcg_at_")][:1]
+    wanted: list[tuple[str, str, Callable[..., float]]] = [(RMSE.key, "lowest", min)]
+    wanted += [(name, "highest", max) for name in NDCG.among(names)[:1]]
     for name, word, choose in wanted:
         values = [(quality(outcome)[name], outcome) for outcome in measured if name in quality(outcome)]
         if len({f"{value:.4f}" for value, _ in values}) < 2:

@@ -2,15 +2,24 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 from cluster.lifecycle import Cluster
-from core.errors import RecordingError
+from experiments.metric_names import (
+    APART,
+    DISTURBED,
+    FAILED,
+    LOST,
+    RECOMPUTED,
+    RECOVERY,
+    STORED,
+    UNDISTURBED,
+)
 from experiments.page.finding import Finding
 from experiments.page.merged_notes import by_statement
 from experiments.page.tables import NONE, Table
 from experiments.page.wording import counted, number_word, sentence
 from experiments.report.report import Report
+from experiments.report.show import added
 from experiments.results.outcome import Outcome
 from experiments.run.runner import open_recorder
 from experiments.spec.experiment import Experiment
@@ -20,9 +29,9 @@ from experiments.studies.drills.session import Session
 
 _MOST_LISTED = 3
 _COLUMNS = (
-    "recomputed tasks: more than in the undisturbed run; of an application that ran again, all that it had done before",
+    f"{RECOMPUTED.titled()}: more than in the undisturbed run; of an application that ran again, all that it had done before",
     "work that is repeated inside a task (a lost cached block) is not counted as recomputed",
-    "phase undisturbed s, disturbed s: of one run each, so their difference has no interval",
+    f"{UNDISTURBED.titled()}, {DISTURBED.titled()}: of one run each, so their difference has no interval",
 )
 QUESTION = "What happens to a trial when a part of the cluster is killed in the middle of it?"
 
@@ -33,18 +42,11 @@ def show(session: Session) -> None:
     print(f"\n{report_of(experiment, outcome, session.done, DRILLS).text()}\n")
     report = report_of(experiment, outcome, session.newest(), DRILLS)
     written = report.write(session.settings.run_dir / "reports")
-    _attach(session, written)
-    print(f"page: {written[0]}\nnumbers: {written[1]}")
-
-
-def _attach(session: Session, written: Sequence[Path]) -> None:
-    """Put the report with the experiment's run; where that fails the files are there all the same."""
-    try:
+    with added(session.progress.say):
         recorder = open_recorder(session.settings, Cluster(session.settings).address("mlflow"))
-        parent = recorder.open(session.experiment.name, session.outcome.basis, [], {})
+        parent = recorder.open(experiment.name, outcome.basis, [], {})
         recorder.attach(parent.run_id, written, "drills")
-    except RecordingError as error:
-        session.progress.say(f"the report could not be added to the record, its files are whole: {error}")
+    print(f"page: {written[0]}\nnumbers: {written[1]}")
 
 
 def report_of(
@@ -88,7 +90,7 @@ def _listed(kinds: Sequence[str]) -> str:
 
 def results(found: Sequence[Drilled]) -> Table:
     """Return one row a drill: verdict, recovery and repeated work."""
-    header = ["drill", "verdict", "recovery s", "recomputed tasks", "failed tasks", "executors lost"]
+    header = ["drill", "verdict", *(metric.titled() for metric in (RECOVERY, RECOMPUTED, FAILED, LOST))]
     rows = [
         [
             item.kind,
@@ -105,7 +107,12 @@ def results(found: Sequence[Drilled]) -> Table:
 
 def faults(found: Sequence[Drilled]) -> Table:
     """Return one row a drill: what was killed, the phase's seconds without and with it, and the difference of the results."""
-    header = ["drill", "killed", "in", "phase undisturbed s", "disturbed s", "model differs by", "rows"]
+    header = [
+        "drill",
+        "killed",
+        "in",
+        *(metric.titled() for metric in (UNDISTURBED, DISTURBED, APART, STORED)),
+    ]
     rows = [
         [
             item.kind,
@@ -125,7 +132,7 @@ def notes(found: Sequence[Drilled], drills: Mapping[str, Drill]) -> list[str]:
     """Return the meanings of the columns, and further observations."""
     lines = _named((item.kind, item.verdict) for item in found if not item.good)
     lines += [
-        f"recovery s, after the loss of {', '.join(kinds)}: from the kill to: {until}"
+        f"{RECOVERY.titled()}, after the loss of {', '.join(kinds)}: from the kill to: {until}"
         for until, kinds in by_statement(
             (item.kind, drills[item.kind].recovered) for item in found if item.kind in drills
         ).items()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from experiments.metric_names import COVERAGE, NDCG, RMSE
 from experiments.results.metrics import phases, quality
 from experiments.results.model_equality import SAME_MODEL
 from experiments.results.outcome import Outcome
@@ -40,7 +41,7 @@ def method_of(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
         used = [tag for tag in _TAGS if any(outcome.shape_tag == tag for outcome in outcomes)]
         found.append(("Tags of shapes", "; ".join(f"{tag}: {_TAGS[tag]}" for tag in used) + "."))
     judged = {name for outcome in outcomes for name in quality(outcome)}
-    if judged & {"rmse", "coverage"}:
+    if judged & {RMSE.key, COVERAGE.key}:
         found.append(("Quality", _quality(judged)))
     return found
 
@@ -141,10 +142,10 @@ def _quality(judged: set[str]) -> str:
     text = (
         "RMSE is over the test rows that the model could score; coverage is their share. Beside it stands the RMSE of the "
         "training part's mean and of user and item biases on the same rows. A model without a rating scale has none (n/a)."
-        if "rmse" in judged
+        if RMSE.key in judged
         else "Coverage is the share of test rows that the model could score."
     )
-    if any(name.startswith("ndcg_at_") for name in judged):
+    if NDCG.among(judged):
         text += (
             " nDCG counts a test row as relevant or not; candidates are all items that the user has not seen."
         )

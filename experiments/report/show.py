@@ -1,9 +1,8 @@
 """Prints an experiment's report and writes its page, from the record and from what could not be recorded."""
 
 import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from cluster.lifecycle import Cluster
 from cluster.services.mlflow import MlflowSettings
@@ -18,9 +17,6 @@ from experiments.run.runner import Sweep, open_recorder
 from experiments.spec.experiment import Experiment
 from experiments.stats.analysis import summary
 
-if TYPE_CHECKING:
-    from experiments.record.recorder import Recorder
-
 TRAIN = "train"
 SINGLE = "Single trials, one at a time."
 
@@ -33,7 +29,7 @@ def finish(
     kept = sweep.kept() if sweep.unrecorded else []
     show(sweep.settings, sweep.experiment, only, kept, allow_model_change=allow_model_change)
     for error in sweep.unrecorded:
-        print(f"not recorded, but kept on disk: {error}", file=sys.stderr)
+        _complain(f"not recorded, but kept on disk: {error}")
     return 0 if status == "ok" else 1
 
 
@@ -60,7 +56,7 @@ def show(
     marked = allow_changes if allow_model_change else list
     uri = Cluster(settings).address("mlflow")
     about: dict[str, str] = {}
-    view, recorder = "", None
+    view = ""
     try:
         recorder = open_recorder(settings, uri)
         about, recorded = recorder.outcomes(experiment.name)
@@ -70,15 +66,17 @@ def show(
     except RecordingError as error:
         if not kept:
             raise ServiceError(f"the record cannot be read: {error}") from error
-        print(f"the record cannot be read, this is what lies on disk here: {error}", file=sys.stderr)
+        _complain(f"the record cannot be read, this is what lies on disk here: {error}")
         outcomes = marked(kept)
         found = Report.of(experiment, outcomes)
     shown = found if only is None else Report.of(experiment, [item for item in outcomes if item.key in only])
     print(shown.text())
     print()
     written = found.write(settings.run_dir / "reports")
-    if recorder and about:
-        _record(recorder, about["run_id"], found, written)
+    if about:
+        with added(_complain):
+            recorder.annotate(about["run_id"], found.markdown(), list(summary(found.outcomes)))
+            recorder.attach(about["run_id"], written)
     print(f"page: {written[0]}\nnumbers: {written[1]}\nall reports: {written[0].with_name(INDEX)}")
     if view:
         address = uri or f"http://{settings.host}:{settings.of(MlflowSettings).port}"
@@ -97,10 +95,14 @@ def _together(recorded: Sequence[Outcome], kept: Sequence[Outcome]) -> Iterator[
     yield from known.values()
 
 
-def _record(recorder: "Recorder", run_id: str, found: Report, written: Sequence[Path]) -> None:
-    """Put the report on the page of the parent run; where that fails the files are there all the same."""
+@contextmanager
+def added(say: Callable[[str], None]) -> Iterator[None]:
+    """Add a report to the record; where that fails it is said, and the files are there all the same."""
     try:
-        recorder.annotate(run_id, found.markdown(), list(summary(found.outcomes)))
-        recorder.attach(run_id, written)
+        yield
     except RecordingError as error:
-        print(f"the report could not be added to the record, its files are whole: {error}", file=sys.stderr)
+        say(f"the report could not be added to the record, its files are whole: {error}")
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from experiments.metric_names import (
+    ALONE,
+    BUSY,
     COLD,
     HARNESS,
     LAG,
@@ -12,27 +14,14 @@ from experiments.metric_names import (
     REPEATS,
     ROWS,
     SECONDS,
-    SPARK,
+    TASKS,
     TOTAL,
     WINDOW_LAGS,
     WINDOW_RATES,
     quality_name,
-)  # fmt: skip
+)
 from experiments.results.outcome import Application, Outcome
 from experiments.results.windows import lags, measured_windows, rates
-
-_TELEMETRY = {
-    "tasks": ("tasks", 1.0),
-    "run_s": ("run_s", 1.0),
-    "cpu_s": ("cpu_s", 1.0),
-    "gc_s": ("gc_s", 1.0),
-    "shuffle_read": ("shuffle_read_mb", 1e-6),
-    "shuffle_write": ("shuffle_write_mb", 1e-6),
-    "spill": ("spill_mb", 1e-6),
-    "input_rows": ("input_rows", 1.0),
-    "task_max_s": ("task_max_s", 1.0),
-    "task_median_s": ("task_median_s", 1.0),
-}
 
 
 class Number(NamedTuple):
@@ -130,12 +119,10 @@ def _windows(outcome: Outcome, shown: Sequence[Application]) -> Iterator[Number]
 
 
 def _harness(shown: Sequence[Application]) -> Iterator[Number]:
-    for name in ("ready_s", "start_s", "stop_s", "seconds"):
-        values = [value for item in shown if (value := getattr(item, name)) is not None]
+    for metric in HARNESS:
+        values = [value for item in shown if (value := getattr(item, metric.key)) is not None]
         if values:
-            yield Number(
-                HARNESS.of("application_s" if name == "seconds" else name), statistics.median(values)
-            )
+            yield Number(metric.name, statistics.median(values))
 
 
 def _telemetry(shown: Sequence[Application]) -> Iterator[Number]:
@@ -146,9 +133,9 @@ def _telemetry(shown: Sequence[Application]) -> Iterator[Number]:
             if time.kind == "repeat" and (totals := item.cost_of(time.phase, time.pass_)):
                 rows.setdefault(time.phase, []).append(totals)
     for phase, totals_of in rows.items():
-        for key, (name, factor) in _TELEMETRY.items():
-            value = statistics.median(totals[key] for totals in totals_of) * factor
-            yield Number(SPARK.of(f"{phase}/{name}"), value)
+        for metric in TASKS:
+            value = statistics.median(totals[metric.key] for totals in totals_of) * metric.factor
+            yield Number(metric.of(phase), value)
 
 
 def _cores(shown: Sequence[Application]) -> Iterator[Number]:
@@ -159,10 +146,10 @@ def _cores(shown: Sequence[Application]) -> Iterator[Number]:
             if use["kind"] == "repeat" and use["seconds"] > 0 and use["core_s"] > 0:
                 uses.setdefault(use["phase"], []).append(use)
     for phase, found in uses.items():
-        busy = sum(use["busy_s"] for use in found) / sum(use["core_s"] for use in found)
-        alone = sum(use["driver_only_s"] for use in found) / sum(use["seconds"] for use in found)
-        yield Number(SPARK.of(f"{phase}/busy_share"), busy)
-        yield Number(SPARK.of(f"{phase}/driver_only_share"), alone)
+        busy = sum(use[BUSY.key] for use in found) / sum(use["core_s"] for use in found)
+        alone = sum(use[ALONE.key] for use in found) / sum(use["seconds"] for use in found)
+        yield Number(BUSY.of(phase), busy)
+        yield Number(ALONE.of(phase), alone)
 
 
 def _medians(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:

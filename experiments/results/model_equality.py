@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.metric_names import COVERAGE, RANKINGS, RMSE
 from experiments.results.outcome import Application, Outcome
 
 SAME_MODEL = 1e-4
@@ -21,7 +22,6 @@ ALLOWED = "allow_model_change"
 
 _SAME_SHARE = 1e-9
 _SAME_RANKING = 1e-3  # equal scores may change places: one user in a thousand wholly otherwise
-_RANKING = ("ndcg_at_", "map_at_", "precision_at_", "recall_at_")
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,8 @@ def _differences(first: Application, second: Application, names: tuple[str, str]
 
 def _limits(names: set[str], *, predicts: bool) -> Mapping[str, float]:
     """Return what of the metrics must not change, and how far it may; a rate or a count of work done is no quality."""
-    ranking = [] if predicts else sorted(name for name in names if name.startswith(_RANKING))
-    fixed = {"rmse": SAME_MODEL * (1 + 1e-6), "coverage": _SAME_SHARE}
+    ranking = [] if predicts else sorted(name for metric in RANKINGS for name in metric.among(names))
+    fixed = {RMSE.key: SAME_MODEL * (1 + 1e-6), COVERAGE.key: _SAME_SHARE}
     return {name: value for name, value in fixed.items() if name in names} | dict.fromkeys(
         ranking, _SAME_RANKING
     )

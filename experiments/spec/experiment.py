@@ -10,7 +10,7 @@ from typing import Any
 from cluster.shape import Shape
 from core.errors import UsageError
 from core.options import nearest, parse
-from experiments.metric_names import seconds_name
+from experiments.metric_names import ALL_SECONDS, seconds_name
 from experiments.spec.grid import CLEANING, SHAPE, blocks, check_key, flatten, matches, product, trial_of
 from experiments.spec.search_space import Search
 from experiments.spec.search_space import read as read_search
@@ -33,7 +33,7 @@ class Comparison:
 
     baseline: Mapping[str, Any]
     contender: Mapping[str, Any]
-    metric: str = "total_s"
+    metric: str = ALL_SECONDS.name
 
     @property
     def of_phases(self) -> bool:

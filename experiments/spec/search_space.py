@@ -2,21 +2,19 @@
 
 import dataclasses
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core.errors import UsageError
 from core.options import nearest, parse
-from experiments.metric_names import seconds_name
+from experiments.metric_names import MAE, RANKINGS, RMSE, SECONDS, seconds_name
 
 ALIAS = "best"
 """Of the registered model."""
 
 _RANGE = ("low", "high", "log")
-_LOWEST = ("rmse", "mae")
-_HIGHEST = re.compile(r"(ndcg|map|precision|recall)_at_\d+")
+_LOWEST = (RMSE.key, MAE.key)
 
 
 def registered_name(experiment: str) -> str:
@@ -61,7 +59,7 @@ class Search:
     trials: int | None = None
     minutes: float | None = None
     time_limit_s: float | None = None
-    time_metric: str = "fit_s"
+    time_metric: str = SECONDS.of("fit")
     seed: int = 0
 
     @property
@@ -75,6 +73,11 @@ class Search:
         return {key: _choices(key, value) for key, value in self.space.items()}
 
 
+def _judges_lists(metric: str) -> bool:
+    """Whether it is a metric of lists of so many items."""
+    return any((found.word_of(metric) or "").isdecimal() for found in RANKINGS)
+
+
 def read(values: Any, what: str) -> Search:
     """Parse and check a spec's table `search`.
 
@@ -85,7 +88,7 @@ def read(values: Any, what: str) -> Search:
         raise UsageError(f"{what}: search must be a table, got {values!r}; write [search] and its keys below")
     search = parse(Search, values, f"search of {what}")
     search = dataclasses.replace(search, time_metric=seconds_name(search.time_metric))
-    if not search.lowest and not _HIGHEST.fullmatch(search.metric):
+    if not search.lowest and not _judges_lists(search.metric):
         raise UsageError(
             f"{what}: search.metric must be rmse, mae, ndcg_at_K, map_at_K, precision_at_K or recall_at_K, "
             f"got {search.metric!r}"

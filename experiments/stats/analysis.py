@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.metric_names import TOTAL, phase_of, safe
+from experiments.metric_names import RMSE, RMSE_BY_TRIAL, SECONDS_BY_CORES, TOTAL, phase_of
 from experiments.results.metrics import Number, medians, quality, repeats
 from experiments.results.model_equality import allowed, model_change
 from experiments.results.outcome import Outcome
@@ -121,12 +121,13 @@ def means(wanted: Sequence[Mean], outcomes: Sequence[Outcome]) -> Iterator[Avera
 def summary(outcomes: Sequence[Outcome]) -> Iterator[Number]:
     """Yield what belongs on the parent's own charts, for each kind of trial: time by cores in all, and RMSE."""
     for outcome in outcomes:
-        series = safe(outcome.label.replace(f" {outcome.size}", ""))
+        series = outcome.label.replace(f" {outcome.size}", "")
         typical = medians(outcome, TOTAL)
         if typical and outcome.shape_tag != "oversubscribed" and not outcome.shared:
-            yield Number(f"total_s by cores/{series}", statistics.median(typical), outcome.size.total_cores)
-        if "rmse" in quality(outcome):
-            yield Number(f"rmse/{series}", quality(outcome)["rmse"])
+            cores = outcome.size.total_cores
+            yield Number(SECONDS_BY_CORES.of(series), statistics.median(typical), cores)
+        if RMSE.key in quality(outcome):
+            yield Number(RMSE_BY_TRIAL.of(series), quality(outcome)[RMSE.key])
 
 
 def _phases(comparison: Comparison, outcomes: Sequence[Outcome]) -> Iterator[Compared]:

@@ -109,7 +109,7 @@ def test_a_server_that_was_killed_while_it_made_its_tables_starts_again(cluster)
     database = cluster.settings.run_dir / "mlflow.db"
 
     def begun():
-        return [path for path in database.parent.glob("mlflow.db.*") if path.stat().st_size > 0]
+        return [path for path in database.parent.glob("mlflow.db.*/mlflow.db") if path.stat().st_size > 0]
 
     with ThreadPoolExecutor() as pool:
         started = pool.submit(cluster.up, {"mlflow"})

@@ -26,7 +26,7 @@ def new_name():
 
 def client_of(recorder):
     """MLflow's own client of a recorder's database."""
-    return MlflowClient(tracking_uri=recorder.uri)
+    return MlflowClient(tracking_uri=recorder.tracking.uri)
 
 
 def trial(name, workers=1, applications=1, **changes):

@@ -50,3 +50,40 @@ def test_others_may_read_what_is_written(tmp_path, files):
 def test_both_write_in_the_same_way():
     for name in ("write_text", "write_json"):
         assert len({inspect.getsource(getattr(files, name)) for files in PLACES}) == 1
+
+
+def test_a_file_is_made_once_and_an_interrupted_making_leaves_nothing(tmp_path):
+    path = tmp_path / "made.db"
+
+    def cut(begun):
+        begun.write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        core.files.make_once(path, cut)
+    assert list(tmp_path.iterdir()) == []
+    core.files.make_once(path, lambda begun: begun.write_text("first"))
+    core.files.make_once(path, lambda begun: begun.write_text("second"))
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_of_two_that_make_a_file_at_once_both_use_the_first(tmp_path):
+    path = tmp_path / "made.db"
+
+    def overtaken(begun):
+        begun.write_text("second")
+        core.files.make_once(path, lambda other: other.write_text("first"))
+
+    core.files.make_once(path, overtaken)
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_is_made_where_there_are_no_hard_links(tmp_path, monkeypatch):
+    def refused(*_):
+        raise PermissionError(1, "no hard links here")
+
+    monkeypatch.setattr(os, "link", refused)
+    core.files.make_once(tmp_path / "made.db", lambda begun: begun.write_text("whole"))
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("made.db", "whole")]

@@ -11,6 +11,8 @@ from mlflow.entities import ViewType
 
 from cluster import configuration
 from core.errors import RecordingError
+from experiments.metric_names import DRILLS as DRILLS_REPORT
+from experiments.metric_names import OF_DRILLS
 from experiments.record.recorder import Recorder
 from experiments.report import drills as show
 from experiments.studies.drills import record
@@ -89,7 +91,7 @@ def test_drills_are_child_runs_that_no_query_for_trials_sees(tracking, tmp_path)
 
 def test_a_recording_that_broke_off_is_made_anew_once(tracking, tmp_path):
     uri, artifacts_in = tracking
-    recorder = DrillRecorder(uri, artifacts_in)
+    recorder = DrillRecorder(Recorder(uri, artifacts_in))
     item = drilled(experiment="broken")
     folder = tmp_path / "drills" / "a"
     folder.mkdir(parents=True)
@@ -118,6 +120,9 @@ def test_report_says_what_was_killed_what_it_cost_and_what_came_of_it(tmp_path):
     assert re.search("survives the loss of: executor;.* run again after the loss of: driver", report.answer)
     second = report.findings[0].tables[1].rows
     assert [row[3:5] for row in second] == [["8.0", "12.5"], ["8.0", "\u2013"]]
+    columns = {title for table in report.findings[0].tables for title in table.header}
+    shown = {metric.titled() for metric in OF_DRILLS if DRILLS_REPORT in metric.shown}
+    assert columns - {"drill", "verdict", "killed", "in"} == shown
     assert "signal SIGKILL" in text
     assert "log" not in text.split("signal SIGKILL)")[1].splitlines()[0]
     assert re.search(r"driver: run again in 20\.0 s: ok", text)

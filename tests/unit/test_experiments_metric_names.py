@@ -1,5 +1,6 @@
 """Names of metrics: short ones now, and older runs that get them, on a real MLflow database."""
 
+import ast
 import dataclasses
 import re
 import statistics
@@ -7,12 +8,24 @@ from pathlib import Path
 
 import pytest
 from invented import BASIS, application, outcome
+from invented_drills import drilled
 from invented_pairs import ledger
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from experiments import __main__ as main
-from experiments.metric_names import METRICS, described, new_name, phase_of, quality_name, seconds_name
+from experiments.metric_names import (
+    METRICS,
+    OF_DRILLS,
+    OTHERS,
+    RECORDING,
+    described,
+    metric_name,
+    new_name,
+    phase_of,
+    quality_name,
+    seconds_name,
+)
 from experiments.record.recorder import Recorder
 from experiments.record.run_tree import Node
 from experiments.results.metrics import Number, numbers
@@ -20,8 +33,8 @@ from experiments.spec.experiment import read
 from experiments.stats.analysis import summary
 from experiments.studies.compare.record import tree_of
 from experiments.studies.compare.verdict import verdict_of
-from experiments.studies.drills.record import _NUMBERS
-from experiments.studies.renaming import Renamer
+from experiments.studies.drills.record import numbers as numbers_of_drills
+from experiments.studies.renaming import rename
 
 JUDGED = {
     "rmse": 0.9, "coverage": 1.0, "ndcg_at_10": 0.1, "rmse_bias": 0.94, "rmse_global_mean": 1.1, "rmse_floor": 0.5,
@@ -88,10 +101,12 @@ def test_every_recorded_metric_is_in_the_table_and_few_stand_first():
 
 def test_metrics_of_comparisons_and_drills_are_in_the_table(tmp_path):
     made = ledger(tmp_path)
-    known = {name for name, _, _ in described()}
+    known = {name for name, *_ in described()}
     found = {number.name for number in tree_of(made, verdict_of(made, "total_s")).metrics}
     assert {re.sub("^rmse_difference$", "NAME_difference", name) for name in found} <= known
-    assert {*_NUMBERS, "same_result"} <= known
+    assert {number.name for number in numbers_of_drills(drilled(rerun_s=1.0))} == {
+        metric.name for metric in OF_DRILLS
+    }
     label = outcome().label.partition(" ")[0]
     parents = {number.name for number in summary([outcome([application(0, [9.0, 1.0])])])}
     assert {name.replace(f"/{label}", "/NAME") for name in parents} <= known
@@ -113,7 +128,7 @@ OLD = (
 @pytest.fixture
 def place(tmp_path):
     uri = f"sqlite:///{(tmp_path / 'mlflow.db').resolve()}"
-    return uri, Recorder(uri, tmp_path / "mlartifacts"), MlflowClient(tracking_uri=uri)
+    return Recorder(uri, tmp_path / "mlartifacts"), MlflowClient(tracking_uri=uri)
 
 
 def trials(client, name):
@@ -128,11 +143,13 @@ def kept(recorder, item, folder):
 
 
 def test_older_trials_get_todays_names_and_keep_their_own(place, tmp_path, monkeypatch, capsys):
-    uri, recorder, client = place
+    recorder, client = place
     item = outcome([application(n, [9.0, 1.0, 2.0]) for n in range(2)], experiment="made")
     with monkeypatch.context() as older:
         older.setattr("experiments.record.recorder.numbers", old_numbers)
-        older.setattr("experiments.record.recorder.RECORDING", "overhead/recording_s")
+        older.setattr(
+            "experiments.record.recorder.RECORDING", RECORDING._replace(name="overhead/recording_s")
+        )
         kept(recorder, item, tmp_path / "old")
     (run,) = trials(client, "made")
     old = dict(run.data.metrics)
@@ -141,7 +158,7 @@ def test_older_trials_get_todays_names_and_keep_their_own(place, tmp_path, monke
     (before,) = recorder.outcomes("made")[1]
     assert before.recording_s == old["overhead/recording_s"]
 
-    assert Renamer(uri, None).rename() == {"made": 1}
+    assert rename(recorder.tracking) == {"made": 1}
     (run,) = trials(client, "made")
     found = run.data.metrics
     assert old.items() <= found.items()
@@ -158,21 +175,21 @@ def test_older_trials_get_todays_names_and_keep_their_own(place, tmp_path, monke
     assert dataclasses.replace(after, recording_s=before.recording_s) == before
     assert after.recording_s == pytest.approx(before.recording_s, abs=1e-5)
 
-    assert Renamer(uri, None).rename() == {}
+    assert rename(recorder.tracking) == {}
     assert main.main(["rename-metrics", "--cluster-set", f"run_dir={tmp_path}"]) == 0
     assert "nothing to do" in capsys.readouterr().out
 
 
 def test_runs_of_today_need_no_new_names(place, tmp_path):
-    uri, recorder, client = place
+    recorder, client = place
     kept(recorder, outcome([application(0, [9.0, 1.0])], experiment="made"), tmp_path / "new")
     (run,) = trials(client, "made")
-    assert Renamer(uri, None).rename() == {}
+    assert rename(recorder.tracking) == {}
     assert trials(client, "made")[0].data.metrics == run.data.metrics
 
 
 def test_sides_of_older_comparisons_get_series_and_medians(place, tmp_path):
-    uri, recorder, client = place
+    recorder, client = place
     made = ledger(tmp_path / "pairs", ratio=1.3)
     tree = tree_of(made, verdict_of(made, "total_s"))
     side = tree.children[1]
@@ -182,26 +199,60 @@ def test_sides_of_older_comparisons_get_series_and_medians(place, tmp_path):
     ]
     older = Node("older", side.kind, {**side.tags, "recscale.kind": side.kind}, side.params, series)
     top = recorder.keep("made", Node("compare", tree.kind, tree.tags, children=[older]), "mark", "ok")
-    assert Renamer(uri, None).rename() == {"made": 1}
+    assert rename(recorder.tracking) == {"made": 1}
     where = [client.get_experiment_by_name("made").experiment_id]
     (run,) = client.search_runs(where, f"tags.`mlflow.parentRunId` = '{top}'")
     for phase in ("fit", "total"):
         history = client.get_metric_history(run.info.run_id, f"applications/{phase}_s")
         assert [metric.value for metric in history] == pytest.approx(seconds)
         assert run.data.metrics[f"{phase}_s"] == pytest.approx(statistics.median(seconds), abs=1e-5)
-    assert Renamer(uri, None).rename() == {}
+    assert rename(recorder.tracking) == {}
 
 
 def test_the_table_of_names_is_printed(capsys):
     assert main.main(["rename-metrics", "--list"]) == 0
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 120
-    assert all(name in text for name, _, _ in described())
-    pages = Path(__file__).parents[2] / "docs" / "reports.md"
-    assert all(f"`{name}`" in pages.read_text() for name, _, _ in described())
+    assert all(name in text for name, *_ in described())
+
+
+def test_the_table_of_names_is_that_of_the_docs():
+    page = (Path(__file__).parents[2] / "docs" / "reports.md").read_text()
+    rows = [f"| `{name}` | {' | '.join(rest)} |" for name, *rest in described()]
+    assert "\n".join(["|---|---|---|---|---|", *rows, ""]) in page
 
 
 def test_jobs_keep_the_names_of_their_own_numbers():
     assert quality_name("rows_per_s.write plain") == "rows_per_s.write plain"
     assert quality_name("m=x") == "m_x"
     assert Metric("m_x", 1.0, 0, 0).key == "m_x"
+
+
+@pytest.mark.parametrize(
+    ("key", "title"),
+    [
+        ("rmse", "RMSE"),
+        ("ndcg_at_10", "nDCG@10"),
+        ("map_at_5", "MAP@5"),
+        ("precision_at_10", "precision at 10"),
+        ("mae", "mae"),
+        ("rows_per_s", "rows per s"),
+    ],
+)
+def test_people_read_metrics_of_jobs_in_words(key, title):
+    assert metric_name(key) == title
+
+
+def test_a_name_stands_in_the_table_alone():
+    table = (*METRICS, *OTHERS)
+    texts = {metric.name for metric in table} | {metric.key for metric in table if metric.of_job}
+    names = {text.partition("{")[0] for text in texts} - {""}
+    names -= {metric.key for metric in OF_DRILLS}  # fields of what came of a drill; and "rows" is a word
+    found = [
+        f"{path.name}:{node.lineno}: {node.value}"
+        for path in sorted((Path(__file__).parents[2] / "experiments").rglob("*.py"))
+        if path.name != "metric_names.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in names
+    ]
+    assert found == []

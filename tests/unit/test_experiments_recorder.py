@@ -14,7 +14,8 @@ from mlflow.exceptions import MlflowException
 from recording import ABOUT, runs, trial, write
 
 from core.errors import RecordingError
-from experiments.record.recorder import Recorder, explained
+from experiments.record.recorder import Recorder
+from experiments.record.tracking import explained
 from experiments.results.outcome import FILE
 from experiments.studies.compare.record import tree_of
 from experiments.studies.compare.verdict import verdict_of

@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 
 from core.errors import RecordingError, UsageError
 from experiments.record.registry import register
+from experiments.record.tracking import Tracking
 from experiments.report.sections.search import FIND
 from experiments.spec import experiment as spec
 from experiments.spec.search_space import Range, Search, read
@@ -209,11 +210,11 @@ def arrays(tmp_path):
 
 def test_registered_model_is_loaded_by_its_alias_and_the_alias_moves(tmp_path, arrays):
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    client = MlflowClient(uri)
+    client, tracking = MlflowClient(uri), Tracking(uri, None)
     number = client.create_experiment("x", artifact_location=(tmp_path / "artifacts").as_uri())
     runs = [client.create_run(number).info.run_id for _ in range(2)]
-    first = register(uri, runs[0], arrays, "recscale-x", "?")
-    assert register(uri, runs[0], arrays, "recscale-x", "?") == first
+    first = register(tracking, runs[0], arrays, "recscale-x", "?")
+    assert register(tracking, runs[0], arrays, "recscale-x", "?") == first
     mlflow.set_tracking_uri(uri)
     model = mlflow.pyfunc.load_model(first.uri)
     scores = model.predict(pd.DataFrame({"user": ["ann", "bob", "eve"], "item": ["y", "x", "x"]}))
@@ -223,12 +224,16 @@ def test_registered_model_is_loaded_by_its_alias_and_the_alias_moves(tmp_path, a
     assert lists["items"].tolist() == [["y", "x"], []]
     seen = model.predict(pd.DataFrame({"user": ["ann"]}), params={"k": 1, "seen": True})
     assert seen["items"].tolist() == [["z"]]
-    assert register(uri, runs[0], tmp_path / "gone.npz", "recscale-x", "?") == first  # it is there already
-    second = register(uri, runs[1], arrays, "recscale-x", "?")
+    assert (
+        register(tracking, runs[0], tmp_path / "gone.npz", "recscale-x", "?") == first
+    )  # it is there already
+    second = register(tracking, runs[1], arrays, "recscale-x", "?")
     assert (first.version, second.version) == ("1", "2")
     assert client.get_model_version_by_alias("recscale-x", "best").run_id == runs[1]
 
 
 def test_model_that_was_not_exported_is_not_registered(tmp_path):
     with pytest.raises(RecordingError, match=r"none\.npz\b"):
-        register(f"sqlite:///{tmp_path / 'm.db'}", "1", tmp_path / "none.npz", "recscale-x", "?")
+        register(
+            Tracking(f"sqlite:///{tmp_path / 'm.db'}", None), "1", tmp_path / "none.npz", "recscale-x", "?"
+        )

@@ -7,7 +7,7 @@ from cluster import configuration
 from core.errors import GATE, OK
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
-from experiments.metric_names import seconds_name
+from experiments.metric_names import ALL_SECONDS, seconds_name
 from experiments.page.finding import UNTITLED, paragraphs
 from experiments.studies.compare.calibration import calibrate, findings
 from experiments.studies.compare.recorded import recorded, write
@@ -27,7 +27,7 @@ def _arguments(parser: ArgumentParser) -> None:
     shared.cluster(parser)
     what = "a spec that was compared with itself (all its comparisons count), or a JSON file of pairs; several are put together"
     parser.add_argument("names", nargs="+", metavar="name", help=what)
-    parser.add_argument("--metric", default="total_s", help="total_s, or a phase as in fit_s")
+    parser.add_argument("--metric", default=ALL_SECONDS.name, help="total_s, or a phase as in fit_s")
     parser.add_argument("--save", metavar="FILE", help="write the pairs to a JSON file that calibrate reads")
 
 

@@ -11,17 +11,17 @@ from experiments.metric_names import described
 from experiments.page.tables import Table
 from experiments.page.text_tables import as_text
 from experiments.run.runner import open_recorder
-from experiments.studies.renaming import Renamer
+from experiments.studies.renaming import rename
 
 
 def _run(arguments: Namespace) -> int:
     if arguments.list:
-        print(as_text(Table(["metric", "unit", "what it is"], [list(row) for row in described()])))
+        rows = [[name, unit, what] for name, unit, what, _, _ in described()]
+        print(as_text(Table(["metric", "unit", "what it is"], rows)))
         return 0
     settings = configuration.load(arguments.cluster_set)
     try:
-        uri = open_recorder(settings, Cluster(settings).address("mlflow")).uri
-        changed = Renamer(uri, None).rename()
+        changed = rename(open_recorder(settings, Cluster(settings).address("mlflow")).tracking)
     except RecordingError as error:
         raise ServiceError(f"the record cannot be changed: {error}") from error
     for name, count in changed.items():

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from experiments.metric_names import BIAS, NDCG, RMSE, metric_name
 from experiments.page.finding import Finding
 from experiments.page.merged_notes import without_settings
 from experiments.page.wording import answered, how_sure, named, values_apart
@@ -107,26 +108,30 @@ def _guessing(measured: Sequence[Outcome], every: Sequence[Outcome]) -> _Contest
     tried = [
         item
         for item in measured
-        if item.values.get("model") != _BIAS and {"rmse", "rmse_bias"} <= {*quality(item)}
+        if item.values.get("model") != _BIAS and {RMSE.key, BIAS.key} <= {*quality(item)}
     ]
     if not tried:
         return None
-    baseline = quality(tried[0])["rmse_bias"]
+    baseline = quality(tried[0])[BIAS.key]
     return _contest(
-        ("guesses ratings", "user and item means", "RMSE"), _named(tried, every), "rmse", baseline, min
+        ("guesses ratings", "user and item means", RMSE.titled()),
+        _named(tried, every),
+        RMSE.key,
+        baseline,
+        min,
     )
 
 
 def _ranking(measured: Sequence[Outcome], every: Sequence[Outcome]) -> _Contest | None:
     """Popularity is a trial like the others, if there is one."""
-    metrics = sorted(name for item in measured for name in quality(item) if name.startswith("ndcg_at_"))
+    metrics = NDCG.among(name for item in measured for name in quality(item))
     ranked = [item for item in measured if metrics and metrics[0] in quality(item)]
     baselines = [item for item in ranked if item.values.get("model") == _POPULARITY]
     tried = [item for item in ranked if item.values.get("model") not in (_POPULARITY, _BIAS)]
     if not tried or not baselines:
         return None
     metric, baseline = metrics[0], quality(baselines[0])[metrics[0]]
-    words = ("ranks", "popularity", metric.replace("ndcg_at_", "nDCG@"))
+    words = ("ranks", "popularity", metric_name(metric))
     return _contest(words, _named(tried, every), metric, baseline, max)
 
 

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from experiments.metric_names import TOTAL
+from experiments.metric_names import SINGLE, TOTAL, metric_name
 from experiments.page.finding import Finding
 from experiments.page.merged_notes import by_statement
 from experiments.page.plots import Plot
@@ -147,12 +147,11 @@ def _words(ratio: Ratio) -> str:
 def _table(match: Match) -> Table:
     assert match.single is not None
     metric = match.rivals.metric
-    title = "RMSE" if metric == "rmse" else metric.replace("ndcg_at_", "nDCG@")
     header = [
         "trial",
         "worker cores",
         "iterations",
-        title,
+        metric_name(metric),
         "fit s",
         "fit as fast",
         "total s",
@@ -215,9 +214,9 @@ def _notes(match: Match) -> Iterator[str]:
     known = quality(match.single)
     if "single_fetch_s" in known:
         parts = ", ".join(
-            f"{known[name]:.2f} s {name.removeprefix('single_').removesuffix('_s')}"
+            f"{known[name]:.2f} s {part.removesuffix('_s')}"
             for name in known
-            if name.startswith("single_") and name.endswith("_s")
+            if (part := SINGLE.word_of(name)) is not None and part.endswith("_s")
         )
         speed = f"; {known['single_solve_gflops']:.1f} GFLOP/s" if "single_solve_gflops" in known else ""
         yield f"one thread's last fit: {parts}{speed}; processor time of the process over its thread's: {known['single_threads']:.2f}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import cycle
 from typing import Any, NamedTuple
 
-from experiments.metric_names import TOTAL
+from experiments.metric_names import NDCG, RMSE, TOTAL, metric_name
 from experiments.page.figure import COLOURS, Plot, is_narrow
 from experiments.page.finding import Finding
 from experiments.page.tables import Table
@@ -69,10 +69,9 @@ def front(points: Sequence[Point], lower: bool) -> list[Point]:
 
 def _metrics(outcomes: Sequence[Outcome]) -> list[tuple[str, str, bool]]:
     """Return for each metric its key, its shown name, and whether lower is better."""
-    present = sorted({name for outcome in outcomes for name in quality(outcome)})
-    ranking = [name for name in present if name.startswith("ndcg_at_")][:1]
-    rmse = [("rmse", "RMSE", True)] if "rmse" in present else []
-    return rmse + [(name, name.replace("ndcg_at_", "nDCG@"), False) for name in ranking]
+    present = {name for outcome in outcomes for name in quality(outcome)}
+    wanted = [*RMSE.among(present), *NDCG.among(present)[:1]]
+    return [(key, metric_name(key), key == RMSE.key) for key in wanted]
 
 
 def _points(outcomes: Sequence[Outcome], metric: str) -> list[Point]:
@@ -95,7 +94,7 @@ def _plot(shown: str, lower: bool, points: Sequence[Point], best: Sequence[Point
         f"{shown} against median seconds of one pass, a point a trial; {better} and further left is better. "
         "Ringed: no other trial on the same data beats it in both."
     )
-    file = f"{'rmse' if lower else 'ndcg'}-time"
+    file = f"{RMSE.key if lower else 'ndcg'}-time"
     return Plot(file, caption, lambda axes: _draw(axes, shown, points, best), (7.5, 4.2), narrow=(4.4, 4.0))
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from experiments.metric_names import metric_name
 from experiments.page.finding import Finding
 from experiments.page.plots import Plot
 from experiments.page.tables import NONE, Table
-from experiments.page.wording import answered, counted, metric_name, setting, values_apart
+from experiments.page.wording import answered, counted, setting, values_apart
 from experiments.page.wording import sure as sure_of
 from experiments.results.metrics import quality
 from experiments.results.outcome import Outcome

@@ -5,10 +5,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.metric_names import APPLICATIONS, SECONDS, TOTAL, quality_name
+from experiments.metric_names import (
+    APPLICATIONS,
+    DIFFERENCE,
+    PAIR_RATIO,
+    SECONDS,
+    TIMINGS,
+    TOTAL,
+    quality_name,
+)
 from experiments.page.finding import MARKDOWN, paragraphs
-from experiments.record.recorder import LONGEST_NOTE
-from experiments.record.run_tags import PREFIX, as_text
+from experiments.record.run_tags import LONGEST_NOTE, NOTE, PREFIX, as_text
 from experiments.record.run_tree import Node
 from experiments.results.metrics import Number, medians, phases
 from experiments.results.metrics import quality as quality_numbers
@@ -34,7 +41,7 @@ def tree_of(ledger: Ledger, verdict: Verdict, report: Sequence[Path] = ()) -> No
         f"{PREFIX}metric": verdict.metric,
         f"{PREFIX}verdict": found.verdict,
         f"{PREFIX}quality": verdict.quality,
-        "mlflow.note.content": note[:LONGEST_NOTE],
+        NOTE: note[:LONGEST_NOTE],
     }
     return Node(
         name=f"compare {words['contender']} against {words['baseline']}",
@@ -64,18 +71,14 @@ def _side(name: str, outcome: Outcome, pilot: Outcome, words: str) -> Node:
 
 def _numbers(verdict: Verdict) -> Iterator[Number]:
     found = verdict.timing
-    for name, value in (
-        ("time_ratio", found.ratio),
-        ("time_ratio_low", found.low),
-        ("time_ratio_high", found.high),
-        ("time_ratio_detectable", found.slower_detectable),
-    ):
+    for metric in TIMINGS:
+        value = getattr(found, metric.key)
         if value is not None:
-            yield Number(name, value)
+            yield Number(metric.name, value)
     for pair, (baseline, contender) in enumerate(found.pairs):
-        yield Number("pair_ratio", contender / baseline, pair)
+        yield Number(PAIR_RATIO.name, contender / baseline, pair)
     for item in verdict.qualities:
-        yield Number(f"{item.metric}_difference", item.difference)
+        yield Number(DIFFERENCE.of(item.metric), item.difference)
 
 
 def _seconds(outcome: Outcome) -> Iterator[Number]:

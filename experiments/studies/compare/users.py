@@ -17,6 +17,7 @@ import numpy as np
 from scipy import special
 
 from core.errors import UsageError
+from experiments.metric_names import COVERAGE, RMSE
 from experiments.results.model_equality import SAME_MODEL
 from experiments.stats.intervals import ALPHA, POWER, reach, upper_bound
 from jobs.judge.per_user import PerUser, read
@@ -105,7 +106,7 @@ def qualities(baseline: PerUser, contender: PerUser) -> tuple[list[Quality], lis
     refused = []
     wanted = list(_wanted(baseline, contender))
     if not np.array_equal(baseline.scored, contender.scored):
-        wanted = [*(name for name in wanted if name != "rmse"), "coverage"]
+        wanted = [*(name for name in wanted if name != RMSE.key), COVERAGE.key]
         shares = [side.scored.sum() / side.rows.sum() for side in (baseline, contender)]
         refused.append(
             f"RMSE is not compared: the baseline scores {shares[0]:.1%} of the test rows and the contender "
@@ -126,7 +127,7 @@ def rmse(baseline: PerUser, contender: PerUser, level: float = 1 - ALPHA) -> Qua
     )
     kept = rows > 0
     return _judged(
-        "rmse", roots[0], roots[1], (second - first)[kept] * kept.sum(), level, lower_is_better=True
+        RMSE.key, roots[0], roots[1], (second - first)[kept] * kept.sum(), level, lower_is_better=True
     )
 
 
@@ -151,11 +152,11 @@ def coverage(baseline: PerUser, contender: PerUser, level: float = 1 - ALPHA) ->
     )
     kept = rows > 0
     influence = (second - first)[kept] * kept.sum()
-    return _judged("coverage", shares[0], shares[1], influence, level, lower_is_better=False)
+    return _judged(COVERAGE.key, shares[0], shares[1], influence, level, lower_is_better=False)
 
 
 def _wanted(baseline: PerUser, contender: PerUser) -> Iterator[str]:
-    for metric, column in (("rmse", "squared"), ("ndcg", "ndcg")):
+    for metric, column in ((RMSE.key, "squared"), ("ndcg", "ndcg")):
         if all(np.isfinite(getattr(side, column)).any() for side in (baseline, contender)):
             yield metric
 
@@ -175,4 +176,4 @@ def _judged(
     return Quality(metric, baseline, contender, low, high, level, detectable, users, lower_is_better)
 
 
-_METRICS = {"rmse": rmse, "ndcg": ndcg, "coverage": coverage}
+_METRICS = {RMSE.key: rmse, "ndcg": ndcg, COVERAGE.key: coverage}

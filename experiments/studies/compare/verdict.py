@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from core.errors import JobError
-from experiments.metric_names import SECONDS, TOTAL, phase_of, seconds_name
+from experiments.metric_names import COVERAGE, RMSE, SECONDS, TOTAL, phase_of, seconds_name
 from experiments.page.wording import counted, number_word, percent, sentence, values_apart
 from experiments.results.metrics import quality as quality_numbers
 from experiments.results.model_equality import SAME_MODEL, distance
@@ -18,7 +18,7 @@ from experiments.studies.compare.users import LEAST_USERS, Quality, qualities, s
 from jobs.judge.per_user import read
 
 _SAME = "fit the same model (predictions equal within 1e-4)"
-_TITLES = {"rmse": "RMSE", "ndcg": "nDCG", "coverage": "coverage"}
+_TITLES = {RMSE.key: RMSE.titled(), "ndcg": "nDCG", COVERAGE.key: COVERAGE.titled()}
 
 
 @dataclass(frozen=True)

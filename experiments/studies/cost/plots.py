@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
+from experiments.metric_names import metric_name
 from experiments.stats.analysis import Spread, spread
 from experiments.studies.cost.verdict import Match, Point, curve, shapes
 
@@ -75,7 +76,7 @@ def over_time(axes: Any, match: Match) -> None:
     _scaled(axes, times, "x")
     axes.margins(x=0.1, y=0.15)
     axes.set_xlabel("seconds of a fit (numbers: iterations)")
-    axes.set_ylabel(metric.replace("ndcg_at_", "nDCG@"))
+    axes.set_ylabel(metric_name(metric))
     axes.legend()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from experiments.metric_names import NDCG, RMSE
 from experiments.page.tables import NONE
 from experiments.results.metrics import quality
 from experiments.results.outcome import Outcome
@@ -94,8 +95,7 @@ def _hyper(outcome: Outcome) -> dict[str, Any]:
 
 def _metric(outcome: Outcome) -> str:
     found = quality(outcome)
-    ranked = sorted(name for name in found if name.startswith("ndcg_at_"))
-    return "rmse" if "rmse" in found else next(iter(ranked), "ndcg_at_k")
+    return next(iter([*RMSE.among(found), *NDCG.among(found)]), NDCG.of("k"))
 
 
 def _where(outcome: Outcome, others: Sequence[Outcome]) -> str:

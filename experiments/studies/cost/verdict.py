@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from experiments.metric_names import RMSE
 from experiments.results.metrics import medians, quality
 from experiments.results.outcome import Outcome
 from experiments.stats.families import untimed
@@ -82,7 +83,7 @@ def matched(found: Rivals) -> Match:
         return Match(
             found, None, [], refused=f"{found.model} kept {helped:.1f} threads busy: that is not one thread"
         )
-    return _by_rmse(found) if found.metric == "rmse" else _by_ranking(found)
+    return _by_rmse(found) if found.metric == RMSE.key else _by_ranking(found)
 
 
 def faster(match: Match, point: Point, phase: str) -> Ratio | None:
@@ -140,10 +141,10 @@ def _smallest(outcomes: Sequence[Outcome]) -> Outcome:
 
 def _by_rmse(found: Rivals) -> Match:
     single = _smallest(found.singles)
-    ours = quality(single)["rmse"]
+    ours = quality(single)[RMSE.key]
     points = []
     for trial in (item for trials in shapes(found) for item in trials):
-        theirs = quality(trial).get("rmse")
+        theirs = quality(trial).get(RMSE.key)
         refused = untimed(trial)
         if theirs is None or abs(theirs - ours) > SAME_RMSE:
             shown = "none" if theirs is None else f"{theirs:.4f}"

@@ -2,18 +2,24 @@
 
 import dataclasses
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 from cluster.settings import Settings
 from cluster.shape import Shape
 from core.errors import UnreadableError
 from core.versioned import Kind, left_out
-from experiments.record.recorder import Recorder, explained
-from experiments.record.run_tags import PREFIX, as_text, tag_of
+from experiments.metric_names import OF_DRILLS
+from experiments.record.run_tags import NOTE, PREFIX, TRIAL, as_text, tag_of
+from experiments.record.run_tree import Node, Tree, write
+from experiments.results.metrics import Number
 from experiments.run.runner import open_recorder
 from experiments.spec.grid import SHAPE
 from experiments.studies.drills.drill import Drilled
+
+if TYPE_CHECKING:
+    from experiments.record.recorder import Recorder  # it takes seconds to import
 
 FILE = "drill.json"
 
@@ -31,12 +37,7 @@ DRILLED = Kind(
 )
 _KIND = "drill"
 _LONGEST = 5000
-_ALL = 3  # MLflow's ViewType.ALL: what a person deleted counts as recorded
 _LOGS = ("events.jsonl", "driver.log", "result.json")
-_NUMBERS = (
-    "recovery_s", "recomputed_tasks", "failed_tasks", "executors_lost", "ended_s", "undisturbed_s", "disturbed_s",
-    "rerun_s", "largest_difference", "rows", "after_s",
-)  # fmt: skip
 
 
 def keep(drilled: Drilled, folder: Path) -> None:
@@ -59,62 +60,50 @@ def kept(place: Path) -> Iterator[tuple[Path, Drilled]]:
     yield from sorted(found, key=lambda item: item[1].at)
 
 
-class DrillRecorder(Recorder):
-    """A recorder that knows drills."""
+@dataclass(frozen=True)
+class DrillRecorder:
+    """Drills in the record of their trials."""
 
-    @classmethod
-    def at(cls, settings: Settings, uri: str | None) -> Self:
-        """Record where trials are recorded.
-
-        Raises:
-            RecordingError: it does not open.
-        """
-        return cls(open_recorder(settings, uri).uri, None)
+    recorder: "Recorder"
 
     def drills(self, experiment: str) -> set[str]:
-        """Return the attempts of the drills that stand in the record whole."""
-        with explained(self.uri):
-            runs = self._runs(experiment, f"tags.`{PREFIX}kind` = '{_KIND}'", _ALL)
-            return {tag_of(run, "attempt") for run in runs if PREFIX + "revision" in run.data.tags}
+        """Return the attempts of the drills that stand in the record whole, those that a person deleted included."""
+        runs = self.recorder.tracking.runs(experiment, PREFIX + "kind", _KIND, deleted=True)
+        return {tag_of(run, "attempt") for run in runs if PREFIX + "revision" in run.tags}
 
     def count(self, experiment: str, key: str) -> int:
         """Return how often a trial stands in the record."""
-        with explained(self.uri):
-            runs = self._runs(experiment, f"tags.`{PREFIX}kind` = 'trial'")
-            return sum(run.data.tags.get(PREFIX + "key") == key for run in runs)
+        runs = self.recorder.tracking.runs(experiment, PREFIX + "kind", TRIAL)
+        return sum(run.tags.get(PREFIX + "key") == key for run in runs)
 
     def forget(self, experiment: str) -> None:
         """Take an experiment off MLflow's list."""
-        with explained(self.uri):
-            place = self._client.get_experiment_by_name(experiment)
-            if place is not None:
-                self._client.delete_experiment(place.experiment_id)
+        self.recorder.tracking.delete_experiment(experiment)
 
     def add(self, drilled: Drilled, folder: Path) -> None:
         """Record one drill under the parent of its trial, in place of what a recording that broke off left."""
-        parent = self.open(drilled.experiment, drilled.basis, [], {})
-        with explained(self.uri):
-            for run in self._runs(drilled.experiment, f"tags.`{PREFIX}attempt` = '{drilled.attempt}'"):
-                self._client.delete_run(run.info.run_id)
-            run = self._client.create_run(
-                self._experiment(drilled.experiment),
-                run_name=f"drill: {drilled.kind}",
-                tags={"mlflow.parentRunId": parent.run_id, **tags(drilled)},
-            )
-            self._fill(run.info.run_id, drilled, folder)
-            self._client.set_tag(run.info.run_id, PREFIX + "revision", "1")
-            self._client.set_terminated(run.info.run_id, "FINISHED" if drilled.good else "FAILED")
+        parent = self.recorder.open(drilled.experiment, drilled.basis, [], {})
+        status = "ok" if drilled.good else "failed"
+        tree = Tree(drilled.experiment, ("attempt", drilled.attempt), status, parent.run_id)
+        write(self.recorder.tracking, _node(drilled, folder), tree)
 
-    def _fill(self, run_id: str, drilled: Drilled, folder: Path) -> None:
-        for key, value in drilled.values.items():
-            self._client.log_param(run_id, key, as_text(value)[:_LONGEST])
-        for key, value in numbers(drilled).items():
-            self._client.log_metric(run_id, key, value)
-        self._client.log_artifact(run_id, str(folder / FILE))
-        for place in sorted(path for path in folder.iterdir() if path.is_dir()):
-            for name in _LOGS:
-                if (place / name).exists():
-                    self._client.log_artifact(run_id, str(place / name), place.name.replace(" ", "-"))
+
+def _node(drilled: Drilled, folder: Path) -> Node:
+    """Return the run of a drill, with the files that it left in its folder."""
+    return Node(
+        name=f"drill: {drilled.kind}",
+        kind=_KIND,
+        tags=tags(drilled),
+        params={key: as_text(value)[:_LONGEST] for key, value in drilled.values.items()},
+        metrics=list(numbers(drilled)),
+        files=[folder / FILE],
+        folders={
+            place.name.replace(" ", "-"): [path for name in _LOGS if (path := place / name).exists()]
+            for place in sorted(path for path in folder.iterdir() if path.is_dir())
+        },
+        exact=True,  # models differ by less than what others are rounded to
+        revision=1,
+    )
 
 
 def record_missing(settings: Settings, uri: str | None, experiment: str, place: Path) -> list[str]:
@@ -123,7 +112,7 @@ def record_missing(settings: Settings, uri: str | None, experiment: str, place: 
     Raises:
         RecordingError: MLflow does not take them; they stay on disk and are recorded by the next drill.
     """
-    recorder = DrillRecorder.at(settings, uri)
+    recorder = DrillRecorder(open_recorder(settings, uri))
     known = recorder.drills(experiment)
     missing = [(folder, drilled) for folder, drilled in kept(place) if drilled.attempt not in known]
     for folder, drilled in missing:
@@ -131,17 +120,17 @@ def record_missing(settings: Settings, uri: str | None, experiment: str, place: 
     return [drilled.kind for _, drilled in missing]
 
 
-def numbers(drilled: Drilled) -> dict[str, float]:
-    """Return the metrics of a drill; what was not seen is absent."""
-    values = {name: getattr(drilled, name) for name in _NUMBERS}
-    found = {name: float(value) for name, value in values.items() if value is not None}
-    return {**found, "same_result": float(drilled.good)}
+def numbers(drilled: Drilled) -> Iterator[Number]:
+    """Yield the metrics of a drill; what was not seen is absent."""
+    for metric in OF_DRILLS:
+        value = getattr(drilled, metric.key)
+        if value is not None:
+            yield Number(metric.name, float(value))
 
 
 def tags(drilled: Drilled) -> dict[str, str]:
     """Return what is true of the run besides its numbers."""
     own = {
-        "kind": _KIND,
         "drill": drilled.kind,
         "verdict": drilled.verdict,
         "victim": drilled.victim,
@@ -155,7 +144,7 @@ def tags(drilled: Drilled) -> dict[str, str]:
     lists: dict[str, Any] = {"differences": drilled.differences, "left": drilled.left, "error": drilled.error}
     own |= {key: as_text(value) for key, value in lists.items() if value}
     named = {f"{PREFIX}{key}": value for key, value in own.items()} | drilled.environment
-    named["mlflow.note.content"] = "\n\n".join(
+    named[NOTE] = "\n\n".join(
         [f"**{drilled.kind}** ({drilled.victim}): {drilled.verdict}", *drilled.differences, *drilled.notes]
     )
     named["mlflow.source.name"] = f"python -m experiments drill {drilled.kind} {drilled.experiment}"

@@ -110,7 +110,7 @@ class Searching:
         try:
             recorder = self._recorder(uri)
             run_id = recorder.run_of(outcome)
-            self.registered = register(recorder.uri, run_id, arrays, name, self.experiment.question)
+            self.registered = register(recorder.tracking, run_id, arrays, name, self.experiment.question)
         except RecordingError as error:
             self.problems.append(f"the model could not be registered and stays in {arrays}: {error}")
             return "failed"

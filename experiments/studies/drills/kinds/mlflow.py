@@ -15,7 +15,7 @@ from experiments.results.events import Event
 from experiments.results.outcome import Outcome
 from experiments.results.parts import Launched
 from experiments.run.progress import Progress
-from experiments.run.runner import Sweep
+from experiments.run.runner import Sweep, open_recorder
 from experiments.spec.experiment import Experiment
 from experiments.spec.trial import Trial
 from experiments.studies.drills import act, rows, victims
@@ -86,7 +86,7 @@ class Mlflow:
             came.differences.append("record: nobody was told that the result could not be recorded")
         cluster.up({"mlflow"})
         (key,) = (key for key, _ in sweep.keyed)
-        recorder = DrillRecorder.at(ground.settings, cluster.address("mlflow"))
+        recorder = DrillRecorder(open_recorder(ground.settings, cluster.address("mlflow")))
         if recorder.count(experiment.name, key):
             came.differences.append("record: the trial stood there before it was sent")
         again = Sweep(experiment, ground.settings, ground.progress, "")
