@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import logging
 import os
 import signal
 import sys
@@ -20,6 +21,9 @@ from cluster.services import described
 from cluster.settings import Settings
 from cluster.sweep import DOWNLOADED, sweep
 from core.errors import ENDED, INTERRUPTED, OK, SERVICE, RecscaleError, ServiceError, UsageError, tell
+from core.log import shown
+
+logger = logging.getLogger(__package__)
 
 # MLflow's page of experiments; without the parameter MLflow opens its page for language models.
 _RUNS = "/#/experiments?workflowType=machine_learning"
@@ -34,6 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return OK
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGHUP, _end)  # the terminal was closed
+    # The page of the image's contents is written to a file, with nothing else in it.
+    with shown(sys.stderr if options.command == "contents" else None):
+        return _done(options)
+
+
+def _done(options: argparse.Namespace) -> int:
     try:
         status = COMMANDS[options.command](load(_sets(options)), options)
         sys.stdout.flush()  # inside the try, so that a closed pipe is caught
@@ -43,16 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RecscaleError as error:
         return tell("cluster", error)
     except KeyboardInterrupt:
-        print(
-            "cluster: interrupted; the services that this command started were stopped again", file=sys.stderr
-        )
+        logger.error("cluster: interrupted; the services that this command started were stopped again")
         return INTERRUPTED
     return status
 
 
 def _up(settings: Settings, options: argparse.Namespace) -> int:
     _refuse_other_backend(settings)
-    cluster = Cluster(settings, say=_say)
+    cluster = Cluster(settings)
     cluster.up(options.services or None)
     cluster_state.remember(settings.run_dir, [*options.set, *_from_elsewhere(settings)])
     print(console.services(cluster.status()))
@@ -85,7 +93,7 @@ def _worker(settings: Settings, options: argparse.Namespace) -> int:
             "backend: docker cannot join a master on another machine, which could not reach a container here; "
             "use the local backend: BACKEND=local"
         )
-    cluster = Cluster(settings, say=_say)
+    cluster = Cluster(settings)
     cluster.join()
     cluster_state.remember(settings.run_dir, [*_sets(options), *_from_elsewhere(settings)])
     print(console.services(cluster.status()))
@@ -94,7 +102,7 @@ def _worker(settings: Settings, options: argparse.Namespace) -> int:
 
 def _mlflow(settings: Settings, _: argparse.Namespace) -> int:
     _refuse_other_backend(settings)
-    cluster = Cluster(settings, say=_say)
+    cluster = Cluster(settings)
     cluster.up({"mlflow"})
     cluster_state.remember(settings.run_dir, [f"backend={settings.backend}"])
     uri = cluster.address("mlflow") or ""
@@ -104,13 +112,13 @@ def _mlflow(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _down(settings: Settings, options: argparse.Namespace) -> int:
-    cluster = Cluster(settings, say=_say)
+    cluster = Cluster(settings)
     stopped = cluster.down(options.services or None)
     left = any(status.state in ("running", "died") for status in cluster.status())
     for backend in set(BACKENDS) - {settings.backend} if not options.services else ():
         # A command that was killed may have left services under a backend that no file names.
         with suppress(ServiceError):  # without a Docker daemon there are no containers
-            stopped += Cluster(dataclasses.replace(settings, backend=backend), say=_say).down()
+            stopped += Cluster(dataclasses.replace(settings, backend=backend)).down()
     if not left:
         cluster_state.forget(settings.run_dir)
     print(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
@@ -137,7 +145,7 @@ def _logs(settings: Settings, options: argparse.Namespace) -> int:
         for text in cluster.follow(options.service, options.lines):
             print(text, end="", flush=True)
     if not log.exists():
-        print(f"{options.service} has not run yet: `make setup` starts it", file=sys.stderr)
+        logger.error("%s has not run yet: `make setup` starts it", options.service)
         return SERVICE
     print(tail(log, options.lines))
     return OK
@@ -157,12 +165,12 @@ def _compose(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _build(settings: Settings, _: argparse.Namespace) -> int:
-    print(f"image: {image.build(settings, _say).tag}")
+    print(f"image: {image.build(settings).tag}")
     return OK
 
 
 def _contents(settings: Settings, _: argparse.Namespace) -> int:
-    image.build(settings, lambda line: print(line, file=sys.stderr))
+    image.build(settings)
     print(contents.page(settings), end="")
     return OK
 
@@ -266,10 +274,6 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--all", action="store_true", help="remove downloads too")
     commands.add_parser("help", help="show this help")
     return parser
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
 
 
 def _end(*_: object) -> NoReturn:

@@ -1,6 +1,7 @@
 """Report of drills: an answer, tables, notes, and a page."""
 
 import dataclasses
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from experiments.spec.experiment import Experiment
 from experiments.studies.drills.drill import Drill, Drilled
 from experiments.studies.drills.kinds import DRILLS
 from experiments.studies.drills.session import Session
+
+logger = logging.getLogger(__name__)
 
 _MOST_LISTED = 3
 _COLUMNS = (
@@ -44,7 +47,7 @@ def _attach(session: Session, written: Sequence[Path]) -> None:
         parent = recorder.open(session.experiment.name, session.outcome.basis, [], {})
         recorder.attach(parent.run_id, written, "drills")
     except RecordingError as error:
-        session.progress.say(f"the report could not be added to the record, its files are whole: {error}")
+        logger.warning("the report could not be added to the record, its files are whole: %s", error)
 
 
 def report_of(

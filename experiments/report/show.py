@@ -1,6 +1,6 @@
 """Prints an experiment's report and writes its page, from the record and from what could not be recorded."""
 
-import sys
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,8 @@ from experiments.stats.analysis import summary
 if TYPE_CHECKING:
     from experiments.record.recorder import Recorder
 
+logger = logging.getLogger(__name__)
+
 TRAIN = "train"
 SINGLE = "Single trials, one at a time."
 
@@ -33,7 +35,7 @@ def finish(
     kept = sweep.kept() if sweep.unrecorded else []
     show(sweep.settings, sweep.experiment, only, kept, allow_model_change=allow_model_change)
     for error in sweep.unrecorded:
-        print(f"not recorded, but kept on disk: {error}", file=sys.stderr)
+        logger.error("not recorded, but kept on disk: %s", error)
     return 0 if status == "ok" else 1
 
 
@@ -70,7 +72,7 @@ def show(
     except RecordingError as error:
         if not kept:
             raise ServiceError(f"the record cannot be read: {error}") from error
-        print(f"the record cannot be read, this is what lies on disk here: {error}", file=sys.stderr)
+        logger.error("the record cannot be read, this is what lies on disk here: %s", error)
         outcomes = marked(kept)
         found = Report.of(experiment, outcomes)
     shown = found if only is None else Report.of(experiment, [item for item in outcomes if item.key in only])
@@ -103,4 +105,4 @@ def _record(recorder: "Recorder", run_id: str, found: Report, written: Sequence[
         recorder.annotate(run_id, found.markdown(), list(summary(found.outcomes)))
         recorder.attach(run_id, written)
     except RecordingError as error:
-        print(f"the report could not be added to the record, its files are whole: {error}", file=sys.stderr)
+        logger.error("the report could not be added to the record, its files are whole: %s", error)

@@ -39,7 +39,7 @@ def test_a_fault_is_shown_with_its_traceback():
     err = io.StringIO()
     with shown(err=err):
         try:
-            raise KeyError("lost")
+            {}["lost"]
         except KeyError:
             logger.exception("a fault")
     begin, *_, end = err.getvalue().splitlines()

@@ -2,10 +2,11 @@
 
 import ipaddress
 import json
+import logging
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,8 @@ from cluster.service import Address, Port, Running, Service, Shell
 from cluster.settings import Settings, megabytes
 from core.errors import ServiceError
 from core.files import write_json, write_text
+
+logger = logging.getLogger(__name__)
 
 _MIB = 2**20
 _LOG_LINES = "20000"
@@ -98,7 +101,7 @@ class Docker:
     def _image(self) -> image.Image:
         return image.image(self.settings.docker.base)
 
-    def prepare(self, services: Sequence[Service], say: Callable[[str], None]) -> None:
+    def prepare(self, services: Sequence[Service]) -> None:
         if all(service.external for service in services):
             return
         engine.composer()
@@ -106,9 +109,9 @@ class Docker:
             raise ServiceError(
                 f"{self.settings.data} is not a folder: correct RECSCALE_DATA (DATA=/folder) or unset it"
             )
-        self._refuse_too_little_memory(services, say)
+        self._refuse_too_little_memory(services)
         self._refuse_foreign(services)
-        image.build(self.settings, say)
+        image.build(self.settings)
 
     def start(self, service: Service) -> Running:
         present = set(self.running())
@@ -284,7 +287,7 @@ class Docker:
                 f"rename it (docker rename {name} other) or remove it (docker rm -f {name})"
             )
 
-    def _refuse_too_little_memory(self, services: Sequence[Service], say: Callable[[str], None]) -> None:
+    def _refuse_too_little_memory(self, services: Sequence[Service]) -> None:
         total = int(engine.docker("info", "--format", "{{.MemTotal}}") or 0) // _MIB
         driver = megabytes(self.settings.spark.driver_memory)
         needed, limits = _memory_mb(services, self._inspected(), driver)
@@ -297,10 +300,10 @@ class Docker:
                 f"the containers need {needed / 1024:.1f} GiB and Docker has {total / 1024:.1f}: {mend}"
             )
         if limits > total:
-            say(
-                f"the limits of all containers add up to {limits / 1024:.1f} GiB, and Docker has {total / 1024:.1f}; "
-                f"if a container is killed for lack of memory, {mend}"
-            )
+            logger.warning(
+                "the limits of all containers add up to %.1f GiB, and Docker has %.1f; if a container is killed for lack of "
+                "memory, %s", limits / 1024, total / 1024, mend,
+            )  # fmt: skip
 
     def _log(self, name: str) -> Path:
         return self._run / "logs" / f"{name}.log"

@@ -1,5 +1,6 @@
 """`plan`: choose a few cheap runs from an experiment's grid, and run them, so that larger ones can be predicted."""
 
+import logging
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ from experiments.studies.capacity.points import expected_rows
 from experiments.studies.capacity.quantities import duration, time_text
 from experiments.studies.capacity.record import recorded
 
+logger = logging.getLogger(__name__)
+
 BUDGET = "15m"
 
 
@@ -34,7 +37,9 @@ def _run(arguments: Namespace) -> int:
     candidates = Candidates.of(experiment, default_shape(settings), host()["host.cores"])
     text = path.read_text(encoding="utf-8")
     pilots = [candidates.trials[index] for index in candidates.pilots()]
-    print(f"two pilots first, to learn what runs cost here: {' and '.join(trial.label for trial in pilots)}")
+    logger.info(
+        "two pilots first, to learn what runs cost here: %s", " and ".join(trial.label for trial in pilots)
+    )
     sweep, status = _sweep(candidates, pilots, settings, text)
     if status != "ok":
         raise JobError("the plan cannot go on without its pilots; see above, then run make plan again")
