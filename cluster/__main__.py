@@ -19,6 +19,7 @@ from cluster.lifecycle import BACKENDS, Cluster, in_use
 from cluster.log_files import tail
 from cluster.services import described
 from cluster.settings import Settings
+from cluster.status import services_table
 from cluster.sweep import DOWNLOADED, sweep
 from core.errors import ENDED, INTERRUPTED, OK, SERVICE, RecscaleError, ServiceError, UsageError, tell
 from core.log import shown
@@ -63,7 +64,7 @@ def _up(settings: Settings, options: argparse.Namespace) -> int:
     cluster = Cluster(settings)
     cluster.up(options.services or None)
     cluster_state.remember(settings.run_dir, [*options.set, *_from_elsewhere(settings)])
-    print(console.services(cluster.status()))
+    print(services_table(cluster.status()))
     return OK
 
 
@@ -96,7 +97,7 @@ def _worker(settings: Settings, options: argparse.Namespace) -> int:
     cluster = Cluster(settings)
     cluster.join()
     cluster_state.remember(settings.run_dir, [*_sets(options), *_from_elsewhere(settings)])
-    print(console.services(cluster.status()))
+    print(services_table(cluster.status()))
     return OK
 
 
@@ -132,7 +133,7 @@ def _status(settings: Settings, _: argparse.Namespace) -> int:
         cluster = Cluster(one)
         if len(found) > 1:
             print(f"with the backend {one.backend}:")
-        print(console.services(cluster.status()))
+        print(services_table(cluster.status()))
         for status in cluster.died():
             print(f"{status.name} died: see `make logs S={status.name}`; `make setup` starts it again")
     return OK
@@ -177,7 +178,7 @@ def _contents(settings: Settings, _: argparse.Namespace) -> int:
 
 def _doctor(settings: Settings, _: argparse.Namespace) -> int:
     found = doctor.examine(settings)
-    print(console.findings(found))
+    print(doctor.findings_table(found))
     stops = sum(finding.state == "stop" for finding in found)
     print(f"{stops} of {len(found)} checks would stop a run" if stops else "no check would stop a run")
     return SERVICE if stops else OK

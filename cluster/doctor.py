@@ -4,7 +4,7 @@ import importlib.metadata
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ from cluster.lifecycle import Cluster
 from cluster.processes import describe_taken
 from cluster.settings import ROOT, Settings, megabytes
 from core.errors import ServiceError
+from core.text_tables import columns
 
 _PYTHONS = ((3, 11), (3, 12))
 _MIB = 1024 * 1024
@@ -49,6 +50,13 @@ def examine(settings: Settings, lock: Path = ROOT / "requirements.lock") -> list
     findings += _external(cluster)
     findings += [_disk(settings.run_dir), *_data(settings.data)]
     return findings
+
+
+def findings_table(found: Sequence[Finding]) -> str:
+    """Tabulate findings, each followed by its remedy."""
+    lines = columns([(finding.state, finding.check, finding.found) for finding in found])
+    mends = (f"\n      mend: {finding.mend}" if finding.mend else "" for finding in found)
+    return "\n".join(line + mend for line, mend in zip(lines, mends, strict=True))
 
 
 def _python() -> Finding:

@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from core.errors import INTERRUPTED, OK, RecscaleError, UsageError, tell
 from core.log import shown
+from core.text_tables import columns
 from datasets import describe
 from datasets.dataset import Dataset, find
 from datasets.fetch.download import found
@@ -96,16 +97,12 @@ def _listing(data: Path | None, cache: Path) -> Iterator[str]:
             f"{name}/{key}",
             f"{variant.rows:,}" if variant.rows else "-",
             _place(source, variant, data, cache),
-            variant,
+            variant.description,
         )
         for name, source in SOURCES.items()
         for key, variant in source.variants.items()
     ]
-    wide = max(len(name) for name, *_ in rows)
-    where = max(len(place) for _, _, place, _ in rows)
-    yield f"{'data set':<{wide}}  {'ratings':>11}  {'here':<{where}}  description"
-    for name, count, place, variant in rows:
-        yield f"{name:<{wide}}  {count:>11}  {place:<{where}}  {variant.description}"
+    yield from columns([("data set", "ratings", "here", "description"), *rows], right={1})
     yield ""
     for name, source in SOURCES.items():
         yield f"{name}: {source.licence}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
+from core.text_tables import wrapped
 from experiments.page.document import Document
 from experiments.page.facts import facts_of
 from experiments.page.finding import Finding
@@ -14,7 +15,7 @@ from experiments.page.index import header
 from experiments.page.plots import plots
 from experiments.page.raw_values import as_csv, strict, trial_json
 from experiments.page.tables import Table, as_markdown, main_table, notes
-from experiments.page.text_tables import as_text, wrapped
+from experiments.page.text_tables import as_text
 from experiments.report.answer import answer_of
 from experiments.report.method import asked, data_of, method_of
 from experiments.report.overhead import overhead

@@ -9,9 +9,10 @@ from test_capacity_model import MIB, ROWS, model, run, runs
 from cluster import configuration
 from cluster.shape import Shape
 from core.errors import UsageError
+from core.text_tables import WIDTH
 from experiments.__main__ import main
 from experiments.cli.commands.recommend import lines
-from experiments.page.text_tables import WIDTH, as_text
+from experiments.page.text_tables import as_text
 from experiments.studies.capacity import quantities
 from experiments.studies.capacity.advice import Wanted, advise, money
 

@@ -15,7 +15,6 @@ from cluster import cluster_state
 from cluster.__main__ import main
 from cluster.backends.local.backend import Local
 from cluster.configuration import load
-from cluster.console import table
 from cluster.log_files import follow
 from cluster.probe import answers, holds
 from cluster.processes import free_port
@@ -24,6 +23,7 @@ from cluster.settings import ROOT
 from cluster.sweep import sweep
 from core.errors import ServiceError
 from core.lock import LOCK, locked
+from core.text_tables import columns
 from tests.waiting import eventually
 
 
@@ -114,7 +114,7 @@ def test_a_folder_that_cannot_be_written_names_the_setting(tmp_path):
 
 
 def test_a_table_is_aligned():
-    assert table([("a", "long"), ("much longer", "b")]) == "a            long\nmuch longer  b"
+    assert columns([("a", "long"), ("much longer", "b")]) == ["a            long", "much longer  b"]
 
 
 def test_following_a_log_gives_its_end_what_is_added_and_a_new_file(tmp_path):

@@ -6,7 +6,7 @@ import re
 import pytest
 from test_experiments_page import Tags
 
-from experiments.page.text_tables import WIDTH
+from core.text_tables import WIDTH
 from experiments.spec.trial import Data
 from experiments.studies.eda import charts
 from experiments.studies.eda.findings import answer, findings_of

@@ -11,9 +11,9 @@ from invented import application
 from invented_pairs import ABOUT, ledger
 
 from core.errors import JobError, UsageError
+from core.text_tables import WIDTH
 from experiments import __main__ as main
 from experiments.cli.commands import gate as gate_command
-from experiments.page.text_tables import WIDTH
 from experiments.studies.compare.findings import as_lines, findings, write
 from experiments.studies.compare.gate import closing
 from experiments.studies.compare.ledger import PER_USER, Ledger

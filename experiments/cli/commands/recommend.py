@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from cluster import configuration
 from cluster.shape import Shape
 from core.errors import GATE, UsageError
+from core.text_tables import wrapped
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
 from experiments.cli.commands.predict import SPEC
-from experiments.page.text_tables import as_text, wrapped
+from experiments.page.text_tables import as_text
 from experiments.page.wording import counted
 from experiments.studies.capacity import quantities
 from experiments.studies.capacity.advice import MOST_WORKERS, Advice, Wanted, advise, money

@@ -1,9 +1,8 @@
 """Texts of a capacity model and its predictions."""
 
-import textwrap
 from collections.abc import Iterator
 
-from experiments.page.text_tables import WIDTH, wrapped
+from core.text_tables import WIDTH, hanging, wrapped
 from experiments.studies.capacity.fit import LEAST_DEGREES
 from experiments.studies.capacity.model import Estimate, Model, Prediction
 from experiments.studies.capacity.points import growth
@@ -113,8 +112,7 @@ def _row(name: str, value: str, what: str = "") -> str:
     line = f"{name:<{_NAMES}}{value}"
     if not what or len(line) + 3 + len(what) <= WIDTH:
         return f"{line}   {what}".rstrip()
-    indent = " " * _NAMES
-    return f"{line}\n{textwrap.fill(what, WIDTH, initial_indent=indent, subsequent_indent=indent)}"
+    return f"{line}\n{hanging('', what, _NAMES)}"
 
 
 def room_of(prediction: Prediction) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from core.text_tables import wrapped
 from experiments.metric_names import phase_of
 from experiments.page.document import Document
 from experiments.page.finding import Finding
@@ -13,7 +14,7 @@ from experiments.page.index import header
 from experiments.page.plots import Plot
 from experiments.page.raw_values import shape_of
 from experiments.page.tables import NONE, Table, as_markdown
-from experiments.page.text_tables import as_text, wrapped
+from experiments.page.text_tables import as_text
 from experiments.stats.paired import LEAST_PAIRS
 from experiments.studies.compare.ledger import Ledger
 from experiments.studies.compare.sides import NAMES

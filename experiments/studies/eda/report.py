@@ -4,10 +4,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from core.text_tables import wrapped
 from experiments.page.document import Document
 from experiments.page.facts import facts_of
 from experiments.page.index import header
-from experiments.page.text_tables import as_text, wrapped
+from experiments.page.text_tables import as_text
 from experiments.studies.eda.findings import answer, findings_of
 from experiments.studies.eda.launch import Explored
 
