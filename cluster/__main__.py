@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from cluster import cluster_state, console, doctor
+from cluster import cluster_state, doctor
 from cluster.backends.docker import compose, contents, image
 from cluster.backends.docker.backend import DockerPlace
 from cluster.configuration import load
@@ -23,6 +23,7 @@ from cluster.status import services_table
 from cluster.sweep import DOWNLOADED, sweep
 from core.errors import ENDED, INTERRUPTED, OK, SERVICE, RecscaleError, ServiceError, UsageError, tell
 from core.log import shown
+from core.units import size_text
 
 logger = logging.getLogger(__package__)
 
@@ -202,7 +203,7 @@ def _clean(settings: Settings, options: argparse.Namespace) -> int:
         print(f"removed {name}")
     removed = sweep(settings.run_dir, everything=options.all)
     for one in removed:
-        print(f"removed {one.path} ({console.size(one.size)})")
+        print(f"removed {one.path} ({size_text(one.size)})")
     if not removed:
         print(f"nothing to remove in {settings.run_dir}")
     kept = [name for name in sorted(DOWNLOADED) if (settings.run_dir / name).exists()]

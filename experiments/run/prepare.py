@@ -11,6 +11,7 @@ from typing import Any
 from cluster.settings import Settings
 from cluster.shape import Shape
 from core.errors import UnreadableError
+from core.units import MIB
 from core.versioned import Kind, left_out, unchanged
 from datasets.dataset import Dataset, find
 from experiments.run.alone import answer_of, fresh
@@ -25,7 +26,7 @@ from jobs.stores import STORAGES
 logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
-_SPLIT = 128 * 2**20  # spark.sql.files.maxPartitionBytes
+_SPLIT = 128 * MIB  # spark.sql.files.maxPartitionBytes
 _ROW = 24  # bytes of a generated row, about what a publisher's file has
 
 

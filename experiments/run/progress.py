@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.log import Terminal, terminal
+from core.units import rough_time
 from experiments.results.events import Event
 
 logger = logging.getLogger(__name__)
@@ -115,18 +116,10 @@ class Progress:
 
     def _left(self) -> str:
         seconds = self.left_s()
-        return "" if seconds is None else f", about {duration(seconds)} left"
+        return "" if seconds is None else f", about {rough_time(seconds)} left"
 
 
 def _screen() -> Terminal | None:
     """Return where a line can be drawn again and again, if progress is shown there."""
     shown = terminal()
     return shown if shown is not None and shown.redraws else None
-
-
-def duration(seconds: float) -> str:
-    """Write seconds as a person would say them: "95 s", "12 min", "2 h 05 min"."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -23,7 +23,6 @@ from cluster.settings import ROOT
 from cluster.sweep import sweep
 from core.errors import ServiceError
 from core.lock import LOCK, locked
-from core.text_tables import columns
 from tests.waiting import eventually
 
 
@@ -111,10 +110,6 @@ def test_a_folder_that_cannot_be_written_names_the_setting(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ServiceError, match="RECSCALE_RUN_DIR"), locked(tmp_path / "file" / "run"):
         pass
-
-
-def test_a_table_is_aligned():
-    assert columns([("a", "long"), ("much longer", "b")]) == ["a            long", "much longer  b"]
 
 
 def test_following_a_log_gives_its_end_what_is_added_and_a_new_file(tmp_path):

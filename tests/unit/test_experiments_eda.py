@@ -60,11 +60,6 @@ def test_intervals_and_bins_are_named_without_overlap():
     assert all(bin_range(number)[0] == bin_range(number - 1)[1] + 1 for number in range(1, 40))
 
 
-@pytest.mark.parametrize(("number", "shown"), [(0, "0"), (950, "950"), (1234, "1.23k"), (2_500_000, "2.5M")])
-def test_counts_are_short_in_pictures(number, shown):
-    assert charts.short(number) == shown
-
-
 def test_sentence_says_what_is_there():
     assert answer(explored()) == (
         "303 ratings of 4 of 6 items by 3 users, 3.50 on average; 1 item with over 200 holds 99% of them."

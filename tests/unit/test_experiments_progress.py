@@ -3,7 +3,7 @@
 import pytest
 
 from experiments.run import progress as module
-from experiments.run.progress import Progress, duration
+from experiments.run.progress import Progress
 
 
 class Clock:
@@ -89,12 +89,3 @@ def test_failed_trial_is_not_waited_for_and_tells_nothing_of_others(clock):
     progress.skip(2)
     assert progress.left_s() == 40.0
     assert (progress.done, progress.total) == (1, 2)
-
-
-def test_durations_read_as_a_person_says_them():
-    assert [duration(seconds) for seconds in (5.4, 119, 600, 7500)] == [
-        "5 s",
-        "119 s",
-        "10 min",
-        "2 h 05 min",
-    ]

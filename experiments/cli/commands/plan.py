@@ -9,6 +9,7 @@ from cluster import configuration
 from cluster.settings import Settings
 from cluster.shape import default_shape
 from core.errors import JobError
+from core.units import duration, time_text
 from experiments.cli import arguments as shared
 from experiments.cli.command import Command
 from experiments.page.text_tables import as_text
@@ -21,7 +22,6 @@ from experiments.spec import experiment as spec
 from experiments.spec.trial import Trial
 from experiments.studies.capacity.planner import Candidates, Pilot, Plan, plan
 from experiments.studies.capacity.points import expected_rows
-from experiments.studies.capacity.quantities import duration, time_text
 from experiments.studies.capacity.record import recorded
 
 logger = logging.getLogger(__name__)

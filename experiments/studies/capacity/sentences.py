@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from core.text_tables import WIDTH, hanging, wrapped
+from core.units import MIB, count_text, memory_text, time_text
 from experiments.studies.capacity.fit import LEAST_DEGREES
 from experiments.studies.capacity.model import Estimate, Model, Prediction
 from experiments.studies.capacity.points import growth
-from experiments.studies.capacity.quantities import count_text, memory_text, time_text
 
 UNKNOWN = (
     "the interval contains the spread of the runs, but not what may change beyond them: memory that fills up and spills, "
@@ -15,7 +15,7 @@ UNKNOWN = (
 _NAMES = 18  # characters of the column of names
 _WIDE = 2.0
 _OVERHEAD = 0.1
-_LEAST_OVERHEAD = 384 * 2**20
+_LEAST_OVERHEAD = 384 * MIB
 
 
 def prediction_lines(model: Model, prediction: Prediction) -> Iterator[str]:
