@@ -86,6 +86,11 @@ def gib(amount: float) -> str:
     return f"{amount / 1024:.1f}"
 
 
+def mb(size: float, digits: int = 0) -> str:
+    """Write bytes as a number of MB (a million bytes), without its unit: 1,250."""
+    return f"{size / 1e6:,.{digits}f}"
+
+
 def whole_gib(size: float) -> int:
     """Return bytes as whole GiB that hold them, for a setting."""
     return int(size / GIB) + 1

@@ -11,6 +11,7 @@ from core.units import (
     count_text,
     duration,
     gib,
+    mb,
     mebibytes,
     memory_text,
     mib,
@@ -59,6 +60,7 @@ def test_sizes_have_a_readable_unit(size, file, memory):
 
 def test_amounts_that_stand_side_by_side_keep_one_unit():
     assert [mib(size) for size in (0.4 * MIB, 3 * GIB)] == ["0 MiB", "3,072 MiB"]
+    assert [mb(1_250_400_000), mb(1_250_400, 1)] == ["1,250", "1.3"]
     assert [gib(amount) for amount in (512, 8 * 1024)] == ["0.5", "8.0"]
     assert [whole_gib(size) for size in (0.1 * GIB, 2.5 * GIB)] == [1, 3]
 
