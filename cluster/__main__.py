@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import logging
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from cluster import cluster_state, console, doctor
+from cluster import cluster_state, doctor
 from cluster.backends.docker import compose, contents, image
 from cluster.backends.docker.backend import DockerPlace
 from cluster.configuration import load
@@ -18,8 +19,13 @@ from cluster.lifecycle import BACKENDS, Cluster, in_use
 from cluster.log_files import tail
 from cluster.services import described
 from cluster.settings import Settings
+from cluster.status import services_table
 from cluster.sweep import DOWNLOADED, sweep
 from core.errors import ENDED, INTERRUPTED, OK, SERVICE, RecscaleError, ServiceError, UsageError, tell
+from core.log import shown
+from core.units import size_text
+
+logger = logging.getLogger(__package__)
 
 # MLflow's page of experiments; without the parameter MLflow opens its page for language models.
 _RUNS = "/#/experiments?workflowType=machine_learning"
@@ -34,6 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return OK
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGHUP, _end)  # the terminal was closed
+    # The page of the image's contents is written to a file, with nothing else in it.
+    with shown(sys.stderr if options.command == "contents" else None):
+        return _done(options)
+
+
+def _done(options: argparse.Namespace) -> int:
     try:
         status = COMMANDS[options.command](load(_sets(options)), options)
         sys.stdout.flush()  # inside the try, so that a closed pipe is caught
@@ -43,19 +55,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RecscaleError as error:
         return tell("cluster", error)
     except KeyboardInterrupt:
-        print(
-            "cluster: interrupted; the services that this command started were stopped again", file=sys.stderr
-        )
+        logger.error("cluster: interrupted; the services that this command started were stopped again")
         return INTERRUPTED
     return status
 
 
 def _up(settings: Settings, options: argparse.Namespace) -> int:
     _refuse_other_backend(settings)
-    cluster = Cluster(settings, say=_say)
+    cluster = Cluster(settings)
     cluster.up(options.services or None)
     cluster_state.remember(settings.run_dir, [*options.set, *_from_elsewhere(settings)])
-    print(console.services(cluster.status()))
+    print(services_table(cluster.status()))
     return OK
 
 
@@ -85,16 +95,16 @@ def _worker(settings: Settings, options: argparse.Namespace) -> int:
             "backend: docker cannot join a master on another machine, which could not reach a container here; "
             "use the local backend: BACKEND=local"
         )
-    cluster = Cluster(settings, say=_say)
+    cluster = Cluster(settings)
     cluster.join()
     cluster_state.remember(settings.run_dir, [*_sets(options), *_from_elsewhere(settings)])
-    print(console.services(cluster.status()))
+    print(services_table(cluster.status()))
     return OK
 
 
 def _mlflow(settings: Settings, _: argparse.Namespace) -> int:
     _refuse_other_backend(settings)
-    cluster = Cluster(settings, say=_say)
+    cluster = Cluster(settings)
     cluster.up({"mlflow"})
     cluster_state.remember(settings.run_dir, [f"backend={settings.backend}"])
     uri = cluster.address("mlflow") or ""
@@ -104,13 +114,13 @@ def _mlflow(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _down(settings: Settings, options: argparse.Namespace) -> int:
-    cluster = Cluster(settings, say=_say)
+    cluster = Cluster(settings)
     stopped = cluster.down(options.services or None)
     left = any(status.state in ("running", "died") for status in cluster.status())
     for backend in set(BACKENDS) - {settings.backend} if not options.services else ():
         # A command that was killed may have left services under a backend that no file names.
         with suppress(ServiceError):  # without a Docker daemon there are no containers
-            stopped += Cluster(dataclasses.replace(settings, backend=backend), say=_say).down()
+            stopped += Cluster(dataclasses.replace(settings, backend=backend)).down()
     if not left:
         cluster_state.forget(settings.run_dir)
     print(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
@@ -124,7 +134,7 @@ def _status(settings: Settings, _: argparse.Namespace) -> int:
         cluster = Cluster(one)
         if len(found) > 1:
             print(f"with the backend {one.backend}:")
-        print(console.services(cluster.status()))
+        print(services_table(cluster.status()))
         for status in cluster.died():
             print(f"{status.name} died: see `make logs S={status.name}`; `make setup` starts it again")
     return OK
@@ -137,7 +147,7 @@ def _logs(settings: Settings, options: argparse.Namespace) -> int:
         for text in cluster.follow(options.service, options.lines):
             print(text, end="", flush=True)
     if not log.exists():
-        print(f"{options.service} has not run yet: `make setup` starts it", file=sys.stderr)
+        logger.error("%s has not run yet: `make setup` starts it", options.service)
         return SERVICE
     print(tail(log, options.lines))
     return OK
@@ -157,19 +167,19 @@ def _compose(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _build(settings: Settings, _: argparse.Namespace) -> int:
-    print(f"image: {image.build(settings, _say).tag}")
+    print(f"image: {image.build(settings).tag}")
     return OK
 
 
 def _contents(settings: Settings, _: argparse.Namespace) -> int:
-    image.build(settings, lambda line: print(line, file=sys.stderr))
+    image.build(settings)
     print(contents.page(settings), end="")
     return OK
 
 
 def _doctor(settings: Settings, _: argparse.Namespace) -> int:
     found = doctor.examine(settings)
-    print(console.findings(found))
+    print(doctor.findings_table(found))
     stops = sum(finding.state == "stop" for finding in found)
     print(f"{stops} of {len(found)} checks would stop a run" if stops else "no check would stop a run")
     return SERVICE if stops else OK
@@ -193,7 +203,7 @@ def _clean(settings: Settings, options: argparse.Namespace) -> int:
         print(f"removed {name}")
     removed = sweep(settings.run_dir, everything=options.all)
     for one in removed:
-        print(f"removed {one.path} ({console.size(one.size)})")
+        print(f"removed {one.path} ({size_text(one.size)})")
     if not removed:
         print(f"nothing to remove in {settings.run_dir}")
     kept = [name for name in sorted(DOWNLOADED) if (settings.run_dir / name).exists()]
@@ -266,10 +276,6 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--all", action="store_true", help="remove downloads too")
     commands.add_parser("help", help="show this help")
     return parser
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
 
 
 def _end(*_: object) -> NoReturn:

@@ -4,7 +4,7 @@ import importlib.metadata
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,11 +16,12 @@ from cluster.backends.docker import engine
 from cluster.jvm import java
 from cluster.lifecycle import Cluster
 from cluster.processes import describe_taken
-from cluster.settings import ROOT, Settings, megabytes
+from cluster.settings import ROOT, Settings
 from core.errors import ServiceError
+from core.text_tables import columns
+from core.units import MIB, gib, mebibytes
 
 _PYTHONS = ((3, 11), (3, 12))
-_MIB = 1024 * 1024
 _SYSTEM_MB = 1024  # minimum for the operating system and other programs
 _DISK_STOP_MB = 1024
 _DISK_WARN_MB = 5 * 1024
@@ -49,6 +50,13 @@ def examine(settings: Settings, lock: Path = ROOT / "requirements.lock") -> list
     findings += _external(cluster)
     findings += [_disk(settings.run_dir), *_data(settings.data)]
     return findings
+
+
+def findings_table(found: Sequence[Finding]) -> str:
+    """Tabulate findings, each followed by its remedy."""
+    lines = columns([(finding.state, finding.check, finding.found) for finding in found])
+    mends = (f"\n      mend: {finding.mend}" if finding.mend else "" for finding in found)
+    return "\n".join(line + mend for line, mend in zip(lines, mends, strict=True))
 
 
 def _python() -> Finding:
@@ -115,21 +123,21 @@ def _memory(settings: Settings, cluster: Cluster) -> Finding:
     """Compare the memory of services and driver with the machine's; running services count as used already."""
     running = {status.name for status in cluster.status() if status.state == "running"}
     services = [service for service in cluster.describe() if not service.external]
-    driver = megabytes(settings.spark.driver_memory)
+    driver = mebibytes(settings.spark.driver_memory)
     whole = driver + sum(service.memory_mb for service in services)
     asked = driver + sum(service.memory_mb for service in services if service.name not in running)
     memory = psutil.virtual_memory()
-    total, free = memory.total // _MIB, memory.available // _MIB
-    shape = f"services and driver take up to {whole / 1024:.1f} GiB"
+    total, free = memory.total // MIB, memory.available // MIB
+    shape = f"services and driver take up to {gib(whole)} GiB"
     mend = (
         "use workers with less memory (--set spark.memory=1g), fewer workers (--set spark.workers=1), or a smaller driver "
         "(--set spark.driver_memory=1g)"
     )
     if whole > total - _SYSTEM_MB // 2:
-        return Finding("memory", "stop", f"{shape}, the machine has {total / 1024:.1f}", mend)
+        return Finding("memory", "stop", f"{shape}, the machine has {gib(total)}", mend)
     if asked > free - _SYSTEM_MB // 2:
-        return Finding("memory", "warn", f"{shape}, {free / 1024:.1f} of {total / 1024:.1f} are free", mend)
-    return Finding("memory", "ok", f"{shape}, {free / 1024:.1f} of {total / 1024:.1f} are free")
+        return Finding("memory", "warn", f"{shape}, {gib(free)} of {gib(total)} are free", mend)
+    return Finding("memory", "ok", f"{shape}, {gib(free)} of {gib(total)} are free")
 
 
 def _cores(settings: Settings) -> Finding:
@@ -193,8 +201,8 @@ def _external(cluster: Cluster) -> Iterator[Finding]:
 
 def _disk(run_dir: Path) -> Finding:
     folder = next(path for path in (run_dir, *run_dir.parents) if path.exists())
-    free = shutil.disk_usage(folder).free // _MIB
-    found = f"{free / 1024:.1f} GiB free for {run_dir}"
+    free = shutil.disk_usage(folder).free // MIB
+    found = f"{gib(free)} GiB free for {run_dir}"
     mend = "make room, or name another folder: RECSCALE_RUN_DIR=/folder"
     if free < _DISK_STOP_MB:
         return Finding("disk", "stop", found, mend)

@@ -1,6 +1,7 @@
 """Start services in the order of their requirements, wait until they are ready, and stop them in reverse."""
 
 import dataclasses
+import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,8 @@ from core.errors import ServiceError, UsageError
 from core.lock import locked, undisturbed
 from core.options import nearest
 
+logger = logging.getLogger(__name__)
+
 BACKENDS: dict[str, Callable[[Settings], Backend]] = {"local": Local, "docker": Docker}
 
 
@@ -31,11 +34,9 @@ class Cluster:
 
     Args:
         settings: say which services run, where, and how many.
-        say: called with each step, as a text for the terminal.
     """
 
-    def __init__(self, settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:
-        self._say = say
+    def __init__(self, settings: Settings) -> None:
         self._take(settings)
 
     def up(self, only: Collection[str] | None = None) -> list[str]:
@@ -56,8 +57,8 @@ class Cluster:
         for service in self._select(self.describe(), only):  # refuse a wrong name before making folders
             if service.refusal:  # refuse before stopping anything
                 raise ServiceError(service.refusal)
-        with locked(self.settings.run_dir, self._say):
-            self._backend.prepare(self._select(self.describe(), only), self._say)
+        with locked(self.settings.run_dir):
+            self._backend.prepare(self._select(self.describe(), only))
             self._refuse_without_secret(only)
             self._stop_unfit(only)
             # Described again, as stopped services have released their ports.
@@ -94,8 +95,8 @@ class Cluster:
         Raises:
             ServiceError: it is not to be had.
         """
-        with locked(self.settings.run_dir, self._say):
-            self._backend.prepare(self.describe(), self._say)
+        with locked(self.settings.run_dir):
+            self._backend.prepare(self.describe())
 
     def reshape(self, shape: Shape) -> list[str]:
         """Bring the workers to a shape, and wait until the master lists exactly them; its backend is the cluster's own affair.
@@ -126,7 +127,7 @@ class Cluster:
         """
         if not self.settings.run_dir.exists():
             return []
-        with locked(self.settings.run_dir, self._say):
+        with locked(self.settings.run_dir):
             records, orphans = self._backend.running(), self._backend.orphans()
             if names is None:
                 return self._stop(set(records) | orphans, records)
@@ -298,7 +299,7 @@ class Cluster:
         }
         orphans = self._backend.orphans() & set(digests)
         for name in self._stop(unfit | orphans, records):
-            self._say(f"stopped {name}, which the settings no longer describe")
+            logger.info("stopped %s, which the settings no longer describe", name)
 
     def _stop(self, names: Collection[str], records: Mapping[str, Running]) -> list[str]:
         """Stop services, dependents first; those that do not depend on one another stop at the same time."""
@@ -328,8 +329,8 @@ class Cluster:
 
         def ready(service: Service) -> None:
             if service.name in starts:
-                self._say(
-                    f"{service.name} is ready after {time.monotonic() - starts.pop(service.name):.1f} s"
+                logger.info(
+                    "%s is ready after %.1f s", service.name, time.monotonic() - starts.pop(service.name)
                 )
 
         for layer in layers(wanted):
@@ -337,7 +338,7 @@ class Cluster:
             wait([service for service in wanted if service.name in required], self._backend, ready)
             for service in layer:
                 if service.name in missing:
-                    self._say(f"starting {service.name}")
+                    logger.info("starting %s", service.name)
                     starts[service.name] = time.monotonic()
                     self._backend.start(service)
         wait(wanted, self._backend, ready)

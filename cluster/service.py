@@ -260,7 +260,7 @@ class Backend(Protocol):
     def driver_host(self) -> DriverHost:
         """Host of applications' drivers."""
 
-    def prepare(self, services: Sequence[Service], say: Callable[[str], None]) -> None:
+    def prepare(self, services: Sequence[Service]) -> None:
         """Make what these services need before any is started; may take minutes the first time.
 
         Raises:

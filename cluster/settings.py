@@ -2,12 +2,12 @@
 
 import dataclasses
 import hashlib
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from core.errors import UsageError
+from core.units import mebibytes
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "RECSCALE_"
@@ -21,7 +21,6 @@ SECRET = PREFIX + "SPARK_SECRET"
 BACKENDS = ("local", "docker")
 PARQUET = "parquet"
 """The store that needs no service."""
-_UNITS = {"m": 1, "g": 1024}
 
 ADDRESSES = {"addresses": True}
 """Metadata of a field of a service's settings that names servers of somebody else."""
@@ -124,30 +123,18 @@ class Settings:
         return hashlib.sha256(str(self.run_dir.resolve()).encode()).hexdigest()[:8]
 
 
-def megabytes(memory: str) -> int:
-    """Return an amount of memory as Spark writes it ("2g", "512m") in MiB.
-
-    Raises:
-        UsageError: the text has another form.
-    """
-    match = re.fullmatch(r"([1-9]\d*)([mg])b?", memory.strip().lower())
-    if match is None:
-        raise UsageError(f"memory must be a whole number with g or m, for example 2g or 512m, got {memory!r}")
-    return int(match[1]) * _UNITS[match[2]]
-
-
 def environment_name(key: str) -> str:
     """Name the environment variable of a setting: spark.workers -> RECSCALE_SPARK_WORKERS."""
     return PREFIX + key.upper().replace(".", "_")
 
 
 def check_memory(memory: str, key: str) -> None:
-    """Refuse an amount of memory that `megabytes` cannot read.
+    """Refuse an amount of memory that `mebibytes` cannot read.
 
     Raises:
         UsageError: it names the setting `key`.
     """
     try:
-        megabytes(memory)
+        mebibytes(memory)
     except UsageError as error:
         raise UsageError(f"{key}: {error}") from None

@@ -1,11 +1,14 @@
 """State of a service, for the terminal."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from cluster.probe import answers
 from cluster.service import Running, Service
+from core.text_tables import columns
 
 
 @dataclass(frozen=True)
@@ -47,3 +50,15 @@ def of_external(service: Service) -> Status:
     else:
         detail = "answers" if answers(service.ready) else "does not answer"
     return Status(service.name, "external", None, service.url, None, detail)
+
+
+def services_table(statuses: Sequence[Status]) -> str:
+    """Tabulate services with their state and address."""
+    rows = [("service", "state", "pid", "address", "log")]
+    for status in statuses:
+        state = f"{status.state} ({status.detail})" if status.detail else status.state
+        log = os.path.relpath(status.log) if status.log else "-"
+        log = log if not log.startswith("..") else str(status.log)
+        address = f"{status.url} ({status.page})" if status.page else status.url or "-"
+        rows.append((status.name, state, str(status.pid or "-"), address, log))
+    return "\n".join(columns(rows))

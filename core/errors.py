@@ -1,8 +1,10 @@
 """Errors that a person is told, and the statuses that commands exit with."""
 
-import sys
+import logging
 from pathlib import Path
 from typing import ClassVar
+
+logger = logging.getLogger(__name__)
 
 OK, FAILED, USAGE, SERVICE, GATE, INTERRUPTED, ENDED = 0, 1, 2, 3, 4, 130, 143
 """All went well; a trial, a job or data failed; wrong names or values; a service; a gate; Ctrl-C; SIGTERM."""
@@ -60,6 +62,6 @@ class UnreadableError(RecscaleError):
 
 
 def tell(program: str, error: RecscaleError) -> int:
-    """Print an error's words as the last of a program; return the status to exit with."""
-    print(f"{program}: {error}", file=sys.stderr)
+    """Say an error's words as the last of a program; return the status to exit with."""
+    logger.error("%s: %s", program, error)
     return error.exit_status

@@ -1,16 +1,19 @@
 """Lock of a run folder against concurrent commands, and protection of clean-up from signals."""
 
 import fcntl
+import logging
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from core.errors import ServiceError
+
+logger = logging.getLogger(__name__)
 
 LOCK = ".lock"
 _POLL_S = 0.2
@@ -18,7 +21,7 @@ _PATIENCE_S = 600.0  # longer than the slowest start
 
 
 @contextmanager
-def locked(run_dir: Path, say: Callable[[str], None], patience_s: float = _PATIENCE_S) -> Iterator[None]:
+def locked(run_dir: Path, patience_s: float = _PATIENCE_S) -> Iterator[None]:
     """Hold the lock of `run_dir`, making the folder if need be and waiting for another command.
 
     Raises:
@@ -32,14 +35,14 @@ def locked(run_dir: Path, say: Callable[[str], None], patience_s: float = _PATIE
             f"{run_dir} cannot be written: {error.strerror}; name another folder: RECSCALE_RUN_DIR=/folder"
         ) from error
     with file:
-        _acquire(file, say, patience_s)
+        _acquire(file, patience_s)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield  # closing the file releases the lock
 
 
-def _acquire(file: TextIO, say: Callable[[str], None], patience_s: float) -> None:
+def _acquire(file: TextIO, patience_s: float) -> None:
     deadline = time.monotonic() + patience_s
     told = False
     while True:
@@ -55,7 +58,7 @@ def _acquire(file: TextIO, say: Callable[[str], None], patience_s: float) -> Non
                 f"{who} has been starting or stopping services for more than {patience_s:.0f} s; end it, then try again"
             )
         if not told:
-            say(f"waiting for {who}, which is starting or stopping services")
+            logger.info("waiting for %s, which is starting or stopping services", who)
             told = True
         time.sleep(_POLL_S)
 

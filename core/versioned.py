@@ -8,7 +8,7 @@ A field that comes, goes or changes its meaning makes a new format of a kind of 
 
 import functools
 import json
-import sys
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 
 from core.errors import UnreadableError
 from core.files import write_json
+
+logger = logging.getLogger(__name__)
 
 FORMAT = "format"
 """Key of the version in each file; a file without it is of version 0, which had none."""
@@ -83,11 +85,10 @@ def unchanged(values: dict[str, Any]) -> dict[str, Any]:
 
 
 @functools.cache
-def _say(text: str) -> None:
-    sys.stderr.write(f"left out: {text}\n")  # one piece: several threads may read
-    sys.stderr.flush()
+def _tell(text: str) -> None:
+    logger.error("left out: %s", text)
 
 
 def left_out(error: UnreadableError) -> None:
     """Tell a person once that a file is left out of what is done."""
-    _say(str(error))
+    _tell(str(error))

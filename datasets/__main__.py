@@ -1,6 +1,7 @@
 """`python -m datasets list|fetch|describe`: list the data sets, download one, describe one."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,11 +11,15 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from core.errors import INTERRUPTED, OK, RecscaleError, UsageError, tell
+from core.log import shown
+from core.text_tables import columns
 from datasets import describe
 from datasets.dataset import Dataset, find
 from datasets.fetch.download import found
 from datasets.source import Source, Variant
 from datasets.sources import SOURCES
+
+logger = logging.getLogger(__package__)
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,6 +27,11 @@ _ROOT = Path(__file__).resolve().parent.parent
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     parsed = _parser().parse_args(arguments)
+    with shown(sys.stderr):
+        return _done(parsed)
+
+
+def _done(parsed: argparse.Namespace) -> int:
     try:
         if parsed.command == "list":
             print("\n".join(_listing(parsed.data, parsed.cache)))
@@ -35,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RecscaleError as error:
         return tell("datasets", error)
     except KeyboardInterrupt:
-        print("datasets: interrupted; the transferred part is kept", file=sys.stderr)
+        logger.error("datasets: interrupted; the transferred part is kept")
         return INTERRUPTED
     return OK
 
@@ -87,16 +97,12 @@ def _listing(data: Path | None, cache: Path) -> Iterator[str]:
             f"{name}/{key}",
             f"{variant.rows:,}" if variant.rows else "-",
             _place(source, variant, data, cache),
-            variant,
+            variant.description,
         )
         for name, source in SOURCES.items()
         for key, variant in source.variants.items()
     ]
-    wide = max(len(name) for name, *_ in rows)
-    where = max(len(place) for _, _, place, _ in rows)
-    yield f"{'data set':<{wide}}  {'ratings':>11}  {'here':<{where}}  description"
-    for name, count, place, variant in rows:
-        yield f"{name:<{wide}}  {count:>11}  {place:<{where}}  {variant.description}"
+    yield from columns([("data set", "ratings", "here", "description"), *rows], right={1})
     yield ""
     for name, source in SOURCES.items():
         yield f"{name}: {source.licence}"
@@ -116,7 +122,7 @@ def _fetched(dataset: Dataset, path: Path) -> str:
 
 def _described(dataset: Dataset, path: Path) -> str:
     for note in dataset.check(path):
-        print(f"datasets: warning: {note}", file=sys.stderr)
+        logger.warning("datasets: warning: %s", note)
     with _session() as spark:
         return describe.text(dataset, describe.count(dataset.read(spark, path)))
 

@@ -1,13 +1,17 @@
 """Runs, records and reports experiments: `python -m experiments COMMAND`."""
 
 import argparse
+import logging
 import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
 
 from core.errors import INTERRUPTED, RecscaleError, tell
+from core.log import shown
 from experiments.cli.commands import COMMANDS
+
+logger = logging.getLogger(__package__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,15 +20,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser(given[0] if given else "").parse_args(given)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    try:
-        return int(arguments.command(arguments))
-    except RecscaleError as error:
-        return tell("experiments", error)
-    except KeyboardInterrupt:
-        print(
-            "interrupted; what was measured is recorded, the same command goes on from there", file=sys.stderr
-        )
-        return INTERRUPTED
+    with shown():
+        try:
+            return int(arguments.command(arguments))
+        except RecscaleError as error:
+            return tell("experiments", error)
+        except KeyboardInterrupt:
+            logger.error("interrupted; what was measured is recorded, the same command goes on from there")
+            return INTERRUPTED
 
 
 def parser(name: str) -> argparse.ArgumentParser:

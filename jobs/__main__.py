@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import logging
 import platform
 import signal
 import sys
@@ -22,6 +23,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from core.errors import INTERRUPTED, USAGE, JobError, UsageError
+from core.log import shown
 from core.options import nearest
 from jobs.runtime.between_trials import clear
 from jobs.runtime.context import Context, Job, JobKind
@@ -37,6 +39,8 @@ from jobs.runtime.session import (
     wait_for_executors,
 )
 from jobs.store import Store
+
+logger = logging.getLogger(__package__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,12 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--result", type=Path, action="append", required=True, help=f"file for the result{many}"
     )
     arguments = parser.parse_args(argv)
-    try:
-        asked = _asked(arguments.job, arguments.request, arguments.result)
-    except (UsageError, OSError) as error:
-        print(f"jobs: {error}", file=sys.stderr)
-        return USAGE
-    return _Application(asked).run()
+    with shown(sys.stderr):
+        try:
+            asked = _asked(arguments.job, arguments.request, arguments.result)
+        except (UsageError, OSError) as error:
+            logger.error("jobs: %s", error)
+            return USAGE
+        return _Application(asked).run()
 
 
 def _asked(job: str, requests: Sequence[Path], results: Sequence[Path]) -> list[tuple[Request, Path]]:
@@ -104,7 +109,7 @@ class _Application:
                     ended, fit = _Run(self, request, result, place).run(more=number < len(self.asked))
                     code = code or ended
         except KeyboardInterrupt:
-            print("interrupted between two trials", file=sys.stderr)
+            logger.error("interrupted between two trials")
         self._stop()
         return INTERRUPTED if self.interrupted else code
 
@@ -145,6 +150,7 @@ class _Run:
     def run(self, *, more: bool) -> tuple[int, bool]:
         """Run the job; return its exit code and, if `more` follow, whether the session can be used for another."""
         if self.place:
+            # No message: who reads the log divides it here.
             print(f"{LOG_MARK}{self.request.events}", file=sys.stderr, flush=True)
         self.events.add("application_start", job=self.request.job, application=self.request.application)
         try:
@@ -154,14 +160,14 @@ class _Run:
         except UsageError as error:
             result, code = self._failed(error), 2
         except Exception as error:  # noqa: BLE001 - any error becomes the result
-            traceback.print_exc()
+            logger.error(traceback.format_exc().rstrip())
             if self.application.interrupted:
                 result, code = self._failed(KeyboardInterrupt()), INTERRUPTED
             else:
                 result, code = self._failed(error), 1
         result.save(self.result)
         if result.error:
-            print(f"{self.request.job} failed: {result.error}", file=sys.stderr)
+            logger.error("%s failed: %s", self.request.job, result.error)
         unfit = self._clear() if more and code != INTERRUPTED else None
         self.events.add("application_end", status=result.status, error=result.error, unfit=unfit)
         return code, unfit is None
@@ -171,7 +177,7 @@ class _Run:
         spark = self.application.spark
         unfit = "no session was opened" if spark is None else clear(spark, self.request)
         if unfit:
-            print(f"no other trial runs in this application: {unfit}", file=sys.stderr, flush=True)
+            logger.warning("no other trial runs in this application: %s", unfit)
         return unfit
 
     def _work(self) -> Result:

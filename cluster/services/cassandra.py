@@ -15,8 +15,9 @@ from typing import Any
 from cluster import hosts
 from cluster.probe import TIMEOUT_S, stays
 from cluster.service import Address, Place, Port, Probe, Service, ServiceKind
-from cluster.settings import ADDRESSES, Settings, check_memory, megabytes
+from cluster.settings import ADDRESSES, Settings, check_memory
 from core.errors import UsageError
+from core.units import mebibytes
 
 _EXPORTS = (
     "java.base/jdk.internal.misc",
@@ -151,7 +152,7 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
 def _official(node: Service, settings: Settings) -> Service:
     """Return the node as run from Cassandra's own image, which is configured by environment variables."""
     cassandra = settings.of(CassandraSettings)
-    heap = megabytes(cassandra.heap)
+    heap = mebibytes(cassandra.heap)
     environment = {
         "CASSANDRA_CLUSTER_NAME": "recscale",
         "CASSANDRA_SEEDS": "cassandra-1",
@@ -187,7 +188,7 @@ def _node(number: int, settings: Settings, place: Place) -> Service:
     outside = place.published(name, "cql", cassandra.port, number)
     folder = place.keeps(name, "cassandra")
     written = place.path("run") / "conf" / name
-    heap = megabytes(cassandra.heap)
+    heap = mebibytes(cassandra.heap)
     seeds = cassandra.seeds or (place.member("cassandra-1", 1),)
     known = [place.published(f"cassandra-{one}", "cql", cassandra.port, one) for one in range(1, number + 1)]
     return Service(

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from cluster.service import Place, Port, Probe, Service, ServiceKind
 from cluster.services.spark_master import public_name
-from cluster.settings import Settings, check_memory, megabytes
+from cluster.settings import Settings, check_memory
 from core.errors import UsageError
+from core.units import mebibytes
 
 FOLDER = "history"
 
@@ -65,7 +66,7 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
             needs=("java",),
             folders=(logs,),
             ports=(Port("ui", page, "history.port", outside),),
-            memory_mb=megabytes(history.memory),
+            memory_mb=mebibytes(history.memory),
             ready=Probe("http", f"http://{outside}/api/v1/version"),
             hint="give it more memory (--set history.memory=2g) or read the log named above",
         ),

@@ -4,7 +4,8 @@ from urllib.parse import urlsplit
 
 from cluster import security
 from cluster.service import Place, Port, Probe, Service, ServiceKind
-from cluster.settings import Settings, megabytes
+from cluster.settings import Settings
+from core.units import mebibytes
 
 # The first: else a taken port would silently become the next one, and everybody else would look for the master in
 # vain. The others: these processes only pass messages; no compiler or collector threads beside what is measured.
@@ -52,9 +53,9 @@ def describe(settings: Settings, place: Place) -> tuple[Service, ...]:
                 ),
                 Port("ui", page, "spark.master_ui_port", outside),
             ),
-            memory_mb=megabytes(spark.daemon_memory),
+            memory_mb=mebibytes(spark.daemon_memory),
             # In containers the driver runs in the master's container: a JVM and its Python.
-            guests_mb=2 * megabytes(spark.driver_memory) + _DRIVER_PYTHON_MB,
+            guests_mb=2 * mebibytes(spark.driver_memory) + _DRIVER_PYTHON_MB,
             ready=Probe("http", f"http://{outside}/json/", {"url": f"spark://{rpc}", "status": "ALIVE"}),
         ),
     )

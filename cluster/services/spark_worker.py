@@ -6,7 +6,8 @@ from cluster import hosts, security
 from cluster.backends.local.pinning import own_cores
 from cluster.service import Address, Place, Port, Probe, Service, ServiceKind
 from cluster.services.spark_master import DAEMON_OPTIONS, public_name
-from cluster.settings import Settings, megabytes
+from cluster.settings import Settings
+from core.units import mebibytes
 
 _PYTHON_WORKER_MB = (
     1024  # beside the executor's heap: one Python a core, with pandas, numba and a batch of rows
@@ -31,7 +32,7 @@ def _worker(number: int, settings: Settings, place: Place) -> Service:
         "port": rpc.port,
         "state": "ALIVE",
         "cores": spark.cores,
-        "memory": megabytes(spark.memory),
+        "memory": mebibytes(spark.memory),
     }
     expected: dict[str, Any] = {"workers": [listed]}
     if not spark.joins:
@@ -44,7 +45,7 @@ def _worker(number: int, settings: Settings, place: Place) -> Service:
             str(home / "bin" / "spark-class"),
             "org.apache.spark.deploy.worker.Worker",
             *("--host", rpc.host, "--port", str(rpc.port), "--webui-port", str(page.port)),
-            *("--cores", str(spark.cores), "--memory", f"{megabytes(spark.memory)}m"),
+            *("--cores", str(spark.cores), "--memory", f"{mebibytes(spark.memory)}m"),
             *("--work-dir", str(work), master),
         ),
         env={
@@ -61,7 +62,7 @@ def _worker(number: int, settings: Settings, place: Place) -> Service:
         needs=("java",),
         folders=(work, work / "local"),
         ports=(Port("rpc", rpc, None), Port("ui", page, None)),
-        memory_mb=megabytes(spark.daemon_memory) + megabytes(spark.memory),
+        memory_mb=mebibytes(spark.daemon_memory) + mebibytes(spark.memory),
         guests_mb=spark.cores * _PYTHON_WORKER_MB,
         cores=spark.cores,
         cpus=spark.cpus,

@@ -4,6 +4,8 @@ import sys
 import time
 from typing import TextIO
 
+from core.units import mb
+
 _WIDTH = 30
 
 
@@ -40,12 +42,12 @@ class Progress:
     def line(self, seconds: float) -> str:
         """Return the line that is shown after so many seconds."""
         rate = (self.done - self._before) / max(seconds, 1e-9)
-        speed = f"{rate / 1e6:.1f} MB/s"
+        speed = f"{mb(rate, 1)} MB/s"
         if not self.total:
-            return f"{self.name}: {self.done / 1e6:.1f} MB, {speed}"
+            return f"{self.name}: {mb(self.done, 1)} MB, {speed}"
         share = min(self.done / self.total, 1.0)
         left = (self.total - self.done) / rate if rate > 0 else 0.0
         filled = int(share * _WIDTH)
         bar = f" [{'#' * filled}{'.' * (_WIDTH - filled)}]" if self._terminal else ""
-        sizes = f"{self.done / 1e6:.1f} of {self.total / 1e6:.1f} MB"
+        sizes = f"{mb(self.done, 1)} of {mb(self.total, 1)} MB"
         return f"{self.name}:{bar} {share:.0%}, {sizes}, {speed}, {left:.0f} s left"

@@ -1,6 +1,6 @@
 """Comparison as a command runs it: measure, record, print, and write the page."""
 
-import sys
+import logging
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +20,8 @@ from experiments.studies.compare.ledger import Ledger
 from experiments.studies.compare.record import tree_of
 from experiments.studies.compare.runner import Pairing
 from experiments.studies.compare.verdict import Verdict, verdict_of
+
+logger = logging.getLogger(__name__)
 
 PAIRS = 10
 
@@ -78,7 +80,8 @@ def _record(
         recorder = open_recorder(settings, Cluster(settings).address("mlflow"))
         recorder.keep(ledger.about["experiment"], tree_of(ledger, found, report), ledger.about["key"], status)
     except RecordingError as error:
-        print(
-            f"not recorded, but kept in {ledger.folder}; the same command records it without measuring again: {error}",
-            file=sys.stderr,
+        logger.error(
+            "not recorded, but kept in %s; the same command records it without measuring again: %s",
+            ledger.folder,
+            error,
         )

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from core.files import write_json
+from core.text_tables import wrapped
 from experiments.page.finding import MARKDOWN, TITLED, Finding, Style, paragraphs
 from experiments.page.index import write_index
 from experiments.page.page import Download, render
 from experiments.page.raw_values import strict
-from experiments.page.text_tables import wrapped
 
 _SHOWN = {
     "host.cpu": "processor", "host.cores": "cores", "host.memory_gib": "memory, GiB", "host.system": "system",

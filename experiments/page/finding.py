@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.text_tables import wrapped
 from experiments.page.figure import Plot
 from experiments.page.tables import Table, as_markdown
-from experiments.page.text_tables import as_text, wrapped
+from experiments.page.text_tables import as_text
 
 
 @dataclass(frozen=True)

@@ -102,15 +102,6 @@ def shape_words(size: Shape, *, by_workers: bool = False) -> str:
     return f"{words} of {cores}"
 
 
-def seconds(value: float) -> str:
-    """Write seconds with two or three digits, long times in minutes or hours."""
-    if value >= 5400:
-        return f"{value / 3600:.3g} hours"
-    if value >= 300:
-        return f"{value / 60:.3g} minutes"
-    return f"{value:.0f} s" if value >= 99.95 else f"{value:.1f} s" if value >= 1 else f"{value:.2g} s"
-
-
 def values_apart(*values: float) -> list[str]:
     """Write values of one metric with three decimals, or with as many as it takes to tell unequal ones apart."""
     for digits in (3, 4, 5, 6):

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from core.units import time_in_words
 from experiments.metric_names import BIAS, NDCG, RMSE, TOTAL, metric_name
 from experiments.page.finding import Finding
 from experiments.page.wording import (
@@ -12,7 +13,6 @@ from experiments.page.wording import (
     model_of,
     named,
     number_word,
-    seconds,
     sentence,
     shape_words,
     values_apart,
@@ -52,7 +52,7 @@ def _single(outcome: Outcome) -> str:
     words = []
     if typical := medians(outcome, TOTAL):
         on = shape_words(outcome.size, by_workers=True)
-        words.append(f"one pass of {who} on {on} takes {seconds(statistics.median(typical))}")
+        words.append(f"one pass of {who} on {on} takes {time_in_words(statistics.median(typical))}")
     if {RMSE.key, BIAS.key} <= {*values}:
         own, bias = values_apart(values[RMSE.key], values[BIAS.key])
         words.append(f"its RMSE is {own} (user and item means: {bias})")
@@ -110,7 +110,7 @@ def _shortest(measured: Sequence[Outcome]) -> Iterator[_Best]:
     if len(timed) < 2 or len({outcome.shared for outcome in timed}) > 1:
         return
     best = min(timed, key=lambda outcome: statistics.median(medians(outcome, TOTAL)))
-    took = f"{seconds(statistics.median(medians(best, TOTAL)))} a pass"
+    took = f"{time_in_words(statistics.median(medians(best, TOTAL)))} a pass"
     yield _Best([best], "is", "the fastest", took, shaped=True)
 
 

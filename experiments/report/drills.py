@@ -1,6 +1,7 @@
 """Report of drills: an answer, tables, notes, and a page."""
 
 import dataclasses
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cluster.lifecycle import Cluster
@@ -27,6 +28,8 @@ from experiments.studies.drills.drill import Drill, Drilled
 from experiments.studies.drills.kinds import DRILLS
 from experiments.studies.drills.session import Session
 
+logger = logging.getLogger(__name__)
+
 _MOST_LISTED = 3
 _COLUMNS = (
     f"{RECOMPUTED.titled()}: more than in the undisturbed run; of an application that ran again, all that it had done before",
@@ -42,7 +45,7 @@ def show(session: Session) -> None:
     print(f"\n{report_of(experiment, outcome, session.done, DRILLS).text()}\n")
     report = report_of(experiment, outcome, session.newest(), DRILLS)
     written = report.write(session.settings.run_dir / "reports")
-    with added(session.progress.say):
+    with added():
         recorder = open_recorder(session.settings, Cluster(session.settings).address("mlflow"))
         parent = recorder.open(experiment.name, outcome.basis, [], {})
         recorder.attach(parent.run_id, written, "drills")

@@ -1,7 +1,7 @@
 """Prints an experiment's report and writes its page, from the record and from what could not be recorded."""
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from cluster.lifecycle import Cluster
@@ -17,6 +17,8 @@ from experiments.run.runner import Sweep, open_recorder
 from experiments.spec.experiment import Experiment
 from experiments.stats.analysis import summary
 
+logger = logging.getLogger(__name__)
+
 TRAIN = "train"
 SINGLE = "Single trials, one at a time."
 
@@ -29,7 +31,7 @@ def finish(
     kept = sweep.kept() if sweep.unrecorded else []
     show(sweep.settings, sweep.experiment, only, kept, allow_model_change=allow_model_change)
     for error in sweep.unrecorded:
-        _complain(f"not recorded, but kept on disk: {error}")
+        logger.error("not recorded, but kept on disk: %s", error)
     return 0 if status == "ok" else 1
 
 
@@ -66,7 +68,7 @@ def show(
     except RecordingError as error:
         if not kept:
             raise ServiceError(f"the record cannot be read: {error}") from error
-        _complain(f"the record cannot be read, this is what lies on disk here: {error}")
+        logger.error("the record cannot be read, this is what lies on disk here: %s", error)
         outcomes = marked(kept)
         found = Report.of(experiment, outcomes)
     shown = found if only is None else Report.of(experiment, [item for item in outcomes if item.key in only])
@@ -74,7 +76,7 @@ def show(
     print()
     written = found.write(settings.run_dir / "reports")
     if about:
-        with added(_complain):
+        with added():
             recorder.annotate(about["run_id"], found.markdown(), list(summary(found.outcomes)))
             recorder.attach(about["run_id"], written)
     print(f"page: {written[0]}\nnumbers: {written[1]}\nall reports: {written[0].with_name(INDEX)}")
@@ -96,13 +98,9 @@ def _together(recorded: Sequence[Outcome], kept: Sequence[Outcome]) -> Iterator[
 
 
 @contextmanager
-def added(say: Callable[[str], None]) -> Iterator[None]:
+def added() -> Iterator[None]:
     """Add a report to the record; where that fails it is said, and the files are there all the same."""
     try:
         yield
     except RecordingError as error:
-        say(f"the report could not be added to the record, its files are whole: {error}")
-
-
-def _complain(text: str) -> None:
-    print(text, file=sys.stderr)
+        logger.error("the report could not be added to the record, its files are whole: %s", error)

@@ -1,12 +1,15 @@
 """Events of a running application: the JSON lines that it appends to its events file."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from jobs.runtime.request import PhaseTime, Window
+
+logger = logging.getLogger(__name__)
 
 Event = dict[str, Any]
 
@@ -62,14 +65,10 @@ def warnings_of(events: Sequence[Event]) -> list[str]:
     return [event["text"] for event in events if event["event"] == "warning"]
 
 
-def warnings_to(say: Callable[[str], None]) -> Callable[[Event], None]:
-    """Return a follower of events that tells a person the warnings among them."""
-
-    def follow(event: Event) -> None:
-        for text in warnings_of([event]):
-            say(f"warning: {text}")
-
-    return follow
+def tell_warnings(event: Event) -> None:
+    """Follow events, and tell a person the warnings among them."""
+    for text in warnings_of([event]):
+        logger.warning("warning: %s", text)
 
 
 def last_lines(path: Path, count: int) -> str:

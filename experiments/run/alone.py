@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cluster.shape import Shape
 from core.errors import JobError
-from experiments.results.events import Event, warnings_to
+from experiments.results.events import Event, tell_warnings
 from experiments.results.parts import Launched
 from experiments.run.harness import Harness
 from experiments.run.launcher import HERE, Runtime
@@ -47,10 +47,8 @@ def run_alone(
     return launched
 
 
-def answer_of(
-    harness: Harness, request: Request, folder: Path, shape: Shape, *, what: str, say: Callable[[str], None]
-) -> Result:
-    """Run a request as `run_alone` does, and return the job's answer.
+def answer_of(harness: Harness, request: Request, folder: Path, shape: Shape, *, what: str) -> Result:
+    """Run a request as `run_alone` does, tell a person the job's warnings, and return its answer.
 
     Args:
         harness: lends the cluster.
@@ -58,13 +56,12 @@ def answer_of(
         folder: of the request.
         shape: of the workers.
         what: it does, for messages: "preprocessing movielens/1m".
-        say: gets the job's warnings.
 
     Raises:
         JobError: the job failed; with the reason and the driver's log.
         KeyboardInterrupt: a person ended it.
     """
-    result = run_alone(harness, request, folder, shape, follow=warnings_to(say)).result
+    result = run_alone(harness, request, folder, shape, follow=tell_warnings).result
     if result.status != "ok":
         raise JobError(f"{what} failed: {result.error}\n(driver's log: {folder / 'driver.log'})")
     return result

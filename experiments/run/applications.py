@@ -1,5 +1,6 @@
 """Runs one application, of one trial or of several that share it, and keeps what came of it on disk."""
 
+import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,8 @@ from experiments.run.progress import Progress
 from experiments.run.requests import application_request
 from experiments.telemetry import telemetry
 from jobs.runtime.request import Request
+
+logger = logging.getLogger(__name__)
 
 FOLDER = "shared"
 """Folder, in that of an experiment, of the applications that trials shared: event logs and whole driver's logs."""
@@ -128,13 +131,13 @@ class _Told:
         self._ended(verdict(application), application.error if application.status == "failed" else None, left)
         for item in others:
             if item.outcome.executors_lost:
-                self._progress.say(f"    {item.trial.label}: {item.outcome.executors_lost} executor(s) lost")
+                logger.warning("    %s: %d executor(s) lost", item.trial.label, item.outcome.executors_lost)
 
     def _ended(self, words: str, error: str | None, left: int) -> None:
         self._progress.end(words)
         if error:
             self._progress.skip(left)
-            self._progress.say(f"    {error}\n    driver's log: {self._folders[self._now] / 'driver.log'}")
+            logger.warning("    %s\n    driver's log: %s", error, self._folders[self._now] / "driver.log")
 
 
 def verdict(application: Application) -> str:

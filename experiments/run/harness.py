@@ -1,6 +1,7 @@
 """The cluster as an experiment uses it: brought to a shape, lent to applications, left as it was found."""
 
 import fcntl
+import logging
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -25,6 +26,8 @@ from experiments.run.rehearsal import record
 from experiments.run.stores import as_running, files_of, spark_settings_of
 from jobs.runtime.request import Request
 from jobs.stores import STORAGES
+
+logger = logging.getLogger(__name__)
 
 SPARK = "spark"
 """The group of services that every trial uses."""
@@ -55,13 +58,11 @@ class Harness:
 
     Args:
         settings: where the cluster is.
-        say: gets a line for a person.
     """
 
-    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.cluster = Cluster(settings, say)
-        self._say = say
+        self.cluster = Cluster(settings)
         self._lock: IO[str] | None = None
         self._before: frozenset[str] = frozenset()
         self._used = False
@@ -126,7 +127,7 @@ class Harness:
         Raises:
             ServiceError: it cannot be.
         """
-        cluster = Cluster(self._under(backend or self.settings.backend), self._say)
+        cluster = Cluster(self._under(backend or self.settings.backend))
         cluster.prepare()
         self._record_classes(cluster.driver_host)
         self._await_classes()
@@ -137,14 +138,14 @@ class Harness:
         archive = driver_host.class_archive
         if self.external or archive is None or archive.option or self._recording is not None:
             return
-        self._say("recording which classes Spark's processes need, once: they start faster from then on")
+        logger.info("recording which classes Spark's processes need, once: they start faster from then on")
         environment, _ = for_driver(driver_host, self._java)
 
         def recorded() -> None:
             try:
                 record(archive, self.settings, driver_host.python, environment)
             except ServiceError as error:
-                self._say(f"going on without: {error}")
+                logger.warning("going on without: %s", error)
 
         pool = ThreadPoolExecutor(1)
         self._recording = pool.submit(recorded)
@@ -162,7 +163,7 @@ class Harness:
         """Have Spark run under a backend: both want the same ports, so the other one's stops."""
         if backend != self.cluster.settings.backend:
             self.cluster.down({"spark"})
-            self.cluster = Cluster(self._under(backend), self._say)
+            self.cluster = Cluster(self._under(backend))
 
     @property
     def default_store(self) -> str:

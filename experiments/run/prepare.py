@@ -1,7 +1,8 @@
 """Makes sure that a data set lies preprocessed in the store, and does not do twice what was done."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from typing import Any
 from cluster.settings import Settings
 from cluster.shape import Shape
 from core.errors import UnreadableError
+from core.units import MIB
 from core.versioned import Kind, left_out, unchanged
 from datasets.dataset import Dataset, find
 from experiments.run.alone import answer_of, fresh
@@ -21,8 +23,10 @@ from experiments.spec.trial import Data
 from jobs.runtime.request import Result
 from jobs.stores import STORAGES
 
+logger = logging.getLogger(__name__)
+
 MANIFEST = "manifest.json"
-_SPLIT = 128 * 2**20  # spark.sql.files.maxPartitionBytes
+_SPLIT = 128 * MIB  # spark.sql.files.maxPartitionBytes
 _ROW = 24  # bytes of a generated row, about what a publisher's file has
 
 
@@ -113,7 +117,6 @@ def prepare(
     data: Data,
     harness: Harness,
     shapes: Sequence[Shape],
-    say: Callable[[str], None],
     spark: Mapping[str, str] = MappingProxyType({}),
 ) -> Prepared:
     """Fetch and preprocess a data set unless the store holds it as this code would make it.
@@ -125,7 +128,6 @@ def prepare(
         data: what to prepare.
         harness: lends the cluster.
         shapes: those of the trials that wait for the data.
-        say: gets a line for a person.
         spark: settings of the trials that wait for the data, which hold here too; they change no table.
 
     Raises:
@@ -141,10 +143,10 @@ def prepare(
     identity = _identity(data, path)
     found = manifest_of(kept)
     if found and found["identity"] == identity and storage.holds(root, reach, found["digest"]):
-        _warn(found["warnings"], say)
+        _warn(found["warnings"])
         return _prepared(data, root, path, found, storage.layout(root, reach), fresh=False)
-    _warn(notes, say)
-    say(f"preprocessing {data} from {path}")
+    _warn(notes)
+    logger.info("preprocessing %s from %s", data, path)
     by_size = sorted(shapes, key=lambda shape: shape.total_cores)
     size = sum(file.stat().st_size for file in files_at(path)) or (dataset.description.rows or 0) * _ROW
     small = size < _SPLIT
@@ -168,7 +170,7 @@ def prepare(
         spark=spark,
         **data_fields(data, path),
     )
-    result = answer_of(harness, request, folder, shape, what=f"preprocessing {data.name}", say=say)
+    result = answer_of(harness, request, folder, shape, what=f"preprocessing {data.name}")
     manifest = {"identity": identity, **_kept(result)}
     manifest["warnings"] = [*notes, *manifest["warnings"]]
     PREPARED.write(kept / MANIFEST, manifest)
@@ -198,9 +200,9 @@ def _identity(data: Data, path: Path) -> dict[str, Any]:
     return dict(json.loads(json.dumps(values, default=str)))
 
 
-def _warn(warnings: Sequence[str], say: Callable[[str], None]) -> None:
+def _warn(warnings: Sequence[str]) -> None:
     for text in warnings:
-        say(f"warning: {text}")
+        logger.warning("warning: %s", text)
 
 
 def _prepared(

@@ -1,13 +1,16 @@
 """Tells a person how far things are: one line redrawn on a terminal, plain lines where the output is piped."""
 
+import logging
 import statistics
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TextIO
 
+from core.log import Terminal, terminal
+from core.units import rough_time
 from experiments.results.events import Event
+
+logger = logging.getLogger(__name__)
 
 REDRAW_S = 0.5
 
@@ -20,7 +23,6 @@ class Progress:
     whose labels share most words with its own.
     """
 
-    out: TextIO = field(default_factory=lambda: sys.stdout)
     total: int = 0
     done: int = 0
     _begin: float = 0.0
@@ -31,13 +33,7 @@ class Progress:
     _what: str = ""
     _phase: str = ""
     _drawn: float = 0.0
-    _width: int = 0
     _warned: set[tuple[str, str]] = field(default_factory=set)
-
-    def say(self, line: str) -> None:
-        """Print one line that stays."""
-        self._erase()
-        print(line, file=self.out, flush=True)
 
     def expect(self, label: str, count: int, known: Sequence[float] = ()) -> None:
         """Expect so many applications of a trial; `known` are seconds of earlier ones."""
@@ -50,8 +46,8 @@ class Progress:
         """Begin one application, of the trial `label`."""
         self._what, self._label, self._phase, self._begin = what, label, "starting", time.perf_counter()
         self._running = True
-        if not self.out.isatty():
-            self.say(f"  {self._position()} {what}: started{self._left()}")
+        if not _screen():
+            logger.info("  %s %s: started%s", self._position(), what, self._left())
 
     def follow(self, event: Event) -> None:
         """Show where the application is; called for its events and in between. A trial's warning is shown once."""
@@ -63,12 +59,12 @@ class Progress:
             self._phase = f"window {event['number'] + 1} of {event['of']} ({event['kind']})"
         elif event["event"] == "warning" and (self._label, event["text"]) not in self._warned:
             self._warned.add((self._label, event["text"]))
-            self.say(f"  {self._what}: warning: {event['text']}")
+            logger.warning("  %s: warning: %s", self._what, event["text"])
         now = time.perf_counter()
-        if self.out.isatty() and now > self._drawn + REDRAW_S:
+        if (screen := _screen()) and now > self._drawn + REDRAW_S:
             self._drawn = now
             seconds = now - self._begin
-            self._draw(f"  {self._position()} {self._what}: {self._phase}, {seconds:.0f} s{self._left()}")
+            screen.draw(f"  {self._position()} {self._what}: {self._phase}, {seconds:.0f} s{self._left()}")
 
     def end(self, verdict: str, counted: bool = True) -> None:
         """End the application; what it took tells how long the rest may take."""
@@ -79,7 +75,7 @@ class Progress:
         if counted:
             self._spent.setdefault(self._label, []).append(seconds)
             self._fewer(1)
-        self.say(f"  {position} {self._what}: {verdict} after {seconds:.1f} s{self._left()}")
+        logger.info("  %s %s: %s after %.1f s%s", position, self._what, verdict, seconds, self._left())
 
     def skip(self, count: int) -> None:
         """Expect so many applications of the trial that just failed fewer; what it took says nothing of others."""
@@ -122,22 +118,10 @@ class Progress:
 
     def _left(self) -> str:
         seconds = self.left_s()
-        return "" if seconds is None else f", about {duration(seconds)} left"
-
-    def _draw(self, line: str) -> None:
-        self.out.write("\r" + line.ljust(self._width))
-        self.out.flush()
-        self._width = len(line)
-
-    def _erase(self) -> None:
-        if self._width:
-            self.out.write("\r" + " " * self._width + "\r")
-            self._width = 0
+        return "" if seconds is None else f", about {rough_time(seconds)} left"
 
 
-def duration(seconds: float) -> str:
-    """Write seconds as a person would say them: "95 s", "12 min", "2 h 05 min"."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
+def _screen() -> Terminal | None:
+    """Return where a line can be drawn again and again, if progress is shown there."""
+    shown = terminal()
+    return shown if shown is not None and shown.redraws else None

@@ -1,5 +1,6 @@
 """Runs the trials of an experiment that are not finished, in turns, and has each recorded as it ends."""
 
+import logging
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ from experiments.spec.trial import Trial
 
 if TYPE_CHECKING:
     from experiments.record.recorder import Recorder  # MLflow takes seconds to import: see `open_recorder`
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -66,7 +69,7 @@ class Sweep:
             ServiceError: the cluster or MLflow is not there; what was measured has been recorded.
             UsageError, DataError, JobError: before any trial.
         """
-        with Harness(self.settings, self.progress.say) as harness:
+        with Harness(self.settings) as harness:
             return self.within(harness)
 
     def within(self, harness: Harness) -> Literal["ok", "failed"]:
@@ -77,9 +80,7 @@ class Sweep:
             locate(data, self.settings)  # all of them, before anything is started for the first
         for trial in trials:
             if trial.data and trial.data.slug not in self.prepared:
-                self.prepared[trial.data.slug] = prepare(
-                    trial.data, harness, shapes, self.progress.say, trial.spark
-                )
+                self.prepared[trial.data.slug] = prepare(trial.data, harness, shapes, trial.spark)
         self.places = {
             backend: environment.place_hash(
                 self.settings.spark.driver_memory,
@@ -185,9 +186,7 @@ class Sweep:
             except Exception as error:  # noqa: BLE001 - as of `_try`
                 self._unrecorded(folder, error)
                 continue
-            self.progress.say(
-                f"recorded now what an earlier run measured: {outcome.label} ({outcome.status})"
-            )
+            logger.info("recorded now what an earlier run measured: %s (%s)", outcome.label, outcome.status)
 
     def _try(self, record: Any) -> None:
         """Record what was measured; whatever is wrong with the record, or with us, must not end what goes on being measured."""
@@ -195,28 +194,28 @@ class Sweep:
             record()
         except RecordingError as error:
             self.unrecorded.append(str(error))
-            self.progress.say(
-                f"could not be recorded, stays in {self._folder} and will be with the next run: {error}"
+            logger.warning(
+                "could not be recorded, stays in %s and will be with the next run: %s", self._folder, error
             )
         except Exception as error:  # noqa: BLE001 - a fault of this program, which is shown whole
             self._unrecorded(self._folder, error)
 
     def _unrecorded(self, folder: Path, error: Exception) -> None:
         """Say that a fault of this program kept a result out of the record."""
-        traceback.print_exception(error)
+        logger.error("".join(traceback.format_exception(error)).rstrip())
         self.unrecorded.append(f"{type(error).__name__}: {error}")
-        self.progress.say(
-            f"could not be recorded because of a fault of recscale (see above), and stays in {folder}; "
-            "please report it with the lines above"
-        )
+        logger.warning(
+            "could not be recorded because of a fault of recscale (see above), and stays in %s; "
+            "please report it with the lines above", folder,
+        )  # fmt: skip
 
     def _announce(self, parent: Parent, total: int, todo: int) -> None:
         for why in parent.why:
-            self.progress.say(f"a new parent run was opened: {why} since the last one")
+            logger.info("a new parent run was opened: %s since the last one", why)
         if self.quiet:
             return
         done = f", {total - todo} finished before and skipped" if todo < total else ""
-        self.progress.say(f"{self.experiment.name}: {total} trials{done}, {todo} to run")
+        logger.info("%s: %d trials%s, %d to run", self.experiment.name, total, done, todo)
 
     def _key(self, trial: Trial) -> str:
         data = self.prepared[trial.data.slug].identity if trial.data else ""

@@ -8,10 +8,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from core.errors import JobError
+from core.units import mib, whole_gib
 from jobs.engine.factorise import both_ways
 from jobs.engine.kernels import Floats, Ints
 from jobs.engine.neighbours import Csr
-from jobs.modelling.preflight import gigabytes, jvm, mib, size_in_bytes
+from jobs.modelling.preflight import jvm, size_in_bytes
 
 ENTRY_BYTES = 64  # per rating: the copies of Arrow and pandas, and those that are sorted by user and by item
 _USABLE = 0.6  # share of a heap, or of the host's free memory, that the ratings may take
@@ -50,14 +51,14 @@ def check_driver(spark: SparkSession, rows: int, more: float, what: str) -> None
     if 0 < most < sent:  # 0 is no limit
         raise JobError(
             f"{begin}, which are {mib(sent)}, but Spark may send it only {mib(most)}: raise spark.driver.maxResultSize "
-            f'(in a spec, [fixed.spark.driver] maxResultSize = "{gigabytes(sent)}g").'
+            f'(in a spec, [fixed.spark.driver] maxResultSize = "{whole_gib(sent)}g").'
         )
     heap = float(jvm(spark).java.lang.Runtime.getRuntime().maxMemory())
     if sent > _USABLE * heap:
         raise JobError(
             f"{begin} and needs {mib(sent)} of the driver's heap to receive them; they may take {_USABLE:.0%} of it, "
             f"which is {mib(_USABLE * heap)} of {mib(heap)}. Give the driver more memory: --set spark.driver_memory="
-            f"{gigabytes(sent / _USABLE)}g, or RECSCALE_SPARK_DRIVER_MEMORY."
+            f"{whole_gib(sent / _USABLE)}g, or RECSCALE_SPARK_DRIVER_MEMORY."
         )
 
 

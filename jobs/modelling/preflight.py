@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 from pyspark.sql import DataFrame, SparkSession
 
 from core.errors import JobError
+from core.units import mib, whole_gib
 from jobs.prepare.profile import Profile, profile_of
 from jobs.prepare.stored import Tables
 from jobs.runtime.session import cores, executors
@@ -135,7 +136,7 @@ def check_memory(need: Need, heap: float, what: str) -> None:
         f"{what} needs about {mib(need.hard)} on each executor ({mib(need.factors)} for factors, "
         f"{mib(need.gathered)} for the factors that running tasks gather, {mib(need.sorting)} to build blocks; "
         f"another {mib(need.spillable)} of ratings may go to disk). Of its heap of {mib(heap)} about {mib(usable)} can be "
-        f"used. Give executors more memory (MEMORY={gigabytes(need.hard / _USABLE)}g), use more "
+        f"used. Give executors more memory (MEMORY={whole_gib(need.hard / _USABLE)}g), use more "
         "workers, lower the rank, or raise blocks."
     )
 
@@ -155,7 +156,7 @@ def check_copies(spark: SparkSession, size: float, what: str) -> None:
     raise JobError(
         f"{what} needs {mib(size)} in each of an executor's {tasks} Python workers, {mib(size * tasks)} together, and "
         f"only {mib(heap)}, as much as its heap, is assumed to be free for them. Give executors more memory "
-        f"(MEMORY={gigabytes(size * tasks)}g) or fewer cores each, or use a smaller data set or another model."
+        f"(MEMORY={whole_gib(size * tasks)}g) or fewer cores each, or use a smaller data set or another model."
     )
 
 
@@ -223,13 +224,3 @@ def jvm(spark: SparkSession) -> Any:
 def size_in_bytes(spark: SparkSession, size: str) -> float:
     """Read a size as Spark writes it."""
     return float(jvm(spark).org.apache.spark.network.util.JavaUtils.byteStringAsBytes(size))
-
-
-def mib(size: float) -> str:
-    """Return a number of bytes as text in MiB."""
-    return f"{size / 2**20:,.0f} MiB"
-
-
-def gigabytes(size: float) -> int:
-    """Return a number of bytes as whole gigabytes, rounded up, for a setting."""
-    return int(size / 2**30) + 1

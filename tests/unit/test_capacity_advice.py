@@ -9,10 +9,10 @@ from test_capacity_model import MIB, ROWS, model, run, runs
 from cluster import configuration
 from cluster.shape import Shape
 from core.errors import UsageError
+from core.text_tables import WIDTH
 from experiments.__main__ import main
 from experiments.cli.commands.recommend import lines
-from experiments.page.text_tables import WIDTH, as_text
-from experiments.studies.capacity import quantities
+from experiments.page.text_tables import as_text
 from experiments.studies.capacity.advice import Wanted, advise, money
 
 WORKER = Shape(1, 1, "1g")
@@ -116,23 +116,6 @@ def test_nothing_is_recommended_on_one_core_count_or_without_intervals():
 
 def test_money_is_written_so_that_it_says_something():
     assert [money(value) for value in (1234.5, 2, 0.04567, 0)] == ["1,234.50", "2.00", "0.0457", "0.00"]
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("30m", 1800), ("2h", 7200), ("1h30m", 5400), ("0.5h", 1800)]
-)
-def test_durations(text, seconds):
-    assert quantities.duration(text, "the deadline") == seconds
-
-
-def test_times_are_written_for_people():
-    texts = [quantities.time_text(value) for value in (0.5, 59.94, 250, 3599.7, 7500)]
-    assert texts == ["0.50 s", "59.9 s", "4 min 10 s", "60 min 00 s", "2 h 05 min"]
-
-
-@pytest.mark.parametrize("text", ["33e6", "33000000", "33_000_000"])
-def test_rows(text):
-    assert quantities.rows(text) == 33_000_000
 
 
 GOOD = {"--rows": "1e6", "--deadline": "30m", "--price-per-worker-hour": "0.4"}

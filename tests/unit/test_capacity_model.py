@@ -9,7 +9,8 @@ import pytest
 from invented import application, outcome
 
 from core.errors import UsageError
-from experiments.page.text_tables import WIDTH, as_text
+from core.text_tables import WIDTH
+from experiments.page.text_tables import as_text
 from experiments.page.wording import percent
 from experiments.report.sections import FINDINGS
 from experiments.spec.experiment import Experiment

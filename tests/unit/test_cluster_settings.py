@@ -7,7 +7,7 @@ import pytest
 from cluster.cluster_state import remember
 from cluster.configuration import load
 from cluster.services.mlflow import MlflowSettings
-from cluster.settings import ROOT, Settings, megabytes
+from cluster.settings import ROOT, Settings
 from core.errors import UsageError
 
 
@@ -69,14 +69,3 @@ def test_texts_become_the_types_of_the_fields(tmp_path):
 def test_what_is_wrong_is_named_with_the_nearest_known(sets, environ, says):
     with pytest.raises(UsageError, match=says):
         load(sets, environ)
-
-
-@pytest.mark.parametrize(("text", "amount"), [("2g", 2048), ("512m", 512), ("1G", 1024), ("3gb", 3072)])
-def test_memory_is_read_as_spark_writes_it(text, amount):
-    assert megabytes(text) == amount
-
-
-@pytest.mark.parametrize("text", ["", "2", "0g", "-1g", "2t", "1.5g"])
-def test_other_ways_to_write_memory_are_refused(text):
-    with pytest.raises(UsageError):
-        megabytes(text)

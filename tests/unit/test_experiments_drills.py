@@ -104,7 +104,7 @@ class Lent:
 
     asked: ClassVar[list] = []
 
-    def __init__(self, settings, _say):
+    def __init__(self, settings):
         self.backend = settings.backend
 
     def status(self):

@@ -6,7 +6,7 @@ import re
 import pytest
 from test_experiments_page import Tags
 
-from experiments.page.text_tables import WIDTH
+from core.text_tables import WIDTH
 from experiments.spec.trial import Data
 from experiments.studies.eda import charts
 from experiments.studies.eda.findings import answer, findings_of
@@ -58,11 +58,6 @@ def test_intervals_and_bins_are_named_without_overlap():
         "2,048\u20134,095",
     ]
     assert all(bin_range(number)[0] == bin_range(number - 1)[1] + 1 for number in range(1, 40))
-
-
-@pytest.mark.parametrize(("number", "shown"), [(0, "0"), (950, "950"), (1234, "1.23k"), (2_500_000, "2.5M")])
-def test_counts_are_short_in_pictures(number, shown):
-    assert charts.short(number) == shown
 
 
 def test_sentence_says_what_is_there():

@@ -18,7 +18,7 @@ SHAPE = Shape(1, 1, "1g")
 @pytest.fixture
 def harness(tmp_path, monkeypatch):
     monkeypatch.setattr(Cluster, "reshape", lambda *_, **__: [])
-    return Harness(load([f"run_dir={tmp_path}"], {}), lambda _: None)
+    return Harness(load([f"run_dir={tmp_path}"], {}))
 
 
 def test_an_application_that_is_measured_waits_for_the_archive_and_others_do_not(harness, monkeypatch):

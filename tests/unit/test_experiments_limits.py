@@ -16,7 +16,7 @@ from experiments.run.harness import Harness
 def test_workers_of_somebody_else_are_not_silently_unlimited(tmp_path, shape):
     settings = load([f"run_dir={tmp_path}", "spark.master=spark://there:7077"], {})
     with (
-        Harness(settings, print) as harness,
+        Harness(settings) as harness,
         pytest.raises(ServiceError, match=r"\b(cpus|pin)\b.*\bthere:7077"),
     ):
         harness.use(shape)
@@ -24,7 +24,7 @@ def test_workers_of_somebody_else_are_not_silently_unlimited(tmp_path, shape):
 
 def test_workers_of_somebody_else_are_used_as_they_are(tmp_path):
     settings = load([f"run_dir={tmp_path}", "spark.master=spark://there:7077"], {})
-    with Harness(settings, print) as harness:
+    with Harness(settings) as harness:
         harness.use(Shape(1, 1, "1g"))
 
 
@@ -45,5 +45,5 @@ def test_doctor_counts_a_limited_core_as_its_share():
 
 def test_default_shape_takes_its_limits_from_the_settings(tmp_path):
     settings = load([f"run_dir={tmp_path}", "spark.cpus=0.5", "spark.pin=true"], {})
-    with Harness(settings, print) as harness:
+    with Harness(settings) as harness:
         assert harness.default_shape == Shape(2, 1, "2g", 0.5, pin=True)

@@ -8,8 +8,8 @@ from eventlogs import application as app
 from eventlogs import executor, phase, stage, task, wanted, write
 from invented import application, outcome
 
+from core.text_tables import WIDTH, wrapped
 from experiments.page.merged_notes import TrialNames, by_statement, with_ranges, without_settings
-from experiments.page.text_tables import WIDTH, wrapped
 from experiments.report.drills import notes as drill_notes
 from experiments.report.report import Report
 from experiments.results.outcome import Share

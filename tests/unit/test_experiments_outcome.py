@@ -51,7 +51,7 @@ def test_a_file_of_before_there_were_formats_is_read(place):
         lambda values: values["applications"][0]["phases"].append({"phase": "fit"}),
     ],
 )
-def test_what_cannot_be_read_is_said_once_and_hides_no_other(place, change, capsys):
+def test_what_cannot_be_read_is_said_once_and_hides_no_other(place, change, caplog):
     other = place.with_name("other")
     outcome([application(0, [8.0, 3.0])]).save(other)
     changed(place, change)
@@ -59,12 +59,12 @@ def test_what_cannot_be_read_is_said_once_and_hides_no_other(place, change, caps
         load(place / FILE)
     for _ in range(2):
         assert [folder for folder, _ in stored(place.parent.parent)] == [other]
-    said = capsys.readouterr().err
+    said = caplog.text
     assert said.count(str(place / FILE)) == 1
 
 
-def test_a_file_cut_short_is_said(place, capsys):
+def test_a_file_cut_short_is_said(place, caplog):
     text = (place / FILE).read_text()
     (place / FILE).write_text(text[: len(text) // 2])
     assert list(stored(place.parent.parent)) == []
-    assert str(place / FILE) in capsys.readouterr().err
+    assert str(place / FILE) in caplog.text

@@ -65,8 +65,8 @@ def taken(settings, monkeypatch):
 
     def take():
         try:
-            with Harness(settings, print) as harness:
-                return prepare.prepare(DATA, harness, SHAPES, print)
+            with Harness(settings) as harness:
+                return prepare.prepare(DATA, harness, SHAPES)
         except JobError:
             return None
 
@@ -86,10 +86,10 @@ def test_other_code_and_other_packages_make_them_anew(settings, taken, monkeypat
     assert taken() is None
 
 
-def test_a_manifest_that_does_not_read_is_said_and_the_tables_are_made_anew(settings, taken, capsys):
+def test_a_manifest_that_does_not_read_is_said_and_the_tables_are_made_anew(settings, taken, caplog):
     place = ready(settings, format=prepare.PREPARED.version + 1)
     assert taken() is None
-    assert str(place / prepare.MANIFEST) in capsys.readouterr().err
+    assert str(place / prepare.MANIFEST) in caplog.text
     assert not (place / prepare.MANIFEST).exists()
 
 
@@ -113,7 +113,7 @@ def test_trials_on_cassandra_meet_as_many_nodes_as_are_started_for_them(settings
         (settings, {"parquet"}, 0),
         (three, {"cassandra"}, 3),
     ):
-        with Harness(asked, print) as harness:
+        with Harness(asked) as harness:
             met = harness.met(stores)
             assert met.settings.of(CassandraSettings).nodes == nodes
             assert met.otherwise == {}

@@ -16,9 +16,10 @@ from cluster.backends.local.driver import LocalDriverHost
 from cluster.lifecycle import Cluster
 from cluster.settings import ROOT
 from core.errors import ServiceError, UsageError
+from core.log import shown
 from experiments import __main__ as main
 from experiments.cli import arguments
-from experiments.results.events import Tail, last_lines, phases_of, warnings_of, warnings_to
+from experiments.results.events import Tail, last_lines, phases_of, tell_warnings, warnings_of
 from experiments.run import environment, identity
 from experiments.run.launcher import capture
 from experiments.run.progress import Progress
@@ -124,7 +125,7 @@ def test_events_are_read_as_they_come_and_only_whole(tmp_path):
     assert [event["event"] for event in tail.new()] == ["b"]
 
 
-def test_a_jobs_warnings_are_told_at_once_and_kept_once(tmp_path):
+def test_a_jobs_warnings_are_told_at_once_and_kept_once(tmp_path, caplog):
     asked = request(tmp_path)
     context = Context(asked, None, None, None, Events(tmp_path / "events.jsonl"), lambda: None)
     for text in ("one", "two", "one"):
@@ -132,11 +133,9 @@ def test_a_jobs_warnings_are_told_at_once_and_kept_once(tmp_path):
     assert context.warnings == ["one", "two"]
     events = Tail(tmp_path / "events.jsonl").new()
     assert warnings_of(events) == ["one", "two"]
-    said = []
-    follow = warnings_to(said.append)
     for event in [*events, {"event": "tick"}]:
-        follow(event)
-    assert said == ["warning: one", "warning: two"]
+        tell_warnings(event)
+    assert caplog.messages == ["warning: one", "warning: two"]
     context.events.add("application_end")
     Result(job="train", status="ok", warnings=context.warnings).save(tmp_path / "result.json")
     assert Result.load(tmp_path / "result.json").warnings == ["one", "two"]
@@ -228,12 +227,13 @@ def test_stamp_notices_a_replaced_file(tmp_path):
 
 def test_progress_is_plain_lines_when_piped():
     out = io.StringIO()
-    progress = Progress(out, total=2)
-    for _ in range(2):
-        progress.start("als")
-        progress.follow({"event": "phase_start", "phase": "fit", "kind": "cold", "pass_": 0})
-        progress.follow({"event": "tick"})
-        progress.end("ok")
+    progress = Progress(total=2)
+    with shown(out):
+        for _ in range(2):
+            progress.start("als")
+            progress.follow({"event": "phase_start", "phase": "fit", "kind": "cold", "pass_": 0})
+            progress.follow({"event": "tick"})
+            progress.end("ok")
     lines = out.getvalue().splitlines()
     assert len(lines) == 4
     assert "\r" not in out.getvalue()
@@ -248,10 +248,11 @@ def test_progress_redraws_one_line_on_a_terminal():
             return True
 
     out = Terminal()
-    progress = Progress(out, total=1)
-    progress.start("als")
-    progress.follow({"event": "phase_start", "phase": "fit", "kind": "cold", "pass_": 0})
-    progress.end("ok")
+    progress = Progress(total=1)
+    with shown(out):
+        progress.start("als")
+        progress.follow({"event": "phase_start", "phase": "fit", "kind": "cold", "pass_": 0})
+        progress.end("ok")
     assert re.search(r"\r *\[1/1\] als: fit\b.*cold 1\b.*\b0 s", out.getvalue())
     assert out.getvalue().count("\n") == 1
 

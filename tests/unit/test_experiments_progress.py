@@ -1,11 +1,9 @@
 """What a person is told of how far things are, by a clock that the tests set."""
 
-import io
-
 import pytest
 
 from experiments.run import progress as module
-from experiments.run.progress import Progress, duration
+from experiments.run.progress import Progress
 
 
 class Clock:
@@ -24,15 +22,14 @@ def clock(monkeypatch):
     return made
 
 
-def test_a_trials_warning_is_shown_once_and_stays(clock):
-    out = io.StringIO()
-    progress = Progress(out)
+def test_a_trials_warning_is_shown_once_and_stays(clock, caplog):
+    progress = Progress()
     for label in ("als", "als", "popularity"):
         progress.start(f"{label}, application", label)
         for _ in range(2):
             progress.follow({"event": "warning", "text": "ratings look like counts"})
         progress.end("ok")
-    shown = [line.strip() for line in out.getvalue().splitlines() if "warning" in line]
+    shown = [line.strip() for line in caplog.messages if "warning" in line]
     assert shown == [
         f"{label}, application: warning: ratings look like counts" for label in ("als", "popularity")
     ]
@@ -45,7 +42,7 @@ def run(progress, clock, label, seconds):
 
 
 def test_estimate_goes_by_what_the_same_trial_took(clock):
-    progress = Progress(io.StringIO())
+    progress = Progress()
     progress.expect("als", 3)
     progress.expect("popularity", 3)
     assert progress.left_s() is None
@@ -58,7 +55,7 @@ def test_estimate_goes_by_what_the_same_trial_took(clock):
 
 
 def test_trial_that_has_not_run_is_likened_to_the_most_similar(clock):
-    progress = Progress(io.StringIO())
+    progress = Progress()
     for label in ("als w1", "bias w1", "als w2", "bias w2"):
         progress.expect(label, 1)
     run(progress, clock, "als w1", 100.0)
@@ -67,7 +64,7 @@ def test_trial_that_has_not_run_is_likened_to_the_most_similar(clock):
 
 
 def test_time_that_has_passed_is_not_left(clock):
-    progress = Progress(io.StringIO())
+    progress = Progress()
     progress.expect("als", 3)
     run(progress, clock, "als", 100.0)
     progress.start("als", "als")
@@ -78,26 +75,17 @@ def test_time_that_has_passed_is_not_left(clock):
 
 
 def test_resumed_trial_goes_by_its_earlier_applications(clock):
-    progress = Progress(io.StringIO())
+    progress = Progress()
     progress.expect("als", 2, known=[50.0, 70.0, 60.0])
     assert progress.left_s() == 120.0
     assert progress.total == 2
 
 
 def test_failed_trial_is_not_waited_for_and_tells_nothing_of_others(clock):
-    progress = Progress(io.StringIO())
+    progress = Progress()
     progress.expect("als", 3)
     progress.expect("bias", 1, known=[40.0])
     run(progress, clock, "als", 1.0)
     progress.skip(2)
     assert progress.left_s() == 40.0
     assert (progress.done, progress.total) == (1, 2)
-
-
-def test_durations_read_as_a_person_says_them():
-    assert [duration(seconds) for seconds in (5.4, 119, 600, 7500)] == [
-        "5 s",
-        "119 s",
-        "10 min",
-        "2 h 05 min",
-    ]

@@ -1,7 +1,6 @@
 """What is taken up again after an interruption or a recording that failed, without a cluster."""
 
 import dataclasses
-import io
 import json
 import re
 import urllib.request
@@ -101,9 +100,8 @@ def test_outcome_is_kept_whole_and_another_versions_is_passed_over(tmp_path):
     assert [found for _, found in stored(tmp_path)] == [item]
 
 
-def test_what_could_not_be_recorded_is_recorded_by_the_next_run_once(settings):
-    out = io.StringIO()
-    sweep = Sweep(Experiment("invented", "?"), settings, Progress(out), "")
+def test_what_could_not_be_recorded_is_recorded_by_the_next_run_once(settings, caplog):
+    sweep = Sweep(Experiment("invented", "?"), settings, Progress(), "")
     folder = settings.run_dir / "experiments" / "invented"
     good = outcome([application(0, [9, 1])], 1, environment=HOST)
     bad = outcome([application(0, [9], status="failed")], 2, environment=HOST, status="failed", error="boom")
@@ -114,34 +112,33 @@ def test_what_could_not_be_recorded_is_recorded_by_the_next_run_once(settings):
     sweep._catch_up(recorder)
     assert recorder.recorded("invented") == {good.attempt: 1, bad.attempt: 1}
     assert recorder.finished("invented", 1) == {good.key}
-    assert out.getvalue().count("recorded now") == 2
+    assert caplog.text.count("recorded now") == 2
 
 
-def test_recording_that_fails_is_said_and_does_not_stop_the_sweep(settings):
-    out = io.StringIO()
-    sweep = Sweep(Experiment("invented", "?"), settings, Progress(out), "")
+def test_recording_that_fails_is_said_and_does_not_stop_the_sweep(settings, caplog):
+    sweep = Sweep(Experiment("invented", "?"), settings, Progress(), "")
 
     def broken():
         raise RecordingError("the disk is full")
 
     sweep._try(broken)
     assert sweep.unrecorded == ["the disk is full"]
-    assert "will be with the next run" in out.getvalue()
+    assert "will be with the next run" in caplog.text
 
 
-def test_a_fault_of_ours_while_recording_shows_its_traceback_and_does_not_stop_the_sweep(settings, capsys):
-    sweep = Sweep(Experiment("invented", "?"), settings, Progress(io.StringIO()), "")
+def test_a_fault_of_ours_while_recording_shows_its_traceback_and_does_not_stop_the_sweep(settings, caplog):
+    sweep = Sweep(Experiment("invented", "?"), settings, Progress(), "")
 
     def faulty():
         return {}["no such key"]
 
     sweep._try(faulty)
     assert sweep.unrecorded == ["KeyError: 'no such key'"]
-    assert "in faulty" in capsys.readouterr().err
+    assert "in faulty" in caplog.text
 
 
-def test_an_outcome_that_cannot_be_recorded_for_a_fault_of_ours_does_not_stop_the_next_run(settings, capsys):
-    sweep = Sweep(Experiment("invented", "?"), settings, Progress(io.StringIO()), "")
+def test_an_outcome_that_cannot_be_recorded_for_a_fault_of_ours_does_not_stop_the_next_run(settings, caplog):
+    sweep = Sweep(Experiment("invented", "?"), settings, Progress(), "")
     folder = settings.run_dir / "experiments" / "invented"
     good, bad = outcome([application(0, [9, 1])], 1), outcome([application(0, [9, 1])], 2, data={"name": "x"})
     for item in (good, bad):
@@ -149,22 +146,22 @@ def test_an_outcome_that_cannot_be_recorded_for_a_fault_of_ours_does_not_stop_th
     recorder = open_recorder(settings, None)
     sweep._catch_up(recorder)
     assert recorder.recorded("invented") == {good.attempt: 1}
-    assert "Traceback" in capsys.readouterr().err
+    assert "Traceback" in caplog.text
     assert sweep.unrecorded == ["KeyError: 'digest'"]
 
 
 def test_two_experiments_do_not_share_a_cluster(settings):
     with (
-        Harness(settings, print),
+        Harness(settings),
         pytest.raises(ServiceError, match=r"another experiment\b.*cluster"),
-        Harness(settings, print),
+        Harness(settings),
     ):
         pass
-    with Harness(settings, print):
+    with Harness(settings):
         pass
 
 
-def test_demo_says_so_when_other_data_stands_in(settings, monkeypatch, capsys):
+def test_demo_says_so_when_other_data_stands_in(settings, monkeypatch, caplog):
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in ("no_proxy", "NO_PROXY"):
@@ -175,7 +172,7 @@ def test_demo_says_so_when_other_data_stands_in(settings, monkeypatch, capsys):
     assert experiment.fixed["dataset"] == "synthetic/ml-latest-small"
     assert told["requested"] == "movielens/latest-small"
     assert re.search(r"\bfor movielens/latest-small\b.*not be reached", told["fallback"])
-    assert re.search(r"\bmovielens/latest-small could not be reached", capsys.readouterr().out)
+    assert re.search(r"\bmovielens/latest-small could not be reached", caplog.text)
 
 
 @pytest.mark.usefixtures("this_host")
@@ -188,8 +185,8 @@ def test_an_interrupted_attempt_that_has_enough_is_done(tmp_path):
     assert [item.number for item in pending.outcome.applications] == [0, 1, 2, 3]
 
 
-def test_without_the_record_a_report_is_of_all_that_lies_on_disk(settings, monkeypatch, capsys):
-    sweep = Sweep(Experiment("invented", "?"), settings, Progress(io.StringIO()), "")
+def test_without_the_record_a_report_is_of_all_that_lies_on_disk(settings, monkeypatch, caplog):
+    sweep = Sweep(Experiment("invented", "?"), settings, Progress(), "")
     folder = settings.run_dir / "experiments" / "invented"
     earlier = outcome([application(0, [9, 1])], 1)
     failed = dataclasses.replace(earlier, attempt="20270101-000000-000000", status="failed", error="boom")
@@ -206,7 +203,7 @@ def test_without_the_record_a_report_is_of_all_that_lies_on_disk(settings, monke
     assert finish(sweep, "failed") == 1
     values = json.loads((settings.run_dir / "reports" / "invented.json").read_text())
     assert [item["attempt"] for item in values["trials"]] == [earlier.attempt, now.attempt]
-    assert re.search("on disk.*: nobody answers", capsys.readouterr().err)
+    assert re.search("on disk.*: nobody answers", caplog.text)
 
 
 class AtOnce:
@@ -242,7 +239,7 @@ def test_applications_of_one_round_are_told_from_those_of_another_run(settings):
     ]
     runs = []
     for todo in (trials, trials[1:]):
-        sweep = Sweep(Experiment("invented", "?"), settings, Progress(io.StringIO()), "")
+        sweep = Sweep(Experiment("invented", "?"), settings, Progress(), "")
         sweep.places = {"": "here"}
         sweep._sweep(AtOnce(settings), recorder, None, todo)
         runs.append({item.key[0]: [one.round_id for one in item.measured] for item in sweep.outcomes})

@@ -5,10 +5,11 @@ import random
 import pytest
 from invented import application, outcome
 
+from core.text_tables import WIDTH
 from experiments.page.finding import BRIEF, MARKDOWN, TITLED, UNTITLED, Finding, paragraphs
 from experiments.page.page import render
 from experiments.page.tables import Table, as_markdown, main_table
-from experiments.page.text_tables import WIDTH, as_text
+from experiments.page.text_tables import as_text
 from experiments.report.report import Report
 from experiments.spec.experiment import Comparison, Experiment
 

@@ -76,7 +76,7 @@ def test_what_is_read_of_an_older_version_is_written_as_this_one(tmp_path):
 
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD)
-def test_an_outcome_that_does_not_read_names_itself_and_is_passed_over_with_a_word(tmp_path, capsys, text):
+def test_an_outcome_that_does_not_read_names_itself_and_is_passed_over_with_a_word(tmp_path, caplog, text):
     bad = put(tmp_path / "a" / "1", text)
     shutil.copy(GENUINE, put(tmp_path / "b" / "2", ""))
     with pytest.raises(UnreadableError, match=FILE) as raised:
@@ -84,7 +84,7 @@ def test_an_outcome_that_does_not_read_names_itself_and_is_passed_over_with_a_wo
     assert raised.value.path == bad
     assert [found.label for _, found in stored(tmp_path)] == ["als w1\u00d71c"]
     assert len(list(stored(tmp_path))) == 1
-    assert capsys.readouterr().err.count(str(bad)) == 1
+    assert caplog.text.count(str(bad)) == 1
 
 
 def test_a_newer_file_says_up_to_where_it_could_be_read(tmp_path):
@@ -94,7 +94,7 @@ def test_a_newer_file_says_up_to_where_it_could_be_read(tmp_path):
 
 
 @pytest.mark.parametrize("text", [*BAD.values(), None], ids=[*BAD, "gone"])
-def test_one_run_that_does_not_read_stops_no_report(tmp_path, capsys, text):
+def test_one_run_that_does_not_read_stops_no_report(tmp_path, caplog, text):
     recorder = Recorder(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "mlartifacts")
     items = [outcome([application(0, [9, 1])], workers, experiment="made") for workers in (1, 2)]
     parent = recorder.open("made", items[0].basis, [item.key for item in items], {})
@@ -104,7 +104,7 @@ def test_one_run_that_does_not_read_stops_no_report(tmp_path, capsys, text):
     (bad,) = [path for path in (tmp_path / "mlartifacts").rglob(FILE) if load(path).key == items[0].key]
     bad.unlink() if text is None else bad.write_text(text)
     assert [found.key for found in recorder.outcomes("made")[1]] == [items[1].key]
-    assert str(bad) in capsys.readouterr().err
+    assert str(bad) in caplog.text
 
 
 def test_runs_from_before_formats_are_in_a_report(tmp_path):
@@ -130,21 +130,21 @@ def test_a_comparison_that_does_not_read_is_refused_and_not_measured_over(tmp_pa
     assert (made.folder / file).read_text() == text
 
 
-def test_a_comparison_that_does_not_read_is_left_out_of_a_calibration_with_a_word(tmp_path, capsys):
+def test_a_comparison_that_does_not_read_is_left_out_of_a_calibration_with_a_word(tmp_path, caplog):
     for name in ("good", "bad"):
         ledger(tmp_path / "comparisons" / "made" / name, ratio=1.0, same=True, key=name)
     bad = tmp_path / "comparisons" / "made" / "bad" / STATE
     bad.write_text(NEWER)
     assert len(recorded(["made"], tmp_path, "total_s").comparisons) == 1
-    assert str(bad) in capsys.readouterr().err
+    assert str(bad) in caplog.text
 
 
-def test_drills_that_do_not_read_are_passed_over_with_a_word(tmp_path, capsys):
+def test_drills_that_do_not_read_are_passed_over_with_a_word(tmp_path, caplog):
     for name, text in BAD.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / drills.FILE).write_text(text)
     assert list(drills.kept(tmp_path)) == []
-    said = capsys.readouterr().err
+    said = caplog.text
     assert all(str(tmp_path / name / drills.FILE) in said for name in BAD)
 
 
@@ -158,12 +158,12 @@ def test_a_drill_from_before_formats_gets_the_shape_of_its_trial(tmp_path):
     assert Shape(**found.shape) == Shape(2, 1, "1g", pin=True)
 
 
-def test_the_index_names_the_reports_that_it_leaves_out(tmp_path, capsys):
+def test_the_index_names_the_reports_that_it_leaves_out(tmp_path, caplog):
     for name, text in BAD.items():
         (tmp_path / f"{name}.json").write_text(text)
         (tmp_path / f"{name}.html").touch()
     write_index(tmp_path)
-    said = capsys.readouterr().err
+    said = caplog.text
     assert all(str(tmp_path / f"{name}.json") in said for name in BAD)
 
 

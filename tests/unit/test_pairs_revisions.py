@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from core.errors import UsageError
+from experiments.studies.compare import revisions
 from experiments.studies.compare.packages import pin_of
 from experiments.studies.compare.revisions import checked_out, commit_of
 
@@ -20,7 +21,6 @@ class Clone:
     def __init__(self, folder):
         self.root = folder / "clone"
         self.run = folder / "run"
-        self.said = []
         self.root.mkdir()
         self.git("init", "-q", "-b", "main")
         self.commit("jobs/__main__.py", "print('one')\n", "requirements.lock", "a==1\n", "setup.sh", SETUP)
@@ -41,7 +41,7 @@ class Clone:
         return self.git("rev-parse", "HEAD")
 
     def out(self, rev):
-        return checked_out(rev, self.run, self.said.append, self.root)
+        return checked_out(rev, self.run, self.root)
 
     def left(self):
         """Worktrees that git knows of or that lie there."""
@@ -56,25 +56,25 @@ def clone(tmp_path):
     return Clone(tmp_path)
 
 
-def test_a_revision_runs_its_own_sources_with_this_python_where_packages_are_the_same(clone):
+def test_a_revision_runs_its_own_sources_with_this_python_where_packages_are_the_same(clone, caplog):
     first = clone.git("rev-parse", "HEAD")
     clone.commit("jobs/__main__.py", "print('two')\n")
     found = clone.out(first)
     assert (found.root / "jobs" / "__main__.py").read_text() == "print('one')\n"
     assert found.python == sys.executable
     assert clone.out("HEAD~1") == found
-    assert len(clone.said) == 1  # the second time it was there
+    assert len(caplog.messages) == 1  # the second time it was there
     assert clone.left() == (1, 1)
 
 
-def test_other_packages_get_an_environment_of_their_own_by_the_revisions_own_setup(clone):
+def test_other_packages_get_an_environment_of_their_own_by_the_revisions_own_setup(clone, caplog):
     old = clone.git("rev-parse", "HEAD")
     clone.commit("requirements.lock", "a==2\n")
     found = clone.out(old)
     assert found.python == str(found.root / ".venv" / "bin" / "python")
     assert clone.out(old) == found
     assert (found.root / "built").read_text() == "built\n"
-    assert "takes minutes" in clone.said[1]
+    assert "takes minutes" in caplog.messages[1]
 
 
 def test_a_revision_that_does_not_build_is_refused_and_leaves_nothing(clone):
@@ -90,12 +90,13 @@ def test_a_revision_that_does_not_build_is_refused_and_leaves_nothing(clone):
 def test_a_build_that_is_interrupted_leaves_nothing(clone, monkeypatch):
     clone.commit("requirements.lock", "a==2\n")
 
-    def interrupted(line):
+    def interrupted(line, *_):
         if "building" in line:
             raise KeyboardInterrupt
 
+    monkeypatch.setattr(revisions.logger, "info", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        checked_out("HEAD~1", clone.run, interrupted, clone.root)
+        checked_out("HEAD~1", clone.run, clone.root)
     assert clone.left() == (0, 0)
 
 

@@ -1,6 +1,5 @@
 """The order in which applications run, what is kept when one ends badly, and what ends a comparison."""
 
-import io
 import json
 import re
 from collections import Counter
@@ -36,7 +35,7 @@ SPEC = {
 class Invented:
     """Stands where the harness stands and answers at once; `ends` says how the next applications end."""
 
-    def __init__(self, settings, _say):
+    def __init__(self, settings):
         self.settings = settings
         self.cluster = SimpleNamespace(
             spark_master="spark://nowhere:1", driver_host=LocalDriverHost(self.settings)
@@ -102,12 +101,11 @@ def pairing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(runner, "prepare", prepared)
     settings = configuration.load([f"run_dir={tmp_path / 'run'}"], {})
-    out = io.StringIO()
 
     def make(pairs=3, baseline=None, contender=None, series=1):
         given = {"baseline": baseline or {}, "contender": contender or {}}
-        made = Pairing(spec.read("made", SPEC), settings, Progress(out), given, {}, pairs, series)
-        made.out, made.digests = out, digests
+        made = Pairing(spec.read("made", SPEC), settings, Progress(), given, {}, pairs, series)
+        made.digests = digests
         return made
 
     return make
@@ -133,13 +131,13 @@ def test_pilots_first_then_sides_in_turns(pairing):
     assert ledger.seconds("total") == [(2.0, 2.0)] * 4
 
 
-def test_pairs_that_were_measured_are_kept_and_more_may_be_asked_for(pairing):
+def test_pairs_that_were_measured_are_kept_and_more_may_be_asked_for(pairing, caplog):
     before = pairing(2).run().first
     RAN.clear()
     again = pairing(2)
     again.run()
     assert RAN == []
-    assert re.search(r"\b2 pairs, 2\b.*kept", again.out.getvalue())
+    assert re.search(r"\b2 pairs, 2\b.*kept", caplog.text)
     more = pairing(3).run()
     assert more.pairs == 3
     assert more.first[:2] == before
@@ -160,7 +158,7 @@ def test_series_are_independent_comparisons_of_the_same_sides(pairing):
         pairing(series=0).run()
 
 
-def test_a_comparison_of_an_older_version_goes_on_and_says_in_which_order_it_was_measured(pairing):
+def test_a_comparison_of_an_older_version_goes_on_and_says_in_which_order_it_was_measured(pairing, caplog):
     folder = pairing(3).run().folder
     state = json.loads((folder / STATE).read_text())
     (folder / STATE).write_text(json.dumps({"looks": state["looks"], "about": state["about"]}))
@@ -171,7 +169,7 @@ def test_a_comparison_of_an_older_version_goes_on_and_says_in_which_order_it_was
     assert letters() == planned(ledger, 3, 4, 5, 6)
     assert ledger.alternated == 3
     said = notes(ledger, verdict_of(ledger, "total_s"))
-    for line in (again.out.getvalue(), next(note for note in said if "A B, B A" in note)):
+    for line in (caplog.text, next(note for note in said if "A B, B A" in note)):
         assert re.search(r"\b3\b.*pairs\b.*older version", line)
     assert pairing(7).run().alternated == 3
 
@@ -223,12 +221,12 @@ def test_sources_that_change_meanwhile_end_it(pairing, monkeypatch):
         pairing().run()
 
 
-def test_a_pair_that_loses_executors_is_measured_again_three_times_at_most(pairing):
+def test_a_pair_that_loses_executors_is_measured_again_three_times_at_most(pairing, caplog):
     ENDS.extend(["ok"] * 4 + ["lost", "ok"])  # pilots, the first pair, half of the second
     made = pairing(pairs=2)
     assert made.run().pairs == 2
     assert letters() == "bc" + planned(made.ledger, 0, 1, 1)
-    assert re.search(r"pair 2\b.*lost executors.*again", made.out.getvalue())
+    assert re.search(r"pair 2\b.*lost executors.*again", caplog.text)
     ENDS.extend(["lost", "ok"] * 3)
     with pytest.raises(JobError, match=r"executors\b.*\b3 pairs\b.*spark-worker-1"):
         pairing(pairs=5).run()

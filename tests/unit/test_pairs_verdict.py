@@ -11,10 +11,10 @@ from invented import application
 from invented_pairs import ABOUT, ledger
 
 from core.errors import JobError, UsageError
+from core.text_tables import WIDTH
 from experiments import __main__ as main
 from experiments.cli.commands import gate as gate_command
 from experiments.cli.commands.gate import closing
-from experiments.page.text_tables import WIDTH
 from experiments.studies.compare.findings import document, findings
 from experiments.studies.compare.ledger import PER_USER, Ledger
 from experiments.studies.compare.verdict import (

@@ -2,10 +2,11 @@
 
 import ipaddress
 import json
+import logging
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,11 +22,13 @@ from cluster.driver_host import DriverHost
 from cluster.jvm import artifacts
 from cluster.processes import describe_taken
 from cluster.service import Address, Port, Running, Service, Shell
-from cluster.settings import Settings, megabytes
+from cluster.settings import Settings
 from core.errors import ServiceError
 from core.files import write_json, write_text
+from core.units import MIB, gib, mebibytes
 
-_MIB = 2**20
+logger = logging.getLogger(__name__)
+
 _LOG_LINES = "20000"
 # Containers do not share ports, so all services without a port setting get the same numbers.
 _CHOSEN = {"rpc": 7078, "ui": 8081}
@@ -98,7 +101,7 @@ class Docker:
     def _image(self) -> image.Image:
         return image.image(self.settings.docker.base)
 
-    def prepare(self, services: Sequence[Service], say: Callable[[str], None]) -> None:
+    def prepare(self, services: Sequence[Service]) -> None:
         if all(service.external for service in services):
             return
         engine.composer()
@@ -106,9 +109,9 @@ class Docker:
             raise ServiceError(
                 f"{self.settings.data} is not a folder: correct RECSCALE_DATA (DATA=/folder) or unset it"
             )
-        self._refuse_too_little_memory(services, say)
+        self._refuse_too_little_memory(services)
         self._refuse_foreign(services)
-        image.build(self.settings, say)
+        image.build(self.settings)
 
     def start(self, service: Service) -> Running:
         present = set(self.running())
@@ -284,23 +287,21 @@ class Docker:
                 f"rename it (docker rename {name} other) or remove it (docker rm -f {name})"
             )
 
-    def _refuse_too_little_memory(self, services: Sequence[Service], say: Callable[[str], None]) -> None:
-        total = int(engine.docker("info", "--format", "{{.MemTotal}}") or 0) // _MIB
-        driver = megabytes(self.settings.spark.driver_memory)
+    def _refuse_too_little_memory(self, services: Sequence[Service]) -> None:
+        total = int(engine.docker("info", "--format", "{{.MemTotal}}") or 0) // MIB
+        driver = mebibytes(self.settings.spark.driver_memory)
         needed, limits = _memory_mb(services, self._inspected(), driver)
         mend = (
             "use smaller containers (MEMORY=1g, --set spark.driver_memory=1g), fewer of them (WORKERS=1), "
             "or give Docker more memory"
         )
         if needed > total:
-            raise ServiceError(
-                f"the containers need {needed / 1024:.1f} GiB and Docker has {total / 1024:.1f}: {mend}"
-            )
+            raise ServiceError(f"the containers need {gib(needed)} GiB and Docker has {gib(total)}: {mend}")
         if limits > total:
-            say(
-                f"the limits of all containers add up to {limits / 1024:.1f} GiB, and Docker has {total / 1024:.1f}; "
-                f"if a container is killed for lack of memory, {mend}"
-            )
+            logger.warning(
+                "the limits of all containers add up to %s GiB, and Docker has %s; if a container is killed for lack of "
+                "memory, %s", gib(limits), gib(total), mend,
+            )  # fmt: skip
 
     def _log(self, name: str) -> Path:
         return self._run / "logs" / f"{name}.log"
@@ -336,14 +337,14 @@ def _memory_mb(
     needed = sum(service.memory_mb for service in wanted.values())
     needed += sum(found["record"].get("memory_mb", 0) for found in stay.values())
     limits = sum(compose.limit_mb(service) for service in wanted.values())
-    limits += sum(found["limit"] // _MIB for found in stay.values())
+    limits += sum(found["limit"] // MIB for found in stay.values())
     return needed + (driver_mb if MASTER in wanted or MASTER in stay else 0), limits
 
 
 def _exit(name: str, found: Mapping[str, Any]) -> str:
     state, restarts = found["state"], found["restarts"]
     if state["OOMKilled"]:
-        return f"was ended because it took more memory than its {found['limit'] // _MIB} MiB"
+        return f"was ended because it took more memory than its {found['limit'] // MIB} MiB"
     if state["Error"]:
         return f"could not start: {state['Error']}"
     status = str(state["ExitCode"])

@@ -55,12 +55,12 @@ class DockerDriverHost:
 
     @property
     def java(self) -> str:
-        build(self.settings, lambda _: None)  # the version is asked of the image, so it must exist
+        build(self.settings)  # the version is asked of the image, so it must exist
         return _java(self.image.tag)
 
     @property
     def python_version(self) -> str:
-        build(self.settings, lambda _: None)
+        build(self.settings)
         return _python_version(self.image.tag, self.python)
 
     def jars(self, name: str) -> str:

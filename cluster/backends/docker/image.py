@@ -6,6 +6,7 @@ project's sources on top. A change of sources makes a new image within seconds, 
 
 import hashlib
 import io
+import logging
 import os
 import re
 import subprocess
@@ -22,6 +23,8 @@ from cluster.jvm import artifacts, java
 from cluster.settings import ROOT, Settings
 from core.errors import ServiceError
 from core.plugins import further_sources
+
+logger = logging.getLogger(__name__)
 
 NAME = "recscale"
 JARS = tuple(sorted(path.stem for path in artifacts.LOCKS.glob("*.lock")))
@@ -82,7 +85,7 @@ def built(settings: Settings) -> bool:
     return run(["docker", "image", "inspect", image(settings.docker.base).tag]).ok
 
 
-def build(settings: Settings, say: Callable[[str], None]) -> Image:
+def build(settings: Settings) -> Image:
     """Build the image unless it exists, and remove this project's earlier images that nothing uses.
 
     Raises:
@@ -91,11 +94,13 @@ def build(settings: Settings, say: Callable[[str], None]) -> Image:
     wanted = image(settings.docker.base)
     if built(settings):
         return wanted
-    say(f"building the image {wanted.tag} (the first time this takes some minutes; then only what changed)")
+    logger.info(
+        "building the image %s (the first time this takes some minutes; then only what changed)", wanted.tag
+    )
     begin = time.monotonic()
     fetch_jars(settings)
     _build(wanted.tag, _context(settings), settings)
-    say(f"{wanted.tag} is built after {time.monotonic() - begin:.1f} s")
+    logger.info("%s is built after %.1f s", wanted.tag, time.monotonic() - begin)
     _forget_older(wanted)
     return wanted
 

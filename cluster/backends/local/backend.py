@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -111,7 +111,7 @@ class Local:
         """Host of drivers: this machine."""
         return LocalDriverHost(self.settings)
 
-    def prepare(self, services: Sequence[Service], say: Callable[[str], None]) -> None:
+    def prepare(self, services: Sequence[Service]) -> None:
         """Do nothing: each service fetches what it needs when it starts."""
 
     def log(self, name: str) -> Path:

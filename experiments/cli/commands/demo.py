@@ -1,6 +1,7 @@
 """`demo`: from nothing to a compared, recorded experiment, with data that can be reached."""
 
 import dataclasses
+import logging
 import time
 from argparse import ArgumentParser, Namespace
 
@@ -15,6 +16,8 @@ from experiments.run.progress import Progress
 from experiments.run.runner import Sweep
 from experiments.spec import experiment as spec
 from experiments.spec.experiment import Experiment
+
+logger = logging.getLogger(__name__)
 
 NAME = "demo"
 STAND_IN = "synthetic/ml-latest-small"
@@ -55,9 +58,8 @@ def reachable(experiment: Experiment, settings: Settings) -> tuple[Experiment, d
     try:
         find(wanted).fetch(settings.data, settings.run_dir / "data")
     except Unreachable as error:
-        print(
-            f"{wanted} could not be reached: {error}\n{STAND_IN} stands in for it (invented ratings).",
-            flush=True,
+        logger.warning(
+            "%s could not be reached: %s\n%s stands in for it (invented ratings).", wanted, error, STAND_IN
         )
         fixed = {**experiment.fixed, "dataset": STAND_IN}
         told = {

@@ -7,7 +7,6 @@ from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
 from experiments.page.index import INDEX
 from experiments.run.harness import Harness
-from experiments.run.progress import Progress
 from experiments.studies.eda.launch import explore
 from experiments.studies.eda.report import document
 
@@ -16,9 +15,8 @@ def _run(arguments: Namespace) -> int:
     """Print what is in a data set and write its page."""
     settings = configuration.load([*shared.shape_sets(arguments), *arguments.cluster_set])
     data = shared.read_data_set(arguments, "eda")
-    progress = Progress()
-    with Harness(settings, progress.say) as harness:
-        explored = explore(data, harness, progress.say)
+    with Harness(settings) as harness:
+        explored = explore(data, harness)
     report = document(explored)
     print(f"\n{report.text()}\n")
     written = report.write(settings.run_dir / "reports")

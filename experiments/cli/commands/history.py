@@ -47,7 +47,7 @@ def _run(arguments: Namespace) -> int:
         raise UsageError(
             f"there are no event logs under {settings.run_dir}: run an experiment first (make experiment NAME=demo)"
         )
-    (address,) = Cluster(settings, say=lambda text: print(text, flush=True)).ensure("history")
+    (address,) = Cluster(settings).ensure("history")
     print(
         f"Spark's history of {applications} application(s): {address}  (stop it with `make down`; again after further runs)"
     )

@@ -1,10 +1,9 @@
 """`list`: which experiments ship."""
 
 from argparse import ArgumentParser, Namespace
-from textwrap import fill
 
+from core.text_tables import hanging
 from experiments.cli.commands import Command
-from experiments.page.text_tables import WIDTH
 from experiments.spec import experiment as spec
 
 
@@ -12,11 +11,7 @@ def _run(_arguments: Namespace) -> int:
     rows = [[name, spec.load(name).question] for name in spec.names()]
     width = max(len(name) for name, _ in rows)
     for name, question in rows:
-        print(
-            fill(
-                question, WIDTH, initial_indent=f"{name.ljust(width)}  ", subsequent_indent=" " * (width + 2)
-            )
-        )
+        print(hanging(name, question, width + 2))
     return 0
 
 

@@ -1,5 +1,6 @@
 """`plan`: choose a few cheap runs from an experiment's grid, and run them, so that larger ones can be predicted."""
 
+import logging
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from cluster import configuration
 from cluster.settings import Settings
 from cluster.shape import default_shape
 from core.errors import JobError
+from core.units import duration, time_text
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
 from experiments.page.text_tables import as_text
@@ -20,8 +22,9 @@ from experiments.spec import experiment as spec
 from experiments.spec.trial import Trial
 from experiments.studies.capacity.planner import Candidates, Pilot, Plan, plan
 from experiments.studies.capacity.points import expected_rows
-from experiments.studies.capacity.quantities import duration, time_text
 from experiments.studies.capacity.record import recorded
+
+logger = logging.getLogger(__name__)
 
 BUDGET = "15m"
 
@@ -34,7 +37,9 @@ def _run(arguments: Namespace) -> int:
     candidates = Candidates.of(experiment, default_shape(settings), host()["host.cores"])
     text = path.read_text(encoding="utf-8")
     pilots = [candidates.trials[index] for index in candidates.pilots()]
-    print(f"two pilots first, to learn what runs cost here: {' and '.join(trial.label for trial in pilots)}")
+    logger.info(
+        "two pilots first, to learn what runs cost here: %s", " and ".join(trial.label for trial in pilots)
+    )
     sweep, status = _sweep(candidates, pilots, settings, text)
     if status != "ok":
         raise JobError("the plan cannot go on without its pilots; see above, then run make plan again")

@@ -4,9 +4,9 @@ from argparse import ArgumentParser, Namespace
 
 from cluster import configuration
 from cluster.shape import Shape
+from core.units import count
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
-from experiments.studies.capacity import quantities
 from experiments.studies.capacity.record import model_of
 from experiments.studies.capacity.sentences import prediction_lines
 from experiments.studies.capacity.terms import Load
@@ -17,7 +17,7 @@ _ANY = "1g"  # memory is what is asked for
 
 def _run(arguments: Namespace) -> int:
     settings = configuration.load(arguments.cluster_set)
-    rows = quantities.rows(arguments.rows)
+    rows = count(arguments.rows, "rows")
     shape = Shape(arguments.workers, arguments.cores, _ANY)
     model = model_of(settings, arguments.of)
     (found,) = model.predict([Load.of(rows, shape)])

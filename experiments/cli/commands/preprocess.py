@@ -10,17 +10,15 @@ from experiments.page.tables import Table
 from experiments.page.text_tables import as_text
 from experiments.run.harness import Harness
 from experiments.run.prepare import prepare
-from experiments.run.progress import Progress
 
 
 def _run(arguments: Namespace) -> int:
     """Print what became of its rows."""
     settings = configuration.load([*shared.shape_sets(arguments), *arguments.cluster_set])
     data = shared.read_data_set(arguments, "preprocess")
-    progress = Progress()
-    with Harness(settings, progress.say) as harness:
+    with Harness(settings) as harness:
         data = replace(data, store=data.store or harness.default_store)
-        prepared = prepare(data, harness, [harness.default_shape], progress.say)
+        prepared = prepare(data, harness, [harness.default_shape])
     header, *rows = [
         [f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in prepared.table
     ]

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from cluster import configuration
 from cluster.shape import Shape
 from core.errors import GATE, UsageError
+from core.text_tables import wrapped
+from core.units import MIB, count, duration, mebibytes, positive, time_text
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
 from experiments.cli.commands.predict import SPEC
-from experiments.page.text_tables import as_text, wrapped
+from experiments.page.text_tables import as_text
 from experiments.page.wording import counted
-from experiments.studies.capacity import quantities
 from experiments.studies.capacity.advice import MOST_WORKERS, Advice, Wanted, advise, money
 from experiments.studies.capacity.model import Model
-from experiments.studies.capacity.quantities import time_text
 from experiments.studies.capacity.record import model_of
 from experiments.studies.capacity.sentences import notes
 
@@ -46,12 +46,12 @@ def _wanted(arguments: Namespace) -> Wanted:
     if arguments.max_workers < 1:
         raise UsageError(f"--max-workers must be at least 1, got {arguments.max_workers}")
     return Wanted(
-        rows=quantities.rows(arguments.rows),
-        deadline=quantities.duration(arguments.deadline, "the deadline"),
-        price=quantities.price(arguments.price_per_worker_hour),
+        rows=count(arguments.rows, "rows"),
+        deadline=duration(arguments.deadline, "the deadline"),
+        price=positive(arguments.price_per_worker_hour, "--price-per-worker-hour"),
         worker=Shape(1, arguments.cores, arguments.memory or _ANY),
         most=arguments.max_workers,
-        memory=quantities.memory(arguments.memory) if arguments.memory else None,
+        memory=mebibytes(arguments.memory) * MIB if arguments.memory else None,
     )
 
 

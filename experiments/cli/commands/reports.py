@@ -1,6 +1,6 @@
 """`reports`: the page of every experiment that is recorded, and their index."""
 
-import sys
+import logging
 import tomllib
 from argparse import ArgumentParser, Namespace
 
@@ -16,6 +16,8 @@ from experiments.run.runner import open_recorder
 from experiments.spec import experiment as spec
 from experiments.spec.experiment import Experiment
 
+logger = logging.getLogger(__name__)
+
 
 def _run(arguments: Namespace) -> int:
     """Write each; one that cannot be written is named, and the others are written all the same."""
@@ -29,7 +31,7 @@ def _run(arguments: Namespace) -> int:
                 _, outcomes = recorder.outcomes(name)
                 print(Report.of(_experiment(name, toml), outcomes).write(folder)[0], flush=True)
             except UsageError as error:
-                print(f"no page of {name}: {error}", file=sys.stderr)
+                logger.error("no page of %s: %s", name, error)
                 code = 1
     except RecordingError as error:
         raise ServiceError(f"the record cannot be read: {error}") from error

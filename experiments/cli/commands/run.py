@@ -1,6 +1,6 @@
 """`run`: an experiment, as far as it is not finished."""
 
-import sys
+import logging
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from experiments.run.progress import Progress
 from experiments.run.runner import Sweep
 from experiments.spec import experiment as spec
 from experiments.spec.experiment import Experiment
+
+logger = logging.getLogger(__name__)
 
 
 def _run(arguments: Namespace) -> int:
@@ -34,7 +36,7 @@ def _search(experiment: Experiment, settings: Settings, text: str) -> int:
     print()
     show(settings, experiment)
     for problem in searching.problems:
-        print(problem, file=sys.stderr)
+        logger.error(problem)
     return 0 if status == "ok" and not searching.problems else 1
 
 

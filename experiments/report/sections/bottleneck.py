@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from core.units import mb
 from experiments.metric_names import TOTAL
 from experiments.page.finding import Finding
 from experiments.page.merged_notes import TrialNames, with_ranges
@@ -88,8 +89,8 @@ def _cells(phase: PhaseVerdict) -> list[str]:
         f"{phase.lost[GC]:.0%}",
         f"{phase.lost[OVERHEAD]:.0%}",
         f"{phase.lost[SHUFFLE]:.0%}",
-        f"{moved / 1e6:,.1f}",
-        f"{totals.get('spill', 0) / 1e6:,.1f}" + (f" ({phase.lost[SPILL]:.0%})" if phase.lost[SPILL] else ""),
+        mb(moved, 1),
+        mb(totals.get("spill", 0), 1) + (f" ({phase.lost[SPILL]:.0%})" if phase.lost[SPILL] else ""),
         f"{again:,.0f}",
     ]
 

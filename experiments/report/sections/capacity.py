@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.errors import UsageError
+from core.units import count_text, time_text
 from experiments.page.finding import Finding
 from experiments.page.plots import COLOURS, GREY, Plot
 from experiments.page.tables import NONE, Table
@@ -14,7 +15,6 @@ from experiments.results.outcome import Outcome
 from experiments.spec.experiment import Experiment
 from experiments.studies.capacity.model import Model, Prediction
 from experiments.studies.capacity.points import Point, points_of
-from experiments.studies.capacity.quantities import count_text, time_text
 from experiments.studies.capacity.sentences import notes
 
 _CAPTION = (

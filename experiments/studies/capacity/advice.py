@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from cluster.shape import Shape
 from core.errors import UsageError
+from core.units import count_text, memory_text, time_text
 from experiments.page.tables import NONE, Table
 from experiments.studies.capacity.model import Model, Prediction
-from experiments.studies.capacity.quantities import count_text, memory_text, time_text
 from experiments.studies.capacity.terms import Load
 
 MOST_WORKERS = 64

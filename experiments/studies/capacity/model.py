@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from core.errors import UsageError
+from core.units import count_text
 from experiments.studies.capacity.fit import LEAST_DEGREES, Fit, fit
 from experiments.studies.capacity.points import Point, Points
-from experiments.studies.capacity.quantities import count_text
 from experiments.studies.capacity.terms import Load, Terms, memory_terms, time_terms
 
 

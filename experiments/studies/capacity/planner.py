@@ -10,13 +10,13 @@ import numpy as np
 
 from cluster.shape import Shape
 from core.errors import UsageError
+from core.units import count_text, time_text
 from experiments.page.tables import NONE, Table
 from experiments.spec.experiment import Experiment
 from experiments.spec.trial import Trial
 from experiments.studies.capacity.design import choose
 from experiments.studies.capacity.fit import LEAST_DEGREES, fit
 from experiments.studies.capacity.points import expected_rows, in_full, is_held_out, one_workload, varied
-from experiments.studies.capacity.quantities import count_text, time_text
 from experiments.studies.capacity.terms import CONSTANT, ROWS_PER_CORE, Load, Terms, time_terms
 
 _SPARE = LEAST_DEGREES + 2

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import UsageError
+from core.units import MIB, count_text, mebibytes
 from datasets.dataset import find
 from experiments.metric_names import TOTAL
 from experiments.page.merged_notes import TrialNames, by_statement
@@ -16,11 +17,10 @@ from experiments.spec.experiment import Experiment
 from experiments.spec.grid import SHAPE, matches, product
 from experiments.spec.trial import Trial
 from experiments.stats.families import looked
-from experiments.studies.capacity.quantities import count_text, memory
 from experiments.studies.capacity.terms import Load
 from jobs.apps.preprocess import PreprocessParams
 
-RESERVED = 300 * 2**20
+RESERVED = 300 * MIB
 """Bytes of an executor's heap that Spark keeps out of its memory pool."""
 
 _FRACTION = "spark.memory.fraction"
@@ -172,7 +172,7 @@ def point_of(outcome: Outcome) -> Point:
     applications = tuple(map(_parts, outcome.measured))
     fraction = float(outcome.values.get(_FRACTION, _USUAL_FRACTION))
     managed = _peak(outcome, "managed")
-    pool = fraction * (memory(str(outcome.shape["memory"])) - RESERVED)
+    pool = fraction * (mebibytes(str(outcome.shape["memory"])) * MIB - RESERVED)
     return Point(
         load=Load.of(outcome.data["rows"], outcome.size),
         pass_s=statistics.median(warm for warm, _ in applications),

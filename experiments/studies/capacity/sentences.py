@@ -1,13 +1,12 @@
 """Texts of a capacity model and its predictions."""
 
-import textwrap
 from collections.abc import Iterator
 
-from experiments.page.text_tables import WIDTH, wrapped
+from core.text_tables import WIDTH, hanging, wrapped
+from core.units import MIB, count_text, memory_text, time_text
 from experiments.studies.capacity.fit import LEAST_DEGREES
 from experiments.studies.capacity.model import Estimate, Model, Prediction
 from experiments.studies.capacity.points import growth
-from experiments.studies.capacity.quantities import count_text, memory_text, time_text
 
 UNKNOWN = (
     "the interval contains the spread of the runs, but not what may change beyond them: memory that fills up and spills, "
@@ -16,7 +15,7 @@ UNKNOWN = (
 _NAMES = 18  # characters of the column of names
 _WIDE = 2.0
 _OVERHEAD = 0.1
-_LEAST_OVERHEAD = 384 * 2**20
+_LEAST_OVERHEAD = 384 * MIB
 
 
 def prediction_lines(model: Model, prediction: Prediction) -> Iterator[str]:
@@ -113,8 +112,7 @@ def _row(name: str, value: str, what: str = "") -> str:
     line = f"{name:<{_NAMES}}{value}"
     if not what or len(line) + 3 + len(what) <= WIDTH:
         return f"{line}   {what}".rstrip()
-    indent = " " * _NAMES
-    return f"{line}\n{textwrap.fill(what, WIDTH, initial_indent=indent, subsequent_indent=indent)}"
+    return f"{line}\n{hanging('', what, _NAMES)}"
 
 
 def room_of(prediction: Prediction) -> float:

@@ -1,11 +1,11 @@
 """An environment of its own in which one package is replaced and all others are those of this one."""
 
 import hashlib
+import logging
 import os
 import re
 import shutil
 import sys
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -14,13 +14,15 @@ from core.options import nearest
 from experiments.run.launcher import capture
 from experiments.studies.compare.building import built
 
+logger = logging.getLogger(__name__)
+
 _PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9][A-Za-z0-9.!+_-]*)")
 _OURS = ("pyspark", "py4j")
 _SITE = "import site, sysconfig; print(sysconfig.get_path('purelib'))"
 READY = ".ready"
 
 
-def replaced(package: str, run_dir: Path, say: Callable[[str], None], base: str = sys.executable) -> str:
+def replaced(package: str, run_dir: Path, base: str = sys.executable) -> str:
     """Return the Python of an environment with NAME==VERSION in place of what `base` has; made once, used again.
 
     It is a thin environment on top of `base`: the one package lies in its own folder, which Python looks into first.
@@ -29,7 +31,6 @@ def replaced(package: str, run_dir: Path, say: Callable[[str], None], base: str 
     Args:
         package: NAME==VERSION.
         run_dir: gets the environment, `environments/<name>`.
-        say: gets a line for a person.
         base: the Python whose packages it shares.
 
     Raises:
@@ -41,7 +42,7 @@ def replaced(package: str, run_dir: Path, say: Callable[[str], None], base: str 
     ready = folder.with_name(folder.name + READY)
     if not ready.exists() or not python.exists():
         shutil.rmtree(folder, ignore_errors=True)
-        say(f"installing {name} {version} into an environment of its own")
+        logger.info("installing %s %s into an environment of its own", name, version)
         try:
             _make(folder, name, version, base)
         except BaseException:

@@ -1,9 +1,9 @@
 """Git revision that can be run: a worktree, with the environment that its lock file asks for."""
 
+import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from cluster.settings import ROOT
@@ -11,12 +11,14 @@ from core.errors import UsageError
 from experiments.run.launcher import Runtime, capture
 from experiments.studies.compare.building import built
 
+logger = logging.getLogger(__name__)
+
 LOCK = "requirements.lock"
 READY = ".ready"
 _PYTHON = ".venv/bin/python"
 
 
-def checked_out(rev: str, run_dir: Path, say: Callable[[str], None], root: Path = ROOT) -> Runtime:
+def checked_out(rev: str, run_dir: Path, root: Path = ROOT) -> Runtime:
     """Return the runtime of a revision: its sources, with this environment if it locks the same packages, else its own.
 
     A finished worktree is used again; an unfinished one is removed, now or by the next call.
@@ -24,7 +26,6 @@ def checked_out(rev: str, run_dir: Path, say: Callable[[str], None], root: Path 
     Args:
         rev: anything that git takes for a commit.
         run_dir: gets the worktree, `worktrees/<commit>`.
-        say: gets a line for a person.
         root: a clone of the project.
 
     Raises:
@@ -35,9 +36,9 @@ def checked_out(rev: str, run_dir: Path, say: Callable[[str], None], root: Path 
     ready = worktree.with_name(worktree.name + READY)
     if not ready.exists() or not worktree.is_dir():
         _remove(worktree, root)
-        say(f"checking out {rev} ({commit[:10]}) in {worktree}")
+        logger.info("checking out %s (%s) in %s", rev, commit[:10], worktree)
         try:
-            _make(worktree, commit, rev, root, say)
+            _make(worktree, commit, rev, root)
         except BaseException:
             _remove(worktree, root)
             raise
@@ -73,7 +74,7 @@ def same_packages(worktree: Path, root: Path = ROOT) -> bool:
         return False
 
 
-def _make(worktree: Path, commit: str, rev: str, root: Path, say: Callable[[str], None]) -> None:
+def _make(worktree: Path, commit: str, rev: str, root: Path) -> None:
     worktree.parent.mkdir(parents=True, exist_ok=True)
     log = worktree.with_name(worktree.name + ".log")
     # Hooks of the clone are for people's own checkouts.
@@ -95,7 +96,7 @@ def _make(worktree: Path, commit: str, rev: str, root: Path, say: Callable[[str]
             raise UsageError(f"revision {rev} has no {needed}: it is too old to be run by this harness")
     if same_packages(worktree, root):
         return
-    say(f"building the environment of {rev}, which locks other packages (setup.sh, takes minutes)")
+    logger.info("building the environment of %s, which locks other packages (setup.sh, takes minutes)", rev)
     kept_out = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "MAKELEVEL")
     environment = {key: value for key, value in os.environ.items() if key not in kept_out}
     built(["bash", "setup.sh"], worktree, log, environment, f"setup.sh of revision {rev}")

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import logging
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,8 @@ from experiments.studies.compare.runtimes import Ready, code_of, ready
 from experiments.studies.compare.sides import NAMES, Side, sides_of
 from experiments.studies.compare.users import same_rows
 from experiments.telemetry import telemetry
+
+logger = logging.getLogger(__name__)
 
 MOST_DISTURBED = 3
 
@@ -67,7 +70,7 @@ class Pairing:
         for name, value in (("pairs", self.pairs), ("series", self.series)):
             if value < 1:
                 raise UsageError(f"--{name} must be at least 1, got {value}")
-        with Harness(self.settings, self.progress.say) as harness:
+        with Harness(self.settings) as harness:
             pair = sides_of(
                 self.experiment,
                 self.sets,
@@ -76,9 +79,7 @@ class Pairing:
                 harness.default_shape,
             )
             sides = {side.name: _stored(side, harness) for side in pair}
-            able = {
-                name: ready(side, self.settings.run_dir, self.progress.say) for name, side in sides.items()
-            }
+            able = {name: ready(side, self.settings.run_dir) for name, side in sides.items()}
             data = {name: self._prepare(side.trial, harness) for name, side in sides.items()}
             _same_data(data)
             ledger = self.ledger = self._open(harness, able, data)
@@ -91,7 +92,7 @@ class Pairing:
     def _prepare(self, trial: Trial, harness: Harness) -> Prepared | None:
         if trial.data is None:
             return None
-        return prepare(trial.data, harness, [trial.shape], self.progress.say, trial.spark)
+        return prepare(trial.data, harness, [trial.shape], trial.spark)
 
     def _open(self, harness: Harness, able: dict[str, Ready], data: dict[str, Prepared | None]) -> Ledger:
         fresh = {name: self._outcome(harness, able[name], data[name]) for name in NAMES}
@@ -133,15 +134,15 @@ class Pairing:
     def _announce(self, ledger: Ledger, missing: int) -> None:
         words = ledger.about["sides"]
         kept = f", {ledger.pairs} measured before and kept" if ledger.pairs else ""
-        self.progress.say(
-            f"{self.experiment.name}: contender ({words['contender']}) against baseline ({words['baseline']}), "
-            f"{self.pairs} pairs{kept}"
-        )
+        logger.info(
+            "%s: contender (%s) against baseline (%s), %d pairs%s",
+            self.experiment.name, words["contender"], words["baseline"], self.pairs, kept,
+        )  # fmt: skip
         if missing > 0 and ledger.alternated:
-            self.progress.say(
-                f"{ledger.alternated} pairs were measured by an older version in fixed turns (A B, B A); those that are "
-                "missing come in random, balanced order"
-            )
+            logger.warning(
+                "%d pairs were measured by an older version in fixed turns (A B, B A); those that are missing come in "
+                "random, balanced order", ledger.alternated,
+            )  # fmt: skip
         pilots = sum(not ledger.pilots[name].measured for name in NAMES)
         self.progress.total = 2 * missing + pilots if missing > 0 else 0
 
@@ -180,7 +181,7 @@ class _Applications:
             )
         progress = self.pairing.progress
         progress.total = (progress.total or 0) + 2
-        progress.say(f"pair {pair + 1} lost executors, its times mean nothing: it is measured again")
+        logger.warning("pair %d lost executors, its times mean nothing: it is measured again", pair + 1)
 
     def _one(self, name: str, number: int | None, what: str) -> Application:
         side, progress = self.able[name], self.pairing.progress

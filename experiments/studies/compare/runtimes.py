@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ class Ready:
     described: dict[str, Any] = field(default_factory=dict)
 
 
-def ready(side: Side, run_dir: Path, say: Callable[[str], None]) -> Ready:
+def ready(side: Side, run_dir: Path) -> Ready:
     """Check out and build what a side needs.
 
     Raises:
@@ -43,10 +42,10 @@ def ready(side: Side, run_dir: Path, say: Callable[[str], None]) -> Ready:
     """
     runtime, described = HERE, {}
     if side.rev is not None:
-        runtime = checked_out(side.rev, run_dir, say)
+        runtime = checked_out(side.rev, run_dir)
         described = {"git.commit": commit_of(side.rev), "git.dirty": False}
     if side.package is not None:
-        runtime = Runtime(runtime.root, replaced(side.package, run_dir, say, runtime.python))
+        runtime = Runtime(runtime.root, replaced(side.package, run_dir, runtime.python))
     described |= _versions(runtime)
     lock = hash_files([runtime.root / LOCK], runtime.root) + (side.package or "")
     code = code_of(runtime)

@@ -1,6 +1,7 @@
 """The undisturbed trial: run now, or taken up from the record, with the rows that it stored."""
 
 import dataclasses
+import logging
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from experiments.studies.drills.drill import TABLE, Drill, Undisturbed
 from experiments.studies.drills.rows import Rows
 from experiments.studies.drills.tasks import read
 from jobs.runtime.request import Request
+
+logger = logging.getLogger(__name__)
 
 _ROWS = "rows.json"
 
@@ -69,8 +72,8 @@ def undisturbed(experiment: Experiment, settings: Settings, progress: Progress, 
     folder, outcome = _kept(settings.run_dir / "experiments" / experiment.name, key, experiment.name)
     request = Request.load(folder / "app-0" / "request.json")
     table = f"{TABLE}{trial.params.get('model', '')}"
-    with Harness(settings, progress.say) as harness:
-        kept = _rows(harness, progress, trial, request=request, folder=folder, table=table, fresh=bool(fresh))
+    with Harness(settings) as harness:
+        kept = _rows(harness, trial, request=request, folder=folder, table=table, fresh=bool(fresh))
     return Undisturbed(trial, outcome, request, folder / "app-0", kept, read(folder / "app-0" / "eventlog"))
 
 
@@ -91,7 +94,6 @@ def _kept(place: Path, key: str, name: str) -> tuple[Path, Outcome]:
 
 def _rows(
     harness: Harness,
-    progress: Progress,
     trial: Trial,
     *,
     request: Request,
@@ -107,7 +109,7 @@ def _rows(
         harness.reach(request.store)
         found = rows.read(request, table)
     else:
-        progress.say("the stored rows of the undisturbed trial were not kept: it is run once more")
+        logger.info("the stored rows of the undisturbed trial were not kept: it is run once more")
         harness.use(trial.shape)
         place = folder / "again"
         shutil.rmtree(place, ignore_errors=True)

@@ -1,6 +1,7 @@
 """Runs drills one after another on one trial, and keeps and records what came of each."""
 
 import dataclasses
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from experiments.studies.drills.drill import Drilled, Ground, Undisturbed
 from experiments.studies.drills.kinds import DRILLS
 from experiments.studies.drills.record import keep, kept, record_missing
 from jobs.stores import STORAGES
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -61,7 +64,7 @@ class Session:
         if refused and not leave_out:
             raise UsageError(f"no drill {kind}: {refused}")
         if refused:
-            self.progress.say(f"left out {kind}: {refused}")
+            logger.warning("left out %s: %s", kind, refused)
         return not refused
 
     def _drill(self, kind: str, settings: Settings) -> Drilled:
@@ -71,12 +74,12 @@ class Session:
         attempt = new_attempt()
         folder = self._place / f"{attempt}-{kind}"
         folder.mkdir(parents=True)
-        self.progress.say(f"drill {kind}: {drill.what}")
-        progress = Progress(self.progress.out, total=1)
+        logger.info("drill %s: %s", kind, drill.what)
+        progress = Progress(total=1)
         ground = Ground(kind, attempt, experiment, settings, progress, folder, basis)
         drilled = drill.run(ground)
         keep(drilled, folder)
-        self.progress.say(f"drill {kind}: {drilled.verdict}")
+        logger.info("drill %s: %s", kind, drilled.verdict)
         return drilled
 
     def _undisturbed(self, experiment: Experiment, kind: str, settings: Settings) -> Undisturbed:
@@ -94,8 +97,8 @@ class Session:
             self.unrecorded = ""
         except RecordingError as error:
             self.unrecorded = str(error)
-            self.progress.say(
-                f"could not be recorded, stays in {self._place} and will be with the next drill: {error}"
+            logger.warning(
+                "could not be recorded, stays in %s and will be with the next drill: %s", self._place, error
             )
 
     @property
@@ -123,7 +126,7 @@ class Session:
         if not storage.service:
             yield self.settings
             return
-        cluster = Cluster(self.settings, self.progress.say)
+        cluster = Cluster(self.settings)
         ran = cluster.endpoint(storage.service)
         try:
             found = cluster.ensure(storage.service)
@@ -139,7 +142,7 @@ class Session:
         settings = dataclasses.replace(
             shape.of(self.settings), backend=shape.backend or self.settings.backend
         )
-        cluster = Cluster(settings, self.progress.say)
+        cluster = Cluster(settings)
         if "spark-master" in {item.name for item in cluster.status() if item.state == "running"}:
             yield
             return

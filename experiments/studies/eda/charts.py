@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib.ticker import FuncFormatter
 
+from core.units import short_count
 from experiments.page.figure import COLOURS, GREY, is_narrow
 from jobs.prepare.explore import BINS, INTERVALS, bin_range
 
@@ -24,23 +25,15 @@ def range_name(number: int) -> str:
     return f"{least:,}" if least == most else f"{least:,}\u2013{most:,}"
 
 
-def short(number: float) -> str:
-    """Write a count in few letters: 950, 1.2k, 3.4M."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= size:
-            return f"{number / size:.3g}{letter}"
-    return f"{number:.3g}"
-
-
 def columns(axes: Any, names: Sequence[str], counts: Sequence[float], x: str, y: str) -> None:
     """Draw one column a name, with its count where there is room for it."""
     places = range(len(names))
     axes.bar(places, counts, width=0.8, color=COLOURS[0])
     if len(names) <= (_NAMED_BARS // 2 if is_narrow(axes) else _NAMED_BARS):
         for place, count in zip(places, counts, strict=True):
-            axes.annotate(short(count), (place, count), (0, 3), textcoords="offset points", ha="center", fontsize=8.5)  # fmt: skip
+            axes.annotate(short_count(count), (place, count), (0, 3), textcoords="offset points", ha="center", fontsize=8.5)  # fmt: skip
     _named(axes, names)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
     axes.grid(visible=False, axis="x")
     axes.margins(y=0.12)
     axes.set_xlabel(x)
@@ -76,7 +69,9 @@ def averages(axes: Any, bins: Sequence[Mapping[str, Any]], x: str, overall: floa
     axes.set_ylim(least, most + 0.14 * (most - least))
     if not is_narrow(axes):
         for place, row in zip(places, bins, strict=True):
-            axes.annotate(short(row["n"]), (place, most + 0.05 * (most - least)), ha="center", fontsize=8.5)
+            axes.annotate(
+                short_count(row["n"]), (place, most + 0.05 * (most - least)), ha="center", fontsize=8.5
+            )
     _named(axes, [range_name(number) for number in range(places[0], places[-1] + 1)], places[0])
     axes.set_xlim(places[0] - 0.5, places[-1] + 0.5)
     axes.set_xlabel(x)
@@ -89,12 +84,12 @@ def rows(axes: Any, names: Sequence[str], counts: Sequence[float], x: str) -> No
     axes.barh(range(len(names)), counts, height=0.7, color=COLOURS[0])
     for row, count in enumerate(counts):
         axes.annotate(
-            short(count), (count, row), (4, 0), textcoords="offset points", va="center", fontsize=8.5
+            short_count(count), (count, row), (4, 0), textcoords="offset points", va="center", fontsize=8.5
         )
     axes.set_yticks(range(len(names)), [name if len(name) <= 28 else f"{name[:27]}\u2026" for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
     axes.margins(x=0.12)
     axes.set_xlabel(x)
 
@@ -114,7 +109,7 @@ def panels(axes: Any, features: Mapping[str, Mapping[str, Any]]) -> None:
         panel.set_title(name, fontsize=10)
         panel.grid(visible=False)
         panel.set_yticks([])
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
         panel.tick_params(labelsize=8)
     for panel in grid[len(features) :]:
         panel.remove()

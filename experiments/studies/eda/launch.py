@@ -1,7 +1,7 @@
 """Launch of the job that explores a data set, on data that is prepared as for any trial."""
 
 import json
-from collections.abc import Callable
+import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,8 @@ from experiments.run.harness import Harness
 from experiments.run.prepare import locate, prepare
 from experiments.run.requests import data_fields, request_in
 from experiments.spec.trial import Data
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Explored:
     environment: dict[str, Any]
 
 
-def explore(data: Data, harness: Harness, say: Callable[[str], None]) -> Explored:
+def explore(data: Data, harness: Harness) -> Explored:
     """Explore a data set on the cluster of the settings; prepare it before if it has ratings and is not prepared.
 
     Raises:
@@ -49,14 +51,14 @@ def explore(data: Data, harness: Harness, say: Callable[[str], None]) -> Explore
     digest, root = "", ""
     if dataset.description.has_ratings:
         data = replace(data, store=data.store or harness.default_store)
-        prepared = prepare(data, harness, [shape], say)
+        prepared = prepare(data, harness, [shape])
         path, root, digest, counts = prepared.path, prepared.root, prepared.digest, prepared.counts
     else:
         data = replace(data, store=PARQUET)
         _, path, notes = locate(data, harness.settings)
         for note in notes:
-            say(f"warning: {data.name}: {note}")
-    say(f"exploring {data}")
+            logger.warning("warning: %s: %s", data.name, note)
+    logger.info("exploring %s", data)
     folder = harness.settings.run_dir / "experiments" / "eda" / data.slug
     fresh(folder)
     harness.use(shape)
@@ -72,7 +74,7 @@ def explore(data: Data, harness: Harness, say: Callable[[str], None]) -> Explore
         partitions=max(8, 2 * shape.total_cores),
         **data_fields(data, path),
     )
-    result = answer_of(harness, request, folder, shape, what=f"exploring {data}", say=say)
+    result = answer_of(harness, request, folder, shape, what=f"exploring {data}")
     return Explored(
         data=data,
         digest=digest,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from core.units import time_in_words
 from experiments.page.merged_notes import all_of, with_ranges
 from experiments.page.wording import (
     answered,
@@ -9,7 +10,6 @@ from experiments.page.wording import (
     model_of,
     named,
     number_word,
-    seconds,
     shape_words,
     sure,
     times,
@@ -106,7 +106,8 @@ def _of_one(curve: Curve, told: Sequence[Curve]) -> str:
     took = "{} took {} on {} and {} on {}"
     ends = (head.seconds.median, _subject(head, curve), first.seconds.median, _subject(first, curve))
     told_times = (
-        took.format(name, seconds(ends[0]), ends[1], seconds(ends[2]), ends[3]) for name in (who, short)
+        took.format(name, time_in_words(ends[0]), ends[1], time_in_words(ends[2]), ends[3])
+        for name in (who, short)
     )
     found = _found(curve)
     if curve.kind == "weak":

@@ -1,6 +1,7 @@
 """Runs a search: a trial at a time, then the best settings on all of training, then the registry."""
 
 import dataclasses
+import logging
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,8 @@ from experiments.studies.search.best import VALIDATION, Tried, best, tried
 from experiments.studies.search.samplers import sampler_of
 from jobs.apps.train import MODEL_FOLDER
 from jobs.modelling.export import FILE
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -51,13 +54,13 @@ class Searching:
         search = self.experiment.search
         assert search is not None
         self.progress.total = search.trials + 1 if search.trials else 0
-        with Harness(self.settings, self.progress.say) as harness:
+        with Harness(self.settings) as harness:
             trials = self._trials(harness, search)
             chosen = best(search, trials)
             if chosen is None:
                 self.problems.append(_none(search, trials))
                 return "failed"
-            self.progress.say(f"best on the validation part: {_words(chosen, search)}")
+            logger.info("best on the validation part: %s", _words(chosen, search))
             outcome = self._trial(harness, {**chosen.settings, "export": True})
         if outcome is None or outcome.status != "ok":
             self.problems.append("the best settings could not be fitted on all of training; see above")
@@ -69,7 +72,7 @@ class Searching:
         found: list[Tried] = []
         while search.trials is None or len(found) < search.trials:
             if search.minutes is not None and time.perf_counter() - begin > search.minutes * 60:
-                self.progress.say(f"{search.minutes:g} minutes are over: {len(found)} trials")
+                logger.info("%g minutes are over: %d trials", search.minutes, len(found))
                 break
             settings = sampler.ask()
             if settings is None:
@@ -114,7 +117,7 @@ class Searching:
         except RecordingError as error:
             self.problems.append(f"the model could not be registered and stays in {arrays}: {error}")
             return "failed"
-        self.progress.say(f"registered: {self.registered.uri} (version {self.registered.version})")
+        logger.info("registered: %s (version %s)", self.registered.uri, self.registered.version)
         return "ok"
 
     def _recorder(self, uri: str | None) -> Recorder:

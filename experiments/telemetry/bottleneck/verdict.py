@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.units import mb
 from experiments.results.outcome import Application, Outcome
 from experiments.telemetry.bottleneck.causes import (
     CAUSES,
@@ -211,12 +212,12 @@ _SENTENCES: dict[str, Callable[[PhaseVerdict], str]] = {
         f"{item.lost[GC]:.0%} of the core-time went to garbage collection; more memory an executor, or less of it kept"
     ),
     SPILL: lambda item: (
-        f"about {item.lost[SPILL]:.0%} of the core-time went into spilling ({item.totals.get('spill_memory', 0) / 1e6:,.0f} MB of "
-        f"memory, {item.totals.get('spill', 0) / 1e6:,.0f} MB on disk a pass); more memory an executor, or more partitions"
+        f"about {item.lost[SPILL]:.0%} of the core-time went into spilling ({mb(item.totals.get('spill_memory', 0))} MB of "
+        f"memory, {mb(item.totals.get('spill', 0))} MB on disk a pass); more memory an executor, or more partitions"
     ),
     SHUFFLE: lambda item: (
-        f"{item.lost[SHUFFLE]:.0%} of the core-time waited for shuffled data ({item.totals.get('shuffle_read', 0) / 1e6:,.0f} MB read, "
-        f"{item.totals.get('shuffle_write', 0) / 1e6:,.0f} MB written a pass)"
+        f"{item.lost[SHUFFLE]:.0%} of the core-time waited for shuffled data ({mb(item.totals.get('shuffle_read', 0))} MB read, "
+        f"{mb(item.totals.get('shuffle_write', 0))} MB written a pass)"
     ),
     LOST: lambda item: (
         f"{item.lost[LOST]:.0%} of the core-time was lost with an executor or with tasks that failed: cores that were gone, and "

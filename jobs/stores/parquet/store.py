@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from core.errors import JobError
+from core.units import mib
 from datasets.formats.spark_paths import literal
 from jobs.prepare.summary import SUMMARY, named
 from jobs.retention import Retention
@@ -87,9 +88,9 @@ class ParquetStore:
 
     def _full(self, table: str) -> str:
         present = self.root if self.root.exists() else self.root.parent
-        free = shutil.disk_usage(present).free / 2**20
+        free = mib(shutil.disk_usage(present).free)
         return (
-            f"the disk is full: table {table!r} could not be written to {self.root}, where {free:,.0f} MiB are free. "
+            f"the disk is full: table {table!r} could not be written to {self.root}, where {free} are free. "
             "Free some space there (make clean removes what can be made again) or move the run folder "
             "(RECSCALE_RUN_DIR), then run again. The table is unchanged."
         )

@@ -1,6 +1,7 @@
 """A Cassandra node is killed while the trial's data is written to it; it is started again, and the work repeated."""
 
 import dataclasses
+import logging
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,6 +20,8 @@ from experiments.studies.drills.drill import Drilled, Ground
 from experiments.studies.drills.fault import Fault
 from jobs.runtime.request import Request
 from jobs.stores import STORAGES
+
+logger = logging.getLogger(__name__)
 
 PHASE = "write"
 CASSANDRA = "cassandra"
@@ -50,7 +53,7 @@ class Cassandra:
 
     def run(self, ground: Ground) -> Drilled:
         trial = ground.undisturbed.trial
-        with Harness(ground.settings, ground.progress.say) as harness:
+        with Harness(ground.settings) as harness:
             nodes = harness.reach(CASSANDRA)
             harness.use(trial.shape)
             request, usual = _writing(ground, trial)
@@ -87,7 +90,7 @@ def _disturbed(ground: Ground, harness: Harness, request: Request, usual: float)
         if fault.at is not None or not ran.ok:
             break
         usual, name = ran.seconds(PHASE, 0) or usual, f"disturbed-{turn}"
-        ground.progress.say(f"it had written everything before the fault, in {usual:.1f} s")
+        logger.info("it had written everything before the fault, in %.1f s", usual)
     return fault, ran
 
 

@@ -39,7 +39,7 @@ class Driver:
             groups = [process for leader in leaders for process in victims.group(leader)]
             return [*groups, *victims.leftovers(ground.settings.run_dir)]
 
-        with Harness(ground.settings, ground.progress.say) as harness:
+        with Harness(ground.settings) as harness:
             harness.use(ground.undisturbed.trial.shape)
             came = act.disturb(ground, harness, hit)
             free, came.left = victims.gone(remaining, act.LEFT_S)

@@ -23,7 +23,7 @@ class Executor:
         return act.on_workers(settings, trial)
 
     def run(self, ground: Ground) -> Drilled:
-        with Harness(ground.settings, ground.progress.say) as harness:
+        with Harness(ground.settings) as harness:
             harness.use(ground.undisturbed.trial.shape)
             came = act.disturb(ground, harness, lambda: _hit(ground))
             came.recovery_s = came.disturbed.tasks.replaced_after(came.fault.moment)

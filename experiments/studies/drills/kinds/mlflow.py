@@ -32,8 +32,8 @@ _MARK = "spark.recscale.drill"
 class _Following(Progress):
     """Shows a sweep's progress as the drill's own does, and lets the fault follow its application."""
 
-    def __init__(self, shown: Progress, fault: Fault) -> None:
-        super().__init__(shown.out)
+    def __init__(self, fault: Fault) -> None:
+        super().__init__()
         self._blow = fault
 
     def follow(self, event: Event) -> None:
@@ -59,7 +59,7 @@ class Mlflow:
         return act.on_workers(settings, trial)
 
     def run(self, ground: Ground) -> Drilled:
-        cluster = Cluster(ground.settings, ground.progress.say)
+        cluster = Cluster(ground.settings)
         started = cluster.up({"mlflow"})
         try:
             came = self._drilled(ground, cluster)
@@ -73,7 +73,7 @@ class Mlflow:
         usual = undisturbed.seconds(act.PHASE)
         fault = Fault(act.PHASE, undisturbed.trial.warmups, usual, lambda: _hit(ground.settings))
         experiment = _marked(ground)
-        sweep = Sweep(experiment, ground.settings, _Following(ground.progress, fault), "")
+        sweep = Sweep(experiment, ground.settings, _Following(fault), "")
         before = rows.read(undisturbed.request, undisturbed.table)
         sweep.run()
         ended = time.perf_counter() - fault.struck()

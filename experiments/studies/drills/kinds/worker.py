@@ -29,7 +29,7 @@ class Worker:
             count = victims.kill(victims.service(ground.settings.run_dir, name))
             return f"{name} ({count} processes)"
 
-        with Harness(ground.settings, ground.progress.say) as harness:
+        with Harness(ground.settings) as harness:
             harness.use(shape)
             came = act.disturb(ground, harness, hit, lambda: harness.use(shape))
             came.recovery_s = came.disturbed.tasks.replaced_after(came.fault.moment)
