@@ -15,7 +15,7 @@ def before_fit(
         yield (
             f"the ratings look like counts ({described(profile)}), and {name} predicts ratings: a few large counts outweigh all "
             "others in its error. Use als_implicit, to which a count says how certain a preference is "
-            '(MODEL=als_implicit SET="confidence=log"). If they are ratings and a few of them are wrong, set their '
+            '(MODEL=als_implicit SET="model.confidence=log"). If they are ratings and a few of them are wrong, set their '
             "scale: min_rating=..., max_rating=..."
         )
 

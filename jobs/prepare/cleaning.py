@@ -149,19 +149,19 @@ def oddities(counted: Counted) -> Iterator[str]:
     if first is not None and last is not None and _JANUARY_1970_US[0] <= first and last < _JANUARY_1970_US[1]:
         yield (
             f"all times fall between {_moment(first)} and {_moment(last)}. If they are seconds that were read as milliseconds, set "
-            "dataset.at_format=s (csv); if they are no times, leave dataset.at out (csv), because a split by time would use "
+            "data.at_format=s (csv); if they are no times, leave data.at out (csv), because a split by time would use "
             "them"
         )
     for name, rows in (("user", counted.users), ("item", counted.items)):
         if rows:
             yield (
                 f"{rows:,} rows have a {name} called NULL, nan or the like, which is read as an ordinary key "
-                "(csv: dataset.missing=NULL,nan rejects such rows)"
+                "(csv: data.missing=NULL,nan rejects such rows)"
             )
     if counted.lines > counted.good:
         yield (
             f"{counted.good:,} rows take {counted.lines:,} lines of the file, because quoted fields contain line ends (csv: "
-            "dataset.multiline=no reads every line by itself)"
+            "data.multiline=no reads every line by itself)"
         )
 
 

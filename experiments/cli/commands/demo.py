@@ -15,6 +15,7 @@ from experiments.run.progress import Progress
 from experiments.run.runner import Sweep
 from experiments.spec import experiment as spec
 from experiments.spec.experiment import Experiment
+from experiments.spec.tables import DATA
 
 NAME = "demo"
 STAND_IN = "synthetic/ml-latest-small"
@@ -51,7 +52,7 @@ def reachable(experiment: Experiment, settings: Settings) -> tuple[Experiment, d
     Raises:
         DataError: the data is there but wrong, which no other data should hide.
     """
-    wanted = str(experiment.fixed["dataset"])
+    wanted = str(experiment.fixed[DATA])
     try:
         find(wanted).fetch(settings.data, settings.run_dir / "data")
     except Unreachable as error:
@@ -59,7 +60,7 @@ def reachable(experiment: Experiment, settings: Settings) -> tuple[Experiment, d
             f"{wanted} could not be reached: {error}\n{STAND_IN} stands in for it (invented ratings).",
             flush=True,
         )
-        fixed = {**experiment.fixed, "dataset": STAND_IN}
+        fixed = {**experiment.fixed, DATA: STAND_IN}
         told = {
             "requested": wanted,
             "fallback": f"stands in for {wanted}, whose publisher could not be reached",
