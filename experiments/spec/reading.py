@@ -120,7 +120,7 @@ def known(job: str, table: str) -> list[str]:
     return [f"{table}.{key}" for key in names.get(table, ())]
 
 
-def check_key(key: str, job: str, what: str, example: Example = in_spec) -> None:
+def check_key(key: str, job: str, what: str) -> None:
     """Refuse a name that no value of a spec of this job has; options are checked where the data set is known.
 
     Raises:
@@ -128,24 +128,32 @@ def check_key(key: str, job: str, what: str, example: Example = in_spec) -> None
     """
     table, _, rest = key.partition(".")
     if table not in TABLES:
-        raise misplaced(key, ..., what, example, job=job)
+        raise misplaced(key, ..., what, in_spec, job=job)
     if key == JOB:
         raise UsageError(
             f"{what}: {JOB} must be in the table [job], because all trials of a spec run the same job"
         )
     if table == "spark" or (table == "data" and rest):
         return
-    whose = owner(key)
     names = known(job, table)
-    if whose and takes_model(job):
+    if (whose := owner(key)) and takes_model(job):
         fields = hyper_parameters(MODELS[whose]) if table == "model" else JOBS[job].parameters() - {"model"}
         names = [f"{table}.{whose}.{field}" for field in fields]
     if key not in names:
-        elsewhere = meanings(key.rpartition(".")[2], job)
-        if table == "model" and not takes_model(job) and not elsewhere:
-            raise UsageError(f"{what}: the job {job} fits no model, so it takes no {key}; leave it out")
-        told = f"did you mean {' or '.join(map(repr, elsewhere))}?" if elsewhere else nearest(key, names)
-        raise UsageError(f"{what}: unknown key {key!r}: {told}")
+        raise UsageError(f"{what}: {_unknown(key, job, names)}")
+
+
+def _unknown(key: str, job: str, names: Collection[str]) -> str:
+    """Say what may be meant by a name that its table has not, of those that it has."""
+    table, _, rest = key.partition(".")
+    if elsewhere := meanings(key.rpartition(".")[2], job):
+        return f"unknown key {key!r}: did you mean {' or '.join(map(repr, elsewhere))}?"
+    if table == "model" and not takes_model(job):
+        return f"the job {job} fits no model, so it takes no {key}; leave it out"
+    model = closest(rest, {*MODELS, *(name.rpartition(".")[2] for name in names)})
+    if table in OF_MODELS and model in MODELS:
+        return f"unknown table [{key}]: did you mean [{table}.{model}]?"
+    return f"unknown key {key!r}: {nearest(key, names)}"
 
 
 def meanings(name: str, job: str | None = None) -> list[str]:

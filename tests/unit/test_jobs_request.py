@@ -37,4 +37,4 @@ def test_a_secret_that_differs_is_named_and_not_shown():
 
 
 def test_requests_of_one_session_may_differ_in_all_else():
-    check_same_session([ONE, dataclasses.replace(ONE, params={"model": "als"}, work="/elsewhere")])
+    check_same_session([ONE, dataclasses.replace(ONE, model={"name": "als"}, work="/elsewhere")])
