@@ -309,13 +309,13 @@ def _sound_search(experiment: Experiment, what: str) -> None:
         )
     for key in experiment.search.space:
         check_key(key, experiment.job, what)
-        if key in experiment.fixed:
-            raise UsageError(
-                f"{what}: {key} is both in search.space and in the table [{key.rpartition('.')[0]}]; leave it out of one of them"
-            )
         if key in (MODEL, DATA, *_SEARCHS_OWN):
             raise UsageError(
                 f"{what}: search.space may hold only hyper-parameters of the model, got {key}; remove it"
+            )
+        if key in experiment.fixed:
+            raise UsageError(
+                f"{what}: {key} is both in search.space and in the table [{key.rpartition('.')[0]}]; leave it out of one of them"
             )
     for key in (*_SEARCHS_OWN, "job.select"):
         if key in experiment.fixed:

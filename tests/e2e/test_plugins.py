@@ -94,12 +94,12 @@ def place(tmp_path, monkeypatch):
 
 
 def test_a_service_and_a_store_from_another_folder_are_started_used_reported_and_stopped(place):
-    text = place.run("run", place.spec("plugged", 'model = ["bias"]', fixed='store = "toy"'))
+    text = place.run("run", place.spec("plugged", 'model.name = ["bias"]', fixed='data.store = "toy"'))
     assert "toy is ready" in text
     assert "hello.json?opened" in (place.run_dir / "logs" / "toy.log").read_text()
     (trial,) = json.loads((place.run_dir / "reports" / "plugged.json").read_text())["trials"]
-    assert (trial["status"], trial["params"]["store"]) == ("ok", "toy")
-    assert {run.data.params["store"] for run in place.runs("plugged")} == {"toy"}
+    assert (trial["status"], trial["params"]["data.store"]) == ("ok", "toy")
+    assert {run.data.params["data.store"] for run in place.runs("plugged")} == {"toy"}
     assert place.processes() == []
     # It is another store, so the tables that were prepared for it are no other store's.
     assert [path.name for path in (place.run_dir / "store").iterdir() if path.name.endswith("-toy")]
