@@ -148,9 +148,9 @@ def _check(own: TrainParams, fields: frozenset[str]) -> None:
     if own.k < 1 or own.top_n < 0 or 0 < own.top_n < own.k:
         raise UsageError(
             f"top_n={own.top_n}, k={own.k}: k must be 1 or more, and top_n at least k, because the first k "
-            "recommendations are judged (or top_n=0, to recommend nothing)"
+            "recommendations are judged (or job.top_n=0, to recommend nothing)"
         )
     if own.split == "fold" and not own.fold:
-        raise UsageError("split=fold needs the name of a published fold, for example fold=u1")
+        raise UsageError("split=fold needs the name of a published fold, for example job.fold=u1")
     if not 0 < own.validation < 1:
         raise UsageError(f"validation must lie between 0 and 1, got {own.validation}")

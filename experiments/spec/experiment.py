@@ -160,7 +160,7 @@ def read(name: str, values: Mapping[str, Any]) -> Experiment:
     if job not in JOBS:
         raise UsageError(f"{what}: unknown job {job!r}: {nearest(job, JOBS)}")
     means = tuple(parse(Mean, item, f"means of {what}") for item in values.pop("means", ()))
-    comparisons = tuple(_comparison(item, what) for item in values.pop("comparisons", ()))
+    comparisons = tuple(_comparison(item, what, job) for item in values.pop("comparisons", ()))
     search = read_search(values.pop("search"), what) if "search" in values else None
     if not isinstance(values.get("grid", {}), Mapping):
         raise UsageError(
@@ -171,14 +171,14 @@ def read(name: str, values: Mapping[str, Any]) -> Experiment:
     experiment = parse(Experiment, {**values, "name": name}, what)
 
     def dotted(key: str) -> tuple[Mapping[str, Any], ...]:
-        return tuple(flatten(item, f"{key} of {what}") for item in getattr(experiment, key))
+        return tuple(flatten(item, f"{key} of {what}", job=job) for item in getattr(experiment, key))
 
     return _sound(
         dataclasses.replace(
             experiment,
             job=job,
             fixed=fixed,
-            grid=flatten(experiment.grid, what),
+            grid=flatten(experiment.grid, what, job=job),
             points=dotted("points"),
             exclude=dotted("exclude"),
             held_out=dotted("held_out"),
@@ -231,12 +231,12 @@ def _unfixed(fixed: Any, job: Any) -> str:
     )
 
 
-def _comparison(values: Mapping[str, Any], what: str) -> Comparison:
+def _comparison(values: Mapping[str, Any], what: str, job: str) -> Comparison:
     where = f"comparisons of {what}"
     given = parse(Comparison, values, where)
     return Comparison(
-        flatten(given.baseline, where, beside=("phase",)),
-        flatten(given.contender, where, beside=("phase",)),
+        flatten(given.baseline, where, beside=("phase",), job=job),
+        flatten(given.contender, where, beside=("phase",), job=job),
         seconds_name(given.metric),
     )
 

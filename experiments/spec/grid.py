@@ -128,7 +128,7 @@ def _label(row: Mapping[str, Any], varying: list[str], job: str, shape: Shape) -
         if key == DATA:
             words.append(str(row.get(key)).rpartition("/")[2])
         elif key in row and key not in (*SHAPE, MODEL):
-            name = key.rpartition(".")[2] if key.startswith("spark.") else short(key, varying)
+            name = key.rpartition(".")[2] if key.startswith("spark.") else short(key, [*varying, *row])
             words.append(f"{name}={row[key]}")
     memory = [shape.memory] if "shape.memory" in varying else []
     return " ".join([*words, str(shape), *memory])

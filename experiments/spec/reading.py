@@ -82,6 +82,10 @@ def flatten(
 
 def _inside(table: str, values: Mapping[str, Any], what: str) -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
+        if table == "spark" and key.partition(".")[0] == "spark":
+            raise UsageError(
+                f"{what}: in the table [spark] settings have no spark. before them; write {key.partition('.')[2] or '[spark]'}"
+            )
         if table == "spark":
             yield from _settings(f"spark.{key}", value)
         elif table in OF_MODELS and key in MODELS and isinstance(value, Mapping):

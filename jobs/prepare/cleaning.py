@@ -205,7 +205,7 @@ def k_core(ratings: DataFrame, k: int) -> tuple[DataFrame, int, int]:
         left, rounds = kept.count(), rounds + 1
         if left == 0:
             raise JobError(
-                f"k_core={k} leaves no ratings, because no group of users and items has {k} ratings each: use a smaller k_core"
+                f"k_core={k} leaves no ratings, because no group of users and items has {k} ratings each: use a smaller clean.k_core"
             )
         if left == rows:
             return kept, rounds, before
@@ -244,8 +244,8 @@ def check_share(counted: Counted, rejected: DataFrame, limit: float, path: str, 
     raise JobError(
         f"{bad:,} of {rows_in:,} rows ({bad / rows_in:.1%}) cannot be used, and at most {limit:.1%} may be "
         f"(max_rejected_share):\n{told}{rest}\n"
-        "Mend the file or the reading options (columns, separator, encoding), set min_rating and max_rating to "
-        "its scale, or raise max_rejected_share if these rows may be left out."
+        "Mend the file or the reading options (columns, separator, encoding), set clean.min_rating and clean.max_rating to "
+        "its scale, or raise clean.max_rejected_share if these rows may be left out."
     )
 
 

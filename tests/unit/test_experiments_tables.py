@@ -72,6 +72,7 @@ def test_people_read_the_last_part_of_a_name_where_it_means_one_value(key, among
         ("exclude = [{ model = 'als' }]", 'model is now model.name: write model.name = "als"'),
         ("held_out = [{ k_core = 5 }]", "k_core is now clean.k_core: write clean.k_core = 5"),
         ("labelled = ['reg']", "reg is now model.reg"),
+        ('[spark]\n"spark.locality.wait" = "0s"', "no spark. before them; write locality.wait"),
         ("[[means]]\nmetric = 'rmse'\nover = ['fold']\n[job]\nfold = 'u1'", "did you mean 'job.fold'?"),
         ("[search]\nmetric = 'rmse'\nspace = { reg = [1] }", "reg is now model.reg: write model.reg = [1]"),
         (
@@ -90,6 +91,11 @@ def test_a_name_of_before_tables_is_refused_with_todays(text, said):
         spec.read("made", {**base, **values})
     assert str(error.value).endswith(said)
     assert error.value.exit_status == USAGE
+
+
+def test_names_of_the_specs_own_job_are_told_first():
+    said = refused('question = "?"\njob.name = "topn"\n[grid]\nrank = [8]')
+    assert said.endswith("rank is now job.rank: write job.rank = [8]")
 
 
 def test_a_job_of_before_tables_is_refused_with_todays_form():

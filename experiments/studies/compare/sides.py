@@ -91,7 +91,7 @@ def fixed(experiment: Experiment, values: Mapping[str, Any]) -> Experiment:
         UsageError: an unknown key.
     """
     what = f"experiment {experiment.name}"
-    flat = flatten(values, what, in_set)
+    flat = flatten(values, what, in_set, job=experiment.job)
     for key in flat:
         check_key(key, experiment.job, what)
     names = {plain(key) for key in flat}
