@@ -65,6 +65,10 @@ def flatten(
     Raises:
         UsageError: a name that is in no table; says in which it is now, or the nearest known one.
     """
+    if not isinstance(values, Mapping):
+        raise UsageError(
+            f'{what}: must be a table, got {values!r}; write for example {{ model.name = "als" }}'
+        )
     flat: dict[str, Any] = {}
     for key, value in values.items():
         table, dot, rest = key.partition(".")

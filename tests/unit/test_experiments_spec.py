@@ -124,6 +124,8 @@ def test_points_hold_values_that_go_together_within_each_combination_of_the_grid
         ({"shape": 3}, r"\bshape\b.*\btable\b.*\b3\b"),
         ({"fixed": {"model.asl": {"rank": 3}}}, r"\[model\.asl\].*\[model\.als\]"),
         ({"repeat": 3}, "'repeat'.*'repeats'"),
+        ({"exclude": ["als"]}, r"\bexclude\b.*\btable\b.*'als'"),
+        ({"comparisons": [{"baseline": "als", "contender": "knn"}]}, r"\bcomparisons\b.*\btable\b.*'als'"),
         ({"repeats": 0}, r"repeats\b.*\b1 or more, got 0$"),
         ({"job.name": "trian"}, "job 'trian'.*'train'"),
         ({"job.name": "topn"}, r"\btopn\b.*\bno model\b.*\bmodel\.name\b"),
