@@ -69,14 +69,14 @@ worker: environment ## Join workers of this machine to a master elsewhere: MASTE
 	@$(call required,MASTER,spark://192.168.1.5:7077)
 	$(python) -m cluster worker --master="$$MASTER" $(shape)
 
-preprocess: environment ## Fetch, clean and store: DATASET=movielens/1m [STORE=cassandra] [DATA=] [SET="k_core=5"]
+preprocess: environment ## Fetch, clean and store: DATASET=movielens/1m [STORE=cassandra] [DATA=] [SET="clean.k_core=5"]
 	@$(python) -m experiments preprocess --dataset="$(if $(call given,DATASET),$$DATASET,movielens/1m)" $(trial_shape) $(sets)
 
-eda: environment ## Explore a data set on one page: DATASET=movielens/1m [STORE=cassandra] [DATA=] [SET="k_core=5"]
+eda: environment ## Explore a data set on one page: DATASET=movielens/1m [STORE=cassandra] [DATA=] [SET="clean.k_core=5"]
 	@$(call required,DATASET,movielens/1m)
 	$(python) -m experiments eda --dataset="$$DATASET" $(trial_shape) $(sets)
 
-train: environment ## One trial: MODEL=als DATASET=movielens/1m [SET="rank=32 reg=0.06"] [WORKERS= CORES= MEMORY=]
+train: environment ## One trial: MODEL=als DATASET=movielens/1m [SET="model.rank=32 model.reg=0.06"] [WORKERS= CORES= MEMORY=]
 	@$(call required,MODEL,als)$(call required,DATASET,movielens/1m)
 	$(python) -m experiments train --model="$$MODEL" --dataset="$$DATASET" $(trial_shape) $(sets)
 

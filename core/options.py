@@ -19,9 +19,14 @@ _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the end of an error message: the known name most similar to a wrong one, and all known names."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    close = closest(name, names)
     listing = f"known: {', '.join(names)}" if names else "there are none"
-    return f"did you mean {close[0]!r}? ({listing})" if close else listing
+    return listing if close is None else f"did you mean {close!r}? ({listing})"
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most similar to a wrong one, None if none is similar."""
+    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)), None)
 
 
 def parse(cls: type[T], values: Mapping[str, Any], what: str) -> T:

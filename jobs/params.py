@@ -1,4 +1,4 @@
-"""The parameters of the train job: its own and its model's, given in one flat mapping."""
+"""The parameters of the train job, and those of its model, which lie in a mapping of their own."""
 
 import dataclasses
 import itertools
@@ -52,7 +52,11 @@ class TrainParams:
     export: bool = False
 
 
-OWN = frozenset(item.name for item in dataclasses.fields(TrainParams))
+OWN = frozenset(item.name for item in dataclasses.fields(TrainParams)) - {"model"}
+"""Names of the job's own parameters."""
+
+NAME = "name"
+"""Key under which a request's `model` names the model; no model has a field of that name."""
 
 
 def hyper_parameters(model: type[Model]) -> frozenset[str]:
@@ -60,32 +64,31 @@ def hyper_parameters(model: type[Model]) -> frozenset[str]:
     return frozenset(item.name for item in dataclasses.fields(model))  # type: ignore[arg-type]
 
 
-def every_name() -> frozenset[str]:
-    """Names of the job's own parameters and of all models' fields."""
-    return OWN.union(*(hyper_parameters(model) for model in MODELS.values()))
+def read(params: Mapping[str, Any], model: Mapping[str, Any]) -> tuple[TrainParams, Model]:
+    """Parse the job's own parameters and the model's.
 
-
-def read(params: Mapping[str, Any]) -> tuple[TrainParams, Model]:
-    """Parse the job's and the model's parameters from one mapping.
+    Args:
+        params: the job's own, by their names.
+        model: the model's `name`, and its fields.
 
     Raises:
         UsageError: an unknown model or key (names the nearest known one), or a value that does not fit.
     """
-    given = params.get("model")
+    given = model.get(NAME)
     name = str(given)
     if given not in MODELS:
         raise UsageError(f"unknown model {given!r}: {nearest(name, MODELS)}")
-    fields = hyper_parameters(MODELS[name])
-    unknown = set(params) - OWN - fields
-    if unknown:
-        raise _unknown(min(unknown), name, OWN | fields)
-    own = parse(TrainParams, _with_select(params), "parameters of train")
-    model: Model = parse(
-        MODELS[name], {key: params[key] for key in params if key in fields}, f"parameters of model {name}"
-    )
-    _check(own, fields)
+    known = hyper_parameters(MODELS[name])
+    fields = {key: value for key, value in model.items() if key != NAME}
+    if unknown := set(fields) - known:
+        raise _unknown(min(unknown), name, known)
+    if unknown := set(params) - OWN:
+        raise UsageError(f"unknown key {min(unknown)!r} in parameters of train: {nearest(min(unknown), OWN)}")
+    own = parse(TrainParams, {**_with_select(params), "model": name}, "parameters of train")
+    fitted: Model = parse(MODELS[name], fields, f"parameters of model {name}")
+    _check(own, known)
     _check_part(own)
-    return own, model
+    return own, fitted
 
 
 def _unknown(key: str, model: str, known: frozenset[str]) -> UsageError:
@@ -95,8 +98,8 @@ def _unknown(key: str, model: str, known: frozenset[str]) -> UsageError:
         return UsageError(f"unknown key {key!r} in parameters of model {model}: {nearest(key, known)}")
     return UsageError(
         f"model {model} has no parameter {key!r}, which belongs to {', '.join(others)}: leave it out, choose one of these "
-        f"models, or give it to one of them alone (in a spec, {key} in a table [fixed.{others[0]}] or [grid.{others[0]}]); "
-        f"{model} has {', '.join(sorted(known))}"
+        f"models, or give it to one of them alone (in a spec, {key} in the table [model.{others[0]}], or "
+        f"model.{others[0]}.{key} in its grid); {model} has {', '.join(sorted(known)) or 'no parameters'}"
     )
 
 
@@ -110,8 +113,8 @@ def candidates(model: Model, select: Mapping[str, Any]) -> Iterator[tuple[dict[s
 
 
 def _with_select(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep the job's own parameters; `select` may be JSON text, as a command line gives it."""
-    own = {key: params[key] for key in params if key in OWN}
+    """Return the job's own parameters; `select` may be JSON text, as a command line gives it."""
+    own = dict(params)
     if isinstance(own.get("select"), str):
         try:
             own["select"] = json.loads(own["select"] or "{}")
@@ -145,9 +148,9 @@ def _check(own: TrainParams, fields: frozenset[str]) -> None:
     if own.k < 1 or own.top_n < 0 or 0 < own.top_n < own.k:
         raise UsageError(
             f"top_n={own.top_n}, k={own.k}: k must be 1 or more, and top_n at least k, because the first k "
-            "recommendations are judged (or top_n=0, to recommend nothing)"
+            "recommendations are judged (or job.top_n=0, to recommend nothing)"
         )
     if own.split == "fold" and not own.fold:
-        raise UsageError("split=fold needs the name of a published fold, for example fold=u1")
+        raise UsageError("split=fold needs the name of a published fold, for example job.fold=u1")
     if not 0 < own.validation < 1:
         raise UsageError(f"validation must lie between 0 and 1, got {own.validation}")

@@ -42,7 +42,7 @@ def _of_time(table: Table, example: Example, fields: list[str] | None) -> str | 
     if how is None or how == table.meaning.at_format:
         return None
     what = {"s": "seconds since 1970", "ms": "milliseconds since 1970", "iso": "ISO 8601"}[how]
-    return f"The time {fields[place]!r} looks like {what}: set dataset.at_format={how}."
+    return f"The time {fields[place]!r} looks like {what}: set data.at_format={how}."
 
 
 def _of_rating(table: Table, example: Example, fields: list[str] | None) -> str | None:
@@ -50,10 +50,10 @@ def _of_rating(table: Table, example: Example, fields: list[str] | None) -> str 
     if fields is None or place is None or example.reason != "rating is not a number":
         return None
     if not table.header and example.line == 1:
-        return "The first line looks like the columns' names: set dataset.header=true."
+        return "The first line looks like the columns' names: set data.header=true."
     other, pattern = (",", _COMMA) if table.meaning.decimal == "." else (".", _POINT)
     if pattern.fullmatch(fields[place]):
-        return f"The rating {fields[place]!r} looks like a number with the decimal mark {other!r}: set dataset.decimal={other}."
+        return f"The rating {fields[place]!r} looks like a number with the decimal mark {other!r}: set data.decimal={other}."
     return None
 
 
@@ -67,18 +67,18 @@ def _of_quotes(table: Table, example: Example) -> str | None:
         f"In {where} a quotation is never closed" if open_ else f"In {where} the quotation marks do not match"
     )
     more = (
-        "; dataset.multiline=no ends each quotation with its line"
+        "; data.multiline=no ends each quotation with its line"
         if open_ and table.dialect.multiline is not False
         else ""
     )
     if table.dialect.escape is None and f"\\{quote}" in example.text:
-        more += "; dataset.escape=\\ makes the character after a backslash ordinary"
-    return f"{what}: dataset.quote=none reads quotation marks as ordinary characters{more}."
+        more += "; data.escape=\\ makes the character after a backslash ordinary"
+    return f"{what}: data.quote=none reads quotation marks as ordinary characters{more}."
 
 
 def _of_width(table: Table, example: Example) -> str | None:
     if table.dialect.quote is None and '"' in example.text and example.reason.startswith("has "):
-        return "With dataset.quote=none a separator inside quotation marks ends the field: leave the option out if they quote."
+        return "With data.quote=none a separator inside quotation marks ends the field: leave the option out if they quote."
     if example.reason == f"has {table.width + 1} fields where {table.width} are expected" and table.header:
         return (
             "If every row has one field more than the header, the first column has no name (R writes row names like this): "
@@ -91,6 +91,6 @@ def _of_encoding(table: Table, example: Example) -> str | None:
     if example.reason != f"is not {table.encoding}":
         return None
     return (
-        f"Bytes that are not {table.encoding} are shown as in \\xe9: set dataset.encoding= to the file's encoding "
+        f"Bytes that are not {table.encoding} are shown as in \\xe9: set data.encoding= to the file's encoding "
         "(cp1252, latin-1, utf-16 ...)."
     )

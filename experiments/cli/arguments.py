@@ -4,12 +4,15 @@ import json
 import re
 import tomllib
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 from core.errors import UsageError
 from core.options import nearest
-from experiments.spec.grid import CLEANING, data_of
+from experiments.spec.grid import data_of
+from experiments.spec.reading import flatten, in_set
+from experiments.spec.tables import CLEAN, DATA, STORE
 from experiments.spec.trial import SHARED, Data
 
 _QUOTED = re.compile(r""" "(?:\\.|[^"\\])*" | '[^']*' """, re.VERBOSE)
@@ -41,7 +44,7 @@ def shape(parser: ArgumentParser) -> None:
 
 def sets(parser: ArgumentParser) -> None:
     """Add --set."""
-    what = "a parameter, k_core, max_rejected_share, min_rating, max_rating, sample, dataset.<option> or spark.<setting>; may be repeated"
+    what = "a value by its name in a spec, as model.rank=32, job.top_n=0, clean.k_core=5 or spark.<setting>=...; may be repeated"
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=what)
     what = "several of them in one text, with blanks between, as in make's SET"
     parser.add_argument("--sets", dest="set", action="extend", type=split_sets, metavar="TEXT", help=what)
@@ -62,11 +65,11 @@ def read_data_set(arguments: Namespace, command: str) -> Data:
         UsageError: an unknown data set, or a key that says nothing of how it is read and cleaned.
     """
     values = read_sets(arguments.set)
+    known = (*CLEAN, STORE, "data.<option>")
     for key in values:
-        if key not in CLEANING and not key.startswith("dataset."):
-            known = nearest(key, (*CLEANING, "dataset.<option>"))
-            raise UsageError(f"unknown key {key!r} of {command}: {known}")
-    data = data_of({**values, "dataset": arguments.dataset}, command)
+        if key not in CLEAN and not key.startswith("data."):
+            raise UsageError(f"unknown key {key!r} of {command}: {nearest(key, known)}")
+    data = data_of({**values, DATA: arguments.dataset}, command)
     assert data is not None
     return data
 
@@ -113,19 +116,32 @@ def split_sets(text: str) -> list[str]:
     return [pair.strip() for pair in (*pairs, text[begin:]) if pair.strip()]
 
 
-def read_sets(pairs: Sequence[str], option: str = "--set") -> dict[str, Any]:
+def read_sets(pairs: Sequence[str], option: str = "--set", beside: Collection[str] = ()) -> dict[str, Any]:
     """Read K=V pairs as a spec would have them: numbers, booleans and lists as in TOML, anything else as text.
 
+    Args:
+        pairs: each a dotted name and its value.
+        option: that has them.
+        beside: names that may be given beside dotted ones.
+
     Raises:
-        UsageError: a pair without "=".
+        UsageError: a pair without "=", or a name that is in no table.
     """
+    example = in_set if option == "--set" else partial(_given, option)
     values: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"{option} must be key=value, got {pair!r}; write for example {option} rank=16")
+            raise UsageError(
+                f"{option} must be key=value, got {pair!r}; write for example {option} model.rank=16"
+            )
         values[key.strip()] = _value(text.strip())
-    return values
+    return flatten(values, option, example, beside)
+
+
+def _given(option: str, name: str, value: Any) -> str:
+    """Write a value as an option of the command line has it."""
+    return f"{option} {in_set(name, value).removeprefix('SET=')}"
 
 
 def _count_or_shared(text: str) -> int | str:

@@ -19,6 +19,7 @@ from experiments.studies.compare.findings import document
 from experiments.studies.compare.ledger import Ledger
 from experiments.studies.compare.record import tree_of
 from experiments.studies.compare.runner import Pairing
+from experiments.studies.compare.sides import SOURCE
 from experiments.studies.compare.verdict import Verdict, verdict_of
 
 logger = logging.getLogger(__name__)
@@ -48,10 +49,10 @@ def compared(given: Namespace, baseline: list[str], contender: list[str]) -> Ver
     settings = configuration.load(given.cluster_set)
     experiment = spec.load(given.spec).with_effort(None, given.repeats)
     sides = {
-        "baseline": shared.read_sets(baseline, "--baseline"),
-        "contender": shared.read_sets(contender, "--contender"),
+        "baseline": shared.read_sets(baseline, "--baseline", SOURCE),
+        "contender": shared.read_sets(contender, "--contender", SOURCE),
     }
-    both = shared.read_sets(given.set)
+    both = shared.read_sets(given.set, beside=SOURCE)
     pairing = Pairing(experiment, settings, Progress(), sides, both, given.pairs, given.series)
     try:
         ledger = pairing.run()

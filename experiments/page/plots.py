@@ -10,6 +10,7 @@ from experiments.page.figure import COLOURS, GREY, Plot, is_narrow
 from experiments.page.tables import side
 from experiments.results.metrics import medians, phases, quality
 from experiments.results.outcome import Outcome
+from experiments.spec.tables import MODEL
 from experiments.stats.analysis import Compared, spread
 
 __all__ = ["COLOURS", "GREY", "MOST_BARS", "Plot", "plots", "ratios"]
@@ -86,7 +87,7 @@ def _sizes(outcomes: Sequence[Outcome]) -> dict[str, list[tuple[int, float]]]:
     for outcome in outcomes:
         total = spread(outcome, TOTAL)
         if total and outcome.data:
-            name = f"{outcome.values.get('model', outcome.job)} {outcome.size}"
+            name = f"{outcome.values.get(MODEL, outcome.job)} {outcome.size}"
             found.setdefault(name, []).append((outcome.data["rows"], total.median))
     return {name: sorted(points) for name, points in found.items() if len({rows for rows, _ in points}) > 1}
 

@@ -8,7 +8,7 @@ from typing import Any
 from experiments.metric_names import LAG, RATE, SECONDS, TOTAL
 from experiments.results.metrics import cold, phases, quality, repeats
 from experiments.results.outcome import Application, Outcome
-from experiments.spec.grid import SHAPE
+from experiments.spec.tables import SHAPE
 from experiments.stats.analysis import speedup, spread
 
 HEADER = ("trial", "status", *SHAPE, "shape_tag", "shared", "application", "round", "ended", "quantity", "kind", "pass", "value")  # fmt: skip

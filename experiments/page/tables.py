@@ -10,6 +10,7 @@ from experiments.results.metrics import phases, quality, relevant_of
 from experiments.results.model_equality import allowed
 from experiments.results.outcome import Outcome
 from experiments.results.windows import has_windows
+from experiments.spec.tables import MODEL, short
 from experiments.stats.analysis import Averaged, Compared, Spread, speedup, spread
 from experiments.stats.families import SHARED_LOOK
 from experiments.stats.intervals import LEAST_FOR_INTERVAL
@@ -71,7 +72,7 @@ def mean_table(averaged: Sequence[Averaged]) -> Table:
     rows = [
         [
             f"mean {item.metric}",
-            " \u00d7 ".join(item.over),
+            " \u00d7 ".join(short(key, item.over) for key in item.over),
             item.where or NONE,
             f"{item.mean:.4f}",
             str(len(item.values)),
@@ -207,7 +208,10 @@ def as_markdown(table: Table) -> str:
 
 def side(selection: Mapping[str, Any]) -> str:
     """Write one side of a comparison."""
-    words = (str(v) if key in ("phase", "model") else f"{key}={v}" for key, v in selection.items())
+    words = (
+        str(value) if key in ("phase", MODEL) else f"{short(key, selection)}={value}"
+        for key, value in selection.items()
+    )
     return " ".join(words)
 
 

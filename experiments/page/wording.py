@@ -6,7 +6,7 @@ from typing import Any
 
 from cluster.shape import Shape
 from experiments.results.outcome import Outcome
-from experiments.spec.grid import SHAPE
+from experiments.spec.tables import MODEL, SHAPE, short
 from experiments.stats.intervals import LEAST_FOR_INTERVAL
 
 LONGEST = 220
@@ -29,7 +29,7 @@ def model_name(name: str) -> str:
 
 def model_of(outcome: Outcome) -> str:
     """Name the model, or the job, of a trial."""
-    return model_name(str(outcome.values.get("model", outcome.job)))
+    return model_name(str(outcome.values.get(MODEL, outcome.job)))
 
 
 def named(outcome: Outcome, among: Sequence[Outcome]) -> str:
@@ -38,7 +38,7 @@ def named(outcome: Outcome, among: Sequence[Outcome]) -> str:
     telling = [
         key
         for key, value in outcome.values.items()
-        if key not in (*SHAPE, "model") and any(item.values.get(key) != value for item in same)
+        if key not in (*SHAPE, MODEL) and any(item.values.get(key) != value for item in same)
     ]
     words = model_of(outcome)
     for number, key in enumerate(telling[:_MOST_NAMED]):
@@ -48,8 +48,8 @@ def named(outcome: Outcome, among: Sequence[Outcome]) -> str:
 
 def setting(key: str, value: Any) -> str:
     """Write one setting: rank 16, data movielens/1m, no pin."""
-    last = key.rpartition(".")[2]
-    name = {"dataset": "data"}.get(last, _WRITTEN.get(last, last.replace("_", " ")))
+    last = short(key).rpartition(".")[2]
+    name = _WRITTEN.get(last, last.replace("_", " "))
     if isinstance(value, bool):
         return name if value else f"no {name}"
     if last in _COUNTED and isinstance(value, int):

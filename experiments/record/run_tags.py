@@ -10,6 +10,7 @@ from experiments.metric_names import LAG, METRICS, RATE, SECONDS, VIEW, Metric, 
 from experiments.results.metrics import numbers, phases, quality, relevant_of
 from experiments.results.outcome import Outcome
 from experiments.results.windows import lags, rates
+from experiments.spec.tables import JOB, under
 from experiments.spec.trial import SHARED
 from experiments.stats.families import SHARED_LOOK
 from experiments.telemetry.bottleneck.verdict import verdict
@@ -33,7 +34,7 @@ def params(outcome: Outcome) -> dict[str, str]:
     """Return what was asked for: every value that defines the trial, and how often it was measured."""
     applications = SHARED if outcome.shared else outcome.wanted
     effort = {"applications": applications, "repeats": outcome.repeats, "warmups": outcome.warmups}
-    values = {"job": outcome.job, **_resolved(outcome), **outcome.values, **effort}
+    values = {JOB: outcome.job, **_resolved(outcome), **outcome.values, **effort}
     return {key: as_text(value)[:_LONGEST_PARAM] for key, value in values.items()}
 
 
@@ -140,7 +141,7 @@ def _resolved(outcome: Outcome) -> dict[str, Any]:
         return {}
     judged = relevant_of(outcome, "relevant")
     values = json.loads(outcome.measured[0].info.get("hyper_parameters", "{}"))
-    return {**values, **({"relevant": judged} if judged else {})}
+    return {**under("model", values), **({"job.relevant": judged} if judged else {})}
 
 
 def note(outcome: Outcome) -> str:

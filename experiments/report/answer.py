@@ -20,7 +20,9 @@ from experiments.page.wording import (
 from experiments.results.metrics import medians, quality, relevant_of
 from experiments.results.outcome import Outcome
 
-_PROTOCOL = ("split", "test", "split_seed", "n", "fold", "k", "relevant", "seen")
+_PROTOCOL = tuple(
+    f"job.{key}" for key in ("split", "test", "split_seed", "n", "fold", "k", "relevant", "seen")
+)
 
 
 def answer_of(findings: Sequence[Finding], outcomes: Sequence[Outcome]) -> str:
@@ -118,7 +120,7 @@ def protocol(outcome: Outcome) -> tuple[str, ...]:
     """Return what two trials must agree in before their quality can be compared: rows, split and judging."""
     resolved = {
         **outcome.values,
-        **({"relevant": text} if (text := relevant_of(outcome, "relevant")) else {}),
+        **({"job.relevant": text} if (text := relevant_of(outcome, "relevant")) else {}),
     }
     return (str(outcome.data.get("digest")), *(str(resolved.get(key)) for key in _PROTOCOL))
 

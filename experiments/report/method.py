@@ -8,6 +8,7 @@ from experiments.results.model_equality import SAME_MODEL
 from experiments.results.outcome import Outcome
 from experiments.results.windows import has_windows
 from experiments.spec.experiment import Experiment
+from experiments.spec.tables import JOB, short
 from experiments.stats.families import SHARED_LOOK
 from experiments.stats.fits import MUCH, NEGLIGIBLE
 from experiments.stats.intervals import LEAST_FOR_INTERVAL
@@ -48,9 +49,10 @@ def method_of(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
 
 def asked(experiment: Experiment) -> list[tuple[str, str]]:
     """Return what the spec fixed and what it varied, by name."""
-    rows = [("job", experiment.job)]
-    rows += [(key, _words(value)) for key, value in experiment.fixed.items()]
-    return rows + [(f"{key} (varied)", _words(value)) for key, value in experiment.grid.items()]
+    every = [JOB, *experiment.fixed, *experiment.grid]
+    rows = [(short(JOB), experiment.job)]
+    rows += [(short(key, every), _words(value)) for key, value in experiment.fixed.items()]
+    return rows + [(f"{short(key, every)} (varied)", _words(value)) for key, value in experiment.grid.items()]
 
 
 def data_of(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:

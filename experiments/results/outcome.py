@@ -13,6 +13,7 @@ from cluster.shape import Shape
 from core.errors import UnreadableError
 from core.versioned import Kind, left_out
 from experiments.results.parts import Launched
+from experiments.spec import older
 from experiments.spec.trial import Trial
 from jobs.runtime.request import PhasePass, PhaseTime, Window
 
@@ -105,7 +106,7 @@ class Outcome:
     Attributes:
         key: of the trial; attempt: of this try at it (a failed trial that is run again makes another one).
         status: "running" until all applications ended well, one failed, or a person interrupted.
-        values: every value that defines the trial, by its name in the spec.
+        values: every value that defines the trial, by its dotted name.
         basis: what the key was made of: {"code", "lock", "place", "data": {slug: digest}}.
         data: of the data set: name, digest, rows, scale; empty where the job makes its own.
         tags: further texts, as of a data set that stands in for another.
@@ -261,9 +262,14 @@ def _without_windows(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, "applications": applications}
 
 
+def _without_tables(values: dict[str, Any]) -> dict[str, Any]:
+    """Give values of before specs had tables their dotted names."""
+    return {**values, "values": older.values_of(values["values"], values["job"])}
+
+
 OUTCOME = Kind(
     "the outcome of a trial",
-    (_without_format, _without_warnings, _without_shares, _without_windows),
+    (_without_format, _without_warnings, _without_shares, _without_windows, _without_tables),
     "Nothing of it is shown. To have its trial run again, remove that folder and, if the trial counts as finished, delete "
     "its run in MLflow",
 )

@@ -23,7 +23,7 @@ from cluster.shape import Shape
 from experiments.run.harness import SPARK
 from experiments.run.spark_settings import spark_settings
 from experiments.run.stores import spark_settings_of
-from experiments.spec.grid import SHAPE
+from experiments.spec.tables import SHAPE_KEYS
 from experiments.spec.trial import Trial
 from jobs.stores import STORAGES
 
@@ -219,5 +219,5 @@ def _says_where(key: str) -> bool:
         name in _PLACES
         or name == "port"
         or name.endswith("_port")
-        or (key.startswith("spark.") and name in SHAPE)
+        or (key.startswith("spark.") and name in SHAPE_KEYS)
     )

@@ -115,6 +115,7 @@ def application_request(
         title=f"{experiment} {trial.shape if shared else trial.label}",
         job=trial.job,
         params=trial.params,
+        model=trial.model,
         store=store_of(trial),
         store_root=data.root if data else str(folder / "store"),
         partitions=trial.partitions,

@@ -11,13 +11,17 @@ from cluster.shape import Shape
 from core.errors import UsageError
 from core.options import nearest, parse
 from experiments.metric_names import ALL_SECONDS, seconds_name
-from experiments.spec.grid import CLEANING, SHAPE, blocks, check_key, flatten, matches, product, trial_of
+from experiments.spec.grid import blocks, matches, product, trial_of
+from experiments.spec.reading import check_key, flatten, in_table, meanings, misplaced
 from experiments.spec.search_space import Search
 from experiments.spec.search_space import read as read_search
+from experiments.spec.tables import CLEAN, DATA, JOB, MODEL, OF_MODELS, SHAPE, TABLES, plain
 from experiments.spec.trial import SHARED, Trial
 from jobs.apps import JOBS
+from jobs.models import MODELS
 
 SPECS = Path(__file__).parent.parent / "specs"
+_SEARCHS_OWN = ("job.part", "job.export")
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Comparison:
     """Sets two variants against each other.
 
     Attributes:
-        baseline: either values that select trials ({"model": "als"}) or one phase of a trial ({"phase": "fit"}).
+        baseline: either values that select trials ({"model.name": "als"}) or one phase of a trial ({"phase": "fit"}).
         contender: the same kind as `baseline`; trials are paired where all their other values agree.
         metric: a time in seconds: a phase's, as `fit_s`, or `total_s` for all phases of a pass together. Phases that are
             compared name it themselves.
@@ -54,8 +58,9 @@ class Experiment:
     """A question and its grid.
 
     Attributes:
-        fixed: values that all trials share; grid: lists, of which every combination is one trial, in written order.
-            A table named after a model holds parameters of that model alone.
+        job: its name in the table [job].
+        fixed: values that all trials share, by their dotted names; grid: lists of values, of which every combination is
+            one trial, in written order. model.knn.blocks is for the model knn alone.
         points: tables of values that go together, as workers with the rows that they are given; each combination of the
             grid comes with each of them.
         exclude: selections of combinations that are left out.
@@ -150,33 +155,90 @@ def read(name: str, values: Mapping[str, Any]) -> Experiment:
     values = dict(values)
     if "name" in values:
         raise UsageError(f"{what}: its name is that of its file; remove the key 'name'")
-    for key, cls in (("comparisons", Comparison), ("means", Mean)):
-        values[key] = tuple(parse(cls, item, f"{key} of {what}") for item in values.get(key, ()))
-    values["comparisons"] = tuple(
-        dataclasses.replace(item, metric=seconds_name(item.metric)) for item in values["comparisons"]
-    )
-    for key in ("fixed", "grid"):
-        if not isinstance(values.get(key, {}), Mapping):
-            raise UsageError(
-                f"{what}: {key} must be a table, got {values[key]!r}; write [{key}] and its keys below"
-            )
-    if "shared" in values:
-        raise UsageError(f'{what}: unknown key "shared"; write applications = "{SHARED}"')
+    fixed, values = _shared(values, what)
+    job = str(fixed.pop(JOB, "train"))
+    if job not in JOBS:
+        raise UsageError(f"{what}: unknown job {job!r}: {nearest(job, JOBS)}")
+    means = tuple(parse(Mean, item, f"means of {what}") for item in values.pop("means", ()))
+    comparisons = tuple(_comparison(item, what, job) for item in values.pop("comparisons", ()))
+    search = read_search(values.pop("search"), what) if "search" in values else None
+    if not isinstance(values.get("grid", {}), Mapping):
+        raise UsageError(
+            f"{what}: grid must be a table, got {values['grid']!r}; write [grid] and its keys below"
+        )
     if "applications" in values:
         values |= _applications(values["applications"], what)
-    nested: dict[str, Any] = {key: values.pop(key) for key in ("comparisons", "means")}
-    if "search" in values:
-        nested["search"] = read_search(values.pop("search"), what)
-    experiment = dataclasses.replace(parse(Experiment, {**values, "name": name}, what), **nested)
-    if experiment.job not in JOBS:
-        raise UsageError(f"{what}: unknown job {experiment.job!r}: {nearest(experiment.job, JOBS)}")
-    experiment = dataclasses.replace(
-        experiment,
-        fixed=flatten(experiment.fixed, what),
-        grid=flatten(experiment.grid, what),
-        points=tuple(flatten(point, f"points of {what}") for point in experiment.points),
+    experiment = parse(Experiment, {**values, "name": name}, what)
+
+    def dotted(key: str) -> tuple[Mapping[str, Any], ...]:
+        return tuple(flatten(item, f"{key} of {what}", job=job) for item in getattr(experiment, key))
+
+    return _sound(
+        dataclasses.replace(
+            experiment,
+            job=job,
+            fixed=fixed,
+            grid=flatten(experiment.grid, what, job=job),
+            points=dotted("points"),
+            exclude=dotted("exclude"),
+            held_out=dotted("held_out"),
+            comparisons=comparisons,
+            means=means,
+            search=search,
+        )
     )
-    return _sound(experiment)
+
+
+def _shared(values: Mapping[str, Any], what: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the values that all trials share, by their dotted names, and the rest of a spec.
+
+    Raises:
+        UsageError: a name that is in no table, as in specs of before there were tables.
+    """
+    own = {field.name for field in dataclasses.fields(Experiment)} - {"name", "job", "fixed", "shared"}
+    tables = {key: value for key, value in values.items() if key.partition(".")[0] in TABLES}
+    rest = {key: value for key, value in values.items() if key not in tables}
+    if "shared" in rest:
+        raise UsageError(f'{what}: unknown key "shared"; write applications = "{SHARED}"')
+    if "fixed" in rest:
+        raise UsageError(f"{what}: {_unfixed(rest['fixed'], values.get('job', 'train'))}")
+    for key, value in rest.items():
+        if key not in own:
+            raise misplaced(key, value, what, in_table, others={*own, *TABLES})
+    return flatten(tables, what, in_table), rest
+
+
+def _unfixed(fixed: Any, job: Any) -> str:
+    """Say where the values of a table [fixed] are now, and the job beside it."""
+    told = (
+        []
+        if isinstance(job, Mapping) or job == "train"
+        else [f'job = "{job}" is now name = "{job}" in [job]']
+    )
+    whose = job if isinstance(job, str) and job in JOBS else "train"
+    for key, value in fixed.items() if isinstance(fixed, Mapping) else ():
+        if found := meanings(key, whose) or meanings(key):
+            told.append(f"{key} is now {' or '.join(found)}")
+        elif key in MODELS:
+            inner = {name.partition(".")[0] for field in value for name in meanings(field, "train")} & {
+                *OF_MODELS
+            }
+            told.append(f"[fixed.{key}] is now {' and '.join(f'[{table}.{key}]' for table in sorted(inner))}")
+    tables = ", ".join(f"[{table}]" for table in TABLES)
+    return (
+        f"there is no table [fixed] any more; {tables} hold what all trials share"
+        + f": {'; '.join(told)}" * bool(told)
+    )
+
+
+def _comparison(values: Mapping[str, Any], what: str, job: str) -> Comparison:
+    where = f"comparisons of {what}"
+    given = parse(Comparison, values, where)
+    return Comparison(
+        flatten(given.baseline, where, beside=("phase",), job=job),
+        flatten(given.contender, where, beside=("phase",), job=job),
+        seconds_name(given.metric),
+    )
 
 
 def _applications(given: int | str, what: str) -> dict[str, Any]:
@@ -197,10 +259,13 @@ def _sound(experiment: Experiment) -> Experiment:
     for key, choices in experiment.grid.items():
         if not isinstance(choices, list) or not choices:
             raise UsageError(
-                f"{what}: grid.{key} must be a list of one or more values, got {choices!r}; a single value goes into fixed"
+                f"{what}: grid.{key} must be a list of one or more values, got {choices!r}; a value that all trials share goes into the table "
+                f"[{key.rpartition('.')[0]}]"
             )
         if key in experiment.fixed:
-            raise UsageError(f"{what}: {key} is in both fixed and grid; leave it out of one of them")
+            raise UsageError(
+                f"{what}: {key} is both in the grid and in the table [{key.rpartition('.')[0]}]; leave it out of one of them"
+            )
     _sound_points(experiment, what)
     _sound_selections(experiment, what)
     _sound_search(experiment, what)
@@ -217,7 +282,9 @@ def _sound_points(experiment: Experiment, what: str) -> None:
             )
     for key in together:
         if key in (*experiment.fixed, *experiment.grid):
-            raise UsageError(f"{what}: {key} is in points and in fixed or grid; leave it out of one of them")
+            raise UsageError(
+                f"{what}: {key} is in points and in grid or the table [{key.rpartition('.')[0]}]; leave it out of one of them"
+            )
 
 
 def _together(experiment: Experiment) -> list[str]:
@@ -242,20 +309,24 @@ def _sound_search(experiment: Experiment, what: str) -> None:
         )
     for key in experiment.search.space:
         check_key(key, experiment.job, what)
-        if key in experiment.fixed:
-            raise UsageError(f"{what}: {key} is in both fixed and search.space; leave it out of one of them")
-        if key in ("model", "dataset", "part", "export"):
+        if key in (MODEL, DATA, *_SEARCHS_OWN):
             raise UsageError(
                 f"{what}: search.space may hold only hyper-parameters of the model, got {key}; remove it"
             )
-    for key in ("part", "export", "select"):
         if key in experiment.fixed:
-            raise UsageError(f"{what}: fixed must not hold {key}, which a search sets itself; remove it")
+            raise UsageError(
+                f"{what}: {key} is both in search.space and in the table [{key.rpartition('.')[0]}]; leave it out of one of them"
+            )
+    for key in (*_SEARCHS_OWN, "job.select"):
+        if key in experiment.fixed:
+            raise UsageError(
+                f"{what}: a spec with a search must not hold {key}, which the search sets itself; remove it"
+            )
 
 
 def _sound_selections(experiment: Experiment, what: str) -> None:
-    known = {key.rpartition(":")[2] for key in (*experiment.fixed, *experiment.grid, *_together(experiment))}
-    known |= {*SHAPE, *CLEANING}
+    known = {plain(key) for key in (*experiment.fixed, *experiment.grid, *_together(experiment))}
+    known |= {*SHAPE, *CLEAN}
     if experiment.comparisons and JOBS[experiment.job].kind == "windows":
         raise UsageError(
             f"{what}: comparisons are of the seconds of phases, and the job {experiment.job} runs on in windows, without "
@@ -275,10 +346,14 @@ def _sound_selections(experiment: Experiment, what: str) -> None:
         key for selection in (*sides, *experiment.exclude, *experiment.held_out, *over) for key in selection
     ):
         if key not in known | {"phase"}:
+            named = [name for name in meanings(key, experiment.job) if name in known]
+            close = f"did you mean {' or '.join(map(repr, named))}?" if named else nearest(key, known)
             raise UsageError(
-                f"{what}: comparisons, means, exclude or held_out name the key {key!r}, which is in neither fixed nor grid: "
-                f"{nearest(key, known)}"
+                f"{what}: comparisons, means, exclude or held_out name the key {key!r}, which is neither in the tables of the "
+                f"spec nor in its grid: {close}"
             )
+    for key in experiment.labelled:
+        check_key(key, experiment.job, f"labelled of {what}")
 
 
 def _varies(rows: list[dict[str, Any]], key: str) -> bool:

@@ -1,4 +1,4 @@
-"""Sorts the keys of a spec: shape, data set, Spark setting or parameter of the job; and multiplies the grid out."""
+"""Combinations of a spec's grid, and the trial of each: its shape, data set, Spark settings, job and model."""
 
 import dataclasses
 import itertools
@@ -10,51 +10,13 @@ from cluster.shape import LEAST_CPUS, Shape
 from core.errors import UsageError
 from core.options import nearest, parse
 from datasets.dataset import find
+from datasets.sources import SOURCES
+from experiments.spec.reading import option_names, takes_model
+from experiments.spec.tables import DATA, MODEL, RESERVED, SHAPE, STORE, for_model, of, short, under
 from experiments.spec.trial import Data, Trial
 from jobs import params as train_params
-from jobs.apps import JOBS
 from jobs.apps.preprocess import PreprocessParams
-from jobs.models import MODELS
 from jobs.stores import STORES
-
-SHAPE = tuple(field.name for field in dataclasses.fields(Shape))
-CLEANING = tuple(field.name for field in dataclasses.fields(PreprocessParams))
-DATA = ("dataset", "store", *CLEANING)
-
-
-def flatten(values: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Write the tables `spark`, `dataset` and those named after a model as dotted keys (`model:key` for the last).
-
-    Only these are taken apart: a table that is a parameter's value (`select`) stays whole.
-    """
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if not isinstance(value, Mapping):
-            flat[key] = value
-        elif key in ("spark", "dataset"):
-            flat |= dict(_dotted(key, value))
-        elif key in MODELS:
-            flat |= {f"{key}:{inner}": item for inner, item in value.items()}
-        elif key == "select":
-            flat[key] = dict(value)
-        else:
-            raise UsageError(
-                f"{what}: unknown table {key!r}: {nearest(key, ('spark', 'dataset', 'select', *MODELS))}"
-            )
-    return flat
-
-
-def check_key(key: str, job: str, what: str) -> None:
-    """Refuse a key that is neither shape, data set, Spark setting nor a parameter of the job.
-
-    Raises:
-        UsageError: with the nearest known key.
-    """
-    name = key.rpartition(":")[2]
-    known = JOBS[job].parameters()
-    if name in (*SHAPE, *DATA, *known) or name.startswith(("spark.", "dataset.")):
-        return
-    raise UsageError(f"{what}: unknown key {name!r}: {nearest(name, {*SHAPE, *DATA, *known})}")
 
 
 def product(
@@ -65,14 +27,7 @@ def product(
     Points are values that go together: each combination of the grid comes with each of them.
     """
     for *values, point in itertools.product(*grid.values(), points or ({},)):
-        row = {**fixed, **dict(zip(grid, values, strict=True)), **point}
-        model = row.get("model")
-        scoped = {key: value for key, value in row.items() if ":" in key}
-        plain = {key: value for key, value in row.items() if ":" not in key}
-        own = {
-            key.partition(":")[2]: value for key, value in scoped.items() if key.partition(":")[0] == model
-        }
-        yield {**plain, **own}
+        yield for_model({**fixed, **dict(zip(grid, values, strict=True)), **point})
 
 
 def matches(values: Mapping[str, Any], selection: Mapping[str, Any]) -> bool:
@@ -84,7 +39,7 @@ def trial_of(row: Mapping[str, Any], varying: list[str], job: str, default: Shap
     """Make the trial of one combination, its repetitions still to be set.
 
     Args:
-        row: values by their names in the spec.
+        row: values by their dotted names.
         varying: keys whose values differ within the experiment: they make the label.
         job: key in `jobs.apps.JOBS`.
         default: fills in what no key says of the shape.
@@ -93,20 +48,23 @@ def trial_of(row: Mapping[str, Any], varying: list[str], job: str, default: Shap
     Raises:
         UsageError: an unknown data set or option, or a shape that no cluster can have.
     """
+    given = {**vars(default), **of(row, "shape")}
     shape = Shape(
-        workers=_whole(row.get("workers", default.workers), "workers", what),
-        cores=_whole(row.get("cores", default.cores), "cores", what),
-        memory=str(row.get("memory", default.memory)),
-        cpus=_share(row.get("cpus", default.cpus), what),
-        pin=_truth(row.get("pin", default.pin), what),
-        backend=_backend(row.get("backend", default.backend), what),
+        workers=_whole(given["workers"], "workers", what),
+        cores=_whole(given["cores"], "cores", what),
+        memory=str(given["memory"]),
+        cpus=_share(given["cpus"], what),
+        pin=_truth(given["pin"], what),
+        backend=_backend(given["backend"], what),
     )
     data = data_of(row, what)
     if data is None and takes_model(job):
-        raise UsageError(f'{what}: the job {job} needs a data set; add dataset = "source/variant" to fixed')
-    params = {key: value for key, value in row.items() if _is_parameter(key)}
+        raise UsageError(
+            f'{what}: the job {job} needs a data set; add name = "source/variant" to the table [data]'
+        )
+    params, model = of(row, "job"), of(row, "model")
     if takes_model(job):
-        train_params.read(params)
+        train_params.read(params, model)
     return Trial(
         job=job,
         label=_label(row, varying, job, shape),
@@ -114,19 +72,15 @@ def trial_of(row: Mapping[str, Any], varying: list[str], job: str, default: Shap
         shape=shape,
         data=data,
         spark={key: _text(value) for key, value in row.items() if key.startswith("spark.")},
+        model=model,
     )
-
-
-def takes_model(job: str) -> bool:
-    """Whether a job fits a model on a data set; others make their own data."""
-    return "model" in JOBS[job].parameters()
 
 
 def blocks(trial: Trial) -> int | None:
     """Into how many blocks a trial's model cuts users and items; None if it cuts nothing."""
     if not takes_model(trial.job):
         return None
-    return getattr(train_params.read(trial.params)[1], "blocks", None)
+    return getattr(train_params.read(trial.params, trial.model)[1], "blocks", None)
 
 
 def data_of(row: Mapping[str, Any], what: str) -> Data | None:
@@ -135,48 +89,48 @@ def data_of(row: Mapping[str, Any], what: str) -> Data | None:
     Raises:
         UsageError: an unknown data set, an unknown option, or options without a data set.
     """
-    options = {
-        key.removeprefix("dataset."): value for key, value in row.items() if key.startswith("dataset.")
-    }
-    if "dataset" not in row:
-        stray = [key for key in row if key in ("store", *CLEANING) or key.startswith("dataset.")]
+    if DATA not in row:
+        stray = [key for key in row if key.startswith(("data.", "clean."))]
         if stray:
             raise UsageError(
                 f"{what}: {', '.join(stray)} must come with a data set, got none: "
-                'add dataset = "source/variant", or leave them out'
+                f'add {DATA} = "source/variant", or leave them out'
             )
         return None
-    find(str(row["dataset"]), options)  # refuses what nobody knows before anything starts
-    given = {key: row[key] for key in CLEANING if key in row}
-    cleaning = dataclasses.asdict(parse(PreprocessParams, given, f"preprocessing of {what}"))
+    name, store = str(row[DATA]), str(row.get(STORE, ""))
+    options = {key: value for key, value in of(row, "data").items() if key not in RESERVED["data"]}
+    _check_options(name, options, what)
+    find(name, options)  # refuses what nobody knows before anything starts
+    cleaning = dataclasses.asdict(parse(PreprocessParams, of(row, "clean"), f"preprocessing of {what}"))
     usual = dataclasses.asdict(PreprocessParams())
-    store = str(row.get("store", ""))
     if store and store not in STORES:
         raise UsageError(f"{what}: unknown store {store!r}: {nearest(store, STORES)}")
     unusual = {key: value for key, value in cleaning.items() if value != usual[key]}
-    return Data(str(row["dataset"]), options, unusual, store)
+    return Data(name, options, unusual, store)
 
 
-def _dotted(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if not isinstance(value, Mapping):
-        yield prefix, value
-        return
-    for key, inner in value.items():
-        yield from _dotted(f"{prefix}.{key}", inner)
-
-
-def _is_parameter(key: str) -> bool:
-    return key not in (*SHAPE, *DATA) and not key.startswith(("spark.", "dataset."))
+def _check_options(name: str, options: Mapping[str, Any], what: str) -> None:
+    """Refuse options that the data set's source has not; an unknown source is for `find` to refuse."""
+    source = name.partition("/")[0]
+    names = (
+        list(under("data", dict.fromkeys((*RESERVED["data"], *option_names(source)))))
+        if source in SOURCES
+        else []
+    )
+    for key in under("data", options):
+        if names and key not in names:
+            raise UsageError(f"{what}: unknown key {key!r} of {name}: {nearest(key, names)}")
 
 
 def _label(row: Mapping[str, Any], varying: list[str], job: str, shape: Shape) -> str:
-    words = [str(row.get("model", job))]
+    words = [str(row.get(MODEL, job))]
     for key in varying:
-        if key == "dataset":
+        if key == DATA:
             words.append(str(row.get(key)).rpartition("/")[2])
-        elif key in row and key not in (*SHAPE, "model"):
-            words.append(f"{key.rpartition('.')[2]}={row[key]}")
-    memory = [shape.memory] if "memory" in varying else []
+        elif key in row and key not in (*SHAPE, MODEL):
+            name = key.rpartition(".")[2] if key.startswith("spark.") else short(key, [*varying, *row])
+            words.append(f"{name}={row[key]}")
+    memory = [shape.memory] if "shape.memory" in varying else []
     return " ".join([*words, str(shape), *memory])
 
 

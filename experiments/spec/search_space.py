@@ -9,6 +9,7 @@ from typing import Any, Literal
 from core.errors import UsageError
 from core.options import nearest, parse
 from experiments.metric_names import MAE, RANKINGS, RMSE, SECONDS, seconds_name
+from experiments.spec.reading import flatten
 
 ALIAS = "best"
 """Of the registered model."""
@@ -43,7 +44,7 @@ class Search:
 
     Attributes:
         metric: rmse or mae (lowest is best), or ndcg_at_K, map_at_K, precision_at_K, recall_at_K (highest is best).
-        space: key of a spec -> list of choices, or {low, high, log}.
+        space: dotted name -> list of choices, or {low, high, log}.
         sampler: "grid" tries every combination of choices; "optuna" (a tree-structured Parzen estimator: Bergstra et
             al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011) needs `trials` or `minutes`.
         trials: at most so many.
@@ -87,6 +88,7 @@ def read(values: Any, what: str) -> Search:
     if not isinstance(values, Mapping):
         raise UsageError(f"{what}: search must be a table, got {values!r}; write [search] and its keys below")
     search = parse(Search, values, f"search of {what}")
+    search = dataclasses.replace(search, space=flatten(search.space, f"search.space of {what}"))
     search = dataclasses.replace(search, time_metric=seconds_name(search.time_metric))
     if not search.lowest and not _judges_lists(search.metric):
         raise UsageError(
@@ -95,7 +97,7 @@ def read(values: Any, what: str) -> Search:
         )
     if not search.space:
         raise UsageError(
-            f"{what}: search.space is missing; add for example [search.space] with rank = [8, 16, 32]"
+            f"{what}: search.space is missing; add for example [search.space] with model.rank = [8, 16, 32]"
         )
     for name, value in (
         ("trials", search.trials),

@@ -57,6 +57,7 @@ class Trial:
     Attributes:
         label: short name for people: what tells it from the experiment's other trials, and its shape.
         params: the job's own parameters.
+        model: `name` and fields of the model that the job fits; empty for a job that fits none.
         data: None for a job that makes its own data.
         spark: settings beyond those that every trial gets.
         partitions: Spark's shuffle partitions and default parallelism, the same for all trials of an experiment.
@@ -77,6 +78,7 @@ class Trial:
     warmups: int = 0
     timeout_s: float = 1800.0
     shared: bool = False
+    model: Mapping[str, Any] = field(default_factory=dict)
 
     def key(
         self,
@@ -99,6 +101,7 @@ class Trial:
         identity = {
             "job": self.job,
             "params": dict(self.params),
+            "model": dict(self.model),
             "shape": [self.shape.workers, self.shape.cores, self.shape.memory, *limits.items()],
             "data": [self.data.slug, digest] if self.data else [],
             "spark": dict(self.spark),
@@ -114,14 +117,18 @@ class Trial:
 
     @property
     def flat(self) -> dict[str, Any]:
-        """Every value that defines it under the name that a spec gives it."""
-        values: dict[str, Any] = dict(self.params)
+        """Every value that defines it, but for its job's name, under the dotted name that a spec gives it."""
+        tables: dict[str, dict[str, Any]] = {"model": dict(self.model), "job": dict(self.params)}
         if self.data:
-            values["dataset"] = self.data.name
-            values |= {f"dataset.{key}": value for key, value in self.data.options.items()}
-            values |= self.data.cleaning
-            values["store"] = self.data.store
-        values |= {"workers": self.shape.workers, "cores": self.shape.cores, "memory": self.shape.memory}
-        values |= self.shape.limits
-        values |= {"backend": self.shape.backend} if self.shape.backend else {}
-        return values | {f"spark.{key.removeprefix('spark.')}": value for key, value in self.spark.items()}
+            tables["data"] = {"name": self.data.name, **self.data.options, "store": self.data.store}
+            tables["clean"] = dict(self.data.cleaning)
+        shape = self.shape
+        tables["shape"] = {"workers": shape.workers, "cores": shape.cores, "memory": shape.memory}
+        tables["shape"] |= shape.limits | ({"backend": shape.backend} if shape.backend else {})
+        tables["spark"] = {key.removeprefix("spark."): value for key, value in self.spark.items()}
+        return {f"{table}.{key}": value for table, values in tables.items() for key, value in values.items()}
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model that it fits, "" if it fits none."""
+        return str(self.model.get("name", ""))

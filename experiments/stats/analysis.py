@@ -11,7 +11,8 @@ from experiments.results.metrics import Number, medians, quality, repeats
 from experiments.results.model_equality import allowed, model_change
 from experiments.results.outcome import Outcome
 from experiments.spec.experiment import Comparison, Mean
-from experiments.spec.grid import SHAPE, matches
+from experiments.spec.grid import matches
+from experiments.spec.tables import MODEL, SHAPE, short
 from experiments.stats.families import disturbed, family, looked, not_scaling, worse_tag
 from experiments.stats.intervals import interval
 from experiments.stats.ratios import Ratio, between, within
@@ -162,7 +163,7 @@ def _trials(comparison: Comparison, outcomes: Sequence[Outcome]) -> Iterator[Com
 def _alike(first: Outcome, second: Outcome, keys: set[str]) -> bool:
     """Whether two trials agree in all that both have, but for what is compared; models may have keys of their own."""
     shared = (first.values.keys() & second.values.keys()) - keys
-    if "model" not in keys and (first.values.keys() ^ second.values.keys()) - keys:
+    if MODEL not in keys and (first.values.keys() ^ second.values.keys()) - keys:
         return False
     return all(first.values[key] == second.values[key] for key in shared)
 
@@ -182,4 +183,4 @@ def _words(values: Mapping[str, Any], outcomes: Sequence[Outcome]) -> str:
     varying = [
         key for key in values if any(item.values.get(key) != outcomes[0].values.get(key) for item in outcomes)
     ]
-    return " ".join(f"{key}={values[key]}" for key in varying)
+    return " ".join(f"{short(key, varying)}={values[key]}" for key in varying)

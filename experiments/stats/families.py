@@ -6,12 +6,12 @@ from typing import Any
 from experiments.metric_names import TOTAL
 from experiments.results.metrics import medians
 from experiments.results.outcome import Outcome
-from experiments.spec.grid import SHAPE
+from experiments.spec.tables import SHAPE
 
-GROWTH = ("dataset.rows", "dataset.users", "dataset.items")
+GROWTH = ("data.rows", "data.users", "data.items")
 """What of a data set may grow with the workers."""
 
-SCALED = tuple(key for key in SHAPE if key != "backend")
+SCALED = tuple(key for key in SHAPE if key != "shape.backend")
 """What of a cluster's shape may differ along a curve; processes and containers have one each."""
 
 SHARED_LOOK = "shared application: a look"
@@ -53,7 +53,7 @@ def family(outcome: Outcome, outcomes: Sequence[Outcome], phase: str = TOTAL) ->
 def growth(outcome: Outcome) -> dict[str, float]:
     """Rows, users and items of the work, as counted when the data was prepared, else as requested."""
     counted = {key: float(outcome.data.get(key) or 0) for key in _OBSERVED}
-    asked = {key: float(outcome.values.get(f"dataset.{key}") or 0) for key in _OBSERVED}
+    asked = {key: float(outcome.values.get(f"data.{key}") or 0) for key in _OBSERVED}
     return {key: counted[key] or asked[key] for key in _OBSERVED if counted[key] or asked[key]}
 
 

@@ -28,8 +28,8 @@ class Rehearse:
         )
         prepare = dataclasses.replace(request, params={"max_rejected_share": 1.0})
         Preprocess().run(dataclasses.replace(context, request=prepare))
-        settings = {"rank": 2, "iterations": 2, "blocks": 2, "test": 0.5, "top_n": 2, "k": 2}
-        train = dataclasses.replace(request, params={"model": "als", **settings})
+        model = {"name": "als", "rank": 2, "iterations": 2, "blocks": 2}
+        train = dataclasses.replace(request, params={"test": 0.5, "top_n": 2, "k": 2}, model=model)
         result = Train().run(dataclasses.replace(context, request=train))
         return Result(job="rehearse", status="ok", info=result.info)
 

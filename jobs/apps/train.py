@@ -48,10 +48,10 @@ class Train:
     kind: JobKind = "passes"
 
     def parameters(self) -> frozenset[str]:
-        return parameters.every_name()
+        return parameters.OWN | {"model"}
 
     def run(self, context: Context) -> Result:
-        params, model = parameters.read(context.request.params)
+        params, model = parameters.read(context.request.params, context.request.model)
         tables, summary = stored.load(context.store)
         parts = _hold(split_of(tables.ratings, params))
         look = _examination(parts, params, summary)

@@ -15,8 +15,8 @@ def before_fit(
         yield (
             f"the ratings look like counts ({described(profile)}), and {name} predicts ratings: a few large counts outweigh all "
             "others in its error. Use als_implicit, to which a count says how certain a preference is "
-            '(MODEL=als_implicit SET="confidence=log"). If they are ratings and a few of them are wrong, set their '
-            "scale: min_rating=..., max_rating=..."
+            '(MODEL=als_implicit SET="model.confidence=log"). If they are ratings and a few of them are wrong, set their '
+            "scale: clean.min_rating=..., clean.max_rating=..."
         )
 
 
@@ -30,6 +30,6 @@ def after_fit(name: str, found: Evaluation, relevant: Relevance, *, ranked: bool
         )
     if ranked and not found.counts.get("ranked_users"):
         yield (
-            f"rankings are not judged, because no test row is relevant. Relevant is {relevant.why}. Lower relevant, or leave it "
+            f"rankings are not judged, because no test row is relevant. Relevant is {relevant.why}. Lower job.relevant, or leave it "
             "out so that it follows the scale"
         )

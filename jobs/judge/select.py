@@ -56,7 +56,7 @@ def choose(
     if best is None:
         raise JobError(
             f"no candidate of select={json.dumps(dict(params.select))} has a {metric} on the validation rows: no row has a "
-            "prediction or a relevant item. Use a larger validation share, or leave select out"
+            "prediction or a relevant item. Use a larger job.validation, or leave job.select out"
         )
     events.add("selected", values=best[1], metric=metric, score=sign * best[0])
     return best[2], best[1]

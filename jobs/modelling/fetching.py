@@ -51,7 +51,7 @@ def check_driver(spark: SparkSession, rows: int, more: float, what: str) -> None
     if 0 < most < sent:  # 0 is no limit
         raise JobError(
             f"{begin}, which are {mib(sent)}, but Spark may send it only {mib(most)}: raise spark.driver.maxResultSize "
-            f'(in a spec, [fixed.spark.driver] maxResultSize = "{whole_gib(sent)}g").'
+            f'(in a spec, [spark] driver.maxResultSize = "{whole_gib(sent)}g").'
         )
     heap = float(jvm(spark).java.lang.Runtime.getRuntime().maxMemory())
     if sent > _USABLE * heap:

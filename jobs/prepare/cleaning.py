@@ -149,19 +149,19 @@ def oddities(counted: Counted) -> Iterator[str]:
     if first is not None and last is not None and _JANUARY_1970_US[0] <= first and last < _JANUARY_1970_US[1]:
         yield (
             f"all times fall between {_moment(first)} and {_moment(last)}. If they are seconds that were read as milliseconds, set "
-            "dataset.at_format=s (csv); if they are no times, leave dataset.at out (csv), because a split by time would use "
+            "data.at_format=s (csv); if they are no times, leave data.at out (csv), because a split by time would use "
             "them"
         )
     for name, rows in (("user", counted.users), ("item", counted.items)):
         if rows:
             yield (
                 f"{rows:,} rows have a {name} called NULL, nan or the like, which is read as an ordinary key "
-                "(csv: dataset.missing=NULL,nan rejects such rows)"
+                "(csv: data.missing=NULL,nan rejects such rows)"
             )
     if counted.lines > counted.good:
         yield (
             f"{counted.good:,} rows take {counted.lines:,} lines of the file, because quoted fields contain line ends (csv: "
-            "dataset.multiline=no reads every line by itself)"
+            "data.multiline=no reads every line by itself)"
         )
 
 
@@ -205,7 +205,7 @@ def k_core(ratings: DataFrame, k: int) -> tuple[DataFrame, int, int]:
         left, rounds = kept.count(), rounds + 1
         if left == 0:
             raise JobError(
-                f"k_core={k} leaves no ratings, because no group of users and items has {k} ratings each: use a smaller k_core"
+                f"k_core={k} leaves no ratings, because no group of users and items has {k} ratings each: use a smaller clean.k_core"
             )
         if left == rows:
             return kept, rounds, before
@@ -244,8 +244,8 @@ def check_share(counted: Counted, rejected: DataFrame, limit: float, path: str, 
     raise JobError(
         f"{bad:,} of {rows_in:,} rows ({bad / rows_in:.1%}) cannot be used, and at most {limit:.1%} may be "
         f"(max_rejected_share):\n{told}{rest}\n"
-        "Mend the file or the reading options (columns, separator, encoding), set min_rating and max_rating to "
-        "its scale, or raise max_rejected_share if these rows may be left out."
+        "Mend the file or the reading options (columns, separator, encoding), set clean.min_rating and clean.max_rating to "
+        "its scale, or raise clean.max_rejected_share if these rows may be left out."
     )
 
 

@@ -134,7 +134,7 @@ def _leave_last(ratings: DataFrame, n: int) -> Split:
 def _check_times(ratings: DataFrame, kind: str) -> None:
     if not ratings.where(F.col("at").isNull()).isEmpty():
         raise JobError(
-            f"split={kind} needs the time of every rating, and some rows have none: use split=random"
+            f"split={kind} needs the time of every rating, and some rows have none: use job.split=random"
         )
 
 
@@ -182,7 +182,7 @@ def _in_fold(ratings: DataFrame, fold: str | None) -> Column:
     known = {name.removesuffix(":test") for name in names if name and not name.endswith(":base")}
     if not known:
         raise JobError(
-            f"split=fold: this data set has no published folds, so there is no fold {fold!r}; use split=random, leave_last or time"
+            f"split=fold: this data set has no published folds, so there is no fold {fold!r}; use job.split=random, leave_last or time"
         )
     if fold not in known:
         raise UsageError(f"unknown fold {fold!r}: {nearest(str(fold), known)}")

@@ -88,4 +88,7 @@ class Job(Protocol):
         """
 
     def parameters(self) -> frozenset[str]:
-        """Return all parameter names that any model or mode of this job accepts; specs are checked against them."""
+        """Return the names of the job's own parameters, against which specs are checked.
+
+        "model" among them says that the job fits a model, whose name and fields the request has in `model`.
+        """

@@ -27,7 +27,8 @@ class Request:
 
     Attributes:
         job: key in `jobs.apps.JOBS`.
-        params: the job's own parameters, flat; the job parses them and refuses unknown ones.
+        params: the job's own parameters; the job parses them and refuses unknown ones.
+        model: `name` and fields of the model, for a job that fits one (jobs.params.read).
         spark: every Spark setting, `spark.master` included.
         store: key in `jobs.stores.STORES`.
         store_root: folder or keyspace in which that store keeps the tables of this data set.
@@ -58,6 +59,7 @@ class Request:
     application: int = 0
     keep: str = ""
     per_user: str = ""
+    model: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> "Request":
@@ -65,9 +67,27 @@ class Request:
         return parse(cls, json.loads(path.read_text(encoding="utf-8")), f"request {path}")
 
     def save(self, path: Path, only: Collection[str] | None = None) -> None:
-        """Write the request to a file; with `only` just these fields, for an older job that knows no others."""
+        """Write the request to a file; with `only` just these fields, for an older job that knows no others.
+
+        Raises:
+            UsageError: the model has a field that an older job would take for its own parameter.
+        """
         values = dataclasses.asdict(self)
-        write_json(path, values if only is None else {key: values[key] for key in values if key in only})
+        if only is not None:
+            if "model" not in only and self.model:
+                values["params"] = self._flat()
+            values = {key: values[key] for key in values if key in only}
+        write_json(path, values)
+
+    def _flat(self) -> dict[str, Any]:
+        """Return the job's parameters and the model's in one mapping, in which `model` is the model's name."""
+        fields = {key: value for key, value in self.model.items() if key != "name"}
+        if both := sorted({"model", *self.params} & fields.keys()):
+            raise UsageError(
+                f"the other revision takes the parameters of job and model in one mapping, and both have {', '.join(both)}: "
+                "leave one of them at its default"
+            )
+        return {"model": self.model.get("name"), **fields, **self.params}
 
 
 def check_same_session(requests: Sequence[Request]) -> None:

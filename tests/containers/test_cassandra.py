@@ -10,7 +10,7 @@ from tests.e2e.place import Place
 
 pytestmark = pytest.mark.timeout(900)
 NODES = ("cassandra.nodes=3", "cassandra.rf=3")
-ML_100K = 'dataset = "synthetic/ml-100k"\n"dataset.rows" = 3000'
+ML_100K = 'data.name = "synthetic/ml-100k"\ndata.rows = 3000'
 
 
 @pytest.fixture
@@ -23,7 +23,9 @@ def test_a_node_of_three_that_dies_during_a_write_costs_no_row(containers, place
     assert containers.names() == ["cassandra-1", "cassandra-2", "cassandra-3"]
     nodes = Cluster(place.settings).endpoint("cassandra")
     assert len(nodes) == 3
-    text = place.run("drill", "cassandra", place.spec("small", 'model = ["bias"]', data=ML_100K, top_n=5))
+    text = place.run(
+        "drill", "cassandra", place.spec("small", 'model.name = ["bias"]', data=ML_100K, top_n=5)
+    )
     assert "cassandra-3 is ready" in text
     report = json.loads((place.run_dir / "reports" / "small-drills.json").read_text())
     (found,) = report["drills"]

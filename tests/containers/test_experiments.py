@@ -12,7 +12,7 @@ from tests.containers.conftest import docker
 from tests.e2e.place import Place, publish
 
 pytestmark = pytest.mark.timeout(900)
-MOVIELENS = 'dataset = "movielens/latest-small"'
+MOVIELENS = 'data.name = "movielens/latest-small"'
 
 
 @pytest.fixture
@@ -32,13 +32,13 @@ def outcomes(place, name):
     found = {}
     for path in sorted((place.run_dir / "experiments" / name).glob("*/*/outcome.json")):
         outcome = json.loads(path.read_text())
-        found[outcome["shape"]["backend"], outcome["values"]["model"]] = outcome
+        found[outcome["shape"]["backend"], outcome["values"]["model.name"]] = outcome
     return found
 
 
 def test_both_backends_fit_the_same_models_of_a_publishers_files_in_one_experiment(place):
-    grid = 'backend = ["docker", "local"]\nmodel = ["als", "bias"]'
-    als = "[fixed.als]\nrank = 4\niterations = 2"
+    grid = 'shape.backend = ["docker", "local"]\nmodel.name = ["als", "bias"]'
+    als = "model.als.rank = 4\nmodel.als.iterations = 2"
     said = place.run("run", place.spec("both", grid, applications='"shared"', fixed=als, data=MOVIELENS))
     assert said.count("docker: ok") == 2
     (preprocessed,) = (place.run_dir / "experiments" / "preprocess").glob("*/request.json")
@@ -50,7 +50,9 @@ def test_both_backends_fit_the_same_models_of_a_publishers_files_in_one_experime
         prints = [both[name, model]["applications"][0]["fingerprint"] for name in ("docker", "local")]
         assert 0 <= distance(*prints) <= SAME_MODEL
         assert {both[name, model]["applications"][0]["share"]["of"] for name in ("docker", "local")} == {2}
-    trials = {(run.data.params["backend"], run.data.params["model"]): run for run in place.runs("both")}
+    trials = {
+        (run.data.params["shape.backend"], run.data.params["model.name"]): run for run in place.runs("both")
+    }
     assert trials.keys() == both.keys()
     for model in ("als", "bias"):
         rmse = [trials[name, model].data.metrics["rmse"] for name in ("docker", "local")]
@@ -63,7 +65,9 @@ def test_both_backends_fit_the_same_models_of_a_publishers_files_in_one_experime
 
 
 def test_interrupted_driver_leaves_nothing_in_the_container(place):
-    spec = place.spec("cut", 'backend = ["docker"]', warmups=30, fixed='model = "bias"', data=MOVIELENS)
+    spec = place.spec(
+        "cut", 'shape.backend = ["docker"]', warmups=30, fixed='model.name = "bias"', data=MOVIELENS
+    )
     with place.started("run", spec) as process:
         place.wait_for(process, "cut", "fit")
         process.terminate()
@@ -73,8 +77,8 @@ def test_interrupted_driver_leaves_nothing_in_the_container(place):
 
 
 def test_killed_worker_is_survived_with_the_same_result_and_recorded(place):
-    model = 'model = "als"\nrank = 4\niterations = 15\nblocks = 2'
-    spec = place.spec("small", 'backend = ["docker"]', workers=2, fixed=model, data=MOVIELENS, top_n=5)
+    model = 'model.name = "als"\nmodel.rank = 4\nmodel.iterations = 15\nmodel.blocks = 2'
+    spec = place.spec("small", 'shape.backend = ["docker"]', workers=2, fixed=model, data=MOVIELENS, top_n=5)
     text = place.run("drill", "worker", spec)
     report = json.loads((place.run_dir / "reports" / "small-drills.json").read_text())
     (found,) = report["drills"]

@@ -25,13 +25,12 @@ warmups = {warmups}
 applications = {applications}
 partitions = 2
 
-[fixed]
 {data}
-workers = {workers}
-cores = 1
-memory = "1g"
-top_n = {top_n}
-k = 5
+shape.workers = {workers}
+shape.cores = 1
+shape.memory = "1g"
+job.top_n = {top_n}
+job.k = 5
 {fixed}
 
 [grid]
@@ -39,7 +38,7 @@ k = 5
 """
 
 
-FEW = 'dataset = "synthetic/ml-latest-small"\n"dataset.rows" = 3000'
+FEW = 'data.name = "synthetic/ml-latest-small"\ndata.rows = 3000'
 
 
 class Place:

@@ -14,21 +14,26 @@ applications = 1
 repeats = 1
 warmups = 0
 partitions = 2
-held_out = [{ "dataset.rows" = 4000, workers = 1 }]
+held_out = [{ data.rows = 4000, shape.workers = 1 }]
 
-[fixed]
-dataset = "synthetic/ml-latest-small"
-model = "bias"
+data.name = "synthetic/ml-latest-small"
+model.name = "bias"
+
+[shape]
 cores = 1
 memory = "1g"
+
+[job]
 top_n = 0
 k = 5
-"spark.executor.metrics.pollingInterval" = "500ms"
-"spark.executor.processTreeMetrics.enabled" = true
+
+[spark]
+executor.metrics.pollingInterval = "500ms"
+executor.processTreeMetrics.enabled = true
 
 [grid]
-"dataset.rows" = [1000, 4000]
-workers = [1, 2]
+data.rows = [1000, 4000]
+shape.workers = [1, 2]
 """
 
 

@@ -90,8 +90,8 @@ def test_a_gate_refuses_a_working_tree_that_predicts_worse_than_a_revision(tmp_p
     planted = sources.replace("prediction = clipped(", "prediction = F.lit(0.5) + clipped(")
     assert planted != sources
     path.write_text(planted)
-    enough = 'dataset = "synthetic/ml-latest-small"\n"dataset.rows" = 9000'  # users for a verdict
-    spec = clone.spec("made", 'model = ["bias"]', data=enough)
+    enough = 'data.name = "synthetic/ml-latest-small"\ndata.rows = 9000'  # users for a verdict
+    spec = clone.spec("made", 'model.name = ["bias"]', data=enough)
     words = ["gate", spec, "--base", "main", "--pairs", "5", "--tolerance", "9"]
     text = clone.run(*words, code=4)
     assert text.splitlines()[-1].startswith("gate: failed: worse: RMSE ")

@@ -37,7 +37,7 @@ def test_demo_from_a_publishers_folder_to_a_compared_experiment(shared, tmp_path
     assert place.processes() == []
     trials = place.runs("demo")
     assert [run.info.status for run in trials] == ["FINISHED"] * 6
-    assert {run.data.params["workers"] for run in trials} == {"1", "2"}
+    assert {run.data.params["shape.workers"] for run in trials} == {"1", "2"}
     (parent,) = place.runs("demo", "experiment")
     assert parent.info.status == "FINISHED"
     assert "| trial |" in parent.data.tags["mlflow.note.content"]
@@ -64,11 +64,10 @@ def test_demo_from_a_publishers_folder_to_a_compared_experiment(shared, tmp_path
 
 
 TWO_LONG_ONES = """
-model = ["als", "bias", "popularity"]
-[grid.als]
-iterations = [20]
-rank = [8, 9]
-checkpoint = [5]
+model.name = ["als", "bias", "popularity"]
+model.als.iterations = [20]
+model.als.rank = [8, 9]
+model.als.checkpoint = [5]
 """
 BOTH = "all workers (spark-worker-1, spark-worker-2)"
 
@@ -85,7 +84,10 @@ def test_death_of_one_worker_is_survived_and_that_of_all_fails_one_trial(shared)
         assert process.wait(300) == 1
     assert "executor(s) lost" in shared.output()
     assert f"{BOTH} died while the application ran" in shared.output()
-    runs = {(run.data.params["model"], run.data.params.get("rank")): run for run in shared.runs("orphaned")}
+    runs = {
+        (run.data.params["model.name"], run.data.params.get("model.rank")): run
+        for run in shared.runs("orphaned")
+    }
     first, second = runs["als", "8"], runs["als", "9"]
     others = [runs[model, None] for model in ("bias", "popularity")]
     assert [run.info.status for run in (first, second, *others)] == [
@@ -106,7 +108,7 @@ def test_death_of_one_worker_is_survived_and_that_of_all_fails_one_trial(shared)
 
 
 def test_interrupted_experiment_leaves_nothing_goes_on_and_grows(shared):
-    grid = 'model = ["bias"]\n[grid.bias]\nreg_user = [{}]'
+    grid = 'model.name = ["bias"]\nmodel.bias.reg_user = [{}]'
     spec = shared.spec("grows", grid.format("3.0"), applications=2)
     with shared.started("run", spec) as process:
         shared.wait_for(process, "grows", "fit", count=2)
@@ -128,13 +130,13 @@ def test_interrupted_experiment_leaves_nothing_goes_on_and_grows(shared):
     spec = shared.spec("grows", grid.format("3.0, 7.0"), applications=1)
     text = shared.run("run", spec)
     assert "2 trials, 1 finished before and skipped, 1 to run" in text
-    assert [run.data.params["reg_user"] for run in shared.runs("grows")] == ["3.0", "7.0"]
+    assert [run.data.params["model.reg_user"] for run in shared.runs("grows")] == ["3.0", "7.0"]
     assert len(shared.runs("grows", "experiment")) == 1
     spec = shared.spec("grows", grid.format("7.0"))
     assert "1 trials, 1 finished before and skipped, 0 to run" in shared.run("run", spec)
     shared.run("report", spec)
     (shown,) = json.loads((shared.run_dir / "reports" / "grows.json").read_text())["trials"]
-    assert shown["params"]["reg_user"] == 7.0
+    assert shown["params"]["model.reg_user"] == 7.0
 
 
 def test_preprocess_and_train_use_a_cluster_that_runs_and_leave_it(shared):
@@ -142,12 +144,12 @@ def test_preprocess_and_train_use_a_cluster_that_runs_and_leave_it(shared):
     cluster.up({"spark"})
     try:
         before = {(item.name, item.pid) for item in cluster.status() if item.state == "running"}
-        options = ["--dataset", "synthetic/ml-latest-small", "--set", "dataset.rows=3000"]
+        options = ["--dataset", "synthetic/ml-latest-small", "--set", "data.rows=3000"]
         text = shared.run("preprocess", *options)
         assert "stored in" in text or "nothing to do, already in" in text  # an earlier test may have made it
         assert "3,000" in text
         text = shared.run(
-            "train", "--model", "bias", "--repeats", "1", *options, "--set", "top_n=0", "--set", "k=5"
+            "train", "--model", "bias", "--repeats", "1", *options, "--set", "job.top_n=0", "--set", "job.k=5"
         )
         assert "bias w1\u00d71c" in text
         assert "RMSE of bias" in text

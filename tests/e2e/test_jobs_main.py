@@ -23,7 +23,11 @@ SPARK = {
     "spark.default.parallelism": "2",
     "spark.sql.shuffle.partitions": "2",
 }
-ALS = {"model": "als", "rank": 4, "iterations": 3, "blocks": 2, "test": 0.3, "k": 3, "top_n": 3}
+ALS = {
+    "params": {"test": 0.3, "k": 3, "top_n": 3},
+    "model": {"name": "als", "rank": 4, "iterations": 3, "blocks": 2},
+}
+BIAS = {"params": {"k": 3, "top_n": 3}, "model": {"name": "bias"}}
 
 
 def request(folder, job="train", name="run", **changes):
@@ -101,7 +105,7 @@ def prepared(tmp_path_factory):
 def fitted(prepared):
     """The result of an application of its own that has fitted ALS: a cold pass and two measured ones."""
     folder, _ = prepared
-    code, result = run(folder, request(folder, name="fitted", params=ALS, repeats=2, warmups=1), "fitted")
+    code, result = run(folder, request(folder, name="fitted", **ALS, repeats=2, warmups=1), "fitted")
     assert code == 0, result.error
     return result
 
@@ -142,16 +146,9 @@ def test_playlists_without_ratings_go_all_the_way(tmp_path):
     assert (counts["rows_in"], counts["rows_out"], counts["users"], counts["items"]) == (21, 13, 2, 7)
     assert counts["dropped.duplicate"] == 1
     assert result.info["scale"] == ""
-    params = {
-        "model": "als_implicit",
-        "rank": 2,
-        "iterations": 2,
-        "blocks": 1,
-        "test": 0.3,
-        "k": 3,
-        "top_n": 3,
-    }
-    code, result = run(tmp_path, request(tmp_path, name="train", params=params, spark=spark), "train")
+    model = {"name": "als_implicit", "rank": 2, "iterations": 2, "blocks": 1}
+    asked = request(tmp_path, name="train", params=ALS["params"], model=model, spark=spark)
+    code, result = run(tmp_path, asked, "train")
     assert code == 0, result.error
     assert "ndcg_at_3" in result.metrics
     assert "rmse" not in result.metrics
@@ -168,7 +165,7 @@ def test_a_set_of_items_only_is_refused(tmp_path):
 
 
 def test_a_job_that_refuses_its_input_says_so_in_its_result(tmp_path):
-    code, result = run(tmp_path, request(tmp_path, params=ALS))
+    code, result = run(tmp_path, request(tmp_path, **ALS))
     assert (code, result.status) == (1, "failed")
     assert "make preprocess" in result.error
     assert events(tmp_path)[-1]["status"] == "failed"
@@ -176,12 +173,12 @@ def test_a_job_that_refuses_its_input_says_so_in_its_result(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("job", "params", "message"),
-    [("trian", {}, "did you mean 'train'"), ("train", {"model": "asl"}, "did you mean 'als'")],
+    ("job", "model", "message"),
+    [("trian", {}, "did you mean 'train'"), ("train", {"name": "asl"}, "did you mean 'als'")],
 )
-def test_unknown_names_end_with_two(prepared, job, params, message):
+def test_unknown_names_end_with_two(prepared, job, model, message):
     folder, _ = prepared
-    code, result = run(folder, request(folder, job, "usage", params=params), "usage")
+    code, result = run(folder, request(folder, job, "usage", model=model), "usage")
     assert code == 2
     assert message in result.error
 
@@ -214,12 +211,12 @@ def wait_for(folder, event, name):
     raise AssertionError(f"no {event} in time")
 
 
-LONG = {**ALS, "iterations": 3000}
+LONG = {**ALS, "model": {**ALS["model"], "iterations": 3000}}
 
 
 def test_an_interrupted_application_answers_and_ends(prepared):
     folder, _ = prepared
-    process = start(folder, request(folder, name="stop", params=LONG), "stop")
+    process = start(folder, request(folder, name="stop", **LONG), "stop")
     wait_for(folder, "phase_start", "stop")
     process.send_signal(signal.SIGINT)
     code, result = finish(process, folder, "stop")
@@ -236,24 +233,22 @@ def kill_jvm(process):
     jvm.kill()
 
 
-def share(folder, **params):
-    """Requests with these parameters, by name, with folders of their own and one session."""
+def share(folder, **given):
+    """Requests with these fields, by name, with folders of their own and one session."""
     return {
-        name: request(
-            folder, name=f"{name}/work", params=own, events=str(folder / f"{name}.jsonl"), warmups=1
-        )
-        for name, own in params.items()
+        name: request(folder, name=f"{name}/work", **own, events=str(folder / f"{name}.jsonl"), warmups=1)
+        for name, own in given.items()
     }
 
 
 def test_trials_that_share_an_application_measure_and_answer_each_for_itself(prepared, fitted):
     """Jobs of two trials must not be counted together, and what one leaves must not help or hinder the next."""
     folder, _ = prepared
-    asked = share(folder, one=ALS, two=ALS, three=ALS, four={"model": "bias", "k": 3, "top_n": 3})
+    asked = share(folder, one=ALS, two=ALS, three=ALS, four=BIAS)
     asked["two"] = request(
         folder,
         name="two/work",
-        params=ALS,
+        **ALS,
         events=str(folder / "two.jsonl"),
         per_user=str(folder / "two.jsonl" / "no folder"),
     )
@@ -280,7 +275,7 @@ def test_trials_that_share_an_application_measure_and_answer_each_for_itself(pre
 
 def test_an_interruption_ends_the_trial_that_runs_and_those_after_it(prepared):
     folder, _ = prepared
-    asked = share(folder, before={"model": "bias", "k": 3, "top_n": 3}, during=LONG, after=ALS)
+    asked = share(folder, before=BIAS, during=LONG, after=ALS)
     process = start_several(folder, asked)
     wait_for(folder, "phase_start", "during")
     process.send_signal(signal.SIGTERM)

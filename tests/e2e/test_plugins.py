@@ -169,12 +169,12 @@ def place(tmp_path, monkeypatch):
 
 
 def test_what_another_folder_holds_is_started_used_reported_and_stopped(place):
-    text = place.run("run", place.spec("plugged", 'model = ["toy"]', fixed='store = "toy"'))
+    text = place.run("run", place.spec("plugged", 'model.name = ["toy"]', fixed='data.store = "toy"'))
     assert "toy is ready" in text
     assert "hello.json?opened" in (place.run_dir / "logs" / "toy.log").read_text()
     (trial,) = json.loads((place.run_dir / "reports" / "plugged.json").read_text())["trials"]
-    assert (trial["status"], trial["params"]["store"]) == ("ok", "toy")
-    assert {run.data.params["store"] for run in place.runs("plugged")} == {"toy"}
+    assert (trial["status"], trial["params"]["data.store"]) == ("ok", "toy")
+    assert {run.data.params["data.store"] for run in place.runs("plugged")} == {"toy"}
     assert place.processes() == []
     # It is another store, so the tables that were prepared for it are no other store's.
     assert [path.name for path in (place.run_dir / "store").iterdir() if path.name.endswith("-toy")]
@@ -186,8 +186,8 @@ def test_what_another_folder_holds_is_started_used_reported_and_stopped(place):
 def test_a_job_that_runs_on_is_measured_in_windows(place):
     spec = place.folder / "running_on.toml"
     spec.write_text(
-        'question = "How much comes through?"\njob = "toy_stream"\napplications = 1\nrepeats = 3\nwarmups = 1\n'
-        'partitions = 2\n[fixed]\nworkers = 1\ncores = 1\nmemory = "1g"\n[grid]\nrows = [50, 500]\n'
+        'question = "How much comes through?"\napplications = 1\nrepeats = 3\nwarmups = 1\npartitions = 2\n'
+        '[job]\nname = "toy_stream"\n[shape]\nworkers = 1\ncores = 1\nmemory = "1g"\n[grid]\njob.rows = [50, 500]\n'
     )
     text = place.run("run", str(spec))
     assert "WINDOWS" in text

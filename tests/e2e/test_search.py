@@ -16,16 +16,21 @@ repeats = 1
 warmups = 0
 partitions = 2
 
-[fixed]
-dataset = "synthetic/ml-latest-small"
-"dataset.rows" = 3000
-model = "als"
-rank = 4
-iterations = 3
+job.top_n = 0
+
+[shape]
 workers = 1
 cores = 1
 memory = "1g"
-top_n = 0
+
+[data]
+name = "synthetic/ml-latest-small"
+rows = 3000
+
+[model]
+name = "als"
+rank = 4
+iterations = 3
 
 [search]
 metric = "rmse"
@@ -33,7 +38,7 @@ sampler = "grid"
 trials = 2
 
 [search.space]
-reg = [0.05, 5.0]
+model.reg = [0.05, 5.0]
 """
 
 
@@ -43,7 +48,7 @@ def test_the_best_settings_are_fitted_registered_and_served_without_spark(tmp_pa
     said = place.run("run", str(tmp_path / "penalty.toml"))
     assert "best on the validation part: reg=0.05" in said
     assert "registered: models:/recscale-penalty@best (version 1)" in said
-    assert [run.data.params["reg"] for run in place.runs("penalty")] == ["0.05", "5.0", "0.05"]
+    assert [run.data.params["model.reg"] for run in place.runs("penalty")] == ["0.05", "5.0", "0.05"]
     report = json.loads((place.run_dir / "reports" / "penalty.json").read_text())["search"]
     assert [trial["settings"]["reg"] for trial in report["trials"]] == [0.05, 5.0]
     assert report["test"] > report["trials"][0]["score"] * 0.5

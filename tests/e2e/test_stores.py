@@ -12,7 +12,7 @@ from tests.e2e.place import Place
 
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.long]
 
-ALS = 'model = "als"\nrank = 4\niterations = 3\nblocks = 2'
+ALS = 'model.name = "als"\nmodel.rank = 4\nmodel.iterations = 3\nmodel.blocks = 2'
 
 
 @pytest.fixture
@@ -23,11 +23,11 @@ def place(tmp_path, monkeypatch):
 
 
 def test_both_stores_give_the_same_answers_and_cassandra_is_stopped_again(place, spark):
-    text = place.run("run", place.spec("stores", 'store = ["parquet", "cassandra"]', fixed=ALS, top_n=5))
+    text = place.run("run", place.spec("stores", 'data.store = ["parquet", "cassandra"]', fixed=ALS, top_n=5))
     assert "cassandra-1 is ready" in text
     assert place.processes() == []
     report = json.loads((place.run_dir / "reports" / "stores.json").read_text())
-    trials = {trial["params"]["store"]: trial for trial in report["trials"]}
+    trials = {trial["params"]["data.store"]: trial for trial in report["trials"]}
     assert {trial["status"] for trial in trials.values()} == {"ok"}
     in_files, in_cassandra = (trials[store]["metrics"] for store in ("parquet", "cassandra"))
     assert in_files.keys() == in_cassandra.keys()

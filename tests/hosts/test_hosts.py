@@ -16,15 +16,15 @@ pytestmark = pytest.mark.timeout(1200)
 MASTER = "spark://10.77.0.1:7077"
 SECRET = "d1ff1cu1t-t0-gu355-4nd-3a5y-t0-f1nd"
 FIXED = """
-model = "als"
-store = "parquet"
-blocks = 2
+model.name = "als"
+data.store = "parquet"
+model.blocks = 2
 """
 LOSES = """
-rank = 4
-"spark.network.timeout" = "20s"
-"spark.network.timeoutInterval" = "5s"
-"spark.executor.heartbeatInterval" = "2s"
+model.rank = 4
+spark."network.timeout" = "20s"
+spark."network.timeoutInterval" = "5s"
+spark."executor.heartbeatInterval" = "2s"
 """
 
 
@@ -123,7 +123,7 @@ def test_a_master_that_is_silent_is_named_with_what_to_look_at(hosts):
 
 def test_an_experiment_runs_on_both_encrypted_and_the_secret_stays_in_the_environment(hosts, driver):
     wire = hosts.network.sniff()
-    driver.run("run", driver.spec("small", "rank = [4]", workers=2, fixed=FIXED))
+    driver.run("run", driver.spec("small", "model.rank = [4]", workers=2, fixed=FIXED))
     crossed, readable = hosts.network.heard(wire)
     assert crossed > 100_000
     assert readable == 0
@@ -138,16 +138,16 @@ def test_an_experiment_runs_on_both_encrypted_and_the_secret_stays_in_the_enviro
 
 def test_without_the_secret_a_driver_is_refused_and_told_why(driver, monkeypatch):
     monkeypatch.delenv("RECSCALE_SPARK_SECRET")
-    text = driver.fails("run", driver.spec("none", "rank = [4]", workers=2, fixed=FIXED))
+    text = driver.fails("run", driver.spec("none", "model.rank = [4]", workers=2, fixed=FIXED))
     assert f"the Spark master at {MASTER} wants a secret" in text
     assert "RECSCALE_SPARK_SECRET" in text
     monkeypatch.setenv("RECSCALE_SPARK_SECRET", "another")
-    text = driver.fails("run", driver.spec("other", "rank = [4]", workers=2, fixed=FIXED))
+    text = driver.fails("run", driver.spec("other", "model.rank = [4]", workers=2, fixed=FIXED))
     assert f"the Spark master at {MASTER} does not take this application's secret" in text
 
 
 def test_an_application_outlives_a_machine_that_is_unplugged_and_the_record_says_so(hosts, driver):
-    spec = driver.spec("unplugged", "iterations = [60]", workers=2, fixed=FIXED + LOSES)
+    spec = driver.spec("unplugged", "model.iterations = [60]", workers=2, fixed=FIXED + LOSES)
     with driver.started("run", spec) as process:
         driver.wait_for(process, "unplugged", "fit")
         words = [word for host in hosts.network.hosts for word in command_lines(hosts.network.pids(host))]

@@ -40,7 +40,7 @@ def in_cassandra(spark, cassandra):
 
 @pytest.fixture
 def context(spark, tmp_path):
-    """Make the context of a job in this process: context(job, params, warmups=1, ...)."""
+    """Make the context of a job in this process: context(job, params, model={...}, warmups=1, ...)."""
 
     def make(job, params, **changes):
         store, log = tmp_path / "store", tmp_path / "events.jsonl"

@@ -293,8 +293,8 @@ def stored_tables(context, data):
 
 
 def test_train_stores_similar_items(spark, context):
-    params = {"test": 0.3, "k": 3, "top_n": 3, "blocks": 2}
-    given = context("train", {"model": "content", **params})
+    params = {"test": 0.3, "k": 3, "top_n": 3}
+    given = context("train", params, model={"name": "content", "blocks": 2})
     stored_tables(given, tables(spark, ratings(rated=False)))
     result = JOB.run(given)
     assert "rmse" not in result.metrics
@@ -306,7 +306,9 @@ def test_train_stores_similar_items(spark, context):
 
 def test_train_says_how_items_were_clustered(spark, context):
     given = context(
-        "train", {"model": "content_kmeans", "clusters": "3", "top_n": 0, "split": "cold_items", "test": 0.3}
+        "train",
+        {"top_n": 0, "split": "cold_items", "test": 0.3},
+        model={"name": "content_kmeans", "clusters": "3"},
     )
     stored_tables(given, tables(spark))
     result = JOB.run(given)

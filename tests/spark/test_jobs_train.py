@@ -9,10 +9,11 @@ from jobs.prepare import stored
 from jobs.prepare.stored import RATINGS
 
 USERS, ITEMS = 12, 10
-SMALL = {"rank": "2", "iterations": "2", "blocks": "2", "test": "0.3", "k": "3", "top_n": "3"}
+SMALL = {"rank": "2", "iterations": "2", "blocks": "2"}
+JUDGED = {"test": "0.3", "k": "3", "top_n": "3"}
 
 
-def given(context, spark, rating, model, **params):
+def given(context, spark, rating, model, fields=SMALL, **params):
     """A context whose store holds what preprocessing leaves of planted ratings: rating(user, item)."""
     rows = [
         (user, item, rating(user, item), None, None)
@@ -20,7 +21,7 @@ def given(context, spark, rating, model, **params):
         for item in range(ITEMS)
         if (user + item) % 4
     ]
-    made = context("train", {"model": model, **SMALL, **params})
+    made = context("train", {**JUDGED, **params}, model={"name": model, **fields})
     tables = {
         "ratings": spark.createDataFrame(rows, RATINGS).repartition(2),
         "users": spark.range(USERS).selectExpr("int(id) user", "string(id) key"),
@@ -47,14 +48,9 @@ def test_ratings_without_a_preference_are_refused_by_every_model_of_preferences(
         ("als_implicit", {"select": '{"rank": [2, 3]}'}),
         ("implicit_single", {}),
     ):
-        plain = (
-            {key: value for key, value in SMALL.items() if key != "blocks"}
-            if model == "implicit_single"
-            else SMALL
-        )
-        made = given(context, spark, lambda user, item: -1.0 - (user + item) % 5, model, **more)
-        made.request.params.clear()
-        made.request.params.update({"model": model, **plain, **more})
+        alone = model == "implicit_single"
+        fields = {key: value for key, value in SMALL.items() if not (alone and key == "blocks")}
+        made = given(context, spark, lambda user, item: -1.0 - (user + item) % 5, model, fields, **more)
         with pytest.raises(
             JobError, match="no rating of the training part is above 0: they go from -5 to -1"
         ):
@@ -79,7 +75,7 @@ def test_counts_are_all_relevant_and_a_model_of_ratings_is_warned(spark, context
 def test_the_logarithm_of_counts_makes_another_model(spark, context):
     lists = []
     for confidence in ("linear", "log"):
-        made = given(context, spark, counts, "als_implicit", confidence=confidence)
+        made = given(context, spark, counts, "als_implicit", {**SMALL, "confidence": confidence})
         result = JOB.run(made)
         assert made.warnings == []
         lists.append(result.fingerprint)

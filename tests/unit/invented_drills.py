@@ -26,7 +26,7 @@ def drilled(**changes):
         "status": "ok", "error": None, "ended_s": 12.0, "recovery_s": 3.5, "recomputed_tasks": 7, "failed_tasks": 2,
         "executors_lost": 1, "undisturbed_s": 8.0, "disturbed_s": 12.5, "rerun_s": None, "rerun_status": "",
         "differences": [], "largest_difference": 2e-7, "rows": 943, "left": [], "notes": [],
-        "environment": {"host.cores": 4, "host.cpu": "invented"}, "basis": BASIS, "values": {"model": "als", "rank": 8},
+        "environment": {"host.cores": 4, "host.cpu": "invented"}, "basis": BASIS, "values": {"model.name": "als", "model.rank": 8},
         "shape": {"workers": 2, "cores": 1, "memory": "1g", "cpus": 0.5, "pin": True, "backend": ""},
         "at": 1_700_000_000.0,
     }  # fmt: skip

@@ -5,6 +5,7 @@ import re
 from invented import application, outcome
 
 from experiments.spec.experiment import Experiment
+from experiments.spec.tables import under
 from experiments.studies.scaling.curves import curves
 
 SPEC = Experiment("invented", "How does it scale?")
@@ -16,7 +17,7 @@ def trial(workers, seconds, applications=5, shape=None, **changes):
     own = changes.pop("made", {})
     made = [application(n, [9.0, seconds * NOISE[n]], **own) for n in range(applications)]
     size = {"workers": workers, "cores": 1, "memory": "1g", **(shape or {})}
-    values = {**size, **changes.pop("values", {})}
+    values = {**under("shape", size), **changes.pop("values", {})}
     return outcome(made, workers, shape=size, values=values, **changes)
 
 

@@ -24,9 +24,9 @@ ROWS = [100_000, 200_000, 400_000]
 SPEC = Experiment(
     "capacity",
     "How long?",
-    fixed={"model": "als", "dataset": "synthetic/ml-1m"},
-    grid={"dataset.rows": [*ROWS, 1_600_000], "workers": [1, 2, 4]},
-    held_out=({"dataset.rows": 1_600_000},),
+    fixed={"model.name": "als", "data.name": "synthetic/ml-1m"},
+    grid={"data.rows": [*ROWS, 1_600_000], "shape.workers": [1, 2, 4]},
+    held_out=({"data.rows": 1_600_000},),
 )
 MIB = 2**20
 
@@ -47,7 +47,7 @@ def run(rows, workers, noise=1.0, applications=1, telemetry=True, **changes):
         )
         for n in range(applications)
     ]  # fmt: skip
-    values = {"dataset": "synthetic/ml-1m", "dataset.rows": rows, "workers": workers}
+    values = {"data.name": "synthetic/ml-1m", "data.rows": rows, "shape.workers": workers}
     data = {"name": "synthetic/ml-1m", "rows": rows, "users": rows // 160, "items": 3_883, "options": {}}
     return outcome(made, workers, values=values, data=data, **changes)
 

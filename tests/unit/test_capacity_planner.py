@@ -16,14 +16,15 @@ from experiments.studies.capacity.terms import Load, time_terms
 
 DEFAULT = Shape(1, 1, "1g")
 ROWS = [50_000, 100_000, 200_000, 400_000]
-FIXED = {"dataset": "synthetic/ml-1m", "model": "als", "blocks": 8}
+FIXED = {"data.name": "synthetic/ml-1m", "model.name": "als", "model.blocks": 8}
 
 
 def candidates(host_cores=4, workers=(1, 2), held_out=(), rows=ROWS, **fixed):
     values = {
         "question": "How long?",
-        "fixed": {**FIXED, **fixed},
-        "grid": {"dataset.rows": rows, "workers": list(workers)},
+        **FIXED,
+        **fixed,
+        "grid": {"data.rows": rows, "shape.workers": list(workers)},
         "held_out": list(held_out),
     }
     return Candidates.of(spec.read("planned", values), DEFAULT, host_cores)
@@ -81,17 +82,17 @@ def test_both_sizes_and_both_core_counts_are_chosen():
 
 
 def test_held_out_and_oversubscribed_runs_are_no_candidates():
-    found = candidates(host_cores=2, workers=(1, 2, 3), held_out=[{"dataset.rows": 400_000}])
+    found = candidates(host_cores=2, workers=(1, 2, 3), held_out=[{"data.rows": 400_000}])
     assert {load.rows for load in found.loads} == {50_000, 100_000, 200_000}
     assert {trial.shape.workers for trial in found.trials} == {1, 2}
     assert len(found.remarks) == 5
     assert re.search(r"w3\u00d71c\b.*worker cores.*\b2\b", found.remarks[0])
     assert all(words in found.remarks[-1] for words in ("4 candidates", "shared-host"))
-    assert {trial.flat["dataset.rows"] for trial in found.held_out} == {400_000}
+    assert {trial.flat["data.rows"] for trial in found.held_out} == {400_000}
 
 
 def test_part_of_the_grid_keeps_labels_and_partitions_of_the_whole():
-    found = candidates(host_cores=8, workers=(1, 8), held_out=[{"dataset.rows": 400_000}])
+    found = candidates(host_cores=8, workers=(1, 8), held_out=[{"data.rows": 400_000}])
     two = [found.trials[0], found.held_out[-1]]
     again = found.only(two).trials(DEFAULT)
     assert [trial.key("", "", "", "") for trial in again] == [trial.key("", "", "", "") for trial in two]
@@ -101,9 +102,10 @@ def test_part_of_the_grid_keeps_labels_and_partitions_of_the_whole():
 def test_a_share_of_a_data_set_counts_as_rows():
     values = {
         "question": "How long?",
-        "fixed": {"dataset": "movielens/1m", "model": "als"},
-        "grid": {"sample": [0.1, 0.5, 1.0], "workers": [1, 2]},
-        "held_out": [{"sample": 1.0}],
+        "data.name": "movielens/1m",
+        "model.name": "als",
+        "grid": {"clean.sample": [0.1, 0.5, 1.0], "shape.workers": [1, 2]},
+        "held_out": [{"clean.sample": 1.0}],
     }
     found = Candidates.of(spec.read("sampled", values), DEFAULT, 4)
     assert {round(load.rows, -3) for load in found.loads} == {100_000, 500_000}
@@ -111,7 +113,7 @@ def test_a_share_of_a_data_set_counts_as_rows():
     assert len(found.held_out) == 2
     whole = found.only([found.held_out[0]]).trials(DEFAULT)
     assert [trial.label for trial in whole] == ["als w1\u00d71c"]
-    assert [trial.flat.get("sample") for trial in found.only(found.trials).trials(DEFAULT)] == [
+    assert [trial.flat.get("clean.sample") for trial in found.only(found.trials).trials(DEFAULT)] == [
         0.1,
         0.1,
         0.5,
@@ -122,19 +124,19 @@ def test_a_share_of_a_data_set_counts_as_rows():
 @pytest.mark.parametrize(
     ("grid", "words"),
     [
-        ({"workers": [1, 2]}, "1 size"),
-        ({"rank": [8, 16], "dataset.rows": ROWS}, "rank"),
+        ({"shape.workers": [1, 2]}, "1 size"),
+        ({"model.rank": [8, 16], "data.rows": ROWS}, "rank"),
     ],
 )
 def test_a_grid_that_no_model_can_be_made_of_is_refused(grid, words):
-    experiment = spec.read("odd", {"question": "How long?", "fixed": FIXED, "grid": grid})
+    experiment = spec.read("odd", {"question": "How long?", **FIXED, "grid": grid})
     with pytest.raises(UsageError, match=words):
         Candidates.of(experiment, DEFAULT, 4)
 
 
 def test_what_is_held_out_must_stand_in_the_spec():
-    values = {"question": "Why?", "fixed": FIXED, "grid": {"workers": [1]}, "held_out": [{"worker": 2}]}
-    with pytest.raises(UsageError, match=r"^experiment odd: .*'worker'.*'workers'"):
+    values = {"question": "Why?", **FIXED, "grid": {"shape.workers": [1]}, "held_out": [{"shape.worker": 2}]}
+    with pytest.raises(UsageError, match=r"^experiment odd: .*'shape.worker'.*'shape.workers'"):
         spec.read("odd", values)
 
 

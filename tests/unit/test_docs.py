@@ -9,7 +9,10 @@ import pytest
 from cluster.__main__ import main as cluster
 from datasets.__main__ import main as datasets
 from experiments.__main__ import main as experiments
+from experiments.cli.arguments import read_sets, split_sets
 from experiments.spec import experiment as spec
+from experiments.spec.reading import check_key
+from experiments.studies.compare.sides import SOURCE
 from jobs.__main__ import main as jobs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +25,7 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 MAKE = re.compile(r"\bmake((?:[ \t]+(?:[a-z][a-z-]*|[A-Z_]+=(?:\"[^\"]*\"|\S*)))+)")
 VARIABLE = re.compile(r"\b([A-Z_]+)=")
 MODULES = {"cluster": cluster, "datasets": datasets, "experiments": experiments, "jobs": jobs}
+SETS = re.compile(r"(?:\bSET=|--(?:baseline|contender) )('[^']*'|\"[^\"]*\"|[^\s`|\]]+)")
 MODULE = re.compile(r"-m (cluster|datasets|experiments|jobs)\b((?:[ \t]+[^\s`|#;&]+)*)")
 OPTION = re.compile(r"(?<!\S)--[a-z][a-z-]*")
 
@@ -89,6 +93,15 @@ def test_commands_name_what_exists(page: Path) -> None:
     assert {target for target, _ in wanted} - targets == set()
     assert {name for _, given in wanted for name in given} - variables == set()
     assert set(re.findall(r"\b(?:NAME|SPEC)=([a-z]\w*)", typed(page))) - set(spec.names()) == set()
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "Makefile"], ids=lambda page: str(page.relative_to(ROOT)))
+def test_values_that_are_set_are_known_by_these_names(page: Path) -> None:
+    text = page.read_text(encoding="utf-8") if page.name == "Makefile" else typed(page)
+    for given in SETS.findall(text):
+        for name in read_sets(split_sets(given.strip("'\"")), beside=SOURCE):
+            if name not in SOURCE:
+                check_key(name, "train", given)
 
 
 COMMANDS = sorted({found for page in PAGES for found in MODULE.findall(typed(page))})

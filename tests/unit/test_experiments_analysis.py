@@ -48,7 +48,7 @@ def test_speedup_is_against_the_smallest_shape():
 
 
 def test_no_speedup_without_another_shape_or_between_different_trials():
-    one, other = scaled(1, 10.0), scaled(2, 5.0, values={"rank": 9})
+    one, other = scaled(1, 10.0), scaled(2, 5.0, values={"model.rank": 9})
     assert analysis.speedup(one, [one]) is None
     assert analysis.speedup(other, [one, other]) is None
 
@@ -86,9 +86,9 @@ def test_fewer_than_five_applications_give_no_interval():
 
 
 def test_trials_are_paired_where_all_else_agrees():
-    comparison = Comparison({"model": "knn"}, {"model": "als"}, "fit_s")
+    comparison = Comparison({"model.name": "knn"}, {"model.name": "als"}, "fit_s")
     trials = [
-        scaled(workers, seconds, values={"model": model})
+        scaled(workers, seconds, values={"model.name": model})
         for workers in (1, 2)
         for model, seconds in (("knn", 8.0 * workers), ("als", 4.0))
     ]
@@ -101,17 +101,21 @@ def test_trials_are_paired_where_all_else_agrees():
 
 def test_comparison_of_shapes_is_refused_when_the_model_changed():
     moved = outcome([application(0, [9.0, 5.0], fingerprint=[1.0, 4.0])], 2)
-    (found,) = analysis.compare([Comparison({"workers": 1}, {"workers": 2})], [scaled(1, 10.0), moved])
+    (found,) = analysis.compare(
+        [Comparison({"shape.workers": 1}, {"shape.workers": 2})], [scaled(1, 10.0), moved]
+    )
     assert found.result.ratio is None
     assert "model changed" in found.result.refused
 
 
 def test_means_are_taken_over_the_named_keys_only():
     trials = [
-        outcome([application(0, [1, 1], metrics={"rmse": rmse})], values={"fold": fold, "rank": rank})
+        outcome(
+            [application(0, [1, 1], metrics={"rmse": rmse})], values={"job.fold": fold, "model.rank": rank}
+        )
         for fold, rank, rmse in (("u1", 8, 0.9), ("u2", 8, 1.0), ("u1", 9, 0.8), ("u2", 9, 0.9))
     ]
-    found = list(analysis.means([Mean("rmse", ("fold",))], trials))
+    found = list(analysis.means([Mean("rmse", ("job.fold",))], trials))
     assert [(item.where, round(item.mean, 3)) for item in found] == [("rank=8", 0.95), ("rank=9", 0.85)]
 
 

@@ -38,6 +38,7 @@ from experiments.results.model_equality import ALLOWED
 from experiments.results.outcome import Share
 from experiments.spec.experiment import Comparison, Experiment
 from experiments.spec.search_space import Search
+from experiments.spec.tables import under
 from experiments.studies.capacity.advice import Wanted, money
 from experiments.studies.compare.calibration import answer as calibrated
 from experiments.studies.compare.calibration import details
@@ -64,7 +65,8 @@ def trial(model="als", took=4.0, runs=1, workers=1, metrics=None, shape=None, sh
         for n in range(runs)
     ]
     size = {"workers": workers, "cores": 1, "memory": "1g", **(shape or {})}
-    told = {"model": model, **size, **values}
+    told = {"model.name": model, **under("shape", size)}
+    told |= {key if "." in key else f"model.{key}": value for key, value in values.items()}
     label = " ".join([model, *(f"{key}={value}" for key, value in values.items()), f"w{workers}\u00d71c"])
     return outcome(made, workers, label=label, key=label, values=told, shape=size)
 
@@ -237,7 +239,7 @@ def test_random_grids_keep_to_the_form():
 @pytest.mark.parametrize("contender", [5.0, 10.0, 20.0])
 @pytest.mark.parametrize(
     ("baseline", "other"),
-    [({"store": "parquet"}, {"store": "cassandra"}), ({"sorted": True}, {"sorted": False}),
+    [({"data.store": "parquet"}, {"data.store": "cassandra"}), ({"job.sorted": True}, {"job.sorted": False}),
      ({"spark.sql.a.very.long.setting": "x=1" * 20}, {"spark.sql.a.very.long.setting": "y=2" * 20})],
 )  # fmt: skip
 def test_one_comparison(contender, baseline, other):
@@ -256,7 +258,7 @@ def test_cost(runs, fits):
     def one(model, fit, workers):
         made = [application(n, [9.0, fit * (1 + n / 100)], info=info) for n in range(runs)]
         label = f"{model} w{workers}"
-        return outcome(made, workers, key=label, label=label, values={"model": model})
+        return outcome(made, workers, key=label, label=label, values={"model.name": model})
 
     outcomes = [one("als_single", 10.0, 1), *(one("als", fit, 2**n) for n, fit in enumerate(fits))]
     text = FINDINGS["cost"](PLAIN, outcomes).answer
@@ -274,14 +276,16 @@ def test_cost(runs, fits):
 @pytest.mark.parametrize("size", [1, 3, 7])
 @pytest.mark.parametrize("tested", [False, True])
 def test_a_search_names_the_chosen_settings(size, tested):
-    space = {f"parameter_{n}": {"low": 0.1, "high": 1.0} for n in range(size)}
+    space = {f"model.parameter_{n}": {"low": 0.1, "high": 1.0} for n in range(size)}
     search = Search("rmse", space, "random", 5)
     experiment = dataclasses.replace(PLAIN, search=search)
     outcomes = [
-        trial(metrics={"rmse": 0.9 + n / 100}, part="validation", **dict.fromkeys(space, 0.1 + n / 7))
+        trial(
+            metrics={"rmse": 0.9 + n / 100}, **{"job.part": "validation"}, **dict.fromkeys(space, 0.1 + n / 7)
+        )
         for n in range(3)
     ]
-    final = trial(metrics={"rmse": 0.95}, export="x", **dict.fromkeys(space, 0.1))
+    final = trial(metrics={"rmse": 0.95}, **{"job.export": "x"}, **dict.fromkeys(space, 0.1))
     text = answered([*outcomes, *([final] if tested else [])], experiment)
     assert "parameter 0 0.1" in text
     assert re.search(r"RMSE 0\.900\D+validation", text)
@@ -391,7 +395,7 @@ def test_words():
     assert sentence("kNN is best") == "kNN is best."
     assert sentence("two workers") == "Two workers."
     assert setting("spark.x.pin", value=False) == "no pin"
-    assert setting("dataset.rows", 400_000) == "400,000 rows"
+    assert setting("data.rows", 400_000) == "400,000 rows"
     assert len(clipped("x" * 50, 10)) == 10
     one, two = trial(rank=8, reg=0.1), trial(rank=16, reg=0.1)
     assert named(one, [one, two]) == "ALS with rank 8"

@@ -27,7 +27,7 @@ def trial(model, ndcg=None, rmse=None, workers=1, settings="", **changes):
     metrics |= {} if ndcg is None else {"ndcg_at_10": ndcg}
     made = [application(0, [9.0, 1.0], metrics=metrics, counts={"train_rows": 900})]
     label = f"{model} {settings} w{workers}\u00d71c".replace("  ", " ")
-    return outcome(made, workers, values={"model": model}, label=label, data=DATA, **changes)
+    return outcome(made, workers, values={"model.name": model}, label=label, data=DATA, **changes)
 
 
 def contests(*trials):

@@ -246,7 +246,7 @@ def test_more_task_time_for_the_same_work_is_told(tmp_path):
     two = trial(tmp_path / "2", tasks(*slow), 8.4, workers=2)
     assert inflation(two, [one, two]).ratio == pytest.approx(2)
     assert inflation(one, [one, two]) is None
-    other = dataclasses.replace(two, values={**two.values, "rank": 9})
+    other = dataclasses.replace(two, values={**two.values, "model.rank": 9})
     assert inflation(other, [one, other]) is None
 
 

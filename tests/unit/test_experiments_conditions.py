@@ -45,7 +45,7 @@ BASE = load([], {}).having(CassandraSettings(nodes=1))
 
 
 def trial(store):
-    return Trial("train", "als", {"model": "als"}, SHAPE, Data("movielens/1m", store=store), {})
+    return Trial("train", "als", {}, SHAPE, Data("movielens/1m", store=store), {}, model={"name": "als"})
 
 
 def known(settings, store):
@@ -192,7 +192,8 @@ def test_a_trials_key_takes_them_and_not_the_number_of_applications():
 
 OF_TRIAL = {
     "job": {"job": "generate"},
-    "params": {"params": {"model": "als", "rank": 9}},
+    "params": {"params": {"top_n": 9}},
+    "model": {"model": {"name": "als", "rank": 9}},
     "spark": {"spark": {"spark.locality.wait": "0s"}},
     "store": {"data": Data("movielens/1m", store="cassandra")},
     "dataset": {"data": Data("movielens/10m", store="parquet")},

@@ -9,6 +9,7 @@ from invented import application, outcome
 from experiments.page.text_tables import as_text
 from experiments.report.sections.cost import FIND
 from experiments.spec.experiment import Experiment
+from experiments.spec.tables import under
 from experiments.studies.cost.rivals import SINGLE, rivals
 from experiments.studies.cost.verdict import matched, verdict
 from jobs.models import MODELS
@@ -25,7 +26,7 @@ def trial(model, fit, workers=1, count=5, metrics=None, hyper=None, **changes):
         application(n, [9.0, fit * (1 + n / 100)], [9.0, 1.0], metrics=metrics, info=info)
         for n in range(count)
     ]
-    values = {"model": model, **(hyper or {}), **changes.pop("values", {})}
+    values = {"model.name": model, **under("model", hyper or {}), **changes.pop("values", {})}
     label = f"{model} w{workers}\u00d71c"
     key = f"{label}{hyper}"
     return outcome(made, workers, label=label, key=key, values=values, **changes)
@@ -134,10 +135,10 @@ def test_several_threads_are_not_one():
         {"hyper": {"iterations": 6}},
         {"hyper": {"reg": 0.2}},
         {"hyper": {"on_residuals": True}},
-        {"values": {"dataset": "movielens/100k"}},
-        {"values": {"split": "time"}},
+        {"values": {"data.name": "movielens/100k"}},
+        {"values": {"job.split": "time"}},
         {"data": {"name": "movielens/1m", "digest": "another", "rows": 1000}},
-        {"values": {"model": "bias"}},
+        {"values": {"model.name": "bias"}},
     ],
 )
 def test_only_the_same_work_is_compared(changes):
@@ -154,18 +155,18 @@ def test_each_data_set_has_a_cost_of_its_own():
     for dataset, fit in (("movielens/1m", 4.0), ("synthetic/ml-10m", 60.0)):
         data = {"name": dataset, "digest": dataset, "rows": 1000}
         outcomes += [
-            trial("als_single", 10.0, values={"dataset": dataset}, data=data),
-            trial("als", fit, values={"dataset": dataset}, data=data),
+            trial("als_single", 10.0, values={"data.name": dataset}, data=data),
+            trial("als", fit, values={"data.name": dataset}, data=data),
         ]
     finding = FIND(EXPERIMENT, outcomes)
     fits = [(item["where"], item["verdicts"][0]) for item in finding.data["cost"]]
     assert [(where, said["kind"], said["cores"]) for where, said in fits] == [
-        ("dataset=movielens/1m", "reached", 1),
-        ("dataset=synthetic/ml-10m", "not reached", 1),
+        ("data=movielens/1m", "reached", 1),
+        ("data=synthetic/ml-10m", "not reached", 1),
     ]
     assert re.search(r"^ALS.*faster.*one of two.*\b1 worker core\b", finding.answer)
-    assert re.search(r"^dataset=movielens/1m.*fit of als: 1 worker core\b", finding.notes[0])
-    assert re.search(r"^dataset=synthetic/ml-10m.*fit of als: not reached", finding.notes[1])
+    assert re.search(r"^data=movielens/1m.*fit of als: 1 worker core\b", finding.notes[0])
+    assert re.search(r"^data=synthetic/ml-10m.*fit of als: not reached", finding.notes[1])
     assert len(finding.tables) == len(finding.plots) == 2
 
 
@@ -205,8 +206,8 @@ def implicit(alone=ALONE, one=SPARK, two=None, reg=3.0):
 def test_implicit_models_are_compared_by_the_time_to_equal_ndcg():
     match, said = found(implicit())
     assert match.target == pytest.approx(0.99 * 0.20)
-    assert match.single.values["iterations"] == 8
-    assert [point.trial.values["iterations"] for point in match.points] == [8, 8]
+    assert match.single.values["model.iterations"] == 8
+    assert [point.trial.values["model.iterations"] for point in match.points] == [8, 8]
     assert (said.kind, said.cores) == ("not reached", 2)
     assert said.ratio.ratio == pytest.approx(4 / 6)
     finding = FIND(EXPERIMENT, implicit())
@@ -217,7 +218,7 @@ def test_implicit_models_are_compared_by_the_time_to_equal_ndcg():
 def test_the_fewest_iterations_that_reach_the_quality_count():
     quick = {1: (5.0, 0.199), 4: (8.0, 0.201), 8: (12.0, 0.2)}
     match, said = found(implicit(one=quick))
-    assert [point.trial.values["iterations"] for point in match.points] == [1, 1]
+    assert [point.trial.values["model.iterations"] for point in match.points] == [1, 1]
     assert (said.kind, said.cores) == ("reached", 2)
     assert any(
         "als_implicit w1" in note and "fewer iterations" in note

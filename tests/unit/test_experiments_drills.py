@@ -49,7 +49,7 @@ def test_what_was_not_started_here_is_not_killed(kind, sets):
 
 
 def test_a_worker_is_killed_only_where_another_is_left():
-    single = trial(dataclasses.replace(DRILL, fixed={**DRILL.fixed, "workers": 1}))
+    single = trial(dataclasses.replace(DRILL, fixed={**DRILL.fixed, "shape.workers": 1}))
     assert "set workers = 2" in DRILLS["worker"].refusal(SETTINGS, single)
     assert DRILLS["executor"].refusal(SETTINGS, single) is None
 
@@ -69,7 +69,10 @@ def test_a_drill_disturbs_one_trial_that_fits_a_model():
 
 def test_the_value_that_a_drill_needs_goes_over_the_specs_grid():
     several = Experiment(
-        "made", "?", fixed={"model": "als", "dataset": "movielens/1m"}, grid={"store": ["parquet"]}
+        "made",
+        "?",
+        fixed={"model.name": "als", "data.name": "movielens/1m"},
+        grid={"data.store": ["parquet"]},
     )
     fitted = baseline.fitted(several, DRILLS["cassandra"])
     assert trial(fitted).data.store == "cassandra"
@@ -95,7 +98,7 @@ def test_wrong_names_and_other_peoples_clusters_exit_with_two(arguments, message
 
 
 def test_a_spec_without_a_shape_takes_the_settings(monkeypatch):
-    bare = Experiment("made", "?", fixed={"model": "als", "dataset": "movielens/1m"})
+    bare = Experiment("made", "?", fixed={"model.name": "als", "data.name": "movielens/1m"})
     assert trial(bare).shape == Shape(2, 1, "2g")
 
 

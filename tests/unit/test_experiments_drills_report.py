@@ -76,7 +76,7 @@ def test_drills_are_child_runs_that_no_query_for_trials_sees(tracking, tmp_path)
     assert run.data.metrics["recovery_s"] == 3.5
     assert run.data.metrics["recomputed_tasks"] == 7
     assert run.data.metrics["same_result"] == 1
-    assert run.data.params == {"model": "als", "rank": "8"}
+    assert run.data.params == {"model.name": "als", "model.rank": "8"}
     assert run.info.status == "FINISHED"
     artifacts = {item.path for item in client.list_artifacts(run.info.run_id)}
     assert artifacts == {"drill.json", "disturbed"}

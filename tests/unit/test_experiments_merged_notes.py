@@ -43,7 +43,7 @@ def eight(tmp_path_factory):
         )  # fmt: skip
         found.append(
             outcome([one], workers, label=f"{model} rows=1000 w{workers}\u00d71c", key=f"{number:x}" * 64,
-                    values={"model": model, "rows": 1000})
+                    values={"model.name": model, "data.rows": 1000})
         )  # fmt: skip
     return found
 

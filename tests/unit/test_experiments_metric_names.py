@@ -77,11 +77,13 @@ def test_old_names_have_a_new_one(old, new):
 def test_a_time_is_known_by_each_of_its_names(metric):
     assert phase_of(metric) == "fit"
     assert seconds_name(metric) == "fit_s"
-    sides = {"baseline": {"rank": 8}, "contender": {"rank": 16}, "metric": metric}
-    grid = {"question": "?", "fixed": {"model": "als", "dataset": "movielens/1m"}, "comparisons": [sides]}
-    assert read("made", {**grid, "grid": {"rank": [8, 16]}}).comparisons[0].metric == "fit_s"
-    search = {"metric": "rmse", "sampler": "grid", "space": {"rank": [8]}, "time_metric": metric}
-    found = read("made", {**{key: grid[key] for key in ("question", "fixed")}, "search": search}).search
+    sides = {"baseline": {"model.rank": 8}, "contender": {"model.rank": 16}, "metric": metric}
+    grid = {"question": "?", "model.name": "als", "data.name": "movielens/1m", "comparisons": [sides]}
+    assert read("made", {**grid, "grid": {"model.rank": [8, 16]}}).comparisons[0].metric == "fit_s"
+    search = {"metric": "rmse", "sampler": "grid", "space": {"model.rank": [8]}, "time_metric": metric}
+    found = read(
+        "made", {**{key: grid[key] for key in ("question", "model.name", "data.name")}, "search": search}
+    ).search
     assert found.time_metric == "fit_s"
 
 

@@ -33,6 +33,9 @@ def test_a_file_of_before_there_were_formats_is_read(place):
     def older(values):
         for name in ("format", "recording_s"):
             del values[name]
+        values["values"] = {
+            "model": "als", "dataset": "movielens/1m", "workers": 1, "cores": 1, "memory": "1g",
+        }  # fmt: skip
         for item in values["applications"]:
             for name in ("kept_s", "round_id"):
                 del item[name]

@@ -21,7 +21,7 @@ from experiments.spec.experiment import Experiment
 SPEC = Experiment("invented", "How fast is <als>?")
 FAILED = outcome(
     [application(0, [9.0], status="failed", error="boom")], 2, label="knn <i> w2\u00d71c",
-    values={"model": "knn"}, status="failed", error="boom",
+    values={"model.name": "knn"}, status="failed", error="boom",
 )  # fmt: skip
 OUTCOMES = [outcome([application(n, [9.0, 8.0 + n, 8.5], [3.0, 1.0, 1.0]) for n in range(5)]), FAILED]
 

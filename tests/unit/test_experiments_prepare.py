@@ -124,7 +124,7 @@ def before(folder):
     path = folder / "plays.csv"
     path.write_text("user,item\na,b\n")
     settings = load([f"run_dir={folder}", "store=parquet"], {})
-    data = data_of({"dataset": "csv", "dataset.path": str(path), "store": "parquet"}, "test")
+    data = data_of({"data.name": "csv", "data.path": str(path), "data.store": "parquet"}, "test")
     kept = tables(settings, data)
     manifest = {
         "identity": prepare._identity(data, path),
@@ -142,7 +142,7 @@ def before(folder):
 def test_what_was_said_of_the_data_is_said_again(tmp_path, capsys):
     path, _, _ = before(tmp_path)
     flags = ["--cluster-set", f"run_dir={tmp_path}", "--cluster-set", "store=parquet"]
-    assert main.main(["preprocess", "--dataset", "csv", "--set", f"dataset.path={path}", *flags]) == 0
+    assert main.main(["preprocess", "--dataset", "csv", "--set", f"data.path={path}", *flags]) == 0
     out = capsys.readouterr().out
     assert [line for line in out.splitlines() if line.startswith("warning: ") and line.endswith(SAID)]
 

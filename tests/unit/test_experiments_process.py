@@ -259,22 +259,30 @@ def test_progress_redraws_one_line_on_a_terminal():
 
 def test_values_of_set_read_as_in_a_spec():
     found = arguments.read_sets(
-        ["rank=32", "reg=0.06", "clip=true", "dataset.path=/a=b", 'select={"reg": [0.1]}', "fold=u1"]
+        [
+            "model.rank=32",
+            "model.reg=0.06",
+            "model.clip=true",
+            "data.path=/a=b",
+            'job.select={"reg": [0.1]}',
+            "job.fold=u1",
+        ]
     )
     assert found == {
-        "rank": 32, "reg": 0.06, "clip": True, "dataset.path": "/a=b", "select": {"reg": [0.1]}, "fold": "u1",
+        "model.rank": 32, "model.reg": 0.06, "model.clip": True, "data.path": "/a=b", "job.select": {"reg": [0.1]},
+        "job.fold": "u1",
     }  # fmt: skip
-    with pytest.raises(UsageError, match=r"--set\b.*'rank'"):
-        arguments.read_sets(["rank"])
+    with pytest.raises(UsageError, match=r"--set\b.*'model\.rank'"):
+        arguments.read_sets(["model.rank"])
 
 
 @pytest.mark.parametrize(
     ("text", "pairs"),
     [
         ("", []),
-        ("rank=3", ["rank=3"]),
+        ("model.rank=3", ["model.rank=3"]),
         (" rank=3  reg=0.1 ", ["rank=3", "reg=0.1"]),
-        ("dataset.path=/my data/o'brien.csv k_core=5", ["dataset.path=/my data/o'brien.csv", "k_core=5"]),
+        ("data.path=/my data/o'brien.csv clean.k_core=5", ["data.path=/my data/o'brien.csv", "clean.k_core=5"]),
         ("rank=[8, 16] als={rank=3, reg=0.1} k=5", ["rank=[8, 16]", "als={rank=3, reg=0.1}", "k=5"]),
         ("""a="x b=1" c='y d=2' e=["f g=3"]""", ['a="x b=1"', "c='y d=2'", 'e=["f g=3"]']),
         ("spark.driver.extraJavaOptions=-Da=1 -Db=2 k=5", ["spark.driver.extraJavaOptions=-Da=1 -Db=2", "k=5"]),
@@ -295,19 +303,32 @@ def test_one_text_holds_many_pairs_whose_values_may_hold_blanks_and_quotes(text,
     [
         (["run", "als_scalling"], 2, "als_scaling"),
         (["train", "--model", "asl", "--dataset", "movielens/1m"], 2, "'asl'.*'als'"),
-        (["train", "--model", "als", "--dataset", "movielens/1m", "--set", "rnak=3"], 2, "'rnak'.*'rank'"),
-        (["preprocess", "--dataset", "movielens/2m"], 2, "variant '2m'.*movielens"),
-        (["preprocess", "--dataset", "movielens/1m", "--set", "kcore=3"], 2, "'k_core'"),
-        (["preprocess", "--dataset", "movielens/1m", "--set", "k_core=many"], 2, r"\bk_core\b.*'many'"),
-        (["preprocess", "--dataset", "movielens/1m", "--set", "min_ratin=1"], 2, "'min_rating'"),
-        (["preprocess", "--dataset", "movielens/1m", "--set", "k_core=-3"], 2, r"\bk_core\b.*\b0\b.*-3"),
         (
-            ["preprocess", "--dataset", "movielens/1m", "--set", "max_rejected_share=5"],
+            ["train", "--model", "als", "--dataset", "movielens/1m", "--set", "model.rnak=3"],
+            2,
+            "'model.rnak'.*'model.rank'",
+        ),
+        (["preprocess", "--dataset", "movielens/2m"], 2, "variant '2m'.*movielens"),
+        (["preprocess", "--dataset", "movielens/1m", "--set", "clean.kcore=3"], 2, "'clean.k_core'"),
+        (["preprocess", "--dataset", "movielens/1m", "--set", "clean.k_core=many"], 2, r"\bk_core\b.*'many'"),
+        (["preprocess", "--dataset", "movielens/1m", "--set", "clean.min_ratin=1"], 2, "'clean.min_rating'"),
+        (
+            ["preprocess", "--dataset", "movielens/1m", "--set", "clean.k_core=-3"],
+            2,
+            r"\bk_core\b.*\b0\b.*-3",
+        ),
+        (
+            ["preprocess", "--dataset", "movielens/1m", "--set", "clean.max_rejected_share=5"],
             2,
             r"\bmax_rejected_share\b.*\b0\b.*\b1\b.*\b5\b",
         ),
         (["eda", "--dataset", "spotify/playlist"], 2, "'playlists'"),
-        (["eda", "--dataset", "movielens/1m", "--set", "rank=3"], 2, r"key 'rank'.*\beda\b"),
+        (["eda", "--dataset", "movielens/1m", "--set", "model.rank=3"], 2, r"key 'model\.rank'.*\beda\b"),
+        (
+            ["eda", "--dataset", "movielens/1m", "--set", "k_core=3"],
+            2,
+            r'k_core is now clean\.k_core: write SET="clean\.k_core=3"',
+        ),
         (["report", "demo"], 2, r"recorded\b.*\bdemo\b.*make experiment NAME=demo"),
         (["list", "--cluster-set"], 2, None),
         (["run", "demo", "--cluster-set", "sparc.workers=3"], 2, r"'sparc\.workers'.*'spark\.workers'"),
@@ -328,10 +349,10 @@ def test_wrong_names_exit_with_two(arguments, code, message, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("sets", "code"),
     [
-        (["dataset.item=titel"], 2),
-        (["dataset.separator=;"], 2),
-        (["dataset.encoding=utf9"], 2),
-        (["dataset.path={}/plais.csv"], 1),
+        (["data.item=titel"], 2),
+        (["data.separator=;"], 2),
+        (["data.encoding=utf9"], 2),
+        (["data.path={}/plais.csv"], 1),
     ],
 )
 @pytest.mark.parametrize("command", [["preprocess"], ["train", "--model", "bias"], ["eda"]])
@@ -341,11 +362,11 @@ def test_a_file_is_looked_at_before_anything_is_started(command, sets, code, tmp
     monkeypatch.setattr(Cluster, "reshape", lambda *_, **__: pytest.fail("a cluster was started"))
     flags = [
         word
-        for item in (f"dataset.path={path}", *(text.format(tmp_path) for text in sets))
+        for item in (f"data.path={path}", *(text.format(tmp_path) for text in sets))
         for word in ("--set", item)
     ]
     assert main.main([*command, "--dataset", "csv", *flags, "--cluster-set", f"run_dir={tmp_path}"]) == code
-    assert "plays.csv" in capsys.readouterr().err or sets == ["dataset.encoding=utf9"]
+    assert "plays.csv" in capsys.readouterr().err or sets == ["data.encoding=utf9"]
 
 
 def test_list_names_every_spec_with_its_question(capsys):
@@ -356,5 +377,5 @@ def test_list_names_every_spec_with_its_question(capsys):
 
 
 def test_request_is_what_the_job_reads(tmp_path):
-    launcher().run(request(tmp_path, params={"model": "als"}), tmp_path, 60.0)
-    assert json.loads((tmp_path / "request.json").read_text())["params"] == {"model": "als"}
+    launcher().run(request(tmp_path, params={"k": 3}), tmp_path, 60.0)
+    assert json.loads((tmp_path / "request.json").read_text())["params"] == {"k": 3}

@@ -23,7 +23,7 @@ from experiments.studies.compare.verdict import verdict_of
 
 def test_trial_becomes_a_run_that_reads_as_it_comes(named):
     recorder, client, name, folder = named
-    item = trial(name, values={"rank": 8, "select": {"reg": [0.1]}}, tags={"fallback": "stands in"})
+    item = trial(name, values={"model.rank": 8, "job.select": {"reg": [0.1]}}, tags={"fallback": "stands in"})
     parent = recorder.open(name, BASIS, [item.key], ABOUT)
     seconds = recorder.record(item, write(item, folder), parent)
     recorder.close(parent, "ok")
@@ -31,9 +31,9 @@ def test_trial_becomes_a_run_that_reads_as_it_comes(named):
     assert run.info.run_name == "als w1\u00d71c"
     assert run.info.status == "FINISHED"
     assert (run.info.end_time - run.info.start_time) == 20_000
-    assert run.data.params["rank"] == "8"
-    assert run.data.params["select"] == '{"reg": [0.1]}'
-    assert run.data.params["workers"] == "1"
+    assert run.data.params["model.rank"] == "8"
+    assert run.data.params["job.select"] == '{"reg": [0.1]}'
+    assert run.data.params["shape.workers"] == "1"
     assert run.data.metrics["rmse"] == 0.9
     assert run.data.metrics["fit_s"] == run.data.metrics["total_s"] == 1.5
     assert run.data.metrics["cold/fit_s"] == 9.0
@@ -81,7 +81,7 @@ def test_comparisons_are_kept_apart_from_trials_and_replace_what_stood_there(nam
 
 def test_what_was_recorded_is_read_back_whole(named):
     recorder, _, name, folder = named
-    first, second = trial(name, 1), trial(name, 2, values={"rank": 8})
+    first, second = trial(name, 1), trial(name, 2, values={"model.rank": 8})
     parent = recorder.open(name, BASIS, [second.key, first.key], ABOUT)
     for item in (first, second):
         recorder.record(item, write(item, folder), parent)

@@ -31,7 +31,7 @@ def test_view_lists_the_trials_with_few_columns_and_the_parent_has_charts_of_its
     # Without the first MLflow's pages show what they have for language models.
     assert parse_qs(asked) == {"workflowType": ["machine_learning"], "viewStateShareKey": ["trials"]}
     view = json.loads(experiment.tags["mlflow.sharedViewState.trials"])
-    assert view["selectedColumns"][:2] == ["params.`workers`", "metrics.`fit_s`"]
+    assert view["selectedColumns"][:2] == ["params.`shape.workers`", "metrics.`fit_s`"]
     assert "metrics.`rmse`" in view["selectedColumns"]
     for _ in range(2):
         recorder.annotate(parent.run_id, "### Trials", list(summary(trials)))

@@ -24,7 +24,7 @@ from experiments.spec.experiment import Comparison, Experiment, Mean
 SPEC = Experiment(
     "invented",
     "How fast is <als>?",
-    comparisons=(Comparison({"workers": 1}, {"workers": 2}),),
+    comparisons=(Comparison({"shape.workers": 1}, {"shape.workers": 2}),),
     means=(Mean("rmse", ("workers",)),),
 )
 
@@ -38,9 +38,9 @@ def trials(**changes):
         outcome(made(8.0), 1, recording_s=0.3),
         outcome(made(4.0), 2, shape_tag="shared-host", **changes),
         outcome(made(2.0), 8, shape_tag="oversubscribed"),
-        outcome([popular], 1, label="popularity w1\u00d71c", values={"model": "popularity"}, key="p" * 64),
+        outcome([popular], 1, label="popularity w1\u00d71c", values={"model.name": "popularity"}, key="p" * 64),
         outcome([application(0, [9.0], status="failed", error="boom\ntrace")], 1, label="knn w1\u00d71c",
-                values={"model": "knn"}, status="failed", error="boom\ntrace", key="k" * 64),
+                values={"model.name": "knn"}, status="failed", error="boom\ntrace", key="k" * 64),
     ]  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def test_what_is_relevant_is_said_once_and_recorded():
     assert [line for line in tables.notes(same) if line.startswith("relevant")] == [
         "relevant in rankings: a rating of at least 4"
     ]
-    assert run_tags.params(same[0])["relevant"] == "4"
+    assert run_tags.params(same[0])["job.relevant"] == "4"
     assert run_tags.tags(same[0])["relevant_rows"] == "a rating of at least 4"
     other = [same[0], outcome(ranked("3"), 2)]
     told = [line for line in tables.notes(other) if line.startswith("relevant")]
@@ -108,7 +108,7 @@ def test_what_is_relevant_is_said_once_and_recorded():
     ]
     assert protocol(same[0]) == protocol(same[1])
     assert protocol(other[0]) != protocol(other[1])
-    assert protocol(same[0]) == protocol(outcome(ranked("4"), values={"relevant": 4.0}))
+    assert protocol(same[0]) == protocol(outcome(ranked("4"), values={"job.relevant": 4.0}))
 
 
 def test_changed_model_and_lost_executors_are_said():
@@ -134,7 +134,7 @@ def test_report_is_written_whole(tmp_path):
     assert first["shape"] == {**asdict(Shape(1, 1, "1g")), "tag": "clean"}
     assert first["applications"][0]["phases"]["fit"] == {"cold_s": 9.0, "repeats_s": [8.0, 8.5]}
     assert first["applications"][0]["metrics"]["rmse"] == 0.9
-    comparison = next(item for item in values["comparisons"] if item["contender"] == {"workers": 2})
+    comparison = next(item for item in values["comparisons"] if item["contender"] == {"shape.workers": 2})
     assert comparison.keys() >= {"baseline", "contender", "metric", "ratio", "low", "high"}
     assert comparison["ratio"] == pytest.approx(9.25 / 5.25)
     assert comparison["low"] <= comparison["ratio"] <= comparison["high"]
@@ -179,9 +179,9 @@ def test_answer_without_a_finding_names_the_best_and_how_much_stands_behind_it()
     short = [
         outcome([application(0, [9.0, 4.0], metrics={"rmse": 0.9, "ndcg_at_10": 0.1})], 1),
         outcome([application(0, [9.0, 2.0], metrics={"rmse": 0.8, "ndcg_at_10": 0.05})], 1,
-                label="knn w1\u00d71c", values={"model": "knn"}),
+                label="knn w1\u00d71c", values={"model.name": "knn"}),
         outcome([application(0, [9.0, 1.0], metrics={"rmse": 0.8, "ndcg_at_10": 0.05})], 8,
-                label="knn w8\u00d71c", values={"model": "knn"}, shape_tag="oversubscribed"),
+                label="knn w8\u00d71c", values={"model.name": "knn"}, shape_tag="oversubscribed"),
     ]  # fmt: skip
     best = (
         r"kNN\b.*lowest RMSE\W+0\.800",
@@ -194,7 +194,7 @@ def test_answer_without_a_finding_names_the_best_and_how_much_stands_behind_it()
 
 
 def test_no_answer_where_trials_cannot_be_compared_or_none_ended_well():
-    other = outcome([application(0, [9.0, 4.0])], values={"split": "time"}, label="als split=time")
+    other = outcome([application(0, [9.0, 4.0])], values={"job.split": "time"}, label="als split=time")
     assert re.search("^No single answer: .*data.*split", answer_of([], [trials()[0], other]))
     assert re.search("^No answer yet: .*only trial", answer_of([], [trials()[-1]]))
 
@@ -213,14 +213,15 @@ def test_raw_values_are_a_row_each_and_failed_trials_are_among_them():
 
 def test_raw_values_hold_the_whole_shape():
     shape = {"workers": 2, "cores": 1, "memory": "1g", "cpus": 0.5, "pin": True, "backend": "docker"}
-    row = next(
-        csv.DictReader(
-            io.StringIO(Report.of(SPEC, [outcome([application(0, [9.0, 8.0])], shape=shape)]).document.csv)
-        )
-    )
-    assert {name: row[name] for name in shape} == {name: str(value) for name, value in shape.items()}
+    whole = Report.of(SPEC, [outcome([application(0, [9.0, 8.0])], shape=shape)]).document.csv
+    row = next(csv.DictReader(io.StringIO(whole)))
+    assert {name: row[f"shape.{name}"] for name in shape} == {
+        name: str(value) for name, value in shape.items()
+    }
     plain = outcome([application(0, [9.0, 8.0])], environment={"settings.backend": "local"})
-    assert next(csv.DictReader(io.StringIO(Report.of(SPEC, [plain]).document.csv)))["backend"] == "local"
+    assert (
+        next(csv.DictReader(io.StringIO(Report.of(SPEC, [plain]).document.csv)))["shape.backend"] == "local"
+    )
     assert trial_json(plain, [])["shape"]["backend"] == "local"
 
 
@@ -248,7 +249,7 @@ def test_pictures_have_room_for_some_trials_only_and_say_so():
         outcome(
             [application(0, [9.0, 1.0 + n])],
             label=f"als rank={n} w1\u00d71c",
-            values={"rank": n},
+            values={"model.rank": n},
             key=f"{n:064x}",
         )
         for n in range(60)

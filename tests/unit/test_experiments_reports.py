@@ -1,5 +1,6 @@
 """Reports from a real record: logged to the parent run, and all of them at once."""
 
+import json
 import re
 
 import pytest
@@ -12,19 +13,37 @@ from experiments.report.show import show
 from experiments.run.runner import open_recorder
 from experiments.spec.experiment import Experiment
 
-SPEC = 'question = "How fast is a small one?"\n[fixed]\nmodel = "als"\ndataset = "movielens/1m"\n'
+QUESTION = 'question = "How fast is a small one?"\n'
+SPEC = f'{QUESTION}data.name = "movielens/1m"\nmodel.name = "als"\n'
+OLDER = f"""{QUESTION}job = "train"
+exclude = [{{ model = "knn", workers = 2 }}]
+[fixed]
+model = "als"
+dataset = "movielens/1m"
+cores = 1
+[grid]
+workers = [1, 2]
+rank = [8, 16]
+[[comparisons]]
+baseline = {{ workers = 2 }}
+contender = {{ workers = 1 }}
+"""
 
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
-    """A record of three experiments: one with its spec, one whose spec is lost, one whose trials never ran."""
+    """A record of experiments: one with its spec, one with a spec of before tables, one without, one whose trials never ran."""
     folder = tmp_path_factory.mktemp("run")
     made = configuration.load([f"run_dir={folder}"], {})
     recorder = open_recorder(made, None)
-    for name, spec, ran in (("small", SPEC, True), ("lost", "", True), ("empty", SPEC, False)):
-        item = outcome([application(0, [9.0, 1.0, 2.0])], experiment=name)
-        parent = recorder.open(name, BASIS, [item.key], {"question": "How fast?", "spec": spec})
-        if ran:
+    every = (("small", SPEC, True), ("older", OLDER, True), ("lost", "", True), ("empty", SPEC, False))
+    for name, spec, ran in every:
+        items = [outcome([application(0, [9.0, 1.0, 2.0])], number, experiment=name) for number in (1, 2)]
+        items = items if name == "older" else items[:1]
+        parent = recorder.open(
+            name, BASIS, [item.key for item in items], {"question": "How fast?", "spec": spec}
+        )
+        for item in items if ran else ():
             item.save(folder / "experiments" / name / item.attempt)
             recorder.record(item, folder / "experiments" / name / item.attempt, parent)
     return made
@@ -53,6 +72,9 @@ def test_all_reports_are_written_and_what_cannot_be_is_named(settings, capsys):
     index = (settings.run_dir / "reports" / "index.html").read_text()
     assert "How fast is a small one?" in index
     assert "lost" not in index
+    assert re.search(r"^older: .*\bolder version\b", said.err, re.MULTILINE)
+    (compared,) = json.loads((settings.run_dir / "reports" / "older.json").read_text())["comparisons"]
+    assert (compared["baseline"], compared["contender"]) == ({"shape.workers": 2}, {"shape.workers": 1})
 
 
 def test_index_without_any_record(tmp_path, capsys):

@@ -27,7 +27,9 @@ from experiments.spec.trial import Data, Trial
 from jobs.runtime.request import PhaseTime, Result
 
 KEY = "1" * 64
-TRIAL = Trial("train", "als", {"model": "als"}, Shape(1, 1, "1g"), Data("movielens/1m"), {}, applications=3)
+TRIAL = Trial(
+    "train", "als", {}, Shape(1, 1, "1g"), Data("movielens/1m"), {}, applications=3, model={"name": "als"}
+)
 HOST = {key: value for key, value in outcome().environment.items() if key.startswith("host.")}
 CONTEXT = {"shape_tag": "clean", "basis": BASIS, "data": {}, "environment": HOST, "tags": {}}
 
@@ -169,7 +171,7 @@ def test_demo_says_so_when_other_data_stands_in(settings, monkeypatch, caplog):
     # urllib keeps the proxies of its first request for good.
     monkeypatch.setattr(urllib.request, "_opener", None)
     experiment, told = demo.reachable(spec.load("demo"), settings)
-    assert experiment.fixed["dataset"] == "synthetic/ml-latest-small"
+    assert experiment.fixed["data.name"] == "synthetic/ml-latest-small"
     assert told["requested"] == "movielens/latest-small"
     assert re.search(r"\bfor movielens/latest-small\b.*not be reached", told["fallback"])
     assert re.search(r"\bmovielens/latest-small could not be reached", caplog.text)

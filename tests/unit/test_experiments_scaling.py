@@ -50,7 +50,7 @@ def test_fewer_than_five_applications_show_raw_values_and_no_interval():
 
 def test_several_looks_are_refused_in_one_breath():
     names = [
-        sweep({1: 10.0, 2: seconds}, applications=2, values={"seed": seed})
+        sweep({1: 10.0, 2: seconds}, applications=2, values={"model.seed": seed})
         for seed, seconds in ((1, 5.0), (2, 8.0))
     ]
     answer = FIND(SPEC, [item for one in names for item in one]).answer
@@ -88,7 +88,7 @@ def test_times_during_which_executors_were_lost_make_no_speed_up(where):
 
 def test_weak_curves_claim_nothing_of_lost_executors_either():
     outcomes = [
-        trial(n, 10.0, values={"dataset.rows": 1000 * n}, data={"digest": str(n)}, made=made)
+        trial(n, 10.0, values={"data.rows": 1000 * n}, data={"digest": str(n)}, made=made)
         for n, made in ((1, {}), (2, {"died": ["spark-worker-2"]}))
     ]
     found = FIND(SPEC, outcomes)
@@ -152,7 +152,7 @@ def test_shapes_of_other_sizes_are_named_by_their_shape():
 
 
 def test_several_models_are_answered_one_by_one():
-    outcomes = [*sweep({1: 10.0, 2: 7.0}), *sweep({1: 4.0, 2: 4.1}, values={"model": "bias"})]
+    outcomes = [*sweep({1: 10.0, 2: 7.0}), *sweep({1: 4.0, 2: 4.1}, values={"model.name": "bias"})]
     found = FIND(SPEC, outcomes)
     assert found.answer.startswith("ALS gains most")
     assert "; bias least, 0.98 times." in found.answer
@@ -179,7 +179,7 @@ def test_processes_and_containers_are_compared_and_are_no_curve():
         ]
 
     question = Experiment(
-        "invented", "?", comparisons=(Comparison({"backend": "local"}, {"backend": "docker"}),)
+        "invented", "?", comparisons=(Comparison({"shape.backend": "local"}, {"shape.backend": "docker"}),)
     )
     assert FIND(question, both(12.5)) is None
     slower, same = (FINDINGS["comparisons"](question, both(seconds)).answer for seconds in (12.5, 10.02))
@@ -190,7 +190,7 @@ def test_processes_and_containers_are_compared_and_are_no_curve():
 def growing(workers, seconds, rows=None, **changes):
     amount = rows or 1000 * workers
     data = {"name": "synthetic/x", "rows": amount, "users": 10 * workers, "items": 5 * workers, "digest": "d"}
-    values = {"dataset.rows": amount, "dataset.items": 5 * workers}
+    values = {"data.rows": amount, "data.items": 5 * workers}
     return trial(
         workers, seconds, data=data, values=values, made={"fingerprint": [float(workers)]}, **changes
     )

@@ -34,7 +34,7 @@ def test_times_that_vary_too_much_let_nobody_tell_whether_a_law_holds():
     loud = [
         outcome(
             [application(k, [9.0, seconds * far[(k + workers) % 5]]) for k in range(5)],
-            workers, shape={"workers": workers, "cores": 1, "memory": "1g"}, values={"workers": workers},
+            workers, shape={"workers": workers, "cores": 1, "memory": "1g"}, values={"shape.workers": workers},
         )
         for workers, seconds in amdahl(0.2, 1, 2, 4).items()
     ]  # fmt: skip
@@ -53,7 +53,7 @@ def test_shapes_that_took_turns_are_paired_round_by_round():
     paired = [
         outcome(
             [application(k, [9.0, seconds * level[k] * NOISE[k + workers % 2]], round_id=f"one.{k}") for k in range(5)],
-            workers, shape={"workers": workers, "cores": 1, "memory": "1g"}, values={"workers": workers},
+            workers, shape={"workers": workers, "cores": 1, "memory": "1g"}, values={"shape.workers": workers},
         )
         for workers, seconds in amdahl(0.2, 1, 2, 4).items()
     ]  # fmt: skip

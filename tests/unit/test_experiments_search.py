@@ -19,13 +19,17 @@ from experiments.spec.search_space import Range, Search, read
 from experiments.studies.search.best import best, final, validated
 from experiments.studies.search.samplers import sampler_of
 
-SPACE = {"rank": {"low": 4, "high": 32, "log": True}, "reg": {"low": 0.01, "high": 0.2}}
+SPACE = {"model.rank": {"low": 4, "high": 32, "log": True}, "model.reg": {"low": 0.01, "high": 0.2}}
 OPTUNA = {"metric": "rmse", "trials": 5, "space": SPACE}
-GRID = {"metric": "ndcg_at_10", "sampler": "grid", "space": {"rank": [8, 16], "reg": [0.1, 0.2, 0.3]}}
+GRID = {
+    "metric": "ndcg_at_10",
+    "sampler": "grid",
+    "space": {"model.rank": [8, 16], "model.reg": [0.1, 0.2, 0.3]},
+}
 
 
 def trial(number, rank, rmse, seconds, **values):
-    own = {"model": "als", "rank": rank, **(values or {"part": "validation"})}
+    own = {"model.name": "als", "model.rank": rank, **(values or {"job.part": "validation"})}
     made = [
         application(
             0, [9, seconds], status="ok" if rmse else "failed", metrics={"rmse": rmse} if rmse else {}
@@ -36,7 +40,7 @@ def trial(number, rank, rmse, seconds, **values):
 
 
 def test_ranges_are_read():
-    assert read(OPTUNA, "x").ranges == {"rank": Range(4, 32, log=True), "reg": Range(0.01, 0.2)}
+    assert read(OPTUNA, "x").ranges == {"model.rank": Range(4, 32, log=True), "model.reg": Range(0.01, 0.2)}
     assert Range(4, 32).whole
     assert not Range(4.0, 32.0).whole
 
@@ -52,14 +56,17 @@ def test_ranges_are_read():
         ({"time_limit_s": 0}, r"search\.time_limit_s\b.*\b0, got 0\b"),
         ({"sampler": "grid"}, r"\brank\b.*\blist\b.*\boptuna\b"),
         ({"sampler": "random"}, r"sampler\b.*'random'.*\bgrid, optuna"),
-        ({"space": {"rank": []}}, r"search\.space\.rank\b.*\blist\b.*got \[\]$"),
-        ({"space": {"rank": 5}}, r"search\.space\.rank\b.*\blist\b.*\blow, high\b.*\b5$"),
-        ({"space": {"rank": {"low": 9, "high": 9}}}, r"search\.space\.rank\b.*low below high.*'low': 9"),
+        ({"space": {"model.rank": []}}, r"search\.space\.model\.rank\b.*\blist\b.*got \[\]$"),
+        ({"space": {"model.rank": 5}}, r"search\.space\.model\.rank\b.*\blist\b.*\blow, high\b.*\b5$"),
         (
-            {"space": {"rank": {"low": 0, "high": 9, "log": True}}},
-            r"search\.space\.rank\b.*above 0\b.*'low': 0",
+            {"space": {"model.rank": {"low": 9, "high": 9}}},
+            r"search\.space\.model\.rank\b.*low below high.*'low': 9",
         ),
-        ({"space": {"rank": {"low": 1, "hihg": 9}}}, r"search\.space\.rank\b.*'hihg'.*'high'"),
+        (
+            {"space": {"model.rank": {"low": 0, "high": 9, "log": True}}},
+            r"search\.space\.model\.rank\b.*above 0\b.*'low': 0",
+        ),
+        ({"space": {"model.rank": {"low": 1, "hihg": 9}}}, r"search\.space\.model\.rank\b.*'hihg'.*'high'"),
         ({"trails": 3}, "'trails'.*'trials'"),
     ],
 )
@@ -71,22 +78,27 @@ def test_wrong_searches_are_refused(changes, said):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"grid": {"seed": [1, 2]}}, r"\bsearch\b.*\bgrid\b"),
-        ({"points": [{"seed": 1}]}, r"\bsearch\b.*\bpoints\b"),
-        ({"fixed": {"rank": 8}}, r"\brank\b.*\bfixed\b"),
-        ({"fixed": {"part": "validation"}}, r"\bfixed\b.*\bpart\b"),
-        ({"search": {**OPTUNA, "space": {"rnak": [1]}}}, "'rnak'.*'rank'"),
+        ({"grid": {"model.seed": [1, 2]}}, r"\bsearch\b.*\bgrid\b"),
+        ({"points": [{"model.seed": 1}]}, r"\bsearch\b.*\bpoints\b"),
+        ({"model.rank": 8}, r"\bmodel\.rank\b.*\bsearch\.space\b.*\[model\]"),
+        ({"job.part": "validation"}, r"\bjob\.part\b"),
+        ({"search": {**OPTUNA, "space": {"model.rnak": [1]}}}, "'model.rnak'.*'model.rank'"),
+        (
+            {"search": {**OPTUNA, "space": {"rank": [1]}}},
+            r"\brank is now model\.rank: write model\.rank = \[1\]",
+        ),
+        ({"search": {**OPTUNA, "space": {"model.name": ["als"]}}}, r"\bhyper-parameters\b.*\bmodel\.name\b"),
         ({"search": 5}, r"\bsearch\b.*\btable"),
     ],
 )
 def test_specs_with_wrong_searches_are_refused(values, said):
-    fixed = {"model": "als", "dataset": "movielens/1m", **values.pop("fixed", {})}
+    fixed = {"model.name": "als", "data.name": "movielens/1m"}
     with pytest.raises(UsageError, match=said):
-        spec.read("x", {"question": "?", "fixed": fixed, "search": OPTUNA, **values})
+        spec.read("x", {"question": "?", **fixed, "search": OPTUNA, **values})
 
 
 def test_only_training_is_searched():
-    values = {"question": "?", "job": "preprocess", "fixed": {"dataset": "movielens/1m"}, "search": OPTUNA}
+    values = {"question": "?", "job.name": "preprocess", "data.name": "movielens/1m", "search": OPTUNA}
     with pytest.raises(UsageError, match=r"\bjob\b.*\btrain\b.*\bpreprocess\b"):
         spec.read("x", values)
 
@@ -94,7 +106,7 @@ def test_only_training_is_searched():
 def test_model_that_cannot_be_exported_is_refused_before_it_is_fitted():
     with pytest.raises(UsageError, match=r"\bknn\b.*exported"):
         spec.read(
-            "x", {"question": "?", "fixed": {"model": "knn", "dataset": "movielens/1m", "export": True}}
+            "x", {"question": "?", "model.name": "knn", "data.name": "movielens/1m", "job.export": True}
         ).trials(spec.Shape(1, 1, "1g"))
 
 
@@ -102,7 +114,7 @@ def test_grid_is_every_combination_in_order():
     sampler = sampler_of(read(GRID, "x"))
     asked = []
     while (settings := sampler.ask()) is not None:
-        asked.append((settings["rank"], settings["reg"]))
+        asked.append((settings["model.rank"], settings["model.reg"]))
         sampler.tell(0.1, 0.0)
     assert asked == [(8, 0.1), (8, 0.2), (8, 0.3), (16, 0.1), (16, 0.2), (16, 0.3)]
 
@@ -112,8 +124,8 @@ def settings_asked(search, trials):
     for _ in range(trials):
         settings = sampler.ask()
         found.append(settings)
-        score = abs(settings["rank"] - 20) + settings["reg"]
-        sampler.tell(None if settings["rank"] == 7 else score, settings["rank"] - 24.0)
+        score = abs(settings["model.rank"] - 20) + settings["model.reg"]
+        sampler.tell(None if settings["model.rank"] == 7 else score, settings["model.rank"] - 24.0)
     return found
 
 
@@ -123,21 +135,23 @@ def test_optuna_asks_the_same_again_for_the_same_answers():
     assert asked == settings_asked(search, 20)
     assert asked != settings_asked(dataclasses.replace(search, seed=1), 20)
     assert all(
-        isinstance(item["rank"], int) and 4 <= item["rank"] <= 32 and 0.01 <= item["reg"] <= 0.2
+        isinstance(item["model.rank"], int)
+        and 4 <= item["model.rank"] <= 32
+        and 0.01 <= item["model.reg"] <= 0.2
         for item in asked
     )
 
 
 def test_optuna_comes_closer_to_the_best():
     asked = settings_asked(dataclasses.replace(read(OPTUNA, "x"), seed=3), 60)
-    first, last = ([abs(item["rank"] - 20) for item in part] for part in (asked[:15], asked[-15:]))
+    first, last = ([abs(item["model.rank"] - 20) for item in part] for part in (asked[:15], asked[-15:]))
     assert np.mean(last) < np.mean(first)
 
 
-SEARCH = read({**OPTUNA, "space": {"rank": {"low": 4, "high": 64}}, "time_limit_s": 10}, "x")
+SEARCH = read({**OPTUNA, "space": {"model.rank": {"low": 4, "high": 64}}, "time_limit_s": 10}, "x")
 TRIALS = [
     trial(1, 8, 0.90, 4), trial(2, 16, 0.88, 7), trial(3, 64, 0.85, 30), trial(4, 32, None, 9),
-    trial(5, 12, 0.88, 5), trial(6, 16, 0.89, 9, export=True),
+    trial(5, 12, 0.88, 5), trial(6, 16, 0.89, 9, **{"job.export": True}),
 ]  # fmt: skip
 
 
@@ -167,16 +181,16 @@ def test_no_trial_within_the_limit_is_no_best():
 
 
 def test_highest_is_best_for_rankings():
-    search = Search("ndcg_at_10", {"rank": [8, 16]}, "grid")
+    search = Search("ndcg_at_10", {"model.rank": [8, 16]}, "grid")
     made = [
         outcome(
             [application(0, [9, 1], metrics={"ndcg_at_10": value})],
             key=f"{n}" * 64,
-            values={"rank": n, "part": "validation"},
+            values={"model.rank": n, "job.part": "validation"},
         )
         for n, value in ((8, 0.1), (16, 0.3))
     ]
-    assert best(search, validated(search, made)).settings == {"rank": 16}
+    assert best(search, validated(search, made)).settings == {"model.rank": 16}
 
 
 def test_report_says_what_was_chosen_and_what_it_is_worth(tmp_path):

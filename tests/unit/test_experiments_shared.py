@@ -40,7 +40,9 @@ from experiments.telemetry.bottleneck.inflation import inflation
 from jobs.runtime.request import LOG_MARK, PhaseTime, Result
 
 SHAPE = Shape(1, 1, "1g")
-TRIAL = Trial("train", "als", {"model": "als"}, SHAPE, Data("movielens/1m", store="parquet"), {}, shared=True)
+TRIAL = Trial(
+    "train", "als", {}, SHAPE, Data("movielens/1m", store="parquet"), {}, shared=True, model={"name": "als"}
+)
 
 
 def pending(tmp_path, trial=TRIAL, **changes):
@@ -68,7 +70,7 @@ def test_only_trials_of_one_session_share_an_application(tmp_path, other):
         [
             pending(tmp_path, label="one"),
             pending(tmp_path, label="other", **other),
-            pending(tmp_path, label="two", params={"model": "bias"}),
+            pending(tmp_path, label="two", model={"name": "bias"}),
         ]
     )
     assert labels(found) == [["one", "two"], ["other"]]
@@ -101,8 +103,8 @@ def test_trials_that_share_none_have_applications_of_their_own(tmp_path):
 
 
 def read(**values):
-    fixed = {"dataset": "movielens/1m", "model": "als"}
-    return spec.read("made", {"question": "?", "fixed": fixed, **values})
+    fixed = {"data.name": "movielens/1m", "model.name": "als"}
+    return spec.read("made", {"question": "?", **fixed, **values})
 
 
 def test_a_spec_and_the_command_line_may_ask_for_shared_applications():
@@ -122,7 +124,7 @@ def test_a_spec_and_the_command_line_may_ask_for_shared_applications():
     [
         {"applications": "shard"},
         {"shared": True},
-        {"applications": "shared", "search": {"space": {"rank": [4, 8]}}},
+        {"applications": "shared", "search": {"space": {"model.rank": [4, 8]}}},
     ],
 )
 def test_what_cannot_be_shared_is_refused(values):
@@ -150,7 +152,7 @@ def test_a_shared_trial_does_not_count_as_a_separate_one_is_finished():
 
 def test_a_model_of_time_does_not_learn_from_shared_applications():
     with pytest.raises(UsageError, match="APPLICATIONS=1"):
-        Candidates.of(read(applications="shared", grid={"sample": [0.1, 0.5, 1.0]}), SHAPE, 4)
+        Candidates.of(read(applications="shared", grid={"clean.sample": [0.1, 0.5, 1.0]}), SHAPE, 4)
 
 
 # One process, several parts.
@@ -315,7 +317,7 @@ def test_no_number_of_shared_trials_is_a_claim():
     assert analysis.speedup(two, [one, two]).ratio is None
     assert analysis.speedup(one, [one, two]).ratio is None
     assert analysis.faster(one, two).refused == looked(one, two)
-    (found,) = analysis.compare([Comparison({"workers": 1}, {"workers": 2})], [one, two])
+    (found,) = analysis.compare([Comparison({"shape.workers": 1}, {"shape.workers": 2})], [one, two])
     assert found.result.ratio is None
     (found,) = analysis.compare([Comparison({"phase": "fit"}, {"phase": "score"})], [one])
     assert found.result.ratio is None
@@ -330,8 +332,8 @@ def test_a_shared_trial_is_never_set_against_a_separate_one():
     assert analysis.faster(own, dataclasses.replace(larger, applications=trial(2).applications)).ratio is None
     assert analysis.speedup(larger, [shared, larger]) is None
     assert analysis.speedup(larger, [shared, own, larger]).ratio == pytest.approx(1.0)
-    other = trial(1, values={"model": "bias"})
-    (found,) = analysis.compare([Comparison({"model": "als"}, {"model": "bias"})], [own, other])
+    other = trial(1, values={"model.name": "bias"})
+    (found,) = analysis.compare([Comparison({"model.name": "als"}, {"model.name": "bias"})], [own, other])
     assert found.result.ratio is None
     assert looked(own, other) != looked(other)
     assert looked(own, larger) is None
@@ -341,12 +343,18 @@ def test_a_shared_trial_is_never_set_against_a_separate_one():
 
 
 def test_one_thread_and_a_model_of_time_leave_shared_trials_out():
-    single = trial(values={"model": "als_single"})
+    single = trial(values={"model.name": "als_single"})
     assert list(rivals([single, trial()])) == []
     experiment = Experiment(
         "invented",
         "?",
-        fixed={"model": "als", "dataset": "movielens/1m", "workers": 1, "cores": 1, "memory": "1g"},
+        fixed={
+            "model.name": "als",
+            "data.name": "movielens/1m",
+            "shape.workers": 1,
+            "shape.cores": 1,
+            "shape.memory": "1g",
+        },
     )
     points = points_of(experiment, [trial()])
     assert points.all == ()

@@ -13,7 +13,7 @@ from experiments.page.text_tables import as_text
 from experiments.report.report import Report
 from experiments.spec.experiment import Comparison, Experiment
 
-SPEC = Experiment("invented", "?", comparisons=(Comparison({"rank": 8}, {"rank": 64}),))
+SPEC = Experiment("invented", "?", comparisons=(Comparison({"model.rank": 8}, {"model.rank": 64}),))
 
 
 def rows_of(text):
@@ -30,8 +30,8 @@ def invented(draw, most=9):
         model = draw.choice(["als", "als_implicit", "content_kmeans"])
         dataset = draw.choice(["movielens/1m", "csv/" + "a-very-long-name-of-a-file" * 2])
         values = {
-            "rank": draw.choice([8, 64]), "iterations": 10, "regularisation_of_items": 0.0512345,
-            "select": draw.choice(["{'kind': [1, 2]}", "x" * 60]), "dataset": dataset,
+            "model.rank": draw.choice([8, 64]), "model.iterations": 10, "regularisation_of_items": 0.0512345,
+            "job.select": draw.choice(["{'kind': [1, 2]}", "x" * 60]), "data.name": dataset,
         }  # fmt: skip
         status = draw.choice(["ok", "ok", "ok", "failed", "killed"])
         metrics = {
@@ -49,7 +49,7 @@ def invented(draw, most=9):
             outcome(
                 phases if status == "ok" else [application(0, [9.0], status="failed", error="boom")],
                 workers, label=label, key=f"{number:x}" * 64, status=status, error=None if status == "ok" else "boom",
-                values={"model": model, **values}, shape={"workers": workers, "cores": cores, "memory": "1g"},
+                values={"model.name": model, **values}, shape={"workers": workers, "cores": cores, "memory": "1g"},
                 shape_tag=draw.choice(["clean", "shared-host", "oversubscribed"]),
                 data={"name": dataset, "slug": "m", "digest": dataset, "rows": 1000, "options": {}},
             )
@@ -132,7 +132,8 @@ def test_many_columns_are_shown_in_parts_that_all_have_the_names():
 
 def test_page_and_files_keep_every_column():
     outcomes = [
-        outcome([application(0, [9.0, took])], n, values={"seed": 1}) for n, took in ((1, 4.0), (2, 3.0))
+        outcome([application(0, [9.0, took])], n, values={"model.seed": 1})
+        for n, took in ((1, 4.0), (2, 3.0))
     ]
     (first, *_) = Report.of(SPEC, outcomes).findings
     assert "coverage 100.0%" in as_text(main_table(outcomes)).splitlines()[-1]

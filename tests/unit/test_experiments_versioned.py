@@ -50,6 +50,12 @@ def test_an_outcome_from_before_formats_is_read_whole():
     assert item.metrics["rmse"] == pytest.approx(0.8698, abs=1e-4)
     assert [time.kind for time in item.phases if time.phase == "fit"] == ["cold", "repeat", "repeat"]
     assert (item.round_id, item.kept_s) == (None, pytest.approx(0.24, abs=0.01))
+    java = {f"spark.{who}.extraJavaOptions": "-XX:TieredStopAtLevel=1" for who in ("driver", "executor")}
+    assert found.values == {
+        "model.name": "als", "model.rank": 10, "model.iterations": 5, "model.reg": 0.15, "model.blocks": 2,
+        "data.name": "movielens/latest-small", "data.store": "parquet", "job.top_n": 10,
+        "shape.workers": 1, "shape.cores": 1, "shape.memory": "1g", **java,
+    }  # fmt: skip
 
 
 def test_an_older_outcome_gets_what_came_since(tmp_path):
@@ -156,6 +162,13 @@ def test_a_drill_from_before_formats_gets_the_shape_of_its_trial(tmp_path):
     path.write_text(json.dumps({**dict.fromkeys(names, 0.0), "values": values}))
     ((_, found),) = drills.kept(tmp_path)
     assert Shape(**found.shape) == Shape(2, 1, "1g", pin=True)
+    assert found.values == {
+        "shape.workers": 2,
+        "shape.cores": 1,
+        "shape.memory": "1g",
+        "shape.pin": True,
+        "model.name": "als",
+    }
 
 
 def test_the_index_names_the_reports_that_it_leaves_out(tmp_path, caplog):
@@ -198,4 +211,4 @@ FIELDS = {
 @pytest.mark.parametrize("made", FIELDS)
 def test_fields_change_with_the_format_alone(made):
     assert [field.name for field in dataclasses.fields(made)] == FIELDS[made].split()
-    assert (OUTCOME.version, DRILLED.version) == (4, 1)
+    assert (OUTCOME.version, DRILLED.version) == (5, 2)

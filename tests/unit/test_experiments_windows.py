@@ -138,7 +138,8 @@ def test_progress_tells_the_window(capsys):
 
 def test_comparisons_of_seconds_need_phases(monkeypatch):
     monkeypatch.setattr(type(JOBS["generate"]), "kind", "windows")
-    compared = [{"baseline": {"rows": 1}, "contender": {"rows": 2}}]
-    spec = {"question": "?", "job": "generate", "grid": {"rows": [1, 2]}, "comparisons": compared}
+    compared = [{"baseline": {"job": {"rows": 1}}, "contender": {"job": {"rows": 2}}}]
+    grid = {"job": {"rows": [1, 2]}}
+    spec = {"question": "?", "job": {"name": "generate"}, "grid": grid, "comparisons": compared}
     with pytest.raises(UsageError, match="windows"):
         read("invented", spec)

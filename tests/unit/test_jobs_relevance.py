@@ -115,13 +115,13 @@ def test_the_logarithm_of_counts_is_hus():
 )
 def test_a_confidence_that_makes_no_sense_is_refused(model, given, name):
     with pytest.raises(UsageError, match=name):
-        params.read({"model": model, **given})
-    assert params.read({"model": model, "confidence": "log", "eps": 3})[1].eps == 3.0
+        params.read({}, {"name": model, **given})
+    assert params.read({}, {"name": model, "confidence": "log", "eps": 3})[1].eps == 3.0
 
 
 def test_the_threshold_follows_the_scale_unless_it_is_given():
-    assert params.read({"model": "als"})[0].relevant is None
-    assert params.read({"model": "als", "relevant": "3.5"})[0].relevant == 3.5
+    assert params.read({}, {"name": "als"})[0].relevant is None
+    assert params.read({"relevant": "3.5"}, {"name": "als"})[0].relevant == 3.5
 
 
 def test_an_unsolvable_als_says_what_to_do():

@@ -115,8 +115,8 @@ def test_a_data_folder_with_blanks_is_the_one_that_is_looked_into(clone, given):
 
 
 def test_a_set_of_several_is_one_text(clone):
-    argv, _ = clone.make("train", "MODEL=als", "DATASET=file/csv", "SET=rank=3 dataset.path='/my data'")
-    assert argv[-1] == "--sets=rank=3 dataset.path='/my data'"
+    argv, _ = clone.make("train", "MODEL=als", "DATASET=file/csv", "SET=model.rank=3 data.path='/my data'")
+    assert argv[-1] == "--sets=model.rank=3 data.path='/my data'"
     assert argv[:5] == ["-m", "experiments", "train", "--model=als", "--dataset=file/csv"]
 
 

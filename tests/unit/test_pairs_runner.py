@@ -27,7 +27,8 @@ from jobs.runtime.request import PhaseTime, Result
 
 SPEC = {
     "question": "Which?",
-    "fixed": {"dataset": "synthetic/ml-latest-small", "model": "bias", "store": "parquet"},
+    "data": {"name": "synthetic/ml-latest-small", "store": "parquet"},
+    "model": {"name": "bias"},
     "repeats": 1,
 }
 
@@ -143,7 +144,7 @@ def test_pairs_that_were_measured_are_kept_and_more_may_be_asked_for(pairing, ca
     assert more.first[:2] == before
     assert letters() == planned(more, 2)  # without new pilots
     RAN.clear()
-    other = pairing(2, contender={"reg_user": 3.0}).run()
+    other = pairing(2, contender={"model.reg_user": 3.0}).run()
     assert letters() == "bc" + planned(other, 0, 1)  # another question starts anew
 
 
@@ -190,10 +191,11 @@ def test_an_interruption_keeps_whole_pairs_only(pairing, tmp_path):
 def test_a_failed_application_says_whose_and_what_to_do(pairing):
     ENDS.extend(["ok", "failed"])
     with pytest.raises(
-        JobError, match=r"contender \(reg_user=3\.0\).*: it was failed\n[\s\S]*driver\.log.*same command"
+        JobError,
+        match=r"contender \(model\.reg_user=3\.0\).*: it was failed\n[\s\S]*driver\.log.*same command",
     ):
-        pairing(3, contender={"reg_user": 3.0}).run()
-    ledger = pairing(3, contender={"reg_user": 3.0}).run()
+        pairing(3, contender={"model.reg_user": 3.0}).run()
+    ledger = pairing(3, contender={"model.reg_user": 3.0}).run()
     assert ledger.pairs == 3
     assert letters() == "bc" + "c" + planned(ledger, 0, 1, 2)
 
@@ -206,7 +208,7 @@ def test_other_test_rows_are_refused_before_anything_is_timed(pairing):
 
 
 def test_other_data_is_refused_before_anything_runs(pairing):
-    made = pairing(contender={"k_core": 5})
+    made = pairing(contender={"clean.k_core": 5})
     made.digests["synthetic/ml-latest-small k_core=5"] = "d2"
     with pytest.raises(UsageError, match="read different rows"):
         made.run()

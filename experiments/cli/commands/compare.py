@@ -15,7 +15,7 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("spec", help="name of an experiment that ships, or the path of a TOML file")
     arguments(parser)
     what = (
-        "what the {} is: a parameter (rank=64), spark.<setting>, rev=<git revision> or package=NAME==VERSION; may be "
+        "what the {} is: a value of the spec (model.rank=64), spark.<setting>, rev=<git revision> or package=NAME==VERSION; may be "
         "repeated"
     )
     for side in ("baseline", "contender"):

@@ -16,6 +16,7 @@ from experiments.run.progress import Progress
 from experiments.run.runner import Sweep
 from experiments.spec import experiment as spec
 from experiments.spec.experiment import Experiment
+from experiments.spec.tables import DATA
 
 logger = logging.getLogger(__name__)
 
@@ -54,14 +55,14 @@ def reachable(experiment: Experiment, settings: Settings) -> tuple[Experiment, d
     Raises:
         DataError: the data is there but wrong, which no other data should hide.
     """
-    wanted = str(experiment.fixed["dataset"])
+    wanted = str(experiment.fixed[DATA])
     try:
         find(wanted).fetch(settings.data, settings.run_dir / "data")
     except Unreachable as error:
         logger.warning(
             "%s could not be reached: %s\n%s stands in for it (invented ratings).", wanted, error, STAND_IN
         )
-        fixed = {**experiment.fixed, "dataset": STAND_IN}
+        fixed = {**experiment.fixed, DATA: STAND_IN}
         told = {
             "requested": wanted,
             "fallback": f"stands in for {wanted}, whose publisher could not be reached",

@@ -14,6 +14,7 @@ from experiments.report.report import Report
 from experiments.report.show import SINGLE, TRAIN
 from experiments.run.runner import open_recorder
 from experiments.spec import experiment as spec
+from experiments.spec import older
 from experiments.spec.experiment import Experiment
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,13 @@ def _experiment(name: str, toml: str) -> Experiment:
         return spec.load(name)
     if not toml:
         raise UsageError("its spec is not in the record; write its page with: make report NAME=its.toml")
-    return spec.read(name, tomllib.loads(toml))
+    values = tomllib.loads(toml)
+    if older.is_old(values):
+        logger.warning(
+            "%s: its spec in the record is of an older version, and is read under today's names", name
+        )
+        values = older.translated(values)
+    return spec.read(name, values)
 
 
 def _arguments(parser: ArgumentParser) -> None:

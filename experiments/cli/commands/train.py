@@ -1,6 +1,5 @@
 """`train`: one trial."""
 
-import json
 from argparse import ArgumentParser, Namespace
 
 from cluster import configuration
@@ -10,15 +9,17 @@ from experiments.report.show import SINGLE, TRAIN, finish
 from experiments.run.progress import Progress
 from experiments.run.runner import Sweep
 from experiments.spec import experiment as spec
+from experiments.spec.reading import in_spec
+from experiments.spec.tables import DATA, MODEL
 
 
 def _run(arguments: Namespace) -> int:
     settings = configuration.load([*shared.shape_sets(arguments), *arguments.cluster_set])
-    fixed = {"model": arguments.model, "dataset": arguments.dataset, **shared.read_sets(arguments.set)}
+    values = {MODEL: arguments.model, DATA: arguments.dataset, **shared.read_sets(arguments.set)}
     effort = {"applications": arguments.applications or 1, "repeats": arguments.repeats or 1, "warmups": 1}
-    experiment = spec.read(TRAIN, {"question": SINGLE, "fixed": fixed, **effort})
-    shown = "".join(f"{json.dumps(key)} = {json.dumps(value)}\n" for key, value in fixed.items())
-    sweep = Sweep(experiment, settings, Progress(), f"[fixed]\n{shown}", adds=True)
+    experiment = spec.read(TRAIN, {"question": SINGLE, **values, **effort})
+    shown = "".join(in_spec(key, value) + "\n" for key, value in values.items())
+    sweep = Sweep(experiment, settings, Progress(), shown, adds=True)
     status = sweep.run()
     return finish(sweep, status, only={key for key, _ in sweep.keyed})
 

@@ -13,6 +13,7 @@ from experiments.report.answer import protocol, unshaped
 from experiments.results.metrics import counts, quality
 from experiments.results.outcome import Outcome
 from experiments.spec.experiment import Experiment
+from experiments.spec.tables import MODEL
 from experiments.studies.cost.rivals import SINGLE
 
 _BIAS, _POPULARITY = "bias", "popularity"
@@ -84,7 +85,7 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
 
 def _asked(experiment: Experiment, measured: Sequence[Outcome]) -> bool:
     """Whether the question is which model is good: several were tried, and nothing else was asked of them."""
-    models = {str(item.values.get("model")) for item in measured} - {_BIAS, _POPULARITY}
+    models = {str(item.values.get(MODEL)) for item in measured} - {_BIAS, _POPULARITY}
     otherwise = experiment.search or experiment.held_out or len(experiment.comparisons) == 1
     return len(models) > 1 and not otherwise and not models & {*SINGLE}
 
@@ -108,7 +109,7 @@ def _guessing(measured: Sequence[Outcome], every: Sequence[Outcome]) -> _Contest
     tried = [
         item
         for item in measured
-        if item.values.get("model") != _BIAS and {RMSE.key, BIAS.key} <= {*quality(item)}
+        if item.values.get(MODEL) != _BIAS and {RMSE.key, BIAS.key} <= {*quality(item)}
     ]
     if not tried:
         return None
@@ -126,8 +127,8 @@ def _ranking(measured: Sequence[Outcome], every: Sequence[Outcome]) -> _Contest 
     """Popularity is a trial like the others, if there is one."""
     metrics = NDCG.among(name for item in measured for name in quality(item))
     ranked = [item for item in measured if metrics and metrics[0] in quality(item)]
-    baselines = [item for item in ranked if item.values.get("model") == _POPULARITY]
-    tried = [item for item in ranked if item.values.get("model") not in (_POPULARITY, _BIAS)]
+    baselines = [item for item in ranked if item.values.get(MODEL) == _POPULARITY]
+    tried = [item for item in ranked if item.values.get(MODEL) not in (_POPULARITY, _BIAS)]
     if not tried or not baselines:
         return None
     metric, baseline = metrics[0], quality(baselines[0])[metrics[0]]
@@ -137,8 +138,8 @@ def _ranking(measured: Sequence[Outcome], every: Sequence[Outcome]) -> _Contest 
 
 def _named(tried: Sequence[Outcome], every: Sequence[Outcome]) -> list[tuple[Outcome, str]]:
     """Name trials without their shape and without the settings that all trials of these models share."""
-    models = {item.values.get("model") for item in tried}
-    labels = list(dict.fromkeys(unshaped(item) for item in every if item.values.get("model") in models))
+    models = {item.values.get(MODEL) for item in tried}
+    labels = list(dict.fromkeys(unshaped(item) for item in every if item.values.get(MODEL) in models))
     names = dict(zip(labels, without_settings(labels)[1], strict=True))
     return [(item, names[unshaped(item)]) for item in tried]
 

@@ -10,6 +10,7 @@ from experiments.page.tables import comparison_table, side
 from experiments.page.wording import clipped, counted, model_name, plain, sentence, setting, times
 from experiments.results.outcome import Outcome
 from experiments.spec.experiment import Experiment
+from experiments.spec.tables import MODEL
 from experiments.stats.analysis import Compared, compare
 from experiments.stats.families import SCALED
 from experiments.stats.ratios import notes
@@ -63,7 +64,7 @@ def _words(selection: Mapping[str, Any]) -> str:
     """Name one side by its values: docker, ALS, rank 16, the fit."""
     words = [
         f"the {value}" if key == "phase"
-        else model_name(value) if key == "model"
+        else model_name(value) if key == MODEL
         else clipped(plain(value), 40) if isinstance(value, str)
         else setting(key, value)
         for key, value in selection.items()

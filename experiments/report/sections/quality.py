@@ -13,6 +13,7 @@ from experiments.report.answer import protocol
 from experiments.results.metrics import medians, quality
 from experiments.results.outcome import Outcome
 from experiments.spec.experiment import Experiment
+from experiments.spec.tables import MODEL
 
 _MARKERS = "osD^vPX*"
 _MOST_NAMED = 5
@@ -78,7 +79,7 @@ def _points(outcomes: Sequence[Outcome], metric: str) -> list[Point]:
     return [
         Point(
             outcome.label,
-            str(outcome.values.get("model", outcome.job)),
+            str(outcome.values.get(MODEL, outcome.job)),
             statistics.median(typical),
             value,
             (*protocol(outcome), str(outcome.shared)),

@@ -13,6 +13,7 @@ from experiments.results.metrics import quality
 from experiments.results.outcome import Outcome
 from experiments.spec.experiment import Experiment
 from experiments.spec.search_space import ALIAS, Search, registered_name
+from experiments.spec.tables import short
 from experiments.studies.search.best import Tried, best, final, validated
 
 _DIGITS = 4
@@ -86,6 +87,7 @@ def _chosen(search: Search, chosen: Tried | None) -> list[str]:
 def _table(search: Search, trials: Sequence[Tried], chosen: Tried | None) -> Table:
     sign = 1.0 if search.lowest else -1.0
     ranked = sorted(trials, key=lambda item: (item.score is None, sign * (item.score or 0.0)))
+    names = [short(key, search.space) for key in search.space]
     rows = [
         [
             f"{trials.index(item) + 1}",
@@ -96,7 +98,7 @@ def _table(search: Search, trials: Sequence[Tried], chosen: Tried | None) -> Tab
         ]
         for item in ranked
     ]
-    return Table(["trial", *search.space, f"validation {search.metric}", search.time_metric, ""], rows)
+    return Table(["trial", *names, f"validation {search.metric}", search.time_metric, ""], rows)
 
 
 def _remark(item: Tried, chosen: Tried | None) -> str:
@@ -150,7 +152,7 @@ def _cost(axes: Any, search: Search, scored: Sequence[tuple[int, Tried]], chosen
 
 
 def _settings(item: Tried) -> str:
-    return ", ".join(f"{key} = {value}" for key, value in item.settings.items())
+    return ", ".join(f"{short(key, item.settings)} = {value}" for key, value in item.settings.items())
 
 
 def _plain(

@@ -76,7 +76,7 @@ class Candidates:
         if len(sizes) < 2:
             raise UsageError(
                 f"experiment {experiment.name}: its grid has {len(sizes)} size(s) of data to fit a model to, and 2 are needed; name several "
-                'rows ("dataset.rows" of a synthetic set) or shares ("sample" of any other) in it'
+                "rows (data.rows of a synthetic set) or shares (clean.sample of any other) in it"
             )
         return cls(fixed, trials, loads, held_out, tuple(remarks), default)
 

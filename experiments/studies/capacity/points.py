@@ -14,7 +14,8 @@ from experiments.page.merged_notes import TrialNames, by_statement
 from experiments.results.metrics import cold, repeats
 from experiments.results.outcome import Application, Outcome
 from experiments.spec.experiment import Experiment
-from experiments.spec.grid import SHAPE, matches, product
+from experiments.spec.grid import matches, product
+from experiments.spec.tables import SHAPE, plain, under
 from experiments.spec.trial import Trial
 from experiments.stats.families import looked
 from experiments.studies.capacity.terms import Load
@@ -26,8 +27,8 @@ RESERVED = 300 * MIB
 _FRACTION = "spark.memory.fraction"
 _USUAL_FRACTION = 0.6
 _FULL = 0.95
-_USUAL_CLEANING = dataclasses.asdict(PreprocessParams())
-_DATA_SIZE = ("dataset.rows", "sample")
+_USUAL_CLEANING = under("clean", dataclasses.asdict(PreprocessParams()))
+_DATA_SIZE = ("data.rows", "clean.sample")
 _ALIKE = 0.2
 
 
@@ -121,7 +122,7 @@ def one_workload(experiment: Experiment) -> None:
         if key not in (*SHAPE, *_DATA_SIZE):
             raise UsageError(
                 f"experiment {experiment.name}: its grid varies {key}, but a capacity model holds for one model and "
-                f"one kind of data; put {key} into fixed (the grid may vary {', '.join((*_DATA_SIZE, *SHAPE))})"
+                f"one kind of data; give {key} one value, in its table (the grid may vary {', '.join((*_DATA_SIZE, *SHAPE))})"
             )
 
 
@@ -134,7 +135,7 @@ def varied(experiment: Experiment) -> list[str]:
     found: dict[str, set[str]] = {}
     for table in tables:
         for key, value in table.items():
-            found.setdefault(key.rpartition(":")[2], set()).add(str(value))
+            found.setdefault(plain(key), set()).add(str(value))
     return [key for key, values in found.items() if len(values) > 1]
 
 

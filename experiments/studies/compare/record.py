@@ -20,6 +20,7 @@ from experiments.record.run_tree import Node
 from experiments.results.metrics import Number, medians, phases
 from experiments.results.metrics import quality as quality_numbers
 from experiments.results.outcome import Outcome
+from experiments.spec.tables import JOB
 from experiments.studies.compare.findings import findings
 from experiments.studies.compare.ledger import STATE, Ledger
 from experiments.studies.compare.sides import NAMES
@@ -56,7 +57,7 @@ def tree_of(ledger: Ledger, verdict: Verdict, report: Sequence[Path] = ()) -> No
 
 def _side(name: str, outcome: Outcome, pilot: Outcome, words: str) -> Node:
     described = {key: as_text(value) for key, value in outcome.environment.items()}
-    values: dict[str, Any] = {"job": outcome.job, **outcome.values, "repeats": outcome.repeats, "side": name}
+    values: dict[str, Any] = {JOB: outcome.job, **outcome.values, "repeats": outcome.repeats, "side": name}
     return Node(
         name=f"{name}: {words}",
         kind=SIDE,

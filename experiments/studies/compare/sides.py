@@ -7,14 +7,15 @@ from typing import Any
 
 from cluster.shape import Shape
 from core.errors import UsageError
-from core.options import nearest
 from experiments.record.run_tags import as_text
 from experiments.spec.experiment import Experiment
-from experiments.spec.grid import CLEANING, DATA, SHAPE, check_key, flatten
+from experiments.spec.reading import check_key, flatten, in_set
+from experiments.spec.tables import plain
 from experiments.spec.trial import Trial
-from jobs.apps import JOBS
 
 REV, PACKAGE = "rev", "package"
+SOURCE = (REV, PACKAGE)
+"""What a side may be given beside values of the spec: whose code runs."""
 WORKING_TREE = (".", "worktree")
 NAMES = ("baseline", "contender")
 _SPLIT = ("split", "test", "split_seed", "n", "fold")
@@ -63,7 +64,7 @@ def sides_of(
     Raises:
         UsageError: an unknown key, or more than one trial left.
     """
-    for key in (REV, PACKAGE):
+    for key in SOURCE:
         if key in sets:
             raise UsageError(
                 f"{key} must be given to one side, not by --set: --baseline {key}=... or --contender {key}=..."
@@ -90,12 +91,12 @@ def fixed(experiment: Experiment, values: Mapping[str, Any]) -> Experiment:
         UsageError: an unknown key.
     """
     what = f"experiment {experiment.name}"
-    flat = flatten(values, what)
+    flat = flatten(values, what, in_set, job=experiment.job)
     for key in flat:
-        _check(key, experiment.job, what)
-    names = {key.rpartition(":")[2] for key in flat}
+        check_key(key, experiment.job, what)
+    names = {plain(key) for key in flat}
     kept, grid = (
-        {key: value for key, value in old.items() if key.rpartition(":")[2] not in names}
+        {key: value for key, value in old.items() if plain(key) not in names}
         for old in (experiment.fixed, experiment.grid)
     )
     return dataclasses.replace(
@@ -104,7 +105,7 @@ def fixed(experiment: Experiment, values: Mapping[str, Any]) -> Experiment:
 
 
 def _side(experiment: Experiment, name: str, given: Mapping[str, Any], default: Shape) -> Side:
-    own = {key: value for key, value in given.items() if key not in (REV, PACKAGE)}
+    own = {key: value for key, value in given.items() if key not in SOURCE}
     trials = fixed(experiment, own).trials(default)
     if len(trials) > 1:
         open_ = [key for key, values in experiment.grid.items() if len(values) > 1 and key not in own]
@@ -123,23 +124,15 @@ def _side(experiment: Experiment, name: str, given: Mapping[str, Any], default: 
     )
 
 
-def _check(key: str, job: str, what: str) -> None:
-    try:
-        check_key(key, job, what)
-    except UsageError:
-        known = {*SHAPE, *DATA, *CLEANING, *JOBS[job].parameters(), REV, PACKAGE}
-        raise UsageError(f"{what}: unknown key {key!r}: {nearest(key, known)}") from None
-
-
 def _same_test_rows(first: Trial, second: Trial) -> None:
     """Refuse parameters that would judge the sides on different rows; their data is compared after preparing it."""
     for key in _SPLIT:
         if first.params.get(key) != second.params.get(key):
             one, other = (
-                f"{key}={trial.params[key]}" if key in trial.params else f"the default of {key}"
+                f"job.{key}={trial.params[key]}" if key in trial.params else f"the default of job.{key}"
                 for trial in (first, second)
             )
             raise UsageError(
-                f"{key} differs between the sides, so they would be judged on different test rows and could not be "
+                f"job.{key} differs between the sides, so they would be judged on different test rows and could not be "
                 f"compared; give both the same (now {one} and {other})"
             )

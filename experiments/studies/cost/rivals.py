@@ -9,7 +9,7 @@ from experiments.metric_names import NDCG, RMSE
 from experiments.page.tables import NONE
 from experiments.results.metrics import quality
 from experiments.results.outcome import Outcome
-from experiments.spec.grid import SHAPE
+from experiments.spec.tables import MODEL, SHAPE, of, short, under
 from jobs import params
 from jobs.models import MODELS
 
@@ -43,17 +43,17 @@ class Rivals:
 def rivals(outcomes: Sequence[Outcome]) -> Iterator[Rivals]:
     """Yield one comparison for each group of trials that do the same work; shared applications are in none."""
     outcomes = [item for item in outcomes if not item.shared]
-    singles = [item for item in outcomes if item.measured and item.values.get("model") in SINGLE]
+    singles = [item for item in outcomes if item.measured and item.values.get(MODEL) in SINGLE]
     groups: dict[str, list[Outcome]] = {}
     for outcome in singles:
-        groups.setdefault(_key(outcome, outcome.values["model"]), []).append(outcome)
+        groups.setdefault(_key(outcome, outcome.values[MODEL]), []).append(outcome)
     for group in groups.values():
-        model = group[0].values["model"]
+        model = group[0].values[MODEL]
         same = [
             item
             for item in outcomes
             if item.measured
-            and item.values.get("model") == SINGLE[model]
+            and item.values.get(MODEL) == SINGLE[model]
             and _key(item, model) == _key(group[0], model)
         ]
         if same:
@@ -78,18 +78,17 @@ def _key(outcome: Outcome, model: str) -> str:
         for name in theirs - ours - _HOW
         if name in found and found[name] != getattr(usual, name)
     }
-    rest = {
-        name: value for name, value in outcome.values.items() if name not in {*SHAPE, "model", *ours, *theirs}
-    }
+    fields = under("model", dict.fromkeys(ours | theirs))
+    rest = {name: value for name, value in outcome.values.items() if name not in {*SHAPE, MODEL, *fields}}
     what = [outcome.data.get("digest"), rest, {name: found.get(name) for name in shared}, unusual]
     return json.dumps(what, sort_keys=True, default=str)
 
 
 def _hyper(outcome: Outcome) -> dict[str, Any]:
     """Return the values of the model's fields, defaults included."""
-    model = MODELS[outcome.values["model"]]()
+    model = MODELS[outcome.values[MODEL]]()
     known = {name: getattr(model, name) for name in params.hyper_parameters(type(model))}
-    given = {name: value for name, value in outcome.values.items() if name in known}
+    given = {name: value for name, value in of(outcome.values, "model").items() if name in known}
     return {**known, **given, **json.loads(outcome.measured[0].info.get("hyper_parameters", "{}"))}
 
 
@@ -102,7 +101,7 @@ def _where(outcome: Outcome, others: Sequence[Outcome]) -> str:
     names = [
         name
         for name in outcome.values
-        if name not in {*SHAPE, "model", "iterations"}
+        if name not in {*SHAPE, MODEL, "model.iterations"}
         and any(item.values.get(name) != outcome.values[name] for item in others)
     ]
-    return " ".join(f"{name}={outcome.values[name]}" for name in names) or NONE
+    return " ".join(f"{short(name, names)}={outcome.values[name]}" for name in names) or NONE

@@ -71,7 +71,7 @@ def undisturbed(experiment: Experiment, settings: Settings, progress: Progress, 
         raise JobError(f"the trial fails undisturbed, so a drill would teach nothing: {fresh[-1].error}")
     folder, outcome = _kept(settings.run_dir / "experiments" / experiment.name, key, experiment.name)
     request = Request.load(folder / "app-0" / "request.json")
-    table = f"{TABLE}{trial.params.get('model', '')}"
+    table = f"{TABLE}{trial.model_name}"
     with Harness(settings) as harness:
         kept = _rows(harness, trial, request=request, folder=folder, table=table, fresh=bool(fresh))
     return Undisturbed(trial, outcome, request, folder / "app-0", kept, read(folder / "app-0" / "eventlog"))

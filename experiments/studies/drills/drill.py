@@ -46,7 +46,7 @@ class Undisturbed:
     @property
     def table(self) -> str:
         """Name of the table that the trial stores."""
-        return f"{TABLE}{self.trial.params.get('model', '')}"
+        return f"{TABLE}{self.trial.model_name}"
 
     @property
     def fingerprint(self) -> list[float]:

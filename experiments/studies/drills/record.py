@@ -15,7 +15,7 @@ from experiments.record.run_tags import NOTE, PREFIX, TRIAL, as_text, tag_of
 from experiments.record.run_tree import Node, Tree, write
 from experiments.results.metrics import Number
 from experiments.run.runner import open_recorder
-from experiments.spec.grid import SHAPE
+from experiments.spec import older
 from experiments.studies.drills.drill import Drilled
 
 if TYPE_CHECKING:
@@ -26,13 +26,18 @@ FILE = "drill.json"
 
 def _with_shape(values: dict[str, Any]) -> dict[str, Any]:
     """Fill in the shape, of which files without a format have what the spec gave, among the trial's values."""
-    given = {name: values["values"][name] for name in SHAPE if name in values["values"]}
+    given = {name: values["values"][name] for name in older.SHAPE if name in values["values"]}
     return {**values, "shape": dataclasses.asdict(Shape(**given))}
+
+
+def _with_dotted_names(values: dict[str, Any]) -> dict[str, Any]:
+    """Give the trial's values the names that they have since specs have tables; every drill is of the job train."""
+    return {**values, "values": older.values_of(values["values"])}
 
 
 DRILLED = Kind(
     "what came of a drill",
-    (_with_shape,),
+    (_with_shape, _with_dotted_names),
     "It is in no report. Remove its folder, and drill again to replace it",
 )
 _KIND = "drill"

@@ -14,6 +14,7 @@ from experiments.page.merged_notes import by_statement
 from experiments.results.metrics import by_round, medians
 from experiments.results.model_equality import Change, allowed, changes
 from experiments.results.outcome import Outcome
+from experiments.spec.tables import MODEL, short
 from experiments.stats.analysis import Spread, faster, spread
 from experiments.stats.families import growth, strong, untimed, weak
 from experiments.stats.fits import Fit, Law, Sample, fit, karp_flatt, why_not
@@ -225,7 +226,10 @@ def _name(group: Sequence[Outcome], outcomes: Sequence[Outcome]) -> str:
     telling = [
         key
         for key in shared
-        if key != "model" and any(item.values.get(key) != first.values[key] for item in outcomes)
+        if key != MODEL and any(item.values.get(key) != first.values[key] for item in outcomes)
     ]
-    words = [str(first.values.get("model", first.job)), *(f"{key}={first.values[key]}" for key in telling)]
+    words = [
+        str(first.values.get(MODEL, first.job)),
+        *(f"{short(key, telling)}={first.values[key]}" for key in telling),
+    ]
     return " ".join(words)

@@ -41,7 +41,7 @@ def tried(search: Search, outcome: Outcome) -> Tried:
 
 def validated(search: Search, outcomes: Sequence[Outcome]) -> list[Tried]:
     """Return the trials of the search itself, in their order."""
-    return [tried(search, item) for item in outcomes if item.values.get("part") == VALIDATION]
+    return [tried(search, item) for item in outcomes if item.values.get("job.part") == VALIDATION]
 
 
 def best(search: Search, trials: Sequence[Tried]) -> Tried | None:
@@ -54,7 +54,7 @@ def best(search: Search, trials: Sequence[Tried]) -> Tried | None:
 def final(outcomes: Sequence[Outcome], chosen: Tried) -> Outcome | None:
     """Return the trial that fitted the chosen settings on all of training, None if it was not run."""
     for item in outcomes:
-        if item.values.get("export") and all(
+        if item.values.get("job.export") and all(
             item.values.get(key) == value for key, value in chosen.settings.items()
         ):
             return item

@@ -16,6 +16,7 @@ from experiments.run.progress import Progress
 from experiments.run.runner import Sweep, open_recorder
 from experiments.spec.experiment import Experiment
 from experiments.spec.search_space import Search, registered_name
+from experiments.spec.tables import short
 from experiments.studies.search.best import VALIDATION, Tried, best, tried
 from experiments.studies.search.samplers import sampler_of
 from jobs.apps.train import MODEL_FOLDER
@@ -61,7 +62,7 @@ class Searching:
                 self.problems.append(_none(search, trials))
                 return "failed"
             logger.info("best on the validation part: %s", _words(chosen, search))
-            outcome = self._trial(harness, {**chosen.settings, "export": True})
+            outcome = self._trial(harness, {**chosen.settings, "job.export": True})
         if outcome is None or outcome.status != "ok":
             self.problems.append("the best settings could not be fitted on all of training; see above")
             return "failed"
@@ -77,7 +78,7 @@ class Searching:
             settings = sampler.ask()
             if settings is None:
                 break
-            outcome = self._trial(harness, {**settings, "part": VALIDATION})
+            outcome = self._trial(harness, {**settings, "job.part": VALIDATION})
             if outcome is None:
                 break
             found.append(tried(search, outcome))
@@ -92,7 +93,7 @@ class Searching:
             self.experiment,
             fixed={**own, **values},
             search=None,
-            labelled=(*labels, *({"export"} & set(values))),
+            labelled=(*labels, *({"job.export"} & set(values))),
         )
         sweep = Sweep(single, self.settings, self.progress, self.spec, adds=True, quiet=True)
         self.sweeps.append(sweep)
@@ -136,5 +137,5 @@ def _none(search: Search, trials: list[Tried]) -> str:
 
 
 def _words(chosen: Tried, search: Search) -> str:
-    settings = ", ".join(f"{key}={value}" for key, value in chosen.settings.items())
+    settings = ", ".join(f"{short(key, chosen.settings)}={value}" for key, value in chosen.settings.items())
     return f"{settings}: {search.metric} {chosen.score:.4f}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from experiments.results.outcome import Application, Outcome
-from experiments.spec.grid import SHAPE
+from experiments.spec.tables import SHAPE
 
 MATTERS_FROM = 1.25
 """Ratio of task times from which on the growth is reported: as much as a cause that costs a fifth of the core-time."""

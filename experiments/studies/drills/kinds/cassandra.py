@@ -39,7 +39,7 @@ class Cassandra:
 
     what = "a Cassandra node, while the trial's data is written"
     recovered = "the node, started again after the application had ended, serves clients"
-    fixed: Mapping[str, Any] = MappingProxyType({"store": CASSANDRA})
+    fixed: Mapping[str, Any] = MappingProxyType({"data.store": CASSANDRA})
 
     def refusal(self, settings: Settings, trial: Trial) -> str | None:
         if settings.of(CassandraSettings).contact_points:
