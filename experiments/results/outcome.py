@@ -3,11 +3,11 @@
 import dataclasses
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from cluster.shape import Shape
 from core.errors import UnreadableError
@@ -18,11 +18,14 @@ from experiments.spec.trial import Trial
 from jobs.runtime.request import PhasePass, PhaseTime, Window
 
 FILE = "outcome.json"
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
 class Share:
     """Which of the trials that ran in one application a trial was: the `place`-th of `of`, from 1."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # a name that it does not know is an error
 
     place: int
     of: int
@@ -39,6 +42,8 @@ class Application:
     the same `round_id` ran in the same round of one run and may be paired; None where nobody noted it. `warnings` are the
     job's (`jobs.runtime.request.Result`).
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # a name that it does not know is an error
 
     number: int
     status: Literal["ok", "failed", "killed"]
@@ -114,6 +119,8 @@ class Outcome:
         ended_at: time of day (seconds since 1970) of the last change.
         recording_s: seconds that recording it took; known only where it is read back from the record.
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # a name that it does not know is an error
 
     experiment: str
     key: str
@@ -225,16 +232,25 @@ def load(path: Path) -> Outcome:
         FileNotFoundError: there is none.
         UnreadableError: it is damaged, or of a newer version.
     """
-    return OUTCOME.read(path, _outcome)
+    found: Outcome = OUTCOME.read(path, checked(Outcome))
+    return found
 
 
-def _outcome(values: dict[str, Any]) -> Outcome:
-    applications = values.pop("applications")
-    for item in applications:
-        item["phases"] = [PhaseTime(**phase) for phase in item["phases"]]
-        item["windows"] = [Window(**window) for window in item["windows"]]
-        item["share"] = Share(**item["share"]) if item.get("share") else None
-    return Outcome(**values, applications=[Application(**item) for item in applications])
+@cache
+def checked(made: type[Made]) -> Callable[[dict[str, Any]], Made]:
+    """Return what makes a dataclass of a file's values, those inside it too, and raises ValueError for a wrong name or type."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 - it takes a quarter of a second, and few commands read outcomes
+
+    # Files hold the fields that have a default, too, but for what may not be known.
+    whole = {item.name for item in dataclasses.fields(made) if item.default is not None}  # type: ignore[arg-type]
+    make = TypeAdapter(made).validate_python
+
+    def check(values: dict[str, Any]) -> Made:
+        if missing := sorted(whole - values.keys()):
+            raise ValueError(f"{', '.join(missing)} missing")
+        return make(values)
+
+    return check
 
 
 def _without_format(values: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from core.errors import UsageError
 from core.files import write_json
@@ -144,6 +144,8 @@ class PhasePass(NamedTuple):
 class PhaseTime:
     """Seconds of one phase in one pass. `pass_` counts from 0 over warm-ups and repeats together."""
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # a name that it does not know is an error
+
     phase: str
     pass_: int
     kind: PassKind
@@ -160,6 +162,8 @@ class Window:
         rates: what came through, by name, a second.
         lags: seconds, by name.
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # a name that it does not know is an error
 
     number: int
     kind: PassKind

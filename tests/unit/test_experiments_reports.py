@@ -72,7 +72,7 @@ def test_all_reports_are_written_and_what_cannot_be_is_named(settings, capsys):
     index = (settings.run_dir / "reports" / "index.html").read_text()
     assert "How fast is a small one?" in index
     assert "lost" not in index
-    assert re.search(r"^older: .*\bolder version\b", said.err, re.MULTILINE)
+    assert re.search(r"^older: .*\bolder version\b", said.out, re.MULTILINE)
     (compared,) = json.loads((settings.run_dir / "reports" / "older.json").read_text())["comparisons"]
     assert (compared["baseline"], compared["contender"]) == ({"shape.workers": 2}, {"shape.workers": 1})
 

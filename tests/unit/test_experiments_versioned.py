@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 from invented import application, outcome
+from invented_drills import drilled
 from invented_pairs import ledger
 
 from cluster.shape import Shape
@@ -155,11 +157,12 @@ def test_drills_that_do_not_read_are_passed_over_with_a_word(tmp_path, caplog):
 
 
 def test_a_drill_from_before_formats_gets_the_shape_of_its_trial(tmp_path):
-    names = [field.name for field in dataclasses.fields(Drilled) if field.name != "shape"]
+    older = dataclasses.asdict(drilled())
+    del older["shape"]
     values = {"workers": 2, "cores": 1, "memory": "1g", "pin": True, "model": "als"}
     path = tmp_path / "a" / drills.FILE
     path.parent.mkdir()
-    path.write_text(json.dumps({**dict.fromkeys(names, 0.0), "values": values}))
+    path.write_text(json.dumps({**older, "values": values}))
     ((_, found),) = drills.kept(tmp_path)
     assert Shape(**found.shape) == Shape(2, 1, "1g", pin=True)
     assert found.values == {
@@ -212,3 +215,14 @@ FIELDS = {
 def test_fields_change_with_the_format_alone(made):
     assert [field.name for field in dataclasses.fields(made)] == FIELDS[made].split()
     assert (OUTCOME.version, DRILLED.version) == (5, 2)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"status": "well"}, {"wanted": "many"}, {"unheard": 1}, {"applications": [{"number": 0}]}]
+)
+def test_a_wrong_type_or_name_makes_an_outcome_unreadable(tmp_path, wrong):
+    outcome([application(0, [9.0, 1.0])]).save(tmp_path)
+    path = tmp_path / "outcome.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **wrong}))
+    with pytest.raises(UnreadableError, match=re.escape(next(iter(wrong)))):
+        load(path)

@@ -32,6 +32,7 @@ _DIRECT: Mapping[str, str] = {
     "psutil": "processes and memory",
     "py4j": "errors of Spark's JVM that are told apart",
     "pyarrow": "columns between Spark and Python",
+    "pydantic": "checks of what is read back from files",
     "pyspark": "Spark itself, master, workers and driver",
     "scipy": "sparse matrices and distributions",
     "sqlalchemy": "errors of MLflow's database that are told apart",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from cluster.settings import Settings
 from experiments.results.metrics import medians
@@ -95,6 +95,8 @@ class Drilled:
         notes: further sentences for a reader.
         environment: as of an outcome. at: time of day of the end.
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # a name that it does not know is an error
 
     kind: str
     attempt: str

@@ -14,6 +14,7 @@ from experiments.metric_names import OF_DRILLS
 from experiments.record.run_tags import NOTE, PREFIX, TRIAL, as_text, tag_of
 from experiments.record.run_tree import Node, Tree, write
 from experiments.results.metrics import Number
+from experiments.results.outcome import checked
 from experiments.run.runner import open_recorder
 from experiments.spec import older
 from experiments.studies.drills.drill import Drilled
@@ -59,7 +60,7 @@ def kept(place: Path) -> Iterator[tuple[Path, Drilled]]:
     found = []
     for path in sorted(place.glob(f"*/{FILE}")):
         try:
-            found.append((path.parent, DRILLED.read(path, lambda values: Drilled(**values))))
+            found.append((path.parent, DRILLED.read(path, checked(Drilled))))
         except UnreadableError as error:
             left_out(error)
     yield from sorted(found, key=lambda item: item[1].at)
