@@ -14,13 +14,13 @@ from typing import NoReturn
 from cluster import cluster_state, doctor
 from cluster.backends.docker import compose, contents, image
 from cluster.backends.docker.backend import DockerPlace
+from cluster.clean import DOWNLOADED, sweep
 from cluster.configuration import load
 from cluster.lifecycle import BACKENDS, Cluster, in_use
 from cluster.log_files import tail
 from cluster.services import described
 from cluster.settings import Settings
 from cluster.status import services_table
-from cluster.sweep import DOWNLOADED, sweep
 from core.errors import ENDED, INTERRUPTED, OK, SERVICE, RecscaleError, ServiceError, UsageError, tell
 from core.log import shown
 from core.units import size_text

@@ -10,8 +10,8 @@ from typing import Any
 
 from core.errors import UsageError
 from core.options import nearest
+from experiments.spec.dotted_names import flatten, in_set
 from experiments.spec.grid import data_of
-from experiments.spec.reading import flatten, in_set
 from experiments.spec.tables import CLEAN, DATA, STORE
 from experiments.spec.trial import SHARED, Data
 

@@ -11,7 +11,7 @@ from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from core.errors import JobError, RecordingError
 from experiments.cli import arguments as shared
-from experiments.metric_names import ALL_SECONDS
+from experiments.metric_table import ALL_SECONDS
 from experiments.run.progress import Progress
 from experiments.run.runner import open_recorder
 from experiments.spec import experiment as spec

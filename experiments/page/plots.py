@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
-from experiments.metric_names import BIAS, COVERAGE, MEAN, RMSE, TOTAL
+from experiments.metric_table import BIAS, COVERAGE, MEAN, RMSE, TOTAL
 from experiments.page.figure import COLOURS, GREY, Plot, is_narrow
 from experiments.page.tables import side
 from experiments.results.metrics import medians, phases, quality

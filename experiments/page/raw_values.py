@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from experiments.metric_names import LAG, RATE, SECONDS, TOTAL
+from experiments.metric_table import LAG, RATE, SECONDS, TOTAL
 from experiments.results.metrics import cold, phases, quality, repeats
 from experiments.results.outcome import Application, Outcome
 from experiments.spec.tables import SHAPE

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.metric_names import COVERAGE, FLOOR, METRICS, NDCG, RMSE, SECONDS, TRIALS, metric_name
+from experiments.metric_table import COVERAGE, FLOOR, METRICS, NDCG, RMSE, SECONDS, TRIALS, metric_name
 from experiments.page.merged_notes import TrialNames, by_statement, with_ranges
 from experiments.results.metrics import phases, quality, relevant_of
 from experiments.results.model_equality import allowed

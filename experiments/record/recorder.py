@@ -14,7 +14,7 @@ from typing import Any
 
 from core.errors import RecordingError, UnreadableError
 from core.versioned import left_out
-from experiments.metric_names import RECORDING, new_name
+from experiments.metric_table import RECORDING, new_name
 from experiments.record.parent_run import Parent, differences, parent_tags, read_spec, take_up, write_spec
 from experiments.record.run_tags import (
     EXPERIMENT,

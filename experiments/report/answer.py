@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from core.units import time_in_words
-from experiments.metric_names import BIAS, NDCG, RMSE, TOTAL, metric_name
+from experiments.metric_table import BIAS, NDCG, RMSE, TOTAL, metric_name
 from experiments.page.finding import Finding
 from experiments.page.wording import (
     answered,

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cluster.lifecycle import Cluster
-from experiments.metric_names import (
+from experiments.metric_table import (
     APART,
     DISTURBED,
     FAILED,

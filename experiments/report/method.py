@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from experiments.metric_names import COVERAGE, NDCG, RMSE
+from experiments.metric_table import COVERAGE, NDCG, RMSE
 from experiments.results.metrics import phases, quality
 from experiments.results.model_equality import SAME_MODEL
 from experiments.results.outcome import Outcome

@@ -1,10 +1,10 @@
-"""The flat numbers of a trial: what MLflow draws, under the names of `experiments.metric_names`."""
+"""The flat numbers of a trial: what MLflow draws, under the names of `experiments.metric_table`."""
 
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from experiments.metric_names import (
+from experiments.metric_table import (
     ALONE,
     BUSY,
     COLD,

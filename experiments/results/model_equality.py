@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.metric_names import COVERAGE, RANKINGS, RMSE
+from experiments.metric_table import COVERAGE, RANKINGS, RMSE
 from experiments.results.outcome import Application, Outcome
 
 SAME_MODEL = 1e-4

@@ -10,9 +10,9 @@ from typing import Any
 from cluster.shape import Shape
 from core.errors import UsageError
 from core.options import nearest, parse
-from experiments.metric_names import ALL_SECONDS, seconds_name
+from experiments.metric_table import ALL_SECONDS, seconds_name
+from experiments.spec.dotted_names import check_key, flatten, in_table, meanings, misplaced
 from experiments.spec.grid import blocks, matches, product, trial_of
-from experiments.spec.reading import check_key, flatten, in_table, meanings, misplaced
 from experiments.spec.search_space import Search
 from experiments.spec.search_space import read as read_search
 from experiments.spec.tables import CLEAN, DATA, JOB, MODEL, OF_MODELS, SHAPE, TABLES, plain

@@ -11,7 +11,7 @@ from core.errors import UsageError
 from core.options import nearest, parse
 from datasets.dataset import find
 from datasets.sources import SOURCES
-from experiments.spec.reading import option_names, takes_model
+from experiments.spec.dotted_names import option_names, takes_model
 from experiments.spec.tables import DATA, MODEL, RESERVED, SHAPE, STORE, for_model, of, short, under
 from experiments.spec.trial import Data, Trial
 from jobs import params as train_params

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from core.errors import UsageError
 from core.options import nearest, parse
-from experiments.metric_names import MAE, RANKINGS, RMSE, SECONDS, seconds_name
-from experiments.spec.reading import flatten
+from experiments.metric_table import MAE, RANKINGS, RMSE, SECONDS, seconds_name
+from experiments.spec.dotted_names import flatten
 
 ALIAS = "best"
 """Of the registered model."""

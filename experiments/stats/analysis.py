@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.metric_names import RMSE, RMSE_BY_TRIAL, SECONDS_BY_CORES, TOTAL, phase_of
+from experiments.metric_table import RMSE, RMSE_BY_TRIAL, SECONDS_BY_CORES, TOTAL, phase_of
 from experiments.results.metrics import Number, medians, quality, repeats
 from experiments.results.model_equality import allowed, model_change
 from experiments.results.outcome import Outcome

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from experiments.metric_names import TOTAL
+from experiments.metric_table import TOTAL
 from experiments.results.metrics import medians
 from experiments.results.outcome import Outcome
 from experiments.spec.tables import SHAPE

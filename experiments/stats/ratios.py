@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from experiments.metric_names import TOTAL
+from experiments.metric_table import TOTAL
 from experiments.results.metrics import by_round, medians, typical
 from experiments.results.outcome import Outcome
 from experiments.stats.intervals import (

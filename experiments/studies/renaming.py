@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from experiments.metric_names import APPLICATIONS, SECONDS, TOTAL, new_name, phase_of
+from experiments.metric_table import APPLICATIONS, SECONDS, TOTAL, new_name, phase_of
 from experiments.record.run_tags import PREFIX, TRIAL
 from experiments.results.metrics import Number
 from experiments.studies.compare.record import SIDE

@@ -17,9 +17,9 @@ from core.options import parse
 from datasets.dataset import Dataset, find
 from datasets.source import Raw
 from jobs.prepare import stored
+from jobs.prepare.build import Cleaned, clean, statistics
 from jobs.prepare.cleaning import Limits
 from jobs.prepare.stored import RATINGS
-from jobs.prepare.tables import Cleaned, clean, statistics
 from jobs.runtime.concurrent_actions import run_concurrently
 from jobs.runtime.context import Context, JobKind
 from jobs.runtime.request import Result

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from core.errors import JobError, UsageError
 from core.options import parse
-from jobs.engine.topn import ItemFactors, recommend_factors
+from jobs.engine.topn_frames import ItemFactors, recommend_factors
 from jobs.modelling.mllib import AlsSettings, Factors, fit_als
 from jobs.runtime.context import Context, JobKind
 from jobs.runtime.phases import consume

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from datasets.compiled import compiled
-from jobs.engine.kernels import Floats, Ints
+from jobs.engine.arrays import Floats, Ints
 from jobs.engine.neighbours import Csr
 
 

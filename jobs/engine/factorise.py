@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 
 from datasets.compiled import compiled
-from jobs.engine.kernels import Floats
+from jobs.engine.arrays import Floats
 from jobs.engine.neighbours import Csr, from_scipy
 from jobs.engine.tiles import COLUMNS, add_products
 

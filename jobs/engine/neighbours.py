@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from datasets.compiled import compiled
-from jobs.engine.kernels import Floats, Ints, leave_out, ranked, replace_root, select
+from jobs.engine.arrays import Floats, Ints
+from jobs.engine.top_k import leave_out, ranked, replace_root, select
 
 Offsets = npt.NDArray[np.int64]
 
@@ -172,7 +173,7 @@ def best_items(
         seen: CSR offsets and indices of items to leave out for each of `users`.
 
     Returns:
-        ids int32 [n, k] and scores float32 [n, k] as `jobs.engine.kernels.top_k` does.
+        ids int32 [n, k] and scores float32 [n, k] as `jobs.engine.top_k.top_k` does.
     """
     n, m = len(users), len(item_bias)
     ids = np.full((n, k), -1, dtype=np.int32)

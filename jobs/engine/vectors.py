@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from datasets.compiled import compiled
-from jobs.engine.kernels import Floats, Ints, leave_out, ranked, replace_root, select
+from jobs.engine.arrays import Floats, Ints
 from jobs.engine.neighbours import SCORES, Csr, Neighbours, csr, from_scipy
+from jobs.engine.top_k import leave_out, ranked, replace_root, select
 
 
 class Vectors(NamedTuple):
@@ -180,7 +181,7 @@ def best_by_profile(
         seen: CSR offsets and indices of items to leave out for each user.
 
     Returns:
-        ids int32 [n, k] and scores float32 [n, k] as `jobs.engine.kernels.top_k` does, ties by smaller place.
+        ids int32 [n, k] and scores float32 [n, k] as `jobs.engine.top_k.top_k` does, ties by smaller place.
     """
     n, m = len(histories.indptr) - 1, len(matrix.by_item.indptr) - 1
     ids = np.full((n, k), -1, dtype=np.int32)

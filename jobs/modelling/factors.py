@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame
 
-from jobs.engine.topn import ItemFactors, recommend_factors
+from jobs.engine.topn_frames import ItemFactors, recommend_factors
 
 
 @dataclass(frozen=True)

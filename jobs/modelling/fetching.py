@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 
 from core.errors import JobError
 from core.units import mib, whole_gib
+from jobs.engine.arrays import Floats, Ints
 from jobs.engine.factorise import both_ways
-from jobs.engine.kernels import Floats, Ints
 from jobs.engine.neighbours import Csr
 from jobs.modelling.preflight import jvm, size_in_bytes
 

@@ -14,9 +14,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from core.errors import JobError
-from jobs.engine.kernels import Floats, Ints
+from jobs.engine.arrays import Floats, Ints
 from jobs.engine.neighbours import Csr
-from jobs.engine.topn import (
+from jobs.engine.topn_frames import (
     RECOMMENDATIONS,
     Lists,
     lists,
@@ -53,7 +53,7 @@ class Ranker(Protocol):
     """Ranks in a Python worker."""
 
     def rank(self, batch: Batch, k: int, seen: Lists | None) -> tuple[Ints, Floats]:
-        """Return the best items of each row of the batch, but for those in `seen`, as `jobs.engine.kernels.top_k` does."""
+        """Return the best items of each row of the batch, but for those in `seen`, as `jobs.engine.top_k.top_k` does."""
 
 
 class Fitted(NamedTuple):

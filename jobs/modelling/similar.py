@@ -8,7 +8,7 @@ import pyarrow as pa
 from pyspark import Broadcast
 from pyspark.sql import DataFrame, SparkSession
 
-from jobs.engine.kernels import Ints
+from jobs.engine.arrays import Ints
 from jobs.engine.neighbours import Csr, Neighbours
 from jobs.engine.vectors import nearest, shared_terms
 from jobs.modelling.terms import Catalogue

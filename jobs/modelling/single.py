@@ -16,9 +16,10 @@ import numpy.typing as npt
 import pandas as pd
 from pyspark.sql import DataFrame
 
-from jobs.engine.kernels import Floats, Ints, top_k
+from jobs.engine.arrays import Floats, Ints
 from jobs.engine.neighbours import Csr, csr
-from jobs.engine.topn import RECOMMENDATIONS
+from jobs.engine.top_k import top_k
+from jobs.engine.topn_frames import RECOMMENDATIONS
 
 
 @dataclass

@@ -16,7 +16,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from core.errors import JobError, UsageError
-from jobs.engine.kernels import Ints
+from jobs.engine.arrays import Ints
 from jobs.engine.vectors import Vectors, vectors
 
 GROUPS = ("text", "genres", "tags", "people", "features")

@@ -10,9 +10,9 @@ from typing import ClassVar
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.modelling.confidence import Confidence, check_confidence, strength
 from jobs.modelling.export import Exported
 from jobs.modelling.factors import FactorRanking
+from jobs.modelling.implicit_confidence import Confidence, check_confidence, strength
 from jobs.modelling.mllib import AlsSettings, Factors, fit_als
 from jobs.modelling.preflight import check_als
 from jobs.prepare.stored import Tables

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import JobError
+from jobs.engine.arrays import Floats, Ints
 from jobs.engine.factorise import UndeterminedError, factorise, flops
-from jobs.engine.kernels import Floats, Ints
 from jobs.modelling.baseline import RatingModel
 from jobs.modelling.fetching import arranged, check_driver, fetch
 from jobs.modelling.preflight import check_ratings

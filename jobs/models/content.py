@@ -21,9 +21,9 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame, SparkSession
 
 from core.errors import UsageError
-from jobs.engine.kernels import Floats, Ints
+from jobs.engine.arrays import Floats, Ints
 from jobs.engine.neighbours import Csr, Neighbours, adjust, best_items, reverse
-from jobs.engine.topn import Lists
+from jobs.engine.topn_frames import Lists
 from jobs.engine.vectors import Vectors, best_by_profile, cosines, keep_items
 from jobs.modelling.baseline import BiasFit
 from jobs.modelling.contents import ContentModel

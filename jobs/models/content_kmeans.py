@@ -18,10 +18,11 @@ from pyspark import Broadcast
 from pyspark.sql import SparkSession
 
 from core.errors import UsageError
+from jobs.engine.arrays import Floats, Ints
 from jobs.engine.clusters import Clusters, cluster
-from jobs.engine.kernels import Floats, Ints, top_k
 from jobs.engine.neighbours import Csr
-from jobs.engine.topn import Lists
+from jobs.engine.top_k import top_k
+from jobs.engine.topn_frames import Lists
 from jobs.modelling.baseline import BiasFit
 from jobs.modelling.contents import ContentModel
 from jobs.modelling.histories import Batch, Fitted, HistoryScorer, by_place, item_counts

@@ -2,7 +2,7 @@
 
 Y. Hu, Y. Koren, C. Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008, solved by conjugate
 gradients: G. Takács, I. Pilászy, D. Tikk, "Applications of the conjugate gradient method for implicit feedback
-collaborative filtering", RecSys 2011. Confidences are those of `als_implicit` (jobs.modelling.confidence); the penalty is not: here each row's is
+collaborative filtering", RecSys 2011. Confidences are those of `als_implicit` (jobs.modelling.implicit_confidence); the penalty is not: here each row's is
 `reg`, in MLlib `reg` times its number of interactions. So the two are compared by the time to equal quality.
 """
 
@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from jobs.engine.kernels import Floats
-from jobs.modelling.confidence import Confidence, check_confidence, strength_of
+from jobs.engine.arrays import Floats
 from jobs.modelling.fetching import Ratings, arranged, check_driver, fetch
+from jobs.modelling.implicit_confidence import Confidence, check_confidence, strength_of
 from jobs.modelling.preflight import check_ratings
 from jobs.modelling.single import Clock, Known, SingleScorer
 from jobs.prepare.stored import Tables

@@ -22,7 +22,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.engine.neighbours import Csr, Neighbours, adjust, best_items, csr, neighbours, reverse
-from jobs.engine.topn import RECOMMENDATIONS, lists, places, positions, recommendation_batch, with_lists
+from jobs.engine.topn_frames import (
+    RECOMMENDATIONS,
+    lists,
+    places,
+    positions,
+    recommendation_batch,
+    with_lists,
+)
 from jobs.modelling.baseline import BiasFit, RatingModel
 from jobs.modelling.preflight import check_copies
 from jobs.prepare.stored import Tables

@@ -65,7 +65,7 @@ class _Import(threading.Thread):
         try:
             import numpy as np  # noqa: PLC0415 - see above
 
-            from jobs.engine.kernels import top_k  # noqa: PLC0415 - see above
+            from jobs.engine.top_k import top_k  # noqa: PLC0415 - see above
 
             one: Any = np.ones((1, 1), dtype=np.float32)  # one item for one user
             top_k(one, one, 1, np.zeros(2, dtype=np.int64), np.zeros(0, dtype=np.int32))

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from datasets.sources import SOURCES
-from experiments.spec.reading import known, meanings, option_names, takes_model
+from experiments.spec.dotted_names import known, meanings, option_names, takes_model
 from experiments.spec.tables import JOB, MODEL, RESERVED, TABLES
 from jobs.apps import JOBS
 from jobs.models import MODELS

@@ -7,8 +7,8 @@ import pytest
 from core.errors import JobError
 from datasets.formats.dialect import EMPTY
 from datasets.source import ITEMS, RAW, RECORDS, REJECTED, Example, Raw
+from jobs.prepare.build import clean, statistics
 from jobs.prepare.cleaning import Limits
-from jobs.prepare.tables import clean, statistics
 
 SCALE = Limits(1.0, 5.0, 1.0)
 

@@ -9,8 +9,8 @@ from core.errors import JobError, UsageError
 from datasets.source import ITEMS
 from jobs.apps.eda import JOB
 from jobs.prepare import explore, stored
+from jobs.prepare.build import statistics
 from jobs.prepare.stored import RATINGS
-from jobs.prepare.tables import statistics
 
 # item 0: 1, 3, 5 stars; item 1: 4, 2; item 2: 5; item 3: nobody rated it
 ROWS = [(0, 0, 1.0), (1, 0, 3.0), (2, 0, 5.0), (0, 1, 4.0), (1, 1, 2.0), (2, 2, 5.0)]

@@ -9,10 +9,10 @@ from datasets.dataset import find
 from jobs.judge.evaluate import evaluate, with_predictions
 from jobs.models.als import Als
 from jobs.models.content import Content
+from jobs.prepare.build import clean
 from jobs.prepare.cleaning import Limits
 from jobs.prepare.split import Split, split
 from jobs.prepare.stored import RATINGS, Tables
-from jobs.prepare.tables import clean
 
 pytestmark = [pytest.mark.realdata, pytest.mark.long]
 

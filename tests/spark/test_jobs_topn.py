@@ -5,7 +5,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from core.errors import JobError
-from jobs.engine.topn import ItemFactors, recommend_factors
+from jobs.engine.topn_frames import ItemFactors, recommend_factors
 
 SCHEMA = "id int, features array<float>"
 

@@ -4,7 +4,7 @@ import pytest
 
 from core.errors import JobError
 from jobs.apps.train import JOB
-from jobs.modelling.confidence import strength, strength_of
+from jobs.modelling.implicit_confidence import strength, strength_of
 from jobs.prepare import stored
 from jobs.prepare.stored import RATINGS
 

@@ -14,13 +14,13 @@ import pytest
 from cluster import cluster_state
 from cluster.__main__ import main
 from cluster.backends.local.backend import Local
+from cluster.clean import sweep
 from cluster.configuration import load
 from cluster.log_files import follow
 from cluster.probe import answers, holds
 from cluster.processes import free_port
 from cluster.service import Probe, Service
 from cluster.settings import ROOT
-from cluster.sweep import sweep
 from core.errors import ServiceError
 from core.lock import LOCK, locked
 from tests.waiting import eventually

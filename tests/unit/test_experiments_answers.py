@@ -13,13 +13,13 @@ from invented_pairs import ledger, per_user
 from test_capacity_advice import ask
 from test_capacity_model import SPEC as CAPACITY
 from test_capacity_model import run, runs
+from test_compare_calibration import several
 from test_experiments_eda import ITEMS_ONLY, explored
-from test_pairs_calibration import several
 
 from cluster.shape import Shape
 from core.units import time_in_words
 from experiments.cli.commands.recommend import _answer as recommended
-from experiments.metric_names import TOTAL
+from experiments.metric_table import TOTAL
 from experiments.page.wording import (
     LONGEST,
     clipped,

@@ -11,8 +11,8 @@ from mlflow.entities import ViewType
 
 from cluster import configuration
 from core.errors import RecordingError
-from experiments.metric_names import DRILLS as DRILLS_REPORT
-from experiments.metric_names import OF_DRILLS
+from experiments.metric_table import DRILLS as DRILLS_REPORT
+from experiments.metric_table import OF_DRILLS
 from experiments.record.recorder import Recorder
 from experiments.report import drills as show
 from experiments.studies.drills import record

@@ -10,7 +10,7 @@ from jobs import params
 from jobs.judge.cautions import after_fit, before_fit
 from jobs.judge.evaluate import Evaluation
 from jobs.judge.relevance import like_counts, relevance, threshold
-from jobs.modelling.confidence import strength_of
+from jobs.modelling.implicit_confidence import strength_of
 from jobs.prepare.profile import Profile
 from jobs.runtime.failures import explain
 

@@ -7,7 +7,7 @@ from cluster import configuration
 from core.errors import GATE, OK
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
-from experiments.metric_names import ALL_SECONDS, seconds_name
+from experiments.metric_table import ALL_SECONDS, seconds_name
 from experiments.page.finding import UNTITLED, paragraphs
 from experiments.studies.compare.calibration import calibrate, findings
 from experiments.studies.compare.recorded import recorded, write

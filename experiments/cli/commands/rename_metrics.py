@@ -7,7 +7,7 @@ from cluster.lifecycle import Cluster
 from core.errors import RecordingError, ServiceError
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
-from experiments.metric_names import described
+from experiments.metric_table import described
 from experiments.page.tables import Table
 from experiments.page.text_tables import as_text
 from experiments.run.runner import open_recorder

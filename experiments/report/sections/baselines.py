@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.metric_names import BIAS, NDCG, RMSE, metric_name
+from experiments.metric_table import BIAS, NDCG, RMSE, metric_name
 from experiments.page.finding import Finding
 from experiments.page.merged_notes import without_settings
 from experiments.page.wording import answered, how_sure, named, values_apart

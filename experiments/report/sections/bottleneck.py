@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.units import mb
-from experiments.metric_names import TOTAL
+from experiments.metric_table import TOTAL
 from experiments.page.finding import Finding
 from experiments.page.merged_notes import TrialNames, with_ranges
 from experiments.page.plots import Plot

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from experiments.metric_names import SINGLE, TOTAL, metric_name
+from experiments.metric_table import SINGLE, TOTAL, metric_name
 from experiments.page.finding import Finding
 from experiments.page.merged_notes import by_statement
 from experiments.page.plots import Plot

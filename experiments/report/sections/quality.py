@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import cycle
 from typing import Any, NamedTuple
 
-from experiments.metric_names import NDCG, RMSE, TOTAL, metric_name
+from experiments.metric_table import NDCG, RMSE, TOTAL, metric_name
 from experiments.page.figure import COLOURS, Plot, is_narrow
 from experiments.page.finding import Finding
 from experiments.page.tables import Table

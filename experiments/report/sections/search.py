@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from experiments.metric_names import metric_name
+from experiments.metric_table import metric_name
 from experiments.page.finding import Finding
 from experiments.page.plots import Plot
 from experiments.page.tables import NONE, Table

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
-from experiments.metric_names import LAG, RATE
+from experiments.metric_table import LAG, RATE
 from experiments.page.figure import COLOURS, Plot
 from experiments.page.finding import Finding
 from experiments.page.tables import NONE, Table

@@ -9,7 +9,7 @@ from typing import Any
 from core.errors import UsageError
 from core.units import MIB, count_text, mebibytes
 from datasets.dataset import find
-from experiments.metric_names import TOTAL
+from experiments.metric_table import TOTAL
 from experiments.page.merged_notes import TrialNames, by_statement
 from experiments.results.metrics import cold, repeats
 from experiments.results.outcome import Application, Outcome

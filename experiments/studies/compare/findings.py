@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.metric_names import phase_of
+from experiments.metric_table import phase_of
 from experiments.page.document import Document
 from experiments.page.finding import UNTITLED, Finding
 from experiments.page.index import header

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.metric_names import (
+from experiments.metric_table import (
     APPLICATIONS,
     DIFFERENCE,
     PAIR_RATIO,

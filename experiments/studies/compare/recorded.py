@@ -7,7 +7,7 @@ from typing import Any
 
 from core.errors import UnreadableError, UsageError
 from core.versioned import Kind, left_out
-from experiments.metric_names import phase_of
+from experiments.metric_table import phase_of
 from experiments.run.environment import host
 from experiments.stats.ratios import LEAST_PAIRS
 from experiments.studies.compare.calibration import LEAST_COMPARISONS, LEAST_RECORDED, Comparison

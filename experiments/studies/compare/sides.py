@@ -8,8 +8,8 @@ from typing import Any
 from cluster.shape import Shape
 from core.errors import UsageError
 from experiments.record.run_tags import as_text
+from experiments.spec.dotted_names import check_key, flatten, in_set
 from experiments.spec.experiment import Experiment
-from experiments.spec.reading import check_key, flatten, in_set
 from experiments.spec.tables import plain
 from experiments.spec.trial import Trial
 

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import special
 
 from core.errors import UsageError
-from experiments.metric_names import COVERAGE, RMSE
+from experiments.metric_table import COVERAGE, RMSE
 from experiments.results.model_equality import SAME_MODEL
 from experiments.stats.intervals import ALPHA, POWER, reach, upper_bound
 from jobs.judge.per_user import PerUser, read

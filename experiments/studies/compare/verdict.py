@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from core.errors import JobError
-from experiments.metric_names import COVERAGE, RMSE, SECONDS, TOTAL, phase_of, seconds_name
+from experiments.metric_table import COVERAGE, RMSE, SECONDS, TOTAL, phase_of, seconds_name
 from experiments.page.wording import counted, number_word, percent, sentence, values_apart
 from experiments.results.metrics import quality as quality_numbers
 from experiments.results.model_equality import SAME_MODEL, distance

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
-from experiments.metric_names import metric_name
+from experiments.metric_table import metric_name
 from experiments.stats.analysis import Spread, spread
 from experiments.studies.cost.verdict import Match, Point, curve, shapes
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.metric_names import NDCG, RMSE
+from experiments.metric_table import NDCG, RMSE
 from experiments.page.tables import NONE
 from experiments.results.metrics import quality
 from experiments.results.outcome import Outcome

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from experiments.metric_names import RMSE
+from experiments.metric_table import RMSE
 from experiments.results.metrics import medians, quality
 from experiments.results.outcome import Outcome
 from experiments.stats.families import untimed

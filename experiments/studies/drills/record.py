@@ -10,7 +10,7 @@ from cluster.settings import Settings
 from cluster.shape import Shape
 from core.errors import UnreadableError
 from core.versioned import Kind, left_out
-from experiments.metric_names import OF_DRILLS
+from experiments.metric_table import OF_DRILLS
 from experiments.record.run_tags import NOTE, PREFIX, TRIAL, as_text, tag_of
 from experiments.record.run_tree import Node, Tree, write
 from experiments.results.metrics import Number

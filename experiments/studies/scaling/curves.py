@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from experiments.metric_names import TOTAL
+from experiments.metric_table import TOTAL
 from experiments.page.merged_notes import by_statement
 from experiments.results.metrics import by_round, medians
 from experiments.results.model_equality import Change, allowed, changes

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.metric_names import phase_of
+from experiments.metric_table import phase_of
 from experiments.results.metrics import medians, quality
 from experiments.results.outcome import Outcome
 from experiments.spec.search_space import Search

@@ -5,17 +5,13 @@ second-level cache when the selection reads them. The selection passes over them
 with the worst score that a user has kept, and only where one is better does it enter that user's heap of k.
 """
 
-import functools
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from datasets.compiled import compiled
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int32]
+from jobs.engine.arrays import Floats, Ints, one_thread
 
 USERS = 512  # rows of a block
 ITEMS = 512  # columns of a tile: block times tile is 1 MiB of scores
@@ -164,19 +160,3 @@ def replace_root(heap: Floats, names: Ints, score: float, name: int) -> None:
         heap[at], names[at] = heap[child], names[child]
         at = child
     heap[at], names[at] = score, name
-
-
-@functools.cache
-def _blas() -> Any:
-    try:
-        # It comes with scikit-learn, which need not be there, and has no types.
-        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # noqa: PLC0415
-    except ImportError:
-        return None
-    return ThreadpoolController()
-
-
-def one_thread() -> AbstractContextManager[Any]:
-    """Keep BLAS to the calling thread: parallelism is Spark's, one task a core."""
-    controller = _blas()
-    return nullcontext() if controller is None else controller.limit(limits=1, user_api="blas")

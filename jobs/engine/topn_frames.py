@@ -16,7 +16,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from core.errors import JobError
-from jobs.engine.kernels import top_k
+from jobs.engine.top_k import top_k
 
 RECOMMENDATIONS = "user int, items array<int>, scores array<float>"
 
