@@ -14,7 +14,7 @@ from experiments.cli import arguments as shared
 from experiments.metric_table import ALL_SECONDS
 from experiments.run.progress import Progress
 from experiments.run.runner import open_recorder
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.studies.compare.findings import document
 from experiments.studies.compare.ledger import Ledger
 from experiments.studies.compare.record import tree_of
@@ -47,7 +47,7 @@ def compared(given: Namespace, baseline: list[str], contender: list[str]) -> Ver
         KeyboardInterrupt: after what was measured has been recorded.
     """
     settings = configuration.load(given.cluster_set)
-    experiment = spec.load(given.spec).with_effort(None, given.repeats)
+    experiment = spec.with_effort(spec.load(given.spec), None, given.repeats)
     sides = {
         "baseline": shared.read_sets(baseline, "--baseline", SOURCE),
         "contender": shared.read_sets(contender, "--contender", SOURCE),

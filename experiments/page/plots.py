@@ -11,7 +11,8 @@ from experiments.page.tables import side
 from experiments.results.metrics import medians, phases, quality
 from experiments.results.outcome import Outcome
 from experiments.spec.tables import MODEL
-from experiments.stats.analysis import Compared, spread
+from experiments.stats.faster import Compared
+from experiments.stats.summaries import spread
 
 __all__ = ["COLOURS", "GREY", "MOST_BARS", "Plot", "plots", "ratios"]
 

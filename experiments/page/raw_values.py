@@ -9,7 +9,8 @@ from experiments.metric_table import LAG, RATE, SECONDS, TOTAL
 from experiments.results.metrics import cold, phases, quality, repeats
 from experiments.results.outcome import Application, Outcome
 from experiments.spec.tables import SHAPE
-from experiments.stats.analysis import speedup, spread
+from experiments.stats.faster import speedup
+from experiments.stats.summaries import spread
 
 HEADER = ("trial", "status", *SHAPE, "shape_tag", "shared", "application", "round", "ended", "quantity", "kind", "pass", "value")  # fmt: skip
 

@@ -11,11 +11,12 @@ from experiments.results.model_equality import allowed
 from experiments.results.outcome import Outcome
 from experiments.results.windows import has_windows
 from experiments.spec.tables import MODEL, short
-from experiments.stats.analysis import Averaged, Compared, Spread, speedup, spread
 from experiments.stats.families import SHARED_LOOK
+from experiments.stats.faster import Compared, speedup
 from experiments.stats.intervals import LEAST_FOR_INTERVAL
 from experiments.stats.ratios import Ratio
 from experiments.stats.ratios import notes as ratio_notes
+from experiments.stats.summaries import Averaged, Spread, spread
 
 NONE = "\u2013"
 _MOST_OTHERS = 4

@@ -15,7 +15,7 @@ from experiments.results.model_equality import allow_changes
 from experiments.results.outcome import Outcome
 from experiments.run.runner import Sweep, open_recorder
 from experiments.spec.experiment import Experiment
-from experiments.stats.analysis import summary
+from experiments.stats.summaries import summary
 
 logger = logging.getLogger(__name__)
 

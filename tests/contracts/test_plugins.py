@@ -14,7 +14,7 @@ from experiments import __main__ as main
 from experiments.cli.commands import COMMANDS
 from experiments.page.finding import Finding
 from experiments.report.sections import FINDINGS
-from experiments.spec.experiment import read
+from experiments.spec.loading import read
 from experiments.spec.tables import RESERVED, TABLES
 from experiments.studies.drills.kinds import DRILLS
 from jobs.apps import JOBS

@@ -3,7 +3,7 @@
 import pytest
 
 from cluster.shape import Shape
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 
 DEFAULT = Shape(2, 1, "2g")
 

@@ -10,7 +10,7 @@ from experiments.cli import arguments
 from experiments.record.recorder import Recorder
 from experiments.results.outcome import Application, begin
 from experiments.results.parts import Launched
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from jobs.apps.train import JOB
 from jobs.models import MODELS
 from jobs.prepare import stored

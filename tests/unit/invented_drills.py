@@ -3,7 +3,7 @@
 from invented import BASIS
 
 from cluster import configuration
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.studies.drills import baseline
 from experiments.studies.drills.drill import Drilled
 

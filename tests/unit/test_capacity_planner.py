@@ -9,7 +9,7 @@ import pytest
 from cluster.shape import Shape
 from core.errors import UsageError
 from experiments.page.text_tables import as_text
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.studies.capacity.design import choose
 from experiments.studies.capacity.planner import Candidates, Pilot, plan
 from experiments.studies.capacity.terms import Load, time_terms

@@ -17,7 +17,7 @@ from experiments.results.parts import Launched
 from experiments.run.harness import Met
 from experiments.run.prepare import Prepared
 from experiments.run.progress import Progress
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.studies.compare import runner, runtimes
 from experiments.studies.compare.ledger import PER_USER, STATE, Ledger
 from experiments.studies.compare.runner import Pairing

@@ -5,7 +5,7 @@ import pytest
 from cluster.shape import Shape
 from core.errors import UsageError
 from experiments.cli import arguments
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.studies.compare.sides import SOURCE, sides_of
 
 DEFAULT = Shape(1, 1, "1g")

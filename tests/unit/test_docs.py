@@ -10,7 +10,7 @@ from cluster.__main__ import main as cluster
 from datasets.__main__ import main as datasets
 from experiments.__main__ import main as experiments
 from experiments.cli.arguments import read_sets, split_sets
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.spec.dotted_names import check_key
 from experiments.studies.compare.sides import SOURCE
 from jobs.__main__ import main as jobs

@@ -12,7 +12,7 @@ from cluster.shape import Shape
 from core.errors import UsageError
 from experiments import __main__ as main
 from experiments.run.progress import Progress
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.spec.experiment import Experiment
 from experiments.spec.trial import Trial
 from experiments.studies.drills import baseline

@@ -10,7 +10,7 @@ from invented import application, outcome
 from experiments.page.tables import notes as trial_notes
 from experiments.page.tables import ratio_text
 from experiments.results.metrics import by_round
-from experiments.stats import analysis
+from experiments.stats import faster
 from experiments.stats.intervals import error, interval, ratio, reach
 from experiments.stats.ratios import between, notes, within
 
@@ -146,7 +146,7 @@ def test_trials_of_the_same_rounds_are_paired_and_the_hosts_drift_cancels():
     other = between(timed(1, 10.0, [None] * 6), timed(2, 5.0, [None] * 6))
     assert other.low < 1.0 < 2.5 < other.high
     assert other.unpaired
-    assert analysis.speedup(two, [one, two]).low == pytest.approx(2.0)
+    assert faster.speedup(two, [one, two]).low == pytest.approx(2.0)
 
 
 def test_rounds_are_told_by_their_names_and_not_by_the_numbers_of_the_applications():

@@ -29,8 +29,8 @@ from experiments.metric_table import (
 from experiments.record.recorder import Recorder
 from experiments.record.run_tree import Node
 from experiments.results.metrics import Number, numbers
-from experiments.spec.experiment import read
-from experiments.stats.analysis import summary
+from experiments.spec.loading import read
+from experiments.stats.summaries import summary
 from experiments.studies.compare.record import tree_of
 from experiments.studies.compare.verdict import verdict_of
 from experiments.studies.drills.record import numbers as numbers_of_drills

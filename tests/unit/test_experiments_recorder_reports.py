@@ -15,7 +15,7 @@ from experiments.record.run_tags import shown_columns
 from experiments.report.report import Report
 from experiments.report.show import show
 from experiments.spec.experiment import Experiment
-from experiments.stats.analysis import summary
+from experiments.stats.summaries import summary
 
 
 def test_view_lists_the_trials_with_few_columns_and_the_parent_has_charts_of_its_own(named):

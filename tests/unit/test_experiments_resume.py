@@ -21,7 +21,7 @@ from experiments.run.harness import Harness
 from experiments.run.pending import take_up
 from experiments.run.progress import Progress
 from experiments.run.runner import Sweep, open_recorder
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.spec.experiment import Experiment
 from experiments.spec.trial import Data, Trial
 from jobs.runtime.request import PhaseTime, Result

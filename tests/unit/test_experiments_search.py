@@ -10,11 +10,13 @@ import pytest
 from invented import application, outcome
 from mlflow import MlflowClient
 
+from cluster.shape import Shape
 from core.errors import RecordingError, UsageError
 from experiments.record.registry import register
 from experiments.record.tracking import Tracking
 from experiments.report.sections.search import FIND
-from experiments.spec import experiment as spec
+from experiments.spec.experiment import Experiment
+from experiments.spec.loading import read as load_spec
 from experiments.spec.search_space import Range, Search, read
 from experiments.studies.search.best import best, final, validated
 from experiments.studies.search.samplers import sampler_of
@@ -94,20 +96,20 @@ def test_wrong_searches_are_refused(changes, said):
 def test_specs_with_wrong_searches_are_refused(values, said):
     fixed = {"model.name": "als", "data.name": "movielens/1m"}
     with pytest.raises(UsageError, match=said):
-        spec.read("x", {"question": "?", **fixed, "search": OPTUNA, **values})
+        load_spec("x", {"question": "?", **fixed, "search": OPTUNA, **values})
 
 
 def test_only_training_is_searched():
     values = {"question": "?", "job.name": "preprocess", "data.name": "movielens/1m", "search": OPTUNA}
     with pytest.raises(UsageError, match=r"\bjob\b.*\btrain\b.*\bpreprocess\b"):
-        spec.read("x", values)
+        load_spec("x", values)
 
 
 def test_model_that_cannot_be_exported_is_refused_before_it_is_fitted():
     with pytest.raises(UsageError, match=r"\bknn\b.*exported"):
-        spec.read(
+        load_spec(
             "x", {"question": "?", "model.name": "knn", "data.name": "movielens/1m", "job.export": True}
-        ).trials(spec.Shape(1, 1, "1g"))
+        ).trials(Shape(1, 1, "1g"))
 
 
 def test_grid_is_every_combination_in_order():
@@ -194,7 +196,7 @@ def test_highest_is_best_for_rankings():
 
 
 def test_report_says_what_was_chosen_and_what_it_is_worth(tmp_path):
-    experiment = dataclasses.replace(spec.Experiment("x", "?"), search=SEARCH)
+    experiment = dataclasses.replace(Experiment("x", "?"), search=SEARCH)
     found = FIND(experiment, TRIALS)
     assert (found.data["search"]["best"], found.data["search"]["test"]) == ("2" * 64, 0.89)
     assert re.search(r"\brank 16: RMSE 0\.880\D+validation\D+0\.890\D+test rows", found.answer)
@@ -202,7 +204,7 @@ def test_report_says_what_was_chosen_and_what_it_is_worth(tmp_path):
     remarks = {row[1]: row[-1] for row in found.tables[0].rows}
     assert remarks == {"16": "best", "12": "", "8": "", "64": "over the time limit", "32": "failed"}
     assert [plot.png("light")[:4] for plot in found.plots] == [b"\x89PNG"] * 2
-    assert FIND(spec.Experiment("x", "?"), TRIALS) is None
+    assert FIND(Experiment("x", "?"), TRIALS) is None
     alone = FIND(experiment, TRIALS[:-1])
     assert alone.data["search"]["test"] is None
     assert re.search(r"RMSE on test rows.*unknown", alone.answer)

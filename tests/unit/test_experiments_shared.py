@@ -25,10 +25,10 @@ from experiments.results.outcome import Share, load, stored
 from experiments.results.parts import Following, Part
 from experiments.run.applications import FOLDER
 from experiments.run.pending import MOST_SHARING, Pending, applications, sharing
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.spec.experiment import Comparison, Experiment
 from experiments.spec.trial import Data, Trial
-from experiments.stats import analysis
+from experiments.stats import faster, summaries
 from experiments.stats.families import looked
 from experiments.studies.capacity.planner import Candidates
 from experiments.studies.capacity.points import points_of
@@ -112,10 +112,10 @@ def test_a_spec_and_the_command_line_may_ask_for_shared_applications():
     assert (experiment.applications, experiment.shared) == (1, True)
     (trial,) = experiment.trials(SHAPE)
     assert trial.shared
-    own = experiment.with_effort(5, None)
+    own = spec.with_effort(experiment, 5, None)
     assert (own.applications, own.shared) == (5, False)
-    assert own.with_effort("shared", None).shared
-    assert experiment.with_effort(None, 2).shared
+    assert spec.with_effort(own, "shared", None).shared
+    assert spec.with_effort(experiment, None, 2).shared
     assert not read(applications=3).shared
 
 
@@ -314,26 +314,26 @@ def test_an_outcome_keeps_its_place_on_disk(tmp_path):
 
 def test_no_number_of_shared_trials_is_a_claim():
     one, two = trial(1), trial(2, fit=2.5)
-    assert analysis.speedup(two, [one, two]).ratio is None
-    assert analysis.speedup(one, [one, two]).ratio is None
-    assert analysis.faster(one, two).refused == looked(one, two)
-    (found,) = analysis.compare([Comparison({"shape.workers": 1}, {"shape.workers": 2})], [one, two])
+    assert faster.speedup(two, [one, two]).ratio is None
+    assert faster.speedup(one, [one, two]).ratio is None
+    assert faster.faster(one, two).refused == looked(one, two)
+    (found,) = faster.compare([Comparison({"shape.workers": 1}, {"shape.workers": 2})], [one, two])
     assert found.result.ratio is None
-    (found,) = analysis.compare([Comparison({"phase": "fit"}, {"phase": "score"})], [one])
+    (found,) = faster.compare([Comparison({"phase": "fit"}, {"phase": "score"})], [one])
     assert found.result.ratio is None
     assert curves([one, two]) == []
     assert inflation(two, [one, two]) is None
-    assert [number.name for number in analysis.summary([one])] == ["rmse/als"]
+    assert [number.name for number in summaries.summary([one])] == ["rmse/als"]
 
 
 def test_a_shared_trial_is_never_set_against_a_separate_one():
     """The record holds one kind of a trial at a time; whoever puts both together gets a reason and no number."""
     shared, own, larger = trial(1), trial(1, place=None), trial(2, place=None)
-    assert analysis.faster(own, dataclasses.replace(larger, applications=trial(2).applications)).ratio is None
-    assert analysis.speedup(larger, [shared, larger]) is None
-    assert analysis.speedup(larger, [shared, own, larger]).ratio == pytest.approx(1.0)
+    assert faster.faster(own, dataclasses.replace(larger, applications=trial(2).applications)).ratio is None
+    assert faster.speedup(larger, [shared, larger]) is None
+    assert faster.speedup(larger, [shared, own, larger]).ratio == pytest.approx(1.0)
     other = trial(1, values={"model.name": "bias"})
-    (found,) = analysis.compare([Comparison({"model.name": "als"}, {"model.name": "bias"})], [own, other])
+    (found,) = faster.compare([Comparison({"model.name": "als"}, {"model.name": "bias"})], [own, other])
     assert found.result.ratio is None
     assert looked(own, other) != looked(other)
     assert looked(own, larger) is None

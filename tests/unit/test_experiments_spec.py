@@ -6,8 +6,8 @@ import pytest
 
 from cluster.shape import Shape
 from core.errors import UsageError
-from experiments.spec import experiment as spec
 from experiments.spec import grid
+from experiments.spec import loading as spec
 from experiments.spec.trial import Data
 
 DEFAULT = Shape(2, 1, "2g")
@@ -253,10 +253,10 @@ def test_key_does_not_depend_on_how_many_applications():
 
 
 def test_effort_can_be_overridden():
-    experiment = read(applications=5).with_effort(1, 7)
+    experiment = spec.with_effort(read(applications=5), 1, 7)
     assert (experiment.applications, experiment.repeats) == (1, 7)
     with pytest.raises(UsageError, match=r"applications\b.*\b1\b"):
-        read().with_effort(0, None)
+        spec.with_effort(read(), 0, None)
 
 
 @pytest.mark.parametrize(

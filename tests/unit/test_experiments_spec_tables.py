@@ -7,7 +7,7 @@ import pytest
 from core.errors import USAGE, UsageError
 from experiments import __main__ as main
 from experiments.cli import arguments
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.spec import older
 from experiments.spec.dotted_names import meanings
 from experiments.spec.tables import for_model, of, plain, short, under

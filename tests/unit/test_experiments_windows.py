@@ -15,7 +15,7 @@ from experiments.results.metrics import numbers
 from experiments.results.outcome import load
 from experiments.results.windows import lags, rates
 from experiments.run.progress import Progress
-from experiments.spec.experiment import read
+from experiments.spec.loading import read
 from jobs.apps import JOBS
 from jobs.runtime.phases import Events
 from jobs.runtime.request import Window

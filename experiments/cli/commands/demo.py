@@ -14,7 +14,7 @@ from experiments.cli.commands import Command
 from experiments.report.show import finish
 from experiments.run.progress import Progress
 from experiments.run.runner import Sweep
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.spec.experiment import Experiment
 from experiments.spec.tables import DATA
 
@@ -72,7 +72,7 @@ def reachable(experiment: Experiment, settings: Settings) -> tuple[Experiment, d
 
 
 def _run(settings: Settings, arguments: Namespace) -> int:
-    experiment = spec.load(NAME).with_effort(arguments.applications, arguments.repeats)
+    experiment = spec.with_effort(spec.load(NAME), arguments.applications, arguments.repeats)
     experiment, told = reachable(experiment, settings)
     sweep = Sweep(
         experiment, settings, Progress(), (spec.SPECS / f"{NAME}.toml").read_text(encoding="utf-8"), told

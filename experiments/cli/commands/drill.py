@@ -10,7 +10,7 @@ from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
 from experiments.report.drills import show
 from experiments.run.progress import Progress
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.studies.drills.kinds import DRILLS
 from experiments.studies.drills.session import Session
 

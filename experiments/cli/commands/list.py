@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 
 from core.text_tables import hanging
 from experiments.cli.commands import Command
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 
 
 def _run(_arguments: Namespace) -> int:

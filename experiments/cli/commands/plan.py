@@ -18,7 +18,7 @@ from experiments.results.outcome import Application
 from experiments.run.environment import host
 from experiments.run.progress import Progress
 from experiments.run.runner import Sweep
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.spec.trial import Trial
 from experiments.studies.capacity.planner import Candidates, Pilot, Plan, plan
 from experiments.studies.capacity.points import expected_rows
@@ -32,7 +32,7 @@ BUDGET = "15m"
 def _run(arguments: Namespace) -> int:
     settings = configuration.load(arguments.cluster_set)
     budget = duration(arguments.budget, "the budget")
-    experiment = spec.load(arguments.name).with_effort(arguments.applications, arguments.repeats)
+    experiment = spec.with_effort(spec.load(arguments.name), arguments.applications, arguments.repeats)
     path = Path(arguments.name) if arguments.name.endswith(".toml") else spec.SPECS / f"{arguments.name}.toml"
     candidates = Candidates.of(experiment, default_shape(settings), host()["host.cores"])
     text = path.read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from cluster import configuration
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
 from experiments.report.show import SINGLE, TRAIN, show
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.spec.experiment import Experiment
 
 

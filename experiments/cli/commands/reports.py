@@ -13,7 +13,7 @@ from experiments.page.index import write_index
 from experiments.report.report import Report
 from experiments.report.show import SINGLE, TRAIN
 from experiments.run.runner import open_recorder
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.spec import older
 from experiments.spec.experiment import Experiment
 

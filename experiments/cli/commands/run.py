@@ -11,7 +11,7 @@ from experiments.cli.commands import Command
 from experiments.report.show import finish, show
 from experiments.run.progress import Progress
 from experiments.run.runner import Sweep
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.spec.experiment import Experiment
 
 logger = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 def _run(arguments: Namespace) -> int:
     settings = configuration.load(arguments.cluster_set)
-    experiment = spec.load(arguments.name).with_effort(arguments.applications, arguments.repeats)
+    experiment = spec.with_effort(spec.load(arguments.name), arguments.applications, arguments.repeats)
     path = Path(arguments.name) if arguments.name.endswith(".toml") else spec.SPECS / f"{arguments.name}.toml"
     if experiment.search is not None:
         return _search(experiment, settings, path.read_text(encoding="utf-8"))

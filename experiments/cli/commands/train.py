@@ -8,7 +8,7 @@ from experiments.cli.commands import Command
 from experiments.report.show import SINGLE, TRAIN, finish
 from experiments.run.progress import Progress
 from experiments.run.runner import Sweep
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.spec.dotted_names import in_spec
 from experiments.spec.tables import DATA, MODEL
 

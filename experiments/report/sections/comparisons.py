@@ -11,8 +11,8 @@ from experiments.page.wording import clipped, counted, model_name, plain, senten
 from experiments.results.outcome import Outcome
 from experiments.spec.experiment import Experiment
 from experiments.spec.tables import MODEL
-from experiments.stats.analysis import Compared, compare
 from experiments.stats.families import SCALED
+from experiments.stats.faster import Compared, compare
 from experiments.stats.ratios import notes
 
 

@@ -13,10 +13,10 @@ from experiments.page.wording import counted, model_name, number_word, sentence,
 from experiments.results.metrics import medians, quality
 from experiments.results.outcome import Outcome
 from experiments.spec.experiment import Experiment
-from experiments.stats.analysis import spread
 from experiments.stats.intervals import LEAST_FOR_INTERVAL
 from experiments.stats.ratios import Ratio
 from experiments.stats.ratios import notes as ratio_notes
+from experiments.stats.summaries import spread
 from experiments.studies.cost.plots import over_cores, over_time
 from experiments.studies.cost.rivals import Rivals, iterations, rivals
 from experiments.studies.cost.verdict import (

@@ -7,7 +7,7 @@ from experiments.page.finding import Finding
 from experiments.page.tables import mean_table
 from experiments.results.outcome import Outcome
 from experiments.spec.experiment import Experiment
-from experiments.stats.analysis import means
+from experiments.stats.summaries import means
 
 
 def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None:

@@ -5,7 +5,7 @@ from cluster.settings import Settings
 from core.errors import RecordingError, ServiceError, UsageError
 from experiments.results.outcome import Outcome
 from experiments.run.runner import open_recorder
-from experiments.spec import experiment as spec
+from experiments.spec import loading as spec
 from experiments.studies.capacity.model import Model
 from experiments.studies.capacity.points import points_of
 

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from experiments.metric_table import metric_name
-from experiments.stats.analysis import Spread, spread
+from experiments.stats.summaries import Spread, spread
 from experiments.studies.cost.verdict import Match, Point, curve, shapes
 
 _WIDE = 6.0  # ratio of the longest to the shortest time from which on the axis is logarithmic

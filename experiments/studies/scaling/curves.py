@@ -15,10 +15,11 @@ from experiments.results.metrics import by_round, medians
 from experiments.results.model_equality import Change, allowed, changes
 from experiments.results.outcome import Outcome
 from experiments.spec.tables import MODEL, short
-from experiments.stats.analysis import Spread, faster, spread
 from experiments.stats.families import growth, strong, untimed, weak
+from experiments.stats.faster import faster
 from experiments.stats.fits import Fit, Law, Sample, fit, karp_flatt, why_not
 from experiments.stats.ratios import Ratio, between
+from experiments.stats.summaries import Spread, spread
 
 _PROPORTIONAL = 0.10  # how far the data may be from growing as the cores do
 

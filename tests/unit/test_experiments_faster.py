@@ -7,7 +7,7 @@ from invented import application, outcome
 
 from experiments.results.metrics import cold, medians, numbers, repeats
 from experiments.spec.experiment import Comparison, Mean
-from experiments.stats import analysis
+from experiments.stats import faster, summaries
 
 
 def scaled(workers, seconds, applications=5, **changes):
@@ -27,7 +27,7 @@ def test_warm_ups_are_not_repeats_and_the_first_is_the_cold_number():
 
 
 def test_median_is_of_the_medians_of_applications():
-    found = analysis.spread(outcome([application(0, [9, 1, 1, 7]), application(1, [9, 3, 3, 3])]), "fit")
+    found = summaries.spread(outcome([application(0, [9, 1, 1, 7]), application(1, [9, 3, 3, 3])]), "fit")
     assert (found.median, found.least, found.most) == (2.0, 1, 7)
     assert (found.low, found.high) == (None, None)
 
@@ -35,39 +35,37 @@ def test_median_is_of_the_medians_of_applications():
 def test_failed_applications_do_not_count():
     trial = outcome([application(0, [9, 1, 1]), application(1, [9, 5], status="failed")], status="failed")
     assert medians(trial, "fit") == [1]
-    assert analysis.spread(outcome([application(0, [9], status="failed")]), "fit") is None
+    assert summaries.spread(outcome([application(0, [9], status="failed")]), "fit") is None
 
 
 def test_speedup_is_against_the_smallest_shape():
     one, two = scaled(1, 10.0), scaled(2, 5.0, shape_tag="shared-host")
-    found = analysis.speedup(two, [two, one])
+    found = faster.speedup(two, [two, one])
     assert found.ratio == pytest.approx(2.0)
     assert found.low <= 2.0 <= found.high
     assert found.tag == "shared-host"
-    assert analysis.speedup(one, [two, one]).ratio == 1.0
+    assert faster.speedup(one, [two, one]).ratio == 1.0
 
 
 def test_no_speedup_without_another_shape_or_between_different_trials():
     one, other = scaled(1, 10.0), scaled(2, 5.0, values={"model.rank": 9})
-    assert analysis.speedup(one, [one]) is None
-    assert analysis.speedup(other, [one, other]) is None
+    assert faster.speedup(one, [one]) is None
+    assert faster.speedup(other, [one, other]) is None
 
 
 def test_speedup_is_refused_when_the_model_changed():
     one = scaled(1, 10.0)
     moved = [application(n, [9.0, 5.0], fingerprint=[3.0, 4.01]) for n in range(5)]
-    found = analysis.speedup(outcome(moved, 2), [one, outcome(moved, 2)])
+    found = faster.speedup(outcome(moved, 2), [one, outcome(moved, 2)])
     assert found.ratio is None
     assert re.search(r"model changed.*w1\u00d71c.*w2\u00d71c.*\b0\.01\b", found.refused)
     near = [application(n, [9.0, 5.0], fingerprint=[3.0, 4.00005]) for n in range(5)]
-    assert analysis.speedup(outcome(near, 2), [one, outcome(near, 2)]).ratio == pytest.approx(
-        2.0398, abs=1e-4
-    )
+    assert faster.speedup(outcome(near, 2), [one, outcome(near, 2)]).ratio == pytest.approx(2.0398, abs=1e-4)
 
 
 def test_speedup_is_refused_when_oversubscribed():
     one, many = scaled(1, 10.0), scaled(8, 5.0, shape_tag="oversubscribed")
-    found = analysis.speedup(many, [one, many])
+    found = faster.speedup(many, [one, many])
     assert found.ratio is None
     assert "oversubscribed" in found.refused
 
@@ -75,13 +73,13 @@ def test_speedup_is_refused_when_oversubscribed():
 def test_phases_of_one_trial_are_compared_within_each_application():
     made = [application(n, [9, 8.0 * (n + 1)], [9, 2.0 * (n + 1)]) for n in range(5)]
     comparison = Comparison({"phase": "fit"}, {"phase": "score"})
-    (found,) = analysis.compare([comparison], [outcome(made)])
+    (found,) = faster.compare([comparison], [outcome(made)])
     assert (found.result.ratio, found.result.low, found.result.high) == pytest.approx((4.0, 4.0, 4.0))
 
 
 def test_fewer_than_five_applications_give_no_interval():
     comparison = Comparison({"phase": "fit"}, {"phase": "score"})
-    (found,) = analysis.compare([comparison], [outcome([application(0, [9, 8.0], [9, 2.0])])])
+    (found,) = faster.compare([comparison], [outcome([application(0, [9, 8.0], [9, 2.0])])])
     assert (found.result.ratio, found.result.low, found.result.high) == (4.0, None, None)
 
 
@@ -92,7 +90,7 @@ def test_trials_are_paired_where_all_else_agrees():
         for workers in (1, 2)
         for model, seconds in (("knn", 8.0 * workers), ("als", 4.0))
     ]
-    found = list(analysis.compare([comparison], trials))
+    found = list(faster.compare([comparison], trials))
     assert [(item.where, item.result.ratio) for item in found] == [
         ("workers=1", pytest.approx(2.0)),
         ("workers=2", pytest.approx(4.0)),
@@ -101,7 +99,7 @@ def test_trials_are_paired_where_all_else_agrees():
 
 def test_comparison_of_shapes_is_refused_when_the_model_changed():
     moved = outcome([application(0, [9.0, 5.0], fingerprint=[1.0, 4.0])], 2)
-    (found,) = analysis.compare(
+    (found,) = faster.compare(
         [Comparison({"shape.workers": 1}, {"shape.workers": 2})], [scaled(1, 10.0), moved]
     )
     assert found.result.ratio is None
@@ -115,7 +113,7 @@ def test_means_are_taken_over_the_named_keys_only():
         )
         for fold, rank, rmse in (("u1", 8, 0.9), ("u2", 8, 1.0), ("u1", 9, 0.8), ("u2", 9, 0.9))
     ]
-    found = list(analysis.means([Mean("rmse", ("job.fold",))], trials))
+    found = list(summaries.means([Mean("rmse", ("job.fold",))], trials))
     assert [(item.where, round(item.mean, 3)) for item in found] == [("rank=8", 0.95), ("rank=9", 0.85)]
 
 
