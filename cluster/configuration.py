@@ -24,7 +24,7 @@ from cluster.settings import (
 )
 from cluster.shape import LEAST_CPUS
 from core.errors import UsageError
-from core.options import convert, nearest
+from core.options import convert, nearest, pairs
 from core.plugins import FOLDER
 
 _SECTIONS = "sections"
@@ -102,16 +102,10 @@ def _from_environment(known: Mapping[str, Any], environ: Mapping[str, str]) -> d
 
 
 def _from_sets(known: Mapping[str, Any], sets: Sequence[str]) -> dict[str, str]:
-    values = {}
-    for pair in sets:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise UsageError(
-                f"--set must be key=value, got {pair!r}; write --set {key.strip() or 'key'}=value"
-            )
-        if key.strip() not in known:
-            raise UsageError(f"unknown setting {key.strip()!r}: {nearest(key.strip(), known)}")
-        values[key.strip()] = value.strip()
+    values = pairs(sets, "--set", "spark.workers=2")
+    for key in values:
+        if key not in known:
+            raise UsageError(f"unknown setting {key!r}: {nearest(key, known)}")
     return values
 
 

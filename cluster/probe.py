@@ -1,4 +1,4 @@
-"""Try a probe once."""
+"""Kinds of readiness checks, and how each is tried once."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""Description of a service, from which each backend can start it."""
+"""Description of a service, from which each backend can start it, and the interfaces of backends and of kinds of services."""
 
 import dataclasses
 import hashlib

@@ -1,4 +1,4 @@
-"""Foundation of all packages: errors, messages, files, options, plug-ins, units, text tables. Knows no Spark and no service."""
+"""Foundation of all packages: errors, messages, files, options, plug-ins, units, text tables. Starts no Spark and no service."""
 
 from core.python_worker import quicken_python_worker
 

@@ -1,4 +1,4 @@
-"""Strict parser from plain mappings (command line, TOML, JSON) to frozen dataclasses."""
+"""Strict parser from plain mappings (command line, TOML, JSON) to frozen dataclasses, and the nearest of known names."""
 
 import dataclasses
 import difflib
@@ -27,6 +27,28 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is most similar to a wrong one, None if none is similar."""
     return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)), None)
+
+
+def pairs(texts: Iterable[str], option: str, example: str) -> dict[str, str]:
+    """Read key=value texts of a command line, without the blanks around keys and values; of equal keys the last one counts.
+
+    Args:
+        texts: as given.
+        option: that takes them, for errors.
+        example: of one, for errors.
+
+    Raises:
+        UsageError: a text without "=", or without a key.
+    """
+    found = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(
+                f"{option} must be key=value, got {text!r}; write for example {option} {example}"
+            )
+        found[key.strip()] = value.strip()
+    return found
 
 
 def parse(cls: type[T], values: Mapping[str, Any], what: str) -> T:

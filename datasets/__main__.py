@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from core.errors import INTERRUPTED, OK, RecscaleError, UsageError, tell
+from core.errors import INTERRUPTED, OK, RecscaleError, tell
 from core.log import shown
+from core.options import pairs
 from core.text_tables import columns
 from datasets import describe
 from datasets.dataset import Dataset, find
@@ -36,7 +37,7 @@ def _done(parsed: argparse.Namespace) -> int:
         if parsed.command == "list":
             print("\n".join(_listing(parsed.data, parsed.cache)))
             return OK
-        dataset = find(parsed.name, _options(parsed.set))
+        dataset = find(parsed.name, pairs(parsed.set, "--set", "rows=1000"))
         path = dataset.fetch(parsed.data, parsed.cache)
         if parsed.command == "fetch":
             print(_fetched(dataset, path))
@@ -79,16 +80,6 @@ def _parser() -> argparse.ArgumentParser:
             "--set", action="append", default=[], metavar="K=V", help="reading option; repeatable"
         )
     return parser
-
-
-def _options(pairs: Sequence[str]) -> dict[str, str]:
-    options = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise UsageError(f"--set must be key=value, for example --set rows=1000, got {pair!r}")
-        options[key] = value
-    return options
 
 
 def _listing(data: Path | None, cache: Path) -> Iterator[str]:

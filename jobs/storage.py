@@ -1,4 +1,4 @@
-"""Interface of a store for the harness and for readers without Spark."""
+"""Interface of a store without Spark, for the harness and for readers of single rows."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Interface of a store, which keeps tables between jobs."""
+"""Interface of a store in Spark, which keeps tables between jobs."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol

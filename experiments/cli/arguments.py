@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from core.errors import UsageError
-from core.options import nearest
+from core.options import nearest, pairs
 from experiments.spec.dotted_names import flatten, in_set
 from experiments.spec.grid import data_of
 from experiments.spec.tables import CLEAN, DATA, STORE
@@ -116,11 +116,11 @@ def split_sets(text: str) -> list[str]:
     return [pair.strip() for pair in (*pairs, text[begin:]) if pair.strip()]
 
 
-def read_sets(pairs: Sequence[str], option: str = "--set", beside: Collection[str] = ()) -> dict[str, Any]:
+def read_sets(texts: Sequence[str], option: str = "--set", beside: Collection[str] = ()) -> dict[str, Any]:
     """Read K=V pairs as a spec would have them: numbers, booleans and lists as in TOML, anything else as text.
 
     Args:
-        pairs: each a dotted name and its value.
+        texts: each a dotted name and its value.
         option: that has them.
         beside: names that may be given beside dotted ones.
 
@@ -128,14 +128,7 @@ def read_sets(pairs: Sequence[str], option: str = "--set", beside: Collection[st
         UsageError: a pair without "=", or a name that is in no table.
     """
     example = in_set if option == "--set" else partial(_given, option)
-    values: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(
-                f"{option} must be key=value, got {pair!r}; write for example {option} model.rank=16"
-            )
-        values[key.strip()] = _value(text.strip())
+    values = {key: _value(text) for key, text in pairs(texts, option, "model.rank=16").items()}
     return flatten(values, option, example, beside)
 
 

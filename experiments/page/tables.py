@@ -1,4 +1,4 @@
-"""The tables of a report: the same rows for the terminal, for Markdown and for the page."""
+"""Tables of trials and comparisons: the same rows for the terminal, for Markdown and for the page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

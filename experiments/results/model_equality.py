@@ -1,4 +1,4 @@
-"""The quality lock: times along a sweep are of the same work only where the fitted model stayed the same.
+"""Equality of fitted models: only where they are the same are times along a sweep of the same work.
 
 Two models are one if their predictions on fixed pairs agree within 1e-4. Then their RMSE on the same rows can differ by
 no more than that either (it is a distance: the triangle inequality), and what they can score is the same. Ranking alone

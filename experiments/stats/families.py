@@ -1,4 +1,4 @@
-"""Which trials make one curve: those that differ in the cluster's shape only, or also in how much data they have."""
+"""Which trials make one curve (they differ in shape, or also in data), and why the times of some must not be set side by side."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

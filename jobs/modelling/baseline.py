@@ -1,4 +1,4 @@
-"""Bias baseline of ratings: global mean plus the item's and the user's bias; models fall back to it.
+"""Bias baseline of ratings: global mean plus the item's and the user's bias; and models of ratings, which fall back to it.
 
 Y. Koren, "Factor in the Neighbors: Scalable and Accurate Collaborative Filtering", ACM TKDD 4(1), 2010, section 2.1.
 """

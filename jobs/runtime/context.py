@@ -1,4 +1,4 @@
-"""Inputs of a job, and the repetition of its measured part: passes with phases, or windows."""
+"""Interface of a job, its inputs, and the repetition of its measured part: passes with phases, or windows."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

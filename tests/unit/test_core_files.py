@@ -1,19 +1,15 @@
-"""Files that are written whole or not at all; the cluster, which knows no data, has its own of them."""
+"""Files that are written whole or not at all."""
 
-import inspect
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-import core.files
-
-PLACES = (core.files, core.files)
+from core import files
 
 
-@pytest.mark.parametrize("files", PLACES)
-def test_a_write_that_breaks_off_leaves_what_was_there(tmp_path, monkeypatch, files):
+def test_a_write_that_breaks_off_leaves_what_was_there(tmp_path, monkeypatch):
     path = tmp_path / "state.json"
     files.write_json(path, {"a": 1})
 
@@ -29,8 +25,7 @@ def test_a_write_that_breaks_off_leaves_what_was_there(tmp_path, monkeypatch, fi
     assert [found.name for found in tmp_path.iterdir()] == ["state.json"]
 
 
-@pytest.mark.parametrize("files", PLACES)
-def test_two_that_write_at_once_leave_one_of_both(tmp_path, files):
+def test_two_that_write_at_once_leave_one_of_both(tmp_path):
     path = tmp_path / "state.json"
     values = [{"number": number, "text": "x" * 100_000} for number in range(8)]
     with ThreadPoolExecutor(8) as writers:
@@ -39,17 +34,11 @@ def test_two_that_write_at_once_leave_one_of_both(tmp_path, files):
     assert [found.name for found in tmp_path.iterdir()] == ["state.json"]
 
 
-@pytest.mark.parametrize("files", PLACES)
-def test_others_may_read_what_is_written(tmp_path, files):
+def test_others_may_read_what_is_written(tmp_path):
     plain = tmp_path / "plain"
     plain.touch()
     files.write_text(tmp_path / "state", "x")
     assert (tmp_path / "state").stat().st_mode == plain.stat().st_mode
-
-
-def test_both_write_in_the_same_way():
-    for name in ("write_text", "write_json"):
-        assert len({inspect.getsource(getattr(files, name)) for files in PLACES}) == 1
 
 
 def test_a_file_is_made_once_and_an_interrupted_making_leaves_nothing(tmp_path):
@@ -60,10 +49,10 @@ def test_a_file_is_made_once_and_an_interrupted_making_leaves_nothing(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        core.files.make_once(path, cut)
+        files.make_once(path, cut)
     assert list(tmp_path.iterdir()) == []
-    core.files.make_once(path, lambda begun: begun.write_text("first"))
-    core.files.make_once(path, lambda begun: begun.write_text("second"))
+    files.make_once(path, lambda begun: begun.write_text("first"))
+    files.make_once(path, lambda begun: begun.write_text("second"))
     assert path.read_text() == "first"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -73,9 +62,9 @@ def test_of_two_that_make_a_file_at_once_both_use_the_first(tmp_path):
 
     def overtaken(begun):
         begun.write_text("second")
-        core.files.make_once(path, lambda other: other.write_text("first"))
+        files.make_once(path, lambda other: other.write_text("first"))
 
-    core.files.make_once(path, overtaken)
+    files.make_once(path, overtaken)
     assert path.read_text() == "first"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -85,5 +74,5 @@ def test_a_file_is_made_where_there_are_no_hard_links(tmp_path, monkeypatch):
         raise PermissionError(1, "no hard links here")
 
     monkeypatch.setattr(os, "link", refused)
-    core.files.make_once(tmp_path / "made.db", lambda begun: begun.write_text("whole"))
+    files.make_once(tmp_path / "made.db", lambda begun: begun.write_text("whole"))
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("made.db", "whole")]

@@ -1,4 +1,4 @@
-"""Cassandra as the harness asks of it, through Cassandra's own driver."""
+"""Tables in Cassandra without Spark: settings for Spark, what is there, and single rows, through Cassandra's own driver."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

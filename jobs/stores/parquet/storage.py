@@ -1,4 +1,4 @@
-"""Folders of Parquet files as the harness asks of them."""
+"""Tables in folders of Parquet files without Spark: what is there, and single rows."""
 
 import shutil
 from collections.abc import Mapping, Sequence
