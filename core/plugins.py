@@ -39,9 +39,13 @@ def further_sources(packages: Collection[str]) -> dict[str, Path]:
     Executors and containers get them there, among the project's own files, and need no environment variable.
     """
     folder = further()
-    paths = sorted(folder.rglob("*.py")) if folder else []
+    paths = sorted(path for path in folder.rglob("*") if path.is_file()) if folder else []
     found = {path.relative_to(folder).as_posix(): path for path in paths if folder}
-    return {name: path for name, path in found.items() if name.partition("/")[0] in packages}
+    return {
+        name: path
+        for name, path in found.items()
+        if name.partition("/")[0] in packages and "__pycache__" not in path.parts and "/." not in name
+    }
 
 
 class Plugins(Mapping[str, Bound]):

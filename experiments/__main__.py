@@ -17,11 +17,11 @@ logger = logging.getLogger(__package__)
 def main(argv: Sequence[str] | None = None) -> int:
     """Return 0 when all went well, 1 for a failed trial, 2 for wrong names, 3 for a service, 4 for a gate, 130 when interrupted."""
     given = sys.argv[1:] if argv is None else argv
-    arguments = parser(given[0] if given else "").parse_args(given)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     with shown():
         try:
+            arguments = parser(given[0] if given else "").parse_args(given)
             return int(arguments.command(arguments))
         except RecscaleError as error:
             return tell("experiments", error)

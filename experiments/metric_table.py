@@ -240,14 +240,14 @@ HARNESS = (
     Metric(
         "harness/start_s",
         "s",
-        "from the start of an application to its first phase",
+        "from the start of an application to its first phase or window",
         f"{_AROUND}start_s",
         old="overhead/start_s",
     ),
     Metric(
         "harness/stop_s",
         "s",
-        "from the end of the last phase to the end of an application",
+        "from the end of the last phase or window to the end of an application",
         f"{_AROUND}stop_s",
         old="overhead/stop_s",
     ),

@@ -26,7 +26,7 @@ from core.errors import INTERRUPTED, USAGE, JobError, UsageError
 from core.log import shown
 from core.options import nearest
 from jobs.runtime.between_trials import clear
-from jobs.runtime.context import Context, Job, JobKind
+from jobs.runtime.context import Context, Job, JobKind, kind_of
 from jobs.runtime.failures import explain
 from jobs.runtime.phases import Events, Phases
 from jobs.runtime.request import LOG_MARK, PhaseTime, Request, Result, Window, check_same_session
@@ -198,15 +198,15 @@ class _Run:
             )
         finally:
             tables.close()
-        self._check(job)
+        self._check(job, result)
         return dataclasses.replace(result, info={**self.info, **result.info}, **self._measured)
 
     @property
     def _measured(self) -> dict[str, Any]:
         return {"phases": self.times, "windows": self.windows, "warnings": self.warnings}
 
-    def _check(self, job: Job) -> None:
-        """Refuse a job that measured nothing, or in the other way than it says."""
+    def _check(self, job: Job, result: Result) -> None:
+        """Refuse a job that measured nothing, or in the other way than it says, or that names a metric as a rate is named."""
         kept: dict[JobKind, Sequence[object]] = {"passes": self.times, "windows": self.windows}
         other: JobKind = "windows" if job.kind == "passes" else "passes"
         if kept[other] or not kept[job.kind]:
@@ -214,6 +214,11 @@ class _Run:
                 f"the job {self.request.job} says that it is measured in {job.kind}, but timed "
                 f"{len(self.times)} phases and {len(self.windows)} windows: its kind must be what it runs, context.passes() "
                 "with phases or context.windows()"
+            )
+        taken = {f"{name}_per_s" for window in self.windows for name in window.rates} & {*result.metrics}
+        if taken:
+            raise JobError(
+                f"the job {self.request.job} has a metric {min(taken)}, which is the name of a rate of its windows: rename one"
             )
 
     def _opened(self) -> tuple[Job, type[Store]]:
@@ -260,6 +265,7 @@ def _plugins(request: Request) -> tuple[Job, type[Store]]:
         raise UsageError(f"unknown job {request.job!r}: {nearest(request.job, JOBS)}")
     if request.store not in STORES:
         raise JobError(f"unknown store {request.store!r}: {nearest(request.store, STORES)}")
+    kind_of(JOBS[request.job], request.job)
     return JOBS[request.job], STORES[request.store]
 
 

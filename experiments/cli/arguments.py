@@ -4,7 +4,7 @@ import json
 import re
 import tomllib
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -66,12 +66,28 @@ def read_data_set(arguments: Namespace, command: str) -> Data:
     """
     values = read_sets(arguments.set)
     known = (*CLEAN, STORE, "data.<option>")
+    refuse_twice(values, {DATA: "--dataset"})
     for key in values:
         if key not in CLEAN and not key.startswith("data."):
             raise UsageError(f"unknown key {key!r} of {command}: {nearest(key, known)}")
     data = data_of({**values, DATA: arguments.dataset}, command)
     assert data is not None
     return data
+
+
+def refuse_twice(values: Mapping[str, Any], options: Mapping[str, str]) -> None:
+    """Refuse a value that --set gives although the command has an option for it.
+
+    Args:
+        values: of --set.
+        options: dotted name -> the option.
+    """
+    for key, option in options.items():
+        if key in values:
+            make = f"{option.strip('-').upper()}={values[key]}"
+            raise UsageError(
+                f"--set {key}={values[key]}: write {option}={values[key]} instead (make: {make})"
+            )
 
 
 def allow_model_change(parser: ArgumentParser) -> None:

@@ -23,7 +23,7 @@ TRIAL, EXPERIMENT = "trial", "experiment"
 NOTE = "mlflow.note.content"
 LONGEST_NOTE = 7000
 _LONGEST_PARAM = 6000
-_LONGEST_TAG = 5000
+LONGEST_TAG = 5000
 _KEY_LETTERS = 16
 _INFO = ("application_id", "spark_version", "selected", "relevant_rows")
 VIEW_NAME = "trials"
@@ -132,7 +132,7 @@ def tags(outcome: Outcome) -> dict[str, str]:
     named["mlflow.user"] = _user()
     if outcome.environment.get("git.commit"):
         named["mlflow.source.git.commit"] = outcome.environment["git.commit"]
-    return {key: as_text(value)[:_LONGEST_TAG] for key, value in named.items()}
+    return {key: as_text(value)[:LONGEST_TAG] for key, value in named.items()}
 
 
 def _resolved(outcome: Outcome) -> dict[str, Any]:

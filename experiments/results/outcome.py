@@ -3,22 +3,22 @@
 import dataclasses
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
 from cluster.shape import Shape
 from core.errors import UnreadableError
 from core.versioned import Kind, left_out
+from experiments.results.checked import checked
 from experiments.results.parts import Launched
 from experiments.spec import older
 from experiments.spec.trial import Trial
 from jobs.runtime.request import PhasePass, PhaseTime, Window
 
 FILE = "outcome.json"
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -234,23 +234,6 @@ def load(path: Path) -> Outcome:
     """
     found: Outcome = OUTCOME.read(path, checked(Outcome))
     return found
-
-
-@cache
-def checked(made: type[Made]) -> Callable[[dict[str, Any]], Made]:
-    """Return what makes a dataclass of a file's values, those inside it too, and raises ValueError for a wrong name or type."""
-    from pydantic import TypeAdapter  # noqa: PLC0415 - it takes a quarter of a second, and few commands read outcomes
-
-    # Files hold the fields that have a default, too, but for what may not be known.
-    whole = {item.name for item in dataclasses.fields(made) if item.default is not None}  # type: ignore[arg-type]
-    make = TypeAdapter(made).validate_python
-
-    def check(values: dict[str, Any]) -> Made:
-        if missing := sorted(whole - values.keys()):
-            raise ValueError(f"{', '.join(missing)} missing")
-        return make(values)
-
-    return check
 
 
 def _without_format(values: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Follows the parts of a running application, one after another, and says in the end what came of each."""
 
+import dataclasses
+import json
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -8,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from experiments.results.checked import checked
 from experiments.results.events import Event, Tail, last_lines, phases_of, warnings_of, windows_of
 from jobs.runtime.request import LOG_MARK, Request, Result
 
@@ -153,25 +156,40 @@ def _at(events: Sequence[Event], *names: str) -> list[float]:
     return [event["at"] for event in events if event["event"] in names]
 
 
+def read_result(path: Path) -> Result:
+    """Return the answer that a job wrote.
+
+    Raises:
+        OSError, json.JSONDecodeError: there is none, or not the whole of it.
+        ValueError: a value that cannot be recorded.
+    """
+    result: Result = checked(Result, whole=False)(json.loads(path.read_text(encoding="utf-8")))
+    return result
+
+
 def _result(part: Part, events: list[Event], reason: str | None, code: int) -> Result:
     """Return the job's own answer, else one made of its events; a reason to stop it goes before its own error."""
     try:
-        result = Result.load(part.folder / "result.json")
-    except (OSError, ValueError, TypeError):
+        result = read_result(part.folder / "result.json")
+    except (OSError, json.JSONDecodeError):
         number = -code if code < 0 else code - 128  # as a process tells, and as a shell or container does
         known = number in {member.value for member in signal.Signals}
         how = f"signal {signal.Signals(number).name}" if known else f"exit code {code}"
         error = f"the application ended without a result ({how}); the end of {part.folder / 'driver.log'}:\n"
-        error += last_lines(part.folder / "driver.log", 8)
-        result = Result(
-            job=part.request.job,
-            status="failed",
-            phases=phases_of(events),
-            windows=windows_of(events),
-            error=error,
-            warnings=warnings_of(events),
-        )
-    if reason is None:
-        return result
-    values = {**vars(result), "status": "failed", "error": reason}
-    return Result(**values)
+        result = _failed(part, events, error + last_lines(part.folder / "driver.log", 8))
+    except ValueError as wrong:
+        error = f"the job {part.request.job} answered with what cannot be recorded: {wrong}; mend the Result that it returns"
+        result = _failed(part, events, error)
+    return result if reason is None else dataclasses.replace(result, status="failed", error=reason)
+
+
+def _failed(part: Part, events: list[Event], error: str) -> Result:
+    """Return what the events of an application without an answer tell."""
+    return Result(
+        job=part.request.job,
+        status="failed",
+        phases=phases_of(events),
+        windows=windows_of(events),
+        error=error,
+        warnings=warnings_of(events),
+    )

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from core.errors import UsageError
@@ -23,6 +24,14 @@ from experiments.spec.tables import (
 from jobs.apps import JOBS
 from jobs.models import MODELS
 from jobs.params import NAME, hyper_parameters
+
+_OLD = ("dataset", "store", "model", "job")
+"""Names of before there were tables, of which something else is the first part now."""
+
+_ABOUT = {
+    "shape": "shape.workers", "data": DATA, "clean": "clean.k_core", "job": JOB, "model": MODEL, "spark": "spark.speculation",
+}  # fmt: skip
+"""A value of each table, for errors."""
 
 Example = Callable[[str, Any], str]
 """Writes a name and a value as they are written in some place."""
@@ -192,6 +201,29 @@ def _fields() -> set[str]:
     return {field for model in MODELS.values() for field in hyper_parameters(model)}
 
 
+@cache
+def check_names() -> None:
+    """Refuse plug-ins whose names would stand in two tables at once, or for two things in one.
+
+    Raises:
+        UsageError: names the first one.
+    """
+    places: list[tuple[str, Collection[str], Collection[str]]] = [
+        *((f"the source {key}", option_names(key), RESERVED["data"]) for key in SOURCES),
+        *(
+            (f"the model {key}", hyper_parameters(MODELS[key]), (*RESERVED["model"], *MODELS))
+            for key in MODELS
+        ),
+        *((f"the job {key}", JOBS[key].parameters(), (*RESERVED["job"], *MODELS)) for key in JOBS),
+    ]
+    for who, names, taken in places:
+        if twice := sorted({*names} & {*taken}):
+            raise UsageError(
+                f"{who} has a value called {twice[0]}, which in a spec is {'a model' if twice[0] in MODELS else 'what its table is about'}: "
+                "rename one of them"
+            )
+
+
 def misplaced(
     key: str,
     value: Any,
@@ -218,9 +250,11 @@ def misplaced(
         written = f": write {'for example ' * (len(found) > 1)}{example(found[0], value)}"
         return UsageError(told + written * (value is not ...))
     if key in TABLES:
-        return UsageError(f"{what}: {key} must be a table, got {value!r}; write [{key}] and its keys below")
-    names = {name.partition(".")[2] for table in TABLES for name in known(job, table)}
-    close = closest(key, {*others, *names})
+        return UsageError(
+            f"{what}: {key} is a table of values, got {value!r}; write for example {example(_ABOUT[key], value)}"
+        )
+    names = {name.partition(".")[2] for table in TABLES for name in known(job, table)} - {NAME}
+    close = closest(key, {*others, *names, *_OLD})
     if close is None or close in others:
         return UsageError(f"{what}: unknown key {key!r}: {nearest(key, others)}")
     return UsageError(

@@ -9,13 +9,14 @@ from typing import Any
 from core.errors import UsageError
 from core.options import nearest, parse
 from experiments.metric_table import seconds_name
-from experiments.spec.dotted_names import check_key, flatten, in_table, meanings, misplaced
+from experiments.spec.dotted_names import check_key, check_names, flatten, in_table, meanings, misplaced
 from experiments.spec.experiment import Comparison, Experiment, Mean
 from experiments.spec.search_space import read as read_search
 from experiments.spec.tables import CLEAN, DATA, JOB, MODEL, OF_MODELS, SHAPE, TABLES, plain
 from experiments.spec.trial import SHARED
 from jobs.apps import JOBS
 from jobs.models import MODELS
+from jobs.runtime.context import kind_of
 
 SPECS = Path(__file__).parent.parent / "specs"
 _SEARCHS_OWN = ("job.part", "job.export")
@@ -60,6 +61,8 @@ def read(name: str, values: Mapping[str, Any]) -> Experiment:
     job = str(fixed.pop(JOB, "train"))
     if job not in JOBS:
         raise UsageError(f"{what}: unknown job {job!r}: {nearest(job, JOBS)}")
+    kind_of(JOBS[job], job)
+    check_names()
     means = tuple(parse(Mean, item, f"means of {what}") for item in values.pop("means", ()))
     comparisons = tuple(_comparison(item, what, job) for item in values.pop("comparisons", ()))
     search = read_search(values.pop("search"), what) if "search" in values else None
@@ -128,7 +131,7 @@ def _unfixed(fixed: Any, job: Any) -> str:
     for key, value in fixed.items() if isinstance(fixed, Mapping) else ():
         if found := meanings(key, whose) or meanings(key):
             told.append(f"{key} is now {' or '.join(found)}")
-        elif key in MODELS:
+        elif key in MODELS and isinstance(value, Mapping):
             inner = {name.partition(".")[0] for field in value for name in meanings(field, "train")} & {
                 *OF_MODELS
             }

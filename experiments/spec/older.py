@@ -44,8 +44,16 @@ def values_of(flat: Mapping[str, Any], job: str = "train") -> dict[str, Any]:
 
 def is_old(spec: Mapping[str, Any]) -> bool:
     """Whether a spec was written before there were tables."""
-    grid = spec.get("grid", {})
-    return "fixed" in spec or isinstance(spec.get("job"), str) or any(map(_untabled, grid, grid.values()))
+    if "fixed" in spec or isinstance(spec.get("job"), str):
+        return True
+    parts = [
+        spec.get("grid", {}),
+        *spec.get("points", ()),
+        *spec.get("exclude", ()),
+        *spec.get("held_out", ()),
+    ]
+    parts.append(spec.get("search", {}).get("space", {}))
+    return any(_untabled(key, value) for part in parts for key, value in part.items())
 
 
 def translated(spec: Mapping[str, Any]) -> dict[str, Any]:

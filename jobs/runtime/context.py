@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 from pyspark.sql import SparkSession
 
+from core.errors import UsageError
 from jobs.runtime.phases import Events, Phases
 from jobs.runtime.request import Request, Result, Window
 from jobs.runtime.windows import OpenWindow, windows
@@ -71,6 +72,19 @@ class Context:
         yield from windows(self.events, self.window_times, request.warmups, request.repeats, cold=cold)
 
 
+def kind_of(job: "Job", name: str) -> JobKind:
+    """Return how a job is measured.
+
+    Raises:
+        UsageError: it does not say, or something that is no kind.
+    """
+    kind = getattr(job, "kind", None)
+    if kind not in get_args(JobKind):
+        kinds = " or ".join(f'"{one}"' for one in get_args(JobKind))
+        raise UsageError(f"the job {name} has kind = {kind!r}: set {kinds} in jobs/apps/{name}.py")
+    return job.kind
+
+
 class Job(Protocol):
     """One Spark application. One file in `jobs/apps` binds an instance to JOB.
 
@@ -81,7 +95,7 @@ class Job(Protocol):
     kind: JobKind
 
     def run(self, context: Context) -> Result:
-        """Do the work and return metrics, counts and fingerprint; the caller adds phases and warnings.
+        """Do the work and return metrics, counts and fingerprint; the caller adds phases, windows and warnings.
 
         Raises:
             JobError: with what happened and what to do next.

@@ -33,7 +33,7 @@ _KNOWN = (
         "SingularMatrixException",
         (
             "ALS cannot solve for a user or an item: with implicit ALS too few items or users have a rating above 0 for so "
-            "many factors (lower rank, or use another model); with reg=0 give reg a value above 0"
+            "many factors (lower rank, or use another model); with model.reg=0 give it a value above 0"
         ),
     ),
     (

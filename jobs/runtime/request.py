@@ -199,14 +199,6 @@ class Result:
     error: str | None = None
     warnings: list[str] = field(default_factory=list)
 
-    @classmethod
-    def load(cls, path: Path) -> "Result":
-        """Read what a job wrote."""
-        values = json.loads(path.read_text(encoding="utf-8"))
-        values["phases"] = [PhaseTime(**phase) for phase in values.get("phases", [])]
-        values["windows"] = [Window(**window) for window in values.get("windows", [])]
-        return cls(**values)
-
     def save(self, path: Path) -> None:
         """Write it whole or not at all."""
         write_json(path, dataclasses.asdict(self))

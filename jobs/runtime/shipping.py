@@ -39,8 +39,10 @@ def _zip(roots: list[Path]) -> bytes:
         for root in roots
         for path in sorted(root.rglob("*.py"))
     }
+    found = further_sources([root.name for root in roots])
+    more = {name: path for name, path in found.items() if path.suffix == ".py"}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, path in (further_sources([root.name for root in roots]) | own).items():
+        for name, path in (more | own).items():
             archive.writestr(zipfile.ZipInfo(name, EPOCH), path.read_bytes())
     return buffer.getvalue()

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from datasets.dataset import find
-from jobs.runtime.request import Request, Result
+from experiments.results.parts import read_result
+from jobs.runtime.request import Request
 
 SPARK = {
     "spark.master": "local[2]",
@@ -77,7 +78,7 @@ def finish(process, folder, name="run"):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
-    return code, Result.load(folder / f"{name}.json")
+    return code, read_result(folder / f"{name}.json")
 
 
 def run(folder, asked, name="run"):
@@ -255,7 +256,7 @@ def test_trials_that_share_an_application_measure_and_answer_each_for_itself(pre
     process = start_several(folder, asked)
     code, one = finish(process, folder, "one")
     assert code == 1
-    two, three, four = (Result.load(folder / f"{name}.json") for name in ("two", "three", "four"))
+    two, three, four = (read_result(folder / f"{name}.json") for name in ("two", "three", "four"))
     assert [item.status for item in (one, two, three, four)] == ["ok", "failed", "ok", "ok"]
     assert "no folder" in two.error
     assert {item.info["application_id"] for item in (one, two, three, four)} == {one.info["application_id"]}
@@ -281,7 +282,7 @@ def test_an_interruption_ends_the_trial_that_runs_and_those_after_it(prepared):
     process.send_signal(signal.SIGTERM)
     code, before = finish(process, folder, "before")
     assert (code, before.status) == (130, "ok")
-    during = Result.load(folder / "during.json")
+    during = read_result(folder / "during.json")
     assert (during.status, "interrupted" in during.error) == ("failed", True)
     assert not (folder / "after.json").exists()
 

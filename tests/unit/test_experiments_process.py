@@ -20,6 +20,7 @@ from core.log import shown
 from experiments import __main__ as main
 from experiments.cli import arguments
 from experiments.results.events import Tail, last_lines, phases_of, tell_warnings, warnings_of
+from experiments.results.parts import read_result
 from experiments.run import environment, identity
 from experiments.run.launcher import capture
 from experiments.run.progress import Progress
@@ -138,7 +139,7 @@ def test_a_jobs_warnings_are_told_at_once_and_kept_once(tmp_path, caplog):
     assert caplog.messages == ["warning: one", "warning: two"]
     context.events.add("application_end")
     Result(job="train", status="ok", warnings=context.warnings).save(tmp_path / "result.json")
-    assert Result.load(tmp_path / "result.json").warnings == ["one", "two"]
+    assert read_result(tmp_path / "result.json").warnings == ["one", "two"]
 
 
 def test_finished_phases_are_recovered_from_events():

@@ -217,3 +217,34 @@ def test_values_of_an_older_trial_get_todays_names_by_its_job():
     assert older.values_of(flat, "topn") == {
         "job.rank": 8, "job.k": 5, "shape.workers": 2, "spark.x": "1", "job.seed": 3,
     }  # fmt: skip
+
+
+def test_names_beside_the_tables_are_answered_with_a_name_that_there_is():
+    for key, hint in (("nmae", "known"), ("datset", "data.name"), ("rnk", "model.rank")):
+        with pytest.raises(UsageError) as refused:
+            spec.read("x", {"question": "?", key: 1})
+        assert hint in str(refused.value)
+        assert "did you mean ?" not in str(refused.value)
+
+
+def test_a_table_that_is_no_table_is_answered_with_a_value_of_it():
+    with pytest.raises(UsageError, match=r"in the table \[data\]"):
+        spec.read("x", {"question": "?", "data": "movielens/1m"})
+
+
+def test_an_older_spec_whose_values_are_all_in_points_is_known_as_one():
+    assert older.is_old({"question": "?", "points": [{"workers": 1, "dataset.rows": 10}]})
+    assert not older.is_old({"question": "?", "points": [{"shape.workers": 1, "data.rows": 10}]})
+
+
+def test_an_older_table_that_is_a_number_is_refused_as_the_others_are():
+    with pytest.raises(UsageError, match="fixed"):
+        spec.read("x", {"question": "?", "fixed": {"knn": 3}})
+
+
+@pytest.mark.parametrize("command", ["preprocess", "eda", "train"])
+def test_what_an_option_gives_is_refused_in_a_set(command, capsys):
+    given = ["--dataset", "movielens/1m", "--set", "data.name=movielens/100k"]
+    model = ["--model", "als"] if command == "train" else []
+    assert main.main([command, *given, *model]) == 2
+    assert "--dataset" in capsys.readouterr().err

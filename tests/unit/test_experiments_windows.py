@@ -1,11 +1,13 @@
 """Jobs that run on: windows timed, told of, recovered, recorded and reported."""
 
+import dataclasses
 import json
 import math
 
 import pytest
 from invented import application, outcome
 
+from cluster.shape import Shape
 from core.errors import JobError, UsageError
 from experiments.page.raw_values import raw_rows, trial_json
 from experiments.record.run_tags import shown_columns
@@ -16,6 +18,8 @@ from experiments.results.outcome import load
 from experiments.results.windows import lags, rates
 from experiments.run.progress import Progress
 from experiments.spec.loading import read
+from experiments.spec.trial import Trial
+from experiments.studies.compare.sides import sides_of
 from jobs.apps import JOBS
 from jobs.runtime.phases import Events
 from jobs.runtime.request import Window
@@ -93,10 +97,13 @@ def test_outcomes_keep_windows_on_disk_and_older_ones_have_none(tmp_path):
 
 
 def test_a_trial_in_windows_is_resumed_with_what_ended_well():
-    first = runs_on(made(100.0), wanted=3, status="running")
-    again = first.interrupted()
-    assert again.status == "killed"
-    assert again.measured[0].windows == first.applications[0].windows
+    died = application(1, [], status="killed", error="interrupted", windows=made(90.0).windows)
+    first = runs_on(made(100.0), died, wanted=3, status="killed")
+    trial = Trial("toy", "toy w1", {}, Shape(1, 1, "1g"), None, {}, applications=3)
+    again = first.resumed(trial)
+    assert (again.status, again.wanted, again.error) == ("running", 3, None)
+    assert [item.windows for item in again.applications] == [made(100.0).windows]
+    assert first.resumed(dataclasses.replace(trial, applications=1)).status == "ok"
 
 
 def test_the_report_sets_rates_and_lags_of_all_trials_side_by_side(tmp_path):
@@ -121,6 +128,42 @@ def test_the_report_sets_rates_and_lags_of_all_trials_side_by_side(tmp_path):
     ]
     assert len(trial_json(one, [one])["applications"][0]["windows"]) == 3
     assert "metrics.`rows_per_s`" in shown_columns([one, two])
+
+
+def test_trials_of_several_rates_get_no_answer_that_picks_one():
+    both = [Window(0, "repeat", 1.0, {"rows": 11.0, "bytes": 1e6}, {})]
+    report = Report.of(
+        read("invented", {"question": "?"}), [runs_on(application(0, [], windows=both, metrics={}))]
+    )
+    (section,) = [item for item in report.findings if item.title == "Windows"]
+    assert section.answer == ""
+    assert section.tables[0].rows == [["als w1\u00d71c", "1", "11", "1,000,000"]]
+
+
+def test_windows_of_failed_applications_count_only_where_none_ended_well():
+    failed = application(1, [], status="failed", error="it died", windows=made(90.0).windows, metrics={})
+    (section,) = [
+        item
+        for item in Report.of(
+            read("invented", {"question": "?"}), [runs_on(made(10.0, 12.0), failed)]
+        ).findings
+        if item.title == "Windows"
+    ]
+    assert section.tables[0].rows[0][1:3] == ["2", "11 (10\u201312)"]
+
+
+def test_sides_of_a_comparison_need_phases(monkeypatch):
+    monkeypatch.setattr(type(JOBS["generate"]), "kind", "windows")
+    experiment = read("invented", {"question": "?", "job": {"name": "generate"}})
+    with pytest.raises(UsageError, match="windows"):
+        sides_of(experiment, {}, {"job.rows": 1}, {"job.rows": 2}, Shape(1, 1, "1g"))
+
+
+@pytest.mark.parametrize("kind", [None, "window"])
+def test_a_job_must_say_how_it_is_measured(monkeypatch, kind):
+    monkeypatch.setattr(type(JOBS["generate"]), "kind", kind)
+    with pytest.raises(UsageError, match=r"generate.*kind"):
+        read("invented", {"question": "?", "job": {"name": "generate"}})
 
 
 def test_nothing_measured_is_no_number():

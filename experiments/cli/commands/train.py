@@ -15,7 +15,9 @@ from experiments.spec.tables import DATA, MODEL
 
 def _run(arguments: Namespace) -> int:
     settings = configuration.load([*shared.shape_sets(arguments), *arguments.cluster_set])
-    values = {MODEL: arguments.model, DATA: arguments.dataset, **shared.read_sets(arguments.set)}
+    given = shared.read_sets(arguments.set)
+    shared.refuse_twice(given, {MODEL: "--model", DATA: "--dataset"})
+    values = {MODEL: arguments.model, DATA: arguments.dataset, **given}
     effort = {"applications": arguments.applications or 1, "repeats": arguments.repeats or 1, "warmups": 1}
     experiment = spec.read(TRAIN, {"question": SINGLE, **values, **effort})
     shown = "".join(in_spec(key, value) + "\n" for key, value in values.items())

@@ -30,7 +30,7 @@ def _find(_experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | Non
     rows = [
         [
             outcome.label,
-            str(sum(len(measured_windows(item)) for item in outcome.applications)),
+            str(sum(len(measured_windows(item)) for item in outcome.measured or outcome.applications)),
             *(_shown(rates(outcome).get(name)) for name in named_rates),
             *(_shown(lags(outcome).get(name)) for name in named_lags),
         ]
@@ -48,18 +48,16 @@ def _find(_experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | Non
 
 
 def _answer(found: Sequence[Outcome]) -> str:
-    """Name the trial through which most came, in the first of its rates."""
-    ranked = [
-        (typical, name, outcome) for outcome in found for name, typical in [*rates(outcome).items()][:1]
-    ]
-    if not ranked:
+    """Name the trial through which most came; empty where the trials do not have just one rate that all of them have."""
+    shared = set.intersection(*({*rates(outcome)} for outcome in found))
+    if len(shared) != 1:
         return ""
-    typical, name, best = max(ranked, key=lambda item: item[0].median)
-    late = "".join(f", {lag} {_number(item.median)} s late" for lag, item in [*lags(best).items()][:1])
+    (name,) = shared
+    best = max(found, key=lambda outcome: rates(outcome)[name].median)
+    late = ", ".join(f"{lag} {_number(item.median)} s late" for lag, item in lags(best).items())
     most = f", the most of {number_word(len(found))} trials" if len(found) > 1 else ""
-    return (
-        f"{_number(typical.median)} {name} a second came through {best.label}{most}{late}. {how_sure([best])}"
-    )
+    came = f"{_number(rates(best)[name].median)} {name} a second came through {best.label}{most}"
+    return f"{came}{f', {late}' if late else ''}. {how_sure([best])}"
 
 
 def _shown(typical: Typical | None) -> str:

@@ -12,6 +12,7 @@ from experiments.spec.dotted_names import check_key, flatten, in_set
 from experiments.spec.experiment import Experiment
 from experiments.spec.tables import plain
 from experiments.spec.trial import Trial
+from jobs.apps import JOBS
 
 REV, PACKAGE = "rev", "package"
 SOURCE = (REV, PACKAGE)
@@ -64,6 +65,11 @@ def sides_of(
     Raises:
         UsageError: an unknown key, or more than one trial left.
     """
+    if JOBS[experiment.job].kind == "windows":
+        raise UsageError(
+            f"experiment {experiment.name}: sides are compared by the seconds of their phases, and the job {experiment.job} runs on "
+            "in windows: set the rates of trials side by side in one experiment instead"
+        )
     for key in SOURCE:
         if key in sets:
             raise UsageError(

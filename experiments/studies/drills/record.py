@@ -11,10 +11,10 @@ from cluster.shape import Shape
 from core.errors import UnreadableError
 from core.versioned import Kind, left_out
 from experiments.metric_table import OF_DRILLS
-from experiments.record.run_tags import NOTE, PREFIX, TRIAL, as_text, tag_of
+from experiments.record.run_tags import LONGEST_TAG, NOTE, PREFIX, TRIAL, as_text, tag_of
 from experiments.record.run_tree import Node, Tree, write
+from experiments.results.checked import checked
 from experiments.results.metrics import Number
-from experiments.results.outcome import checked
 from experiments.run.runner import open_recorder
 from experiments.spec import older
 from experiments.studies.drills.drill import Drilled
@@ -42,7 +42,6 @@ DRILLED = Kind(
     "It is in no report. Remove its folder, and drill again to replace it",
 )
 _KIND = "drill"
-_LONGEST = 5000
 _LOGS = ("events.jsonl", "driver.log", "result.json")
 
 
@@ -100,7 +99,7 @@ def _node(drilled: Drilled, folder: Path) -> Node:
         name=f"drill: {drilled.kind}",
         kind=_KIND,
         tags=tags(drilled),
-        params={key: as_text(value)[:_LONGEST] for key, value in drilled.values.items()},
+        params={key: as_text(value)[:LONGEST_TAG] for key, value in drilled.values.items()},
         metrics=list(numbers(drilled)),
         files=[folder / FILE],
         folders={
@@ -155,4 +154,4 @@ def tags(drilled: Drilled) -> dict[str, str]:
     )
     named["mlflow.source.name"] = f"python -m experiments drill {drilled.kind} {drilled.experiment}"
     named["mlflow.source.type"] = "LOCAL"
-    return {key: as_text(value)[:_LONGEST] for key, value in named.items()}
+    return {key: as_text(value)[:LONGEST_TAG] for key, value in named.items()}
