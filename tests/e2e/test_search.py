@@ -50,7 +50,7 @@ def test_the_best_settings_are_fitted_registered_and_served_without_spark(tmp_pa
     assert "registered: models:/recscale-penalty@best (version 1)" in said
     assert [run.data.params["model.reg"] for run in place.runs("penalty")] == ["0.05", "5.0", "0.05"]
     report = json.loads((place.run_dir / "reports" / "penalty.json").read_text())["search"]
-    assert [trial["settings"]["reg"] for trial in report["trials"]] == [0.05, 5.0]
+    assert [trial["settings"]["model.reg"] for trial in report["trials"]] == [0.05, 5.0]
     assert report["test"] > report["trials"][0]["score"] * 0.5
 
     mlflow.set_tracking_uri(f"sqlite:///{place.run_dir / 'mlflow.db'}")

@@ -3,6 +3,7 @@
 import tomllib
 
 import pytest
+from mlflow import MlflowClient
 from planted import tables
 
 from cluster.shape import Shape
@@ -61,7 +62,9 @@ def test_each_value_stays_in_its_table(spark, context, tmp_path, monkeypatch, va
     outcome = begin("made", trial, "1" * 64, told).plus(Application.of(0, launched, {}))
     outcome.save(tmp_path / "kept")
     recorder.record(outcome, tmp_path / "kept", recorder.open("made", {}, [outcome.key], {}))
-    (run,) = recorder._runs("made", "tags.`recscale.kind` = 'trial'")
+    client = MlflowClient(tracking_uri=recorder.uri)
+    number = client.get_experiment_by_name("made").experiment_id
+    (run,) = client.search_runs([number], "tags.`recscale.kind` = 'trial'")
     wanted = {
         "model.name": "toy", "model.sample": "0.25", "model.split": "mine", "model.workers": "7", "model.k": "9",
         "job.name": "train", "job.split": "random", "job.k": "3", "clean.sample": "0.5", "shape.workers": "2",
