@@ -35,7 +35,7 @@ def pairs(texts: Iterable[str], option: str, example: str) -> dict[str, str]:
     Args:
         texts: as given.
         option: that takes them, for errors.
-        example: of one, for errors.
+        example: of one, for the error about a text without a key.
 
     Raises:
         UsageError: a text without "=", or without a key.
@@ -44,9 +44,8 @@ def pairs(texts: Iterable[str], option: str, example: str) -> dict[str, str]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
-            raise UsageError(
-                f"{option} must be key=value, got {text!r}; write for example {option} {example}"
-            )
+            shown = f"{key.strip()}=value" if key.strip() else example
+            raise UsageError(f"{option} must be key=value, got {text!r}; write for example {option} {shown}")
         found[key.strip()] = value.strip()
     return found
 
