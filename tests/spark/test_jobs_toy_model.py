@@ -56,13 +56,14 @@ def test_each_value_stays_in_its_table(spark, context, tmp_path, monkeypatch, va
     assert (fitted.sample, fitted.split, fitted.workers, fitted.k) == (0.25, "mine", 7, 9)
     assert "ndcg_at_3" in result.metrics
 
-    recorder = Recorder(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "mlartifacts")
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    recorder = Recorder(uri, tmp_path / "mlartifacts")
     told = {"shape_tag": "clean", "basis": {}, "data": {}, "environment": {}}
     launched = Launched(result, "ok", 1.0, 1.0, 1.0, 9.0)
     outcome = begin("made", trial, "1" * 64, told).plus(Application.of(0, launched, {}))
     outcome.save(tmp_path / "kept")
     recorder.record(outcome, tmp_path / "kept", recorder.open("made", {}, [outcome.key], {}))
-    client = MlflowClient(tracking_uri=recorder.uri)
+    client = MlflowClient(tracking_uri=uri)
     number = client.get_experiment_by_name("made").experiment_id
     (run,) = client.search_runs([number], "tags.`recscale.kind` = 'trial'")
     wanted = {
