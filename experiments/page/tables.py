@@ -1,6 +1,6 @@
 """Tables of trials and comparisons: the same rows for the terminal, for Markdown and for the page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,12 +172,17 @@ def _refusals(outcomes: Sequence[Outcome], names: TrialNames) -> list[str]:
 
 
 def seconds(found: Spread | None) -> str:
-    """Write a spread as "3.21 (3.10-3.40)"."""
+    """Write a spread of seconds as "3.21 (3.10-3.40)"."""
+    return spread_text(found, _short)
+
+
+def spread_text(found: Spread | None, write: Callable[[float], str]) -> str:
+    """Write a median with the least and the most in brackets, each as `write` does."""
     if found is None:
         return NONE
     if found.least == found.most:
-        return _short(found.median)
-    return f"{_short(found.median)} ({_short(found.least)}\u2013{_short(found.most)})"
+        return write(found.median)
+    return f"{write(found.median)} ({write(found.least)}\u2013{write(found.most)})"
 
 
 def speedup_text(found: Ratio | None) -> str:

@@ -114,8 +114,9 @@ def _windows(outcome: Outcome, shown: Sequence[Application]) -> Iterator[Number]
     for step, window in enumerate(window for item in shown for window in measured_windows(item)):
         yield from (Number(WINDOW_RATES.of(name), value, step) for name, value in window.rates.items())
         yield from (Number(WINDOW_LAGS.of(name), value, step) for name, value in window.lags.items())
-    yield from (Number(RATE.of(name), item.median) for name, item in rates(outcome).items())
-    yield from (Number(LAG.of(name), item.median) for name, item in lags(outcome).items())
+    for metric, found in ((RATE, rates(outcome)), (LAG, lags(outcome))):
+        for name, each in found.items():
+            yield Number(metric.of(name), statistics.median(map(statistics.median, each)))
 
 
 def _harness(shown: Sequence[Application]) -> Iterator[Number]:

@@ -1,36 +1,19 @@
-"""Rates and lags of a trial whose job runs on: medians over applications of the median over measured windows."""
+"""Rates and lags of a trial whose job runs on: the values of its measured windows, by application."""
 
-import statistics
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 from experiments.results.outcome import Application, Outcome
 from jobs.runtime.request import Window
 
 
-@dataclass(frozen=True)
-class Typical:
-    """One rate or lag of a trial.
-
-    Attributes:
-        median: of the applications' medians; least, most: of all measured windows.
-        applications: the median of each application.
-    """
-
-    median: float
-    least: float
-    most: float
-    applications: list[float]
+def rates(outcome: Outcome) -> dict[str, list[list[float]]]:
+    """Return what came through a second, by name, in the measured windows of each application that has some."""
+    return _by_name(outcome, lambda window: window.rates)
 
 
-def rates(outcome: Outcome) -> dict[str, Typical]:
-    """Return what came through a second, by name."""
-    return dict(_typical(outcome, lambda window: window.rates))
-
-
-def lags(outcome: Outcome) -> dict[str, Typical]:
-    """Return the seconds of each lag, by name."""
-    return dict(_typical(outcome, lambda window: window.lags))
+def lags(outcome: Outcome) -> dict[str, list[list[float]]]:
+    """Return the seconds of each lag, by name, in the same windows."""
+    return _by_name(outcome, lambda window: window.lags)
 
 
 def measured_windows(application: Application) -> list[Window]:
@@ -43,14 +26,15 @@ def has_windows(outcome: Outcome) -> bool:
     return any(item.windows for item in outcome.applications)
 
 
-def _typical(
+def _by_name(
     outcome: Outcome, values: Callable[[Window], Mapping[str, float]]
-) -> Iterator[tuple[str, Typical]]:
-    shown = [
-        windows for item in outcome.measured or outcome.applications if (windows := measured_windows(item))
-    ]
-    for name in dict.fromkeys(name for windows in shown for window in windows for name in values(window)):
-        each = [[values(window)[name] for window in windows if name in values(window)] for windows in shown]
-        found = [statistics.median(row) for row in each if row]
-        every = [value for row in each for value in row]
-        yield name, Typical(statistics.median(found), min(every), max(every), found)
+) -> dict[str, list[list[float]]]:
+    found: dict[str, list[list[float]]] = {}
+    for item in outcome.measured or outcome.applications:
+        own: dict[str, list[float]] = {}
+        for window in measured_windows(item):
+            for name, value in values(window).items():
+                own.setdefault(name, []).append(value)
+        for name, each in own.items():
+            found.setdefault(name, []).append(each)
+    return found

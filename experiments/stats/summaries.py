@@ -15,7 +15,7 @@ from experiments.stats.intervals import interval
 
 @dataclass(frozen=True)
 class Spread:
-    """Seconds of one phase of a trial.
+    """Seconds of one phase of a trial, or another value that its applications measure again and again.
 
     Attributes:
         median: of the applications' medians; least, most: of all repeats.
@@ -44,10 +44,15 @@ class Averaged:
 
 def spread(outcome: Outcome, phase: str) -> Spread | None:
     """Sum up one phase, or "total"; None if no application that ended well measured it."""
-    typical = medians(outcome, phase)
-    every = [seconds for item in outcome.measured for seconds in repeats(item, phase)]
+    return spread_of([repeats(item, phase) for item in outcome.measured])
+
+
+def spread_of(by_application: Sequence[Sequence[float]]) -> Spread | None:
+    """Sum up what was measured again and again in each application; None if nothing was."""
+    typical = [statistics.median(values) for values in by_application if values]
     if not typical:
         return None
+    every = [value for values in by_application for value in values]
     low, high = interval(typical)
     return Spread(statistics.median(typical), min(every), max(every), low, high, typical)
 

@@ -7,11 +7,12 @@ from typing import Any
 from experiments.metric_table import LAG, RATE
 from experiments.page.figure import COLOURS, Plot
 from experiments.page.finding import Finding
-from experiments.page.tables import NONE, Table
+from experiments.page.tables import Table, spread_text
 from experiments.page.wording import how_sure, number_word
 from experiments.results.outcome import Outcome
-from experiments.results.windows import Typical, has_windows, lags, measured_windows, rates
+from experiments.results.windows import has_windows, lags, measured_windows, rates
 from experiments.spec.experiment import Experiment
+from experiments.stats.summaries import spread_of
 from jobs.runtime.request import Window
 
 _NOTES = (
@@ -31,8 +32,8 @@ def _find(_experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | Non
         [
             outcome.label,
             str(sum(len(measured_windows(item)) for item in outcome.measured or outcome.applications)),
-            *(_shown(rates(outcome).get(name)) for name in named_rates),
-            *(_shown(lags(outcome).get(name)) for name in named_lags),
+            *(_shown(rates(outcome).get(name, [])) for name in named_rates),
+            *(_shown(lags(outcome).get(name, [])) for name in named_lags),
         ]
         for outcome in found
     ]
@@ -53,20 +54,21 @@ def _answer(found: Sequence[Outcome]) -> str:
     if len(shared) != 1:
         return ""
     (name,) = shared
-    best = max(found, key=lambda outcome: rates(outcome)[name].median)
-    late = ", ".join(f"{lag} {_number(item.median)} s late" for lag, item in lags(best).items())
+    best = max(found, key=lambda outcome: _median(rates(outcome)[name]))
+    late = ", ".join(f"{lag} {_number(_median(each))} s late" for lag, each in lags(best).items())
     most = f", the most of {number_word(len(found))} trials" if len(found) > 1 else ""
-    came = f"{_number(rates(best)[name].median)} {name} a second came through {best.label}{most}"
+    came = f"{_number(_median(rates(best)[name]))} {name} a second came through {best.label}{most}"
     return f"{came}{f', {late}' if late else ''}. {how_sure([best])}"
 
 
-def _shown(typical: Typical | None) -> str:
-    if typical is None:
-        return NONE
-    spread = (
-        f" ({_number(typical.least)}\u2013{_number(typical.most)})" if typical.least != typical.most else ""
-    )
-    return f"{_number(typical.median)}{spread}"
+def _shown(by_application: Sequence[Sequence[float]]) -> str:
+    return spread_text(spread_of(by_application), _number)
+
+
+def _median(by_application: Sequence[Sequence[float]]) -> float:
+    found = spread_of(by_application)
+    assert found is not None  # who has a rate has measured it
+    return found.median
 
 
 def _number(value: float) -> str:
