@@ -102,7 +102,7 @@ def _from_environment(known: Mapping[str, Any], environ: Mapping[str, str]) -> d
 
 
 def _from_sets(known: Mapping[str, Any], sets: Sequence[str]) -> dict[str, str]:
-    values = pairs(sets, "--set", "spark.workers=2")
+    values = {key: value.strip() for key, value in pairs(sets, "--set", "spark.workers=2").items()}
     for key in values:
         if key not in known:
             raise UsageError(f"unknown setting {key!r}: {nearest(key, known)}")

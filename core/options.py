@@ -30,7 +30,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
 
 def pairs(texts: Iterable[str], option: str, example: str) -> dict[str, str]:
-    """Read key=value texts of a command line, without the blanks around keys and values; of equal keys the last one counts.
+    """Read key=value texts of a command line, without the blanks around keys; of equal keys the last one counts.
 
     Args:
         texts: as given.
@@ -46,7 +46,7 @@ def pairs(texts: Iterable[str], option: str, example: str) -> dict[str, str]:
         if not equals or not key.strip():
             shown = f"{key.strip()}=value" if key.strip() else example
             raise UsageError(f"{option} must be key=value, got {text!r}; write for example {option} {shown}")
-        found[key.strip()] = value.strip()
+        found[key.strip()] = value  # blanks may be meant: a separator of columns
     return found
 
 

@@ -144,7 +144,7 @@ def read_sets(texts: Sequence[str], option: str = "--set", beside: Collection[st
         UsageError: a pair without "=", or a name that is in no table.
     """
     example = in_set if option == "--set" else partial(_given, option)
-    values = {key: _value(text) for key, text in pairs(texts, option, "model.rank=16").items()}
+    values = {key: _value(text.strip()) for key, text in pairs(texts, option, "model.rank=16").items()}
     return flatten(values, option, example, beside)
 
 

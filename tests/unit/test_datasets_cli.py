@@ -3,6 +3,7 @@
 import pytest
 
 from core.errors import UsageError
+from core.options import pairs
 from datasets.__main__ import main
 from datasets.dataset import find
 from datasets.sources import SOURCES
@@ -107,3 +108,11 @@ def test_one_variant_needs_no_name():
     assert find("csv", {"path": "x"}).variant == "file"
     with pytest.raises(UsageError, match=r"variant '' of movielens: .*1m"):
         find("movielens")
+
+
+def test_blanks_in_the_value_of_an_option_may_be_meant():
+    assert pairs(["sep=\t", " rows =5", "note= a "], "--set", "rows=1000") == {
+        "sep": "\t", "rows": "5", "note": " a ",
+    }  # fmt: skip
+    with pytest.raises(UsageError, match="sep=value"):
+        pairs(["sep"], "--set", "rows=1000")
