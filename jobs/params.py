@@ -11,6 +11,7 @@ from core.errors import UsageError
 from core.options import nearest, parse
 from jobs.modelling.model import Model
 from jobs.models import MODELS
+from jobs.runtime.request import NAME
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,6 @@ class TrainParams:
 
 OWN = frozenset(item.name for item in dataclasses.fields(TrainParams)) - {"model"}
 """Names of the job's own parameters."""
-
-NAME = "name"
-"""Key under which a request's `model` names the model; no model has a field of that name."""
 
 
 def hyper_parameters(model: type[Model]) -> frozenset[str]:

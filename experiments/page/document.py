@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from csv import writer
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class Document:
         said = paragraphs(self.findings, MARKDOWN, said=self.answer)
         return "\n\n".join([self.question, f"**{self.answer}**", *said])
 
-    @property
+    @cached_property
     def csv(self) -> str:
         """The raw values."""
         out = io.StringIO()

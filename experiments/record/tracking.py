@@ -251,9 +251,7 @@ class Tracking:
         now = int(time.time() * 1000) if at_ms is None else at_ms
         for batch in _batches([Param(key, value) for key, value in (params or {}).items()], _MOST_PARAMS):
             self._client.log_batch(run_id, params=batch)
-        metrics = [_metric(number, now, exact=exact) for number in numbers]
-        for batch in _batches(metrics, _MOST_METRICS):
-            self._client.log_batch(run_id, metrics=batch)
+        self._log_metrics(run_id, [_metric(number, now, exact=exact) for number in numbers])
 
     @_asks
     def log_missing(self, run_id: str, numbers: Iterable[Number]) -> None:
@@ -264,8 +262,12 @@ class Tracking:
             for key in {metric.key for metric in metrics} & self._client.get_run(run_id).data.metrics.keys()
             for item in self._client.get_metric_history(run_id, key)
         }
-        new = [item for item in metrics if (item.key, item.step, item.value) not in known]
-        for batch in _batches(new, _MOST_METRICS):
+        self._log_metrics(
+            run_id, [item for item in metrics if (item.key, item.step, item.value) not in known]
+        )
+
+    def _log_metrics(self, run_id: str, metrics: Sequence[Metric]) -> None:
+        for batch in _batches(metrics, _MOST_METRICS):
             self._client.log_batch(run_id, metrics=batch)
 
     @_asks

@@ -23,7 +23,8 @@ from experiments.spec.tables import (
 )
 from jobs.apps import JOBS
 from jobs.models import MODELS
-from jobs.params import NAME, hyper_parameters
+from jobs.params import hyper_parameters
+from jobs.runtime.request import NAME
 
 _OLD = ("dataset", "store", "model", "job")
 """Names of before there were tables, of which something else is the first part now."""

@@ -13,6 +13,7 @@ TRAIN = (
 )  # fmt: skip
 _TABLES = ("shape", "data", "clean", "job", "model", "spark")
 _NAMES = {"dataset": "data.name", "store": "data.store", "model": "model.name", "job": "job.name"}
+_LISTS = ("points", "exclude", "held_out")  # under each stand several tables of values
 _MODELS = (
     "als", "als_implicit", "als_single", "bias", "content", "content_kmeans", "implicit_single", "knn", "popularity",
 )  # fmt: skip
@@ -46,12 +47,7 @@ def is_old(spec: Mapping[str, Any]) -> bool:
     """Whether a spec was written before there were tables."""
     if "fixed" in spec or isinstance(spec.get("job"), str):
         return True
-    parts = [
-        spec.get("grid", {}),
-        *spec.get("points", ()),
-        *spec.get("exclude", ()),
-        *spec.get("held_out", ()),
-    ]
+    parts = [spec.get("grid", {}), *(item for key in _LISTS for item in spec.get(key, ()))]
     parts.append(spec.get("search", {}).get("space", {}))
     return any(_untabled(key, value) for part in parts for key, value in part.items())
 
@@ -64,7 +60,7 @@ def translated(spec: Mapping[str, Any]) -> dict[str, Any]:
     new |= _flat(spec.get("fixed", {}), job)
     if "grid" in spec:
         new["grid"] = _flat(spec["grid"], job)
-    for key in ("points", "exclude", "held_out"):
+    for key in _LISTS:
         if key in spec:
             new[key] = [_flat(item, job) for item in spec[key]]
     if "comparisons" in spec:

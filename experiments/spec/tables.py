@@ -7,7 +7,7 @@ from typing import Any
 from cluster.shape import Shape
 from jobs.apps.preprocess import PreprocessParams
 from jobs.models import MODELS
-from jobs.params import NAME
+from jobs.runtime.request import NAME
 
 TABLES = ("shape", "data", "clean", "job", "model", "spark")
 """Cluster shape; data set, its store and the options of its source; its cleaning; job; model; Spark's settings."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from cluster.settings import PARQUET
 from cluster.shape import Shape
+from jobs.runtime.request import NAME
 
 SHARED = "shared"
 """In place of a number of applications: trials of one shape run one after another in one application."""
@@ -120,7 +121,7 @@ class Trial:
         """Every value that defines it, but for its job's name, under the dotted name that a spec gives it."""
         tables: dict[str, dict[str, Any]] = {"model": dict(self.model), "job": dict(self.params)}
         if self.data:
-            tables["data"] = {"name": self.data.name, **self.data.options, "store": self.data.store}
+            tables["data"] = {NAME: self.data.name, **self.data.options, "store": self.data.store}
             tables["clean"] = dict(self.data.cleaning)
         shape = self.shape
         tables["shape"] = {"workers": shape.workers, "cores": shape.cores, "memory": shape.memory}
@@ -131,4 +132,4 @@ class Trial:
     @property
     def model_name(self) -> str:
         """Name of the model that it fits, "" if it fits none."""
-        return str(self.model.get("name", ""))
+        return str(self.model.get(NAME, ""))

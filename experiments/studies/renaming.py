@@ -4,15 +4,13 @@ import statistics
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from experiments.metric_table import APPLICATIONS, SECONDS, TOTAL, new_name, phase_of
+from experiments.metric_table import ALL_SECONDS, APPLICATIONS, SECONDS, new_name, phase_of
 from experiments.record.run_tags import PREFIX, TRIAL
 from experiments.results.metrics import Number
 from experiments.studies.compare.record import SIDE
 
 if TYPE_CHECKING:
     from experiments.record.tracking import Run, Tracking  # it takes seconds to import
-
-_ALL_SECONDS = SECONDS.of(TOTAL)
 
 
 def rename(tracking: "Tracking") -> dict[str, int]:
@@ -46,7 +44,7 @@ def _of_trial(tracking: "Tracking", run: "Run") -> Iterator[Number]:
 def _of_side(tracking: "Tracking", run: "Run") -> Iterator[Number]:
     """A side's seconds were series under the names that its medians have now."""
     for old in run.metrics:
-        if old == _ALL_SECONDS or old.startswith("phase."):
+        if old == ALL_SECONDS.name or old.startswith("phase."):
             phase = phase_of(old)
             if APPLICATIONS.of(phase) in run.metrics:
                 continue

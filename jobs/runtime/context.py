@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from core.errors import UsageError
 from jobs.runtime.phases import Events, Phases
-from jobs.runtime.request import Request, Result, Window
+from jobs.runtime.request import Request, Result, Window, pass_kind
 from jobs.runtime.windows import OpenWindow, windows
 from jobs.store import Store
 
@@ -45,17 +45,13 @@ class Context:
     def passes(self) -> Iterator[int]:
         """Yield the number of each pass: first the warm-ups (the first of them is the cold one), then the repeats.
 
-        Without warm-ups the first repeat is cold, too, but counts as a repeat. In a shared application only the first
-        trial has a cold pass.
+        In a shared application only the first trial has a cold pass.
         """
         self.ready()
         request = self.request
         for number in range(request.warmups + request.repeats):
             self.phases.pass_ = number
-            if number >= request.warmups:
-                self.phases.kind = "repeat"
-            else:
-                self.phases.kind = "cold" if number == 0 and self.phases.place < 2 else "warmup"
+            self.phases.kind = pass_kind(number, request.warmups, cold=self._first)
             self.events.add(
                 "pass", number=number, of=request.warmups + request.repeats, kind=self.phases.kind
             )
@@ -68,8 +64,13 @@ class Context:
             JobError: nothing was counted in a window.
         """
         self.ready()
-        request, cold = self.request, self.phases.place < 2
-        yield from windows(self.events, self.window_times, request.warmups, request.repeats, cold=cold)
+        request = self.request
+        yield from windows(self.events, self.window_times, request.warmups, request.repeats, cold=self._first)
+
+    @property
+    def _first(self) -> bool:
+        """Whether no other trial ran in this application before."""
+        return self.phases.place < 2
 
 
 def kind_of(job: "Job", name: str) -> JobKind:

@@ -15,8 +15,22 @@ from core.options import parse
 LOG_MARK = "recscale: from here on the log of "
 """Text that the driver of a shared application logs before the name of each trial's events file."""
 
+NAME = "name"
+"""Key under which a request's `model` names the model; no model has a field of that name."""
+
 PassKind = Literal["cold", "warmup", "repeat"]
 """The first pass or window of an application, one more before the measured ones, or a measured one."""
+
+
+def pass_kind(number: int, warmups: int, *, cold: bool) -> PassKind:
+    """Return the kind of a pass or window by its number; `cold`: the first of all finds nothing warm.
+
+    Without warm-ups the first repeat is cold, too, but counts as a repeat.
+    """
+    if number >= warmups:
+        return "repeat"
+    return "cold" if cold and number == 0 else "warmup"
+
 
 _SECRET = re.compile("password|secret|token", re.IGNORECASE)
 
@@ -81,13 +95,13 @@ class Request:
 
     def _flat(self) -> dict[str, Any]:
         """Return the job's parameters and the model's in one mapping, in which `model` is the model's name."""
-        fields = {key: value for key, value in self.model.items() if key != "name"}
+        fields = {key: value for key, value in self.model.items() if key != NAME}
         if both := sorted({"model", *self.params} & fields.keys()):
             raise UsageError(
                 f"the other revision takes the parameters of job and model in one mapping, and both have {', '.join(both)}: "
                 "leave one of them at its default"
             )
-        return {"model": self.model.get("name"), **fields, **self.params}
+        return {"model": self.model.get(NAME), **fields, **self.params}
 
 
 def check_same_session(requests: Sequence[Request]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from core.errors import JobError
 from jobs.runtime.phases import Events
-from jobs.runtime.request import PassKind, Window
+from jobs.runtime.request import Window, pass_kind
 
 
 class OpenWindow:
@@ -41,7 +41,7 @@ def windows(
         JobError: nothing was counted in a window, so that it has no rate.
     """
     for number in range(warmups + measured):
-        kind: PassKind = "repeat" if number >= warmups else "cold" if cold and number == 0 else "warmup"
+        kind = pass_kind(number, warmups, cold=cold)
         events.add("window_start", number=number, of=warmups + measured, kind=kind)
         window, start = OpenWindow(), time.perf_counter()
         yield window

@@ -10,9 +10,9 @@ from core.errors import UsageError
 from experiments.record.run_tags import as_text
 from experiments.spec.dotted_names import check_key, flatten, in_set
 from experiments.spec.experiment import Experiment
+from experiments.spec.loading import need_phases
 from experiments.spec.tables import plain
 from experiments.spec.trial import Trial
-from jobs.apps import JOBS
 
 REV, PACKAGE = "rev", "package"
 SOURCE = (REV, PACKAGE)
@@ -65,11 +65,7 @@ def sides_of(
     Raises:
         UsageError: an unknown key, or more than one trial left.
     """
-    if JOBS[experiment.job].kind == "windows":
-        raise UsageError(
-            f"experiment {experiment.name}: sides are compared by the seconds of their phases, and the job {experiment.job} runs on "
-            "in windows: set the rates of trials side by side in one experiment instead"
-        )
+    need_phases(experiment)
     for key in SOURCE:
         if key in sets:
             raise UsageError(

@@ -15,7 +15,7 @@ from experiments.run.runner import Sweep
 from experiments.spec.experiment import Experiment
 from experiments.spec.trial import Trial
 from experiments.studies.drills import again, rows
-from experiments.studies.drills.drill import TABLE, Drill, Undisturbed
+from experiments.studies.drills.drill import Drill, Undisturbed, table_of
 from experiments.studies.drills.rows import Rows
 from experiments.studies.drills.tasks import read
 from jobs.runtime.request import Request
@@ -71,7 +71,7 @@ def undisturbed(experiment: Experiment, settings: Settings, progress: Progress, 
         raise JobError(f"the trial fails undisturbed, so a drill would teach nothing: {fresh[-1].error}")
     folder, outcome = _kept(settings.run_dir / "experiments" / experiment.name, key, experiment.name)
     request = Request.load(folder / "app-0" / "request.json")
-    table = f"{TABLE}{trial.model_name}"
+    table = table_of(trial)
     with Harness(settings) as harness:
         kept = _rows(harness, trial, request=request, folder=folder, table=table, fresh=bool(fresh))
     return Undisturbed(trial, outcome, request, folder / "app-0", kept, read(folder / "app-0" / "eventlog"))

@@ -23,7 +23,11 @@ Verdict = Literal[
     "left processes behind",
 ]
 GOOD: tuple[Verdict, ...] = ("survived, same result", "failed cleanly, re-run gives the same result")
-TABLE = "recommendations_"
+
+
+def table_of(trial: Trial) -> str:
+    """Return the name of the table of recommendations that a trial stores."""
+    return f"recommendations_{trial.model_name}"
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Undisturbed:
     @property
     def table(self) -> str:
         """Name of the table that the trial stores."""
-        return f"{TABLE}{self.trial.model_name}"
+        return table_of(self.trial)
 
     @property
     def fingerprint(self) -> list[float]:
