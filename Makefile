@@ -38,7 +38,8 @@ export RECSCALE_BACKEND := $(BACKEND)
 endif
 
 shape := $(call setting,BACKEND,backend) $(call setting,WORKERS,spark.workers) $(call setting,CORES,spark.cores) \
-         $(call setting,MEMORY,spark.memory) $(call setting,CASSANDRA,cassandra.nodes) $(call setting,RF,cassandra.rf)
+         $(call setting,MEMORY,spark.memory) $(call setting,CASSANDRA,cassandra.nodes) $(call setting,RF,cassandra.rf) \
+         $(call setting,KAFKA,kafka.brokers)
 allow := $(if $(call given,ALLOW_MODEL_CHANGE),--allow-model-change)
 trial_shape := $(call option,WORKERS,--workers) $(call option,CORES,--cores) $(call option,MEMORY,--memory)
 sets := $(call option,SET,--sets)
@@ -62,7 +63,7 @@ demo: ## The main job: cluster, data, models and baselines on 1 and 2 workers, r
 	@bash setup.sh || { echo 'demo: failed in setup.sh (see above)'; exit 1; }
 	$(python) -m experiments demo
 
-setup: environment ## Packages, then the cluster: WORKERS=2 CORES=1 MEMORY=2g [CASSANDRA=1] [RF=1] [BACKEND=docker] [HOST=]
+setup: environment ## Packages, then the cluster: WORKERS=2 CORES=1 MEMORY=2g [CASSANDRA=1] [RF=1] [KAFKA=1] [BACKEND=docker] [HOST=]
 	@$(python) -m cluster up $(shape)
 
 worker: environment ## Join workers of this machine to a master elsewhere: MASTER=spark://host:7077 HOST= [WORKERS= CORES= MEMORY=]

@@ -121,6 +121,21 @@ def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
         cluster.down()
 
 
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real broker for all tests that need one, at the address that it gives."""
+    from cluster.configuration import load  # noqa: PLC0415 - most tests start no service
+    from cluster.lifecycle import Cluster  # noqa: PLC0415 - most tests start no service
+
+    cluster = Cluster(load(kafka_sets(tmp_path_factory.mktemp("kafka")), {}))
+    try:
+        cluster.up({"kafka"})
+        (address,) = cluster.endpoint("kafka")
+        yield address
+    finally:
+        cluster.down()
+
+
 @contextmanager
 def connected(spark: "object", settings: "object", *nodes: str) -> Iterator[None]:
     """Let the session talk to nodes (host:port), as the harness lets applications do."""
@@ -153,6 +168,18 @@ def cassandra_sets(run: Path) -> list[str]:
     return [
         *(f"run_dir={run}", "cassandra.nodes=1", "cassandra.heap=512m"),
         *(f"cassandra.port={cql}", f"cassandra.storage_port={free_port('127.0.0.1', avoid=[cql])}"),
+    ]
+
+
+def kafka_sets(run: Path, brokers: int = 1) -> list[str]:
+    """Settings of small brokers in a folder of their own, on free ports, with the jars of this clone."""
+    from cluster.processes import free_port  # noqa: PLC0415 - most tests start no service
+
+    keep(run, "jars")
+    port = free_port("127.0.0.1")
+    return [
+        *(f"run_dir={run}", f"kafka.brokers={brokers}", "kafka.heap=256m"),
+        *(f"kafka.port={port}", f"kafka.controller_port={free_port('127.0.0.1', avoid=[port])}"),
     ]
 
 

@@ -44,6 +44,8 @@ SETTINGS = {
     "four workers": load(["spark.workers=4", "spark.cores=2"], {}),
     "no workers": load(["spark.workers=0"], {}),
     "three nodes": load(["cassandra.nodes=3", "cassandra.rf=3"], {}),
+    "a broker": load(["kafka.brokers=1"], {}),
+    "three brokers": load(["kafka.brokers=3"], {}),
     "with history": load(["history.servers=1"], {}),
 }
 EXTERNAL = load(["spark.master=spark://there:7077", "mlflow.uri=http://there:5000"], {})

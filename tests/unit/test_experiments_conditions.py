@@ -36,7 +36,8 @@ CHANGES_NOTHING = {
     "spark.workers": 7, "spark.cores": 3, "spark.memory": "9g", "spark.cpus": 0.5, "spark.pin": True,
     "spark.java_home": Path("/java"), "cassandra.port": 3, "cassandra.storage_port": 4, "mlflow.uri": "http://127.0.0.1:1",
     "mlflow.port": 5, "mlflow.allowed_hosts": ("me",), "history.servers": 1, "history.port": 6, "history.memory": "3g",
-    "docker.base": "debian:12", "docker.network": "other",
+    "kafka.bootstrap_servers": ("10.0.0.3",), "kafka.brokers": 3, "kafka.port": 7, "kafka.controller_port": 8,
+    "kafka.heap": "1g", "kafka.max_message": "2m", "docker.base": "debian:12", "docker.network": "other",
 }  # fmt: skip
 ELSEWHERE = {"spark.master": "spark://10.0.0.1:7077", "spark.joins": True, "spark.encrypt": True}
 """Whose workers they are, and encryption: in the key by `experiments.run.environment.of_workers`."""
