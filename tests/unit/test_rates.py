@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from core.errors import JobError
+from experiments.studies.rates.observed import Batch, Sent, batches, drained_rate, seen
 from experiments.studies.rates.search import bracket, next_rate
 from experiments.studies.rates.verdict import Limits, Observed, judge, slope
 
@@ -83,3 +84,45 @@ def test_five_trials_find_the_rate_within_a_sixtieth_of_what_is_drained(truth):
 def test_a_disturbed_trial_claims_less_not_more():
     assert bracket({600: True, 700: False, 800: True}) == (600, 700)
     assert bracket({}) == (None, None)
+
+
+def messages_of(count=1000, rate=100.0, begin=1000.0, first=50):
+    return Sent(first, begin + np.arange(count) / rate)
+
+
+def test_lag_and_latency_count_from_the_moment_at_which_a_message_was_to_be_sent():
+    # 100 a second from second 1000 on; a batch every two seconds has all that was due when it began.
+    sent = {("ratings", 0): messages_of()}
+    ended = [
+        Batch(begin + 2.5, {("ratings", 0): sent["ratings", 0].before(begin)})
+        for begin in np.arange(1000, 1013, 2.0)
+    ]
+    found = seen(sent, ended, 1004, 1008)
+    assert found.times == pytest.approx([0.5, 2.5])
+    assert found.lags == [250, 250]  # what came while the batch ran is not there yet
+    assert found.messages == 401
+    assert found.latencies[1] == pytest.approx(4.49)  # it just missed a batch, and the next one takes 2.5 s
+    assert found.latencies[0.5] == pytest.approx(3.5, abs=0.02)
+
+
+def test_a_message_in_no_batch_is_an_error():
+    sent = {("ratings", 0): messages_of()}
+    with pytest.raises(JobError, match="950 messages of ratings 0 are in no batch"):
+        seen(sent, [Batch(1020, {("ratings", 0): 100})], 1000, 1010)
+
+
+def test_batches_come_from_the_lines_of_a_run():
+    line = {
+        "event": "batch", "query": "lake.ratings", "timestamp": "2026-11-29T10:00:00.500Z", "batchDuration": 1500,
+        "endOffset": {"ratings": {"0": 7, "1": 9}},
+    }  # fmt: skip
+    (batch,) = batches([{"event": "lag"}, {**line, "query": "lake.events"}, line], "lake.ratings")
+    assert batch.ends == {("ratings", 0): 7, ("ratings", 1): 9}
+    assert batch.ended_s % 60 == 2
+
+
+def test_the_rate_of_a_backlog_leaves_out_its_cold_batch():
+    ended = [Batch(10 + number, {("r", 0): 100 * number, ("r", 1): 50}) for number in range(1, 4)]
+    assert drained_rate(ended) == 100
+    with pytest.raises(JobError, match="one batch"):
+        drained_rate(ended[:1])
