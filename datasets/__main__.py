@@ -5,10 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-
-from pyspark.sql import SparkSession
 
 from core.errors import INTERRUPTED, OK, RecscaleError, tell
 from core.log import shown
@@ -17,6 +14,7 @@ from core.text_tables import columns
 from datasets import describe
 from datasets.dataset import Dataset, find
 from datasets.fetch.download import found
+from datasets.session import session
 from datasets.source import Source, Variant
 from datasets.sources import SOURCES
 
@@ -114,33 +112,8 @@ def _fetched(dataset: Dataset, path: Path) -> str:
 def _described(dataset: Dataset, path: Path) -> str:
     for note in dataset.check(path):
         logger.warning("datasets: warning: %s", note)
-    with _session() as spark:
+    with session() as spark:
         return describe.text(dataset, describe.count(dataset.read(spark, path)))
-
-
-@contextmanager
-def _session() -> Iterator[SparkSession]:
-    """Give a Spark session in this process, on all cores."""
-    os.environ["PYTHONPATH"] = str(_ROOT)
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    if sys.flags.utf8_mode:  # the locale is ASCII, and Java would read names of files by it
-        os.environ["LC_ALL"] = "C.UTF-8"
-    settings: dict[str, bool | float | int | str | None] = {
-        "spark.driver.memory": "2g",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
-        "spark.ui.enabled": "false",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": "8",
-        "spark.log.level": "ERROR",
-    }
-    builder = SparkSession.builder.master("local[*]").appName("datasets")
-    spark = builder.config(map=settings).getOrCreate()
-    try:
-        yield spark
-    finally:
-        spark.stop()
 
 
 if __name__ == "__main__":
