@@ -1,4 +1,4 @@
-"""`python -m datasets list|fetch|describe`: list the data sets, download one, describe one."""
+"""`python -m datasets list|fetch|describe|produce`: list the data sets, download one, describe one, send messages to Kafka."""
 
 import argparse
 import logging
@@ -14,6 +14,7 @@ from core.text_tables import columns
 from datasets import describe
 from datasets.dataset import Dataset, find
 from datasets.fetch.download import found
+from datasets.sending.command import options, produce
 from datasets.session import session
 from datasets.source import Source, Variant
 from datasets.sources import SOURCES
@@ -35,6 +36,8 @@ def _done(parsed: argparse.Namespace) -> int:
         if parsed.command == "list":
             print("\n".join(_listing(parsed.data, parsed.cache)))
             return OK
+        if parsed.command == "produce":
+            return produce(parsed)
         dataset = find(parsed.name, pairs(parsed.set, "--set", "rows=1000"))
         path = dataset.fetch(parsed.data, parsed.cache)
         if parsed.command == "fetch":
@@ -77,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
         chosen.add_argument(
             "--set", action="append", default=[], metavar="K=V", help="reading option; repeatable"
         )
+    produced = "send messages to Kafka: invented ones, or a data set's"
+    options(commands.add_parser("produce", parents=[places], help=produced, description=produced))
     return parser
 
 
