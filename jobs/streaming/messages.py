@@ -47,6 +47,10 @@ _KINDS: Mapping[str, T.DataType] = {
     "boolean": T.BooleanType(),
     "array": T.ArrayType(T.StringType()),
 }
+_KEY, _VALUE = "raw_key", "raw_value"
+"""Bytes of a message, under names that no field has: events have a value, tracks a key."""
+
+_OWN = {*SOURCE, "at", "batch", "ingest_date", "extra", "reason", "field", _KEY, _VALUE}
 _TEXTS, _LISTS = ("string",), ("array",)
 
 
@@ -57,10 +61,7 @@ def kinds(schema: Mapping[str, Any]) -> dict[str, str]:
         UsageError: a field has a type that a row cannot have.
     """
     found = {name: _kind(name, one) for name, one in schema["properties"].items()}
-    if taken := sorted(
-        found.keys()
-        & {*SOURCE, "at", "batch", "ingest_date", "extra", "key", "value", "reason", "field"} - {"key"}
-    ):
+    if taken := sorted(found.keys() & _OWN):
         raise UsageError(f"the schema has a field {taken[0]}, which is a column of the lake's own: rename it")
     return found
 
@@ -81,46 +82,62 @@ def struct(schema: Mapping[str, Any]) -> T.StructType:
     return T.StructType([T.StructField(name, _KINDS[kind]) for name, kind in kinds(schema).items()])
 
 
-def parsed(frame: DataFrame, topic: Topic, schema: Mapping[str, Any], skew_s: float = SKEW_S) -> DataFrame:
+def parsed(
+    frame: DataFrame,
+    topic: Topic,
+    schema: Mapping[str, Any],
+    skew_s: float = SKEW_S,
+    now: Column | None = None,
+) -> DataFrame:
     """Return Kafka's rows as rows of a topic's messages.
 
     Args:
-        frame: of Kafka: key, value, topic, partition, offset, timestamp (of a stream or a batch); more columns stay.
+        frame: of Kafka: key, value, topic, partition, offset, timestamp (of a stream or a batch); further columns stay.
         topic: whose key the messages must have.
         schema: JSON Schema of the messages.
-        skew_s: seconds that a message's time may lie after this machine's clock.
+        skew_s: seconds that a message's time may lie after that at which it was to be sent, and after `now`.
+        now: a timestamp; whoever may judge a message twice must say the same both times. Default: the time of the query.
 
     Returns:
         The message's fields (`timestamp` as `at`, it and `rated_at` as timestamps), topic, partition, offset, intended,
         `extra` (the whole message as text if it has fields that the schema does not know, else null), `reason` (null for a good
-        message) and `field` (the one that the reason is about, or null); key and value as they came. Reason and field
+        message) and `field` (the one that the reason is about, or null); raw_key and raw_value: key and value as they came. Reason and field
         cost nothing for good messages, and whatever is not selected is not computed. A bad message's fields may be null.
     """
-    held = frame.withColumnRenamed("timestamp", "intended")
-    # The number is never negative. Without it Catalyst would move a filter on the fields below this projection and parse each
-    # message twice, once to filter and once to have its fields.
-    text = F.when(F.monotonically_increasing_id() >= 0, F.col("value").cast("string"))
+    names = {"timestamp": "intended", "key": _KEY, "value": _VALUE}
+    held = frame.withColumnsRenamed(names)
     corrupt = T.StructField("_corrupt", T.StringType())
     of_text = F.from_json("_text", T.StructType([*struct(schema).fields, corrupt]), _OPTIONS)
-    rows = held.withColumn("_text", text).withColumn("_m", of_text)
-    message = _Message(schema, topic.key, skew_s)
+    message = _Message(schema, topic.key, skew_s, F.current_timestamp() if now is None else now)
+    rows = (
+        held.withColumn("_text", F.col(_VALUE).cast("string"))
+        .withColumn("_m", _once(of_text))
+        .withColumn("_proven", _once(message.proven()))
+    )
     return rows.select(
         *(_value(name) for name in message.kinds),
-        *(column for column in held.columns),
+        *held.columns,
         message.extra().alias("extra"),
         message.reason().alias("reason"),
         message.field().alias("field"),
     )
 
 
+def _once(column: Column) -> Column:
+    """Return the column such that a filter above it is not moved below it, which would compute it for the filter and again."""
+    return F.when(F.monotonically_increasing_id() >= 0, column)  # always; but Catalyst cannot know
+
+
 def good(frame: DataFrame) -> DataFrame:
     """Return the good messages of `parsed`: their fields, topic, partition, offset, intended and extra."""
-    return frame.where(F.col("reason").isNull()).drop("key", "value", "reason", "field")
+    return frame.where(F.col("reason").isNull()).drop(_KEY, _VALUE, "reason", "field")
 
 
 def bad(frame: DataFrame) -> DataFrame:
     """Return the other messages of `parsed`: topic, partition, offset, intended, key, value, reason, field."""
-    return frame.where(F.col("reason").isNotNull()).select(*SOURCE, "key", "value", "reason", "field")
+    return frame.where(F.col("reason").isNotNull()).select(
+        *SOURCE, F.col(_KEY).alias("key"), F.col(_VALUE).alias("value"), "reason", "field"
+    )
 
 
 def _value(name: str) -> Column:
@@ -137,11 +154,11 @@ _LAST_MS = 253_402_300_799_999
 
 
 class _Message:
-    """Expressions over the columns `_m` (parsed), `_text`, `key` and `value`."""
+    """Expressions over the columns `_text`, `_m` (parsed), `_proven`, `key`, `value` and `intended`."""
 
-    def __init__(self, schema: Mapping[str, Any], key: str, skew_s: float) -> None:
+    def __init__(self, schema: Mapping[str, Any], key: str, skew_s: float, now: Column) -> None:
         self.kinds = kinds(schema)
-        self.schema, self.key, self.skew_s = schema, key, skew_s
+        self.schema, self.key, self.skew_s, self.now = schema, key, skew_s, now
         self.required = [name for name in schema.get("required", ()) if name in self.kinds]
 
     def value(self, name: str) -> Column:
@@ -169,7 +186,7 @@ class _Message:
     def extra(self) -> Column:
         """Return the text if it has fields that the schema does not know."""
         unknown = F.size(F.array_except(_names(), self._known())) > 0
-        return F.when(~self.proven() & F.coalesce(unknown, F.lit(False)), F.col("_text"))
+        return F.when(~F.col("_proven") & F.coalesce(unknown, F.lit(False)), F.col("_text"))
 
     def _known(self) -> Column:
         return F.array(*(F.lit(name) for name in self.kinds))
@@ -195,9 +212,11 @@ class _Message:
                 rest,
             )
 
-        exact = F.when(~self.proven() | F.col("_m._corrupt").isNotNull(), chain(closely, chain(plain, none)))
+        exact = F.when(
+            ~F.col("_proven") | F.col("_m._corrupt").isNotNull(), chain(closely, chain(plain, none))
+        )
         # The common case is decided without a look at the text beyond the counts.
-        return chain([(F.col("value").isNull(), NO_VALUE, none)], exact.otherwise(chain(plain, none)))
+        return chain([(F.col(_VALUE).isNull(), NO_VALUE, none)], exact.otherwise(chain(plain, none)))
 
     def _plainly(self) -> list[tuple[Column, str, Column]]:
         """Return what can be wrong with fields that have their types: condition, reason, field."""
@@ -212,10 +231,10 @@ class _Message:
                 cases.append((value > F.lit(declared["maximum"]), NOT_ALLOWED, F.lit(name)))
         if self.key:
             cases += [
-                (F.col("key").isNull(), NO_KEY, F.lit(self.key)),
-                (F.col("key").cast("string") != self.value(self.key), OTHER_KEY, F.lit(self.key)),
+                (F.col(_KEY).isNull(), NO_KEY, F.lit(self.key)),
+                (F.col(_KEY).cast("string") != self.value(self.key), OTHER_KEY, F.lit(self.key)),
             ]
-        latest = F.unix_millis(F.current_timestamp()) + round(self.skew_s * 1000)
+        latest = F.unix_millis(F.least("intended", self.now)) + round(self.skew_s * 1000)
         for name in TIMES:
             if name in self.kinds:
                 cases += [
@@ -228,13 +247,14 @@ class _Message:
         """Return what can be wrong with the text: condition, reason, field."""
         none = F.lit(None).cast("string")
         text, names = F.col("_text"), _names()
-        utf8 = F.encode(F.decode("value", F.lit("UTF-8")), "UTF-8") == F.col("value")
+        utf8 = F.encode(F.decode(_VALUE, "UTF-8"), "UTF-8") == F.col(_VALUE)
         # Alone in a list it must be one entry: Spark's parser does not look at what stands behind the object.
         entries = F.from_json(F.concat(F.lit("["), text, F.lit("]")), "array<string>")
         wrong = self._wrong()
         repeated = F.size(names) != F.size(F.array_distinct(names))
         again = F.filter(
-            F.array_distinct(names), lambda name: F.size(F.array_remove(names, name)) < F.size(names) - 1
+            F.array_distinct(names),
+            lambda name: F.size(F.filter(names, lambda other: other == name)) > 1,
         )
         return [
             (~utf8 | (F.coalesce(F.size(entries), F.lit(-1)) != 1), NOT_JSON, none),
