@@ -1,13 +1,12 @@
 """Messages of a topic as rows: fields by the topic's JSON Schema, and a reason for each message that is not good.
 
-The text of a message is parsed once, by Spark's `from_json`. It takes a number for a text and does not see what stands behind the
-object, so each message gets a proof from counts of its signs, which costs a fraction of parsing: with no backslash, as many colons
-as fields found, two quotation marks for each name and text, one bracket for each list, and one brace, at the end, it has just the
-fields that were found, each of its type. Only a message without this proof (a colon in a title suffices) is looked at closely.
+Spark's `from_json` takes a number for a text, drops fields that the schema does not know and does not see what stands behind the
+object. So a message is either in the plain form, which proves what is in it (`plain_form`), or it is parsed and looked at closely.
 """
 
 from collections.abc import Mapping
 from functools import reduce
+from operator import or_
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -16,6 +15,7 @@ from pyspark.sql import types as T
 
 from core.errors import UsageError
 from datasets.topics.declared import Topic
+from jobs.streaming.plain_form import PlainForm
 
 SKEW_S = 300.0
 """Seconds that a message's time may lie in the future."""
@@ -39,7 +39,7 @@ NO_KEY, OTHER_KEY, FUTURE, BEFORE_1970 = (
 )
 """Reasons."""
 
-_OPTIONS = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": "_corrupt", "allowNonNumericNumbers": "false"}
+_OPTIONS = {"allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}
 _KINDS: Mapping[str, T.DataType] = {
     "string": T.StringType(),
     "integer": T.LongType(),
@@ -51,7 +51,13 @@ _KEY, _VALUE = "raw_key", "raw_value"
 """Bytes of a message, under names that no field has: events have a value, tracks a key."""
 
 _OWN = {*SOURCE, "at", "batch", "ingest_date", "extra", "reason", "field", _KEY, _VALUE}
-_TEXTS, _LISTS = ("string",), ("array",)
+_OTHERS = (
+    T.DoubleType(),
+    T.BooleanType(),
+    T.ArrayType(T.StringType()),
+    T.MapType(T.StringType(), T.StringType()),
+)
+"""Types of values that Spark's parser would take for texts."""
 
 
 def kinds(schema: Mapping[str, Any]) -> dict[str, str]:
@@ -106,14 +112,18 @@ def parsed(
     """
     names = {"timestamp": "intended", "key": _KEY, "value": _VALUE}
     held = frame.withColumnsRenamed(names)
-    corrupt = T.StructField("_corrupt", T.StringType())
-    of_text = F.from_json("_text", T.StructType([*struct(schema).fields, corrupt]), _OPTIONS)
-    message = _Message(schema, topic.key, skew_s, F.current_timestamp() if now is None else now)
+    plain = PlainForm(kinds(schema), list(schema.get("required", ())))
+    parts = F.col("_parts")
+    fields = F.when(plain.proven(parts), plain.fields(parts)).otherwise(
+        F.from_json("_text", struct(schema), _OPTIONS)
+    )
     rows = (
         held.withColumn("_text", F.col(_VALUE).cast("string"))
-        .withColumn("_m", _once(of_text))
-        .withColumn("_proven", _once(message.proven()))
+        .withColumn("_parts", _once(plain.parts(F.col("_text"))))
+        .withColumn("_m", _once(fields))
+        .withColumn("_plain", plain.proven(parts))
     )
+    message = _Message(schema, topic.key, skew_s, F.current_timestamp() if now is None else now)
     return rows.select(
         *(_value(name) for name in message.kinds),
         *held.columns,
@@ -154,7 +164,7 @@ _LAST_MS = 253_402_300_799_999
 
 
 class _Message:
-    """Expressions over the columns `_text`, `_m` (parsed), `_proven`, `key`, `value` and `intended`."""
+    """Expressions over the columns `_text`, `_m` (fields), `_plain`, the raw key and value, and `intended`."""
 
     def __init__(self, schema: Mapping[str, Any], key: str, skew_s: float, now: Column) -> None:
         self.kinds = kinds(schema)
@@ -164,29 +174,10 @@ class _Message:
     def value(self, name: str) -> Column:
         return F.col("_m")[name]
 
-    def of(self, *kinds: str) -> list[str]:
-        return [name for name, kind in self.kinds.items() if kind in kinds]
-
-    def proven(self) -> Column:
-        """Whether counts of signs prove that the text is one object with the fields that were found, each of its type."""
-        found = _sum(self.value(name).isNotNull().cast("int") for name in self.kinds)
-        texts = _sum(self.value(name).isNotNull().cast("int") for name in self.of(*_TEXTS))
-        lists = _sum(self.value(name).isNotNull().cast("int") for name in self.of(*_LISTS))
-        entries = _sum(F.greatest(F.size(self.value(name)), F.lit(0)) for name in self.of(*_LISTS))
-        return (
-            (_count(":") == found)
-            & (_count('"') == (found + texts + entries) * 2)
-            & (F.instr("_text", "\\") == 0)
-            & (_count("[") == lists)
-            & (_count("}") == 1)
-            & F.col("_text").endswith("}")
-            & (F.octet_length("_text") == F.length("_text"))
-        )
-
     def extra(self) -> Column:
         """Return the text if it has fields that the schema does not know."""
         unknown = F.size(F.array_except(_names(), self._known())) > 0
-        return F.when(~F.col("_proven") & F.coalesce(unknown, F.lit(False)), F.col("_text"))
+        return F.when(~F.col("_plain") & F.coalesce(unknown, F.lit(False)), F.col("_text"))
 
     def _known(self) -> Column:
         return F.array(*(F.lit(name) for name in self.kinds))
@@ -249,7 +240,7 @@ class _Message:
         text, names = F.col("_text"), _names()
         utf8 = F.encode(F.decode(_VALUE, "UTF-8"), "UTF-8") == F.col(_VALUE)
         # Alone in a list it must be one entry: Spark's parser does not look at what stands behind the object.
-        entries = F.from_json(F.concat(F.lit("["), text, F.lit("]")), "array<string>")
+        entries = F.from_json(F.concat(F.lit("["), text, F.lit("]")), "array<string>", _OPTIONS)
         wrong = self._wrong()
         repeated = F.size(names) != F.size(F.array_distinct(names))
         again = F.filter(
@@ -265,36 +256,33 @@ class _Message:
 
     def _wrong(self) -> Column:
         """Return the first field whose value is there and not of its type, null if there is none."""
-        others = {
-            kind: F.from_json("_text", T.StructType([T.StructField(name, data) for name in self.of(*_TEXTS)]))
-            for kind, data in {
-                "number": T.DoubleType(),
-                "boolean": T.BooleanType(),
-                "list": T.ArrayType(T.StringType()),
-                "object": T.MapType(T.StringType(), T.StringType()),
-            }.items()
-        }
-        given = F.from_json("_text", T.MapType(T.StringType(), T.StringType()))
+        of_texts = [name for name, kind in self.kinds.items() if kind == "string"]
+        of_lists = [name for name, kind in self.kinds.items() if kind == "array"]
+        given = F.from_json("_text", "map<string,string>", _OPTIONS)
+        others = [
+            F.from_json(
+                "_text",
+                T.StructType(
+                    [T.StructField(name, kind) for name in of_texts]
+                    + [T.StructField(name, T.ArrayType(kind)) for name in of_lists]
+                ),
+                _OPTIONS,
+            )
+            for kind in _OTHERS
+        ]
         cases = []
         for name, kind in self.kinds.items():
-            is_there = given[name].isNotNull()
-            if kind in _TEXTS:
-                other = reduce(
-                    lambda one, two: one | two, (parse[name].isNotNull() for parse in others.values())
-                )
-                cases.append(F.when(is_there & other, F.lit(name)))
+            if kind == "string":
+                wrong = reduce(or_, (other[name].isNotNull() for other in others))
+            elif kind == "array":
+                of_others = (F.exists(other[name], lambda one: one.isNotNull()) for other in others)
+                gap = F.exists(self.value(name), lambda one: one.isNull())
+                wrong = reduce(or_, of_others, self.value(name).isNull() | gap)
             else:
-                cases.append(F.when(is_there & self.value(name).isNull(), F.lit(name)))
+                wrong = self.value(name).isNull()
+            cases.append(F.when(given[name].isNotNull() & F.coalesce(wrong, F.lit(False)), F.lit(name)))
         return F.coalesce(*cases)
-
-
-def _count(sign: str) -> Column:
-    return F.octet_length("_text") - F.octet_length(F.replace(F.col("_text"), F.lit(sign), F.lit("")))
 
 
 def _names() -> Column:
     return F.json_object_keys("_text")
-
-
-def _sum(numbers: Any) -> Column:
-    return reduce(lambda one, two: one + two, numbers, F.lit(0))
