@@ -27,6 +27,7 @@ from jobs.streaming.stream import Query, StreamContext
 from jobs.streams.lake import STREAM, Options
 
 TOPIC = "ratings"
+_LOOK_S = 0.05
 _PAD = 106
 """Characters of an identifier, with which a message has about 250 bytes."""
 
@@ -162,7 +163,9 @@ def _drained(
             seconds = time.perf_counter() - begin
             for progress in group.running[0].recent:
                 batches[progress["batchId"]] = progress["batchDuration"] / 1000
-            time.sleep(0.05)
+            time.sleep(
+                _LOOK_S if params.most * 100 > params.rows else 10 * _LOOK_S
+            )  # a look costs more than a small batch
     shutil.rmtree(folder)
     return seconds, [batches[number] for number in sorted(batches)]
 
