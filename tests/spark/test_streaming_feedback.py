@@ -9,13 +9,13 @@ from collections import Counter
 import pytest
 from confluent_kafka import Producer
 
-from core.errors import JobError, UsageError
+from core.errors import UsageError
 from datasets.topics.admin import administered
 from datasets.topics.connection import Connection as Brokers
 from datasets.topics.declared import topics
 from jobs.runtime.phases import Events
 from jobs.stores.cassandra.access import Connection, connect
-from jobs.stores.cassandra.feedback import Event, Histories, standing
+from jobs.stores.cassandra.feedback import Event, Histories
 from jobs.streaming.stream import StreamContext
 from jobs.streams.feedback import STREAM, TOPICS, Options
 
