@@ -143,11 +143,10 @@ def good(frame: DataFrame) -> DataFrame:
     return frame.where(F.col("reason").isNull()).drop(_KEY, _VALUE, "reason", "field")
 
 
-def bad(frame: DataFrame) -> DataFrame:
-    """Return the other messages of `parsed`: topic, partition, offset, intended, key, value, reason, field."""
-    return frame.where(F.col("reason").isNotNull()).select(
-        *SOURCE, F.col(_KEY).alias("key"), F.col(_VALUE).alias("value"), "reason", "field"
-    )
+def bad(frame: DataFrame, *further: str) -> DataFrame:
+    """Return the other messages of `parsed`: topic, partition, offset, intended, key, value, reason, field and further columns."""
+    raw = [F.col(_KEY).alias("key"), F.col(_VALUE).alias("value")]
+    return frame.where(F.col("reason").isNotNull()).select(*SOURCE, *raw, "reason", "field", *further)
 
 
 def _value(name: str) -> Column:

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from datasets.topics.connection import Connection
 from jobs.runtime.phases import Events
+from jobs.streaming.binding import identity
 from jobs.streaming.offsets import Range, clock_ms, ranges
 
 Mode = Literal["append", "update"]
@@ -71,6 +72,10 @@ class StreamContext:
     def home(self, query: str) -> Path:
         """Return the folder of a query: `checkpoint` and `binding.json`."""
         return self.folder / "streams" / self.stream / query
+
+    def writer(self, query: str) -> str:
+        """Return the identity of a query's checkpoint, under which a table may count its batches; a new one is another writer."""
+        return f"{self.stream}/{query}/{identity(self.home(query))}"
 
     def ranges(self, query: str, batch: int) -> list[Range]:
         """Return the offsets of a micro-batch of a query, which Spark noted before the batch began."""
