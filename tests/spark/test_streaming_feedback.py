@@ -10,25 +10,13 @@ import pytest
 from confluent_kafka import Producer
 
 from core.errors import UsageError
-from datasets.topics.admin import administered
-from datasets.topics.connection import Connection as Brokers
-from datasets.topics.declared import topics
-from jobs.runtime.phases import Events
 from jobs.stores.cassandra.access import Connection, connect
 from jobs.stores.cassandra.feedback import Event, Histories
-from jobs.streaming.stream import StreamContext
 from jobs.streams.feedback import STREAM, TOPICS, Options
+from tests.spark.streaming import context_of, drained, fresh_topics
 
 T0 = 1_700_000_000_000
 HOUR = 3_600_000
-
-
-@pytest.fixture(scope="module")
-def brokers(kafka):
-    connection = Brokers.of([kafka], {})
-    with administered(connection) as broker:
-        broker.make([topics()[name] for name in TOPICS])
-    return connection
 
 
 @pytest.fixture(scope="module")
@@ -41,42 +29,32 @@ def at(ms):
 
 
 class Stream:
-    """The stream's queries, run here until they have read what there is."""
+    """The stream, run here until it has read what there is."""
 
-    def __init__(self, spark, brokers, folder, keyspace):
-        self.spark = spark
-        self.context = StreamContext("feedback", spark, brokers, folder, 300, Events(folder / "events.jsonl"))
-        self.options = Options(keyspace=keyspace, window_s=3600, lateness_s=600)
-        self.queries = {query.name: query for query in STREAM.queries(self.context, self.options)}
+    def __init__(self, spark, broker, folder, keyspace):
+        self.context = context_of(spark, broker, folder, "feedback")
+        self.options = {"keyspace": keyspace, "window_s": 3600, "lateness_s": 600}
+        self.keyspace = keyspace
         self.session = connect(Connection.of(spark.conf))
         self.histories = Histories(Connection.of(spark.conf), keyspace)
 
-    def drain(self, topic, most=None):
-        """Read the topic to its end, `most` messages a batch."""
-        query = self.queries[topic]
-        options = {**self.context.connection.spark(), "subscribe": topic, "startingOffsets": "earliest"}
-        if most:
-            options["maxOffsetsPerTrigger"] = str(most)
-        frame = query.shape(self.spark.readStream.format("kafka").options(**options).load())
-        (
-            frame.writeStream.foreachBatch(query.write)
-            .option("checkpointLocation", str(self.checkpoint(topic)))
-            .trigger(availableNow=True)
-            .start()
-            .awaitTermination()
-        )
+    def drain(self, **pace):
+        """Read both topics to their ends; `most`: messages a batch."""
+        drained(STREAM, self.context, self.options, **pace)
 
     def checkpoint(self, topic):
         return self.context.home(topic) / "checkpoint"
 
     def uncommit(self, topic):
         """Leave the checkpoint as a crash between the sink's last write and Spark's commit would."""
-        (last,) = sorted((self.checkpoint(topic) / "commits").glob("[0-9]*"), key=lambda path: int(path.name))[-1:]
+        (last,) = sorted(
+            (self.checkpoint(topic) / "commits").glob("[0-9]*"), key=lambda path: int(path.name)
+        )[-1:]
         for path in (last, last.with_name(f".{last.name}.crc")):
             path.unlink(missing_ok=True)
 
     def rows(self, table):
-        return list(self.session.execute(f"SELECT * FROM {self.options.keyspace}.{table}"))
+        return list(self.session.execute(f"SELECT * FROM {self.keyspace}.{table}"))
 
     def totals(self, table, topic):
         """Number of messages of each window and item."""
@@ -98,14 +76,14 @@ def sent():
 
 
 @pytest.fixture(scope="module")
-def send(brokers, sent):
-    producer = Producer({**brokers.librdkafka(), "partitioner": "murmur2_random"})
+def send(kafka, sent):
+    fresh_topics(kafka, *TOPICS)
+    producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
 
     def to(topic, *messages):
         for one in messages:
             text = one if isinstance(one, bytes) else json.dumps(one).encode()
-            key = None if isinstance(one, bytes) else one["user"].encode()
-            producer.produce(topic, text, key)
+            producer.produce(topic, text, b"u" if isinstance(one, bytes) else one["user"].encode())
             if not isinstance(one, bytes):
                 sent[topic].append(one)
         assert producer.flush(30) == 0
@@ -113,13 +91,15 @@ def send(brokers, sent):
     return to
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The run folder of all tests here: they go on with one another's checkpoints."""
+    return tmp_path_factory.mktemp("run")
+
+
 @pytest.fixture
-def stream(spark, in_cassandra, brokers, keyspace, tmp_path_factory):
-    return Stream(spark, brokers, FOLDER.setdefault("it", tmp_path_factory.mktemp("run")), keyspace)
-
-
-FOLDER = {}
-"""The run folder of all tests here: they go on with one another's checkpoints."""
+def stream(spark, in_cassandra, kafka, keyspace, folder):
+    return Stream(spark, kafka, folder, keyspace)
 
 
 def event(identity, user, item, ms, kind="like", **more):
@@ -127,7 +107,14 @@ def event(identity, user, item, ms, kind="like", **more):
 
 
 def rating(identity, user, item, ms, value):
-    return {"id": identity, "user": user, "item": item, "rating": value, "timestamp": ms, "rated_at": ms - HOUR}
+    return {
+        "id": identity,
+        "user": user,
+        "item": item,
+        "rating": value,
+        "timestamp": ms,
+        "rated_at": ms - HOUR,
+    }
 
 
 def recount(messages, window_ms=HOUR):
@@ -138,8 +125,7 @@ def recount(messages, window_ms=HOUR):
 def test_what_came_late_replaces_nothing_newer(stream, send):
     send("events", event("e2", "u1", "i1", T0 + 2000, "dislike"), event("e1", "u1", "i1", T0 + 1000))
     send("ratings", rating("r1", "u1", "i1", T0 + 1500, 4.5), rating("r2", "u1", "i2", T0, 3))
-    stream.drain("events", most=1)
-    stream.drain("ratings")
+    stream.drain(most=1)
     assert stream.histories.feedback("u1") == {
         "i1": Event(at(T0 + 2000), "e2", "dislike", "i1", None),
         "i2": Event(at(T0), "r2", "rating", "i2", 3.0),
@@ -150,11 +136,20 @@ def test_what_came_late_replaces_nothing_newer(stream, send):
 
 
 def test_of_one_time_the_larger_id_stays_whole_whichever_comes_first(stream, send):
-    pairs = [("u2", "a", "b", "b"), ("u3", "b", "a", "b"), ("u4", "a10", "a9", "a9"), ("u5", "a9", "a9x", "a9x")]
+    pairs = [
+        ("u2", "a", "b", "b"),
+        ("u3", "b", "a", "b"),
+        ("u4", "a10", "a9", "a9"),
+        ("u5", "a9", "a9x", "a9x"),
+    ]
     for user, first, second, _ in pairs:
         # Column by column the first would keep its value, the second its id.
-        send("events", event(first, user, "i1", T0, "watched", value=9.0), event(second, user, "i1", T0, "dislike"))
-    stream.drain("events", most=1)
+        send(
+            "events",
+            event(first, user, "i1", T0, "watched", value=9.0),
+            event(second, user, "i1", T0, "dislike"),
+        )
+    stream.drain(most=1)
     for user, _, _, stays in pairs:
         (written,) = (one for one in stream.histories.events(user) if one.id == stays)
         assert stream.histories.feedback(user) == {"i1": written}
@@ -171,42 +166,44 @@ def test_what_is_taken_back_leaves_what_was_before_it(stream, send):
         event("x5", "u6", "i2", T0 + 5, "retract", retracts="x4"),
         event("x6", "u1", "i1", T0 + 6, "retract", retracts="r9"),  # somebody else's
     )
-    stream.drain("ratings")
-    stream.drain("events", most=2)
+    stream.drain(most=2)
     assert stream.histories.feedback("u6") == {"i1": Event(at(T0 + 1), "x1", "like", "i1", None)}
     send("events", event("x7", "u6", "i1", T0 + 7, "retract", retracts="x1"))
-    stream.drain("events")
+    stream.drain()
     assert stream.histories.feedback("u6") == {"i1": Event(at(T0), "r9", "rating", "i1", 2.0)}
 
 
 def test_late_ones_are_kept_apart_and_the_sums_are_a_recount(stream, send, sent):
     send("events", *(event(f"p{n}", f"u{n}", f"i{n % 3}", T0 + 3 * HOUR + n) for n in range(20)))
-    stream.drain("events")
+    stream.drain()
     send("events", *(event(f"q{n}", f"u{n}", f"i{n % 3}", T0 + n) for n in range(10)))
     send("events", event("p0", "u0", "i0", T0 + 3 * HOUR))  # again, after its first
-    stream.drain("events")
+    stream.drain()
     for topic in TOPICS:
         totals, late = stream.totals("popularity", topic), stream.totals("popularity_late", topic)
         assert totals + late == recount(sent[topic])
         assert late.total() == (10 if topic == "events" else 0)
     for row in stream.rows("popularity_late"):
-        assert row["window_start"].replace(tzinfo=dt.UTC) + dt.timedelta(hours=1) <= row["watermark"].replace(tzinfo=dt.UTC)
+        assert row["window_start"].replace(tzinfo=dt.UTC) + dt.timedelta(hours=1) <= row["watermark"].replace(
+            tzinfo=dt.UTC
+        )
         assert row["last_offset"] - row["first_offset"] >= row["count"] - 1
-    (told,) = (json.loads(line) for line in (stream.context.events.path).read_text().splitlines() if "feedback_late" in line)
+    (told,) = (
+        json.loads(line)
+        for line in (stream.context.events.path).read_text().splitlines()
+        if "feedback_late" in line
+    )
     assert told["count"] == 10
 
 
-def test_a_batch_that_comes_again_changes_nothing(stream, spark, brokers, keyspace, send):
+def test_a_batch_that_comes_again_changes_nothing(stream, send):
     send("events", *(event(f"s{n}", f"u{n % 7}", f"i{n % 3}", T0 + 3 * HOUR + n) for n in range(50)))
-    stream.drain("events")
+    stream.drain()
     before = stream.all_tables()
     for _ in range(2):
         stream.uncommit("events")
-        Stream(spark, brokers, stream.context.folder, keyspace).drain("events")
+        stream.drain()
         assert stream.all_tables() == before
-    stream.uncommit("events")
-    stream.drain("events")  # by the object that has written the batch already
-    assert stream.all_tables() == before
 
 
 def test_what_cannot_be_a_row_is_told_and_stops_nothing(stream, send, sent):
@@ -215,7 +212,7 @@ def test_what_cannot_be_a_row_is_told_and_stops_nothing(stream, send, sent):
     send("events", event("z3", "u8", "i1", T0, "retract"), event("z4", "u8", "x" * 70_000, T0))
     send("events", event("z5", "u8", "i1", T0 + 4 * HOUR))
     del sent["events"][before:-1]
-    stream.drain("events")
+    stream.drain()
     assert [one.id for one in stream.histories.events("u8") if one.id.startswith("z")] == ["z5"]
     lines = [json.loads(line) for line in stream.context.events.path.read_text().splitlines()]
     skipped = Counter()
@@ -225,10 +222,12 @@ def test_what_cannot_be_a_row_is_told_and_stops_nothing(stream, send, sent):
     assert skipped.total() == 6
 
 
-def test_a_checkpoint_made_anew_counts_again(stream, spark, brokers, keyspace, send, sent):
+def test_a_checkpoint_made_anew_counts_again(stream, send, sent):
     shutil.rmtree(stream.context.home("events"))
-    Stream(spark, brokers, stream.context.folder, keyspace).drain("events", most=7)
-    assert stream.totals("popularity", "events") + stream.totals("popularity_late", "events") == recount(sent["events"])
+    stream.drain(most=7)
+    assert stream.totals("popularity", "events") + stream.totals("popularity_late", "events") == recount(
+        sent["events"]
+    )
     assert stream.totals("popularity", "ratings") == recount(sent["ratings"])
 
 
