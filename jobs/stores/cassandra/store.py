@@ -10,7 +10,7 @@ how versions are published, opened and removed.
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -159,6 +159,12 @@ class CassandraStore:
         self._keyspace.create(physical, columns, key.partition, key.clustering)
         self._wait_until_seen(physical)
         return physical
+
+    def standing(self, table: str, columns: Mapping[str, str], key: Key, descending: Collection[str] = ()) -> None:
+        """Make a table without versions, to which rows are added for good, unless it is there; wait until the connector knows it."""
+        self._keyspace.make()
+        self._keyspace.create(table, columns, key.partition, key.clustering, descending)
+        self._wait_until_seen(table)
 
     def fill(self, physical: str, rows: DataFrame, tuning: Mapping[str, str]) -> None:
         """Write rows to a physical table in the order of the frame."""
