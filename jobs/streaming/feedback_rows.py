@@ -1,5 +1,7 @@
 """Rows of Cassandra's tables of feedback, made of messages: what was done, the latest of each item, what was taken back."""
 
+from functools import reduce
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -11,7 +13,11 @@ WRITTEN = "written"
 SAID = ("user", "at", "id", "type", "item", "value", "retracts", "rated_at")
 """What a message of either topic says, in one form."""
 
-_MISSING = {"type": F.lit(RATING), "value": F.col("rating"), "retracts": F.lit(None).cast("string")}
+NO_USER, NO_ITEM, NO_EVENT, LONG = "empty user", "no item", "no event to retract", "longer than a key may be"
+"""Why a message that the lake takes cannot be a row of Cassandra's."""
+
+_LONGEST = 65_535
+"""Bytes in a key of Cassandra."""
 
 
 def said(rows: DataFrame) -> list[Column]:
@@ -29,9 +35,22 @@ def is_retraction() -> Column:
     return F.col("type") == RETRACT
 
 
-def usable() -> Column:
-    """Whether a message names what it is about: an item, or the event that it takes back."""
-    return F.when(is_retraction(), F.col("retracts").isNotNull()).otherwise(F.col("item").isNotNull())
+def unusable() -> Column:
+    """Return why a message is in none of the tables, null if it is: the lake's reason, or one of those above.
+
+    Cassandra refuses an empty or a very long key, and would refuse it at each repetition.
+    """
+    key = reduce(
+        lambda one, two: one + two,
+        (F.coalesce(F.octet_length(name), F.lit(0)) for name in ("user", "id", "item", "retracts")),
+    )
+    return (
+        F.when(F.col("reason").isNotNull(), F.col("reason"))
+        .when(F.col("user") == "", NO_USER)
+        .when(is_retraction() & F.col("retracts").isNull(), NO_EVENT)
+        .when(~is_retraction() & F.col("item").isNull(), NO_ITEM)
+        .when(key > _LONGEST, LONG)
+    )
 
 
 def events(messages: DataFrame) -> DataFrame:

@@ -32,7 +32,7 @@ class Counted(NamedTuple):
 
     start_ms: int
     item: str
-    count: int
+    messages: int
     partition: int | None = None
     first_offset: int = 0
     last_offset: int = 0
@@ -91,7 +91,7 @@ class Totals:
         changed: dict[tuple[int, str], int] = {}
         for one in counted:
             key = (one.start_ms, one.item)
-            changed[key] = changed.get(key, self._open.get(key, 0)) + one.count
+            changed[key] = changed.get(key, self._open.get(key, 0)) + one.messages
         self._open.update(changed)
         self._changed = changed
         self.batch, self.written_us = batch, max(self.written_us + 1, time.time_ns() // 1000)

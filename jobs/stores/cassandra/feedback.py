@@ -10,6 +10,7 @@ bytes is the order of the ids: of two messages of one time the one with the larg
 
 import datetime as dt
 import json
+import time
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -39,8 +40,14 @@ _WINDOW = {"window_start": "timestamp", "window_s": "int", "topic": "text", "ite
 EVENTS = Table(
     "events",
     {
-        **{"user": "text", "at": "timestamp", "id": "text", "type": "text", "item": "text", "value": "double"},
-        **{"retracts": "text", "rated_at": "timestamp"},
+        "user": "text",
+        "at": "timestamp",
+        "id": "text",
+        "type": "text",
+        "item": "text",
+        "value": "double",
+        "retracts": "text",
+        "rated_at": "timestamp",
     },
     ("user",),
     ("at", "id"),
@@ -64,8 +71,13 @@ POPULARITY = Table(
 LATE = Table(
     "popularity_late",
     {
-        **{**_WINDOW, "batch": "bigint", "partition": "int", "count": "bigint"},
-        **{"first_offset": "bigint", "last_offset": "bigint", "watermark": "timestamp"},
+        **_WINDOW,
+        "batch": "bigint",
+        "partition": "int",
+        "count": "bigint",
+        "first_offset": "bigint",
+        "last_offset": "bigint",
+        "watermark": "timestamp",
     },
     ("window_start", "window_s"),
     ("topic", "item", "batch", "partition"),
@@ -130,6 +142,18 @@ def standing(events: Iterable[Event], retracted: Collection[str]) -> list[Event]
         if before is None or before[:2] < event[:2]:
             newest[event.item] = event
     return list(newest.values())
+
+
+def forget_totals(keyspace: Keyspace, topic: str) -> None:
+    """Remove a topic's popularity, whose totals are about to be counted from the first message on."""
+    now_us = time.time_ns() // 1000
+    for table in (POPULARITY, LATE):
+        name = f"{keyspace.name}.{table.name}"
+        for row in keyspace.run(f"SELECT DISTINCT window_start, window_s FROM {name}"):
+            keyspace.run(
+                f"DELETE FROM {name} USING TIMESTAMP {now_us} WHERE window_start = %s AND window_s = %s AND topic = %s",
+                [row["window_start"], row["window_s"], topic],
+            )
 
 
 def _event(row: Mapping[str, Any]) -> Event:
