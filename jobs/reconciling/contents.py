@@ -12,7 +12,7 @@ from jobs.reconciling.finding import Finding
 from jobs.reconciling.offsets import Place, Ranges
 
 _BLOCK = 16
-"""Rows are compared by sums of hashes over blocks of 2 to this power offsets; only blocks that differ are compared row by row."""
+"""Rows are compared by hashes of blocks of 2 to this power offsets; only blocks that differ are compared row by row."""
 
 _MOST = 10_000
 """Differing rows that are named one by one."""
@@ -53,7 +53,9 @@ def differing(sides: Sides, what: str) -> tuple[int, list[Finding]]:
         what: holds the rows, for messages: "the lake".
     """
     kafka, stored = (_sums(frame, sides.columns) for frame in (sides.kafka, sides.stored))
-    both = kafka.merge(stored, how="outer", on=["topic", "partition", "block"], suffixes=("_kafka", "_stored"))
+    both = kafka.merge(
+        stored, how="outer", on=["topic", "partition", "block"], suffixes=("_kafka", "_stored")
+    )
     wrong = both[(both["sum_kafka"] != both["sum_stored"]) | (both["n_kafka"] != both["n_stored"])]
     compared = int(both["n_kafka"].fillna(0).sum())
     if wrong.empty:
@@ -63,18 +65,17 @@ def differing(sides: Sides, what: str) -> tuple[int, list[Finding]]:
 
 
 def _sums(frame: DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Return the number of rows and the sum of their hashes in each block, over offset and contents together."""
-    whole = F.xxhash64("topic", "partition", "offset", *(_exact(name) for name in columns))
-    # Sums of hashes wrap around; decimals hold them whole.
-    total = F.sum(whole.cast("decimal(20,0)")).alias("sum")
-    return frame.groupBy("topic", "partition", _block()).agg(total, F.count("*").alias("n")).toPandas()
+    """Return for each block the number of rows and the exclusive or of their hashes, over offset and contents together."""
+    whole = F.xxhash64("topic", "partition", "offset", *(exact(name) for name in columns))
+    sums = F.bit_xor(whole).alias("sum"), F.count("*").alias("n")
+    return frame.groupBy("topic", "partition", _block()).agg(*sums).toPandas()
 
 
 def _block() -> Column:
     return F.shiftright("offset", _BLOCK).alias("block")
 
 
-def _exact(name: str) -> Column:
+def exact(name: str) -> Column:
     """Return a column so that null is something else than a neighbour's null, which hashes pass over."""
     return F.struct(F.col(name).isNull(), F.col(name))
 
@@ -84,17 +85,21 @@ def _rows(sides: Sides, blocks: Collection[tuple[str, int, int]]) -> list[_Row]:
     spark = sides.kafka.sparkSession
     wanted = F.broadcast(
         spark.createDataFrame(
-            [(topic, int(partition), int(block)) for topic, partition, block in blocks], "topic string, partition int, block bigint"
+            [(topic, int(partition), int(block)) for topic, partition, block in blocks],
+            "topic string, partition int, block bigint",
         )
     )
     key = ["topic", "partition", "offset"]
     kafka, stored = (
         frame.join(wanted, (frame["topic"] == wanted["topic"]) & (frame["partition"] == wanted["partition"]) & (F.shiftright(frame["offset"], _BLOCK) == wanted["block"]), "left_semi")
-        .select(*key, F.xxhash64(*(_exact(column) for column in sides.columns)).alias(name))
+        .select(*key, F.xxhash64(*(exact(column) for column in sides.columns)).alias(name))
         for name, frame in (("kafka", sides.kafka), ("stored", sides.stored))
     )  # fmt: skip
     found = kafka.join(stored, key).where("kafka != stored").orderBy(*key).limit(_MOST).collect()
-    return [_Row(Place(row["topic"], row["partition"]), row["offset"], row["kafka"], row["stored"]) for row in found]
+    return [
+        _Row(Place(row["topic"], row["partition"]), row["offset"], row["kafka"], row["stored"])
+        for row in found
+    ]
 
 
 def _findings(rows: Sequence[_Row], what: str) -> Iterator[Finding]:
@@ -112,7 +117,15 @@ def _findings(rows: Sequence[_Row], what: str) -> Iterator[Finding]:
         shown = ", ".join(f"{first} and {second}" for first, second in pairs[:_SHOWN])
         more = f" and {len(pairs) - _SHOWN:,} more pairs" if len(pairs) > _SHOWN else ""
         beside = "" if one == two else f", the second in partition {two.partition}"
-        yield Finding(f"{what}: contents exchanged", one.topic, one.partition, 2 * len(pairs), f"offsets {shown}{more}{beside}")
+        yield Finding(
+            f"{what}: contents exchanged",
+            one.topic,
+            one.partition,
+            2 * len(pairs),
+            f"offsets {shown}{more}{beside}",
+        )
     for place, offsets in other.items():
         text = f"offsets {Ranges.of_offsets(offsets)}"
-        yield Finding(f"{what}: contents differ from Kafka's", place.topic, place.partition, len(offsets), text)
+        yield Finding(
+            f"{what}: contents differ from Kafka's", place.topic, place.partition, len(offsets), text
+        )

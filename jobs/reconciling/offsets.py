@@ -92,7 +92,9 @@ class Ranges:
         """How many offsets there are."""
         return int((self.ends - self.starts).sum())
 
-    def _with(self, other: "Ranges", weight: int, wanted: Callable[[Offsets], npt.NDArray[np.bool_]]) -> "Ranges":
+    def _with(
+        self, other: "Ranges", weight: int, wanted: Callable[[Offsets], npt.NDArray[np.bool_]]
+    ) -> "Ranges":
         weights = np.repeat(np.array([1, weight], np.int64), [self.starts.size, other.starts.size])
         starts, ends = np.concatenate([self.starts, other.starts]), np.concatenate([self.ends, other.ends])
         return _swept(starts, ends, weights, wanted)
@@ -108,6 +110,7 @@ def _swept(
     inside = wanted(np.cumsum(change)).astype(np.int8)
     turns = np.diff(inside, prepend=np.int8(0))
     return Ranges(edges[turns == 1], edges[turns == -1])
+
 
 NONE = Ranges.of(())
 """No offsets."""

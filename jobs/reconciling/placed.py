@@ -38,12 +38,14 @@ def stored(frame: DataFrame) -> Stored:
     """
     word = F.shiftright("offset", 6).alias("word")
     bit = F.expr(f"shiftleft(1L, cast(offset % {BITS} as int))")
-    words = frame.groupBy("topic", "partition", word).agg(F.bit_or(bit).alias("bits"), F.count("*").alias("n"))
+    words = frame.groupBy("topic", "partition", word).agg(
+        F.bit_or(bit).alias("bits"), F.count("*").alias("n")
+    )
     found = words.toPandas()
     there: dict[Place, Ranges] = {}
     crowded: list[tuple[Place, list[int]]] = []
     for (topic, partition), group in found.groupby(["topic", "partition"]):
-        place = Place(str(topic), int(partition))
+        place = Place(str(topic), int(str(partition)))
         numbers, bits = group["word"].to_numpy(np.int64), group["bits"].to_numpy(np.int64)
         there[place] = Ranges.of_words(numbers, bits)
         if over := numbers[group["n"].to_numpy() > np.bitwise_count(bits.view(np.uint64))].tolist():
@@ -57,7 +59,9 @@ def _twice(frame: DataFrame, crowded: Iterable[tuple[Place, list[int]]]) -> Iter
         words = Ranges.of_offsets(numbers)
         low, high = int(words.starts[0]) * BITS, int(words.ends[-1]) * BITS
         near = frame.where(
-            (F.col("topic") == place.topic) & (F.col("partition") == place.partition) & F.col("offset").between(low, high - 1)
+            (F.col("topic") == place.topic)
+            & (F.col("partition") == place.partition)
+            & F.col("offset").between(low, high - 1)
         )
         rows = near.groupBy("offset").count().where("count > 1").select("offset").toPandas()
         yield place, Ranges.of_offsets(rows["offset"].to_numpy(np.int64))
