@@ -92,7 +92,13 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
         .config("spark.ui.enabled", "false")
         .config("spark.sql.ui.explainMode", "simple")
         .config("spark.python.daemon.module", "tests.python_daemon")
-        .config("spark.jars", artifacts.listed("connector", configuration.load([], {})))
+        .config(
+            "spark.jars",
+            ",".join(artifacts.listed(one, configuration.load([], {})) for one in ("connector", "streams")),
+        )
+        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
+        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+        .config("spark.databricks.delta.snapshotPartitions", "2")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.default.parallelism", "2")
         .config("spark.sql.session.timeZone", "UTC")
