@@ -16,8 +16,8 @@ from jobs.apps.reconcile import JOB
 from jobs.reconciling import erased
 from jobs.reconciling.offsets import Place, Ranges
 from jobs.runtime.phases import Events
-from jobs.stores.cassandra.access import connect
 from jobs.stores.cassandra.access import Connection as Nodes
+from jobs.stores.cassandra.access import connect
 from jobs.stores.cassandra.store import CassandraStore
 from jobs.streaming import messages
 from jobs.streaming.stream import StreamContext
@@ -184,7 +184,8 @@ def test_a_planted_loss_is_named(spark, run, reconcile):
     delete(spark, run, "events", f"partition = {partition} AND offset = {one['offset']}")
     _, found = reconcile()
     first = found[0]
-    assert first[1].startswith("lost") and first[2:] == (partition, 1, f"offsets {one['offset']}")
+    assert first[1].startswith("lost")
+    assert first[2:] == (partition, 1, f"offsets {one['offset']}")
 
 
 def test_a_planted_double_is_named(spark, run, reconcile):
@@ -269,7 +270,8 @@ def test_what_differs_in_cassandra_is_named(spark, run, reconcile, streamed):
         ("feedback = the latest", "in Cassandra, and not in the lake", 1),
         (f"windows and late ones of {window['topic']} = the lake's", "counted more than there are", 1),
     ]
-    assert found[0][4].startswith("user at id: u1 ") and found[0][4].endswith(row["id"])
+    assert found[0][4].startswith("user at id: u1 ")
+    assert found[0][4].endswith(row["id"])
     assert "nobody i" in found[1][4]
 
 
