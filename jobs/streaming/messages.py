@@ -1,13 +1,12 @@
 """Messages of a topic as rows: fields by the topic's JSON Schema, and a reason for each message that is not good.
 
-The text of a message is parsed once, by Spark's `from_json`. It takes a number for a text and does not see what stands behind the
-object, so each message gets a proof from counts of its signs, which costs a fraction of parsing: with no backslash, as many colons
-as fields found, two quotation marks for each name and text, one bracket for each list, and one brace, at the end, it has just the
-fields that were found, each of its type. Only a message without this proof (a colon in a title suffices) is looked at closely.
+Spark's `from_json` takes a number for a text, drops fields that the schema does not know and does not see what stands behind the
+object. So a message is either in the plain form, which proves what is in it (`plain_form`), or it is parsed and looked at closely.
 """
 
 from collections.abc import Mapping
 from functools import reduce
+from operator import or_
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -16,6 +15,7 @@ from pyspark.sql import types as T
 
 from core.errors import UsageError
 from datasets.topics.declared import Topic
+from jobs.streaming.plain_form import PlainForm
 
 SKEW_S = 300.0
 """Seconds that a message's time may lie in the future."""
@@ -39,7 +39,7 @@ NO_KEY, OTHER_KEY, FUTURE, BEFORE_1970 = (
 )
 """Reasons."""
 
-_OPTIONS = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": "_corrupt", "allowNonNumericNumbers": "false"}
+_OPTIONS = {"allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}
 _KINDS: Mapping[str, T.DataType] = {
     "string": T.StringType(),
     "integer": T.LongType(),
@@ -47,7 +47,17 @@ _KINDS: Mapping[str, T.DataType] = {
     "boolean": T.BooleanType(),
     "array": T.ArrayType(T.StringType()),
 }
-_TEXTS, _LISTS = ("string",), ("array",)
+_KEY, _VALUE = "raw_key", "raw_value"
+"""Bytes of a message, under names that no field has: events have a value, tracks a key."""
+
+_OWN = {*SOURCE, "at", "batch", "ingest_date", "extra", "reason", "field", _KEY, _VALUE}
+_OTHERS = (
+    T.DoubleType(),
+    T.BooleanType(),
+    T.ArrayType(T.StringType()),
+    T.MapType(T.StringType(), T.StringType()),
+)
+"""Types of values that Spark's parser would take for texts."""
 
 
 def kinds(schema: Mapping[str, Any]) -> dict[str, str]:
@@ -57,10 +67,7 @@ def kinds(schema: Mapping[str, Any]) -> dict[str, str]:
         UsageError: a field has a type that a row cannot have.
     """
     found = {name: _kind(name, one) for name, one in schema["properties"].items()}
-    if taken := sorted(
-        found.keys()
-        & {*SOURCE, "at", "batch", "ingest_date", "extra", "key", "value", "reason", "field"} - {"key"}
-    ):
+    if taken := sorted(found.keys() & _OWN):
         raise UsageError(f"the schema has a field {taken[0]}, which is a column of the lake's own: rename it")
     return found
 
@@ -81,46 +88,65 @@ def struct(schema: Mapping[str, Any]) -> T.StructType:
     return T.StructType([T.StructField(name, _KINDS[kind]) for name, kind in kinds(schema).items()])
 
 
-def parsed(frame: DataFrame, topic: Topic, schema: Mapping[str, Any], skew_s: float = SKEW_S) -> DataFrame:
+def parsed(
+    frame: DataFrame,
+    topic: Topic,
+    schema: Mapping[str, Any],
+    skew_s: float = SKEW_S,
+    now: Column | None = None,
+) -> DataFrame:
     """Return Kafka's rows as rows of a topic's messages.
 
     Args:
-        frame: of Kafka: key, value, topic, partition, offset, timestamp (of a stream or a batch); more columns stay.
+        frame: of Kafka: key, value, topic, partition, offset, timestamp (of a stream or a batch); further columns stay.
         topic: whose key the messages must have.
         schema: JSON Schema of the messages.
-        skew_s: seconds that a message's time may lie after this machine's clock.
+        skew_s: seconds that a message's time may lie after that at which it was to be sent, and after `now`.
+        now: a timestamp; whoever may judge a message twice must say the same both times. Default: the time of the query.
 
     Returns:
         The message's fields (`timestamp` as `at`, it and `rated_at` as timestamps), topic, partition, offset, intended,
         `extra` (the whole message as text if it has fields that the schema does not know, else null), `reason` (null for a good
-        message) and `field` (the one that the reason is about, or null); key and value as they came. Reason and field
+        message) and `field` (the one that the reason is about, or null); raw_key and raw_value: key and value as they came. Reason and field
         cost nothing for good messages, and whatever is not selected is not computed. A bad message's fields may be null.
     """
-    held = frame.withColumnRenamed("timestamp", "intended")
-    # The number is never negative. Without it Catalyst would move a filter on the fields below this projection and parse each
-    # message twice, once to filter and once to have its fields.
-    text = F.when(F.monotonically_increasing_id() >= 0, F.col("value").cast("string"))
-    corrupt = T.StructField("_corrupt", T.StringType())
-    of_text = F.from_json("_text", T.StructType([*struct(schema).fields, corrupt]), _OPTIONS)
-    rows = held.withColumn("_text", text).withColumn("_m", of_text)
-    message = _Message(schema, topic.key, skew_s)
+    names = {"timestamp": "intended", "key": _KEY, "value": _VALUE}
+    held = frame.withColumnsRenamed(names)
+    plain = PlainForm(kinds(schema), list(schema.get("required", ())))
+    parts = F.col("_parts")
+    fields = F.when(plain.proven(parts), plain.fields(parts)).otherwise(
+        F.from_json("_text", struct(schema), _OPTIONS)
+    )
+    rows = (
+        held.withColumn("_text", F.col(_VALUE).cast("string"))
+        .withColumn("_parts", _once(plain.parts(F.col("_text"))))
+        .withColumn("_m", _once(fields))
+        .withColumn("_plain", plain.proven(parts))
+    )
+    message = _Message(schema, topic.key, skew_s, F.current_timestamp() if now is None else now)
     return rows.select(
         *(_value(name) for name in message.kinds),
-        *(column for column in held.columns),
+        *held.columns,
         message.extra().alias("extra"),
         message.reason().alias("reason"),
         message.field().alias("field"),
     )
 
 
+def _once(column: Column) -> Column:
+    """Return the column such that a filter above it is not moved below it, which would compute it for the filter and again."""
+    return F.when(F.monotonically_increasing_id() >= 0, column)  # always; but Catalyst cannot know
+
+
 def good(frame: DataFrame) -> DataFrame:
     """Return the good messages of `parsed`: their fields, topic, partition, offset, intended and extra."""
-    return frame.where(F.col("reason").isNull()).drop("key", "value", "reason", "field")
+    return frame.where(F.col("reason").isNull()).drop(_KEY, _VALUE, "reason", "field")
 
 
-def bad(frame: DataFrame) -> DataFrame:
-    """Return the other messages of `parsed`: topic, partition, offset, intended, key, value, reason, field."""
-    return frame.where(F.col("reason").isNotNull()).select(*SOURCE, "key", "value", "reason", "field")
+def bad(frame: DataFrame, *further: str) -> DataFrame:
+    """Return the other messages of `parsed`: topic, partition, offset, intended, key, value, reason, field and further columns."""
+    raw = [F.col(_KEY).alias("key"), F.col(_VALUE).alias("value")]
+    return frame.where(F.col("reason").isNotNull()).select(*SOURCE, *raw, "reason", "field", *further)
 
 
 def _value(name: str) -> Column:
@@ -137,39 +163,20 @@ _LAST_MS = 253_402_300_799_999
 
 
 class _Message:
-    """Expressions over the columns `_m` (parsed), `_text`, `key` and `value`."""
+    """Expressions over the columns `_text`, `_m` (fields), `_plain`, the raw key and value, and `intended`."""
 
-    def __init__(self, schema: Mapping[str, Any], key: str, skew_s: float) -> None:
+    def __init__(self, schema: Mapping[str, Any], key: str, skew_s: float, now: Column) -> None:
         self.kinds = kinds(schema)
-        self.schema, self.key, self.skew_s = schema, key, skew_s
+        self.schema, self.key, self.skew_s, self.now = schema, key, skew_s, now
         self.required = [name for name in schema.get("required", ()) if name in self.kinds]
 
     def value(self, name: str) -> Column:
         return F.col("_m")[name]
 
-    def of(self, *kinds: str) -> list[str]:
-        return [name for name, kind in self.kinds.items() if kind in kinds]
-
-    def proven(self) -> Column:
-        """Whether counts of signs prove that the text is one object with the fields that were found, each of its type."""
-        found = _sum(self.value(name).isNotNull().cast("int") for name in self.kinds)
-        texts = _sum(self.value(name).isNotNull().cast("int") for name in self.of(*_TEXTS))
-        lists = _sum(self.value(name).isNotNull().cast("int") for name in self.of(*_LISTS))
-        entries = _sum(F.greatest(F.size(self.value(name)), F.lit(0)) for name in self.of(*_LISTS))
-        return (
-            (_count(":") == found)
-            & (_count('"') == (found + texts + entries) * 2)
-            & (F.instr("_text", "\\") == 0)
-            & (_count("[") == lists)
-            & (_count("}") == 1)
-            & F.col("_text").endswith("}")
-            & (F.octet_length("_text") == F.length("_text"))
-        )
-
     def extra(self) -> Column:
         """Return the text if it has fields that the schema does not know."""
         unknown = F.size(F.array_except(_names(), self._known())) > 0
-        return F.when(~self.proven() & F.coalesce(unknown, F.lit(False)), F.col("_text"))
+        return F.when(~F.col("_plain") & F.coalesce(unknown, F.lit(False)), F.col("_text"))
 
     def _known(self) -> Column:
         return F.array(*(F.lit(name) for name in self.kinds))
@@ -195,9 +202,11 @@ class _Message:
                 rest,
             )
 
-        exact = F.when(~self.proven() | F.col("_m._corrupt").isNotNull(), chain(closely, chain(plain, none)))
+        exact = F.when(
+            ~F.col("_proven") | F.col("_m._corrupt").isNotNull(), chain(closely, chain(plain, none))
+        )
         # The common case is decided without a look at the text beyond the counts.
-        return chain([(F.col("value").isNull(), NO_VALUE, none)], exact.otherwise(chain(plain, none)))
+        return chain([(F.col(_VALUE).isNull(), NO_VALUE, none)], exact.otherwise(chain(plain, none)))
 
     def _plainly(self) -> list[tuple[Column, str, Column]]:
         """Return what can be wrong with fields that have their types: condition, reason, field."""
@@ -212,10 +221,10 @@ class _Message:
                 cases.append((value > F.lit(declared["maximum"]), NOT_ALLOWED, F.lit(name)))
         if self.key:
             cases += [
-                (F.col("key").isNull(), NO_KEY, F.lit(self.key)),
-                (F.col("key").cast("string") != self.value(self.key), OTHER_KEY, F.lit(self.key)),
+                (F.col(_KEY).isNull(), NO_KEY, F.lit(self.key)),
+                (F.col(_KEY).cast("string") != self.value(self.key), OTHER_KEY, F.lit(self.key)),
             ]
-        latest = F.unix_millis(F.current_timestamp()) + round(self.skew_s * 1000)
+        latest = F.unix_millis(F.least("intended", self.now)) + round(self.skew_s * 1000)
         for name in TIMES:
             if name in self.kinds:
                 cases += [
@@ -228,13 +237,14 @@ class _Message:
         """Return what can be wrong with the text: condition, reason, field."""
         none = F.lit(None).cast("string")
         text, names = F.col("_text"), _names()
-        utf8 = F.encode(F.decode("value", F.lit("UTF-8")), "UTF-8") == F.col("value")
+        utf8 = F.encode(F.decode(_VALUE, "UTF-8"), "UTF-8") == F.col(_VALUE)
         # Alone in a list it must be one entry: Spark's parser does not look at what stands behind the object.
-        entries = F.from_json(F.concat(F.lit("["), text, F.lit("]")), "array<string>")
+        entries = F.from_json(F.concat(F.lit("["), text, F.lit("]")), "array<string>", _OPTIONS)
         wrong = self._wrong()
         repeated = F.size(names) != F.size(F.array_distinct(names))
         again = F.filter(
-            F.array_distinct(names), lambda name: F.size(F.array_remove(names, name)) < F.size(names) - 1
+            F.array_distinct(names),
+            lambda name: F.size(F.filter(names, lambda other: other == name)) > 1,
         )
         return [
             (~utf8 | (F.coalesce(F.size(entries), F.lit(-1)) != 1), NOT_JSON, none),
@@ -245,36 +255,33 @@ class _Message:
 
     def _wrong(self) -> Column:
         """Return the first field whose value is there and not of its type, null if there is none."""
-        others = {
-            kind: F.from_json("_text", T.StructType([T.StructField(name, data) for name in self.of(*_TEXTS)]))
-            for kind, data in {
-                "number": T.DoubleType(),
-                "boolean": T.BooleanType(),
-                "list": T.ArrayType(T.StringType()),
-                "object": T.MapType(T.StringType(), T.StringType()),
-            }.items()
-        }
-        given = F.from_json("_text", T.MapType(T.StringType(), T.StringType()))
+        of_texts = [name for name, kind in self.kinds.items() if kind == "string"]
+        of_lists = [name for name, kind in self.kinds.items() if kind == "array"]
+        given = F.from_json("_text", "map<string,string>", _OPTIONS)
+        others = [
+            F.from_json(
+                "_text",
+                T.StructType(
+                    [T.StructField(name, kind) for name in of_texts]
+                    + [T.StructField(name, T.ArrayType(kind)) for name in of_lists]
+                ),
+                _OPTIONS,
+            )
+            for kind in _OTHERS
+        ]
         cases = []
         for name, kind in self.kinds.items():
-            is_there = given[name].isNotNull()
-            if kind in _TEXTS:
-                other = reduce(
-                    lambda one, two: one | two, (parse[name].isNotNull() for parse in others.values())
-                )
-                cases.append(F.when(is_there & other, F.lit(name)))
+            if kind == "string":
+                wrong = reduce(or_, (other[name].isNotNull() for other in others))
+            elif kind == "array":
+                of_others = (F.exists(other[name], lambda one: one.isNotNull()) for other in others)
+                gap = F.exists(self.value(name), lambda one: one.isNull())
+                wrong = reduce(or_, of_others, self.value(name).isNull() | gap)
             else:
-                cases.append(F.when(is_there & self.value(name).isNull(), F.lit(name)))
+                wrong = self.value(name).isNull()
+            cases.append(F.when(given[name].isNotNull() & F.coalesce(wrong, F.lit(False)), F.lit(name)))
         return F.coalesce(*cases)
-
-
-def _count(sign: str) -> Column:
-    return F.octet_length("_text") - F.octet_length(F.replace(F.col("_text"), F.lit(sign), F.lit("")))
 
 
 def _names() -> Column:
     return F.json_object_keys("_text")
-
-
-def _sum(numbers: Any) -> Column:
-    return reduce(lambda one, two: one + two, numbers, F.lit(0))

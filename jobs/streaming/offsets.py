@@ -48,6 +48,11 @@ def noted(checkpoint: Path, batch: int) -> Ends:
     return _read(checkpoint / "offsets" / str(batch), 2)
 
 
+def clock_ms(checkpoint: Path, batch: int) -> int:
+    """Return when a batch began, in milliseconds since 1970: the same if it comes again."""
+    return int(json.loads(_line(checkpoint / "offsets" / str(batch), 1))["batchTimestampMs"])
+
+
 def initial(checkpoint: Path) -> Ends:
     """Return where the query began at its first start."""
     return _read(checkpoint / "sources" / "0" / "0", 1)
@@ -73,16 +78,18 @@ def _numbers(folder: Path) -> list[int]:
 
 def _read(path: Path, line: int) -> Ends:
     """Read the offsets in a line of a checkpoint's file (from 0), which has the form {"topic":{"0":17}}."""
-    try:
-        text = path.read_text(encoding="utf-8").lstrip("\0")
-        found = json.loads(text.splitlines()[line])
-    except (OSError, IndexError, json.JSONDecodeError) as error:
-        raise JobError(
-            f"{path} does not have the offsets of a batch: {error}. Spark keeps those of the last 100 batches; a checkpoint "
-            "that was damaged cannot go on: move its folder away, and the query begins anew (tables that have the rows skip them)"
-        ) from error
     return {
         (topic, int(partition)): int(offset)
-        for topic, partitions in found.items()
+        for topic, partitions in json.loads(_line(path, line)).items()
         for partition, offset in partitions.items()
     }
+
+
+def _line(path: Path, number: int) -> str:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()[number]
+    except (OSError, IndexError) as error:
+        raise JobError(
+            f"{path} does not have what Spark notes of a batch: {error}. It keeps the last 100 batches; a checkpoint that was "
+            "damaged cannot go on: put back a copy of its folder"
+        ) from error

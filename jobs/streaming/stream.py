@@ -9,7 +9,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from datasets.topics.connection import Connection
 from jobs.runtime.phases import Events
-from jobs.streaming.offsets import Range, ranges
+from jobs.streaming.binding import identity
+from jobs.streaming.offsets import Range, clock_ms, ranges
 
 Mode = Literal["append", "update"]
 """Spark's output modes of a query: rows of the batch, or the groups that changed in it."""
@@ -72,9 +73,17 @@ class StreamContext:
         """Return the folder of a query: `checkpoint` and `binding.json`."""
         return self.folder / "streams" / self.stream / query
 
+    def writer(self, query: str) -> str:
+        """Return the identity of a query's checkpoint, under which a table may count its batches; a new one is another writer."""
+        return f"{self.stream}/{query}/{identity(self.home(query))}"
+
     def ranges(self, query: str, batch: int) -> list[Range]:
         """Return the offsets of a micro-batch of a query, which Spark noted before the batch began."""
         return ranges(self.home(query) / "checkpoint", batch)
+
+    def clock_ms(self, query: str, batch: int) -> int:
+        """Return when a micro-batch of a query began, in milliseconds since 1970: the same if it comes again."""
+        return clock_ms(self.home(query) / "checkpoint", batch)
 
 
 class Stream(Protocol):
