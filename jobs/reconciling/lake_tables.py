@@ -8,32 +8,28 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from datasets.formats.spark_paths import local
 from datasets.topics import declared
 from datasets.topics.admin import Held
 from datasets.topics.connection import Connection
 from jobs.reconciling.contents import Sides
 from jobs.reconciling.offsets import NONE, Place, Ranges
 from jobs.streaming import messages
-
-DEAD_LETTERS = "dead_letters"
-"""Folder of the table of messages that could not be read."""
+from jobs.streaming.tables import Table
 
 KEY = ("topic", "partition", "offset")
 _WORDS = "topic string, partition int, offset bigint"
 
 
-def table(spark: SparkSession, lake: Path, name: str) -> DataFrame | None:
-    """Return a table of the lake as it is now; None if there is none."""
-    folder = lake / name
-    if not (folder / "_delta_log").is_dir():
-        return None
-    return spark.read.format("delta").load(local(folder))
+def table(spark: SparkSession, lake: Path, topic: str) -> DataFrame | None:
+    """Return a topic's table of the lake as it is now; None if there is none."""
+    found = Table.of(lake, topic)
+    return found.read(spark) if found.exists else None
 
 
 def tables(spark: SparkSession, lake: Path) -> dict[str, DataFrame]:
-    """Return the tables of the lake by their topic."""
-    found = {name: table(spark, lake, name) for name in declared.topics()}
+    """Return the tables of good messages by their topic."""
+    topics = [name for name in declared.topics() if name != declared.DEAD_LETTERS]
+    found = {name: table(spark, lake, name) for name in topics}
     return {name: frame for name, frame in found.items() if frame is not None}
 
 

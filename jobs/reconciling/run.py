@@ -8,6 +8,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from core.errors import JobError
+from datasets.topics import declared
 from datasets.topics.admin import Held, administered
 from datasets.topics.connection import Connection
 from jobs.reconciling import checkpoints, contents, erased, feedback_tables, lake_tables, ledgers, placed
@@ -69,7 +70,7 @@ class Reconciliation:
     @cached_property
     def dead(self) -> DataFrame:
         """The dead letters."""
-        found = lake_tables.table(self.spark, self.folder / "lake", lake_tables.DEAD_LETTERS)
+        found = lake_tables.table(self.spark, self.folder / "lake", declared.DEAD_LETTERS)
         columns = "topic string, partition int, offset bigint, key binary, value binary"
         return self.spark.createDataFrame([], columns) if found is None else found
 

@@ -9,19 +9,18 @@ import pytest
 from confluent_kafka import Producer
 from pyspark.sql import functions as F
 
-from datasets.topics.admin import administered
 from datasets.topics.connection import Connection
-from datasets.topics.declared import schema, topics
+from datasets.topics.declared import DEAD_LETTERS
 from jobs.apps.reconcile import JOB
 from jobs.reconciling import erased
 from jobs.reconciling.offsets import Place, Ranges
-from jobs.runtime.phases import Events
 from jobs.stores.cassandra.access import Connection as Nodes
 from jobs.stores.cassandra.access import connect
 from jobs.stores.cassandra.store import CassandraStore
-from jobs.streaming import messages
-from jobs.streaming.stream import StreamContext
-from jobs.streams.feedback import STREAM, Options
+from jobs.streaming.tables import Table
+from jobs.streams.feedback import STREAM as FEEDBACK
+from jobs.streams.lake import STREAM as LAKE
+from tests.spark.streaming import context_of, drained, fresh_topics
 
 T0 = 1_700_000_000_000
 TYPES = ("like", "dislike", "watched", "played")
@@ -36,8 +35,9 @@ def invented(number):
         return "ratings", {"id": f"r{number}", "user": f"u{number % 13}", "item": f"i{number % 17}", "rating": 1 + number % 5,
                            "timestamp": at, "rated_at": at - 1}  # fmt: skip
     event = {"id": f"e{number}", "user": f"u{number % 13}", "type": TYPES[number % 4], "timestamp": at}
-    if number % 11 == 0 and number > 13:
-        return "events", event | {"type": "retract", "retracts": f"e{number - 13}"}
+    if number % 11 == 0 and number > 221:
+        earlier = number - 221  # of the same user and item
+        return "events", event | {"type": "retract", "item": f"i{earlier % 17}", "retracts": f"e{earlier}"}
     return "events", event | {"item": f"i{number % 17}"}
 
 
@@ -45,8 +45,7 @@ def invented(number):
 def ledger(kafka, tmp_path_factory):
     """Messages of both topics in Kafka; the file with what the broker acknowledged."""
     connection = Connection.of([kafka], {})
-    with administered(connection) as broker:
-        broker.make([topics()[name] for name in USED])
+    fresh_topics(kafka, *USED, DEAD_LETTERS)
     producer = Producer({**connection.librdkafka(), "partitioner": "murmur2_random"})
     offsets: dict[tuple[str, int], list[int]] = {}
 
@@ -73,38 +72,6 @@ def inclusive(offsets):
     return [(first, end - 1) for first, end in Ranges.of_offsets(sorted(offsets))]
 
 
-def drained(spark, connection, home, topic, write, shape=lambda frame: frame):
-    options = {
-        **connection.spark(),
-        "subscribe": topic,
-        "startingOffsets": "earliest",
-        "maxOffsetsPerTrigger": "200",
-    }
-    frame = shape(spark.readStream.format("kafka").options(**options).load())
-    stream = frame.writeStream.foreachBatch(write).option("checkpointLocation", str(home / "checkpoint"))
-    stream.trigger(availableNow=True).start().awaitTermination()
-
-
-def into_lake(run, topic):
-    """Return a write of micro-batches to the tables of a lake."""
-
-    def write(frame, batch):
-        rows = messages.parsed(frame, topics()[topic], schema(topic)).withColumn(
-            "batch", F.lit(batch).cast("bigint")
-        )
-        day = F.to_date("intended").alias("ingest_date")
-        good = messages.good(rows).select("*", day)
-        bad = rows.where("reason is not null").select(
-            "topic", "partition", "offset", "batch", "intended", day, "key", "value", "reason", "field"
-        )
-        good.write.format("delta").mode("append").partitionBy("ingest_date").save(str(run / "lake" / topic))
-        bad.write.format("delta").mode("append").partitionBy("ingest_date").save(
-            str(run / "lake" / "dead_letters")
-        )
-
-    return write  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def streamed(tmp_path_factory):
     """Folder with what both streams have left, once it was asked for."""
@@ -117,11 +84,11 @@ def run(spark, in_cassandra, ledger, streamed, tmp_path):
     connection, _ = ledger
     whole = streamed["folder"] / "run"
     if not whole.exists():
-        for topic in USED:
-            drained(spark, connection, whole / "streams" / "lake" / topic, topic, into_lake(whole, topic))
-        context = StreamContext("feedback", spark, connection, whole, 300, Events(whole / "events.jsonl"))
-        for query in STREAM.queries(context, Options(keyspace=f"recscale_{streamed['keyspace']}")):
-            drained(spark, connection, context.home(query.name), query.topic, query.write, query.shape)
+        lake, feedback = (
+            context_of(spark, *connection.addresses, whole, name) for name in ("lake", "feedback")
+        )
+        drained(LAKE, lake, {"topics": USED}, most=200)
+        drained(FEEDBACK, feedback, {"keyspace": f"recscale_{streamed['keyspace']}"}, most=200)
     return Path(shutil.copytree(whole, tmp_path / "run"))
 
 
@@ -144,7 +111,7 @@ def reconcile(context, spark, run, ledger, streamed):
 
 
 def table(spark, run, name):
-    return spark.read.format("delta").load(str(run / "lake" / name))
+    return Table.of(run / "lake", name).read(spark)
 
 
 def append(rows, run, name):
