@@ -64,7 +64,7 @@ def ledger(kafka, tmp_path_factory):
     assert producer.flush(30) == 0
     path = tmp_path_factory.mktemp("ledger") / "it.jsonl"
     lines = [
-        {"topic": topic, "partition": partition, "count": len(set(found)), "ranges": [list(pair) for pair in inclusive(found)]}
+        {"topic": topic, "partition": partition, "acknowledged": len(set(found)), "ranges": [list(pair) for pair in inclusive(found)]}
         for (topic, partition), found in offsets.items()
     ]  # fmt: skip
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -146,7 +146,7 @@ def busy(spark, run, topic):
 def test_what_is_right_is_found_right(reconcile, ledger):
     result, found = reconcile()
     assert found == []
-    acknowledged = sum(json.loads(line)["count"] for line in ledger[1].read_text().splitlines())
+    acknowledged = sum(json.loads(line)["acknowledged"] for line in ledger[1].read_text().splitlines())
     assert acknowledged == 600 + 86 + 12
     assert result.counts["differing"] == 0
     compared = json.loads(result.info["compared"])
@@ -212,7 +212,7 @@ def test_a_message_in_both_places_or_erased_and_there_is_named(spark, run, recon
 
 def test_what_was_acknowledged_and_not_read_is_named(run, reconcile, tmp_path):
     more = tmp_path / "more.jsonl"
-    more.write_text('{"topic": "events", "partition": 1, "count": 2, "ranges": [[100000, 100001]]}\n')
+    more.write_text('{"topic": "events", "partition": 1, "acknowledged": 2, "ranges": [[100000, 100001]]}\n')
     result, found = reconcile(ledgers=[str(more)], contents=False)
     assert found == [("acknowledged are read", "acknowledged, and not read", 1, 2, "offsets 100000-100001")]
     assert result.counts["differing"] == 2
