@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import DataError
-from jobs.reconciling import checkpoints, erased, ledgers, placed
+from jobs.reconciling import checkpoints, erased, placed
 from jobs.reconciling.offsets import NONE, Place, Ranges
 from jobs.reconciling.placed import Stored
 
@@ -82,7 +82,7 @@ def test_ledgers_of_several_producers_are_one(tmp_path):
     files = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
     files[0].write_text(line() + "\n")
     files[1].write_text(line(acknowledged=1, ranges=[[6, 6]]) + "\n" + line(partition=1) + "\n")
-    assert ledgers.acknowledged(files) == {
+    assert placed.acknowledged(files) == {
         Place("t", 0): Ranges.of([(4, 7), (9, 10)]),
         Place("t", 1): Ranges.of([(4, 6), (9, 10)]),
     }
@@ -93,9 +93,9 @@ def test_a_ledger_that_is_damaged_is_refused_with_its_line(tmp_path, text):
     path = tmp_path / "a.jsonl"
     path.write_text(f"{line()}\n{text}\n")
     with pytest.raises(DataError, match=r"a\.jsonl, line 2"):
-        ledgers.acknowledged([path])
+        placed.acknowledged([path])
     with pytest.raises(DataError, match="missing"):
-        ledgers.acknowledged([tmp_path / "missing"])
+        placed.acknowledged([tmp_path / "missing"])
 
 
 T = Place("t", 0)
