@@ -1,30 +1,21 @@
 """Runs the jobs that compare what streams have kept and that erase a person from it."""
 
-import logging
+import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cluster.lifecycle import Cluster
 from cluster.settings import PARQUET, Settings
-from cluster.shape import default_shape
 from core.errors import UsageError
-from experiments.results.outcome import new_attempt
-from experiments.run.alone import answer_of, fresh
-from experiments.run.harness import Harness
-from experiments.run.requests import request_in
-from experiments.run.stores import spark_settings_of
+from experiments.run.lake import run_on_streams
 from jobs.reconciling.run import FEEDBACK
 from jobs.runtime.request import Result
-from jobs.stores import STORAGES
-from jobs.streaming.tables import EXTENSION, SETTINGS
 from jobs.streams import STREAMS
-
-logger = logging.getLogger(__name__)
 
 _CASSANDRA = "cassandra"
 _OURS = "recscale_"
-_PARTITIONS = 8
+_MOST_THREADS = 8
 
 
 def reconcile(
@@ -63,37 +54,10 @@ def forget(settings: Settings, user: str, keyspace: str = "") -> Result:
 
 
 def _run(settings: Settings, job: str, params: dict[str, Any], keyspace: str) -> Result:
-    shape = default_shape(settings)
-    folder = fresh(settings.run_dir / "experiments" / job / new_attempt())
-    with Harness(settings) as harness:
-        brokers = harness.cluster.ensure("kafka")
-        harness.use(shape, measured=False)
-        spark = {
-            **SETTINGS,
-            "spark.sql.extensions": EXTENSION,
-            "spark.jars": harness.cluster.driver_host.jars("streams"),
-        }
-        store, root = PARQUET, str(folder / "store")
-        if (settings.run_dir / "streams" / FEEDBACK).is_dir():
-            addresses = harness.cluster.ensure(_CASSANDRA)
-            jars = harness.cluster.driver_host.jars(STORAGES[_CASSANDRA].jars)
-            spark |= spark_settings_of(_CASSANDRA, settings, addresses, f"{spark['spark.jars']},{jars}")
-            store, root = (
-                _CASSANDRA,
-                (keyspace or str(STREAMS[FEEDBACK].options().keyspace)).removeprefix(_OURS),
-            )
-        harness.cluster.driver_host.give_access([settings.run_dir / "streams", settings.run_dir / "lake"])
-        request = request_in(
-            folder,
-            harness,
-            shape,
-            title=job,
-            job=job,
-            params={**params, "folder": str(settings.run_dir.resolve()), "brokers": list(brokers)},
-            store=PARQUET,
-            store_root=root,
-            partitions=_PARTITIONS,
-            spark=spark,
-        )
-        request = replace(request, store=store)  # its service runs, and its jars are among the settings
-        return answer_of(harness, request, folder, shape, what=f"{job} of {settings.run_dir}")
+    brokers = Cluster(settings).ensure("kafka")
+    store = PARQUET, ""
+    if (settings.run_dir / "streams" / FEEDBACK).is_dir():
+        store = _CASSANDRA, (keyspace or str(STREAMS[FEEDBACK].options().keyspace)).removeprefix(_OURS)
+    where = {"folder": str(settings.run_dir.resolve()), "brokers": list(brokers)}
+    threads = max(1, min(os.cpu_count() or 1, _MOST_THREADS))
+    return run_on_streams(settings, job, {**params, **where}, threads=threads, store=store)
