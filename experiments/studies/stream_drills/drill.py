@@ -13,7 +13,7 @@ LAKE, FEEDBACK = "lake", "feedback"
 
 @dataclass(frozen=True)
 class Setting:
-    """What a kind of drill runs.
+    """Streams and messages of a kind of drill.
 
     Attributes:
         topic: that is filled, by the producer of the same name.
