@@ -10,14 +10,14 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from core.errors import INTERRUPTED, OK, RecscaleError, tell
+from core.errors import INTERRUPTED, OK, RecscaleError, UsageError, tell
 from core.log import shown
 from core.options import pairs
 from core.text_tables import columns
 from datasets import describe
 from datasets.dataset import Dataset, find
 from datasets.fetch.download import found
-from datasets.source import Source, Variant
+from datasets.source import Extended, Source, Variant
 from datasets.sources import SOURCES
 
 logger = logging.getLogger(__package__)
@@ -112,6 +112,10 @@ def _fetched(dataset: Dataset, path: Path) -> str:
 
 
 def _described(dataset: Dataset, path: Path) -> str:
+    if isinstance(dataset.source, Extended):
+        raise UsageError(
+            f"{dataset.name} is read with jars that only applications of a cluster are given: make eda DATASET={dataset.name}"
+        )
     for note in dataset.check(path):
         logger.warning("datasets: warning: %s", note)
     with _session() as spark:

@@ -82,7 +82,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
     from jobs.runtime.java_names import keep_java_names  # noqa: PLC0415 - as above
 
     share_classes()
-    folder = tmp_path_factory.mktemp("spark")
+    folder, ours = tmp_path_factory.mktemp("spark"), configuration.load([], {})
     session = (
         SparkSession.builder.master("local[2]")
         .appName("recscale-tests")
@@ -92,7 +92,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
         .config("spark.ui.enabled", "false")
         .config("spark.sql.ui.explainMode", "simple")
         .config("spark.python.daemon.module", "tests.python_daemon")
-        .config("spark.jars", artifacts.listed("connector", configuration.load([], {})))
+        .config("spark.jars", ",".join(artifacts.listed(name, ours) for name in ("connector", "streams")))
+        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
+        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.default.parallelism", "2")
         .config("spark.sql.session.timeZone", "UTC")
