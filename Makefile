@@ -81,6 +81,12 @@ train: environment ## One trial: MODEL=als DATASET=movielens/1m [SET="model.rank
 	@$(call required,MODEL,als)$(call required,DATASET,movielens/1m)
 	$(python) -m experiments train --model="$$MODEL" --dataset="$$DATASET" $(trial_shape) $(sets)
 
+stream-model: environment ## From the lake to a model, its RMSE and recommendations.csv: [SET="data.versions=users@3"] [WORKERS= CORES= MEMORY=]
+	@$(python) -m experiments stream-model $(trial_shape) $(sets)
+
+volume: environment ## Bytes a second, minute, hour, day and year at the measured sizes of messages: [RATE=1000]
+	@$(python) -m experiments volume $(call option,RATE,--rate)
+
 experiment: environment ## A grid of trials: NAME=als_scaling (resumes; `.venv/bin/python -m experiments list` names all)
 	@$(call required,NAME,als_scaling)
 	$(python) -m experiments run "$$NAME" $(call option,APPLICATIONS,--applications) $(call option,REPEATS,--repeats) $(allow)

@@ -20,7 +20,7 @@ _FOLDER = "lake"
 
 @dataclass(frozen=True)
 class Options:
-    """What of the lake is read.
+    """Reading options.
 
     Attributes:
         path: folder of the lake, by default that of the run folder; or a file that names versions, as `fetch` makes one.
