@@ -80,9 +80,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
     from cluster import configuration  # noqa: PLC0415 - as above
     from cluster.jvm import artifacts  # noqa: PLC0415 - most tests need no jars
     from jobs.runtime.java_names import keep_java_names  # noqa: PLC0415 - as above
+    from jobs.streaming.tables import EXTENSION, SETTINGS  # noqa: PLC0415 - as above
 
     share_classes()
-    folder, ours = tmp_path_factory.mktemp("spark"), configuration.load([], {})
+    ours = configuration.load([], {})
+    folder = tmp_path_factory.mktemp("spark")
     session = (
         SparkSession.builder.master("local[2]")
         .appName("recscale-tests")
@@ -93,8 +95,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
         .config("spark.sql.ui.explainMode", "simple")
         .config("spark.python.daemon.module", "tests.python_daemon")
         .config("spark.jars", ",".join(artifacts.listed(name, ours) for name in ("connector", "streams")))
-        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
-        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+        .config("spark.sql.extensions", EXTENSION)
+        .config(map=dict(SETTINGS))
+        .config("spark.scheduler.mode", "FAIR")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.default.parallelism", "2")
         .config("spark.sql.session.timeZone", "UTC")

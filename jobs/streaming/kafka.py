@@ -1,0 +1,58 @@
+"""Kafka as Spark reads and writes it: a topic from its beginning, a few offsets again, copies for a topic."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from pyspark.sql import DataFrame, SparkSession
+
+from datasets.topics.connection import Connection
+from jobs.streaming.offsets import Range
+
+_READ = {"failOnDataLoss": "true", "startingOffsets": "earliest"}
+"""Spark would begin at the newest message and skip what has expired, and only warn of it."""
+
+
+def stream(
+    spark: SparkSession, connection: Connection, topic: str, most: int, *, accept_loss: bool = False
+) -> DataFrame:
+    """Return a topic as a stream that begins at its first message; later offsets are the checkpoint's.
+
+    Args:
+        spark: the session.
+        connection: way to the brokers.
+        topic: that is read.
+        most: messages of one micro-batch at most.
+        accept_loss: go on where messages expired before they were read, which Spark otherwise refuses.
+    """
+    options = {**connection.spark(), **_READ, "subscribe": topic, "maxOffsetsPerTrigger": str(most)}
+    if accept_loss:
+        options["failOnDataLoss"] = "false"
+    return spark.readStream.format("kafka").options(**options).load()
+
+
+def again(spark: SparkSession, connection: Connection, ranges: Sequence[Range]) -> DataFrame:
+    """Return the messages at these offsets, with their headers."""
+    options = {
+        **connection.spark(),
+        "failOnDataLoss": "true",
+        "includeHeaders": "true",
+        "assign": json.dumps(
+            _by_topic({(one.topic, one.partition): one.partition for one in ranges}, names=True)
+        ),
+        "startingOffsets": json.dumps(_by_topic({(one.topic, one.partition): one.first for one in ranges})),
+        "endingOffsets": json.dumps(_by_topic({(one.topic, one.partition): one.end for one in ranges})),
+    }
+    return spark.read.format("kafka").options(**options).load()
+
+
+def send(frame: DataFrame, connection: Connection) -> None:
+    """Send rows (topic, key, value, headers) to Kafka, each at least once."""
+    frame.write.format("kafka").options(**connection.spark(), includeHeaders="true").save()
+
+
+def _by_topic(values: Mapping[tuple[str, int], int], *, names: bool = False) -> dict[str, object]:
+    """Return values of partitions as Spark's options have them; with `names` lists of the partitions."""
+    found: dict[str, dict[str, int]] = {}
+    for (topic, partition), value in values.items():
+        found.setdefault(topic, {})[str(partition)] = value
+    return {topic: sorted(map(int, one)) if names else one for topic, one in found.items()}

@@ -1,0 +1,95 @@
+"""Offsets of micro-batches, as Spark's checkpoint has them: noted before a batch begins, committed after it ended.
+
+Layout of a checkpoint: `sources/0/0` (offsets at the first start), `offsets/N` (where batch N ends; line 1 is a version,
+line 2 the batch's metadata, line 3 the offsets of the one source), `commits/N` (batch N is done).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import JobError
+
+Ends = Mapping[tuple[str, int], int]
+"""For each topic and partition the offset of the next message to read."""
+
+
+@dataclass(frozen=True, order=True)
+class Range:
+    """Messages of one partition, from the offset `first` to before `end`."""
+
+    topic: str
+    partition: int
+    first: int
+    end: int
+
+    @property
+    def count(self) -> int:
+        """Offsets in it: as many messages, unless the topic is compacted or has transactions."""
+        return self.end - self.first
+
+
+def ranges(checkpoint: Path, batch: int) -> list[Range]:
+    """Return the offsets of a batch that has begun, in order; partitions without new messages are left out.
+
+    Raises:
+        JobError: the checkpoint does not have the batch (any longer).
+    """
+    end = noted(checkpoint, batch)
+    first = noted(checkpoint, batch - 1) if batch else initial(checkpoint)
+    # A partition that was added since the batch before begins at its first message.
+    every = [Range(*key, first.get(key, 0), offset) for key, offset in sorted(end.items())]
+    return [one for one in every if one.count > 0]
+
+
+def noted(checkpoint: Path, batch: int) -> Ends:
+    """Return where a batch that has begun ends."""
+    return _read(checkpoint / "offsets" / str(batch), 2)
+
+
+def clock_ms(checkpoint: Path, batch: int) -> int:
+    """Return when a batch began, in milliseconds since 1970: the same if it comes again."""
+    return int(json.loads(_line(checkpoint / "offsets" / str(batch), 1))["batchTimestampMs"])
+
+
+def initial(checkpoint: Path) -> Ends:
+    """Return where the query began at its first start."""
+    return _read(checkpoint / "sources" / "0" / "0", 1)
+
+
+def committed(checkpoint: Path) -> tuple[int, Ends]:
+    """Return the last batch that is done, -1 for none, and where reading goes on after it; empty before the first start."""
+    done = _numbers(checkpoint / "commits")
+    if done:
+        return done[-1], noted(checkpoint, done[-1])
+    return -1, initial(checkpoint) if (checkpoint / "sources" / "0" / "0").exists() else {}
+
+
+def begun(checkpoint: Path) -> int:
+    """Return the last batch that has begun, done or not; -1 for none."""
+    numbers = _numbers(checkpoint / "offsets")
+    return numbers[-1] if numbers else -1
+
+
+def _numbers(folder: Path) -> list[int]:
+    return sorted(int(path.name) for path in folder.glob("[0-9]*") if path.name.isdigit())
+
+
+def _read(path: Path, line: int) -> Ends:
+    """Read the offsets in a line of a checkpoint's file (from 0), which has the form {"topic":{"0":17}}."""
+    return {
+        (topic, int(partition)): int(offset)
+        for topic, partitions in json.loads(_line(path, line)).items()
+        for partition, offset in partitions.items()
+    }
+
+
+def _line(path: Path, number: int) -> str:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()[number]
+    except (OSError, IndexError) as error:
+        raise JobError(
+            f"{path} does not have what Spark notes of a batch: {error}. It keeps the last 100 batches; a checkpoint that was "
+            "damaged cannot go on: put back a copy of its folder"
+        ) from error

@@ -1,0 +1,138 @@
+"""Delta tables of the lake: appends that count once, versions for readers, and a lock between what changes a table.
+
+Delta on a plain disk is safe for one process at a time only: two that commit the same version could both believe that they did.
+So whatever changes a table holds its lock: the stream for one append, compaction and erasure for as long as they take.
+"""
+
+import fcntl
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from core.errors import JobError
+from datasets.formats.spark_paths import local
+
+SETTINGS: Mapping[str, str] = {
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    # One table of a few thousand files: Delta's 50 partitions for its own state are 50 tasks for each batch.
+    "spark.databricks.delta.snapshotPartitions": "1",
+    # Rows of one batch have one date or two. Without this Spark sorts them by it.
+    "spark.sql.maxConcurrentOutputFileWriters": "16",
+    # It would parse a message once for each of its fields.
+    "spark.sql.optimizer.enableJsonExpressionOptimization": "false",
+}
+"""Spark settings with which tables are written."""
+
+EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
+"""Entry for `spark.sql.extensions`, which is one list for all that extend Spark."""
+
+_PROPERTIES = {
+    # Statistics of every column cost a tenth of the write; readers look for offsets and days.
+    "delta.dataSkippingStatsColumns": "partition,offset",
+    "delta.checkpointInterval": "50",
+}
+DAY = "ingest_date"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A Delta table of the lake."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, lake: Path, topic: str) -> "Table":
+        """Return the table of a topic in the lake's folder."""
+        return cls(lake / topic.replace("-", "_"))
+
+    @property
+    def exists(self) -> bool:
+        """Whether something was written to it."""
+        return self.version() >= 0
+
+    def version(self) -> int:
+        """Return the newest version, -1 where there is none."""
+        return max(self._commits(), default=-1)
+
+    def read(self, spark: SparkSession, version: int | None = None) -> DataFrame:
+        """Return a version of the table, the newest if none is named.
+
+        Raises:
+            JobError: there is no such table or version.
+        """
+        newest = self.version()
+        if newest < 0 or not 0 <= (newest if version is None else version) <= newest:
+            has = (
+                f"its versions go to {newest}"
+                if newest >= 0
+                else "there is no such table: make stream NAME=lake fills it"
+            )
+            raise JobError(f"the lake cannot give version {version} of {self.path}: {has}")
+        chosen = newest if version is None else version
+        return spark.read.format("delta").option("versionAsOf", chosen).load(local(self.path))
+
+    def prepare(self, spark: SparkSession, schema: Any) -> None:
+        """Make the table, or give it columns that are new; a table that has them all is left as it is."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.locked():
+            if self.exists:
+                there = spark.read.format("delta").load(local(self.path)).schema
+                if {field.name for field in schema} <= {field.name for field in there}:
+                    return
+            empty = spark.createDataFrame([], schema)
+            writer = empty.write.format("delta").mode("append").partitionBy(DAY)
+            writer.option("mergeSchema", "true").options(**_PROPERTIES).save(local(self.path))
+
+    def append(self, frame: DataFrame, writer: str, number: int) -> int | None:
+        """Append rows unless this writer has appended those of this number already.
+
+        Args:
+            frame: rows with the table's columns.
+            writer: whose numbers these are; a new checkpoint is a new writer.
+            number: of the micro-batch. Delta takes each number of a writer once, and none below one that it took.
+
+        Returns:
+            How many rows were written; None if they were there already.
+        """
+        with self.locked():
+            before = self.version()
+            once = frame.write.option("txnAppId", writer).option("txnVersion", number)
+            once.format("delta").mode("append").save(local(self.path))
+            return self._written(before + 1, writer, number)
+
+    def _written(self, version: int, writer: str, number: int) -> int | None:
+        """Return how many rows a commit of this number wrote, None if there is none from this version on."""
+        while (commit := self._commit(version)).exists():
+            actions = [json.loads(line) for line in commit.read_text(encoding="utf-8").splitlines()]
+            marks = [action["txn"] for action in actions if "txn" in action]
+            if any(mark["appId"] == writer and mark["version"] == number for mark in marks):
+                return int(_metrics(actions)["numOutputRows"])
+            version += 1
+        return None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the table against others that change it, waiting for them."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.with_name(f".{self.path.name}.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _commit(self, version: int) -> Path:
+        return self.path / "_delta_log" / f"{version:020d}.json"
+
+    def _commits(self) -> Iterator[int]:
+        for path in (self.path / "_delta_log").glob("[0-9]*.json"):
+            if path.stem.isdigit():
+                yield int(path.stem)
+
+
+def _metrics(actions: list[dict[str, Any]]) -> Mapping[str, Any]:
+    (info,) = (action["commitInfo"] for action in actions if "commitInfo" in action)
+    metrics: Mapping[str, Any] = info["operationMetrics"]
+    return metrics

@@ -1,0 +1,156 @@
+"""Every topic into its Delta table, and messages that are not good into the dead letters.
+
+A clean batch is one pass: its good rows are appended, and Delta's own count of them says whether some were bad. Only then are the
+same offsets read again, with headers. A batch ends after both tables have its messages and copies of the bad ones were sent, so
+that a crash anywhere brings the whole batch again: tables take a batch once, by its number; copies may come twice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from core.errors import JobError, UsageError
+from core.options import nearest
+from datasets.topics import declared
+from jobs.runtime.session import cores
+from jobs.streaming import kafka, messages
+from jobs.streaming.binding import CHECKPOINT
+from jobs.streaming.offsets import begun
+from jobs.streaming.stream import Query, StreamContext
+from jobs.streaming.tables import DAY, Table
+
+_ERRORS = "__connect.errors."
+_HEADERS = "array<struct<key:string,value:binary>>"
+_DEAD = "topic string, partition int, offset bigint, batch bigint, intended timestamp, ingest_date date, key binary, value binary, reason string, field string"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of the lake.
+
+    Attributes:
+        topics: that are kept; none stands for every declared one.
+        copies: whether bad messages are copied to the topic dead-letters, too.
+    """
+
+    topics: tuple[str, ...] = ()
+    copies: bool = True
+
+
+class Lake:
+    """One query a topic, each with a table of its own; the dead letters share one."""
+
+    options = Options
+    services: tuple[str, ...] = ()
+    trigger_s = 10.0
+
+    def queries(self, context: StreamContext, options: Options) -> Sequence[Query]:
+        known = [name for name in declared.topics() if name != declared.DEAD_LETTERS]
+        for name in options.topics:
+            if name not in known:
+                raise UsageError(f"topics of the lake: unknown topic {name!r}: {nearest(name, known)}")
+        dead = Table.of(context.lake, declared.DEAD_LETTERS)
+        dead.prepare(context.spark, T._parse_datatype_string(_DEAD))  # noqa: SLF001 - there is no other way to read a type
+        return [
+            Query(name, name, _Topic(context, name, dead, copies=options.copies).write)
+            for name in options.topics or known
+        ]
+
+
+class _Topic:
+    """One topic's table and its share of the dead letters."""
+
+    def __init__(self, context: StreamContext, name: str, dead: Table, *, copies: bool) -> None:
+        self.context, self.topic, self.dead, self.copies = context, declared.topic(name), dead, copies
+        self.schema = declared.schema(name)
+        self.table = Table.of(context.lake, name)
+        self._refuse_twice()
+        self.table.prepare(context.spark, self._type())
+        self.tasks = max(1, cores(context.spark))
+
+    def _refuse_twice(self) -> None:
+        """Refuse to fill a table that has rows by a checkpoint that knows of none: it would append them again."""
+        home = self.context.home(self.topic.name)
+        if begun(home / CHECKPOINT) >= 0 or not self.table.exists:
+            return
+        if not self.table.read(self.context.spark).isEmpty():
+            raise JobError(
+                f"{self.table.path} has rows, but the checkpoint that they came by is not in {home}: put it back, or move the table (and "
+                f"{self.dead.path}) away, and everything that Kafka still holds is read anew"
+            )
+
+    def _type(self) -> T.StructType:
+        """Return the table's columns and types."""
+        raw = "key binary, value binary, topic string, partition int, offset bigint, timestamp timestamp"
+        return self._rows(self.context.spark.createDataFrame([], raw), 0, datetime.now(UTC)).schema
+
+    def _rows(self, frame: DataFrame, batch: int, now: datetime) -> DataFrame:
+        return _dated(messages.good(self._parsed(frame, now)), batch, now)
+
+    def _parsed(self, frame: DataFrame, now: datetime) -> DataFrame:
+        return messages.parsed(frame, self.topic, self.schema, self.context.skew_s, F.lit(now))
+
+    def write(self, frame: DataFrame, batch: int) -> None:
+        """Keep one micro-batch."""
+        query, context = self.topic.name, self.context
+        now = datetime.fromtimestamp(context.clock_ms(query, batch) / 1000, UTC)
+        rows = self._rows(frame, batch, now).coalesce(self.tasks)
+        written = self.table.append(rows, context.writer(query), batch)
+        # A batch that comes again may have lost its dead letters only: they are looked for, and taken once.
+        if written is None or written < sum(one.count for one in context.ranges(query, batch)):
+            self._bury(frame, batch, now)
+
+    def _bury(self, frame: DataFrame, batch: int, now: datetime) -> None:
+        """Keep the bad messages of a batch and send copies of them."""
+        query, context = self.topic.name, self.context
+        again = kafka.again(frame.sparkSession, context.connection, context.ranges(query, batch))
+        parsed = self._parsed(again, now)
+        bad = messages.bad(parsed, "headers").coalesce(self.tasks).persist()
+        try:
+            self.dead.append(_dated(bad.drop("headers"), batch, now), context.writer(query), batch)
+            if self.copies:
+                kafka.send(_copies(bad), context.connection)
+        finally:
+            bad.unpersist()
+
+
+def _dated(frame: DataFrame, batch: int, now: datetime) -> DataFrame:
+    day: date = now.date()
+    return frame.withColumns({"batch": F.lit(batch).cast("bigint"), DAY: F.lit(day)})
+
+
+def _copies(bad: DataFrame) -> DataFrame:
+    """Return messages for the topic dead-letters: key and value as they came, and Kafka Connect's headers before their own.
+
+    Topic, partition and offset among them tell two copies of one message.
+    """
+    told: dict[str, Column] = {
+        "topic": F.col("topic"),
+        "partition": F.col("partition").cast("string"),
+        "offset": F.col("offset").cast("string"),
+        "connector.name": F.lit("recscale-lake"),
+        "task.id": F.col("partition").cast("string"),
+        "stage": F.lit("VALUE_CONVERTER"),
+        "class.name": F.lit("jobs.streams.lake"),
+        "exception.class.name": F.lit("jobs.streaming.messages"),
+        "exception.message": F.concat_ws(": ", "reason", "field"),
+    }
+    ours = F.array(
+        *(
+            F.struct(F.lit(f"{_ERRORS}{name}").alias("key"), value.cast("binary").alias("value"))
+            for name, value in told.items()
+        )
+    )
+    own = F.filter(
+        F.coalesce("headers", F.array().cast(_HEADERS)), lambda one: ~one["key"].startswith(_ERRORS)
+    )
+    return bad.select(
+        F.lit(declared.DEAD_LETTERS).alias("topic"), "key", "value", F.concat(ours, own).alias("headers")
+    )
+
+
+STREAM = Lake()

@@ -1,0 +1,174 @@
+"""The lake: every message once, in its table or among the dead letters, whatever is taken away in between."""
+
+import json
+import shutil
+
+import pytest
+from pyspark.sql import functions as F
+
+from core.errors import JobError
+from datasets.topics.declared import DEAD_LETTERS
+from jobs.streaming import offsets
+from jobs.streaming.tables import Table
+from jobs.streams.lake import STREAM
+from tests.spark.streaming import context_of, drained, fresh_topics, rating, send, started, wait
+
+ONLY = {"topics": ("ratings",)}
+
+
+@pytest.fixture
+def place(spark, kafka, tmp_path):
+    fresh_topics(kafka, "ratings", DEAD_LETTERS)
+    return context_of(spark, kafka, tmp_path / "run", "lake")
+
+
+def held(place):
+    """(topic, partition, offset) of the table and of the dead letters, with doubles."""
+    key = ("topic", "partition", "offset")
+    good = Table.of(place.lake, "ratings").read(place.spark).select(*key)
+    bad = Table.of(place.lake, DEAD_LETTERS).read(place.spark).select(*key)
+    return sorted(map(tuple, good.collect())), sorted(map(tuple, bad.collect()))
+
+
+def sent(count):
+    return [("ratings", number % 2, number // 2) for number in range(count)]
+
+
+def test_each_message_is_in_one_of_both_tables(place, kafka):
+    bad = {
+        3: (b"u1", b"{oops"), 4: (None, rating(4)[1]), 7: rating(7, rating="five"), 10: rating(10, timestamp=4_070_908_800_000),
+        11: (b"other", rating(11)[1]), 12: (b"u1", None),
+    }  # fmt: skip
+    messages = [bad.get(number, rating(number)) for number in range(40)]
+    messages[20] = rating(20, more={"a": 1})
+    send(kafka, "ratings", messages, headers=[("mine", b"1")])
+    drained(STREAM, place, ONLY)
+    good, dead = held(place)
+    assert sorted(good + dead) == sorted(sent(40))
+    assert {partition + 2 * offset for _, partition, offset in dead} == set(bad)
+    table = Table.of(place.lake, "ratings").read(place.spark)
+    row = table.where("offset = 10 and partition = 0").first()
+    assert (row.id, row.user, row.rating, row.rated_at.year, row.batch) == ("r20", "u6", 3.5, 1970, 0)
+    assert json.loads(row.extra)["more"] == {"a": 1}
+    assert row.at == row.at and row.intended.date() == row.ingest_date
+    letters = Table.of(place.lake, DEAD_LETTERS).read(place.spark)
+    found = {(one.partition + 2 * one.offset): one for one in letters.collect()}
+    assert [(found[number].reason, found[number].field) for number in sorted(bad)] == [
+        ("not JSON", None), ("no key", "user"), ("wrong type", "rating"), ("time in the future", "timestamp"),
+        ("key differs from field", "user"), ("no value", None),
+    ]  # fmt: skip
+    assert (found[3].key, bytes(found[3].value)) == (b"u1", b"{oops")
+    options = {**place.connection.spark(), "subscribe": DEAD_LETTERS, "includeHeaders": "true"}
+    copies = place.spark.read.format("kafka").options(**options).load().collect()
+    headers = [{one.key: bytes(one.value).decode() for one in copy.headers} for copy in copies]
+    told = {
+        (int(one["__connect.errors.partition"]) + 2 * int(one["__connect.errors.offset"])) for one in headers
+    }
+    assert told == set(bad)
+    assert {one["mine"] for one in headers} == {"1"}
+    assert {one["__connect.errors.exception.message"] for one in headers} >= {
+        "not JSON",
+        "wrong type: rating",
+    }
+
+
+@pytest.mark.parametrize("taken", ["commit", "dead letters", "rows"])
+def test_a_batch_comes_again_and_counts_once(place, kafka, taken):
+    """A crash after every step of a batch looks as the next one finds it: something of what it wrote is not there."""
+    send(kafka, "ratings", [rating(number) for number in range(10)])
+    drained(STREAM, place, ONLY)
+    before = {name: Table.of(place.lake, name).version() for name in ("ratings", DEAD_LETTERS)}
+    send(kafka, "ratings", [rating(10), (b"u1", b"{oops"), *(rating(number) for number in range(12, 20))])
+    drained(STREAM, place, ONLY)
+    checkpoint = place.home("ratings") / "checkpoint"
+    last, _ = offsets.committed(checkpoint)
+    (checkpoint / "commits" / str(last)).unlink()
+    (checkpoint / "commits" / f".{last}.crc").unlink()
+    for name in {"commit": (), "dead letters": (DEAD_LETTERS,), "rows": ("ratings", DEAD_LETTERS)}[taken]:
+        _back_to(place, name, before[name])
+    drained(STREAM, place, ONLY)
+    good, dead = held(place)
+    assert dead == [("ratings", 1, 5)]
+    assert good == sorted(set(sent(20)) - set(dead))
+
+
+def _back_to(place, name, version):
+    """Take a table's commits after a version away, as a crash before them would have left it."""
+    log = Table.of(place.lake, name).path / "_delta_log"
+    for path in log.iterdir():
+        number = path.name.lstrip(".").partition(".")[0]
+        if number.isdigit() and int(number) > version:
+            path.unlink()
+    place.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
+
+def test_a_checkpoint_is_its_query_s_own(place, kafka, tmp_path):
+    send(kafka, "ratings", [rating(number) for number in range(4)])
+    drained(STREAM, place, ONLY)
+    with started(STREAM, place, ONLY, drain=False), pytest.raises(JobError, match="in use"):
+        drained(STREAM, place, ONLY)
+    binding = place.home("ratings") / "binding.json"
+    kept = json.loads(binding.read_text(encoding="utf-8"))
+    binding.write_text(json.dumps({**kept, "query": "events", "topic": "events"}), encoding="utf-8")
+    with pytest.raises(JobError, match="belongs to another query"):
+        drained(STREAM, place, ONLY)
+    binding.write_text(json.dumps(kept), encoding="utf-8")
+    shutil.move(place.home("ratings"), tmp_path / "away")
+    with pytest.raises(JobError, match="has rows"):
+        drained(STREAM, place, ONLY)
+    shutil.move(tmp_path / "away", place.home("ratings"))
+    fresh_topics(kafka, "ratings")
+    with pytest.raises(JobError, match="made anew"):
+        drained(STREAM, place, ONLY)
+
+
+def test_expired_messages_are_told_and_can_be_done_without(place, kafka):
+    send(kafka, "ratings", [rating(number) for number in range(4)])
+    drained(STREAM, place, ONLY)
+    send(kafka, "ratings", [rating(number) for number in range(4, 12)])
+    _expire(place, kafka, 4)
+    with pytest.raises(JobError, match=r"offsets 2 to 3 expired"):
+        drained(STREAM, place, ONLY)
+    drained(STREAM, place, ONLY, accept_loss=True)
+    good, dead = held(place)
+    assert not dead
+    assert good == sorted([*sent(4), *(("ratings", part, offset) for part in (0, 1) for offset in (4, 5))])
+
+
+def _expire(place, kafka, before):
+    from kafka import KafkaAdminClient, TopicPartition
+
+    admin = KafkaAdminClient(bootstrap_servers=[kafka])
+    admin.delete_records({TopicPartition("ratings", part): before for part in (0, 1)}, timeout_ms=20_000)
+    admin.close()
+
+
+def test_a_missing_topic_is_named(place):
+    with pytest.raises(JobError, match="no topic tracks"):
+        drained(STREAM, place, {"topics": ("tracks",)})
+
+
+def test_a_query_that_fails_is_started_again_and_gives_up_naming_the_offset(place, kafka):
+    send(kafka, "ratings", [rating(number) for number in range(6)])
+    dead = Table.of(place.lake, DEAD_LETTERS).path
+    with started(STREAM, place, ONLY) as group:
+        table = Table.of(place.lake, "ratings").path
+        log = table / "_delta_log"
+        away = log.rename(table / "away")
+        log.write_text("no folder", encoding="utf-8")
+        with pytest.raises(
+            JobError, match=r"failed 3 times at ratings-0 offsets 0 to 2, ratings-1 offsets 0 to 2"
+        ):
+            _restarts(group, 2)
+        log.unlink()
+        away.rename(log)
+    assert dead.exists()
+    drained(STREAM, place, ONLY)
+    assert held(place)[0] == sorted(sent(6))
+
+
+def _restarts(group, restarts):
+    (one,) = group.running
+    object.__setattr__(one.pace, "restarts", restarts)
+    wait(group)
+    raise AssertionError
