@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from core.errors import UsageError
 from datasets.formats.lines import rejected, shaped
+from datasets.formats.spark_paths import local
 from datasets.publishers.lake import sample as lake_sample
 from datasets.publishers.lake.affinity import HIGH, LOW, STEP, rated
 from datasets.publishers.lake.delta_log import live
@@ -118,7 +119,7 @@ def _rows(pins: Pins, name: str) -> int:
 
 def _table(spark: SparkSession, pins: Pins, name: str) -> DataFrame:
     reader = spark.read.format("delta").option("versionAsOf", pins.versions[name])
-    return reader.load(str(pins.table(name)))
+    return reader.load(local(pins.table(name)))
 
 
 SOURCE = Lake()
