@@ -8,7 +8,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -214,14 +214,21 @@ class Keyspace:
         return self.run(f"SELECT * FROM {self.name}.{entry.physical}")
 
     def create(
-        self, physical: str, columns: Mapping[str, str], partition: Sequence[str], clustering: Sequence[str]
+        self,
+        physical: str,
+        columns: Mapping[str, str],
+        partition: Sequence[str],
+        clustering: Sequence[str],
+        descending: Collection[str] = (),
     ) -> None:
-        """Create an empty table."""
+        """Create an empty table unless it is there; within a partition the columns in `descending` are sorted from the last on."""
         listed = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
         key = f"({_names(partition)}){''.join(f', {_names([name])}' for name in clustering)}"
+        order = ", ".join(f'"{name}" {"DESC" if name in descending else "ASC"}' for name in clustering)
         self.run(
-            f"CREATE TABLE IF NOT EXISTS {self.name}.{physical} ({listed}, PRIMARY KEY ({key})) "
-            "WITH compression = {'class': 'LZ4Compressor'} AND gc_grace_seconds = 3600"
+            f"CREATE TABLE IF NOT EXISTS {self.name}.{physical} ({listed}, PRIMARY KEY ({key})) WITH "
+            f"{f'CLUSTERING ORDER BY ({order}) AND ' if order else ''}"
+            "compression = {'class': 'LZ4Compressor'} AND gc_grace_seconds = 3600"
         )
 
     def drop(self, physical: str) -> None:

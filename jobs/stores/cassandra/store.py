@@ -10,7 +10,7 @@ how versions are published, opened and removed.
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -95,9 +95,9 @@ class CassandraStore:
         self.spark = spark
         for key, value in secrets().items():
             spark.conf.set(key, value)
-        self._keyspace = Keyspace(Connection.of(spark.conf), keyspace_name(root))
-        self._versions = KeyspaceVersions(self._keyspace, retention)
-        self._claims = Claims(self._keyspace, (retention or Retention()).held_s)
+        self.keyspace = Keyspace(Connection.of(spark.conf), keyspace_name(root))
+        self._versions = KeyspaceVersions(self.keyspace, retention)
+        self._claims = Claims(self.keyspace, (retention or Retention()).held_s)
         self._written: dict[str, str] = {}
 
     def read(self, table: str, version: int | None = None) -> DataFrame:
@@ -144,8 +144,8 @@ class CassandraStore:
         return version
 
     def _named(self, table: str) -> set[int]:
-        entries = self._keyspace.entries(SUMMARY) if table != SUMMARY else []
-        return named((self._keyspace.rows(entry) for entry in entries), table)
+        entries = self.keyspace.entries(SUMMARY) if table != SUMMARY else []
+        return named((self.keyspace.rows(entry) for entry in entries), table)
 
     def empty(self, table: str, schema: T.StructType) -> str:
         """Make a new physical table that belongs to no version yet, wait until the connector knows it, and return its name.
@@ -154,21 +154,29 @@ class CassandraStore:
         """
         physical, key = f"{table}_{uuid.uuid4().hex[:8]}", key_of(table)
         columns = columns_of(schema)
-        self._keyspace.make()
+        self.keyspace.make()
         self._claims.hold(table, physical)
-        self._keyspace.create(physical, columns, key.partition, key.clustering)
+        self.keyspace.create(physical, columns, key.partition, key.clustering)
         self._wait_until_seen(physical)
         return physical
+
+    def standing(
+        self, table: str, columns: Mapping[str, str], key: Key, descending: Collection[str] = ()
+    ) -> None:
+        """Make a table without versions, to which rows are added for good, unless it is there; wait until the connector knows it."""
+        self.keyspace.make()
+        self.keyspace.create(table, columns, key.partition, key.clustering, descending)
+        self._wait_until_seen(table)
 
     def fill(self, physical: str, rows: DataFrame, tuning: Mapping[str, str]) -> None:
         """Write rows to a physical table in the order of the frame."""
         self._repeated(lambda: self._append(physical, rows, tuning))
 
     def _repeated(self, action: Callable[[], _T]) -> _T:
-        return repeated(action, self._keyspace, partial(forget_sessions, self.spark))
+        return repeated(action, self.keyspace, partial(forget_sessions, self.spark))
 
     def _append(self, physical: str, rows: DataFrame, tuning: Mapping[str, str]) -> None:
-        with ended_by_outage(self.spark.sparkContext, self._keyspace.session()):
+        with ended_by_outage(self.spark.sparkContext, self.keyspace.session()):
             self._at(rows.write.format(FORMAT).options(**tuning), physical).mode("append").save()
 
     def whole(self, physical: str) -> DataFrame:
@@ -180,27 +188,27 @@ class CassandraStore:
     def drop(self, table: str, physical: str) -> None:
         """Drop a physical table of no version; if Cassandra does not answer, the table's next write drops it."""
         with suppress(JobError):
-            self._keyspace.drop(physical)
+            self.keyspace.drop(physical)
         self._claims.let_go(table, physical)
 
     def partition(self, physical: str, table: str, *key: Any) -> list[dict[str, Any]]:
         """Return the rows of one partition: a read by key, without Spark."""
-        return self._keyspace.get(physical, key_of(table).partition, key)
+        return self.keyspace.get(physical, key_of(table).partition, key)
 
     def _at(self, access: Any, physical: str) -> Any:
-        return access.options(keyspace=self._keyspace.name, table=physical, **CONSISTENCY)
+        return access.options(keyspace=self.keyspace.name, table=physical, **CONSISTENCY)
 
     def versions(self, table: str) -> list[int]:
-        return [entry.version for entry in self._keyspace.entries(table)]
+        return [entry.version for entry in self.keyspace.entries(table)]
 
     def has(self, table: str) -> bool:
         """Whether the table is there; only a version that was written whole is published."""
-        return self._keyspace.entry(table) is not None
+        return self.keyspace.entry(table) is not None
 
     def get(self, table: str, *key: Any) -> dict[str, Any] | None:
         """Return the row with this primary key, None if there is none: a point read, without Spark."""
-        entry = self._keyspace.entry(table)
-        found = self._keyspace.get(entry.physical, key_of(table).columns, key) if entry else []
+        entry = self.keyspace.entry(table)
+        found = self.keyspace.get(entry.physical, key_of(table).columns, key) if entry else []
         if not found:
             return None
         absent = found[0].pop(_ABSENT, None) or ()
@@ -226,12 +234,12 @@ class CassandraStore:
     def _explained(self, table: str, error: BaseException) -> JobError | None:
         if re.search(f"{DISK_FULL}|disk usage exceeds", str(error)):
             return JobError(
-                f"a Cassandra node's disk is full: table {table!r} of {self._keyspace.name} could not be written and is "
+                f"a Cassandra node's disk is full: table {table!r} of {self.keyspace.name} could not be written and is "
                 "unchanged. Free some space there, start the node if it stopped (make setup), then run again."
             )
         if isinstance(error, OutageError) or re.search(_OUTAGE, str(error)):
             return JobError(
-                f"Cassandra stopped answering while table {table!r} of {self._keyspace.name} was written; the table is "
+                f"Cassandra stopped answering while table {table!r} of {self.keyspace.name} was written; the table is "
                 "unchanged. The node's log says why, for example a full disk (make status, make logs S=cassandra-1). "
                 "Start it again (make setup), then run again."
             )

@@ -1,0 +1,100 @@
+"""The lake's tables as a checker reads them, and Kafka's own messages beside them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from datasets.topics import declared
+from datasets.topics.admin import Held
+from datasets.topics.connection import Connection
+from jobs.reconciling.contents import Sides
+from jobs.reconciling.offsets import NONE, Place, Ranges
+from jobs.streaming import messages
+from jobs.streaming.tables import Table
+
+KEY = ("topic", "partition", "offset")
+_WORDS = "topic string, partition int, offset bigint"
+
+
+def table(spark: SparkSession, lake: Path, topic: str) -> DataFrame | None:
+    """Return a topic's table of the lake as it is now; None if there is none."""
+    found = Table.of(lake, topic)
+    return found.read(spark) if found.exists else None
+
+
+def tables(spark: SparkSession, lake: Path) -> dict[str, DataFrame]:
+    """Return the tables of good messages by their topic."""
+    topics = [name for name in declared.topics() if name != declared.DEAD_LETTERS]
+    found = {name: table(spark, lake, name) for name in topics}
+    return {name: frame for name, frame in found.items() if frame is not None}
+
+
+def places(spark: SparkSession, frames: Sequence[DataFrame]) -> DataFrame:
+    """Return topic, partition and offset of the rows of these tables together."""
+    none = spark.createDataFrame([], _WORDS)
+    return reduce(DataFrame.unionByName, (frame.select(*KEY) for frame in frames), none)
+
+
+def held_of(read: Mapping[Place, Ranges], held: Sequence[Held]) -> dict[Place, tuple[int, int]]:
+    """Return for each partition the first offset that was read and that Kafka still holds, and the end of what was read."""
+    found = {}
+    for one in held:
+        ranges = read.get(Place(one.topic, one.partition), NONE)
+        if ranges and (first := max(one.first, int(ranges.starts[0]))) < (
+            end := min(one.end, int(ranges.ends[-1]))
+        ):
+            found[Place(one.topic, one.partition)] = (first, end)
+    return found
+
+
+def kafka_rows(
+    spark: SparkSession, connection: Connection, topic: str, span: Mapping[Place, tuple[int, int]]
+) -> DataFrame:
+    """Return Kafka's own messages of a topic in these offsets: key, value, topic, partition, offset, timestamp."""
+    first, end = (
+        json.dumps({topic: {str(place.partition): ends[side] for place, ends in span.items()}})
+        for side in (0, 1)
+    )
+    reader = spark.read.format("kafka").options(**connection.spark())
+    # Every partition must be named.
+    named = json.dumps({topic: sorted(place.partition for place in span)})
+    rows = reader.option("assign", named).option("startingOffsets", first).option("endingOffsets", end)
+    return rows.load().select("key", "value", "topic", "partition", "offset", "timestamp")
+
+
+def within(span: Mapping[Place, tuple[int, int]]) -> Column:
+    """Whether a row lies in these offsets."""
+    parts = (
+        (F.col("topic") == place.topic)
+        & (F.col("partition") == place.partition)
+        & F.col("offset").between(first, end - 1)
+        for place, (first, end) in span.items()
+    )
+    return reduce(lambda one, two: one | two, parts, F.lit(False))
+
+
+def good_sides(kafka: DataFrame, topic: str, stored: DataFrame, elsewhere: DataFrame) -> Sides:
+    """Return a topic's messages as Kafka has them and as the lake has them.
+
+    Args:
+        kafka: of `kafka_rows`.
+        topic: of these.
+        stored: table of the lake, in the same offsets.
+        elsewhere: topic, partition, offset of messages that are not in the lake: dead letters, and what was erased.
+    """
+    parsed = messages.parsed(
+        kafka.join(elsewhere, list(KEY), "left_anti"), declared.topic(topic), declared.schema(topic)
+    )
+    columns = [name for name in stored.columns if name in parsed.columns and name not in KEY]
+    return Sides(parsed.select(*KEY, *columns), stored.select(*KEY, *columns), columns)
+
+
+def bad_sides(kafka: DataFrame, dead: DataFrame) -> Sides:
+    """Return a topic's bad messages, byte by byte, as Kafka has them and as the dead letters have them."""
+    columns = ["key", "value"]
+    rows = kafka.join(dead.select(*KEY), list(KEY), "left_semi")
+    return Sides(rows.select(*KEY, *columns), dead.select(*KEY, *columns), columns)

@@ -1,0 +1,155 @@
+"""All checks of a lake and of Cassandra's tables, one after another."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+
+from core.errors import JobError
+from datasets.topics import declared
+from datasets.topics.admin import Held, administered
+from datasets.topics.connection import Connection
+from jobs.reconciling import checkpoints, contents, erased, feedback_tables, lake_tables, ledgers, placed
+from jobs.reconciling.checkpoints import Consumed
+from jobs.reconciling.finding import Check, Finding
+from jobs.reconciling.offsets import Place, Ranges
+
+LAKE, FEEDBACK = "lake", "feedback"
+"""Names of the streams whose work is checked."""
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """What is compared, and by what.
+
+    Attributes:
+        folder: the run folder, below which `streams` and `lake` lie.
+        connection: way to Kafka's brokers.
+        ledgers: files of producers.
+        read: gives one of Cassandra's tables of feedback by its name.
+    """
+
+    spark: SparkSession
+    folder: Path
+    connection: Connection
+    ledgers: Sequence[Path]
+    read: Callable[[str], DataFrame]
+
+    @cached_property
+    def queries(self) -> list[Consumed]:
+        """What every query has read.
+
+        Raises:
+            JobError: the stream `lake` has not read anything.
+        """
+        found = list(checkpoints.consumed(self.folder / "streams"))
+        if not any(query.stream == LAKE and query.committed for query in found):
+            raise JobError(
+                f"the stream {LAKE} has no committed batch in {self.folder / 'streams'}, so there is nothing to compare: run it "
+                f"first (make stream NAME={LAKE} DRAIN=1)"
+            )
+        return found
+
+    @property
+    def lake(self) -> list[Consumed]:
+        """Queries of the stream `lake`."""
+        return [query for query in self.queries if query.stream == LAKE]
+
+    @property
+    def feedback(self) -> list[Consumed]:
+        """Queries of the stream `feedback` that have read something."""
+        return [query for query in self.queries if query.stream == FEEDBACK and query.committed]
+
+    @cached_property
+    def tables(self) -> dict[str, DataFrame]:
+        """The lake's tables by topic, each at the version that it has now."""
+        return lake_tables.tables(self.spark, self.folder / "lake")
+
+    @cached_property
+    def dead(self) -> DataFrame:
+        """The dead letters."""
+        found = lake_tables.table(self.spark, self.folder / "lake", declared.DEAD_LETTERS)
+        columns = "topic string, partition int, offset bigint, key binary, value binary"
+        return self.spark.createDataFrame([], columns) if found is None else found
+
+    @cached_property
+    def erased(self) -> dict[Place, Ranges]:
+        """Offsets that were erased on request."""
+        return erased.read(self.folder / "lake")
+
+    def offsets(self) -> Iterator[Check]:
+        """Compare offsets: what was read with what is stored, and what was acknowledged with what was read."""
+        lake = placed.stored(lake_tables.places(self.spark, list(self.tables.values())))
+        dead = placed.stored(lake_tables.places(self.spark, [self.dead]))
+        yield placed.placed(self.lake, lake, dead, self.erased)
+        if self.ledgers:
+            yield placed.arrived(ledgers.acknowledged(self.ledgers), self.lake)
+
+    def contents(self) -> Iterator[Check]:
+        """Compare the contents of rows and dead letters with Kafka's messages, as far as Kafka still holds them."""
+        read = placed.joined(query.committed for query in self.lake)
+        held = self._held({place.topic for place in read})
+        lost = [finding for place in sorted(read) if (finding := _cut(place, read[place], held))]
+        compared, findings = 0, [*lost]
+        span = lake_tables.held_of(read, held)
+        for topic in sorted({place.topic for place in span}):
+            count, found = self._contents(
+                topic, {place: ends for place, ends in span.items() if place.topic == topic}
+            )
+            compared += count
+            findings += found
+        yield Check("contents = Kafka's", compared, findings)
+
+    def _held(self, topics: set[str]) -> list[Held]:
+        with administered(self.connection) as broker:
+            return broker.held(topics & broker.names())
+
+    def _contents(self, topic: str, span: Mapping[Place, tuple[int, int]]) -> tuple[int, list[Finding]]:
+        kafka = lake_tables.kafka_rows(self.spark, self.connection, topic, span)
+        inside = lake_tables.within(span)
+        dead = self.dead.where(inside)
+        gone = [
+            (place.topic, place.partition, offset)
+            for place, ranges in self.erased.items()
+            if place.topic == topic
+            for first, end in ranges
+            for offset in range(first, end)
+        ]
+        elsewhere = lake_tables.places(
+            self.spark, [dead, self.spark.createDataFrame(gone, "topic string, partition int, offset bigint")]
+        )
+        compared, findings = 0, list[Finding]()
+        if topic in self.tables:
+            sides = lake_tables.good_sides(kafka, topic, self.tables[topic].where(inside), elsewhere)
+            compared, findings = contents.differing(sides, "the lake")
+        count, found = contents.differing(lake_tables.bad_sides(kafka, dead), "dead letters")
+        return compared + count, [*findings, *found]
+
+    def in_cassandra(self) -> Iterator[Check]:
+        """Compare Cassandra's tables with the lake; nothing if the stream `feedback` has not run."""
+        if not self.feedback:
+            return
+        settled = feedback_tables.settled(self.feedback, self.lake)
+        yield settled
+        if settled.findings:
+            return
+        topics = sorted({topic for query in self.feedback for topic in query.topics} & self.tables.keys())
+        if not topics:
+            return
+        yield from feedback_tables.checked([self.tables[topic] for topic in topics], self.read)
+        for topic in topics:
+            gone = sum(ranges.count for place, ranges in self.erased.items() if place.topic == topic)
+            yield feedback_tables.popularity(topic, self.tables[topic], self.read, gone)
+
+
+def _cut(place: Place, read: Ranges, held: Sequence[Held]) -> Finding | None:
+    """Say if Kafka ends before what was read: then the topic was made anew, or brokers lost messages."""
+    end = next((one.end for one in held if (one.topic, one.partition) == place), 0)
+    over = read - Ranges.of([(0, end)]) if end else read
+    if not over:
+        return None
+    return Finding(
+        "read, and not in Kafka any more", place.topic, place.partition, over.count, f"offsets {over}"
+    )

@@ -1,0 +1,163 @@
+"""Ratings and events into Cassandra: each user's history, the latest of each item, and popularity by window and item."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from core.errors import UsageError
+from datasets.topics import declared
+from jobs.runtime.phases import Events
+from jobs.stores.cassandra.feedback import (
+    EVENTS,
+    FEEDBACK,
+    KEYSPACE,
+    LATE,
+    POPULARITY,
+    RETRACTIONS,
+    TABLES,
+    Table,
+    forget_totals,
+)
+from jobs.stores.cassandra.retry import forget_sessions
+from jobs.stores.cassandra.store import TUNING, CassandraStore, Key
+from jobs.streaming import feedback_rows, messages, popularity_rows
+from jobs.streaming.feedback_rows import WRITTEN
+from jobs.streaming.popularity import Totals
+from jobs.streaming.stream import Query, StreamContext
+
+TOPICS = ("ratings", "events")
+
+_OURS = "recscale_"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of the stream.
+
+    Attributes:
+        keyspace: of the tables.
+        window_s: length of popularity's windows, which begin at multiples of it since 1970.
+        lateness_s: how long a window stays open after the newest message is past its end.
+    """
+
+    keyspace: str = KEYSPACE
+    window_s: int = 3600
+    lateness_s: int = 600
+
+
+class Feedback:
+    """One query for each topic, so that each has a watermark of its own; nothing is written that a repetition would change."""
+
+    options = Options
+    services = ("cassandra",)
+    trigger_s = 1.0
+
+    def queries(self, context: StreamContext, options: Options) -> Sequence[Query]:
+        _check(options)
+        store = CassandraStore(context.spark, options.keyspace.removeprefix(_OURS))
+        for table in TABLES:
+            store.standing(
+                table.name, table.columns, Key(table.partition, table.clustering), table.descending
+            )
+        settings = {name: str(value) for name, value in vars(options).items()}
+        return [
+            Query(
+                topic,
+                topic,
+                _Sink(store, context, topic, options),
+                partial(_shaped, topic=topic, skew_s=context.skew_s),
+                settings=settings,
+            )
+            for topic in TOPICS
+        ]
+
+
+def _check(options: Options) -> None:
+    if not re.fullmatch(rf"{_OURS}[a-z0-9_]{{1,38}}", options.keyspace):
+        raise UsageError(
+            f"keyspace must be {_OURS} and up to 38 lower case letters, digits and _, got {options.keyspace!r}"
+        )
+    if options.window_s < 1 or options.lateness_s < 0:
+        raise UsageError(
+            "window_s must be 1 or more and lateness_s 0 or more, in whole seconds; "
+            f"got window_s={options.window_s}, lateness_s={options.lateness_s}"
+        )
+
+
+def _shaped(frame: DataFrame, topic: str, skew_s: float) -> DataFrame:
+    """Return what the tables need of the messages, bad ones with their reason."""
+    rows = messages.parsed(frame, declared.topic(topic), declared.schema(topic), skew_s)
+    return feedback_rows.with_latest(rows.select(*feedback_rows.said(rows), "partition", "offset", "reason"))
+
+
+class _Sink:
+    """Writes the micro-batches of one query."""
+
+    def __init__(self, store: CassandraStore, context: StreamContext, topic: str, options: Options) -> None:
+        self._store, self._topic, self._window_s = store, topic, options.window_s
+        self._events: Events = context.events
+        folder = context.home(topic) / "checkpoint" / "totals"
+        self._totals = Totals(folder, options.window_s * 1000, options.lateness_s * 1000)
+
+    def __call__(self, frame: DataFrame, batch: int) -> None:
+        rows = frame.persist()
+        try:
+            self._write(rows, batch)
+        except Exception:
+            # A session of the connector that has met a lost node may not recover: the next try opens another one.
+            forget_sessions(frame.sparkSession)
+            raise
+        finally:
+            rows.unpersist()
+
+    def _write(self, rows: DataFrame, batch: int) -> None:
+        usable = rows.where(feedback_rows.unusable().isNull())
+        self._fill(EVENTS, feedback_rows.events(usable))
+        self._fill(FEEDBACK, feedback_rows.feedback(usable))
+        self._totals.go_to(batch - 1)
+        if batch == 0:  # a checkpoint that was made anew counts all windows again
+            forget_totals(self._store.keyspace, self._topic)
+        watermark_ms = self._totals.watermark_ms
+        found = popularity_rows.of(rows, self._totals.window_ms, watermark_ms)
+        if found.retractions:
+            self._fill(RETRACTIONS, feedback_rows.retractions(usable))
+        changed = self._totals.add(batch, found.counted, found.newest_ms)
+        about = {
+            "topic": self._topic,
+            "batch": batch,
+            "window_s": self._window_s,
+            WRITTEN: self._totals.written_us,
+        }
+        spark = rows.sparkSession
+        if changed:
+            self._fill(POPULARITY, popularity_rows.totals(spark, changed, about))
+        if found.late:
+            assert watermark_ms is not None  # nothing is late before the first
+            self._fill(LATE, popularity_rows.late(spark, found.late, watermark_ms, about))
+        self._totals.keep()
+        self._tell(batch, watermark_ms, found)
+
+    def _fill(self, table: Table, rows: DataFrame) -> None:
+        self._store.fill(table.name, rows, {**TUNING, "writetime": WRITTEN})
+
+    def _tell(self, batch: int, watermark_ms: int | None, found: popularity_rows.Found) -> None:
+        """Record what is not in the tables, or not in totals."""
+        about: Mapping[str, Any] = {"query": f"feedback/{self._topic}", "batch": batch}
+        for reason, ranges in found.skipped.items():
+            self._events.add("feedback_skipped", **about, reason=reason, **ranges)
+        if found.late:
+            self._events.add(
+                "feedback_late",
+                **about,
+                watermark_ms=watermark_ms,
+                count=sum(one.messages for one in found.late),
+                first_offset=min(one.first_offset for one in found.late),
+                last_offset=max(one.last_offset for one in found.late),
+            )
+
+
+STREAM = Feedback()
