@@ -3,6 +3,8 @@
 import shutil
 import tomllib
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,17 +26,35 @@ from jobs.modelling.delivery import NAME as FILES
 NAME = "stream_model"
 
 
-def stream_model(settings: Settings, given: dict[str, Any]) -> int:
-    """Train on the lake as it is now unless that was done, and publish the recommendations; return the exit code."""
+@dataclass(frozen=True)
+class Trained:
+    """Outcome of a training on the lake.
+
+    Attributes:
+        code: exit code.
+        outcome: of the trial that ended well, None without one.
+        files: recommendations, as CSV and as Parquet.
+    """
+
+    code: int
+    outcome: Outcome | None = None
+    files: Sequence[Path] = ()
+
+
+def stream_model(settings: Settings, given: Mapping[str, Any]) -> Trained:
+    """Train on the lake as it is now unless that was done, print the report, and publish the recommendations."""
     text = (spec.SPECS / f"{NAME}.toml").read_text(encoding="utf-8")
     sweep = Sweep(changed(text, given), settings, Progress(), text, adds=True)
     code = finish(sweep, sweep.run(), only={key for key, _ in sweep.keyed})
-    if code == 0:
-        print("\n".join(f"recommendations: {path}" for path in published(sweep.kept(), settings.run_dir)))
-    return code
+    if code:
+        return Trained(code)
+    (outcome,) = (item for item in sweep.kept() if item.status == "ok")
+    files = published(outcome, settings.run_dir)
+    print("\n".join(f"recommendations: {path}" for path in files))
+    return Trained(code, outcome, files)
 
 
-def changed(text: str, given: dict[str, Any]) -> Experiment:
+def changed(text: str, given: Mapping[str, Any]) -> Experiment:
     """Return the experiment of a spec with values, by their dotted names, in place of its own."""
     values = tomllib.loads(text)
     for key, value in given.items():
@@ -43,13 +63,12 @@ def changed(text: str, given: dict[str, Any]) -> Experiment:
     return spec.read(NAME, values)
 
 
-def published(outcomes: list[Outcome], run_dir: Path) -> list[Path]:
-    """Put the files of the trial that ended well into the folder `recommendations`, each whole or not at all.
+def published(outcome: Outcome, run_dir: Path) -> list[Path]:
+    """Put the files of a trial into the folder `recommendations`, each whole or not at all.
 
     Raises:
         JobError: they are gone.
     """
-    (outcome,) = (item for item in outcomes if item.status == "ok")
     attempt = run_dir / "experiments" / NAME / outcome.key[:16] / outcome.attempt
     kept = attempt / f"app-{outcome.measured[-1].number}"
     target = run_dir / FILES
@@ -68,7 +87,7 @@ def published(outcomes: list[Outcome], run_dir: Path) -> list[Path]:
 
 def _run(arguments: Namespace) -> int:
     settings = configuration.load([*shared.shape_sets(arguments), *arguments.cluster_set])
-    return stream_model(settings, shared.read_sets(arguments.set))
+    return stream_model(settings, shared.read_sets(arguments.set)).code
 
 
 def _arguments(parser: ArgumentParser) -> None:
