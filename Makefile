@@ -63,6 +63,10 @@ demo: ## The main job: cluster, data, models and baselines on 1 and 2 workers, r
 	@bash setup.sh || { echo 'demo: failed in setup.sh (see above)'; exit 1; }
 	$(python) -m experiments demo
 
+stream-demo: ## Streams from end to end: producers, Kafka, lake, Cassandra, reconciled, a model, one table [SHARE=1] [FORGET=user-1-5]
+	@bash setup.sh || { echo 'stream-demo: failed in setup.sh (see above)'; exit 1; }
+	$(python) -m experiments stream-demo $(call option,SHARE,--share) $(call option,FORGET,--forget)
+
 setup: environment ## Packages, then the cluster: WORKERS=2 CORES=1 MEMORY=2g [CASSANDRA=1] [RF=1] [KAFKA=1] [BACKEND=docker] [HOST=]
 	@$(python) -m cluster up $(shape)
 
