@@ -134,6 +134,26 @@ mlflow: environment ## The MLflow UI, on the address that it prints
 history: environment ## Spark's own pages of the applications that ran, on the address that it prints
 	@$(python) -m experiments history
 
+stream: environment ## Kafka's topics into the lake, Cassandra: NAME=lake [STREAM_CORES=1] [DRAIN=1] [TRIGGER=10s] [SET="lake.topics=ratings"]
+	@$(call required,NAME,lake)
+	$(python) -m experiments stream "$$NAME" $(call option,STREAM_CORES,--stream-cores) $(if $(call given,DRAIN),--drain) \
+	  $(call option,TRIGGER,--trigger) $(sets)
+
+lake-compact: environment ## Put small files of the lake together, remove those that no version of the last hours needs [TOPICS=] [HOURS=24]
+	@$(python) -m experiments lake compact $(call option,TOPICS,--topics) $(call option,HOURS,--keep-hours)
+
+lake-export: environment ## The lake's tables as plain Parquet: TO=folder [TOPICS=ratings] [VERSION=3]
+	@$(call required,TO,lake-export)
+	$(python) -m experiments lake export --to="$$TO" $(call option,TOPICS,--topics) $(call option,VERSION,--version)
+
+dead-letters: environment ## Take dead letters out for mending: FILE=letters.jsonl [TOPICS=] [REASONS="wrong type"]
+	@$(call required,FILE,letters.jsonl)
+	$(python) -m experiments lake take --file="$$FILE" $(call option,TOPICS,--topics) $(call option,REASONS,--reasons)
+
+replay-dead: environment ## Send mended letters again: FILE=letters.jsonl
+	@$(call required,FILE,letters.jsonl)
+	$(python) -m experiments lake send --file="$$FILE"
+
 status: environment ## What runs where
 	@$(python) -m cluster status
 

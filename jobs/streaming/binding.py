@@ -78,7 +78,7 @@ def bind(home: Path, now: Fingerprint) -> None:
     """
     kept = read_json(home / FILE)
     if kept is None:
-        if (home / CHECKPOINT).exists() and any((home / CHECKPOINT).iterdir()):
+        if (home / CHECKPOINT / "metadata").exists():
             raise JobError(
                 f"{home / CHECKPOINT} is a checkpoint without {FILE}, which says whose it is: put that file back from a copy, or "
                 f"move {home} away to begin anew"

@@ -115,6 +115,39 @@ class Table:
             version += 1
         return None
 
+    def compact(self, spark: SparkSession, keep_h: float) -> dict[str, int]:
+        """Put small files of each day together and remove those that no version of the last hours needs.
+
+        Readers of older versions lose them. The stream waits meanwhile.
+
+        Args:
+            spark: the session.
+            keep_h: hours for which older versions can still be read.
+
+        Returns:
+            Numbers of files: before, after, removed from disk.
+        """
+        table = f"delta.`{self.path.resolve()}`"
+        with self.locked():
+            before = self.files(spark)
+            spark.sql(f"OPTIMIZE {table}")
+            after = self.files(spark)
+            on_disk = self._parquet()
+            check = "spark.databricks.delta.retentionDurationCheck.enabled"
+            spark.conf.set(check, "false")  # it refuses less than a week
+            try:
+                spark.sql(f"VACUUM {table} RETAIN {keep_h} HOURS")
+            finally:
+                spark.conf.unset(check)
+        return {"before": before, "after": after, "removed": on_disk - self._parquet()}
+
+    def files(self, spark: SparkSession) -> int:
+        """Return how many files the newest version has."""
+        return int(spark.sql(f"DESCRIBE DETAIL delta.`{self.path.resolve()}`").first()["numFiles"])  # type: ignore[index]
+
+    def _parquet(self) -> int:
+        return sum(1 for path in self.path.rglob("*.parquet") if "_delta_log" not in path.parts)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the table against others that change it, waiting for them."""

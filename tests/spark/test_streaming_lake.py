@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from pyspark.sql import functions as F
+from kafka import KafkaAdminClient, TopicPartition
 
 from core.errors import JobError
 from datasets.topics.declared import DEAD_LETTERS
@@ -50,7 +50,7 @@ def test_each_message_is_in_one_of_both_tables(place, kafka):
     row = table.where("offset = 10 and partition = 0").first()
     assert (row.id, row.user, row.rating, row.rated_at.year, row.batch) == ("r20", "u6", 3.5, 1970, 0)
     assert json.loads(row.extra)["more"] == {"a": 1}
-    assert row.at == row.at and row.intended.date() == row.ingest_date
+    assert row.intended.date() == row.ingest_date
     letters = Table.of(place.lake, DEAD_LETTERS).read(place.spark)
     found = {(one.partition + 2 * one.offset): one for one in letters.collect()}
     assert [(found[number].reason, found[number].field) for number in sorted(bad)] == [
@@ -136,8 +136,6 @@ def test_expired_messages_are_told_and_can_be_done_without(place, kafka):
 
 
 def _expire(place, kafka, before):
-    from kafka import KafkaAdminClient, TopicPartition
-
     admin = KafkaAdminClient(bootstrap_servers=[kafka])
     admin.delete_records({TopicPartition("ratings", part): before for part in (0, 1)}, timeout_ms=20_000)
     admin.close()

@@ -1,0 +1,217 @@
+"""Runs streams beside trials: one application with cores of its own, started again when its driver dies."""
+
+import dataclasses
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cluster.jvm.java import find as find_java
+from cluster.lifecycle import Cluster
+from cluster.settings import PARQUET, Settings
+from cluster.shape import Shape
+from core.errors import JobError, UsageError
+from core.options import nearest
+from datasets.topics import declared
+from datasets.topics.admin import administered
+from datasets.topics.connection import Connection
+from experiments.results.events import Event
+from experiments.results.outcome import new_attempt
+from experiments.results.parts import Launched
+from experiments.run.alone import fresh
+from experiments.run.environment import for_driver
+from experiments.run.launcher import Launcher
+from experiments.run.spark_settings import spark_settings
+from experiments.run.stores import files_of, spark_settings_of
+from jobs.runtime.request import Request
+from jobs.stores import STORAGES
+from jobs.streaming import offsets
+from jobs.streaming.tables import EXTENSION, SETTINGS
+from jobs.streams import STREAMS
+
+logger = logging.getLogger(__name__)
+
+FOLDER = "streaming"
+"""Folder, in the run folder, of the applications of streams: requests, events and drivers' logs."""
+
+PARTITIONS = 4
+"""Shuffle partitions, which a checkpoint fixes at its first start."""
+
+_FOREVER = 1_000_000_000
+_GRACE_S = 150.0  # longer than a query is given for its batch
+_EXTENSIONS = "spark.sql.extensions"
+_DIED = (
+    "ended without a result",
+    "the driver's JVM is gone",
+    "died while the application ran",
+    "Spark ended the application",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """Streams to run.
+
+    Attributes:
+        names: of the streams.
+        cores: that the application may use, of all workers together.
+        memory: of each of its executors.
+        drain: end when what Kafka holds at the start is done.
+        params: of the job `stream`.
+        restarts: how often an application that died is started again.
+    """
+
+    names: Sequence[str]
+    cores: int = 1
+    memory: str = "1g"
+    drain: bool = False
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    restarts: int = 3
+    backoff_s: float = 2.0
+
+
+def run(
+    settings: Settings, asked: Asked, follow: Callable[[Event], None] = lambda _: None, repeats: int = 0
+) -> Launched:
+    """Run streams until they end or are stopped: services and topics that they need are made first.
+
+    Args:
+        settings: where the cluster is.
+        asked: what to run.
+        follow: called with each event of the application.
+        repeats: windows to measure; 0 for one that ends with a drained stream, and for no end otherwise.
+
+    Raises:
+        UsageError: an unknown stream, or more cores than the workers have.
+        JobError: a query or the application failed too often; names the offsets.
+        KeyboardInterrupt: a person stopped it; the last batch was finished.
+    """
+    for name in asked.names:
+        if name not in STREAMS:
+            raise UsageError(f"unknown stream {name!r}: {nearest(name, STREAMS)}")
+    if asked.cores < 1 or asked.cores > settings.spark.workers * settings.spark.cores:
+        raise UsageError(
+            f"STREAM_CORES must be 1 to {settings.spark.workers * settings.spark.cores}, the cores of all workers, got {asked.cores}"
+        )
+    cluster = Cluster(settings)
+    brokers = cluster.ensure("kafka")
+    with administered(Connection.of(brokers)) as broker:
+        for made in broker.make(list(declared.topics().values())):
+            logger.info("made the topic %s", made)
+    failures = 0
+    while True:
+        launched = _launch(cluster, asked, brokers, follow, repeats)
+        if launched.status == "killed":
+            raise KeyboardInterrupt
+        error = launched.result.error
+        if launched.status == "ok" or error is None:
+            return launched
+        failures += 1
+        if failures > asked.restarts or not any(text in error for text in _DIED):
+            raise JobError(f"the stream stopped: {error}\n{_standing(settings, asked.names)}")
+        wait = asked.backoff_s * 2 ** (failures - 1)
+        logger.warning(
+            "the stream's application died (%d of %d); it starts again in %.0f s: %s",
+            failures,
+            asked.restarts,
+            wait,
+            error.splitlines()[0],
+        )
+        time.sleep(wait)
+
+
+def _launch(
+    cluster: Cluster, asked: Asked, brokers: Sequence[str], follow: Callable[[Event], None], repeats: int
+) -> Launched:
+    settings = cluster.settings
+    cluster.up({"spark"})
+    folder = fresh(settings.run_dir / FOLDER / new_attempt())
+    request = _request(cluster, asked, brokers, folder, repeats)
+    driver_host = cluster.driver_host
+    driver_host.refuse(
+        [file for name in asked.names for one in STREAMS[name].services for file in files_of(one)]
+    )
+    driver_host.give_access([settings.run_dir / "streams", settings.run_dir / "lake"])
+    external = settings.spark.master is not None
+    java = find_java(settings.spark.java_home) if settings.backend == "local" or external else None
+    environment, own = for_driver(driver_host, java)
+    launcher = Launcher(
+        driver_host=driver_host,
+        cluster=None if external else cluster,
+        environment=environment,
+        own=own,
+        watch_s=driver_host.watch_s,
+        workers=frozenset(f"spark-worker-{number}" for number in range(1, settings.spark.workers + 1)),
+        grace_s=_GRACE_S,
+    )
+    return launcher.run(request, folder, math.inf, follow)
+
+
+def _request(cluster: Cluster, asked: Asked, brokers: Sequence[str], folder: Path, repeats: int) -> Request:
+    settings = cluster.settings
+    each = min(asked.cores, settings.spark.cores)
+    shape = Shape(-(-asked.cores // each), each, asked.memory)
+    own = spark_settings(
+        settings, cluster.driver_host, cluster.spark_master, f"stream {','.join(asked.names)}", shape,
+        partitions=PARTITIONS, folder=folder,
+    )  # fmt: skip
+    stores = {service for name in asked.names for service in STREAMS[name].services}
+    found = [
+        spark_settings_of(one, settings, cluster.ensure(one), _jars(cluster, one)) for one in sorted(stores)
+    ]
+    mine = {"spark.jars": cluster.driver_host.jars("streams"), _EXTENSIONS: EXTENSION}
+    further: dict[str, str] = {}
+    for one in [mine, *found]:
+        lists = {
+            key: f"{further[key]},{one[key]}"
+            for key in ("spark.jars", _EXTENSIONS)
+            if key in further and key in one
+        }
+        further |= one | lists
+    return Request(
+        job="stream",
+        params={
+            "streams": list(asked.names),
+            "brokers": list(brokers),
+            "folder": str(settings.run_dir.resolve()),
+            "drain": asked.drain,
+            **asked.params,
+        },
+        spark={
+            **own,
+            "spark.cores.max": str(asked.cores),
+            "spark.scheduler.mode": "FAIR",
+            # An event log grows as long as a stream runs; what it did stands in events.jsonl.
+            "spark.eventLog.enabled": "false",
+            **SETTINGS,
+            **further,
+        },
+        store=PARQUET,
+        store_root=str((folder / "store").resolve()),
+        work=str((folder / "work").resolve()),
+        events=str((folder / "events.jsonl").resolve()),
+        executors=shape.workers,
+        warmups=0,
+        repeats=repeats or (1 if asked.drain else _FOREVER),
+        keep=str(folder.resolve()),
+    )
+
+
+def _jars(cluster: Cluster, store: str) -> str:
+
+    return cluster.driver_host.jars(STORAGES[store].jars)
+
+
+def _standing(settings: Settings, names: Sequence[str]) -> str:
+    """Return where each query stands, so that somebody who must look knows at which message."""
+    lines = []
+    for name in names:
+        for home in sorted((settings.run_dir / "streams" / name).glob("*/checkpoint")):
+            done, ends = offsets.committed(home)
+            where = ", ".join(f"{topic}-{part} {end:,}" for (topic, part), end in sorted(ends.items()))
+            lines.append(
+                f"  {name}.{home.parent.name}: batch {done} is done; next offsets {where or 'the first ones'}"
+            )
+    return "\n".join(lines)
