@@ -108,6 +108,13 @@ drill: environment ## Kill a part in the middle of a trial: KIND=executor|worker
 	@$(call required,KIND,worker)
 	$(python) -m experiments drill "$$KIND" $(if $(call given,NAME),"$$NAME")
 
+reconcile: environment ## Is every message where it belongs, exactly once? [LEDGER=/file] (exit 1 and a table of what differs if not)
+	@$(python) -m experiments reconcile $(call option,LEDGER,--ledger)
+
+forget: environment ## Erase one person from lake, dead letters and Cassandra, and reconcile: USER=u17
+	@$(call required,USER,u17)
+	$(python) -m experiments forget -- "$$USER"
+
 plan: environment ## Choose and run a few cheap runs to predict larger ones from: NAME=capacity [BUDGET=15m] [VALIDATE=1]
 	@$(call required,NAME,capacity)
 	$(python) -m experiments plan "$$NAME" $(call option,BUDGET,--budget) $(call option,APPLICATIONS,--applications) \

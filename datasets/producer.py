@@ -40,13 +40,13 @@ class Supply(NamedTuple):
     """Messages that wait to be sent.
 
     Attributes:
-        count: how many there are; None if there is no end to them.
+        rows: how many there are; None if there is no end to them.
         messages: makes them from the time of the first (milliseconds since 1970) and the seconds after it at which each is
             due. Equal arguments give equal messages.
         times: their own times of those; None where the rate decides.
     """
 
-    count: int | None
+    rows: int | None
     messages: Callable[[int, Iterator[float]], Iterator[Message]]
     times: Callable[[], Iterator[float]] | None = None
 

@@ -1,7 +1,8 @@
 """Films that enter the catalogue; invented."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from datasets.producer import Asked, Supply
 from datasets.sending.documents import documents
@@ -18,8 +19,11 @@ class Movies:
     replays: ClassVar[bool] = False
 
     def supply(self, asked: Asked) -> Supply:
-        inventor = Inventor(asked.language, asked.seed, "movies")
-        return documents(*self.topics, "movie", asked.seed, lambda _: {"type": "movie", **inventor.work()})
+        def fields(_: int) -> Iterator[dict[str, Any]]:
+            for work in Inventor(asked.language, asked.seed, "movies").works():
+                yield {"type": "movie", **work}
+
+        return documents(self.topics, "movie", asked.seed, fields)
 
 
 PRODUCER = Movies

@@ -1,6 +1,6 @@
 """Series that enter the catalogue; invented."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from datasets.sending.invented import Inventor
 
 @dataclass(frozen=True)
 class Series:
-    """A series is described as a film is, and has one to nine seasons of six to twenty-three episodes each."""
+    """A series is described as a film is, and has one to nine seasons, each of as many episodes: six to twenty-three."""
 
     about: ClassVar[str] = "series as they enter the catalogue; invented"
     topics: ClassVar[tuple[str, ...]] = ("series",)
@@ -19,20 +19,18 @@ class Series:
     replays: ClassVar[bool] = False
 
     def supply(self, asked: Asked) -> Supply:
-        inventor = Inventor(asked.language, asked.seed, "series")
-        draw = inventor.draw.random
+        def fields(_: int) -> Iterator[dict[str, Any]]:
+            inventor = Inventor(asked.language, asked.seed, "series")
+            sizes = inventor.drawn(range(1, 10), range(6, 24))
+            for work, (seasons, episodes) in zip(inventor.works(), sizes, strict=False):
+                yield {
+                    "type": "series",
+                    **work,
+                    "numero_temporadas": seasons,
+                    "numero_episodios": seasons * episodes,
+                }
 
-        def fields(_: int) -> Mapping[str, Any]:
-            seasons = 1 + int(9 * draw())
-            episodes = sum(6 + int(18 * draw()) for _ in range(seasons))
-            return {
-                "type": "series",
-                **inventor.work(),
-                "numero_temporadas": seasons,
-                "numero_episodios": episodes,
-            }
-
-        return documents(*self.topics, "series", asked.seed, fields)
+        return documents(self.topics, "series", asked.seed, fields)
 
 
 PRODUCER = Series

@@ -1,6 +1,6 @@
 """Tracks of Spotify with their audio features: a data set's, or invented ones."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,7 +13,9 @@ from datasets.sending.invented import Inventor
 from datasets.sending.replays import Replay, items
 
 _WHOLE = ("duration_ms",)
-_YEARS = (1960, 2024)
+_SHARES = (
+    *("danceability", "energy", "speechiness", "acousticness", "instrumentalness", "liveness", "valence"),
+)
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,10 @@ class Tracks:
     replays: ClassVar[bool] = False
 
     def supply(self, asked: Asked) -> Supply:
-        (topic,) = self.topics
         if asked.dataset is None:
-            return documents(
-                topic, "track", asked.seed, _invented(Inventor(asked.language, asked.seed, "tracks"))
-            )
+            return documents(self.topics, "track", asked.seed, lambda _: _invented(asked))
         replay = items(asked, asked.dataset)
+        (topic,) = self.topics
 
         def messages(start_ms: int, times: Iterator[float]) -> Iterator[Message]:
             for found, due in zip(_described(replay), times, strict=False):
@@ -63,34 +63,25 @@ def _described(replay: Replay) -> Iterator[dict[str, Any]]:
         yield {name: value for name, value in found.items() if value is not None}
 
 
-def _invented(inventor: Inventor) -> Any:
-    draw = inventor.draw.random
-
-    def fields(_: int) -> Mapping[str, Any]:
-        share = [round(draw(), 3) for _ in range(7)]
-        return {
-            "name": inventor.title(),
-            "artists": list(dict.fromkeys(inventor.name() for _ in range(1 + int(1.3 * draw())))),
-            "album": inventor.title(),
-            "genres": inventor.genres(2),
-            "year": _YEARS[0] + int((_YEARS[1] - _YEARS[0]) * draw() ** 0.5),
-            "duration_ms": 120_000 + int(180_000 * draw()),
-            "popularity": int(100 * draw() ** 2),
-            "explicit": draw() < 0.1,
-            "danceability": share[0],
-            "energy": share[1],
-            "key": int(12 * draw()),
-            "loudness": round(-20.0 * draw(), 2),
-            "mode": int(2 * draw()),
-            "speechiness": share[2],
-            "acousticness": share[3],
-            "instrumentalness": share[4],
-            "liveness": share[5],
-            "valence": share[6],
-            "tempo": round(60 + 120 * draw(), 1),
-        }
-
-    return fields
+def _invented(asked: Asked) -> Iterator[dict[str, Any]]:
+    inventor = Inventor(asked.language, asked.seed, "tracks")
+    shares = [number / 1000 for number in range(1001)]
+    pools: dict[str, Sequence[Any]] = {
+        "name": inventor.titles,
+        "artists": [[name] for name in inventor.names],
+        "album": inventor.titles,
+        "genres": [genres for genres, _, _ in inventor.tastes],
+        "year": range(1960, 2025),
+        "duration_ms": range(120_000, 300_000),
+        "popularity": range(101),
+        "explicit": [False] * 9 + [True],
+        "key": range(12),
+        "mode": range(2),
+        "loudness": [-number / 100 for number in range(2000)],
+        "tempo": [number / 10 for number in range(600, 1800)],
+        **dict.fromkeys(_SHARES, shares),
+    }
+    return (dict(zip(pools, row, strict=True)) for row in inventor.drawn(*pools.values()))
 
 
 PRODUCER = Tracks

@@ -1,12 +1,13 @@
 """People who subscribe, with what they like; invented."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from datasets.producer import Asked, Supply
 from datasets.sending.documents import documents
-from datasets.sending.invented import Inventor
+from datasets.sending.invented import RATINGS, Inventor
 
 
 @dataclass(frozen=True)
@@ -19,22 +20,34 @@ class Users:
     replays: ClassVar[bool] = False
 
     def supply(self, asked: Asked) -> Supply:
-        inventor = Inventor(asked.language, asked.seed, "users")
+        def fields(start_ms: int) -> Iterator[dict[str, Any]]:
+            inventor = Inventor(asked.language, asked.seed, "users")
+            pools = (
+                inventor.names,
+                _days_before(start_ms),
+                inventor.tastes,
+                RATINGS,
+                inventor.sets_of_decades(),
+            )
+            for name, day, (genres, directors, actors), rating, decades in inventor.drawn(*pools):
+                yield {
+                    "type": "user",
+                    "nombre_usuario": name,
+                    "fecha_suscripcion": day,
+                    "generos": genres,
+                    "directores": directors,
+                    "actores": actors,
+                    "clasificacion": rating,
+                    "decadas_favoritas": decades,
+                }
 
-        def fields(at: int) -> Mapping[str, Any]:
-            name, genres = inventor.name(), inventor.genres(3)
-            return {
-                "type": "user",
-                "nombre_usuario": name,
-                "fecha_suscripcion": inventor.day_before(at),
-                "generos": genres,
-                "directores": inventor.directors(genres, 2),
-                "actores": inventor.actors(genres, 4),
-                "clasificacion": inventor.rating(),
-                "decadas_favoritas": inventor.decades(3),
-            }
+        return documents(self.topics, "user", asked.seed, fields)
 
-        return documents(*self.topics, "user", asked.seed, fields)
+
+def _days_before(ms: int) -> list[str]:
+    """Return the days of three years before a time."""
+    last = datetime.fromtimestamp(ms / 1000, UTC).date()
+    return [(last - timedelta(days=days)).isoformat() for days in range(1095)]
 
 
 PRODUCER = Users

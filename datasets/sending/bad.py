@@ -50,6 +50,9 @@ def spoiled(
         kinds: that are drawn, each as often.
         seed: of which, and how.
     """
+    if not share:
+        yield from ((message, None) for message in messages)
+        return
     draw = random.Random(f"bad {seed}").random  # noqa: S311 - not for secrets
     earlier: list[Message] = []
     for message in messages:

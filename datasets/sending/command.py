@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -21,6 +22,7 @@ from datasets.producers import PRODUCERS
 from datasets.sending.bad import KINDS, chosen, spoiled
 from datasets.sending.client import connect
 from datasets.sending.clock import evenly, now_ms, poisson, started
+from datasets.sending.comparison import Comparison
 from datasets.sending.invented import LANGUAGES, language
 from datasets.sending.ledger import Ledger, writable
 from datasets.sending.outcome import Outcome
@@ -96,6 +98,9 @@ def produce(parsed: argparse.Namespace) -> int:
     patience_s = duration(parsed.patience, "--patience")
     ledger = Ledger() if parsed.ledger and writable(parsed.ledger) else None
     pace = _Pace(parsed, producer)
+    if parsed.compare:
+        print(_compared(parsed, producer, pace, patience_s))
+        return OK
     client = connect(_connection(parsed.brokers), producer.topics, patience_s)
     supply = producer.supply(_asked(parsed, pace.speed))
     messages = pace.messages(supply)
@@ -136,9 +141,9 @@ class _Pace:
         """Whether messages are sent at times of their own; else as fast as it goes."""
         return bool(self.rate or self.speed)
 
-    def messages(self, supply: Supply) -> Iterator[Message]:
+    def messages(self, supply: Supply) -> "islice[Message]":
         """Return as many of the messages as were asked for."""
-        known = [number for number in (self._total, supply.count) if number is not None]
+        known = [number for number in (self._total, supply.rows) if number is not None]
         if not known and not self.paced:
             raise UsageError(
                 "--total is missing: without --rate it says how many messages there are, as in --total 1e6"
@@ -154,6 +159,17 @@ class _Pace:
             return supply.times()
         rate = self.rate or self._density
         return poisson(rate, self._seed) if self._poisson else evenly(rate)
+
+
+def _compared(parsed: argparse.Namespace, producer: Producer, pace: _Pace, patience_s: float) -> str:
+    if pace.speed or parsed.total is None:
+        raise UsageError(
+            "--compare needs --total and takes no --speed: for example --compare --total 300e3 --rate 30e3"
+        )
+    supply = producer.supply(_asked(parsed, None))
+    total = min(count(parsed.total, "--total"), supply.rows or sys.maxsize)
+    comparison = Comparison(parsed.name, producer.topics, lambda: pace.messages(supply), total, patience_s)
+    return comparison.run(_connection(parsed.brokers), pace.rate)
 
 
 def _producer(parsed: argparse.Namespace) -> Producer:

@@ -1,10 +1,11 @@
 """Invented people, films and series, in Spanish or English, all drawn from a seed."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import numpy as np
 
 from core.errors import UsageError
 from core.options import nearest
@@ -14,6 +15,7 @@ LANGUAGES = ("es", "en")
 RATINGS = ("G", "PG", "PG-13", "R", "NC-17")
 """Age ratings, from the mildest."""
 
+_POOL, _BLOCK = 4096, 4096
 _DECADES = tuple(f"{year}s" for year in range(1950, 2030, 10))
 
 
@@ -61,81 +63,77 @@ def language(given: str) -> str:
 
 
 class Inventor:
-    """Values of one language, drawn one after the other.
+    """Values of one language.
 
-    Directors and actors are few, each with a genre and a decade of their own, so that who likes what can be learnt.
+    Pools of names, titles and tastes are drawn once; a message then costs a few random numbers. Directors and actors belong
+    to a genre each, so that who likes what can be learnt.
     """
 
     def __init__(self, language: str, seed: int, kind: str) -> None:
         words = _WORDS[language]
-        self._genres, self._first, self._last = words.genres.split(), words.first.split(), words.last.split()
-        self._things, self._places, self._title = words.things.split(), words.places.split(), words.title
-        self.draw = random.Random(f"{kind} {seed}")  # noqa: S311 - not for secrets
-        names = [f"{first} {last}" for last in self._last for first in self._first]
-        self._directors, self._actors = names[::3], names[1::3] + names[2::3]
+        self._draw = random.Random(f"{kind} {seed}")  # noqa: S311 - not for secrets
+        self._numbers = np.random.default_rng([seed % 2**64, *kind.encode()])
+        first, last = words.first.split(), words.last.split()
+        self.names = [f"{one} {other}" for other in last for one in first]
+        self._directors, self._actors = self.names[::3], self.names[1::3] + self.names[2::3]
+        self.titles = [
+            words.title.format(thing=thing, place=place)
+            for thing in words.things.split()
+            for place in words.places.split()
+        ]
+        self._genres = words.genres.split()
+        self.tastes = [self._taste() for _ in range(_POOL)]
+        self.decades = [self._decade() for _ in range(_POOL)]
 
-    def name(self) -> str:
-        """Return a person's name."""
-        return f"{self._one(self._first)} {self._one(self._last)}"
+    def drawn(self, *pools: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        """Yield draws from pools, one of each, without end."""
+        while True:
+            yield from zip(
+                *(
+                    [pool[at] for at in self._numbers.integers(len(pool), size=_BLOCK).tolist()]
+                    for pool in pools
+                ),
+                strict=True,
+            )
 
-    def title(self) -> str:
-        """Return a title."""
-        return self._title.format(thing=self._one(self._things), place=self._one(self._places))
+    def works(self) -> Iterator[dict[str, Any]]:
+        """Yield the fields that films and series share."""
+        for title, decade, (genres, directors, actors), rating in self.drawn(
+            self.titles, self.decades, self.tastes, RATINGS
+        ):
+            yield {
+                "titulo": title,
+                "decada_lanzamiento": decade,
+                "generos": genres,
+                "directores": directors,
+                "actores": actors,
+                "clasificacion": rating,
+            }
 
-    def genres(self, most: int) -> list[str]:
-        """Return one or more genres."""
-        return self._some(self._genres, most)
+    def sets_of_decades(self) -> list[list[str]]:
+        """Return a pool of one to three decades each, in order."""
+        return [sorted({self._decade() for _ in range(self._upto(3))}) for _ in range(_POOL)]
 
-    def directors(self, genres: Sequence[str], most: int) -> list[str]:
-        """Return directors, most of whom work in these genres."""
-        return self._people(self._directors, genres, most)
+    def _taste(self) -> tuple[list[str], list[str], list[str]]:
+        """Draw one to three genres, and directors and actors most of whom belong to them."""
+        genres = list(dict.fromkeys(self._one(self._genres) for _ in range(self._upto(3))))
+        return genres, self._people(self._directors, genres, 2), self._people(self._actors, genres, 4)
 
-    def actors(self, genres: Sequence[str], most: int) -> list[str]:
-        """Return actors, most of whom play in these genres."""
-        return self._people(self._actors, genres, most)
+    def _decade(self) -> str:
+        """Draw a decade, the newer ones more often."""
+        return _DECADES[int(len(_DECADES) * self._draw.random() ** 0.5)]
 
-    def work(self) -> dict[str, Any]:
-        """Return the fields that films and series share."""
-        title, genres = self.title(), self.genres(3)
-        return {
-            "titulo": title,
-            "decada_lanzamiento": self.decade(),
-            "generos": genres,
-            "directores": self.directors(genres, 2),
-            "actores": self.actors(genres, 4),
-            "clasificacion": self.rating(),
-        }
-
-    def decade(self) -> str:
-        """Return a decade, the newer ones more often."""
-        return _DECADES[int(len(_DECADES) * self.draw.random() ** 0.5)]
-
-    def decades(self, most: int) -> list[str]:
-        """Return one or more decades, in order."""
-        return sorted({self.decade() for _ in range(1 + int(self.draw.random() * most))})
-
-    def rating(self) -> str:
-        """Return an age rating."""
-        return self._one(RATINGS)
-
-    def day_before(self, ms: int) -> str:
-        """Return a day of the three years before a time."""
-        at = datetime.fromtimestamp(ms / 1000, UTC) - timedelta(days=int(self.draw.random() * 1095))
-        return at.date().isoformat()
+    def _upto(self, most: int) -> int:
+        return 1 + int(self._draw.random() * most)
 
     def _one(self, values: Sequence[str]) -> str:
-        return values[int(self.draw.random() * len(values))]
-
-    def _some(self, values: Sequence[str], most: int) -> list[str]:
-        return list(dict.fromkeys(self._one(values) for _ in range(1 + int(self.draw.random() * most))))
+        return values[int(self._draw.random() * len(values))]
 
     def _people(self, people: Sequence[str], genres: Sequence[str], most: int) -> list[str]:
-        """Draw people: one in four anyone, the others from the part of the list that belongs to one of the genres."""
+        """Draw people: one in four anyone, the others from those of one of the genres."""
         found = []
-        for _ in range(1 + int(self.draw.random() * most)):
-            if self.draw.random() < 0.25:
-                found.append(self._one(people))
-            else:
-                own = self._genres.index(self._one(genres))
-                found.append(self._one(people[own :: len(self._genres)]))
+        for _ in range(self._upto(most)):
+            own = self._genres.index(self._one(genres))
+            anyone = self._draw.random() < 0.25
+            found.append(self._one(people if anyone else people[own :: len(self._genres)]))
         return list(dict.fromkeys(found))

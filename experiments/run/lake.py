@@ -1,4 +1,4 @@
-"""Runs jobs on the lake's tables, in the driver alone: they change nothing that a cluster would do faster."""
+"""Runs jobs on what streams have kept, in the driver alone: so they need no worker, which a stream may have."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,9 +13,9 @@ from experiments.run.alone import LONG_S, fresh
 from experiments.run.environment import for_driver
 from experiments.run.launcher import Launcher
 from experiments.run.spark_settings import spark_settings
-from experiments.run.streams import FOLDER, PARTITIONS
+from experiments.run.streams import FOLDER, PARTITIONS, reach
 from jobs.runtime.request import Request, Result
-from jobs.streaming.tables import EXTENSION, SETTINGS
+from jobs.stores import STORAGES
 
 
 def run(settings: Settings, job: str, params: Mapping[str, Any]) -> Result:
@@ -25,30 +25,51 @@ def run(settings: Settings, job: str, params: Mapping[str, Any]) -> Result:
         JobError: it failed.
         KeyboardInterrupt: a person stopped it.
     """
+    return run_on_streams(settings, job, {"lake": str(settings.run_dir.resolve() / "lake"), **params})
+
+
+def run_on_streams(
+    settings: Settings,
+    job: str,
+    params: Mapping[str, Any],
+    *,
+    threads: int = 1,
+    store: tuple[str, str] = (PARQUET, ""),
+) -> Result:
+    """Run a job that reads or changes what streams have kept, and return its answer.
+
+    Args:
+        settings: where things are.
+        job: key of the job; params: its parameters.
+        params: see there.
+        threads: tasks at a time.
+        store: key of the store that it reaches, and what that is opened with.
+
+    Raises:
+        JobError: it failed.
+        ServiceError: the store's service did not come up.
+        KeyboardInterrupt: a person stopped it.
+    """
     cluster = Cluster(settings)
     cluster.prepare()
     driver_host = cluster.driver_host
     folder = fresh(settings.run_dir / FOLDER / f"{new_attempt()}-{job}")
     own = spark_settings(
-        settings, driver_host, "local[1]", job, Shape(1, 1, settings.spark.driver_memory), partitions=PARTITIONS, folder=folder,
+        settings, driver_host, f"local[{threads}]", job, Shape(1, threads, settings.spark.driver_memory),
+        partitions=PARTITIONS, folder=folder,
     )  # fmt: skip
-    lake = settings.run_dir.resolve() / "lake"
+    name, root = store
+    service = STORAGES[name].service
     request = Request(
         job=job,
-        params={"lake": str(lake), **params},
-        spark={
-            **own,
-            **SETTINGS,
-            "spark.eventLog.enabled": "false",
-            "spark.jars": driver_host.jars("streams"),
-            "spark.sql.extensions": EXTENSION,
-        },
-        store=PARQUET,
-        store_root=str((folder / "store").resolve()),
+        params=params,
+        spark={**own, "spark.eventLog.enabled": "false", **reach(cluster, [service] if service else [])},
+        store=name,
+        store_root=root or str((folder / "store").resolve()),
         work=str((folder / "work").resolve()),
         events=str((folder / "events.jsonl").resolve()),
     )
-    driver_host.give_access([lake])
+    driver_host.give_access([settings.run_dir / kept for kept in ("streams", "lake")])
     java = find_java(settings.spark.java_home) if settings.backend == "local" else None
     environment, names = for_driver(driver_host, java)
     launched = Launcher(driver_host=driver_host, cluster=None, environment=environment, own=names).run(

@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -157,19 +157,7 @@ def _request(cluster: Cluster, asked: Asked, brokers: Sequence[str], folder: Pat
         settings, cluster.driver_host, cluster.spark_master, f"stream {','.join(asked.names)}", shape,
         partitions=PARTITIONS, folder=folder,
     )  # fmt: skip
-    stores = {service for name in asked.names for service in STREAMS[name].services}
-    found = [
-        spark_settings_of(one, settings, cluster.ensure(one), _jars(cluster, one)) for one in sorted(stores)
-    ]
-    mine = {"spark.jars": cluster.driver_host.jars("streams"), _EXTENSIONS: EXTENSION}
-    further: dict[str, str] = {}
-    for one in [mine, *found]:
-        lists = {
-            key: f"{further[key]},{one[key]}"
-            for key in ("spark.jars", _EXTENSIONS)
-            if key in further and key in one
-        }
-        further |= one | lists
+    services = {service for name in asked.names for service in STREAMS[name].services}
     return Request(
         job="stream",
         params={
@@ -185,8 +173,7 @@ def _request(cluster: Cluster, asked: Asked, brokers: Sequence[str], folder: Pat
             "spark.scheduler.mode": "FAIR",
             # An event log grows as long as a stream runs; what it did stands in events.jsonl.
             "spark.eventLog.enabled": "false",
-            **SETTINGS,
-            **further,
+            **reach(cluster, services),
         },
         store=PARQUET,
         store_root=str((folder / "store").resolve()),
@@ -199,9 +186,27 @@ def _request(cluster: Cluster, asked: Asked, brokers: Sequence[str], folder: Pat
     )
 
 
-def _jars(cluster: Cluster, store: str) -> str:
+def reach(cluster: Cluster, services: Collection[str]) -> dict[str, str]:
+    """Return the Spark settings with which an application reaches Kafka, the lake and these services of stores.
 
-    return cluster.driver_host.jars(STORAGES[store].jars)
+    Raises:
+        ServiceError: a service did not come up.
+    """
+    mine = {"spark.jars": cluster.driver_host.jars("streams"), _EXTENSIONS: EXTENSION}
+    further: dict[str, str] = {**SETTINGS}
+    for one in [mine, *(_of_store(cluster, name) for name in sorted(services))]:
+        lists = {
+            key: f"{further[key]},{one[key]}"
+            for key in ("spark.jars", _EXTENSIONS)
+            if key in further and key in one
+        }
+        further |= one | lists
+    return further
+
+
+def _of_store(cluster: Cluster, name: str) -> dict[str, str]:
+    jars = cluster.driver_host.jars(STORAGES[name].jars)
+    return spark_settings_of(name, cluster.settings, cluster.ensure(name), jars)
 
 
 def _standing(settings: Settings, names: Sequence[str]) -> str:

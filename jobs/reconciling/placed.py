@@ -1,12 +1,15 @@
-"""Whether what was read is what is stored: each offset in the lake or among the dead letters, once."""
+"""Whether what was acknowledged was read, and what was read is stored: each offset in the lake or among the dead letters, once."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from core.errors import DataError
+from datasets.sending import ledger
 from jobs.reconciling.checkpoints import Consumed
 from jobs.reconciling.finding import Check, Finding, at_offsets
 from jobs.reconciling.offsets import BITS, NONE, Place, Ranges
@@ -123,3 +126,25 @@ def arrived(acknowledged: At, queries: Iterable[Consumed]) -> Check:
     missing = without(acknowledged, read)
     findings = list(at_offsets("acknowledged, and not read", missing))
     return Check("acknowledged are read", count(acknowledged), findings)
+
+
+def acknowledged(files: Iterable[Path]) -> dict[Place, Ranges]:
+    """Return the offsets that brokers acknowledged, from the ledgers of producers.
+
+    Raises:
+        DataError: a ledger is not there, or a line of it does not read.
+    """
+    return joined(_of_ledger(path) for path in files)
+
+
+def _of_ledger(path: Path) -> dict[Place, Ranges]:
+    try:
+        found = ledger.read(path)
+    except OSError as error:
+        raise DataError(
+            f"the ledger {path} does not read: {error.strerror or error}. Name the file that python -m datasets produce --ledger "
+            "wrote"
+        ) from None
+    return {
+        Place(*key): Ranges.of((first, last + 1) for first, last in ranges) for key, ranges in found.items()
+    }

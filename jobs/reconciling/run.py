@@ -11,7 +11,7 @@ from core.errors import JobError
 from datasets.topics import declared
 from datasets.topics.admin import Held, administered
 from datasets.topics.connection import Connection
-from jobs.reconciling import checkpoints, contents, erased, feedback_tables, lake_tables, ledgers, placed
+from jobs.reconciling import checkpoints, contents, erased, feedback_tables, lake_tables, placed
 from jobs.reconciling.checkpoints import Consumed
 from jobs.reconciling.finding import Check, Finding
 from jobs.reconciling.offsets import Place, Ranges
@@ -85,7 +85,7 @@ class Reconciliation:
         dead = placed.stored(lake_tables.places(self.spark, [self.dead]))
         yield placed.placed(self.lake, lake, dead, self.erased)
         if self.ledgers:
-            yield placed.arrived(ledgers.acknowledged(self.ledgers), self.lake)
+            yield placed.arrived(placed.acknowledged(self.ledgers), self.lake)
 
     def contents(self) -> Iterator[Check]:
         """Compare the contents of rows and dead letters with Kafka's messages, as far as Kafka still holds them."""

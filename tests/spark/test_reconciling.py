@@ -3,16 +3,19 @@
 import json
 import shutil
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import Producer
 from pyspark.sql import functions as F
 
 from datasets.topics.connection import Connection
 from datasets.topics.declared import DEAD_LETTERS
+from jobs.apps.forget import JOB as FORGET
 from jobs.apps.reconcile import JOB
-from jobs.reconciling import erased
+from jobs.reconciling import erased, forgetting
 from jobs.reconciling.offsets import Place, Ranges
 from jobs.stores.cassandra.access import Connection as Nodes
 from jobs.stores.cassandra.access import connect
@@ -24,7 +27,7 @@ from tests.spark.streaming import context_of, drained, fresh_topics
 
 T0 = 1_700_000_000_000
 TYPES = ("like", "dislike", "watched", "played")
-BAD = (b"{", b'{"id": 7}', b"")
+BAD = (b"{", b'{"id": 7}', b"", b'{"user": "u3", ')
 USED = ("ratings", "events")
 
 
@@ -61,7 +64,7 @@ def ledger(kafka, tmp_path_factory):
     assert producer.flush(30) == 0
     path = tmp_path_factory.mktemp("ledger") / "it.jsonl"
     lines = [
-        {"topic": topic, "partition": partition, "count": len(set(found)), "ranges": [list(pair) for pair in inclusive(found)]}
+        {"topic": topic, "partition": partition, "acknowledged": len(set(found)), "ranges": [list(pair) for pair in inclusive(found)]}
         for (topic, partition), found in offsets.items()
     ]  # fmt: skip
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -93,15 +96,23 @@ def run(spark, in_cassandra, ledger, streamed, tmp_path):
 
 
 @pytest.fixture
-def reconcile(context, spark, run, ledger, streamed):
-    """Run the job; returns the number of messages that differ, and the findings as (check, what, partition, messages, where)."""
-    connection, path = ledger
+def run_job(context, spark, run, ledger, streamed):
+    """Run a job on the run folder and Cassandra."""
+
+    def made(job, name, **params):
+        given = context(name, {"folder": str(run), "brokers": list(ledger[0].addresses), **params})
+        store = CassandraStore(spark, streamed["keyspace"])
+        return job.run(replace(given, store=store))
+
+    return made
+
+
+@pytest.fixture
+def reconcile(run_job, ledger):
+    """Run the job; returns its result, and the findings as (check, what, partition, messages, where)."""
 
     def compare(**params):
-        params = {"folder": str(run), "brokers": list(connection.addresses), "ledgers": [str(path)], **params}
-        job = context("reconcile", params)
-        store = CassandraStore(spark, streamed["keyspace"])
-        result = JOB.run(type(job)(job.request, spark, store, job.phases, job.events, job.ready))
+        result = run_job(JOB, "reconcile", **{"ledgers": [str(ledger[1])], **params})
         found = [
             (row[0], row[1], row[3], row[4], row[5]) for row in result.table[1:] if row[1] != "all equal"
         ]
@@ -135,8 +146,8 @@ def busy(spark, run, topic):
 def test_what_is_right_is_found_right(reconcile, ledger):
     result, found = reconcile()
     assert found == []
-    acknowledged = sum(json.loads(line)["count"] for line in ledger[1].read_text().splitlines())
-    assert acknowledged == 600 + 86 + 9
+    acknowledged = sum(json.loads(line)["acknowledged"] for line in ledger[1].read_text().splitlines())
+    assert acknowledged == 600 + 86 + 12
     assert result.counts["differing"] == 0
     compared = json.loads(result.info["compared"])
     assert compared["read = lake + dead letters"] == compared["acknowledged are read"] == acknowledged
@@ -201,7 +212,7 @@ def test_a_message_in_both_places_or_erased_and_there_is_named(spark, run, recon
 
 def test_what_was_acknowledged_and_not_read_is_named(run, reconcile, tmp_path):
     more = tmp_path / "more.jsonl"
-    more.write_text('{"topic": "events", "partition": 1, "count": 2, "ranges": [[100000, 100001]]}\n')
+    more.write_text('{"topic": "events", "partition": 1, "acknowledged": 2, "ranges": [[100000, 100001]]}\n')
     result, found = reconcile(ledgers=[str(more)], contents=False)
     assert found == [("acknowledged are read", "acknowledged, and not read", 1, 2, "offsets 100000-100001")]
     assert result.counts["differing"] == 2
@@ -249,3 +260,32 @@ def test_streams_that_have_not_read_the_same_are_not_compared(run, reconcile):
     last.with_name(f".{last.name}.crc").unlink()
     _, found = reconcile(contents=False)
     assert {(check, what) for check, what, *_ in found} == {("feedback has read what the lake has", "not compared, one has read less")}  # fmt: skip
+
+
+def test_a_person_is_erased_everywhere_and_the_rest_adds_up(spark, run, run_job, reconcile, streamed):
+    lake = run / "lake"
+    erased_rows = {
+        topic: sum(one.count for one in places.values())
+        for topic, places in forgetting.found(spark, lake, "u3").items()
+    }
+    result = run_job(FORGET, "forget", user="u3")
+    assert erased_rows[DEAD_LETTERS] == 4  # one by its key, three by their bytes
+    assert {topic: result.counts[topic] for topic in (*USED, DEAD_LETTERS)} == erased_rows
+    assert result.counts["cassandra.events"] > result.counts["cassandra.feedback"] > 0
+    session = connect(Nodes.of(spark.conf))
+    for name in ("events", "feedback", "retractions"):
+        assert not list(
+            session.execute(f"SELECT * FROM recscale_{streamed['keyspace']}.{name} WHERE user = 'u3'")
+        )
+    for path in lake.rglob("*.parquet"):
+        if "_delta_log" not in path.parts:
+            rows = pq.read_table(path).to_pylist()
+            assert not [row for row in rows if row.get("user") == "u3" or row.get("key") == b"u3"]
+    assert not [path for path in lake.rglob("*.json*") if '"u3"' in path.read_text(encoding="utf-8")]
+    _, found = reconcile()
+    assert found == []
+    assert run_job(FORGET, "forget", user="u3").counts == {
+        "cassandra.events": 0,
+        "cassandra.feedback": 0,
+        "cassandra.retractions": 0,
+    }

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import DataError
-from jobs.reconciling import checkpoints, erased, ledgers, placed
+from jobs.reconciling import checkpoints, erased, placed
 from jobs.reconciling.offsets import NONE, Place, Ranges
 from jobs.reconciling.placed import Stored
 
@@ -75,27 +75,27 @@ def test_a_checkpoint_without_a_commit_has_read_nothing(tmp_path):
 
 
 def line(**values):
-    return json.dumps({"topic": "t", "partition": 0, "count": 3, "ranges": [[4, 5], [9, 9]], **values})
+    return json.dumps({"topic": "t", "partition": 0, "acknowledged": 3, "ranges": [[4, 5], [9, 9]], **values})
 
 
 def test_ledgers_of_several_producers_are_one(tmp_path):
     files = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
     files[0].write_text(line() + "\n")
-    files[1].write_text(line(count=1, ranges=[[6, 6]]) + "\n" + line(partition=1) + "\n")
-    assert ledgers.acknowledged(files) == {
+    files[1].write_text(line(acknowledged=1, ranges=[[6, 6]]) + "\n" + line(partition=1) + "\n")
+    assert placed.acknowledged(files) == {
         Place("t", 0): Ranges.of([(4, 7), (9, 10)]),
         Place("t", 1): Ranges.of([(4, 6), (9, 10)]),
     }
 
 
-@pytest.mark.parametrize("text", ["no JSON", "[]", line(count=4), line(ranges=[[1]]), '{"topic": "t"}'])
+@pytest.mark.parametrize("text", ["no JSON", "[]", line(ranges=[[1]]), '{"topic": "t"}'])
 def test_a_ledger_that_is_damaged_is_refused_with_its_line(tmp_path, text):
     path = tmp_path / "a.jsonl"
     path.write_text(f"{line()}\n{text}\n")
-    with pytest.raises(DataError, match=r"line 2 .*a\.jsonl"):
-        ledgers.acknowledged([path])
+    with pytest.raises(DataError, match=r"a\.jsonl, line 2"):
+        placed.acknowledged([path])
     with pytest.raises(DataError, match="missing"):
-        ledgers.acknowledged([tmp_path / "missing"])
+        placed.acknowledged([tmp_path / "missing"])
 
 
 T = Place("t", 0)

@@ -1,0 +1,63 @@
+"""Runs the jobs that compare what streams have kept and that erase a person from it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cluster.lifecycle import Cluster
+from cluster.settings import PARQUET, Settings
+from core.errors import UsageError
+from experiments.run.lake import run_on_streams
+from jobs.reconciling.run import FEEDBACK
+from jobs.runtime.request import Result
+from jobs.streams import STREAMS
+
+_CASSANDRA = "cassandra"
+_OURS = "recscale_"
+_MOST_THREADS = 8
+
+
+def reconcile(
+    settings: Settings, ledgers: Sequence[Path] = (), *, contents: bool = True, keyspace: str = ""
+) -> Result:
+    """Compare what the streams of the run folder have kept with what they have read.
+
+    Args:
+        settings: where the cluster is.
+        ledgers: of producers.
+        contents: whether rows are compared with Kafka's messages.
+        keyspace: of the stream `feedback`; empty for its default.
+
+    Raises:
+        UsageError: a ledger is not there.
+        JobError: nothing was read yet, or the comparison failed.
+        ServiceError: a service did not come up.
+    """
+    for path in ledgers:
+        if not path.is_file():
+            raise UsageError(
+                f"there is no ledger {path}: name a file that python -m datasets produce --ledger FILE wrote"
+            )
+    params = {"ledgers": [str(path.resolve()) for path in ledgers], "contents": contents}
+    return _run(settings, "reconcile", params, keyspace)
+
+
+def forget(settings: Settings, user: str, keyspace: str = "") -> Result:
+    """Erase a person from what the streams of the run folder have kept.
+
+    Raises:
+        JobError: a stream runs or has messages to read, or the erasure failed.
+        ServiceError: a service did not come up.
+    """
+    return _run(settings, "forget", {"user": user}, keyspace)
+
+
+def _run(settings: Settings, job: str, params: dict[str, Any], keyspace: str) -> Result:
+    brokers = Cluster(settings).ensure("kafka")
+    store = PARQUET, ""
+    if (settings.run_dir / "streams" / FEEDBACK).is_dir():
+        store = _CASSANDRA, (keyspace or str(STREAMS[FEEDBACK].options().keyspace)).removeprefix(_OURS)
+    where = {"folder": str(settings.run_dir.resolve()), "brokers": list(brokers)}
+    threads = max(1, min(os.cpu_count() or 1, _MOST_THREADS))
+    return run_on_streams(settings, job, {**params, **where}, threads=threads, store=store)
