@@ -13,7 +13,11 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 @contextmanager
 def session() -> Iterator[SparkSession]:
-    """Give a Spark session in this process, on all cores."""
+    """Give this process's Spark session, or one on all cores that ends with the block."""
+    running = SparkSession.getActiveSession()
+    if running:
+        yield running
+        return
     os.environ["PYTHONPATH"] = str(_ROOT)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")

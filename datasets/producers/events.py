@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.errors import UsageError
-from datasets.producer import Asked, Header, Message, Supply
+from datasets.producer import Asked, Message, Supply
+from datasets.sending.cloud_events import CloudEvents
 from datasets.sending.replays import Replay, interactions
 
 _BLOCK = 4096
@@ -59,7 +59,7 @@ class Events:
         (topic,) = self.topics
         played, opinion = self.watched + self.played, 1.0 - self.retract
         earlier: list[tuple[str, str, str]] = []
-        stamps = _Stamps()
+        headers = CloudEvents()
         for number, (due, (drawn, item, liked, draw, share)) in enumerate(zip(times, crowd, strict=False), 1):
             key, at, user = f"{prefix}{number}", start_ms + int(due * 1000), drawn
             event: dict[str, Any] = {"id": key, "user": user, "item": item}
@@ -78,7 +78,7 @@ class Events:
             event["type"], event["timestamp"] = kind, at
             if kind != "retract":
                 _remember(earlier, (key, user, item), number)
-            yield topic, user.encode(), orjson.dumps(event), due, _cloud_event(key, kind, stamps.text(at))
+            yield topic, user.encode(), orjson.dumps(event), due, headers.of(key, kind, at)
 
 
 class _Crowd:
@@ -104,32 +104,6 @@ class _Crowd:
                 (self._random.integers(100, size=_BLOCK) / 100).tolist(),
                 strict=True,
             )
-
-
-class _Stamps:
-    """Times as CloudEvents writes them; those of one second have the same beginning."""
-
-    def __init__(self) -> None:
-        self._second, self._text = -1, ""
-
-    def text(self, ms: int) -> str:
-        second, rest = divmod(ms, 1000)
-        if second != self._second:
-            self._second = second
-            self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._text}.{rest:03d}Z"
-
-
-def _cloud_event(key: str, kind: str, at: str) -> list[Header]:
-    """Return the headers of CloudEvents 1.0 in its binary mode."""
-    return [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", key.encode()),
-        ("ce_source", b"/recscale/events"),
-        ("ce_type", b"recscale." + kind.encode()),
-        ("ce_time", at.encode()),
-        ("content-type", b"application/json"),
-    ]
 
 
 def _remember(earlier: list[tuple[str, str, str]], event: tuple[str, str, str], number: int) -> None:
