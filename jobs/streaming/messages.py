@@ -120,8 +120,7 @@ def parsed(
     rows = (
         held.withColumn("_text", F.col(_VALUE).cast("string"))
         .withColumn("_parts", _once(plain.parts(F.col("_text"))))
-        .withColumn("_m", _once(fields))
-        .withColumn("_plain", plain.proven(parts))
+        .withColumns({"_m": _once(fields), "_plain": plain.proven(parts)})
     )
     message = _Message(schema, topic.key, skew_s, F.current_timestamp() if now is None else now)
     return rows.select(
@@ -202,11 +201,9 @@ class _Message:
                 rest,
             )
 
-        exact = F.when(
-            ~F.col("_proven") | F.col("_m._corrupt").isNotNull(), chain(closely, chain(plain, none))
-        )
-        # The common case is decided without a look at the text beyond the counts.
-        return chain([(F.col(_VALUE).isNull(), NO_VALUE, none)], exact.otherwise(chain(plain, none)))
+        # A message in the plain form needs no look at its text.
+        exact = F.when(F.col("_plain"), chain(plain, none)).otherwise(chain([*closely, *plain], none))
+        return chain([(F.col(_VALUE).isNull(), NO_VALUE, none)], exact)
 
     def _plainly(self) -> list[tuple[Column, str, Column]]:
         """Return what can be wrong with fields that have their types: condition, reason, field."""
