@@ -78,7 +78,7 @@ class Demo:
             self._step("model", self._modelled)
             if forget is not None:
                 self._step(f"{forget} forgotten", lambda: self._forgotten(forget))
-                self._step("reconciled again", self._reconciled)
+                self._step("model without", self._modelled)
         finally:
             cluster.down({status.name for status in cluster.status() if status.pid} - before)
 
@@ -143,7 +143,7 @@ class Demo:
 
     def _forgotten(self, user: str) -> str:
         self._command("forget", user)
-        return "no row of the lake, of Cassandra or of the dead letters has this person"
+        return "no row of the lake, of Cassandra or of the dead letters has this person; reconciled again"
 
     def _command(self, *words: str) -> None:
         """Run a command of this package as a person would type it, with this cluster's settings."""
