@@ -13,7 +13,7 @@ from cluster import configuration
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from core.errors import JobError, RecscaleError
-from core.units import count_text, positive, time_text
+from core.units import count_text, positive, size_text, time_text
 from datasets.__main__ import main as datasets
 from datasets.publishers.lake import delta_log
 from datasets.topics.admin import administered
@@ -26,12 +26,15 @@ from experiments.cli.commands.stream_model import stream_model
 from experiments.page.tables import Table
 from experiments.page.text_tables import as_text
 from experiments.run.alone import fresh
+from experiments.studies.volume.growth import SPANS, a_second
+from experiments.studies.volume.measured import measured
 
 logger = logging.getLogger(__name__)
 
 FOLDER = "stream-demo"
 SETS = ("kafka.brokers=1", "cassandra.nodes=1")
 STREAMS = "lake,feedback"
+RATE = 1_000
 
 _INVENTED = {"users": 2_000, "movies": 600, "series": 200, "tracks": 2_000}
 _FOLLOWED = {"ratings": 20_000, "events": 20_000}
@@ -76,6 +79,7 @@ class Demo:
             self._step("streams", self._streamed)
             self._step("reconciled", self._reconciled)
             self._step("model", self._modelled)
+            self._step("volume", lambda: self._measured(cluster))
             if forget is not None:
                 self._step(f"{forget} forgotten", lambda: self._forgotten(forget))
                 self._step("model without", self._modelled)
@@ -140,6 +144,12 @@ class Demo:
             f"RMSE {metrics['rmse']:.3f} (user and item means {metrics['rmse_bias']:.3f}, mean {metrics['rmse_global_mean']:.3f}); "
             f"{count_text(rows)} rows in {trained.files[0]}"
         )
+
+    def _measured(self, cluster: Cluster) -> str:
+        found = a_second(measured(cluster, self.settings.run_dir), RATE)
+        each = ", ".join(f"{size / RATE:,.0f} B in {place}" for place, size in found.items())
+        year = size_text(sum(found.values()) * SPANS["year"])
+        return f"a message takes {each}; {RATE:,} a second make {year} a year"
 
     def _forgotten(self, user: str) -> str:
         self._command("forget", user)
