@@ -69,8 +69,7 @@ def published(outcome: Outcome, run_dir: Path) -> list[Path]:
     Raises:
         JobError: they are gone.
     """
-    attempt = run_dir / "experiments" / NAME / outcome.key[:16] / outcome.attempt
-    kept = attempt / f"app-{outcome.measured[-1].number}"
+    kept = outcome.folder(run_dir) / f"app-{outcome.measured[-1].number}"
     target = run_dir / FILES
     target.mkdir(parents=True, exist_ok=True)
     written = []
