@@ -63,7 +63,7 @@ demo: ## The main job: cluster, data, models and baselines on 1 and 2 workers, r
 	@bash setup.sh || { echo 'demo: failed in setup.sh (see above)'; exit 1; }
 	$(python) -m experiments demo
 
-stream-demo: ## Streams from end to end: producers, Kafka, lake, Cassandra, reconciled, a model, one table [SHARE=1] [FORGET=user-1-5]
+stream-demo: ## Streams from end to end: producers, Kafka, lake, Cassandra, reconciled, a model, one table [SHARE=1] [FORGET=user1-7]
 	@bash setup.sh || { echo 'stream-demo: failed in setup.sh (see above)'; exit 1; }
 	$(python) -m experiments stream-demo $(call option,SHARE,--share) $(call option,FORGET,--forget)
 
