@@ -111,6 +111,10 @@ drill: environment ## Kill a part in the middle of a trial: KIND=executor|worker
 reconcile: environment ## Is every message where it belongs, exactly once? [LEDGER=/file] (exit 1 and a table of what differs if not)
 	@$(python) -m experiments reconcile $(call option,LEDGER,--ledger)
 
+stream-drill: environment ## Let something fail under streams, then reconcile: KIND=query|broker|cassandra|worker|disk|malformed|all [SEEDS=1,2,3] [TOTAL=1e6]
+	@$(call required,KIND,query)
+	$(python) -m experiments stream-drill "$$KIND" $(call option,SEEDS,--seeds) $(call option,TOTAL,--total)
+
 forget: environment ## Erase one person from lake, dead letters and Cassandra, and reconcile: USER=u17
 	@$(call required,USER,u17)
 	$(python) -m experiments forget -- "$$USER"
@@ -141,10 +145,10 @@ mlflow: environment ## The MLflow UI, on the address that it prints
 history: environment ## Spark's own pages of the applications that ran, on the address that it prints
 	@$(python) -m experiments history
 
-stream: environment ## Kafka's topics into the lake, Cassandra: NAME=lake [STREAM_CORES=1] [DRAIN=1] [TRIGGER=10s] [SET="lake.topics=ratings"]
+stream: environment ## Kafka's topics into the lake, Cassandra: NAME=lake [STREAM_CORES=1] [DRAIN=1] [TRIGGER=10s] [STREAM_SET="lake.topics=ratings"]
 	@$(call required,NAME,lake)
 	$(python) -m experiments stream "$$NAME" $(call option,STREAM_CORES,--stream-cores) $(if $(call given,DRAIN),--drain) \
-	  $(call option,TRIGGER,--trigger) $(sets)
+	  $(call option,TRIGGER,--trigger) $(call option,STREAM_SET,--sets)
 
 lake-compact: environment ## Put small files of the lake together, remove those that no version of the last hours needs [TOPICS=] [HOURS=24]
 	@$(python) -m experiments lake compact $(call option,TOPICS,--topics) $(call option,HOURS,--keep-hours)

@@ -18,31 +18,23 @@ from jobs.runtime.request import Request, Result
 from jobs.stores import STORAGES
 
 
-def run(settings: Settings, job: str, params: Mapping[str, Any]) -> Result:
-    """Run a job with the lake's folder among its parameters, and return its answer.
-
-    Raises:
-        JobError: it failed.
-        KeyboardInterrupt: a person stopped it.
-    """
-    return run_on_streams(settings, job, {"lake": str(settings.run_dir.resolve() / "lake"), **params})
-
-
-def run_on_streams(
+def run(
     settings: Settings,
     job: str,
     params: Mapping[str, Any],
     *,
-    threads: int = 1,
+    cores: int = 1,
+    repeats: int = 1,
     store: tuple[str, str] = (PARQUET, ""),
 ) -> Result:
-    """Run a job that reads or changes what streams have kept, and return its answer.
+    """Run a job and return its answer.
 
     Args:
         settings: where things are.
-        job: key of the job; params: its parameters.
-        params: see there.
-        threads: tasks at a time.
+        job: key of the job.
+        params: of the job.
+        cores: tasks at a time.
+        repeats: measured passes.
         store: key of the store that it reaches, and what that is opened with.
 
     Raises:
@@ -55,19 +47,25 @@ def run_on_streams(
     driver_host = cluster.driver_host
     folder = fresh(settings.run_dir / FOLDER / f"{new_attempt()}-{job}")
     own = spark_settings(
-        settings, driver_host, f"local[{threads}]", job, Shape(1, threads, settings.spark.driver_memory),
-        partitions=PARTITIONS, folder=folder,
+        settings, driver_host, f"local[{cores}]", job, Shape(1, cores, settings.spark.driver_memory), partitions=PARTITIONS, folder=folder,
     )  # fmt: skip
     name, root = store
     service = STORAGES[name].service
     request = Request(
         job=job,
         params=params,
-        spark={**own, "spark.eventLog.enabled": "false", **reach(cluster, [service] if service else [])},
+        spark={
+            **own,
+            "spark.eventLog.enabled": "false",
+            "spark.scheduler.mode": "FAIR",
+            **reach(cluster, [service] if service else []),
+        },
         store=name,
         store_root=root or str((folder / "store").resolve()),
         work=str((folder / "work").resolve()),
         events=str((folder / "events.jsonl").resolve()),
+        warmups=repeats - 1 and 1,
+        repeats=repeats,
     )
     driver_host.give_access([settings.run_dir / kept for kept in ("streams", "lake")])
     java = find_java(settings.spark.java_home) if settings.backend == "local" else None

@@ -8,14 +8,14 @@ from typing import Any
 from cluster.lifecycle import Cluster
 from cluster.settings import PARQUET, Settings
 from core.errors import UsageError
-from experiments.run.lake import run_on_streams
+from experiments.run.lake import run
 from jobs.reconciling.run import FEEDBACK
 from jobs.runtime.request import Result
 from jobs.streams import STREAMS
 
 _CASSANDRA = "cassandra"
 _OURS = "recscale_"
-_MOST_THREADS = 8
+_MOST_CORES = 8
 
 
 def reconcile(
@@ -59,5 +59,5 @@ def _run(settings: Settings, job: str, params: dict[str, Any], keyspace: str) ->
     if (settings.run_dir / "streams" / FEEDBACK).is_dir():
         store = _CASSANDRA, (keyspace or str(STREAMS[FEEDBACK].options().keyspace)).removeprefix(_OURS)
     where = {"folder": str(settings.run_dir.resolve()), "brokers": list(brokers)}
-    threads = max(1, min(os.cpu_count() or 1, _MOST_THREADS))
-    return run_on_streams(settings, job, {**params, **where}, threads=threads, store=store)
+    cores = max(1, min(os.cpu_count() or 1, _MOST_CORES))
+    return run(settings, job, {**params, **where}, cores=cores, store=store)

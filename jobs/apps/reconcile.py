@@ -19,7 +19,7 @@ from jobs.stores.cassandra.store import CassandraStore
 
 @dataclass(frozen=True)
 class ReconcileParams:
-    """What is compared.
+    """Parameters of the comparison.
 
     Attributes:
         folder: the run folder, below which `streams` and `lake` lie.

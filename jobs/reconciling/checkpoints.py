@@ -11,7 +11,7 @@ from jobs.streaming.offsets import Ends
 
 @dataclass(frozen=True)
 class Consumed:
-    """What one query has read.
+    """Offsets that one query has read.
 
     Attributes:
         stream, query: whose checkpoint it is.

@@ -1,4 +1,4 @@
-"""Whether stored rows say what Kafka's own messages say, as far as Kafka still holds them."""
+"""Comparison of stored rows with Kafka's own messages, as far as Kafka still holds them."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass

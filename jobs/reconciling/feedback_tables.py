@@ -1,4 +1,4 @@
-"""Whether Cassandra's tables of feedback hold what the lake holds."""
+"""Comparison of Cassandra's tables of feedback with the lake."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a check compared, and what differs."""
+"""Results of checks: how much was compared, and what differs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -89,7 +89,7 @@ class Ranges:
 
     @property
     def count(self) -> int:
-        """How many offsets there are."""
+        """Number of offsets."""
         return int((self.ends - self.starts).sum())
 
     def _with(

@@ -1,4 +1,4 @@
-"""Whether what was acknowledged was read, and what was read is stored: each offset in the lake or among the dead letters, once."""
+"""Comparison of offsets: what was acknowledged is read, and what was read is in the lake or a dead letter, once."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -22,7 +22,7 @@ LAKE, FEEDBACK = "lake", "feedback"
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """What is compared, and by what.
+    """All comparisons of one run folder.
 
     Attributes:
         folder: the run folder, below which `streams` and `lake` lie.
@@ -39,7 +39,7 @@ class Reconciliation:
 
     @cached_property
     def queries(self) -> list[Consumed]:
-        """What every query has read.
+        """Offsets that every query has read.
 
         Raises:
             JobError: the stream `lake` has not read anything.

@@ -1,0 +1,78 @@
+"""`stream-drill`: something fails in the middle of streams, and everything is reconciled afterwards."""
+
+from argparse import ArgumentParser, Namespace
+
+from cluster import configuration
+from core.errors import FAILED, OK, UsageError
+from core.options import nearest
+from experiments.cli import arguments as shared
+from experiments.cli.commands import Command
+from experiments.page.tables import NONE, Table
+from experiments.page.text_tables import as_text
+from experiments.studies.stream_drills.drill import StreamDrilled
+from experiments.studies.stream_drills.kinds import DRILLS
+from experiments.studies.stream_drills.session import Session
+
+ALL = "all"
+_HEADER = ["drill", "seed", "hit after", "result", "recovery s", "cold start s", "batch s", "restarts", "acknowledged", "bad", "compared"]  # fmt: skip
+
+
+def _run(arguments: Namespace) -> int:
+    """Print what came of each drill; exit with 1 if something was not reconciled."""
+    wanted = list(dict.fromkeys(word.strip() for word in arguments.kind.split(",")))
+    for kind in wanted:
+        if kind not in (ALL, *DRILLS):
+            raise UsageError(f"unknown drill of streams {kind!r}: {nearest(kind, (ALL, *DRILLS))}")
+    every = ALL in wanted
+    settings = configuration.load(arguments.cluster_set)
+    session = Session(
+        settings, list(DRILLS) if every else wanted, _seeds(arguments.seeds), _total(arguments.total)
+    )
+    found = session.run(leave_out=every)
+    print(as_text(Table(_HEADER, [_row(one) for one in found])))
+    for one in found:
+        for line in (*one.notes, *(", ".join(row) for row in one.findings)):
+            print(f"{one.kind}, seed {one.seed}: {line}")
+    print(f"kept in {session.place}")
+    return OK if all(one.good for one in found) else FAILED
+
+
+def _row(one: StreamDrilled) -> list[str]:
+    recovery = NONE if one.recovery_s is None else f"{one.recovery_s:.1f}"
+    result = "reconciled" if one.good else f"{one.differing:,} differ"
+    hit = f"{one.at:,}" if one.victim else NONE
+    return [
+        *(one.kind, str(one.seed), hit, result, recovery, f"{one.cold_start_s:.1f}", f"{one.batch_s:.2f}"),
+        *(str(one.restarts), f"{one.acknowledged:,}", f"{one.bad:,}", f"{one.compared:,}"),
+    ]
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.replace(",", " ").split()]
+    except ValueError:
+        raise UsageError(
+            f"--seeds must be whole numbers with commas between, as in 1,2,3, got {text!r}"
+        ) from None
+
+
+def _total(text: str) -> int:
+    try:
+        total = int(float(text))
+    except ValueError:
+        total = 0
+    if total < 1000:
+        raise UsageError(f"--total must be 1000 messages or more, as in 1e6, got {text!r}")
+    return total
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    shared.cluster(parser)
+    parser.add_argument("kind", help=f"what fails: {', '.join(DRILLS)}; several with commas between, or all")
+    parser.add_argument("--seeds", default="1,2,3", help="of messages and of the moment (1,2,3)")
+    parser.add_argument("--total", default="1e6", help="messages of each drill (1e6)")
+
+
+COMMAND = Command(
+    "let something fail in the middle of streams, and reconcile everything afterwards", _run, _arguments
+)

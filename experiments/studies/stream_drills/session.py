@@ -1,0 +1,136 @@
+"""Runs drills of streams one after another, each on a cluster of its own, and keeps what came of each; finished ones are not done again."""
+
+import dataclasses
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster import configuration
+from cluster.lifecycle import Cluster
+from cluster.processes import free_port
+from cluster.settings import Settings
+from core.errors import UnreadableError, UsageError
+from core.versioned import Kind, left_out, unchanged
+from experiments.results.checked import checked
+from experiments.run.identity import code_hash, lock_hash
+from experiments.studies.stream_drills.course import drilled
+from experiments.studies.stream_drills.drill import FEEDBACK, Ground, StreamDrill, StreamDrilled
+from experiments.studies.stream_drills.kinds import DRILLS
+
+logger = logging.getLogger(__name__)
+
+FILE = "stream-drill.json"
+KEPT = Kind(
+    "what came of a drill of streams", (unchanged,), "It counts as not done: drill again to replace it"
+)
+_SHARED = ("jars", "classes", "numba")
+_LEFT = ("ledger.jsonl", "producer.log")
+
+
+@dataclass(frozen=True)
+class Session:
+    """Drills of some kinds with some seeds; `settings` name the run folder and memory."""
+
+    settings: Settings
+    kinds: Sequence[str]
+    seeds: Sequence[int]
+    total: int
+
+    @property
+    def place(self) -> Path:
+        """Folder with what came of each drill."""
+        return self.settings.run_dir / "experiments" / "stream-drills"
+
+    def run(self, *, leave_out: bool = False) -> list[StreamDrilled]:
+        """Run what is not done yet, and return all that these kinds and seeds have come to.
+
+        Args:
+            leave_out: pass over kinds that cannot be done here instead of refusing.
+
+        Raises:
+            UsageError: one cannot be done here, and nothing was started.
+            JobError, ServiceError: as of `experiments.studies.stream_drills.course.drilled`.
+        """
+        kinds = [kind for kind in self.kinds if self._possible(kind, leave_out=leave_out)]
+        if not kinds:
+            raise UsageError("none of the drills can be done here (see above)")
+        identity = f"{code_hash()} {lock_hash()}"
+        done = []
+        for kind in kinds:
+            for seed in self.seeds:
+                done.append(self._kept(kind, seed, identity) or self._drill(kind, seed, identity))
+                logger.info(
+                    "drill %s: %s", done[-1].name, "reconciled" if done[-1].good else "NOT reconciled"
+                )
+        return done
+
+    def _possible(self, kind: str, *, leave_out: bool) -> bool:
+        refused = DRILLS[kind].refusal()
+        if refused and not leave_out:
+            raise UsageError(f"no drill {kind}: {refused}")
+        if refused:
+            logger.warning("left out %s: %s", kind, refused)
+        return not refused
+
+    def _kept(self, kind: str, seed: int, identity: str) -> StreamDrilled | None:
+        """Return what came of a drill that was done with the same code and packages; None if it is to be done."""
+        path = self.place / f"{kind}-{seed}-{self.total}" / FILE
+        try:
+            found = KEPT.read(path, checked(StreamDrilled))
+        except FileNotFoundError:
+            return None
+        except UnreadableError as error:
+            left_out(error)
+            return None
+        return found if found.identity == identity and found.good else None
+
+    def _drill(self, kind: str, seed: int, identity: str) -> StreamDrilled:
+        drill = DRILLS[kind]
+        folder = self.settings.run_dir / "stream-drills" / f"{kind}-{seed}-{self.total}"
+        with _cluster(self.settings, drill, folder) as cluster:
+            ground = Ground(kind, seed, self.total, cluster.settings, drill.setting, cluster)
+            logger.info("drill %s: %s", folder.name, drill.what)
+            drill.prepare(ground)
+            try:
+                cluster.up({"spark", "kafka", *({"cassandra"} if FEEDBACK in drill.setting.streams else ())})
+                found = drilled(ground, drill, identity)
+            finally:
+                cluster.down()
+                drill.clear(ground)
+        left = self.place / found.name
+        left.mkdir(parents=True, exist_ok=True)
+        for name in _LEFT:
+            shutil.copy(folder / name, left / name)
+        KEPT.write(left / FILE, dataclasses.asdict(found))
+        if found.good:  # what a bad one left is for whoever looks for the reason
+            shutil.rmtree(folder)
+        return found
+
+
+@contextmanager
+def _cluster(settings: Settings, drill: StreamDrill, folder: Path) -> Iterator[Cluster]:
+    """Give a cluster in a new folder, on ports that are free now; nothing runs yet."""
+    old = Cluster(configuration.load([f"run_dir={folder}"], {})) if folder.exists() else None
+    if old is not None:  # a drill that was broken off
+        old.down()
+        drill.clear(Ground("", 0, 0, old.settings, drill.setting, old))
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    for name in _SHARED:
+        there = settings.run_dir / name
+        there.mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(there.resolve())
+    keys = ("spark.master_port", "spark.master_ui_port", "kafka.port", "kafka.controller_port", "cassandra.port",
+            "cassandra.storage_port")  # fmt: skip
+    ports: list[int] = []
+    for _ in keys:
+        ports.append(free_port("127.0.0.1", avoid=ports))
+    sets = [
+        *(f"{key}={port}" for key, port in zip(keys, ports, strict=True)),
+        *(f"run_dir={folder}", "kafka.brokers=1", "cassandra.nodes=1", "spark.cores=1", "spark.memory=1g"),
+        f"spark.workers={drill.setting.workers}",
+    ]
+    yield Cluster(configuration.load(sets, {}))
