@@ -4,7 +4,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from pyspark.sql import DataFrame
@@ -27,6 +27,7 @@ from jobs.streaming.stream import Query, StreamContext
 from jobs.streams.lake import STREAM, Options
 
 TOPIC = "ratings"
+_LOOK_S = 0.05
 _PAD = 106
 """Characters of an identifier, with which a message has about 250 bytes."""
 
@@ -41,12 +42,14 @@ class CostParams:
         most: of one micro-batch.
         sides: what is timed, besides the batch read: lake, not_idempotent (Delta without numbers of batches and without
             dead letters), parquet (the same as plain Parquet).
+        batches: small ones, in which the lake reads all messages once more at the end, to see whether batches become slower; 0 for none.
     """
 
     brokers: tuple[str, ...]
     rows: int = 1_000_000
     most: int = 500_000
     sides: tuple[str, ...] = ("lake",)
+    batches: int = 0
 
 
 class LakeCost:
@@ -71,8 +74,26 @@ class LakeCost:
             with context.phases.phase("parse"):
                 consume(_parse(kafka.again(context.spark, connection, ranges, headers=False)))
             for side in turn:
-                seconds[side].append(_drained(context, connection, params, side))
-        return _result(context, params.rows, seconds)
+                seconds[side].append(_drained(context, connection, params, side)[0])
+        later = _later(context, connection, params) if params.batches else {}
+        return _result(context, params.rows, seconds, later)
+
+
+def _later(context: Context, connection: Connection, params: CostParams) -> dict[str, float]:
+    """Return the 95th percentile of the times of early and of late small batches, and their ratio."""
+    small = replace(params, most=max(1, params.rows // params.batches))
+    _, times = _drained(context, connection, small, "lake")
+    if len(times) < params.batches:
+        raise JobError(
+            f"{len(times)} batches were timed instead of {params.batches}: the queries were looked at too seldom"
+        )
+    tenth = params.batches // 10
+    early, late = (_p95(times[begin : begin + tenth]) for begin in (tenth, params.batches - tenth))
+    return {"batch_p95_s.early": early, "batch_p95_s.late": late, "late_of_early": late / early}
+
+
+def _p95(times: Sequence[float]) -> float:
+    return statistics.quantiles(times, n=100, method="inclusive")[94]
 
 
 def _filled(context: Context, connection: Connection, rows: int) -> list[Range]:
@@ -123,21 +144,30 @@ def _parse(frame: DataFrame) -> DataFrame:
     )
 
 
-def _drained(context: Context, connection: Connection, params: CostParams, side: str) -> float:
-    """Return the seconds in which a stream reads all messages into an empty folder."""
+def _drained(
+    context: Context, connection: Connection, params: CostParams, side: str
+) -> tuple[float, list[float]]:
+    """Return the seconds in which a stream reads all messages into an empty folder, and those of each batch."""
     folder = Path(context.request.work).resolve() / "cost"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     within = StreamContext("lake", context.spark, connection, folder, messages.SKEW_S, context.events)
     queries = _SIDES[side](within)
     pace = Pace(0.0, drain=True, most=params.most, restarts=0)
+    batches: dict[int, float] = {}
     begin = time.perf_counter()
     with Group([Running(within, query, pace) for query in queries]) as group:
-        while group.look():
-            time.sleep(0.02)
-    seconds = time.perf_counter() - begin
+        going = True
+        while going:
+            going = group.look()
+            seconds = time.perf_counter() - begin
+            for progress in group.running[0].recent:
+                batches[progress["batchId"]] = progress["batchDuration"] / 1000
+            time.sleep(
+                _LOOK_S if params.most * 100 > params.rows else 10 * _LOOK_S
+            )  # a look costs more than a small batch
     shutil.rmtree(folder)
-    return seconds
+    return seconds, [batches[number] for number in sorted(batches)]
 
 
 def _lake(context: StreamContext) -> Sequence[Query]:
@@ -178,7 +208,7 @@ _SIDES: dict[str, Callable[[StreamContext], Sequence[Query]]] = {
 }
 
 
-def _result(context: Context, rows: int, seconds: dict[str, list[float]]) -> Result:
+def _result(context: Context, rows: int, seconds: dict[str, list[float]], later: dict[str, float]) -> Result:
     measured = [one for one in context.phases.times if one.kind == "repeat"]
     skip = len(context.phases.times) - len(measured)
     sides = {
@@ -192,6 +222,7 @@ def _result(context: Context, rows: int, seconds: dict[str, list[float]]) -> Res
         metrics={
             **{f"rows_per_s.{side}": rows / median for side, median in medians.items()},
             **{f"of_parse.{side}": medians["parse"] / medians[side] for side in seconds},
+            **later,
         },
         counts={"rows": rows},
         table=[
@@ -205,6 +236,7 @@ def _result(context: Context, rows: int, seconds: dict[str, list[float]]) -> Res
                 ]
                 for side, found in sides.items()
             ),
+            *([name, round(value, 3), "", ""] for name, value in later.items()),
         ],
     )
 

@@ -111,7 +111,7 @@ def parsed(
         cost nothing for good messages, and whatever is not selected is not computed. A bad message's fields may be null.
     """
     names = {"timestamp": "intended", "key": _KEY, "value": _VALUE}
-    held = frame.withColumnsRenamed(names)
+    held = frame.drop("timestampType").withColumnsRenamed(names)
     plain = PlainForm(kinds(schema), list(schema.get("required", ())))
     parts = F.col("_parts")
     fields = F.when(plain.proven(parts), plain.fields(parts)).otherwise(

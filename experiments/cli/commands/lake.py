@@ -46,7 +46,12 @@ def _run(arguments: Namespace) -> int:
 def _cost(settings: Settings, arguments: Namespace) -> int:
     """Time the lake and cheaper ways side by side, on messages of its own."""
     brokers = Cluster(settings).ensure("kafka")
-    params = {"brokers": brokers, "rows": arguments.rows, "sides": arguments.sides}
+    params = {
+        "brokers": brokers,
+        "rows": arguments.rows,
+        "sides": arguments.sides,
+        "batches": arguments.batches,
+    }
     return _shown(lake.run(settings, "lake_cost", params, cores=arguments.cores, repeats=arguments.repeats))
 
 
