@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from cluster.settings import ROOT
 from core.errors import JobError
 
 _GRACE_S = 10.0
-_ADVANCE_S = 0.2
 
 
 @dataclass(frozen=True)
