@@ -387,7 +387,40 @@ SAME = Metric("same_result", "0 or 1", "a drill: whether it ended with the undis
 OF_DRILLS = (RECOVERY, ENDED, AFTER, UNDISTURBED, DISTURBED, RERUN, RECOMPUTED, FAILED, LOST, APART, STORED, SAME)  # fmt: skip
 """Every metric of a drill."""
 
-OTHERS = (SECONDS_BY_CORES, RMSE_BY_TRIAL, *TIMINGS, PAIR_RATIO, DIFFERENCE, *OF_DRILLS)
+OF_STREAM_DRILLS = (
+    RECOVERY,
+    Metric(
+        "drill/cold_start_s",
+        "s",
+        "a drill of streams: from the start to the first committed batch",
+        "drill.cold_start_s",
+    ),
+    Metric("drill/batch_s", "s", "a drill of streams: between two commits, the median", "drill.batch_s"),
+    Metric("drill/reconcile_s", "s", "a drill of streams: comparison of everything", "drill.reconcile_s"),
+    Metric(
+        "drill/acknowledged",
+        "messages",
+        "a drill of streams: messages that brokers acknowledged",
+        "drill.acknowledged",
+    ),
+    Metric(
+        "drill/compared", "rows", "a drill of streams: messages and rows that were compared", "drill.compared"
+    ),
+    Metric(
+        "drill/differing", "rows", "a drill of streams: of those compared, how many differ", "drill.differing"
+    ),
+)
+"""Every metric of a drill of streams."""
+
+OTHERS = (
+    SECONDS_BY_CORES,
+    RMSE_BY_TRIAL,
+    *TIMINGS,
+    PAIR_RATIO,
+    DIFFERENCE,
+    *OF_DRILLS,
+    *OF_STREAM_DRILLS[1:],
+)
 """Metrics of an experiment's own run, of comparisons and of drills; they never had other names."""
 
 

@@ -80,6 +80,11 @@ def options(parser: argparse.ArgumentParser) -> None:
         help="time after which an unacknowledged message counts as failed (default: 30s)",
     )
     parser.add_argument(
+        "--compare",
+        action="store_true",
+        help="send --total messages several times: as always, built before, and with kafka-python; then once at --rate",
+    )
+    parser.add_argument(
         "--bad", default="0", metavar="SHARE", help="of messages that are made wrong on purpose, 0 to 1"
     )
     parser.add_argument(
@@ -101,9 +106,9 @@ def produce(parsed: argparse.Namespace) -> int:
     if parsed.compare:
         print(_compared(parsed, producer, pace, patience_s))
         return OK
-    client = connect(_connection(parsed.brokers), producer.topics, patience_s)
-    supply = producer.supply(_asked(parsed, pace.speed))
-    messages = pace.messages(supply)
+    connection = _connection(parsed.brokers)
+    messages = pace.messages(producer.supply(_asked(parsed, pace.speed)))
+    client = connect(connection, producer.topics, patience_s)
     sender = Sender(client, ledger, patience_s, _progress())
     outcome = Outcome(parsed.name, pace.paced, sender.sent, patience_s)
     with _ended_by_signal():
@@ -196,7 +201,10 @@ def _asked(parsed: argparse.Namespace, speed: float | None) -> Asked:
 
 def _connection(brokers: str | None) -> Connection:
     named = brokers or os.environ.get(BROKERS) or "127.0.0.1:9092"
-    return Connection.of([one.strip() for one in named.split(",") if one.strip()])
+    addresses = [one.strip() for one in named.split(",") if one.strip()]
+    if not addresses:
+        raise UsageError(f"--brokers must be host:port, or several between commas, got {named!r}")
+    return Connection.of(addresses)
 
 
 def _share(text: str) -> float:

@@ -81,9 +81,11 @@ class Reconciliation:
 
     def offsets(self) -> Iterator[Check]:
         """Compare offsets: what was read with what is stored, and what was acknowledged with what was read."""
+        _ = self.queries  # before the tables: what is committed by now must be in them
         lake = placed.stored(lake_tables.places(self.spark, list(self.tables.values())))
         dead = placed.stored(lake_tables.places(self.spark, [self.dead]))
-        yield placed.placed(self.lake, lake, dead, self.erased)
+        later = [query for query in checkpoints.consumed(self.folder / "streams") if query.stream == LAKE]
+        yield placed.placed(self.lake, lake, dead, self.erased, later)
         if self.ledgers:
             yield placed.arrived(placed.acknowledged(self.ledgers), self.lake)
 

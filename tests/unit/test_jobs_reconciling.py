@@ -131,6 +131,11 @@ def test_what_is_stored_is_compared_with_what_was_read(lake, dead, gone, found):
         assert (finding.topic, finding.partition, finding.count, finding.where) == ("t", 0, count, where)
 
 
+def test_rows_of_a_batch_that_came_while_the_tables_were_read_are_no_finding():
+    check = placed.placed([query(range(4))], Stored(at(*range(8))), Stored(), {}, [query(range(6), [6, 7])])
+    assert (check.compared, check.findings) == (4, [])
+
+
 def test_what_was_acknowledged_must_have_been_read():
     assert placed.arrived(at(0, 3), [query(range(4))]).findings == []
     (found,) = placed.arrived(

@@ -1,6 +1,5 @@
 """Runs drills of streams one after another, each on a cluster of its own, and keeps what came of each; finished ones are not done again."""
 
-import dataclasses
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
@@ -12,20 +11,15 @@ from cluster import configuration
 from cluster.lifecycle import Cluster
 from cluster.processes import free_port
 from cluster.settings import Settings
-from core.errors import UnreadableError, UsageError
-from core.versioned import Kind, left_out, unchanged
-from experiments.results.checked import checked
+from core.errors import RecordingError, UsageError
 from experiments.run.identity import code_hash, lock_hash
 from experiments.studies.stream_drills.course import drilled
 from experiments.studies.stream_drills.drill import FEEDBACK, Ground, StreamDrill, StreamDrilled
 from experiments.studies.stream_drills.kinds import DRILLS
+from experiments.studies.stream_drills.record import NAME, keep, kept, record_missing
 
 logger = logging.getLogger(__name__)
 
-FILE = "stream-drill.json"
-KEPT = Kind(
-    "what came of a drill of streams", (unchanged,), "It counts as not done: drill again to replace it"
-)
 _SHARED = ("jars", "classes", "numba")
 _LEFT = ("ledger.jsonl", "producer.log")
 
@@ -42,7 +36,7 @@ class Session:
     @property
     def place(self) -> Path:
         """Folder with what came of each drill."""
-        return self.settings.run_dir / "experiments" / "stream-drills"
+        return self.settings.run_dir / "experiments" / NAME
 
     def run(self, *, leave_out: bool = False) -> list[StreamDrilled]:
         """Run what is not done yet, and return all that these kinds and seeds have come to.
@@ -65,7 +59,16 @@ class Session:
                 logger.info(
                     "drill %s: %s", done[-1].name, "reconciled" if done[-1].good else "NOT reconciled"
                 )
+                self._record()
         return done
+
+    def _record(self) -> None:
+        """Record what the record lacks, that of earlier drills too."""
+        try:
+            record_missing(self.settings, Cluster(self.settings).address("mlflow"), self.place)
+        except RecordingError as error:
+            told = "could not be recorded, stays in %s and will be with the next drill: %s"
+            logger.warning(told, self.place, error)
 
     def _possible(self, kind: str, *, leave_out: bool) -> bool:
         refused = DRILLS[kind].refusal()
@@ -77,19 +80,12 @@ class Session:
 
     def _kept(self, kind: str, seed: int, identity: str) -> StreamDrilled | None:
         """Return what came of a drill that was done with the same code and packages; None if it is to be done."""
-        path = self.place / f"{kind}-{seed}-{self.total}" / FILE
-        try:
-            found = KEPT.read(path, checked(StreamDrilled))
-        except FileNotFoundError:
-            return None
-        except UnreadableError as error:
-            left_out(error)
-            return None
-        return found if found.identity == identity and found.good else None
+        found = kept(self.place / f"{kind}-{seed}-{self.total}")
+        return found if found is not None and found.identity == identity and found.good else None
 
     def _drill(self, kind: str, seed: int, identity: str) -> StreamDrilled:
         drill = DRILLS[kind]
-        folder = self.settings.run_dir / "stream-drills" / f"{kind}-{seed}-{self.total}"
+        folder = self.settings.run_dir / NAME / f"{kind}-{seed}-{self.total}"
         with _cluster(self.settings, drill, folder) as cluster:
             ground = Ground(kind, seed, self.total, cluster.settings, drill.setting, cluster)
             logger.info("drill %s: %s", folder.name, drill.what)
@@ -104,7 +100,7 @@ class Session:
         left.mkdir(parents=True, exist_ok=True)
         for name in _LEFT:
             shutil.copy(folder / name, left / name)
-        KEPT.write(left / FILE, dataclasses.asdict(found))
+        keep(found, self.place)
         if found.good:  # what a bad one left is for whoever looks for the reason
             shutil.rmtree(folder)
         return found

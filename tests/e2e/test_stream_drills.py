@@ -1,0 +1,29 @@
+"""Something fails in the middle of real streams, and everything is reconciled afterwards."""
+
+import json
+
+import pytest
+
+from experiments.studies.stream_drills.kinds import DRILLS
+from tests.e2e.place import Place
+
+pytestmark = pytest.mark.timeout(900)
+SMALL = ("query",)
+KINDS = [pytest.param(name, marks=[] if name in SMALL else [pytest.mark.long]) for name in DRILLS]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_everything_is_reconciled_after_a_fault(kind, tmp_path, cluster_sets):
+    place = Place(tmp_path, cluster_sets)
+    text = place.run("stream-drill", kind, "--seeds", "1", "--total", "20000")
+    assert "reconciled" in text
+    kept = json.loads(
+        (
+            place.run_dir / "experiments" / "stream-drills" / f"{kind}-1-20000" / "stream-drill.json"
+        ).read_text()
+    )
+    assert (kept["acknowledged"], kept["differing"], kept["findings"]) == (20_000, 0, [])
+    assert kept["compared"] > 40_000
+    assert (kept["recovery_s"] is not None) == DRILLS[kind].faulty
+    assert not list((place.run_dir / "stream-drills").glob("*"))
+    assert place.processes() == []
