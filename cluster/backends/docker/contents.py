@@ -37,6 +37,7 @@ _DIRECT: Mapping[str, str] = {
     "pyarrow": "columns between Spark and Python",
     "pydantic": "checks of what is read back from files",
     "pyspark": "Spark itself, master, workers and driver",
+    "requests": "errors of Spotify's answers that are told apart",
     "scipy": "sparse matrices and distributions",
     "spotipy": "a person's own tracks from Spotify",
     "sqlalchemy": "errors of MLflow's database that are told apart",

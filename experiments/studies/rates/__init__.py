@@ -1,1 +1,1 @@
-"""How many messages a second a cluster keeps up with: trials at given rates, their verdicts, and the search among rates."""
+"""Rates that a cluster keeps up with: trials at given rates, their verdicts, and the search among rates."""

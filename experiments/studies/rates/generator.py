@@ -39,7 +39,7 @@ class Sending:
 
 @dataclass(frozen=True)
 class Generated:
-    """What a generator has done.
+    """Account of a generator.
 
     Attributes:
         acknowledged: messages; per_s: of them a second.

@@ -1,4 +1,4 @@
-"""What a stream did with messages that came at their own times: its lag and its latency, from offsets and times alone.
+"""Lag and latency of a stream whose messages came at their own times, from offsets and times alone.
 
 Both count from the moment at which a message was to be sent, so a generator or a broker that was held up by the stream makes neither
 look better (no coordinated omission). A row can be seen when its batch has ended.
@@ -34,7 +34,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Sent:
-    """When the messages of one partition were to be sent.
+    """Times at which the messages of one partition were to be sent.
 
     Attributes:
         first: offset of the first one.
