@@ -38,6 +38,7 @@ class StreamParams:
         skew_s: seconds that a message's time may lie in the future.
         restarts: how often a query that fails is started again.
         accept_loss: go on where messages expired before they were read.
+        begin: for a topic the offset of each partition to begin at, where there is no checkpoint yet.
         options: settings of each stream by its name.
     """
 
@@ -51,6 +52,7 @@ class StreamParams:
     skew_s: float = SKEW_S
     restarts: int = 3
     accept_loss: bool = False
+    begin: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -107,7 +109,14 @@ def _queries(context: Context, params: StreamParams, name: str) -> list[Running]
         name, context.spark, Connection.of(params.brokers), params.folder, params.skew_s, context.events
     )
     trigger = stream.trigger_s if params.trigger_s < 0 else params.trigger_s
-    pace = Pace(trigger, params.drain, params.most, params.restarts, accept_loss=params.accept_loss)
+    pace = Pace(
+        trigger,
+        params.drain,
+        params.most,
+        params.restarts,
+        accept_loss=params.accept_loss,
+        begin=params.begin,
+    )
     return [Running(within, query, pace) for query in stream.queries(within, options)]
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -11,9 +12,18 @@ from jobs.streaming.offsets import Range
 _READ = {"failOnDataLoss": "true", "startingOffsets": "earliest"}
 """Spark would begin at the newest message and skip what has expired, and only warn of it."""
 
+NOWHERE: Mapping[str, int] = MappingProxyType({})
+"""No offsets to begin at: the first messages are."""
+
 
 def stream(
-    spark: SparkSession, connection: Connection, topic: str, most: int, *, accept_loss: bool = False
+    spark: SparkSession,
+    connection: Connection,
+    topic: str,
+    most: int,
+    *,
+    accept_loss: bool = False,
+    begin: Mapping[str, int] = NOWHERE,
 ) -> DataFrame:
     """Return a topic as a stream that begins at its first message; later offsets are the checkpoint's.
 
@@ -23,10 +33,13 @@ def stream(
         topic: that is read.
         most: messages of one micro-batch at most.
         accept_loss: go on where messages expired before they were read, which Spark otherwise refuses.
+        begin: offset of each partition to begin at instead.
     """
     options = {**connection.spark(), **_READ, "subscribe": topic, "maxOffsetsPerTrigger": str(most)}
     if accept_loss:
         options["failOnDataLoss"] = "false"
+    if begin:
+        options["startingOffsets"] = json.dumps({topic: dict(begin)})
     return spark.readStream.format("kafka").options(**options).load()
 
 

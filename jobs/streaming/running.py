@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from pyspark.sql.streaming.query import StreamingQuery
@@ -35,6 +35,7 @@ class Pace:
         restarts: how often a query that fails is started again before the stream gives up.
         backoff_s: seconds before the first restart; each further one waits twice as long.
         accept_loss: go on where messages expired before they were read.
+        begin: for a topic the offset of each partition to begin at, where there is no checkpoint yet; others begin at the first message.
     """
 
     trigger_s: float
@@ -43,6 +44,7 @@ class Pace:
     restarts: int = 3
     backoff_s: float = 2.0
     accept_loss: bool = False
+    begin: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 class Running:
@@ -84,8 +86,9 @@ class Running:
         spark.sparkContext.setLocalProperty("spark.scheduler.pool", self.name)
         try:
             frame = kafka.stream(
-                spark, context.connection, query.topic, self.pace.most, accept_loss=self.pace.accept_loss
-            )
+                spark, context.connection, query.topic, self.pace.most, accept_loss=self.pace.accept_loss,
+                begin=self.pace.begin.get(query.topic, kafka.NOWHERE),
+            )  # fmt: skip
             writer = query.shape(frame).writeStream.foreachBatch(query.write).outputMode(query.mode)
             writer = writer.queryName(self.name).option("checkpointLocation", str(self.home / CHECKPOINT))
             if self.pace.drain:
