@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import orjson
-from requests.exceptions import RequestException
 from spotipy import Spotify, SpotifyException, SpotifyOAuth, SpotifyOauthError
 from spotipy.cache_handler import CacheHandler
 
@@ -68,7 +67,7 @@ class SpotifyUser:
                 (entry["track"], entry["added_at"])
                 for entry in _paged(client, client.current_user_saved_tracks(_PAGE))
             ]
-        except (SpotifyException, SpotifyOauthError, RequestException) as error:
+        except (SpotifyException, SpotifyOauthError, OSError) as error:
             raise DataError(
                 f"Spotify does not give the tracks: {error}. Remove {asked.run / 'spotify-token.json'} to log in again, and see that the "
                 "app's user may use it; after too many requests wait a while"

@@ -33,7 +33,7 @@ BUILT, LEDGER, BEFORE, PYTHON = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is compared.
+    """One producer beside the other ways.
 
     Attributes:
         name: of the producer.
