@@ -140,7 +140,7 @@ def _supplied(user: str, entries: list[tuple[dict[str, Any] | None, str | None]]
             at = start_ms + int(due * 1000) if added is None else _milliseconds(added)
             key = f"spotify-{user}-{kind}-{track['id']}"  # of one track and person always the same
             event = {"id": key, "user": user, "item": track["id"], "type": kind, "timestamp": at}
-            yield "events", user.encode(), orjson.dumps(event), due, headers.of(key, kind, at), None
+            yield "events", user.encode(), orjson.dumps(event), due, headers.of(key.encode(), kind, at), None
 
     return Supply(len(tracks) + len(known), messages)
 
