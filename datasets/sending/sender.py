@@ -20,7 +20,7 @@ from datasets.topics.connection import Connection
 
 _TICK_S = 0.001
 _LONGEST_SLEEP_S = 0.05
-_BURST = 256
+_BURST = 128
 _TOGETHER = 64  # messages that are handed over as fast as it goes between two looks at the clock
 _NAMED = 5
 INTENDED = "intended"
