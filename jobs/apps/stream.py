@@ -104,10 +104,16 @@ def _queries(context: Context, params: StreamParams, name: str) -> list[Running]
     stream = STREAMS[name]
     options = parse(stream.options, params.options.get(name, {}), f"options of the stream {name}")
     within = StreamContext(
-        name, context.spark, Connection.of(params.brokers), params.folder, params.skew_s, context.events
+        name,
+        context.spark,
+        Connection.of(params.brokers),
+        params.folder,
+        params.skew_s,
+        context.events,
+        params.accept_loss,
     )
     trigger = stream.trigger_s if params.trigger_s < 0 else params.trigger_s
-    pace = Pace(trigger, params.drain, params.most, params.restarts, accept_loss=params.accept_loss)
+    pace = Pace(trigger, params.drain, params.most, params.restarts)
     return [Running(within, query, pace) for query in stream.queries(within, options)]
 
 
