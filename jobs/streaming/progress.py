@@ -27,7 +27,7 @@ _HISTORY = 4096
 
 
 class Ends:
-    """What the partitions of topics hold, asked again and again; brokers that do not answer are asked anew the next time."""
+    """Content of topics' partitions, asked for again and again; brokers that do not answer are asked anew the next time."""
 
     def __init__(self, connection: Connection, topics: Collection[str]) -> None:
         self._connection, self._topics = connection, topics
