@@ -124,10 +124,10 @@ mlflow: environment ## The MLflow UI, on the address that it prints
 history: environment ## Spark's own pages of the applications that ran, on the address that it prints
 	@$(python) -m experiments history
 
-stream: environment ## Kafka's topics into the lake, Cassandra: NAME=lake [STREAM_CORES=1] [DRAIN=1] [TRIGGER=10s] [SET="lake.topics=ratings"]
+stream: environment ## Kafka's topics into the lake, Cassandra: NAME=lake [STREAM_CORES=1] [DRAIN=1] [TRIGGER=10s] [STREAM_SET="lake.topics=ratings"]
 	@$(call required,NAME,lake)
 	$(python) -m experiments stream "$$NAME" $(call option,STREAM_CORES,--stream-cores) $(if $(call given,DRAIN),--drain) \
-	  $(call option,TRIGGER,--trigger) $(sets)
+	  $(call option,TRIGGER,--trigger) $(call option,STREAM_SET,--sets)
 
 lake-compact: environment ## Put small files of the lake together, remove those that no version of the last hours needs [TOPICS=] [HOURS=24]
 	@$(python) -m experiments lake compact $(call option,TOPICS,--topics) $(call option,HOURS,--keep-hours)

@@ -1,14 +1,11 @@
-"""`python -m datasets list|fetch|describe`: list the data sets, download one, describe one."""
+"""`python -m datasets list|fetch|describe|produce`: list the data sets, download one, describe one, send messages to Kafka."""
 
 import argparse
 import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-
-from pyspark.sql import SparkSession
 
 from core.errors import INTERRUPTED, OK, RecscaleError, tell
 from core.log import shown
@@ -17,6 +14,8 @@ from core.text_tables import columns
 from datasets import describe
 from datasets.dataset import Dataset, find
 from datasets.fetch.download import found
+from datasets.sending.command import options, produce
+from datasets.session import session
 from datasets.source import Source, Variant
 from datasets.sources import SOURCES
 
@@ -37,6 +36,8 @@ def _done(parsed: argparse.Namespace) -> int:
         if parsed.command == "list":
             print("\n".join(_listing(parsed.data, parsed.cache)))
             return OK
+        if parsed.command == "produce":
+            return produce(parsed)
         dataset = find(parsed.name, pairs(parsed.set, "--set", "rows=1000"))
         path = dataset.fetch(parsed.data, parsed.cache)
         if parsed.command == "fetch":
@@ -79,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
         chosen.add_argument(
             "--set", action="append", default=[], metavar="K=V", help="reading option; repeatable"
         )
+    produced = "send messages to Kafka: invented ones, or a data set's"
+    options(commands.add_parser("produce", parents=[places], help=produced, description=produced))
     return parser
 
 
@@ -114,33 +117,8 @@ def _fetched(dataset: Dataset, path: Path) -> str:
 def _described(dataset: Dataset, path: Path) -> str:
     for note in dataset.check(path):
         logger.warning("datasets: warning: %s", note)
-    with _session() as spark:
+    with session() as spark:
         return describe.text(dataset, describe.count(dataset.read(spark, path)))
-
-
-@contextmanager
-def _session() -> Iterator[SparkSession]:
-    """Give a Spark session in this process, on all cores."""
-    os.environ["PYTHONPATH"] = str(_ROOT)
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    if sys.flags.utf8_mode:  # the locale is ASCII, and Java would read names of files by it
-        os.environ["LC_ALL"] = "C.UTF-8"
-    settings: dict[str, bool | float | int | str | None] = {
-        "spark.driver.memory": "2g",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
-        "spark.ui.enabled": "false",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": "8",
-        "spark.log.level": "ERROR",
-    }
-    builder = SparkSession.builder.master("local[*]").appName("datasets")
-    spark = builder.config(map=settings).getOrCreate()
-    try:
-        yield spark
-    finally:
-        spark.stop()
 
 
 if __name__ == "__main__":

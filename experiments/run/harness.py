@@ -22,6 +22,7 @@ from experiments.results.events import Event
 from experiments.results.parts import Launched, Part
 from experiments.run.environment import for_driver
 from experiments.run.launcher import HERE, Launcher, Runtime
+from experiments.run.neighbours import neighbours
 from experiments.run.rehearsal import record
 from experiments.run.stores import as_running, files_of, spark_settings_of
 from jobs.runtime.request import Request
@@ -100,7 +101,7 @@ class Harness:
                 which others need not wait for.
 
         Raises:
-            ServiceError: they did not come up, or a limit cannot be enforced.
+            ServiceError: they did not come up, a limit cannot be enforced, or an application of others holds too many cores.
         """
         if self.external:
             if shape.backend:
@@ -117,9 +118,14 @@ class Harness:
         self._used = True
         self._move(shape.backend or self.settings.backend)
         self._record_classes(self.cluster.driver_host)
-        self.cluster.reshape(shape)
+        self.cluster.reshape(replace(shape, workers=self._beside(shape)))
         if measured:
             self._await_classes()
+
+    def _beside(self, shape: Shape) -> int:
+        """Return how many workers there must be for a trial of this shape beside what runs on them."""
+        pages = (service.page for service in self.cluster.describe() if service.name == "spark-master")
+        return neighbours(next(pages)).kept(shape) if self.cluster.endpoint(SPARK) else shape.workers
 
     def driver_host(self, backend: str = "") -> DriverHost:
         """Return the host of drivers under a backend, by default the settings'; it is made ready to be asked.

@@ -18,8 +18,10 @@ from jobs.runtime.request import Request, Result
 from jobs.streaming.tables import EXTENSION, SETTINGS
 
 
-def run(settings: Settings, job: str, params: Mapping[str, Any]) -> Result:
-    """Run a job with the lake's folder among its parameters, and return its answer.
+def run(
+    settings: Settings, job: str, params: Mapping[str, Any], *, cores: int = 1, repeats: int = 1
+) -> Result:
+    """Run a job and return its answer.
 
     Raises:
         JobError: it failed.
@@ -30,16 +32,16 @@ def run(settings: Settings, job: str, params: Mapping[str, Any]) -> Result:
     driver_host = cluster.driver_host
     folder = fresh(settings.run_dir / FOLDER / f"{new_attempt()}-{job}")
     own = spark_settings(
-        settings, driver_host, "local[1]", job, Shape(1, 1, settings.spark.driver_memory), partitions=PARTITIONS, folder=folder,
+        settings, driver_host, f"local[{cores}]", job, Shape(1, cores, settings.spark.driver_memory), partitions=PARTITIONS, folder=folder,
     )  # fmt: skip
-    lake = settings.run_dir.resolve() / "lake"
     request = Request(
         job=job,
-        params={"lake": str(lake), **params},
+        params=params,
         spark={
             **own,
             **SETTINGS,
             "spark.eventLog.enabled": "false",
+            "spark.scheduler.mode": "FAIR",
             "spark.jars": driver_host.jars("streams"),
             "spark.sql.extensions": EXTENSION,
         },
@@ -47,8 +49,10 @@ def run(settings: Settings, job: str, params: Mapping[str, Any]) -> Result:
         store_root=str((folder / "store").resolve()),
         work=str((folder / "work").resolve()),
         events=str((folder / "events.jsonl").resolve()),
+        warmups=repeats - 1 and 1,
+        repeats=repeats,
     )
-    driver_host.give_access([lake])
+    driver_host.give_access([settings.run_dir / "lake"])
     java = find_java(settings.spark.java_home) if settings.backend == "local" else None
     environment, names = for_driver(driver_host, java)
     launched = Launcher(driver_host=driver_host, cluster=None, environment=environment, own=names).run(

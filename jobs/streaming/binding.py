@@ -124,6 +124,6 @@ def check_offsets(home: Path, topic: str, there: list[Held], *, accept_loss: boo
     if lost and not accept_loss:
         raise JobError(
             f"{'; '.join(lost)}. They are lost. To go on with what is left, start once with accept_loss=true "
-            "(make stream SET=stream.accept_loss=true), and give the topic a longer retention (datasets/topics/topics.toml)"
+            "(make stream STREAM_SET=stream.accept_loss=true), and give the topic a longer retention (datasets/topics/topics.toml)"
         )
     return lost

@@ -30,12 +30,14 @@ def stream(
     return spark.readStream.format("kafka").options(**options).load()
 
 
-def again(spark: SparkSession, connection: Connection, ranges: Sequence[Range]) -> DataFrame:
-    """Return the messages at these offsets, with their headers."""
+def again(
+    spark: SparkSession, connection: Connection, ranges: Sequence[Range], *, headers: bool = True
+) -> DataFrame:
+    """Return the messages at these offsets as a batch."""
     options = {
         **connection.spark(),
         "failOnDataLoss": "true",
-        "includeHeaders": "true",
+        "includeHeaders": str(headers).lower(),
         "assign": json.dumps(
             _by_topic({(one.topic, one.partition): one.partition for one in ranges}, names=True)
         ),

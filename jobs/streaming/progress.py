@@ -19,7 +19,7 @@ _HISTORY = 4096
 
 
 class Progress:
-    """What one query has done, read again and again."""
+    """Messages and lag of one query, read again and again."""
 
     def __init__(self, running: Running) -> None:
         self.running = running

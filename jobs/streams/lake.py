@@ -16,7 +16,7 @@ from pyspark.sql import types as T
 from core.errors import JobError, UsageError
 from core.options import nearest
 from datasets.topics import declared
-from jobs.runtime.session import cores
+from jobs.runtime.session import cores, executors
 from jobs.streaming import kafka, messages
 from jobs.streaming.binding import CHECKPOINT
 from jobs.streaming.offsets import begun
@@ -70,7 +70,7 @@ class _Topic:
         self.table = Table.of(context.lake, name)
         self._refuse_twice()
         self.table.prepare(context.spark, self._type())
-        self.tasks = max(1, cores(context.spark))
+        self.tasks = cores(context.spark) * max(1, executors(context.spark))
 
     def _refuse_twice(self) -> None:
         """Refuse to fill a table that has rows by a checkpoint that knows of none: it would append them again."""

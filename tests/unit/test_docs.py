@@ -14,6 +14,7 @@ from experiments.spec import loading as spec
 from experiments.spec.dotted_names import check_key
 from experiments.studies.compare.sides import SOURCE
 from jobs.__main__ import main as jobs
+from jobs.streams import STREAMS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -92,7 +93,7 @@ def test_commands_name_what_exists(page: Path) -> None:
     wanted = list(made(page))
     assert {target for target, _ in wanted} - targets == set()
     assert {name for _, given in wanted for name in given} - variables == set()
-    assert set(re.findall(r"\b(?:NAME|SPEC)=([a-z]\w*)", typed(page))) - set(spec.names()) == set()
+    assert set(re.findall(r"\b(?:NAME|SPEC)=([a-z]\w*)", typed(page))) - {*spec.names(), *STREAMS} == set()
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "Makefile"], ids=lambda page: str(page.relative_to(ROOT)))

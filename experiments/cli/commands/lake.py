@@ -6,18 +6,30 @@ from typing import Any
 
 from cluster import configuration
 from cluster.lifecycle import Cluster
+from cluster.settings import Settings
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
 from experiments.page.tables import Table
 from experiments.page.text_tables import as_text
 from experiments.run import lake
+from jobs.runtime.request import Result
 
-_JOBS = {"compact": "lake_compact", "export": "lake_export", "take": "dead_letters", "send": "dead_letters"}
+_JOBS = {
+    "compact": "lake_compact",
+    "export": "lake_export",
+    "take": "dead_letters",
+    "send": "dead_letters",
+    "cost": "lake_cost",
+}
 
 
 def _run(arguments: Namespace) -> int:
     settings = configuration.load(arguments.cluster_set)
-    params: dict[str, Any] = {"topics": arguments.topics} if arguments.topics else {}
+    if arguments.action == "cost":
+        return _cost(settings, arguments)
+    params: dict[str, Any] = {"lake": str(settings.run_dir.resolve() / "lake")}
+    if arguments.topics:
+        params["topics"] = arguments.topics
     if arguments.action == "compact":
         params["keep_h"] = arguments.keep_hours
     elif arguments.action == "export":
@@ -28,7 +40,22 @@ def _run(arguments: Namespace) -> int:
             params["brokers"] = Cluster(settings).ensure("kafka")
         elif arguments.reasons:
             params["reasons"] = arguments.reasons
-    result = lake.run(settings, _JOBS[arguments.action], params)
+    return _shown(lake.run(settings, _JOBS[arguments.action], params))
+
+
+def _cost(settings: Settings, arguments: Namespace) -> int:
+    """Time the lake and cheaper ways side by side, on messages of its own."""
+    brokers = Cluster(settings).ensure("kafka")
+    params = {
+        "brokers": brokers,
+        "rows": arguments.rows,
+        "sides": arguments.sides,
+        "batches": arguments.batches,
+    }
+    return _shown(lake.run(settings, "lake_cost", params, cores=arguments.cores, repeats=arguments.repeats))
+
+
+def _shown(result: Result) -> int:
     header, *rows = [[str(cell) for cell in row] for row in result.table]
     print(as_text(Table(header, rows)))
     return 0
@@ -36,7 +63,10 @@ def _run(arguments: Namespace) -> int:
 
 def _arguments(parser: ArgumentParser) -> None:
     shared.cluster(parser)
-    what = "compact tables and remove old files; export them as Parquet; take dead letters out to a file; send mended ones"
+    what = (
+        "compact tables and remove old files; export them as Parquet; take dead letters out to a file; "
+        "send mended ones; time what the lake costs"
+    )
     parser.add_argument("action", choices=sorted(_JOBS), help=what)
     parser.add_argument("--topics", help="of which topics, with commas between; without it all")
     parser.add_argument(
@@ -50,6 +80,12 @@ def _arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--file", type=Path, default=Path("dead-letters.jsonl"), help="take, send: the file of letters"
+    )
+    parser.add_argument("--rows", type=int, default=1_000_000, help="cost: messages")
+    parser.add_argument("--cores", type=int, default=2, help="cost: tasks at a time")
+    parser.add_argument("--repeats", type=int, default=3, help="cost: passes after a first one")
+    parser.add_argument(
+        "--sides", default="lake,not_idempotent,parquet", help="cost: what is timed beside the batch read"
     )
     parser.add_argument("--reasons", help="take: which, with commas between, as 'wrong type,missing field'")
 

@@ -1,0 +1,145 @@
+"""Streams as a person runs them: drained, killed in the middle, stopped and gone on with, beside a trial; then the lake's upkeep."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+from cluster.lifecycle import Cluster
+from tests.conftest import free_ports, kafka_sets
+from tests.e2e.place import Place
+from tests.spark.streaming import rating, send
+
+TOPICS = "lake.topics=ratings"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("streams")
+    sets = [
+        *kafka_sets(folder / "run"),
+        *free_ports(),
+        "spark.workers=2",
+        "spark.cores=1",
+        "spark.memory=1g",
+        "spark.driver_memory=1g",
+    ]
+    found = Place(folder, sets)
+    yield found
+    Cluster(found.settings).down()
+    assert found.processes() == []
+
+
+def broker(place):
+    (address,) = Cluster(place.settings).endpoint("kafka")
+    return address
+
+
+def exported(place, name, topic="ratings"):
+    """(partition, offset) of every row of a table, as another program reads it."""
+    to = place.folder / name
+    place.run("lake", "export", "--to", str(to), "--topics", topic)
+    rows = pq.read_table(to / topic.replace("-", "_")).to_pylist()
+    return sorted((row["partition"], row["offset"]) for row in rows)
+
+
+def wait_for(place, count, process):
+    """Wait until so many messages were done by applications that ran since the test began."""
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        assert process.poll() is None, place.output() + logs(place)
+        if sum(event["numInputRows"] for event in events(place) if event["event"] == "batch") >= count:
+            return
+        time.sleep(0.2)
+    pytest.fail(place.output() + logs(place))
+
+
+def events(place):
+    return [
+        json.loads(line)
+        for path in sorted(place.run_dir.glob("streaming/*/events.jsonl"))
+        for line in path.read_text().splitlines()
+        if line.endswith("}")
+    ]
+
+
+def logs(place):
+    return "".join(
+        path.read_text()[-3000:] for path in sorted(place.run_dir.glob("streaming/*/driver.log"))[-2:]
+    )
+
+
+def partitions(messages):
+    return sorted((number % 2, number // 2) for number in range(messages))
+
+
+def test_a_stream_loses_nothing_and_a_trial_runs_beside_it(place):
+    Cluster(place.settings).up({"kafka"})
+    place.run("stream", "lake", "--drain", "--set", TOPICS)
+    send(broker(place), "ratings", [rating(number) for number in range(20)])
+    with place.started("stream", "lake", "--trigger", "1s", "--set", TOPICS) as process:
+        wait_for(place, 20, process)
+        _kill_driver(place)
+        send(
+            broker(place),
+            "ratings",
+            [rating(number, more=1) if number == 5 else rating(number) for number in range(20)],
+        )
+        wait_for(place, 40, process)
+        refused = subprocess.run(
+            place.command("train", "--model", "bias", "--dataset", "synthetic/ml-latest-small", "--workers", "2", "--set", "data.rows=3000"),
+            capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+        assert refused.returncode != 0
+        assert "WORKERS=1" in refused.stdout + refused.stderr
+        place.run(
+            "train",
+            "--model",
+            "bias",
+            "--dataset",
+            "synthetic/ml-latest-small",
+            "--workers",
+            "1",
+            "--set",
+            "data.rows=3000",
+        )
+        process.send_signal(signal.SIGINT)
+        assert process.wait(120) == 0, place.output()
+    send(broker(place), "ratings", [(b"u1", b"{oops"), *(rating(number) for number in range(1, 10))])
+    place.run("stream", "lake", "--drain", "--set", TOPICS)
+    # Messages go to the partition of their place among those that are sent together: 20, 20 and 10.
+    assert exported(place, "first") == sorted(set(partitions(50)) - {(0, 20)})
+    assert exported(place, "dead", "dead-letters") == [(0, 20)]
+
+
+def _kill_driver(place):
+    mark = str(place.run_dir / "streaming")
+    (driver,) = [
+        one
+        for one in psutil.process_iter(["cmdline"])
+        if "jobs" in (one.info["cmdline"] or []) and mark in " ".join(one.info["cmdline"])
+    ]
+    os.kill(driver.pid, signal.SIGKILL)
+
+
+def test_a_dead_letter_is_mended_and_the_lake_compacted(place):
+    letters = place.folder / "letters.jsonl"
+    place.run("lake", "take", "--file", str(letters))
+    (letter,) = map(json.loads, letters.read_text().splitlines())
+    assert (letter["reason"], letter["value"]) == ("not JSON", "{oops")
+    refused = place.run("lake", "send", "--file", str(letters), code=1)
+    assert not refused
+    key, value = rating(1000, user="u1")
+    letters.write_text(json.dumps({**letter, "key": key.decode(), "value": value.decode()}) + "\n")
+    place.run("lake", "send", "--file", str(letters))
+    place.run("lake", "send", "--file", str(letters))  # not twice
+    place.run("stream", "lake", "--drain", "--set", TOPICS)
+    before = len(list((place.run_dir / "lake" / "ratings").rglob("part-*.parquet")))
+    place.run("lake", "compact", "--keep-hours", "0")
+    assert len(list((place.run_dir / "lake" / "ratings").rglob("part-*.parquet"))) < before
+    assert len(exported(place, "second")) == 50
