@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from confluent_kafka import Producer
 
-from core.errors import UsageError
+from core.errors import JobError, UsageError
 from jobs.stores.cassandra.access import Connection, connect
 from jobs.stores.cassandra.feedback import Event, Histories
 from jobs.streams.feedback import STREAM, TOPICS, Options
