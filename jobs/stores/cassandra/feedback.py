@@ -86,7 +86,7 @@ TABLES = (EVENTS, FEEDBACK, RETRACTIONS, POPULARITY, LATE)
 
 
 class Event(NamedTuple):
-    """Deed or rating of a person.
+    """One rating, or one thing that a person did.
 
     Attributes:
         at: when, by the message.
