@@ -190,20 +190,23 @@ class _Message:
 
     def _first(self, say: Any) -> Column:
         """Return what `say` makes of reason and field of the first thing that is wrong."""
-        closely = self._closely()
-        plain = self._plainly()
         none = F.lit(None).cast("string")
-
-        def chain(cases: list[tuple[Column, str, Column]], rest: Column) -> Column:
-            return reduce(
-                lambda otherwise, case: F.when(case[0], say(case[1], case[2])).otherwise(otherwise),
-                reversed(cases),
-                rest,
-            )
-
-        # A message in the plain form needs no look at its text.
-        exact = F.when(F.col("_plain"), chain(plain, none)).otherwise(chain([*closely, *plain], none))
-        return chain([(F.col(_VALUE).isNull(), NO_VALUE, none)], exact)
+        # A message in the plain form needs no look at its text. One flat list of cases, because Spark makes of nested ones a method
+        # that is too long for Java's compiler.
+        text_is_open = ~F.col("_plain")
+        closely = [
+            (text_is_open & F.coalesce(wrong, F.lit(False)), reason, field)
+            for wrong, reason, field in self._closely()
+        ]
+        (wrong, reason, field), *others = [
+            (F.col(_VALUE).isNull(), NO_VALUE, none),
+            *closely,
+            *self._plainly(),
+        ]
+        said = F.when(wrong, say(reason, field))
+        for wrong, reason, field in others:
+            said = said.when(wrong, say(reason, field))
+        return said
 
     def _plainly(self) -> list[tuple[Column, str, Column]]:
         """Return what can be wrong with fields that have their types: condition, reason, field."""

@@ -14,7 +14,10 @@ from pyspark.sql import functions as F
 _MARK = "\x01"
 """Stands between fields that were taken out; no text in JSON holds it unescaped."""
 
-_TEXT = r'[^"\\\x00-\x1f\ufffd]*+'  # U+FFFD is what Java makes of bytes that are not UTF-8
+_TEXT = r"[ !#-\[\]-\x{fffc}\x{10000}-\x{10ffff}]*+"
+"""All but quotation marks, backslashes, control characters and U+FFFD, which Java makes of bytes that are not UTF-8. Ranges are
+what Java's patterns are quick at; the same as a negated list takes three times as long."""
+
 _LIST = rf'\[(?:"{_TEXT}"(?:, ?"{_TEXT}")*+)?+\]'
 _TYPES = {
     "integer": r"-?(?:0|[1-9]\d{0,17}+)",

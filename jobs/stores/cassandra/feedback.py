@@ -86,7 +86,7 @@ TABLES = (EVENTS, FEEDBACK, RETRACTIONS, POPULARITY, LATE)
 
 
 class Event(NamedTuple):
-    """What a person did or rated.
+    """One rating, or one thing that a person did.
 
     Attributes:
         at: when, by the message.
