@@ -139,6 +139,9 @@ reports: environment ## The page of every recorded experiment, and their index (
 rename-metrics: environment ## Give the metrics of older runs in MLflow the names of this version
 	@$(python) -m experiments rename-metrics
 
+topics: environment ## Kafka's topics, what they hold, and the lag of each stream: [PARTITIONS=1]
+	@$(python) -m experiments topics $(if $(call given,PARTITIONS),--partitions)
+
 mlflow: environment ## The MLflow UI, on the address that it prints
 	@$(python) -m cluster mlflow
 

@@ -20,7 +20,7 @@ _POLL_S = 0.05
 
 @dataclass(frozen=True)
 class Held:
-    """Content of one partition: the messages from `first` to before `end`."""
+    """Messages of one partition: those from `first` to before `end`."""
 
     topic: str
     partition: int

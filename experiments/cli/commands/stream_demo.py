@@ -23,6 +23,7 @@ from experiments.__main__ import parser
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
 from experiments.cli.commands.stream_model import stream_model
+from experiments.metric_table import BIAS, MEAN, RMSE
 from experiments.page.tables import Table
 from experiments.page.text_tables import as_text
 from experiments.run.alone import fresh
@@ -141,7 +142,7 @@ class Demo:
         metrics = trained.outcome.measured[-1].metrics
         rows = sum(1 for _ in trained.files[0].open(encoding="utf-8")) - 1
         return (
-            f"RMSE {metrics['rmse']:.3f} (user and item means {metrics['rmse_bias']:.3f}, mean {metrics['rmse_global_mean']:.3f}); "
+            f"RMSE {metrics[RMSE.key]:.3f} (user and item means {metrics[BIAS.key]:.3f}, mean {metrics[MEAN.key]:.3f}); "
             f"{count_text(rows)} rows in {trained.files[0]}"
         )
 

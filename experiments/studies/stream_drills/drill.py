@@ -122,6 +122,11 @@ class StreamDrilled:
         return f"{self.kind}-{self.seed}-{self.total}"
 
     @property
+    def allowed_s(self) -> float:
+        """Seconds that a recovery may take that starts the application again: one and a half cold starts, and two batches."""
+        return 1.5 * self.cold_start_s + 2 * self.batch_s
+
+    @property
     def good(self) -> bool:
         """Whether everything was reconciled."""
         return self.differing == 0

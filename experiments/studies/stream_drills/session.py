@@ -85,7 +85,7 @@ class Session:
 
     def _drill(self, kind: str, seed: int, identity: str) -> StreamDrilled:
         drill = DRILLS[kind]
-        folder = self.settings.run_dir / NAME / f"{kind}-{seed}-{self.total}"
+        folder = self.settings.run_dir.resolve() / NAME / f"{kind}-{seed}-{self.total}"
         with _cluster(self.settings, drill, folder) as cluster:
             ground = Ground(kind, seed, self.total, cluster.settings, drill.setting, cluster)
             logger.info("drill %s: %s", folder.name, drill.what)
