@@ -9,8 +9,9 @@ from datasets.dataset import Dataset
 
 Header = tuple[str, bytes]
 
-Message = tuple[str, bytes | None, bytes, float, list[Header]]
-"""Topic, key, value, seconds after the start at which it is due, and headers. A plain tuple: it is made for every message."""
+Message = tuple[str, bytes | None, bytes, float, list[Header], str | None]
+"""Topic, key, value, seconds after the start at which it is due, headers, and its kind if it is bad on purpose, which producers
+leave None. A plain tuple: one is made for every message."""
 
 
 @dataclass(frozen=True)

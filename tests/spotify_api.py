@@ -76,7 +76,7 @@ class _Answers(BaseHTTPRequestHandler):
         self.asked.append(self.path)
         if self.headers["Authorization"] != f"Bearer {FRESH}":
             self._answer(401, {"error": {"status": 401, "message": "The access token expired"}})
-        elif place.path == "/v1/me":
+        elif place.path.rstrip("/") == "/v1/me":
             self._answer(200, {"id": "wren", "display_name": "Wren", "type": "user"})
         elif place.path in PAGES:
             self._page(place.path, parse_qs(place.query))

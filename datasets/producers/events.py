@@ -78,7 +78,7 @@ class Events:
             event["type"], event["timestamp"] = kind, at
             if kind != "retract":
                 _remember(earlier, (key, user, item), number)
-            yield topic, user.encode(), orjson.dumps(event), due, headers.of(key, kind, at)
+            yield topic, user.encode(), orjson.dumps(event), due, headers.of(key, kind, at), None
 
 
 class _Crowd:

@@ -33,7 +33,7 @@ class Ratings:
                 found["timestamp"] = start_ms + int(due * 1000)
                 if at is not None:
                     found["rated_at"] = at
-                yield topic, user.encode(), orjson.dumps(found), due, []
+                yield topic, user.encode(), orjson.dumps(found), due, [], None
 
         return Supply(replay.count, messages, lambda: _times(replay, asked.speed or 1.0))
 

@@ -135,13 +135,13 @@ def _supplied(user: str, entries: list[tuple[dict[str, Any] | None, str | None]]
         headers = CloudEvents()
         for track, due in zip(tracks.values(), times, strict=False):
             found = _described(track) | {"timestamp": start_ms + int(due * 1000)}
-            yield "tracks", track["id"].encode(), orjson.dumps(found), due, []
+            yield "tracks", track["id"].encode(), orjson.dumps(found), due, [], None
         for (track, added), due in zip(known, times, strict=False):
             kind = "played" if added is None else "like"
             at = start_ms + int(due * 1000) if added is None else _milliseconds(added)
             key = f"spotify-{user}-{kind}-{track['id']}"  # of one track and person always the same
             event = {"id": key, "user": user, "item": track["id"], "type": kind, "timestamp": at}
-            yield "events", user.encode(), orjson.dumps(event), due, headers.of(key, kind, at)
+            yield "events", user.encode(), orjson.dumps(event), due, headers.of(key, kind, at), None
 
     return Supply(len(tracks) + len(known), messages)
 

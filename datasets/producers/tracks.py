@@ -36,7 +36,7 @@ class Tracks:
         def messages(start_ms: int, times: Iterator[float]) -> Iterator[Message]:
             for found, due in zip(_described(replay), times, strict=False):
                 found["timestamp"] = start_ms + int(due * 1000)
-                yield topic, found["id"].encode(), orjson.dumps(found), due, []
+                yield topic, found["id"].encode(), orjson.dumps(found), due, [], None
 
         return Supply(replay.count, messages)
 

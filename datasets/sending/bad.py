@@ -1,7 +1,7 @@
 """Deliberately bad messages for drills: some good ones are made wrong, drawn from a seed."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import orjson
 
@@ -39,10 +39,8 @@ def chosen(text: str | None) -> tuple[str, ...]:
     return names
 
 
-def spoiled(
-    messages: Iterable[Message], share: float, kinds: Sequence[str], seed: int
-) -> Iterator[tuple[Message, str | None]]:
-    """Yield each message with None, or in the place of some a bad one with its kind.
+def spoiled(messages: Iterator[Message], share: float, kinds: Sequence[str], seed: int) -> Iterator[Message]:
+    """Return messages among which bad ones stand in the place of some.
 
     Args:
         messages: good ones.
@@ -50,9 +48,12 @@ def spoiled(
         kinds: that are drawn, each as often.
         seed: of which, and how.
     """
-    if not share:
-        yield from ((message, None) for message in messages)
-        return
+    return _some_spoilt(messages, share, kinds, seed) if share else messages
+
+
+def _some_spoilt(
+    messages: Iterator[Message], share: float, kinds: Sequence[str], seed: int
+) -> Iterator[Message]:
     draw = random.Random(f"bad {seed}").random  # noqa: S311 - not for secrets
     earlier: list[Message] = []
     for message in messages:
@@ -61,17 +62,21 @@ def spoiled(
                 earlier.append(message)
             else:
                 earlier[int(draw() * _REMEMBERED)] = message
-            yield message, None
+            yield message
             continue
         kind = kinds[int(draw() * len(kinds))]
-        topic, key, value, due, headers = message
+        topic, key, value, due, headers, _ = message
         if kind == "duplicate":
             if not earlier:
-                yield message, None
+                yield message
                 continue
-            topic, key, value, _, headers = earlier[int(draw() * len(earlier))]
+            topic, key, value, _, headers, _ = earlier[int(draw() * len(earlier))]
         yield (
-            (topic, None if kind == "null-key" else key, _spoilt(kind, value, topic, draw), due, headers),
+            topic,
+            None if kind == "null-key" else key,
+            _spoilt(kind, value, topic, draw),
+            due,
+            headers,
             kind,
         )
 

@@ -1,7 +1,6 @@
 """Client that sends to Kafka, with the topics and limits that the brokers have now."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer
@@ -11,6 +10,7 @@ from core.errors import ServiceError
 from datasets.topics.connection import Connection
 
 _ANSWER_S = 15.0
+_OVERHEAD = 256  # bytes of a batch around a single message
 
 GUARANTEES: Mapping[str, Any] = {
     # Java's and kafka-python's hash: one user's messages lie in one partition, whoever sends them.
@@ -24,21 +24,10 @@ GUARANTEES: Mapping[str, Any] = {
 """What every run asks of the client. Messages are neither lost nor doubled nor out of order while the run goes on."""
 
 
-@dataclass(frozen=True)
-class Client:
-    """A connected client.
+def connected(connection: Connection, topics: Collection[str], patience_s: float, **settings: Any) -> Any:
+    """Return a producer of confluent-kafka, after asking the brokers about its topics.
 
-    Attributes:
-        producer: of confluent-kafka.
-        largest: bytes of the largest message that each topic takes.
-    """
-
-    producer: Any
-    largest: Mapping[str, int]
-
-
-def connect(connection: Connection, topics: Collection[str], patience_s: float, **settings: Any) -> Client:
-    """Connect to the brokers and ask them about topics.
+    It refuses messages that are larger than one of the topics takes.
 
     Args:
         connection: way to the brokers.
@@ -64,26 +53,23 @@ def connect(connection: Connection, topics: Collection[str], patience_s: float, 
         raise ServiceError(
             f"Kafka has no topic {', '.join(missing)}: make topics makes all that are declared in datasets/topics/topics.toml"
         )
-    largest = _largest(admin, topics)
-    producer = Producer(
+    return Producer(
         {
             **options,
             **GUARANTEES,
             "message.timeout.ms": round(1000 * patience_s),
-            "message.max.bytes": max(largest.values()),
+            "message.max.bytes": _largest(admin, topics) - _OVERHEAD,
             **settings,
         }
     )
-    return Client(producer, largest)
 
 
-def _largest(admin: Any, topics: Collection[str]) -> dict[str, int]:
-    resources = {ConfigResource("topic", name): name for name in topics}
+def _largest(admin: Any, topics: Collection[str]) -> int:
+    """Return the bytes of the largest batch that all of these topics take."""
+    resources = [ConfigResource("topic", name) for name in topics]
     try:
-        answers = admin.describe_configs(list(resources), request_timeout=_ANSWER_S)
-        return {
-            resources[one]: int(answer.result()["max.message.bytes"].value) for one, answer in answers.items()
-        }
+        answers = admin.describe_configs(resources, request_timeout=_ANSWER_S).values()
+        return min(int(answer.result()["max.message.bytes"].value) for answer in answers)
     except KafkaException as error:
         raise ServiceError(
             f"Kafka does not tell how large messages of {', '.join(topics)} may be ({error.args[0].str()}): the user needs the right to "

@@ -20,7 +20,6 @@ from datasets.dataset import find
 from datasets.producer import Asked, Message, Producer, Supply
 from datasets.producers import PRODUCERS
 from datasets.sending.bad import KINDS, chosen, spoiled
-from datasets.sending.client import connect
 from datasets.sending.clock import evenly, now_ms, poisson, started
 from datasets.sending.comparison import Comparison
 from datasets.sending.invented import LANGUAGES, language
@@ -108,8 +107,7 @@ def produce(parsed: argparse.Namespace) -> int:
         return OK
     connection = _connection(parsed.brokers)
     messages = pace.messages(producer.supply(_asked(parsed, pace.speed)))
-    client = connect(connection, producer.topics, patience_s)
-    sender = Sender(client, ledger, patience_s, _progress())
+    sender = Sender(connection, producer.topics, ledger, patience_s, _progress())
     outcome = Outcome(parsed.name, pace.paced, sender.sent, patience_s)
     with _ended_by_signal():
         try:

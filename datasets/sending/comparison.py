@@ -11,7 +11,7 @@ from kafka import KafkaProducer
 
 from core.text_tables import table
 from datasets.producer import Message
-from datasets.sending.client import connect
+from datasets.sending.client import connected
 from datasets.sending.ledger import Ledger
 from datasets.sending.outcome import Outcome
 from datasets.sending.sender import INTENDED, Sender
@@ -80,29 +80,29 @@ class Comparison:
         return table((self.name, "acknowledged/s", "least-most", "of built before", "of kafka-python"), rows)
 
     def _built(self, connection: Connection, ledger: Ledger | None) -> float:
-        sender = Sender(connect(connection, self.topics, self.patience_s), ledger, self.patience_s)
+        sender = Sender(connection, self.topics, ledger, self.patience_s)
         outcome = Outcome(
             self.name,
             paced=False,
-            sent=sender.rushed((message, None) for message in self.messages()),
+            sent=sender.rushed(self.messages()),
             patience_s=self.patience_s,
         )
         outcome.check()
         return outcome.achieved
 
     def _paced(self, connection: Connection) -> str:
-        sender = Sender(connect(connection, self.topics, self.patience_s), None, self.patience_s)
+        sender = Sender(connection, self.topics, None, self.patience_s)
         outcome = Outcome(
             self.name,
             paced=True,
-            sent=sender.paced((message, None) for message in self.messages()),
+            sent=sender.paced(self.messages()),
             patience_s=self.patience_s,
         )
         return outcome.text()
 
     def _before(self, connection: Connection) -> float:
         """Hand over keys, values, headers and times that lie ready, and wait until all are acknowledged."""
-        producer = connect(connection, self.topics, self.patience_s).producer
+        producer = connected(connection, self.topics, self.patience_s, **{"delivery.report.only.error": True})
         ready = self._ready()
         begun = time.perf_counter()
         for number, (topic, key, value, headers, at) in enumerate(_repeated(ready, self.total)):
@@ -139,7 +139,7 @@ class Comparison:
         at = time.time_ns() // 1_000_000
         stamp = (INTENDED, b"%d" % (1000 * at))
         found = islice(self.messages(), min(self.total, 100_000))
-        return [(topic, key, value, [*headers, stamp], at) for topic, key, value, _, headers in found]
+        return [(topic, key, value, [*headers, stamp], at) for topic, key, value, _, headers, _ in found]
 
 
 _Ready = tuple[str, bytes | None, bytes, list[tuple[str, bytes]], int]

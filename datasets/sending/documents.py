@@ -26,6 +26,6 @@ def documents(
         for number, (due, document) in enumerate(zip(times, fields(start_ms), strict=False), 1):
             key = f"{prefix}{number}"
             whole = {"id": key, "timestamp": start_ms + int(due * 1000), **document}
-            yield topic, key.encode(), orjson.dumps(whole), due, []
+            yield topic, key.encode(), orjson.dumps(whole), due, [], None
 
     return Supply(None, messages)

@@ -3,27 +3,28 @@
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Any
 
-from datasets.producer import Message
-from datasets.sending.client import Client
+from confluent_kafka import KafkaError, KafkaException
+
+from datasets.producer import Header, Message
+from datasets.sending.client import connected
 from datasets.sending.delays import Delays
 from datasets.sending.ledger import Ledger
+from datasets.topics.connection import Connection
 
 _TICK_S = 0.001
 _LONGEST_SLEEP_S = 0.05
 _BURST = 256
-_OVERHEAD = 256  # bytes of a batch and of a record around key, value and headers
+_TOGETHER = 64  # messages that are handed over as fast as it goes between two looks at the clock
 _NAMED = 5
 INTENDED = "intended"
 """Header with the intended send time: microseconds since 1970 as text."""
-
-Item = tuple[Message, str | None]
-"""A message, and its kind if it is deliberately bad."""
 
 
 @dataclass
@@ -69,39 +70,49 @@ class Sender:
     costs a third of the throughput. With a ledger every message calls back with its partition and offset.
 
     Args:
-        client: connected.
+        connection: way to the brokers.
+        topics: that are written to.
         ledger: that gets the offsets of acknowledged messages, or None.
-        patience_s: seconds that are waited, at the end, for acknowledgements.
+        patience_s: seconds after which a message that is not acknowledged counts as failed.
         progress: is called about once a second.
+
+    Raises:
+        ServiceError: no broker answers, or a topic is missing.
     """
 
     def __init__(
         self,
-        client: Client,
+        connection: Connection,
+        topics: Collection[str],
         ledger: Ledger | None,
         patience_s: float,
         progress: Callable[[Sent], None] | None = None,
     ) -> None:
-        self._client, self._ledger, self._patience_s = client, ledger, patience_s
-        self._producer = client.producer
+        self._ledger, self._patience_s = ledger, patience_s
         self._progress = progress or (lambda _: None)
+        self._producer = connected(
+            connection,
+            topics,
+            patience_s,
+            **{"on_delivery": self._delivered, "delivery.report.only.error": ledger is None},
+        )
         self.sent = Sent()
         self._begun = 0.0
 
-    def paced(self, items: Iterable[Item]) -> Sent:
+    def paced(self, messages: Iterable[Message]) -> Sent:
         """Send each message when it is due."""
-        return self._run(self._pace, iter(items))
+        return self._run(self._pace, iter(messages))
 
-    def rushed(self, items: Iterable[Item]) -> Sent:
+    def rushed(self, messages: Iterable[Message]) -> Sent:
         """Send as fast as it goes; a message is due when it is handed over."""
-        return self._run(self._rush, iter(items))
+        return self._run(self._rush, iter(messages))
 
-    def _run(self, send: Callable[[Iterator[Item]], None], items: Iterator[Item]) -> Sent:
+    def _run(self, send: Callable[[Iterator[Message]], None], messages: Iterator[Message]) -> Sent:
         """Send, and wait for the acknowledgements also of what was sent before an interruption."""
         with _no_collection():
             self._begun = time.perf_counter()
             try:
-                send(items)
+                send(messages)
             finally:
                 waiting = self._producer.flush(self._patience_s + 5.0)
                 self.sent.failed += waiting
@@ -110,25 +121,25 @@ class Sender:
             self.sent.errors["no answer in time"] += waiting
         return self.sent
 
-    def _pace(self, items: Iterator[Item]) -> None:
+    def _pace(self, messages: Iterator[Message]) -> None:
         sent, begun, poll, clock = self.sent, self._begun, self._producer.poll, time.perf_counter
         epoch_us = time.time_ns() // 1000
-        item = next(items, None)
-        if item:
-            sent.first_due_s = item[0][3]
+        message = next(messages, None)
+        if message:
+            sent.first_due_s = message[3]
         tick = begun + 1.0
-        while item and not sent.failed:
-            now = clock() - begun
-            if item[0][3] > now:
+        while message and not sent.failed:
+            wait = message[3] - (clock() - begun)
+            if wait > 0:
                 poll(0)
-                time.sleep(min(max(item[0][3] - now, _TICK_S), _LONGEST_SLEEP_S))
+                time.sleep(min(max(wait, _TICK_S), _LONGEST_SLEEP_S))
             due: list[float] = []
             now = clock() - begun
-            while item and item[0][3] <= now and len(due) < _BURST:
-                at = item[0][3]
-                self._hand(item, epoch_us + int(at * 1_000_000))
-                due.append(at)
-                item = next(items, None)
+            while message and message[3] <= now and len(due) < _BURST:
+                due.append(message[3])
+                intended = epoch_us + int(message[3] * 1_000_000)
+                self._hand(message, intended // 1000, [(INTENDED, b"%d" % intended)])
+                message = next(messages, None)
             if due:
                 sent.last_handed_s, sent.last_due_s = clock() - begun, due[-1]
                 sent.delays.add(due, sent.last_handed_s)
@@ -137,57 +148,57 @@ class Sender:
                 self._progress(sent)
                 tick += 1.0
 
-    def _rush(self, items: Iterator[Item]) -> None:
-        sent, begun, poll = self.sent, self._begun, self._producer.poll
-        tick, number = begun + 1.0, 0
-        intended = time.time_ns() // 1000
-        for number, item in enumerate(items, 1):
-            self._hand(item, intended)
-            if not number % 64:
-                intended = time.time_ns() // 1000
-                poll(0)
-                now = time.perf_counter()
-                if sent.failed:
-                    break
-                if now > tick:
-                    self._progress(sent)
-                    tick = now + 1.0
-        sent.last_handed_s = time.perf_counter() - begun
+    def _rush(self, messages: Iterator[Message]) -> None:
+        sent, poll, hand = self.sent, self._producer.poll, self._hand
+        tick = self._begun + 1.0
+        while not sent.failed and (together := list(islice(messages, _TOGETHER))):
+            intended = time.time_ns() // 1000
+            header, at = [(INTENDED, b"%d" % intended)], intended // 1000
+            for message in together:
+                hand(message, at, header)
+            poll(0)
+            if time.perf_counter() > tick:
+                self._progress(sent)
+                tick = time.perf_counter() + 1.0
+        sent.last_handed_s = time.perf_counter() - self._begun
 
-    def _hand(self, item: Item, intended_us: int) -> None:
+    def _hand(self, message: Message, at: int, intended: list[Header]) -> None:
         """Hand one message to the client, waiting while its queue is full."""
-        (topic, key, value, _, headers), bad = item
-        sent = self.sent
-        size = len(value) + len(key or b"")
-        if size + _OVERHEAD > self._client.largest[topic]:
-            self._refuse(item, size)
-            return
-        arguments: dict[str, Any] = {
-            "timestamp": intended_us // 1000,
-            "headers": [*headers, (INTENDED, b"%d" % intended_us)],
-            "on_delivery": self._delivered if bad is None else partial(self._delivered, bad=bad),
-        }
-        while True:
-            try:
-                self._producer.produce(topic, value, key, **arguments)
-            except BufferError:
-                self._producer.poll(0.01)
-                if sent.failed:
-                    return
-                continue
-            break
-        sent.handed += 1
-        sent.size += size
+        topic, key, value, _, headers, bad = message
+        sent, told = self.sent, {}
         if bad is not None:
             sent.bad[bad] += 1
+            told = {"on_delivery": partial(self._delivered, bad=bad)}
+        while True:
+            try:
+                self._producer.produce(
+                    topic,
+                    value,
+                    key,
+                    timestamp=at,
+                    headers=headers + intended if headers else intended,
+                    **told,
+                )
+            except BufferError:
+                self._producer.poll(0.01)
+                if not sent.failed:
+                    continue
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
+                    raise
+                self._refuse(message)
+            else:
+                sent.handed += 1
+                sent.size += len(value) + len(key or b"")
+            return
 
-    def _refuse(self, item: Item, size: int) -> None:
-        (topic, key, _, _, _), bad = item
+    def _refuse(self, message: Message) -> None:
+        topic, key, value, _, _, bad = message
         if bad is not None:
-            self.sent.bad[bad] += 1
             return
         self.sent.refused += 1
         if len(self.sent.named) < _NAMED:
+            size = len(value) + len(key or b"")
             self.sent.named.append(f"{topic} {(key or b'').decode(errors='replace')!r} of {size:,} bytes")
 
     def _delivered(self, error: Any, message: Any, bad: str | None = None) -> None:

@@ -31,12 +31,17 @@ def stream(
 
 
 def again(
-    spark: SparkSession, connection: Connection, ranges: Sequence[Range], *, headers: bool = True
+    spark: SparkSession,
+    connection: Connection,
+    ranges: Sequence[Range],
+    *,
+    headers: bool = True,
+    accept_loss: bool = False,
 ) -> DataFrame:
-    """Return the messages at these offsets as a batch."""
+    """Return the messages at these offsets as a batch; it fails if some are gone, unless that is accepted."""
     options = {
         **connection.spark(),
-        "failOnDataLoss": "true",
+        "failOnDataLoss": str(not accept_loss).lower(),
         "includeHeaders": str(headers).lower(),
         "assign": json.dumps(
             _by_topic({(one.topic, one.partition): one.partition for one in ranges}, names=True)

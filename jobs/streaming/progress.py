@@ -4,18 +4,52 @@ Names are those of Spark's progress of a query; what a batch read is named as Op
 offsets, because Spark counts rows again that are read twice.
 """
 
+import logging
 import math
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import ExitStack, suppress
 from typing import Any
 
-from datasets.topics.admin import Held
+from kafka.errors import KafkaError
+
+from core.errors import ServiceError
+from datasets.topics.admin import Broker, Held, administered
+from datasets.topics.connection import Connection
 from jobs.streaming import offsets
 from jobs.streaming.binding import CHECKPOINT
 from jobs.streaming.running import Running
 
+logger = logging.getLogger(__name__)
+
 _HISTORY = 4096
+
+
+class Ends:
+    """Content of topics' partitions, asked for again and again; brokers that do not answer are asked anew the next time."""
+
+    def __init__(self, connection: Connection, topics: Collection[str]) -> None:
+        self._connection, self._topics = connection, topics
+        self._open = ExitStack()
+        self._broker: Broker | None = None
+
+    def held(self) -> list[Held] | None:
+        """Return what the partitions hold; None where no broker answers."""
+        try:
+            if self._broker is None:
+                self._broker = self._open.enter_context(administered(self._connection))
+            return self._broker.held(self._topics)
+        except (ServiceError, KafkaError, OSError) as error:
+            logger.warning("the lag is unknown, as Kafka does not answer: %s", error or type(error).__name__)
+            self.close()
+            return None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._broker = None
+        with suppress(ServiceError, KafkaError, OSError):
+            self._open.close()
 
 
 class Progress:

@@ -60,7 +60,7 @@ def test_messages_follow_from_seed_and_start_and_satisfy_their_schema(name, aske
     assert len(found) == min(supply.rows or MOST, MOST)
     assert {message[0] for message in found} == {*PRODUCERS[name].topics} <= {*topics()}
     checks = {topic: jsonschema.Draft202012Validator(schema(topic)) for topic in PRODUCERS[name].topics}
-    for topic, key, value, due, _ in found:
+    for topic, key, value, due, _, _ in found:
         message = json.loads(value)
         assert [error.message for error in checks[topic].iter_errors(message)] == []
         assert {*message} <= {*schema(topic)["properties"]}
@@ -148,8 +148,8 @@ def test_tracks_come_from_a_data_set_that_has_them(asked, tmp_path):
 def test_a_persons_tracks_are_read_to_the_last_page_with_a_token_made_new(asked, spotify, caplog):
     options, paths, token = spotify
     found, _ = made("spotify_user", asked(), options)
-    tracks = {json.loads(value)["id"] for topic, _, value, _, _ in found if topic == "tracks"}
-    events = [json.loads(value) for topic, _, value, _, _ in found if topic == "events"]
+    tracks = {json.loads(value)["id"] for topic, _, value, *_ in found if topic == "tracks"}
+    events = [json.loads(value) for topic, _, value, *_ in found if topic == "events"]
     assert tracks == {f"track{number:03d}" for number in range(160)}
     assert [event["type"] for event in events] == ["played"] * len(TOP) + ["like"] * (len(SAVED) - 1)
     assert {event["user"] for event in events} == {"wren"}
