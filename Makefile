@@ -63,6 +63,10 @@ demo: ## The main job: cluster, data, models and baselines on 1 and 2 workers, r
 	@bash setup.sh || { echo 'demo: failed in setup.sh (see above)'; exit 1; }
 	$(python) -m experiments demo
 
+stream-demo: ## Streams from end to end: producers, Kafka, lake, Cassandra, reconciled, a model, one table [SHARE=1] [FORGET=user1-7]
+	@bash setup.sh || { echo 'stream-demo: failed in setup.sh (see above)'; exit 1; }
+	$(python) -m experiments stream-demo $(call option,SHARE,--share) $(call option,FORGET,--forget)
+
 setup: environment ## Packages, then the cluster: WORKERS=2 CORES=1 MEMORY=2g [CASSANDRA=1] [RF=1] [KAFKA=1] [BACKEND=docker] [HOST=]
 	@$(python) -m cluster up $(shape)
 
@@ -80,6 +84,12 @@ eda: environment ## Explore a data set on one page: DATASET=movielens/1m [STORE=
 train: environment ## One trial: MODEL=als DATASET=movielens/1m [SET="model.rank=32 model.reg=0.06"] [WORKERS= CORES= MEMORY=]
 	@$(call required,MODEL,als)$(call required,DATASET,movielens/1m)
 	$(python) -m experiments train --model="$$MODEL" --dataset="$$DATASET" $(trial_shape) $(sets)
+
+stream-model: environment ## From the lake to a model, its RMSE and recommendations.csv: [SET="data.versions=users@3"] [WORKERS= CORES= MEMORY=]
+	@$(python) -m experiments stream-model $(trial_shape) $(sets)
+
+volume: environment ## Bytes a second, minute, hour, day and year at the measured sizes of messages: [RATE=1000]
+	@$(python) -m experiments volume $(call option,RATE,--rate)
 
 experiment: environment ## A grid of trials: NAME=als_scaling (resumes; `.venv/bin/python -m experiments list` names all)
 	@$(call required,NAME,als_scaling)
@@ -128,6 +138,9 @@ reports: environment ## The page of every recorded experiment, and their index (
 
 rename-metrics: environment ## Give the metrics of older runs in MLflow the names of this version
 	@$(python) -m experiments rename-metrics
+
+topics: environment ## Kafka's topics, what they hold, and the lag of each stream: [PARTITIONS=1]
+	@$(python) -m experiments topics $(if $(call given,PARTITIONS),--partitions)
 
 mlflow: environment ## The MLflow UI, on the address that it prints
 	@$(python) -m cluster mlflow

@@ -10,12 +10,21 @@ from typing import Any
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text under a unique temporary name and rename it, so that readers never see a part of it."""
+    """Write text as `write_whole` writes a file."""
+    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline=""))
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Have a file written under a unique temporary name and rename it, so that readers never see a part of it.
+
+    Args:
+        path: of the file, which is replaced if it is there.
+        write: writes it under the name that it is given, in the same folder.
+    """
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with temporary.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
+        write(temporary)
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())  # a crash of the machine could leave an empty file
         temporary.replace(path)
     except BaseException:

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from core.errors import UsageError
 from core.options import nearest, parse
-from datasets.source import Adviser, Example, Raw, Source, Variant
+from datasets.source import Adviser, Example, Extended, Raw, Source, Variant, Versioned
 from datasets.sources import SOURCES
 
 
@@ -43,8 +43,29 @@ class Dataset:
             return ()
         return self.source.advise(self.variant, self.options, path, rejected)
 
+    def versions(self, path: Path) -> Mapping[str, int]:
+        """Return the versions of tables that `fetch` pinned; none of a data set that stays as it is."""
+        return self.source.versions(path) if isinstance(self.source, Versioned) else {}
+
+    def rows(self, path: Path) -> int:
+        """Return about how many ratings `read` gives; 0 where only the publisher's files tell."""
+        if isinstance(self.source, Versioned):
+            return self.source.rows(self.variant, self.options, path)
+        return 0 if path.exists() else self.description.rows or 0
+
     def read(self, spark: SparkSession, path: Path) -> Raw:
-        """Read what `fetch` returned."""
+        """Read what `fetch` returned.
+
+        Raises:
+            UsageError: the session lacks what the source needs, as that of a command without a cluster does.
+        """
+        if isinstance(self.source, Extended):
+            for key, value in self.source.spark_settings.items():
+                if value not in (spark.conf.get(key, None) or "").split(","):
+                    raise UsageError(
+                        f"{self.name} is read with jars and settings that only applications of the cluster are given: use "
+                        f"make preprocess, eda or train DATASET={self.name}"
+                    )
         return self.source.read(spark, self.variant, self.options, path)
 
 

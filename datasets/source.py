@@ -154,3 +154,27 @@ class Adviser(Protocol):
 
     def advise(self, variant: str, options: Any, path: Path, rejected: Sequence[Example]) -> Sequence[str]:
         """Guess from rejected lines which option would read them: a sentence each, most often none."""
+
+
+@runtime_checkable
+class Extended(Protocol):
+    """A source that Spark reads only with more jars and settings than it has.
+
+    Attributes:
+        jars: list of jars in `cluster/jvm/jars`.
+        spark_settings: those without which it cannot be read.
+    """
+
+    jars: str
+    spark_settings: Mapping[str, str]
+
+
+@runtime_checkable
+class Versioned(Protocol):
+    """A source whose rows grow: what `fetch` returns names the versions that are read, now and later."""
+
+    def versions(self, path: Path) -> Mapping[str, int]:
+        """Return the version of each table."""
+
+    def rows(self, variant: str, options: Any, path: Path) -> int:
+        """Return about how many ratings `read` gives, without Spark."""

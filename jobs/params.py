@@ -34,6 +34,8 @@ class TrainParams:
         validation: share of training on which `select` chooses.
         part: what the model is judged on: "test", or "validation", a part of training on which a search may look as
             often as it likes; the test part is then left alone, and the model is fitted on the rest of training.
+        deliver: keep the recommendations with keys and titles as CSV and Parquet beside the result (see
+            jobs.modelling.delivery).
         export: keep the fitted model as NumPy arrays beside the result (see jobs.modelling.export).
     """
 
@@ -50,6 +52,7 @@ class TrainParams:
     select: Mapping[str, Any] = field(default_factory=dict)
     validation: float = 0.1
     part: str = "test"
+    deliver: bool = False
     export: bool = False
 
 
@@ -147,6 +150,10 @@ def _check(own: TrainParams, fields: frozenset[str]) -> None:
         raise UsageError(
             f"top_n={own.top_n}, k={own.k}: k must be 1 or more, and top_n at least k, because the first k "
             "recommendations are judged (or job.top_n=0, to recommend nothing)"
+        )
+    if own.deliver and not own.top_n:
+        raise UsageError(
+            "deliver needs recommendations, and top_n=0 makes none: set job.top_n=10, or leave job.deliver out"
         )
     if own.split == "fold" and not own.fold:
         raise UsageError("split=fold needs the name of a published fold, for example job.fold=u1")

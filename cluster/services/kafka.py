@@ -25,6 +25,7 @@ _LOG4J = """<Configuration status="warn">
   <Loggers><Root level="INFO"><AppenderRef ref="OUT"/></Root></Loggers>
 </Configuration>
 """
+_META = "meta.properties"
 _OFF_HEAP_MB = 256
 _COPIES = 3
 
@@ -99,14 +100,14 @@ def _broker(number: int, settings: Settings, place: Place) -> Service:
     data, written = folder / "data", place.path("run") / "conf" / name
     heap = mebibytes(kafka.heap)
     # In a container other brokers and Spark know the name, this host only the address, which is not known before it runs.
-    contained = clients != outside
-    told = settings.advertised or ("$(hostname -i)" if contained else host)
+    told = settings.advertised or (host if clients == outside else "$(hostname -i)")
     command = (
         str(place.path("java")),
         *(f"-Xms{heap}m", f"-Xmx{heap}m", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError"),
         f"-Dlog4j2.configurationFile=file:{written / 'log4j2.xml'}",
         *("-cp", str(place.jars("kafka") / "*"), "kafka.Kafka", str(written / "server.properties")),
     )
+    kept, meta = shlex.quote(str(data)), shlex.quote(str(written / _META))
     listener = f"advertised.listeners=BROKER://{told}:{kafka.port}"
     known = [
         place.published(f"kafka-{one}", "clients", kafka.port, one) for one in range(1, kafka.brokers + 1)
@@ -115,17 +116,19 @@ def _broker(number: int, settings: Settings, place: Place) -> Service:
         name=name,
         group="kafka",
         url=str(outside),
-        argv=("bash", "-c", f'exec {shlex.join(command)} --override "{listener}"')
-        if contained
-        else (*command, "--override", listener),
+        argv=(
+            "bash",
+            "-c",
+            f'mkdir -p {kept} && cp {meta} {kept} && exec {shlex.join(command)} --override "{listener}"',
+        ),
         needs=("java",),
         jars="kafka",
-        folders=(data,),
+        folders=(folder,),
         keeps=folder,
         files={
             str(written / "server.properties"): _properties(_configuration(number, kafka, place, data)),
             str(written / "log4j2.xml"): _LOG4J,
-            str(data / "meta.properties"): _properties(
+            str(written / _META): _properties(
                 {
                     "version": 1,
                     "cluster.id": _uuid(f"recscale {kafka.brokers}"),

@@ -33,7 +33,7 @@ BUILT, LEDGER, BEFORE, PYTHON = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is compared.
+    """Sides of a comparison.
 
     Attributes:
         name: of the producer.

@@ -15,7 +15,7 @@ _SLACK_S = 0.02
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run has done.
+    """Account of a run.
 
     Attributes:
         name: of the producer.

@@ -20,7 +20,7 @@ _POLL_S = 0.05
 
 @dataclass(frozen=True)
 class Held:
-    """Content of one partition: the messages from `first` to before `end`."""
+    """Messages of one partition: those from `first` to before `end`."""
 
     topic: str
     partition: int
@@ -78,6 +78,24 @@ class Broker:
             return []
         first, end = self._consumer.beginning_offsets(partitions), self._consumer.end_offsets(partitions)
         return [Held(one.topic, one.partition, first[one], end[one]) for one in partitions]
+
+    def sizes(self, names: Collection[str]) -> dict[str, int]:
+        """Return the bytes that each of these topics takes on the brokers' disks, all copies together.
+
+        Raises:
+            ServiceError: a broker's disk cannot be read.
+        """
+        found = dict.fromkeys(sorted(names), 0)
+        for broker in self._admin.describe_log_dirs(list(found)):
+            for folder in broker["log_dirs"]:
+                if folder["error_code"]:
+                    raise ServiceError(
+                        f"the broker {broker['broker']} cannot read {folder['log_dir']} (Kafka's error {folder['error_code']}): "
+                        "read its log (make logs S=kafka-1)"
+                    )
+                for topic in folder["topics"]:
+                    found[topic["name"]] += sum(part["partition_size"] for part in topic["partitions"])
+        return found
 
     def identities(self, names: Collection[str]) -> dict[str, str]:
         """Return the identifier that Kafka gave each of these topics when it was made: a topic made anew has another."""

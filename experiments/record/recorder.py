@@ -213,7 +213,9 @@ def _data_set(data: Mapping[str, Any]) -> dict[str, Any]:
     if not data:
         return {}
     profile = {
-        key: data[key] for key in ("rows", "users", "items", "cleaning", "scale", "warnings") if key in data
+        key: data[key]
+        for key in ("rows", "users", "items", "cleaning", "scale", "versions", "warnings")
+        if key in data
     }
     source = {"source": data.get("source", ""), "options": as_text(data.get("options", {}))}
     return {"name": data["name"], "digest": str(data["digest"]), "source": source, "profile": profile}

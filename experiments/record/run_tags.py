@@ -112,6 +112,8 @@ def tags(outcome: Outcome) -> dict[str, str]:
         "data_digest": outcome.data.get("digest", ""),
         **outcome.tags,
     }
+    if versions := outcome.data.get("versions"):
+        own["data_versions"] = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     died = sorted({name for item in outcome.applications for name in item.died})
     if died:
         own["died"] = ", ".join(died)

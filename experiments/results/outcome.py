@@ -149,6 +149,10 @@ class Outcome:
         """The applications that ended well."""
         return [item for item in self.applications if item.status == "ok"]
 
+    def folder(self, run_dir: Path) -> Path:
+        """Return the folder of this attempt, in which each application has one of its own (`app-0`)."""
+        return run_dir / "experiments" / self.experiment / self.key[:16] / self.attempt
+
     @property
     def share(self) -> Share | None:
         """Its place among the trials that ran in one application; None if each application was its own."""

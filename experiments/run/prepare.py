@@ -18,7 +18,7 @@ from experiments.run.alone import answer_of, fresh
 from experiments.run.harness import Harness
 from experiments.run.identity import files_at, lock_hash, preprocess_hash, stamp
 from experiments.run.requests import data_fields, request_in
-from experiments.run.stores import root_of
+from experiments.run.stores import root_of, spark_settings_to_read
 from experiments.spec.trial import Data
 from jobs.runtime.request import Result
 from jobs.stores import STORAGES
@@ -62,6 +62,7 @@ class Prepared:
     @property
     def described(self) -> dict[str, Any]:
         """Description of the data for every run on it."""
+        versions = dict(find(self.data.name, self.data.options).versions(self.path))
         return {
             "name": self.data.name,
             "options": dict(self.data.options),
@@ -74,6 +75,7 @@ class Prepared:
             "users": self.counts.get("users", 0),
             "items": self.counts.get("items", 0),
             "source": str(self.path),
+            **({"versions": versions} if versions else {}),
             **({"warnings": self.warnings} if self.warnings else {}),
         }
 
@@ -148,7 +150,7 @@ def prepare(
     _warn(notes)
     logger.info("preprocessing %s from %s", data, path)
     by_size = sorted(shapes, key=lambda shape: shape.total_cores)
-    size = sum(file.stat().st_size for file in files_at(path)) or (dataset.description.rows or 0) * _ROW
+    size = dataset.rows(path) * _ROW or sum(file.stat().st_size for file in files_at(path))
     small = size < _SPLIT
     shape = by_size[0] if small else by_size[-1]
     (kept / MANIFEST).unlink(missing_ok=True)
@@ -167,6 +169,7 @@ def prepare(
         store=data.store,
         store_root=root,
         partitions=max(2 if small else 8, 2 * shape.total_cores),
+        read=spark_settings_to_read(dataset.source, harness.cluster.driver_host.jars),
         spark=spark,
         **data_fields(data, path),
     )

@@ -9,6 +9,7 @@ from cluster.settings import PARQUET
 from cluster.shape import Shape
 from experiments.run.harness import Harness
 from experiments.run.spark_settings import spark_settings
+from experiments.run.stores import together
 from experiments.spec.trial import Data, Trial
 from jobs.apps import JOBS
 from jobs.runtime.request import Request
@@ -42,6 +43,7 @@ def request_in(
     store_root: str,
     partitions: int,
     session: Path | None = None,
+    read: Mapping[str, str] = MappingProxyType({}),
     spark: Mapping[str, str] = MappingProxyType({}),
     **rest: Any,
 ) -> Request:
@@ -57,6 +59,7 @@ def request_in(
         store_root: what the store is opened with.
         partitions: of shuffles.
         session: folder of the application, where several requests share one; the settings of its session are the same for all.
+        read: Spark settings that the source needs.
         spark: further Spark settings, which go before all others.
         rest: further fields of the request.
 
@@ -69,7 +72,7 @@ def request_in(
     )  # fmt: skip
     return Request(
         job=job,
-        spark={**own, **harness.reach(store), **spark},
+        spark=together(own, harness.reach(store), read, spark),
         store=store,
         store_root=store_root,
         work=str((folder / "work").resolve()),

@@ -1,13 +1,14 @@
-"""Stores of an experiment's tables: where a data set's tables lie, and what applications need to reach them."""
+"""Stores of an experiment's tables: where a data set's tables lie, and what applications need to reach them and its source."""
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cluster.services import SERVICES
 from cluster.settings import Settings
+from datasets.source import Extended, Source
 from experiments.spec.trial import Data
 from jobs.storage import Storage
 from jobs.stores import STORAGES
@@ -44,6 +45,31 @@ def spark_settings_of(store: str, settings: Settings, addresses: Sequence[str], 
         return {}
     options: Mapping[str, Any] = vars(section_of(settings, storage.service))
     return storage.spark_settings(addresses, options, jars)
+
+
+def spark_settings_to_read(source: Source, jars: Callable[[str], str]) -> dict[str, str]:
+    """Return the Spark settings with which an application reads a source; none for most.
+
+    Args:
+        source: of a data set.
+        jars: returns those of a list as the setting spark.jars wants them.
+    """
+    if not isinstance(source, Extended):
+        return {}
+    return {"spark.jars": jars(source.jars), **source.spark_settings}
+
+
+def together(*settings: Mapping[str, str]) -> dict[str, str]:
+    """Return Spark settings of several origins in one: lists are joined, of any other setting the last one counts."""
+    found: dict[str, str] = {}
+    for each in settings:
+        for key, value in each.items():
+            parts = [*found.get(key, "").split(","), *value.split(",")] if key in _LISTS else [value]
+            found[key] = ",".join(dict.fromkeys(part for part in parts if part))
+    return found
+
+
+_LISTS = ("spark.jars", "spark.sql.extensions")
 
 
 def as_running(settings: Settings, storage: Storage, addresses: Sequence[str]) -> Settings:

@@ -16,6 +16,7 @@ from jobs.judge.cautions import after_fit, before_fit
 from jobs.judge.evaluate import Evaluation, by_user, evaluate, noise_floor, with_predictions
 from jobs.judge.relevance import Relevance, relevance
 from jobs.judge.select import choose, validation_kind, validation_split
+from jobs.modelling.delivery import deliver
 from jobs.modelling.export import Exportable, export
 from jobs.modelling.model import Described, Model, Scorer
 from jobs.modelling.preflight import Preflighted
@@ -42,7 +43,7 @@ class Train:
     Scores and recommendations are computed whole and kept in the executors' memory until the pass is over. Those of the
     last pass are what is judged, untimed; its recommendations are written to the store (table `recommendations_<model>`),
     and where the model knows which items are alike, these too (table `similar_items_<model>`). With `export` its model is
-    kept in the folder "model" of what outlives the application.
+    kept in the folder "model" of what outlives the application, with `deliver` the recommendations as files beside it.
     """
 
     kind: JobKind = "passes"
@@ -164,6 +165,7 @@ class _Measured:
             lambda: _fingerprint(judged),
             lambda: self._store(last.recommendations),
             lambda: self._by_user(judged, last.recommendations, scale),
+            lambda: self._deliver(last.recommendations, scale),
         )
         judged.unpersist()
         return found, fingerprint
@@ -171,6 +173,12 @@ class _Measured:
     def _store(self, recommendations: DataFrame | None) -> None:
         if recommendations is not None:
             self.context.store.write(f"recommendations_{self.params.model}", recommendations)
+
+    def _deliver(self, recommendations: DataFrame | None, scale: tuple[float, float, float] | None) -> None:
+        if self.params.deliver:
+            assert recommendations is not None  # the parameters were checked
+            limits = scale if self.model.predicts_rating else None
+            deliver(recommendations, self.training, limits, Path(self.context.request.keep))
 
     def _by_user(
         self,

@@ -1,4 +1,4 @@
-"""How often items were rated or used in each window of time: totals that only grow, with a watermark and a rule for late ones.
+"""Popularity of items in each window of time: totals that only grow, with a watermark and a rule for late ones.
 
 After batch N the watermark is the newest time in the batches 0 to N, less the allowed lateness. A message of batch N is late
 if its window ended at or before the watermark after batch N-1. A late one is kept with batch, watermark and offsets, and not

@@ -17,7 +17,7 @@ _COUNTED, _LATE, _RETRACTION = "counted", "late", "retraction"
 
 @dataclass
 class Found:
-    """What a micro-batch holds.
+    """Content of a micro-batch.
 
     Attributes:
         counted: messages of windows that are open.

@@ -11,7 +11,10 @@ from cluster import configuration
 from cluster.processes import free_port
 from tests.conftest import ROOT
 
-_PORTS = ("spark.master_port", "spark.master_ui_port", "mlflow.port", "cassandra.port")
+_PORTS = (
+    *("spark.master_port", "spark.master_ui_port", "mlflow.port", "cassandra.port"),
+    *("kafka.port", "kafka.controller_port"),
+)
 
 
 def docker(*arguments, code=0, **options):

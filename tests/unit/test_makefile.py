@@ -15,7 +15,12 @@ from cluster.settings import ROOT
 # What shells and make's own functions take for something else.
 AWKWARD = """ it's "two" words; $$HOME #1, (a) `b` *&|\\"""
 READ = AWKWARD.replace("$$", "$")  # make's way to write a dollar
-FLAGS = {"VALIDATE": "--validate", "DRAIN": "--drain", "ALLOW_MODEL_CHANGE": "--allow-model-change"}
+FLAGS = {
+    "VALIDATE": "--validate",
+    "DRAIN": "--drain",
+    "PARTITIONS": "--partitions",
+    "ALLOW_MODEL_CHANGE": "--allow-model-change",
+}
 FURTHER = {
     "doctor": {"BACKEND", "WORKERS", "CORES", "MEMORY", "CASSANDRA", "RF"},
     "compose": {"WORKERS", "CORES", "MEMORY", "CASSANDRA", "RF"},

@@ -9,7 +9,7 @@ from cluster.settings import Settings
 
 _ASKED: Mapping[str, str] = {
     "ca-certificates": "downloads over TLS",
-    "openjdk-17-jre-headless": "Spark and Cassandra run on it",
+    "openjdk-17-jre-headless": "Spark, Cassandra and Kafka run on it",
     "procps": "`ps` and `kill`, for whoever looks into a container",
     "python3": "the harness's jobs, MLflow and Spark's Python workers",
     "python3-venv": "makes the environment of the pinned packages",
@@ -18,8 +18,10 @@ _ASKED: Mapping[str, str] = {
 _DIRECT: Mapping[str, str] = {
     "alembic": "errors of MLflow's database that are told apart",
     "cassandra-driver": "schema and point reads",
+    "confluent-kafka": "producers of many messages a second",
     "implicit": "a rival that needs no cluster",
     "jinja2": "a report's page",
+    "kafka-python": "topics: making and asking them",
     "llvmlite": "instructions of the compiled kernels' inner loop",
     "markupsafe": "a report's page",
     "matplotlib": "curves in reports",
@@ -27,6 +29,7 @@ _DIRECT: Mapping[str, str] = {
     "numba": "compiled kernels",
     "numpy": "arrays",
     "optuna": "search for settings",
+    "orjson": "messages as JSON",
     "pandas": "frames of Python workers",
     "protobuf": "errors of MLflow's answers that are told apart",
     "psutil": "processes and memory",
@@ -34,7 +37,9 @@ _DIRECT: Mapping[str, str] = {
     "pyarrow": "columns between Spark and Python",
     "pydantic": "checks of what is read back from files",
     "pyspark": "Spark itself, master, workers and driver",
+    "requests": "errors of Spotify's answers that are told apart",
     "scipy": "sparse matrices and distributions",
+    "spotipy": "a person's own tracks from Spotify",
     "sqlalchemy": "errors of MLflow's database that are told apart",
     "threadpoolctl": "one thread where one is meant",
     "uvicorn": "MLflow's web server",
@@ -42,11 +47,13 @@ _DIRECT: Mapping[str, str] = {
 _JARS: Mapping[str, str] = {
     "cassandra": "a whole Cassandra node",
     "connector": "Spark's way to Cassandra",
+    "kafka": "a whole Kafka broker",
+    "streams": "Spark's way to Kafka and to Delta tables",
 }
 _HEAD = """# What the image holds
 
 Made by `python -m cluster contents`, which asks the image itself. One image, every role: Spark's master and workers, the
-driver, Cassandra's nodes and MLflow differ by their command alone. Processes run as the user `recscale`, never as root,
+driver, Cassandra's nodes, Kafka's brokers and MLflow differ by their command alone. Processes run as the user `recscale`, never as root,
 without any capability. There are no secrets in it, and nothing of this clone but the files named below.
 
 """

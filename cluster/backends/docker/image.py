@@ -33,7 +33,7 @@ APP = Path("/app")
 _DOCKERFILE = Path(__file__).with_name("Dockerfile")
 _LOCKS = ("requirements-build.lock", "requirements.lock")
 _PACKAGES = ("cluster", "core", "datasets", "experiments", "jobs")
-_KINDS = {".py", ".toml", ".lock", ".j2", ".md", ""}
+_KINDS = {".py", ".toml", ".json", ".lock", ".j2", ".md", ""}
 _CLONE = f"recscale.clone={hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]}"
 _FILES = ("README.md", "pyproject.toml", *_LOCKS)
 _USER = 1000

@@ -106,9 +106,7 @@ class Searching:
         return next((item for item in recorder.outcomes(self.experiment.name)[1] if item.key == key), None)
 
     def _register(self, uri: str | None, outcome: Outcome) -> str:
-        folder = (
-            self.settings.run_dir / "experiments" / self.experiment.name / outcome.key[:16] / outcome.attempt
-        )
+        folder = outcome.folder(self.settings.run_dir)
         arrays = folder / f"app-{outcome.measured[-1].number}" / MODEL_FOLDER / FILE
         name = registered_name(self.experiment.name)
         try:

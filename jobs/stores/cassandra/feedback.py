@@ -86,7 +86,7 @@ TABLES = (EVENTS, FEEDBACK, RETRACTIONS, POPULARITY, LATE)
 
 
 class Event(NamedTuple):
-    """What a person did or rated.
+    """Deed or rating of a person.
 
     Attributes:
         at: when, by the message.

@@ -3,7 +3,6 @@
 import dataclasses
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -12,7 +11,6 @@ from cluster.services.mlflow import MlflowSettings
 from cluster.settings import Settings
 from core.errors import JobError
 from experiments.results.events import Event
-from experiments.results.outcome import Outcome
 from experiments.results.parts import Launched
 from experiments.run.progress import Progress
 from experiments.run.runner import Sweep, open_recorder
@@ -119,15 +117,11 @@ def _ran(sweep: Sweep, ground: Ground) -> Ran:
     if outcome is None or outcome.status != "ok":
         why = outcome.error if outcome else "it was not run"
         raise JobError(f"the trial did not end well while MLflow's server was gone: {why}")
-    folder = _folder(ground.settings, outcome) / "app-0"
+    folder = outcome.folder(ground.settings.run_dir) / "app-0"
     first = outcome.applications[0]
     result = Result(outcome.job, "ok", phases=first.phases, fingerprint=first.fingerprint)
     launched = Launched(result, "ok", first.ready_s, first.start_s, first.stop_s, first.seconds, first.died)
     return Ran(Request.load(folder / "request.json"), folder, launched, read(folder / "eventlog"))
-
-
-def _folder(settings: Settings, outcome: Outcome) -> Path:
-    return settings.run_dir / "experiments" / outcome.experiment / outcome.key[:16] / outcome.attempt
 
 
 def _once(ground: Ground, recorder: DrillRecorder, again: Sweep, key: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""The lake as data sets: versions of its tables, and the ratings that follow from what people like and what titles are."""

@@ -1,0 +1,107 @@
+"""Log of a Delta table, read without Spark: its newest version, and the files that make up a version.
+
+The format is the Delta transaction protocol: one JSON file of actions a version, and now and then a checkpoint in Parquet
+that sums up all versions before it.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+import pyarrow.parquet as pq
+
+from core.errors import DataError
+
+LOG = "_delta_log"
+_COMMIT = re.compile(r"(\d{20})\.json")
+_CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.(?:\d{10}\.\d{10}\.)?parquet")
+
+
+class File(NamedTuple):
+    """One file of a version: its bytes, and its rows where the writer noted them."""
+
+    size: int
+    rows: int | None
+
+
+def newest(table: Path) -> int:
+    """Return the number of a table's newest version.
+
+    Raises:
+        DataError: there is no such table.
+    """
+    found = [int(match[1]) for match in _named(table, _COMMIT)]
+    if not found:
+        raise DataError(
+            f"there is no table of the lake at {table}: send messages (python -m datasets produce {table.name}) and let "
+            "the stream write them (make stream NAME=lake), or set data.path= to the folder of your lake"
+        )
+    return max(found)
+
+
+def commit(table: Path, version: int) -> str:
+    """Return a hash of what was committed as a version: a table that was made anew has others under the same numbers.
+
+    Raises:
+        DataError: the version is not in the log.
+    """
+    path = table / LOG / f"{version:020}.json"
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except FileNotFoundError:
+        raise DataError(
+            f"version {version} of {table} is not in its log, whose newest is {newest(table)}: it was never there, or it is "
+            "older than the log is kept. Choose another version, or leave it out for the newest"
+        ) from None
+
+
+def live(table: Path, version: int) -> dict[str, File]:
+    """Return the files that hold a version's rows, by their names in the table's folder.
+
+    Raises:
+        DataError: the log does not reach back far enough.
+    """
+    start, found = _checkpoint(table, version)
+    for number in range(start, version + 1):
+        commit(table, number)  # raises where it is gone
+        for action in _actions(table / LOG / f"{number:020}.json"):
+            if (added := action.get("add")) is not None:
+                found[unquote(added["path"])] = _file(added)
+            elif (removed := action.get("remove")) is not None:
+                found.pop(unquote(removed["path"]), None)
+    return found
+
+
+def _checkpoint(table: Path, version: int) -> tuple[int, dict[str, File]]:
+    """Return the first version after the newest checkpoint up to `version`, and the files that were live then."""
+    parts = [match for match in _named(table, _CHECKPOINT) if int(match[1]) <= version]
+    if not parts:
+        return 0, {}
+    last = max(int(match[1]) for match in parts)
+    found: dict[str, File] = {}
+    for match in parts:
+        if int(match[1]) == last:
+            rows = pq.read_table(table / LOG / match[0], columns=["add"])["add"].to_pylist()
+            found |= {unquote(added["path"]): _file(added) for added in rows if added is not None}
+    return last + 1, found
+
+
+def _file(added: dict[str, Any]) -> File:
+    noted = json.loads(added.get("stats") or "{}").get("numRecords")
+    return File(int(added["size"]), None if noted is None else int(noted))
+
+
+def _actions(path: Path) -> Iterator[dict[str, Any]]:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.strip():
+            yield json.loads(line)
+
+
+def _named(table: Path, pattern: re.Pattern[str]) -> list[re.Match[str]]:
+    folder = table / LOG
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return [match for name in names if (match := pattern.fullmatch(name))]

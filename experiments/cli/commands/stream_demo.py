@@ -1,0 +1,206 @@
+"""`stream-demo`: messages, lake and Cassandra, a proof that nothing is lost, a model and its recommendations, in one command."""
+
+import json
+import logging
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cluster import configuration
+from cluster.lifecycle import Cluster
+from cluster.settings import Settings
+from core.errors import JobError, RecscaleError
+from core.units import count_text, positive, size_text, time_text
+from datasets.__main__ import main as datasets
+from datasets.publishers.lake import delta_log
+from datasets.topics.admin import administered
+from datasets.topics.connection import Connection
+from datasets.topics.declared import DEAD_LETTERS, topics
+from experiments.__main__ import parser
+from experiments.cli import arguments as shared
+from experiments.cli.commands import Command
+from experiments.cli.commands.stream_model import stream_model
+from experiments.metric_table import BIAS, MEAN, RMSE
+from experiments.page.tables import Table
+from experiments.page.text_tables import as_text
+from experiments.run.alone import fresh
+from experiments.studies.volume.growth import SPANS, a_second
+from experiments.studies.volume.measured import measured
+
+logger = logging.getLogger(__name__)
+
+FOLDER = "stream-demo"
+SETS = ("kafka.brokers=1", "cassandra.nodes=1")
+STREAMS = "lake,feedback"
+RATE = 1_000
+
+_INVENTED = {"users": 2_000, "movies": 600, "series": 200, "tracks": 2_000}
+_FOLLOWED = {"ratings": 20_000, "events": 20_000}
+_BAD = "0.01"
+
+
+@dataclass
+class Demo:
+    """One run of the demo.
+
+    Attributes:
+        sets: settings of the cluster, as the command line has them.
+        share: of the usual number of messages.
+        rows: of the table at the end: step, seconds, what came of it.
+    """
+
+    settings: Settings
+    sets: Sequence[str]
+    share: float
+    rows: list[list[str]] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        """Folder of ledgers and results."""
+        return self.settings.run_dir / FOLDER
+
+    def run(self, forget: str | None) -> None:
+        """Do all steps; what they started is stopped after them.
+
+        Args:
+            forget: key of a person who is erased at the end; None for nobody.
+
+        Raises:
+            RecscaleError: a step failed.
+        """
+        fresh(self.folder)
+        cluster = Cluster(self.settings)
+        before = {status.name for status in cluster.status() if status.state == "running"}
+        try:
+            self._step("services", lambda: self._services(cluster))
+            self._step("producers", lambda: self._produced(cluster))
+            self._step("streams", self._streamed)
+            self._step("reconciled", self._reconciled)
+            self._step("model", self._modelled)
+            self._step("volume", lambda: self._measured(cluster))
+            if forget is not None:
+                self._step(f"{forget} forgotten", lambda: self._forgotten(forget))
+                self._step("model without", self._modelled)
+        finally:
+            cluster.down({status.name for status in cluster.status() if status.pid} - before)
+
+    def table(self) -> Table:
+        """Return the numbers of all steps."""
+        return Table(["step", "seconds", "what came of it"], self.rows)
+
+    def _step(self, name: str, do: Callable[[], str]) -> None:
+        logger.info("== %s", name)
+        begin = time.perf_counter()
+        self.rows.append([name, "", "failed, see above"])
+        found = do()
+        self.rows[-1] = [name, f"{time.perf_counter() - begin:.0f}", found]
+
+    def _services(self, cluster: Cluster) -> str:
+        cluster.up({"kafka", "cassandra", "spark"})
+        return ", ".join(status.name for status in cluster.status() if status.state == "running")
+
+    def _produced(self, cluster: Cluster) -> str:
+        brokers = ",".join(cluster.endpoint("kafka"))
+        place = ["--brokers", brokers, "--cache", str(self.settings.run_dir / "data")]
+        place += ["--data", str(self.settings.data)] if self.settings.data else []
+        acknowledged = bad = 0
+        with administered(Connection.of(brokers.split(","))) as broker:
+            broker.make(list(topics().values()))
+        for name, usual in {**_INVENTED, **_FOLLOWED}.items():
+            result, ledger = self.folder / f"{name}.json", self.folder / f"{name}.ledger"
+            wanted = ["--total", str(max(1, round(usual * self.share))), "--bad", _BAD]
+            kept = ["--ledger", str(ledger), "--result", str(result)]
+            _done(datasets(["produce", name, *wanted, *kept, *place]), f"python -m datasets produce {name}")
+            values = json.loads(result.read_text(encoding="utf-8"))
+            acknowledged += values["acknowledged"]
+            bad += sum(values["bad"].values())
+        return f"{acknowledged:,} messages acknowledged in {len(_INVENTED) + len(_FOLLOWED)} topics, {bad:,} of them bad on purpose"
+
+    def _streamed(self) -> str:
+        self._command("stream", STREAMS, "--drain", "--trigger", "0")
+        rows = {name: self._in_lake(name) for name in topics()}
+        dead = rows.pop(DEAD_LETTERS)
+        return f"{sum(rows.values()):,} rows in the lake's {len(rows)} tables, {dead:,} dead letters with their reasons"
+
+    def _in_lake(self, name: str) -> int:
+        table = self.settings.run_dir / "lake" / name.replace("-", "_")
+        files = delta_log.live(table, delta_log.newest(table)).values()
+        return sum(one.rows or 0 for one in files)
+
+    def _reconciled(self) -> str:
+        ledgers = [word for path in sorted(self.folder.glob("*.ledger")) for word in ("--ledger", str(path))]
+        self._command("reconcile", *ledgers)
+        return "every message is where it belongs, exactly once"
+
+    def _modelled(self) -> str:
+        trained = stream_model(self.settings, {})
+        _done(trained.code, "python -m experiments stream-model")
+        assert trained.outcome is not None
+        metrics = trained.outcome.measured[-1].metrics
+        rows = sum(1 for _ in trained.files[0].open(encoding="utf-8")) - 1
+        return (
+            f"RMSE {metrics[RMSE.key]:.3f} (user and item means {metrics[BIAS.key]:.3f}, mean {metrics[MEAN.key]:.3f}); "
+            f"{count_text(rows)} rows in {trained.files[0]}"
+        )
+
+    def _measured(self, cluster: Cluster) -> str:
+        found = a_second(measured(cluster, self.settings.run_dir), RATE)
+        each = ", ".join(f"{size / RATE:,.0f} B in {place}" for place, size in found.items())
+        year = size_text(sum(found.values()) * SPANS["year"])
+        return f"a message takes {each}; {RATE:,} a second make {year} a year"
+
+    def _forgotten(self, user: str) -> str:
+        self._command("forget", user)
+        return "no row of the lake, of Cassandra or of the dead letters has this person; reconciled again"
+
+    def _command(self, *words: str) -> None:
+        """Run a command of this package as a person would type it, with this cluster's settings."""
+        typed = [*words, *(word for one in self.sets for word in ("--cluster-set", one))]
+        arguments: Any = parser(words[0]).parse_args(typed)
+        _done(int(arguments.command(arguments)), f"python -m experiments {' '.join(words)}")
+
+
+def _done(code: int, command: str) -> None:
+    """Refuse to go on after a step that did not end well.
+
+    Raises:
+        JobError: it did not.
+    """
+    if code:
+        raise JobError(f"{command} ended with {code}; what it said stands above")
+
+
+def _run(arguments: Namespace) -> int:
+    sets = [*SETS, *arguments.cluster_set]
+    share = positive(arguments.share, "--share")
+    demo = Demo(configuration.load(sets), sets, share)
+    begin, failed = time.perf_counter(), ""
+    try:
+        demo.run(arguments.forget)
+    except RecscaleError as error:
+        failed = str(error).splitlines()[0]
+        raise
+    except KeyboardInterrupt:
+        failed = "interrupted"
+        raise
+    finally:
+        print(f"\n{as_text(demo.table())}\n")
+        seconds = time_text(time.perf_counter() - begin)
+        print(f"stream-demo: failed {failed}" if failed else f"stream-demo: ok {seconds}", flush=True)
+    return 0
+
+
+def _arguments(parser_: ArgumentParser) -> None:
+    shared.cluster(parser_)
+    parser_.add_argument("--share", default="1", help="share of the usual number of messages (default 1)")
+    parser_.add_argument("--forget", metavar="USER", help="erase this person at the end, and reconcile again")
+
+
+COMMAND = Command(
+    "from producers through Kafka, lake and Cassandra to a model, reconciled, with one table of numbers",
+    _run,
+    _arguments,
+)

@@ -1,0 +1,1 @@
+"""Rates that a cluster keeps up with: trials at given rates, their verdicts, and the search among rates."""

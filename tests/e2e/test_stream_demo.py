@@ -1,0 +1,53 @@
+"""The whole of the streams in one command, on real services: from producers to recommendations, reconciled, one person erased."""
+
+import csv
+import itertools
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import cassandra_sets, free_ports, kafka_sets, unset_settings
+from tests.e2e.place import Place
+
+SETS = ("spark.workers=1", "spark.memory=1g")
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    unset_settings(monkeypatch)
+    run = tmp_path / "run"
+    return Place(
+        tmp_path, [*cassandra_sets(run), *kafka_sets(run), *free_ports(), *SETS], kept=("numba", "classes")
+    )
+
+
+@pytest.mark.timeout(900)
+def test_from_producers_to_recommendations(place):
+    text = place.run("stream-demo", "--share", "0.05", "--forget", "user1-7")
+    assert text.splitlines()[-1].startswith("stream-demo: ok ")
+    assert place.processes() == []
+    first, last = place.runs("stream_model")
+    assert first.data.tags["recscale.data_versions"] != last.data.tags["recscale.data_versions"]
+    metrics = last.data.metrics
+    assert metrics["rmse"] < min(metrics["baseline/rmse_bias"], metrics["baseline/rmse_global_mean"])
+
+    folder = place.run_dir / "recommendations"
+    rows = pq.read_table(folder / "recommendations.parquet").to_pylist()
+    with (folder / "recommendations.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["userId"] for row in csv.DictReader(file)] == [row["userId"] for row in rows]
+    each = {user: list(found) for user, found in itertools.groupby(rows, lambda row: row["userId"])}
+    assert "user1-7" not in each
+    assert len(each) > 80
+    assert {len(found) for found in each.values()} == {10}
+    assert all(row["titulo"] and 1 <= row["predicted_rating"] <= 5 for row in rows)
+
+    ledgers = [
+        json.loads(line) for path in (place.run_dir / "stream-demo").glob("*.ledger") for line in path.open()
+    ]
+    assert {line["topic"] for line in ledgers} == {"users", "movies", "series", "tracks", "ratings", "events"}
+
+    (folder / "recommendations.csv").unlink()
+    place.run("stream-model")  # nothing has changed: the files are only published again
+    assert (folder / "recommendations.csv").is_file()
+    assert len(place.runs("stream_model")) == 2

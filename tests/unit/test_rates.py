@@ -1,0 +1,128 @@
+"""Verdicts on rates, on invented lags of which the truth is known."""
+
+import numpy as np
+import pytest
+
+from core.errors import JobError
+from experiments.studies.rates.observed import Batch, Sent, batches, drained_rate, seen
+from experiments.studies.rates.search import bracket, next_rate
+from experiments.studies.rates.verdict import Limits, Observed, judge, slope
+
+LIMITS = Limits(latency_s=30)
+
+
+def lags(growth, count=40, every=10.0, alike=0.0, noise=2000.0, seed=0):
+    """Lags of batches that grow by so many messages a second, with noise of which neighbours are alike."""
+    random = np.random.default_rng(seed)
+    times, value, found = np.arange(count) * every, 0.0, []
+    for time in times:
+        value = alike * value + random.normal(0, noise) * np.sqrt(1 - alike**2)
+        found.append(50_000 + growth * time + value)
+    return times, np.array(found)
+
+
+def observed(growth, **changes):
+    times, behind = lags(growth)
+    given = {"rate": 10_000, "achieved": 10_010, "latency_p99_s": 12, "delay_p99_s": 0.004}
+    return Observed(times=times, lags=behind, **{**given, **changes})
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.5, 0.8])
+def test_the_upper_bound_holds_the_truth_about_as_often_as_it_says(alike):
+    runs = [slope(*lags(20, alike=alike, seed=seed)) for seed in range(2000)]
+    assert abs(np.mean([run.value for run in runs]) - 20) < 1
+    held = np.mean([run.upper >= 20 for run in runs])
+    assert 0.91 <= held <= 0.99
+
+
+def test_a_line_is_seen_as_it_is():
+    assert slope([0, 1, 2, 3], [0, 5, 10, 15]) == (5, 5)
+    with pytest.raises(JobError, match="three batches"):
+        slope([0, 1], [0, 1])
+
+
+def test_a_stream_that_keeps_up_and_one_that_falls_behind():
+    assert judge(observed(0), LIMITS).sustained
+    behind = judge(observed(400), LIMITS)
+    assert (behind.sustained, behind.void) == (False, False)
+    assert "lag may grow by 4" in behind.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "void"),
+    [
+        ({"latency_p99_s": 31}, "within 31.0 s", False),
+        ({"differences": ("ratings 0: offset 17 is missing",)}, "offset 17", False),
+        ({"delay_p99_s": 0.02}, "handed over", True),
+        ({"achieved": 9_900}, "9,900 a second were sent", True),
+    ],
+)
+def test_whatever_else_is_wrong_is_said(changes, said, void):
+    found = judge(observed(0, **changes), LIMITS)
+    assert (found.sustained, found.void) == (False, void)
+    assert said in " ".join(found.reasons)
+
+
+def test_few_batches_are_not_enough():
+    times, behind = lags(0, count=29)
+    found = judge(Observed(10_000, 10_000, times, behind, 1, 0), LIMITS)
+    assert "29 batches" in found.reasons[0]
+
+
+@pytest.mark.parametrize("truth", [520, 700, 760, 990])
+def test_five_trials_find_the_rate_within_a_sixtieth_of_what_is_drained(truth):
+    tried = {}
+    while (rate := next_rate(1000, tried)) is not None:
+        tried[rate] = rate <= truth
+    assert len(tried) == 5
+    found = bracket(tried)
+    low, high = found.sustained or 500, found.failed or 1000
+    assert low <= truth <= high
+    assert high - low <= 1000 / 60
+
+
+def test_a_disturbed_trial_claims_less_not_more():
+    assert bracket({600: True, 700: False, 800: True}) == (600, 700)
+    assert bracket({}) == (None, None)
+
+
+def messages_of(count=1000, rate=100.0, begin=1000.0, first=50):
+    return Sent(first, begin + np.arange(count) / rate)
+
+
+def test_lag_and_latency_count_from_the_moment_at_which_a_message_was_to_be_sent():
+    # 100 a second from second 1000 on; a batch every two seconds has all that was due when it began.
+    sent = {("ratings", 0): messages_of()}
+    ended = [
+        Batch(begin + 2.5, {("ratings", 0): sent["ratings", 0].before(begin)})
+        for begin in np.arange(1000, 1013, 2.0)
+    ]
+    found = seen(sent, ended, 1004, 1008)
+    assert found.times == pytest.approx([0.5, 2.5])
+    assert found.lags == [250, 250]  # what came while the batch ran is not there yet
+    assert found.messages == 401
+    assert found.latencies[1] == pytest.approx(4.49)  # it just missed a batch, and the next one takes 2.5 s
+    assert found.latencies[0.5] == pytest.approx(3.5, abs=0.02)
+
+
+def test_a_message_in_no_batch_is_an_error():
+    sent = {("ratings", 0): messages_of()}
+    with pytest.raises(JobError, match="950 messages of ratings 0 are in no batch"):
+        seen(sent, [Batch(1020, {("ratings", 0): 100})], 1000, 1010)
+
+
+def test_batches_come_from_the_lines_of_a_run():
+    line = {
+        "event": "batch", "query": "lake.ratings", "timestamp": "2026-11-29T10:00:00.500Z", "batchDuration": 1500,
+        "endOffset": {"ratings": {"0": 7, "1": 9}},
+    }  # fmt: skip
+    (batch,) = batches([{"event": "lag"}, {**line, "query": "lake.events"}, line], "lake.ratings")
+    assert batch.ends == {("ratings", 0): 7, ("ratings", 1): 9}
+    assert batch.ended_s % 60 == 2
+
+
+def test_the_rate_of_a_backlog_leaves_out_its_cold_batch():
+    ended = [Batch(10 + number, {("r", 0): 100 * number, ("r", 1): 50}) for number in range(1, 4)]
+    assert drained_rate(ended) == 100
+    with pytest.raises(JobError, match="one batch"):
+        drained_rate(ended[:1])
