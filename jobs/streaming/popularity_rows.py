@@ -123,6 +123,6 @@ def _column(name: str, about: Mapping[str, Any]) -> Any:
     value = F.lit(about[name]) if name in about else F.col(name)
     if name in ("window_start", "watermark"):
         value = F.timestamp_millis(value)
-    if name == "window_s":
-        value = value.cast("int")
+    if name in ("window_s", "batch"):
+        value = value.cast("int" if name == "window_s" else "bigint")
     return value.alias(name)

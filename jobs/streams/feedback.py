@@ -3,14 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from core.errors import UsageError
 from datasets.topics import declared
-from jobs.runtime.phases import Events
 from jobs.stores.cassandra.feedback import (
     EVENTS,
     FEEDBACK,
@@ -25,6 +25,7 @@ from jobs.stores.cassandra.feedback import (
 from jobs.stores.cassandra.retry import forget_sessions
 from jobs.stores.cassandra.store import TUNING, CassandraStore, Key
 from jobs.streaming import feedback_rows, messages, popularity_rows
+from jobs.streaming.binding import CHECKPOINT
 from jobs.streaming.feedback_rows import WRITTEN
 from jobs.streaming.popularity import Totals
 from jobs.streaming.stream import Query, StreamContext
@@ -65,13 +66,7 @@ class Feedback:
             )
         settings = {name: str(value) for name, value in vars(options).items()}
         return [
-            Query(
-                topic,
-                topic,
-                _Sink(store, context, topic, options),
-                partial(_shaped, topic=topic, skew_s=context.skew_s),
-                settings=settings,
-            )
+            Query(topic, topic, _Sink(store, context, topic, options).write, settings=settings)
             for topic in TOPICS
         ]
 
@@ -88,23 +83,18 @@ def _check(options: Options) -> None:
         )
 
 
-def _shaped(frame: DataFrame, topic: str, skew_s: float) -> DataFrame:
-    """Return what the tables need of the messages, bad ones with their reason."""
-    rows = messages.parsed(frame, declared.topic(topic), declared.schema(topic), skew_s)
-    return feedback_rows.with_latest(rows.select(*feedback_rows.said(rows), "partition", "offset", "reason"))
-
-
 class _Sink:
     """Writes the micro-batches of one query."""
 
     def __init__(self, store: CassandraStore, context: StreamContext, topic: str, options: Options) -> None:
-        self._store, self._topic, self._window_s = store, topic, options.window_s
-        self._events: Events = context.events
-        folder = context.home(topic) / "checkpoint" / "totals"
+        self._store, self._context, self._window_s = store, context, options.window_s
+        self._topic, self._schema = declared.topic(topic), declared.schema(topic)
+        folder = context.home(topic) / CHECKPOINT / "totals"
         self._totals = Totals(folder, options.window_s * 1000, options.lateness_s * 1000)
 
-    def __call__(self, frame: DataFrame, batch: int) -> None:
-        rows = frame.persist()
+    def write(self, frame: DataFrame, batch: int) -> None:
+        """Keep one micro-batch."""
+        rows = self._rows(frame, batch).persist()
         try:
             self._write(rows, batch)
         except Exception:
@@ -114,20 +104,27 @@ class _Sink:
         finally:
             rows.unpersist()
 
+    def _rows(self, frame: DataFrame, batch: int) -> DataFrame:
+        """Return what the tables need of the messages, bad ones with their reason."""
+        now = datetime.fromtimestamp(self._context.clock_ms(self._topic.name, batch) / 1000, UTC)
+        rows = messages.parsed(frame, self._topic, self._schema, self._context.skew_s, F.lit(now))
+        kept = [F.col(name) for name in ("partition", "offset", "reason")]
+        return feedback_rows.with_latest(rows.select(*feedback_rows.said(rows), *kept))
+
     def _write(self, rows: DataFrame, batch: int) -> None:
         usable = rows.where(feedback_rows.unusable().isNull())
         self._fill(EVENTS, feedback_rows.events(usable))
         self._fill(FEEDBACK, feedback_rows.feedback(usable))
         self._totals.go_to(batch - 1)
         if batch == 0:  # a checkpoint that was made anew counts all windows again
-            forget_totals(self._store.keyspace, self._topic)
+            forget_totals(self._store.keyspace, self._topic.name)
         watermark_ms = self._totals.watermark_ms
         found = popularity_rows.of(rows, self._totals.window_ms, watermark_ms)
         if found.retractions:
             self._fill(RETRACTIONS, feedback_rows.retractions(usable))
         changed = self._totals.add(batch, found.counted, found.newest_ms)
         about = {
-            "topic": self._topic,
+            "topic": self._topic.name,
             "batch": batch,
             "window_s": self._window_s,
             WRITTEN: self._totals.written_us,
@@ -146,11 +143,11 @@ class _Sink:
 
     def _tell(self, batch: int, watermark_ms: int | None, found: popularity_rows.Found) -> None:
         """Record what is not in the tables, or not in totals."""
-        about: Mapping[str, Any] = {"query": f"feedback/{self._topic}", "batch": batch}
+        about: Mapping[str, Any] = {"query": f"{self._context.stream}.{self._topic.name}", "batch": batch}
         for reason, ranges in found.skipped.items():
-            self._events.add("feedback_skipped", **about, reason=reason, **ranges)
+            self._context.events.add("feedback_skipped", **about, reason=reason, **ranges)
         if found.late:
-            self._events.add(
+            self._context.events.add(
                 "feedback_late",
                 **about,
                 watermark_ms=watermark_ms,
