@@ -33,11 +33,7 @@ BUILT, LEDGER, BEFORE, PYTHON = (
 
 @dataclass(frozen=True)
 class Comparison:
-<<<<<<< HEAD
-    """Sides of a comparison.
-=======
     """One producer beside the other ways.
->>>>>>> producers
 
     Attributes:
         name: of the producer.

@@ -15,11 +15,7 @@ _SLACK_S = 0.02
 
 @dataclass(frozen=True)
 class Outcome:
-<<<<<<< HEAD
-    """Account of a run.
-=======
     """Results of a run.
->>>>>>> producers
 
     Attributes:
         name: of the producer.
