@@ -17,6 +17,7 @@ from cluster import configuration
 from cluster.lifecycle import Cluster
 from datasets.sources import SOURCES
 from tests.conftest import keep, keep_kernels, kill
+from tests.e2e import command_daemon
 
 SMALL = """
 question = "How do two small models do?"
@@ -42,7 +43,12 @@ FEW = 'data.name = "synthetic/ml-latest-small"\ndata.rows = 3000'
 
 
 class Place:
-    """A run folder with settings of its own, in which experiments run as a person runs them."""
+    """A run folder with settings of its own, in which experiments run as a person runs them.
+
+    `anew`: whether each command imports everything for itself, as a person's does.
+    """
+
+    anew = False
 
     def __init__(self, folder, sets, *, kept=None):
         self.folder = folder
@@ -54,14 +60,19 @@ class Place:
         else:
             keep(self.run_dir, *kept)
 
-    def command(self, *arguments):
-        flags = [word for item in self.sets for word in ("--cluster-set", item)]
-        return [sys.executable, "-m", "experiments", *arguments, *flags]
+    def words(self, arguments):
+        return [*arguments, *(word for item in self.sets for word in ("--cluster-set", item))]
 
-    def run(self, *arguments, code=0):
-        done = subprocess.run(
+    def command(self, *arguments):
+        return [sys.executable, "-m", "experiments", *self.words(arguments)]
+
+    def started_anew(self, arguments):
+        return subprocess.run(
             self.command(*arguments), capture_output=True, text=True, timeout=1000, check=False
         )
+
+    def run(self, *arguments, code=0):
+        done = self.started_anew(arguments) if self.anew else command_daemon.run(self.words(arguments), 1000)
         assert done.returncode == code, done.stdout + done.stderr + self.logs()
         return done.stdout
 
