@@ -88,7 +88,11 @@ def main():
             replies.close()
             _become(asked, made)
             sys.exit(import_module("experiments.__main__").main(asked["argv"]))
-        print(json.dumps({"code": _wait(pid, asked["timeout"])}), file=replies, flush=True)
+        code = _wait(pid, asked["timeout"])
+        try:
+            print(json.dumps({"code": code}), file=replies, flush=True)
+        except BrokenPipeError:  # who asked was killed
+            os._exit(1)
 
 
 def _become(asked, made):
