@@ -139,6 +139,11 @@ reports: environment ## The page of every recorded experiment, and their index (
 rename-metrics: environment ## Give the metrics of older runs in MLflow the names of this version
 	@$(python) -m experiments rename-metrics
 
+stream-rate: environment ## The rate of messages that a stream keeps up with: NAME=lake|feedback [STREAM_CORES=1] [TRIGGER=10s] [DATASET=]
+	@$(call required,NAME,lake)
+	$(python) -m experiments stream-rate "$$NAME" $(call option,STREAM_CORES,--stream-cores) $(call option,TRIGGER,--trigger) \
+	  $(call option,DATASET,--dataset)
+
 topics: environment ## Kafka's topics, what they hold, and the lag of each stream: [PARTITIONS=1]
 	@$(python) -m experiments topics $(if $(call given,PARTITIONS),--partitions)
 

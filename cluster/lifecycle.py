@@ -149,6 +149,10 @@ class Cluster:
                 statuses.append(of_stopped(service))
         return statuses + [of_running(record) for record in records.values()]
 
+    def running(self) -> Mapping[str, Running]:
+        """Return the records of services that were started here and not stopped since, by name."""
+        return self._backend.running()
+
     def died(self) -> list[Status]:
         """Return the services that were started here and ended without being stopped."""
         return [of_running(record) for record in self._backend.running().values() if not record.alive]

@@ -47,7 +47,10 @@ def _done(parsed: argparse.Namespace) -> int:
     except RecscaleError as error:
         return tell("datasets", error)
     except KeyboardInterrupt:
-        logger.error("datasets: interrupted; the transferred part is kept")
+        told = (
+            "no further messages are sent" if parsed.command == "produce" else "the transferred part is kept"
+        )
+        logger.error("datasets: interrupted; %s", told)
         return INTERRUPTED
     return OK
 

@@ -412,6 +412,44 @@ OF_STREAM_DRILLS = (
 )
 """Every metric of a drill of streams."""
 
+OF_RATES = (
+    Metric("rate/asked_per_s", "1/s", "a trial at a rate: messages that were to be sent", "rate.asked"),
+    Metric("rate/achieved_per_s", "1/s", "a trial at a rate: messages that were sent", "rate.achieved"),
+    Metric(
+        "rate/lag_growth_per_s",
+        "1/s",
+        "a trial at a rate: upper bound of the growth of the lag",
+        "rate.growth",
+    ),
+    Metric("rate/latency_p50_s", "s", "from the intended sending to the row, median", "rate.p50"),
+    Metric("rate/latency_p95_s", "s", "the same, of 95% of the messages", "rate.p95"),
+    Metric("rate/latency_p99_s", "s", "the same, of 99% of the messages", "rate.p99"),
+    Metric(
+        "rate/delay_p99_s",
+        "s",
+        "from the intended sending to the handing over to Kafka's client, of 99%",
+        "rate.delay",
+    ),
+    Metric("rate/sustained", "0 or 1", "a trial at a rate: whether the stream kept up", "rate.sustained"),
+)
+"""Every metric of a trial at a rate."""
+
+SUSTAINED_RATE = Metric(
+    "rate/kept_up_per_s",
+    "1/s",
+    "a search among rates: the highest that the stream kept up with",
+    "rate.kept_up",
+)
+DRAINED_RATE = Metric(
+    "rate/drained_per_s", "1/s", "a search among rates: that at which it drained a backlog", "rate.drained"
+)
+LAG_OF_RATE = Metric(
+    "rate/lag",
+    "messages",
+    "a trial at a rate: lag at the end of each batch; MLflow's step is the batch",
+    "rate.lags",
+)
+
 OTHERS = (
     SECONDS_BY_CORES,
     RMSE_BY_TRIAL,
@@ -420,8 +458,12 @@ OTHERS = (
     DIFFERENCE,
     *OF_DRILLS,
     *OF_STREAM_DRILLS[1:],
+    *OF_RATES,
+    SUSTAINED_RATE,
+    DRAINED_RATE,
+    LAG_OF_RATE,
 )
-"""Metrics of an experiment's own run, of comparisons and of drills; they never had other names."""
+"""Metrics of an experiment's own run, of comparisons, drills and rates; they never had other names."""
 
 
 def new_name(old: str) -> str | None:

@@ -225,6 +225,8 @@ def _configuration(number: int, kafka: KafkaSettings, place: Place, data: Path) 
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": 0,
         "message.max.bytes": mebibytes(kafka.max_message) * 1024 * 1024,
+        # Its default is a quarter of the heap, and only Kafka's own small topics are compacted here.
+        "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
         # A broker that is killed is missed after this time: six seconds instead of nine.
         "broker.session.timeout.ms": 6000,
         "log.retention.check.interval.ms": 60_000,

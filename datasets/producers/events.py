@@ -14,7 +14,7 @@ from datasets.producer import Asked, Message, Supply
 from datasets.sending.cloud_events import CloudEvents
 from datasets.sending.replays import Replay, interactions
 
-_BLOCK = 4096
+_BLOCK = 1024
 _REMEMBERED = 10_000
 _KINDS = ("watched", "played", "like", "dislike", "retract")
 
@@ -46,15 +46,15 @@ class Events:
             raise UsageError(
                 f"watched, played and retract must be shares of 0 or more and 1 together at most, got {shares}"
             )
-        replay = interactions(asked)
+        crowd = _Crowd(interactions(asked))
 
         def messages(start_ms: int, times: Iterator[float]) -> Iterator[Message]:
-            return self._drawn(_Crowd(replay, asked.seed), f"e{asked.seed}-{start_ms}-", start_ms, times)
+            return self._drawn(crowd.drawn(asked.seed), f"e{asked.seed}-{start_ms}-", start_ms, times)
 
         return Supply(None, messages)
 
     def _drawn(
-        self, crowd: "_Crowd", prefix: str, start_ms: int, times: Iterator[float]
+        self, crowd: "Iterator[_Draw]", prefix: str, start_ms: int, times: Iterator[float]
     ) -> Iterator[Message]:
         (topic,) = self.topics
         played, opinion = self.watched + self.played, 1.0 - self.retract
@@ -78,30 +78,35 @@ class Events:
             event["type"], event["timestamp"] = kind, at
             if kind != "retract":
                 _remember(earlier, (key, user, item), number)
-            yield topic, user.encode(), orjson.dumps(event), due, headers.of(key, kind, at), None
+            yield topic, user.encode(), orjson.dumps(event), due, headers.of(key.encode(), kind, at), None
+
+
+_Draw = tuple[str, str, bool, float, float]
+"""User, item, whether the rating is a liking one, and two numbers from 0 to 1, the second of two digits."""
 
 
 class _Crowd:
-    """Endless draws: user, item, whether the rating is a liking one, and two numbers from 0 to 1, the second of two digits."""
+    """Interactions from which events are drawn."""
 
-    def __init__(self, replay: Replay, seed: int) -> None:
+    def __init__(self, replay: Replay) -> None:
         table = replay.table("user", "item").unify_dictionaries().combine_chunks()
         self._users, self._user = _words(table.column("user"))
         self._items, self._item = _words(table.column("item"))
         ratings = replay.table("rating").column("rating").cast("float64")
         middle = _middle(ratings)
         self._liked = pc.fill_null(pc.greater(ratings, middle), fill_value=True).to_numpy()
-        self._random = np.random.default_rng([seed % 2**64, 1])
 
-    def __iter__(self) -> Iterator[tuple[str, str, bool, float, float]]:
+    def drawn(self, seed: int) -> Iterator[_Draw]:
+        """Yield draws without end."""
+        numbers = np.random.default_rng([seed % 2**64, 1])
         while True:
-            rows = self._random.integers(len(self._user), size=_BLOCK)
+            rows = numbers.integers(len(self._user), size=_BLOCK)
             yield from zip(
                 [self._users[one] for one in self._user[rows].tolist()],
                 [self._items[one] for one in self._item[rows].tolist()],
                 self._liked[rows].tolist(),
-                self._random.random(_BLOCK).tolist(),
-                (self._random.integers(100, size=_BLOCK) / 100).tolist(),
+                numbers.random(_BLOCK).tolist(),
+                (numbers.integers(100, size=_BLOCK) / 100).tolist(),
                 strict=True,
             )
 

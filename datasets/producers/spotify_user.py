@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import orjson
-from requests.exceptions import RequestException
 from spotipy import Spotify, SpotifyException, SpotifyOAuth, SpotifyOauthError
 from spotipy.cache_handler import CacheHandler
 
@@ -68,7 +67,7 @@ class SpotifyUser:
                 (entry["track"], entry["added_at"])
                 for entry in _paged(client, client.current_user_saved_tracks(_PAGE))
             ]
-        except (SpotifyException, SpotifyOauthError, RequestException) as error:
+        except (SpotifyException, SpotifyOauthError, OSError) as error:
             raise DataError(
                 f"Spotify does not give the tracks: {error}. Remove {asked.run / 'spotify-token.json'} to log in again, and see that the "
                 "app's user may use it; after too many requests wait a while"
@@ -141,7 +140,7 @@ def _supplied(user: str, entries: list[tuple[dict[str, Any] | None, str | None]]
             at = start_ms + int(due * 1000) if added is None else _milliseconds(added)
             key = f"spotify-{user}-{kind}-{track['id']}"  # of one track and person always the same
             event = {"id": key, "user": user, "item": track["id"], "type": kind, "timestamp": at}
-            yield "events", user.encode(), orjson.dumps(event), due, headers.of(key, kind, at), None
+            yield "events", user.encode(), orjson.dumps(event), due, headers.of(key.encode(), kind, at), None
 
     return Supply(len(tracks) + len(known), messages)
 

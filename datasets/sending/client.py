@@ -21,7 +21,7 @@ GUARANTEES: Mapping[str, Any] = {
     "queue.buffering.max.messages": 500_000,
     "queue.buffering.max.kbytes": 262_144,
 }
-"""What every run asks of the client. Messages are neither lost nor doubled nor out of order while the run goes on."""
+"""Settings of every client. Messages are neither lost nor doubled nor out of order while the run goes on."""
 
 
 def connected(connection: Connection, topics: Collection[str], patience_s: float, **settings: Any) -> Any:

@@ -10,7 +10,7 @@ from itertools import count
 
 from core.errors import UsageError
 
-_BLOCK = 4096
+_BLOCK = 1024
 
 
 def evenly(rate: float) -> Iterator[float]:

@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 BROKERS = "RECSCALE_KAFKA_BOOTSTRAP_SERVERS"
 _DATA = "data."
+_LEAD_MS = 500  # in which the first messages are made
 _LINE_EVERY = 10  # calls of progress, of which there is one a second
 
 
@@ -106,12 +107,18 @@ def produce(parsed: argparse.Namespace) -> int:
         print(_compared(parsed, producer, pace, patience_s))
         return OK
     connection = _connection(parsed.brokers)
-    messages = pace.messages(producer.supply(_asked(parsed, pace.speed)))
+    supply = producer.supply(_asked(parsed, pace.speed))
+    pace.check(supply)
     sender = Sender(connection, producer.topics, ledger, patience_s, _progress())
     outcome = Outcome(parsed.name, pace.paced, sender.sent, patience_s)
     with _ended_by_signal():
         try:
-            (sender.paced if pace.paced else sender.rushed)(spoiled(messages, share, kinds, parsed.seed))
+            start = pace.start(supply)
+            messages = spoiled(pace.messages(supply, start), share, kinds, parsed.seed)
+            if pace.paced:
+                sender.paced(messages, start if parsed.start is None else None)
+            else:
+                sender.rushed(messages)
         finally:
             if ledger:
                 ledger.append(parsed.ledger)
@@ -144,18 +151,32 @@ class _Pace:
         """Whether messages are sent at times of their own; else as fast as it goes."""
         return bool(self.rate or self.speed)
 
-    def messages(self, supply: Supply) -> "islice[Message]":
-        """Return as many of the messages as were asked for."""
-        known = [number for number in (self._total, supply.rows) if number is not None]
-        if not known and not self.paced:
+    def check(self, supply: Supply) -> None:
+        """Refuse to send without end as fast as it goes: messages would soon be from the future.
+
+        Raises:
+            UsageError: nothing says how many messages there are.
+        """
+        if self._limit(supply) is None and not self.paced:
             raise UsageError(
                 "--total is missing: without --rate it says how many messages there are, as in --total 1e6"
             )
-        total = min(known) if known else None
-        start = self._start if self._start is not None else now_ms()
-        if self._start is None and not self.paced and total:
-            start -= int(total / self._density * 1000)  # a message from the future would be refused
-        return islice(supply.messages(start, self._times(supply)), total)
+
+    def start(self, supply: Supply) -> int:
+        """Return the time of the first message: as asked, or soon, or so that the last one of those sent at once is now."""
+        if self._start is not None:
+            return self._start
+        if self.paced:
+            return now_ms() + _LEAD_MS
+        return now_ms() - int(1000 * (self._limit(supply) or 0) / self._density)
+
+    def messages(self, supply: Supply, start: int) -> "islice[Message]":
+        """Return as many of the messages as were asked for."""
+        return islice(supply.messages(start, self._times(supply)), self._limit(supply))
+
+    def _limit(self, supply: Supply) -> int | None:
+        known = [number for number in (self._total, supply.rows) if number is not None]
+        return min(known) if known else None
 
     def _times(self, supply: Supply) -> Iterator[float]:
         if self.speed and supply.times:
@@ -171,7 +192,9 @@ def _compared(parsed: argparse.Namespace, producer: Producer, pace: _Pace, patie
         )
     supply = producer.supply(_asked(parsed, None))
     total = min(count(parsed.total, "--total"), supply.rows or sys.maxsize)
-    comparison = Comparison(parsed.name, producer.topics, lambda: pace.messages(supply), total, patience_s)
+    comparison = Comparison(
+        parsed.name, producer.topics, lambda: pace.messages(supply, pace.start(supply)), total, patience_s
+    )
     return comparison.run(_connection(parsed.brokers), pace.rate)
 
 

@@ -33,7 +33,7 @@ BUILT, LEDGER, BEFORE, PYTHON = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """Sides of a comparison.
+    """One producer beside the other ways.
 
     Attributes:
         name: of the producer.

@@ -15,7 +15,7 @@ LANGUAGES = ("es", "en")
 RATINGS = ("G", "PG", "PG-13", "R", "NC-17")
 """Age ratings, from the mildest."""
 
-_POOL, _BLOCK = 4096, 4096
+_POOL, _BLOCK = 4096, 1024
 _DECADES = tuple(f"{year}s" for year in range(1950, 2030, 10))
 
 

@@ -15,7 +15,7 @@ _SLACK_S = 0.02
 
 @dataclass(frozen=True)
 class Outcome:
-    """Account of a run.
+    """Results of a run.
 
     Attributes:
         name: of the producer.

@@ -27,7 +27,7 @@ USUAL = "synthetic/ml-latest-small"
 """Data set of producers that were given none: it is generated, so that it is always there."""
 
 _FORMAT = 1
-_BATCH = 8192
+_BATCH = 1024  # a batch is made between two messages, which then are late
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from datasets.topics.connection import Connection
 
 _TICK_S = 0.001
 _LONGEST_SLEEP_S = 0.05
-_BURST = 256
+_BURST = 128
 _TOGETHER = 64  # messages that are handed over as fast as it goes between two looks at the clock
 _NAMED = 5
 INTENDED = "intended"
@@ -99,9 +99,9 @@ class Sender:
         self.sent = Sent()
         self._begun = 0.0
 
-    def paced(self, messages: Iterable[Message]) -> Sent:
-        """Send each message when it is due."""
-        return self._run(self._pace, iter(messages))
+    def paced(self, messages: Iterable[Message], start_ms: int | None = None) -> Sent:
+        """Send each message when it is due, counted from a time (milliseconds since 1970) or from now."""
+        return self._run(partial(self._pace, start_ms=start_ms), iter(messages))
 
     def rushed(self, messages: Iterable[Message]) -> Sent:
         """Send as fast as it goes; a message is due when it is handed over."""
@@ -121,10 +121,11 @@ class Sender:
             self.sent.errors["no answer in time"] += waiting
         return self.sent
 
-    def _pace(self, messages: Iterator[Message]) -> None:
-        sent, begun, poll, clock = self.sent, self._begun, self._producer.poll, time.perf_counter
-        epoch_us = time.time_ns() // 1000
+    def _pace(self, messages: Iterator[Message], start_ms: int | None) -> None:
+        sent, poll, clock = self.sent, self._producer.poll, time.perf_counter
         message = next(messages, None)
+        epoch_us = time.time_ns() // 1000 if start_ms is None else 1000 * start_ms
+        begun = self._begun = clock() - (time.time_ns() // 1000 - epoch_us) / 1_000_000
         if message:
             sent.first_due_s = message[3]
         tick = begun + 1.0

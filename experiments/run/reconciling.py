@@ -19,7 +19,12 @@ _MOST_CORES = 8
 
 
 def reconcile(
-    settings: Settings, ledgers: Sequence[Path] = (), *, contents: bool = True, keyspace: str = ""
+    settings: Settings,
+    ledgers: Sequence[Path] = (),
+    *,
+    contents: bool = True,
+    keyspace: str = "",
+    folder: Path | None = None,
 ) -> Result:
     """Compare what the streams of the run folder have kept with what they have read.
 
@@ -28,6 +33,7 @@ def reconcile(
         ledgers: of producers.
         contents: whether rows are compared with Kafka's messages.
         keyspace: of the stream `feedback`; empty for its default.
+        folder: that holds `streams` and `lake`, where it is not the run folder.
 
     Raises:
         UsageError: a ledger is not there.
@@ -40,7 +46,7 @@ def reconcile(
                 f"there is no ledger {path}: name a file that python -m datasets produce --ledger FILE wrote"
             )
     params = {"ledgers": [str(path.resolve()) for path in ledgers], "contents": contents}
-    return _run(settings, "reconcile", params, keyspace)
+    return _run(settings, "reconcile", params, keyspace, folder or settings.run_dir)
 
 
 def forget(settings: Settings, user: str, keyspace: str = "") -> Result:
@@ -50,14 +56,14 @@ def forget(settings: Settings, user: str, keyspace: str = "") -> Result:
         JobError: a stream runs or has messages to read, or the erasure failed.
         ServiceError: a service did not come up.
     """
-    return _run(settings, "forget", {"user": user}, keyspace)
+    return _run(settings, "forget", {"user": user}, keyspace, settings.run_dir)
 
 
-def _run(settings: Settings, job: str, params: dict[str, Any], keyspace: str) -> Result:
+def _run(settings: Settings, job: str, params: dict[str, Any], keyspace: str, folder: Path) -> Result:
     brokers = Cluster(settings).ensure("kafka")
     store = PARQUET, ""
-    if (settings.run_dir / "streams" / FEEDBACK).is_dir():
+    if (folder / "streams" / FEEDBACK).is_dir():
         store = _CASSANDRA, (keyspace or str(STREAMS[FEEDBACK].options().keyspace)).removeprefix(_OURS)
-    where = {"folder": str(settings.run_dir.resolve()), "brokers": list(brokers)}
+    where = {"folder": str(folder.resolve()), "brokers": list(brokers)}
     cores = max(1, min(os.cpu_count() or 1, _MOST_CORES))
     return run(settings, job, {**params, **where}, cores=cores, store=store)

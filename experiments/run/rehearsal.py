@@ -13,6 +13,8 @@ from experiments.run.launcher import stop_group
 from jobs.runtime.request import Request
 
 _TIMEOUT_S = 300.0
+_SHORT_LIFE = "-XX:TieredStopAtLevel=1"
+"""The second compiler would take longer than it saves; which compiler a JVM had is nothing to those that map its archive."""
 
 
 def record(archive: ClassArchive, settings: Settings, python: str, environment: Mapping[str, str]) -> None:
@@ -49,7 +51,7 @@ def _request(settings: Settings, folder: Path, option: str) -> Request:
             "spark.driver.memory": settings.spark.driver_memory,
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
-            "spark.driver.defaultJavaOptions": option,
+            "spark.driver.defaultJavaOptions": f"{option} {_SHORT_LIFE}",
             "spark.sql.shuffle.partitions": "2",
             "spark.default.parallelism": "2",
             "spark.ui.enabled": "false",

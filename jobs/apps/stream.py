@@ -2,19 +2,19 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
 from core.options import nearest, parse
-from datasets.topics.admin import administered
 from datasets.topics.connection import Connection
 from jobs.runtime.context import Context, JobKind
 from jobs.runtime.request import Result
 from jobs.runtime.windows import OpenWindow
 from jobs.streaming.messages import SKEW_S
-from jobs.streaming.progress import Progress
+from jobs.streaming.progress import Ends, Progress
 from jobs.streaming.running import Group, Pace, Running
 from jobs.streaming.stream import StreamContext
 from jobs.streams import STREAMS
@@ -38,6 +38,7 @@ class StreamParams:
         skew_s: seconds that a message's time may lie in the future.
         restarts: how often a query that fails is started again.
         accept_loss: go on where messages expired before they were read.
+        begin: for a topic the offset of each partition to begin at, where there is no checkpoint yet.
         options: settings of each stream by its name.
     """
 
@@ -51,6 +52,7 @@ class StreamParams:
     skew_s: float = SKEW_S
     restarts: int = 3
     accept_loss: bool = False
+    begin: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -68,9 +70,9 @@ class Streams:
         context.ready()
         with Group([one for name in params.streams for one in _queries(context, params, name)]) as group:
             progress = [Progress(one) for one in group.running]
-            with administered(group.running[0].context.connection) as broker:
-                topics = {one.query.topic for one in group.running}
-                watch = _Watch(group, progress, lambda: broker.held(topics))
+            topics = {one.query.topic for one in group.running}
+            with closing(Ends(group.running[0].context.connection, topics)) as ends:
+                watch = _Watch(group, progress, ends)
                 for window in context.windows():
                     if watch.over:
                         break
@@ -104,18 +106,24 @@ def _queries(context: Context, params: StreamParams, name: str) -> list[Running]
     stream = STREAMS[name]
     options = parse(stream.options, params.options.get(name, {}), f"options of the stream {name}")
     within = StreamContext(
-        name, context.spark, Connection.of(params.brokers), params.folder, params.skew_s, context.events
+        name,
+        context.spark,
+        Connection.of(params.brokers),
+        params.folder,
+        params.skew_s,
+        context.events,
+        params.accept_loss,
     )
     trigger = stream.trigger_s if params.trigger_s < 0 else params.trigger_s
-    pace = Pace(trigger, params.drain, params.most, params.restarts, accept_loss=params.accept_loss)
+    pace = Pace(trigger, params.drain, params.most, params.restarts, begin=params.begin)
     return [Running(within, query, pace) for query in stream.queries(within, options)]
 
 
 class _Watch:
     """Looks at the queries while a window lasts."""
 
-    def __init__(self, group: Group, progress: list[Progress], held: Any) -> None:
-        self.group, self.progress, self.held = group, progress, held
+    def __init__(self, group: Group, progress: list[Progress], ends: Ends) -> None:
+        self.group, self.progress, self.ends = group, progress, ends
         self.over = False
 
     def window(self, window: OpenWindow, seconds: float | None) -> None:
@@ -135,7 +143,9 @@ class _Watch:
                 time.sleep(_LOOK_S)
 
     def _lags(self, window: OpenWindow) -> None:
-        there = self.held()
+        there = self.ends.held()
+        if there is None:
+            return
         for one in self.progress:
             behind, late = one.lag(there)
             window.lag(one.running.name, late)

@@ -81,20 +81,9 @@ def from_lake(spark: SparkSession, lake: Path, rows: Mapping[str, Mapping[Place,
                     for place, (first, end) in ranges[begin : begin + _AT_ONCE]
                 )
                 spark.sql(f"DELETE FROM delta.`{table.path.absolute()}` WHERE {where}").collect()
-            _sweep(spark, table)
+            table.sweep(spark, 0)
         counts[topic] = sum(found.count for found in places.values())
     return counts
-
-
-def _sweep(spark: SparkSession, table: Table) -> None:
-    """Remove every file that the newest version does not need; the table's lock is held, so no writer has begun one."""
-    check = "spark.databricks.delta.retentionDurationCheck.enabled"
-    before = spark.conf.get(check, "true") or "true"
-    spark.conf.set(check, "false")
-    try:
-        spark.sql(f"VACUUM delta.`{table.path.absolute()}` RETAIN 0 HOURS").collect()
-    finally:
-        spark.conf.set(check, before)
 
 
 def from_cassandra(keyspace: Keyspace, user: str) -> dict[str, int]:

@@ -5,7 +5,7 @@ import re
 from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkException
 
-from core.errors import DataError, JobError, UsageError
+from core.errors import DataError, JobError, ServiceError, UsageError
 
 DISK_FULL = "No space left on device|Disk quota exceeded|File too large"
 """Pattern of the system's messages about a full disk, a quota or a file size limit, also inside other errors."""
@@ -56,7 +56,7 @@ _KNOWN = (
 
 def explain(error: BaseException) -> str:
     """Return what happened and what to do next, in one or two lines."""
-    if isinstance(error, JobError | DataError | UsageError):
+    if isinstance(error, JobError | DataError | ServiceError | UsageError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
         return "interrupted before it ended; the phases that were measured are kept"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -11,9 +12,18 @@ from jobs.streaming.offsets import Range
 _READ = {"failOnDataLoss": "true", "startingOffsets": "earliest"}
 """Spark would begin at the newest message and skip what has expired, and only warn of it."""
 
+NOWHERE: Mapping[str, int] = MappingProxyType({})
+"""No offsets to begin at: the first messages are."""
+
 
 def stream(
-    spark: SparkSession, connection: Connection, topic: str, most: int, *, accept_loss: bool = False
+    spark: SparkSession,
+    connection: Connection,
+    topic: str,
+    most: int,
+    *,
+    accept_loss: bool = False,
+    begin: Mapping[str, int] = NOWHERE,
 ) -> DataFrame:
     """Return a topic as a stream that begins at its first message; later offsets are the checkpoint's.
 
@@ -23,20 +33,28 @@ def stream(
         topic: that is read.
         most: messages of one micro-batch at most.
         accept_loss: go on where messages expired before they were read, which Spark otherwise refuses.
+        begin: offset of each partition to begin at instead.
     """
     options = {**connection.spark(), **_READ, "subscribe": topic, "maxOffsetsPerTrigger": str(most)}
     if accept_loss:
         options["failOnDataLoss"] = "false"
+    if begin:
+        options["startingOffsets"] = json.dumps({topic: dict(begin)})
     return spark.readStream.format("kafka").options(**options).load()
 
 
 def again(
-    spark: SparkSession, connection: Connection, ranges: Sequence[Range], *, headers: bool = True
+    spark: SparkSession,
+    connection: Connection,
+    ranges: Sequence[Range],
+    *,
+    headers: bool = True,
+    accept_loss: bool = False,
 ) -> DataFrame:
-    """Return the messages at these offsets as a batch."""
+    """Return the messages at these offsets as a batch; it fails if some are gone, unless that is accepted."""
     options = {
         **connection.spark(),
-        "failOnDataLoss": "true",
+        "failOnDataLoss": str(not accept_loss).lower(),
         "includeHeaders": str(headers).lower(),
         "assign": json.dumps(
             _by_topic({(one.topic, one.partition): one.partition for one in ranges}, names=True)

@@ -1,7 +1,6 @@
 """Messages of a topic as rows: fields by the topic's JSON Schema, and a reason for each message that is not good.
 
-Spark's `from_json` takes a number for a text, drops fields that the schema does not know and does not see what stands behind the
-object. So a message is either in the plain form, which proves what is in it (`plain_form`), or it is parsed and looked at closely.
+A message is parsed once. Counts prove of most that nothing else is in them (`proof`); the others are looked at closely.
 """
 
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from pyspark.sql import types as T
 
 from core.errors import UsageError
 from datasets.topics.declared import Topic
-from jobs.streaming.plain_form import PlainForm
+from jobs.streaming.proof import proven, utf8
 
 SKEW_S = 300.0
 """Seconds that a message's time may lie in the future."""
@@ -112,15 +111,12 @@ def parsed(
     """
     names = {"timestamp": "intended", "key": _KEY, "value": _VALUE}
     held = frame.drop("timestampType").withColumnsRenamed(names)
-    plain = PlainForm(kinds(schema), list(schema.get("required", ())))
-    parts = F.col("_parts")
-    fields = F.when(plain.proven(parts), plain.fields(parts)).otherwise(
-        F.from_json("_text", struct(schema), _OPTIONS)
-    )
+    fields = F.from_json("_text", struct(schema), _OPTIONS)
+    sure = proven(F.col("_text"), F.col(_VALUE), F.col("_m"), kinds(schema))
     rows = (
         held.withColumn("_text", F.col(_VALUE).cast("string"))
-        .withColumn("_parts", _once(plain.parts(F.col("_text"))))
-        .withColumns({"_m": _once(fields), "_plain": plain.proven(parts)})
+        .withColumn("_m", _once(fields))
+        .withColumn("_proven", _once(sure))
     )
     message = _Message(schema, topic.key, skew_s, F.current_timestamp() if now is None else now)
     return rows.select(
@@ -162,7 +158,7 @@ _LAST_MS = 253_402_300_799_999
 
 
 class _Message:
-    """Expressions over the columns `_text`, `_m` (fields), `_plain`, the raw key and value, and `intended`."""
+    """Expressions over the columns `_text`, `_m` (fields), `_proven`, the raw key and value, and `intended`."""
 
     def __init__(self, schema: Mapping[str, Any], key: str, skew_s: float, now: Column) -> None:
         self.kinds = kinds(schema)
@@ -175,7 +171,7 @@ class _Message:
     def extra(self) -> Column:
         """Return the text if it has fields that the schema does not know."""
         unknown = F.size(F.array_except(_names(), self._known())) > 0
-        return F.when(~F.col("_plain") & F.coalesce(unknown, F.lit(False)), F.col("_text"))
+        return F.when(~F.col("_proven") & F.coalesce(unknown, F.lit(False)), F.col("_text"))
 
     def _known(self) -> Column:
         return F.array(*(F.lit(name) for name in self.kinds))
@@ -191,11 +187,11 @@ class _Message:
     def _first(self, say: Any) -> Column:
         """Return what `say` makes of reason and field of the first thing that is wrong."""
         none = F.lit(None).cast("string")
-        # A message in the plain form needs no look at its text. One flat list of cases, because Spark makes of nested ones a method
+        # A message that is proven needs no look at its text. One flat list of cases, because Spark makes of nested ones a method
         # that is too long for Java's compiler.
-        text_is_open = ~F.col("_plain")
+        doubtful = ~F.col("_proven")
         closely = [
-            (text_is_open & F.coalesce(wrong, F.lit(False)), reason, field)
+            (doubtful & F.coalesce(wrong, F.lit(False)), reason, field)
             for wrong, reason, field in self._closely()
         ]
         (wrong, reason, field), *others = [
@@ -237,7 +233,6 @@ class _Message:
         """Return what can be wrong with the text: condition, reason, field."""
         none = F.lit(None).cast("string")
         text, names = F.col("_text"), _names()
-        utf8 = F.encode(F.decode(_VALUE, "UTF-8"), "UTF-8") == F.col(_VALUE)
         # Alone in a list it must be one entry: Spark's parser does not look at what stands behind the object.
         entries = F.from_json(F.concat(F.lit("["), text, F.lit("]")), "array<string>", _OPTIONS)
         wrong = self._wrong()
@@ -247,7 +242,7 @@ class _Message:
             lambda name: F.size(F.filter(names, lambda other: other == name)) > 1,
         )
         return [
-            (~utf8 | (F.coalesce(F.size(entries), F.lit(-1)) != 1), NOT_JSON, none),
+            (~utf8(F.col(_VALUE)) | (F.coalesce(F.size(entries), F.lit(-1)) != 1), NOT_JSON, none),
             (names.isNull(), NOT_OBJECT, none),
             (repeated, REPEATED, again[0]),
             (wrong.isNotNull(), WRONG_TYPE, wrong),

@@ -4,18 +4,52 @@ Names are those of Spark's progress of a query; what a batch read is named as Op
 offsets, because Spark counts rows again that are read twice.
 """
 
+import logging
 import math
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import ExitStack, suppress
 from typing import Any
 
-from datasets.topics.admin import Held
+from kafka.errors import KafkaError
+
+from core.errors import ServiceError
+from datasets.topics.admin import Broker, Held, administered
+from datasets.topics.connection import Connection
 from jobs.streaming import offsets
 from jobs.streaming.binding import CHECKPOINT
 from jobs.streaming.running import Running
 
+logger = logging.getLogger(__name__)
+
 _HISTORY = 4096
+
+
+class Ends:
+    """Content of topics' partitions, asked for again and again; brokers that do not answer are asked anew the next time."""
+
+    def __init__(self, connection: Connection, topics: Collection[str]) -> None:
+        self._connection, self._topics = connection, topics
+        self._open = ExitStack()
+        self._broker: Broker | None = None
+
+    def held(self) -> list[Held] | None:
+        """Return what the partitions hold; None where no broker answers."""
+        try:
+            if self._broker is None:
+                self._broker = self._open.enter_context(administered(self._connection))
+            return self._broker.held(self._topics)
+        except (ServiceError, KafkaError, OSError) as error:
+            logger.warning("the lag is unknown, as Kafka does not answer: %s", error or type(error).__name__)
+            self.close()
+            return None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._broker = None
+        with suppress(ServiceError, KafkaError, OSError):
+            self._open.close()
 
 
 class Progress:
@@ -83,6 +117,7 @@ def _event(running: Running, progress: Mapping[str, Any], count: int) -> dict[st
         "batchDuration": duration,
         "durationMs": dict(progress["durationMs"]),
         "numInputRows": count,
+        "endOffset": _by_topic(offsets.noted(running.home / CHECKPOINT, progress["batchId"])),
         "inputRowsPerSecond": progress.get("inputRowsPerSecond"),
         "processedRowsPerSecond": count * 1000 / duration if duration else None,
         "numRowsTotal": sum(one["numRowsTotal"] for one in states) if states else None,
@@ -93,6 +128,14 @@ def _event(running: Running, progress: Mapping[str, Any], count: int) -> dict[st
         "messaging.batch.message_count": count,
     }
     return {name: value for name, value in values.items() if _told(value)}
+
+
+def _by_topic(ends: offsets.Ends) -> dict[str, dict[str, int]]:
+    """Return offsets as Spark's progress has them."""
+    found: dict[str, dict[str, int]] = {}
+    for (topic, partition), end in ends.items():
+        found.setdefault(topic, {})[str(partition)] = end
+    return found
 
 
 def _told(value: Any) -> bool:

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from pyspark.sql.streaming.query import StreamingQuery
@@ -34,7 +34,7 @@ class Pace:
         most: messages of one micro-batch at most.
         restarts: how often a query that fails is started again before the stream gives up.
         backoff_s: seconds before the first restart; each further one waits twice as long.
-        accept_loss: go on where messages expired before they were read.
+        begin: for a topic the offset of each partition to begin at, where there is no checkpoint yet; others begin at the first message.
     """
 
     trigger_s: float
@@ -42,7 +42,7 @@ class Pace:
     most: int = 500_000
     restarts: int = 3
     backoff_s: float = 2.0
-    accept_loss: bool = False
+    begin: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 class Running:
@@ -77,14 +77,19 @@ class Running:
         settings = {**query.settings, "mode": query.mode, _PARTITIONS: str(spark.conf.get(_PARTITIONS))}
         binding.bind(self.home, Fingerprint(context.stream, query.name, query.topic, topic_id, settings))
         there = broker.held([query.topic])
-        for loss in binding.check_offsets(self.home, query.topic, there, accept_loss=self.pace.accept_loss):
+        for loss in binding.check_offsets(self.home, query.topic, there, accept_loss=context.accept_loss):
             logger.warning("going on although %s", loss)
             context.events.add("loss", query=self.name, text=loss)
         # Without a pool of its own a query would wait behind the tasks of the others.
         spark.sparkContext.setLocalProperty("spark.scheduler.pool", self.name)
         try:
             frame = kafka.stream(
-                spark, context.connection, query.topic, self.pace.most, accept_loss=self.pace.accept_loss
+                spark,
+                context.connection,
+                query.topic,
+                self.pace.most,
+                accept_loss=context.accept_loss,
+                begin=self.pace.begin.get(query.topic, kafka.NOWHERE),
             )
             writer = query.shape(frame).writeStream.foreachBatch(query.write).outputMode(query.mode)
             writer = writer.queryName(self.name).option("checkpointLocation", str(self.home / CHECKPOINT))

@@ -55,6 +55,7 @@ class StreamContext:
         folder: the run folder, below which `streams` and `lake` lie.
         skew_s: seconds that a message's time may lie after the clock of the driver.
         events: for what is worth a line in events.jsonl.
+        accept_loss: go on where messages expired before they were read.
     """
 
     stream: str
@@ -63,6 +64,7 @@ class StreamContext:
     folder: Path
     skew_s: float
     events: Events
+    accept_loss: bool = False
 
     @property
     def lake(self) -> Path:

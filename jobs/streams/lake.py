@@ -107,7 +107,12 @@ class _Topic:
     def _bury(self, frame: DataFrame, batch: int, now: datetime) -> None:
         """Keep the bad messages of a batch and send copies of them."""
         query, context = self.topic.name, self.context
-        again = kafka.again(frame.sparkSession, context.connection, context.ranges(query, batch))
+        again = kafka.again(
+            frame.sparkSession,
+            context.connection,
+            context.ranges(query, batch),
+            accept_loss=context.accept_loss,
+        )
         parsed = self._parsed(again, now)
         bad = messages.bad(parsed, "headers").coalesce(self.tasks).persist()
         try:

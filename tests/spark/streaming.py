@@ -67,8 +67,9 @@ def context_of(spark, broker, folder, stream, skew_s=300.0) -> StreamContext:
 
 
 @contextmanager
-def started(stream, context, options=MappingProxyType({}), **pace):
+def started(stream, context, options=MappingProxyType({}), *, accept_loss=False, **pace):
     """Queries of a stream as they run."""
+    context = replace(context, accept_loss=accept_loss)
     given = Pace(**{"trigger_s": 0.0, "drain": True, "backoff_s": 0.2, **pace})
     queries = stream.queries(context, stream.options(**options))
     with Group([Running(context, query, given) for query in queries]) as group:

@@ -87,7 +87,7 @@ def test_topics_messages_and_spark_pass_a_login_and_encryption(guarded, spark):
         assert broker.make([topic("ratings")]) == ["ratings"]
         producer = Producer({**connection.librdkafka(), "acks": "all", "partitioner": "murmur2_random"})
         for number in range(100):
-            producer.produce("ratings", f"{number % 10}", f"message {number}")
+            producer.produce("ratings", f"message {number}", f"{number % 10}")
         assert producer.flush(60) == 0
         assert sum(one.end - one.first for one in broker.held(["ratings"])) == 100
     rows = spark.read.format("kafka").options(**connection.spark()).option("subscribe", "ratings").load()

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cluster import configuration
-from cluster.settings import Settings
 from cluster.shape import default_shape
 from core.errors import JobError
 from core.units import duration, time_text
@@ -16,6 +15,7 @@ from experiments.page.text_tables import as_text
 from experiments.report.show import finish
 from experiments.results.outcome import Application
 from experiments.run.environment import host
+from experiments.run.harness import Harness
 from experiments.run.progress import Progress
 from experiments.run.runner import Sweep
 from experiments.spec import loading as spec
@@ -40,23 +40,23 @@ def _run(arguments: Namespace) -> int:
     logger.info(
         "two pilots first, to learn what runs cost here: %s", " and ".join(trial.label for trial in pilots)
     )
-    sweep, status = _sweep(candidates, pilots, settings, text)
-    if status != "ok":
-        raise JobError("the plan cannot go on without its pilots; see above, then run make plan again")
-    chosen = plan(candidates, _measured(sweep), budget)
-    _explain(chosen, validate=arguments.validate)
-    if arguments.choose_only:
-        return 0
-    wanted = [*chosen.trials, *(candidates.held_out if arguments.validate else ())]
-    return finish(*_sweep(candidates, wanted, settings, text))
+    with Harness(settings) as harness:
+        sweep, status = _sweep(candidates, pilots, harness, text)
+        if status != "ok":
+            raise JobError("the plan cannot go on without its pilots; see above, then run make plan again")
+        chosen = plan(candidates, _measured(sweep), budget)
+        _explain(chosen, validate=arguments.validate)
+        if arguments.choose_only:
+            return 0
+        wanted = [*chosen.trials, *(candidates.held_out if arguments.validate else ())]
+        done = _sweep(candidates, wanted, harness, text)
+    return finish(*done)
 
 
-def _sweep(
-    candidates: Candidates, trials: Sequence[Trial], settings: Settings, text: str
-) -> tuple[Sweep, str]:
+def _sweep(candidates: Candidates, trials: Sequence[Trial], harness: Harness, text: str) -> tuple[Sweep, str]:
     """Run what is not finished of these trials; they join those that the record lists."""
-    sweep = Sweep(candidates.only(trials), settings, Progress(), text, adds=True)
-    return sweep, sweep.run()
+    sweep = Sweep(candidates.only(trials), harness.settings, Progress(), text, adds=True)
+    return sweep, sweep.within(harness)
 
 
 def _measured(sweep: Sweep) -> list[Pilot]:

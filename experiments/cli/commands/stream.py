@@ -16,7 +16,7 @@ from jobs.apps.stream import StreamParams
 
 logger = logging.getLogger(__name__)
 
-_FIXED = ("streams", "brokers", "folder", "options", "drain")
+_FIXED = ("streams", "brokers", "folder", "options", "drain", "begin")
 
 
 def _run(arguments: Namespace) -> int:

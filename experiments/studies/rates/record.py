@@ -1,0 +1,82 @@
+"""Records a search among rates as a tree of MLflow runs: the search, and a run below it for each trial."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cluster.settings import Settings
+from experiments.metric_table import DRAINED_RATE, LAG_OF_RATE, OF_RATES, SUSTAINED_RATE, Metric
+from experiments.record.run_tags import LONGEST_TAG, NOTE, PREFIX, as_text
+from experiments.record.run_tree import Node, Tree, write
+from experiments.results.metrics import Number
+from experiments.run.runner import open_recorder
+from experiments.studies.rates.session import Found, Rated, said
+
+NAME = "stream_rate"
+"""Name of the experiment in MLflow."""
+
+_KIND = "rate"
+
+
+def record(found: Found, settings: Settings, uri: str | None, answer: str, files: list[Path]) -> None:
+    """Record a search with its page.
+
+    Raises:
+        RecordingError: MLflow does not take it; it stays on disk.
+    """
+    tracking = open_recorder(settings, uri).tracking
+    tags = {
+        f"{PREFIX}query": found.name,
+        **found.environment,
+        NOTE: "\n\n".join([f"**{answer}**", *found.notes]),
+    }
+    params = {f"subject.{key}": as_text(value)[:LONGEST_TAG] for key, value in found.asked["subject"].items()}
+    params |= {f"effort.{key}": as_text(value) for key, value in found.asked["effort"].items()}
+    root = Node(
+        name=found.name,
+        kind=_KIND,
+        tags={key: as_text(value)[:LONGEST_TAG] for key, value in tags.items()},
+        params=params,
+        metrics=[Number(metric.name, value) for metric, value in _of_search(found)],
+        files=files,
+        children=[_trial(one) for one in found.trials],
+        revision=1,
+    )
+    write(tracking, root, Tree(NAME, ("attempt", f"{found.name} {found.ended_at:.3f}"), "ok"))
+
+
+def _of_search(found: Found) -> Iterator[tuple[Metric, float]]:
+    low, _ = found.bracket
+    if low is not None:
+        yield SUSTAINED_RATE, low
+    yield DRAINED_RATE, found.drained.per_s
+
+
+def _trial(one: Rated) -> Node:
+    return Node(
+        name=f"{one.rate:,.0f}/s",
+        kind=f"{_KIND}-trial",
+        tags={NOTE: said(one.verdict)},
+        metrics=list(numbers(one)),
+        exact=True,
+    )
+
+
+def numbers(one: Rated) -> Iterator[Number]:
+    """Yield the metrics of a trial."""
+    tried = one.tried
+    values = {
+        "asked": one.rate,
+        "achieved": tried.generated.per_s,
+        "growth": one.verdict.slope.upper,
+        "p50": tried.seen.latencies[0.5],
+        "p95": tried.seen.latencies[0.95],
+        "p99": tried.seen.latencies[0.99],
+        "delay": tried.generated.delay_p99_s,
+        "sustained": float(one.verdict.sustained),
+    }
+    for metric in OF_RATES:
+        value = values[metric.key]
+        if value is not None:
+            yield Number(metric.name, value)
+    for step, lag in enumerate(tried.seen.lags):
+        yield Number(LAG_OF_RATE.name, float(lag), step)

