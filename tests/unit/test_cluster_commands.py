@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from socketserver import BaseRequestHandler, TCPServer
 
 import pytest
 
@@ -56,6 +57,19 @@ def test_probes_answer_for_what_is_there_only(monkeypatch):
         server.shutdown()
     assert not answers(Probe("tcp", address))
     assert not answers(Probe("http", page))
+
+
+class Echo(BaseRequestHandler):
+    def handle(self):
+        self.request.sendall(self.request.recv(4096))
+
+
+def test_an_answer_that_is_no_http_is_none():
+    """As a client gets it that has met itself, which happens on a free port among those that clients are given."""
+    with TCPServer(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert not answers(Probe("http", f"http://127.0.0.1:{server.server_address[1]}/json/"))
+        server.shutdown()
 
 
 def no_log():

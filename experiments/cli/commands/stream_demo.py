@@ -12,7 +12,7 @@ from typing import Any
 from cluster import configuration
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
-from core.errors import JobError, RecscaleError
+from core.errors import JobError
 from core.units import count_text, positive, size_text, time_text
 from datasets.__main__ import main as datasets
 from datasets.publishers.lake import delta_log
@@ -177,19 +177,15 @@ def _run(arguments: Namespace) -> int:
     sets = [*SETS, *arguments.cluster_set]
     share = positive(arguments.share, "--share")
     demo = Demo(configuration.load(sets), sets, share)
-    begin, failed = time.perf_counter(), ""
+    begin, verdict = time.perf_counter(), "failed interrupted"
     try:
         demo.run(arguments.forget)
-    except RecscaleError as error:
-        failed = str(error).splitlines()[0]
-        raise
-    except KeyboardInterrupt:
-        failed = "interrupted"
+        verdict = f"ok {time_text(time.perf_counter() - begin)}"
+    except Exception as error:
+        verdict = f"failed {str(error).splitlines()[0] if str(error) else type(error).__name__}"
         raise
     finally:
-        print(f"\n{as_text(demo.table())}\n")
-        seconds = time_text(time.perf_counter() - begin)
-        print(f"stream-demo: failed {failed}" if failed else f"stream-demo: ok {seconds}", flush=True)
+        print(f"\n{as_text(demo.table())}\n\nstream-demo: {verdict}", flush=True)
     return 0
 
 
