@@ -139,6 +139,12 @@ reports: environment ## The page of every recorded experiment, and their index (
 rename-metrics: environment ## Give the metrics of older runs in MLflow the names of this version
 	@$(python) -m experiments rename-metrics
 
+produce: environment ## Messages for Kafka: NAME=ratings [RATE=1e3] [TOTAL=1e5] [SEED=1] [DATASET=] [SPEED=] [LANGUAGE=en] [LEDGER=file] [BAD=0.01]
+	@$(call required,NAME,ratings)
+	$(python) -m experiments produce "$$NAME" $(call option,RATE,--rate) $(call option,TOTAL,--total) $(call option,SEED,--seed) \
+	  $(call option,DATASET,--dataset) $(call option,SPEED,--speed) $(call option,LANGUAGE,--language) \
+	  $(call option,LEDGER,--ledger) $(call option,BAD,--bad)
+
 stream-rate: environment ## The rate of messages that a stream keeps up with: NAME=lake|feedback [STREAM_CORES=1] [TRIGGER=10s] [DATASET=]
 	@$(call required,NAME,lake)
 	$(python) -m experiments stream-rate "$$NAME" $(call option,STREAM_CORES,--stream-cores) $(call option,TRIGGER,--trigger) \

@@ -66,7 +66,11 @@ def _shows(probe: Probe) -> bool:
             wanted = [part for part in (probe.expect, probe.once) if part]
             found = json.loads(response.read()) if wanted else None
             return all(holds(found, part) for part in wanted)
-    except (OSError, ValueError, http.client.HTTPException):  # no answer, a part of one, not HTTP, or not yet JSON
+    except (
+        OSError,
+        ValueError,
+        http.client.HTTPException,
+    ):  # no answer, a part of one, not HTTP, or not yet JSON
         return False
 
 

@@ -34,7 +34,7 @@ EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 """Entry for `spark.sql.extensions`, which is one list for all that extend Spark."""
 
 _PROPERTIES = {
-    # Statistics of every column cost a tenth of the write; readers look for offsets and days.
+    # Statistics of every column cost time in each write; readers look for offsets and days.
     "delta.dataSkippingStatsColumns": "partition,offset",
     "delta.checkpointInterval": "50",
 }

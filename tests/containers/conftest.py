@@ -1,7 +1,9 @@
 """A cluster in containers for the tests of this folder: one at a time, because names of containers are the machine's."""
 
+import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -33,6 +35,9 @@ class Containers:
         run_dir.mkdir(parents=True)
         (ROOT / ".run" / "jars").mkdir(parents=True, exist_ok=True)
         (run_dir / "jars").symlink_to(ROOT / ".run" / "jars")
+        # This host's machine code of the kernels is the containers', too.
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copytree(ROOT / ".run" / "numba", run_dir / "numba")
         ports = []
         for _ in _PORTS:
             ports.append(free_port("127.0.0.1", avoid=ports))

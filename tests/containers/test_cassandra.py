@@ -1,4 +1,4 @@
-"""Three Cassandra nodes in containers, three copies of each row: a drill kills one in the middle of a write and nothing is lost."""
+"""Three Cassandra nodes in containers, three copies of each row: drills kill a worker, and a node in the middle of a write."""
 
 import json
 
@@ -6,38 +6,49 @@ import pytest
 
 from cluster.lifecycle import Cluster
 from tests.containers.conftest import docker
-from tests.e2e.place import Place
+from tests.e2e.place import Place, publish
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1200)
 NODES = ("cassandra.nodes=3", "cassandra.rf=3")
-ML_100K = 'data.name = "synthetic/ml-100k"\ndata.rows = 3000'
+ALS = 'data.store = "cassandra"\nmodel.rank = 4\nmodel.iterations = 15\nmodel.blocks = 2'
+MOVIELENS = 'data.name = "movielens/latest-small"'
 
 
 @pytest.fixture
 def place(containers):
-    return Place(containers.run_dir.parent, [*containers.sets, *NODES], kept=())
+    folder = containers.run_dir.parent
+    publish(folder / "data")
+    return Place(folder, [*containers.sets, *NODES, f"data={folder / 'data'}"], kept=())
 
 
-def test_a_node_of_three_that_dies_during_a_write_costs_no_row(containers, place):
+def test_a_worker_and_a_node_of_three_that_dies_during_a_write_cost_no_row(containers, place):
     containers.cluster("up", "cassandra", sets=NODES)
     assert containers.names() == ["cassandra-1", "cassandra-2", "cassandra-3"]
     nodes = Cluster(place.settings).endpoint("cassandra")
     assert len(nodes) == 3
-    text = place.run(
-        "drill", "cassandra", place.spec("small", 'model.name = ["bias"]', data=ML_100K, top_n=5)
-    )
+    spec = place.spec("small", 'model.name = ["als"]', workers=2, fixed=ALS, data=MOVIELENS, top_n=5)
+    text = place.run("drill", "worker,cassandra", spec)
     assert "cassandra-3 is ready" in text
     report = json.loads((place.run_dir / "reports" / "small-drills.json").read_text())
-    (found,) = report["drills"]
-    assert found["victim"] == "cassandra-3 of 3"
-    assert found["verdict"] == "survived, same result", found
-    assert found["differences"] == []
-    (note,) = (note for note in found["notes"] if "quorum of 3 copies" in note)
+    found = {item["kind"]: item for item in report["drills"]}
+    drills = {run.data.tags["recscale.drill"]: run for run in place.runs("small", "drill")}
+    assert drills.keys() == found.keys() == {"worker", "cassandra"}
+    for kind, drill in drills.items():
+        assert found[kind]["verdict"] == "survived, same result", found[kind]
+        assert found[kind]["differences"] == []
+        assert found[kind]["rows"] > 0
+        assert drill.data.tags["recscale.verdict"] == "survived, same result"
+
+    assert found["worker"]["victim"].startswith("spark-worker-2 ("), text
+    assert found["worker"]["executors_lost"] >= 1
+    assert found["worker"]["failed_tasks"] + found["worker"]["recomputed_tasks"] > 0
+    assert drills["worker"].data.metrics["executors_lost"] >= 1
+
+    assert found["cassandra"]["victim"] == "cassandra-3 of 3"
+    (note,) = (note for note in found["cassandra"]["notes"] if "quorum of 3 copies" in note)
     kept, _, expected, *_ = note.split()
     assert kept == expected != "0"
-    (drill,) = place.runs("small", "drill")
-    assert drill.data.tags["recscale.verdict"] == "survived, same result"
-    assert note in drill.data.tags["mlflow.note.content"]
+    assert note in drills["cassandra"].data.tags["mlflow.note.content"]
     assert Cluster(place.settings).endpoint("cassandra") == nodes  # what ran before runs again
     assert containers.names() == ["cassandra-1", "cassandra-2", "cassandra-3"]
     said = containers.cluster("up", "cassandra", code=3, sets=("cassandra.nodes=1", "cassandra.rf=1"))

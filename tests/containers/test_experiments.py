@@ -74,20 +74,3 @@ def test_interrupted_driver_leaves_nothing_in_the_container(place):
         process.wait(120)
     assert "interrupted" in place.output()
     assert not [words for words in place.processes() if "-m jobs" in words]
-
-
-def test_killed_worker_is_survived_with_the_same_result_and_recorded(place):
-    model = 'model.name = "als"\nmodel.rank = 4\nmodel.iterations = 15\nmodel.blocks = 2'
-    spec = place.spec("small", 'shape.backend = ["docker"]', workers=2, fixed=model, data=MOVIELENS, top_n=5)
-    text = place.run("drill", "worker", spec)
-    report = json.loads((place.run_dir / "reports" / "small-drills.json").read_text())
-    (found,) = report["drills"]
-    assert found["victim"].startswith("spark-worker-2 ("), text
-    assert found["verdict"] == "survived, same result", found
-    assert found["executors_lost"] >= 1
-    assert found["failed_tasks"] + found["recomputed_tasks"] > 0
-    assert found["rows"] > 0
-    (drill,) = place.runs("small", "drill")
-    assert drill.data.tags["recscale.drill"] == "worker"
-    assert drill.data.tags["recscale.verdict"] == "survived, same result"
-    assert drill.data.metrics["executors_lost"] >= 1

@@ -92,7 +92,7 @@ def test_a_stream_loses_nothing_and_a_trial_runs_beside_it(place):
         )
         wait_for(place, 40, process)
         refused = subprocess.run(
-            place.command("train", "--model", "bias", "--dataset", "synthetic/ml-latest-small", "--workers", "2", "--set", "data.rows=3000"),
+            place.command("train", "--model", "bias", "--dataset", "synthetic/ml-latest-small", "--set", "shape.workers=2", "--set", "data.rows=3000"),
             capture_output=True, text=True, check=False, timeout=300,
         )  # fmt: skip
         assert refused.returncode != 0
@@ -103,8 +103,8 @@ def test_a_stream_loses_nothing_and_a_trial_runs_beside_it(place):
             "bias",
             "--dataset",
             "synthetic/ml-latest-small",
-            "--workers",
-            "1",
+            "--set",
+            "shape.workers=1",
             "--set",
             "data.rows=3000",
         )

@@ -142,14 +142,11 @@ def test_of_one_time_the_larger_id_stays_whole_whichever_comes_first(stream, sen
         ("u4", "a10", "a9", "a9"),
         ("u5", "a9", "a9x", "a9x"),
     ]
-    for user, first, second, _ in pairs:
-        # Column by column the first would keep its value, the second its id.
-        send(
-            "events",
-            event(first, user, "i1", T0, "watched", value=9.0),
-            event(second, user, "i1", T0, "dislike"),
-        )
-    stream.drain(most=1)
+    # Column by column the first would keep its value, the second its id.
+    send("events", *(event(first, user, "i1", T0, "watched", value=9.0) for user, first, _, _ in pairs))
+    stream.drain()
+    send("events", *(event(second, user, "i1", T0, "dislike") for user, _, second, _ in pairs))
+    stream.drain()
     for user, _, _, stays in pairs:
         (written,) = (one for one in stream.histories.events(user) if one.id == stays)
         assert stream.histories.feedback(user) == {"i1": written}
@@ -224,7 +221,7 @@ def test_what_cannot_be_a_row_is_told_and_stops_nothing(stream, send, sent):
 
 def test_a_checkpoint_made_anew_counts_again(stream, send, sent):
     shutil.rmtree(stream.context.home("events"))
-    stream.drain(most=7)
+    stream.drain(most=40)
     assert stream.totals("popularity", "events") + stream.totals("popularity_late", "events") == recount(
         sent["events"]
     )

@@ -8,6 +8,7 @@ import pytest
 
 from cluster.__main__ import main as cluster
 from datasets.__main__ import main as datasets
+from datasets.producers import PRODUCERS
 from experiments.__main__ import main as experiments
 from experiments.cli.arguments import read_sets, split_sets
 from experiments.spec import loading as spec
@@ -93,7 +94,10 @@ def test_commands_name_what_exists(page: Path) -> None:
     wanted = list(made(page))
     assert {target for target, _ in wanted} - targets == set()
     assert {name for _, given in wanted for name in given} - variables == set()
-    assert set(re.findall(r"\b(?:NAME|SPEC)=([a-z]\w*)", typed(page))) - {*spec.names(), *STREAMS} == set()
+    assert (
+        set(re.findall(r"\b(?:NAME|SPEC)=([a-z]\w*)", typed(page))) - {*spec.names(), *STREAMS, *PRODUCERS}
+        == set()
+    )
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "Makefile"], ids=lambda page: str(page.relative_to(ROOT)))

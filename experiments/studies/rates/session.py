@@ -57,7 +57,7 @@ class Rated:
 
 @dataclass(frozen=True)
 class Found:
-    """What a search has found so far.
+    """Results of a search so far.
 
     Attributes:
         name: of the query that was measured.

@@ -21,8 +21,8 @@ from experiments.studies.stream_drills.producing import Producing
 
 logger = logging.getLogger(__name__)
 
-_BATCHES = 20
-"""Micro-batches in which a drill's messages are read, at least."""
+_BATCHES, _LEAST = 20, 2000
+"""Micro-batches in which a drill's messages are read, at least, and messages of one: fewer are no faster."""
 
 _STUCK_S = 240.0
 _AGAIN = 3
@@ -187,7 +187,7 @@ def _streamed(ground: Ground, course: Course) -> None:
     """
     params = {
         "trigger_s": 0.0,
-        "most": max(100, ground.total // _BATCHES),
+        "most": max(_LEAST, ground.total // _BATCHES),
         "options": {LAKE: {"topics": [ground.setting.topic]}},
     }
     asked = Asked(ground.setting.streams, params=params)
