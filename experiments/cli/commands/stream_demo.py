@@ -2,12 +2,12 @@
 
 import json
 import logging
+import os
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from cluster import configuration
 from cluster.lifecycle import Cluster
@@ -19,14 +19,16 @@ from datasets.publishers.lake import delta_log
 from datasets.topics.admin import administered
 from datasets.topics.connection import Connection
 from datasets.topics.declared import DEAD_LETTERS, topics
-from experiments.__main__ import parser
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
+from experiments.cli.commands.reconcile import told
 from experiments.cli.commands.stream_model import stream_model
 from experiments.metric_table import BIAS, MEAN, RMSE
 from experiments.page.tables import Table
 from experiments.page.text_tables import as_text
 from experiments.run.alone import fresh
+from experiments.run.reconciling import forget, reconcile
+from experiments.run.streams import Asked, run
 from experiments.studies.volume.growth import SPANS, a_second
 from experiments.studies.volume.measured import measured
 
@@ -34,12 +36,15 @@ logger = logging.getLogger(__name__)
 
 FOLDER = "stream-demo"
 SETS = ("kafka.brokers=1", "cassandra.nodes=1")
-STREAMS = "lake,feedback"
+STREAMS = ("lake", "feedback")
 RATE = 1_000
 
 _INVENTED = {"users": 2_000, "movies": 600, "series": 200, "tracks": 2_000}
 _FOLLOWED = {"ratings": 20_000, "events": 20_000}
 _BAD = "0.01"
+_SHORT_LIVES = "-XX:TieredStopAtLevel=1"
+"""Option of every JVM that is started. Streams plan some dozen queries, each for a few thousand rows: the second compiler would take
+longer than it could save. Whoever measures leaves it out."""
 
 
 @dataclass
@@ -47,13 +52,11 @@ class Demo:
     """One run of the demo.
 
     Attributes:
-        sets: settings of the cluster, as the command line has them.
         share: of the usual number of messages.
         rows: of the table at the end: step, seconds, what came of it.
     """
 
     settings: Settings
-    sets: Sequence[str]
     share: float
     rows: list[list[str]] = field(default_factory=list)
 
@@ -120,7 +123,7 @@ class Demo:
         return f"{acknowledged:,} messages acknowledged in {len(_INVENTED) + len(_FOLLOWED)} topics, {bad:,} of them bad on purpose"
 
     def _streamed(self) -> str:
-        self._command("stream", STREAMS, "--drain", "--trigger", "0")
+        run(self.settings, Asked(STREAMS, drain=True, params={"trigger_s": 0}))
         rows = {name: self._in_lake(name) for name in topics()}
         dead = rows.pop(DEAD_LETTERS)
         return f"{sum(rows.values()):,} rows in the lake's {len(rows)} tables, {dead:,} dead letters with their reasons"
@@ -131,9 +134,9 @@ class Demo:
         return sum(one.rows or 0 for one in files)
 
     def _reconciled(self) -> str:
-        ledgers = [word for path in sorted(self.folder.glob("*.ledger")) for word in ("--ledger", str(path))]
-        self._command("reconcile", *ledgers)
-        return "every message is where it belongs, exactly once"
+        result = reconcile(self.settings, sorted(self.folder.glob("*.ledger")))
+        _done(told(result), "make reconcile")
+        return f"{result.counts['compared']:,} messages and rows compared: each is where it belongs, exactly once"
 
     def _modelled(self) -> str:
         trained = stream_model(self.settings, {})
@@ -153,14 +156,9 @@ class Demo:
         return f"a message takes {each}; {RATE:,} a second make {year} a year"
 
     def _forgotten(self, user: str) -> str:
-        self._command("forget", user)
-        return "no row of the lake, of Cassandra or of the dead letters has this person; reconciled again"
-
-    def _command(self, *words: str) -> None:
-        """Run a command of this package as a person would type it, with this cluster's settings."""
-        typed = [*words, *(word for one in self.sets for word in ("--cluster-set", one))]
-        arguments: Any = parser(words[0]).parse_args(typed)
-        _done(int(arguments.command(arguments)), f"python -m experiments {' '.join(words)}")
+        erased = forget(self.settings, user).counts
+        _done(told(reconcile(self.settings)), "make reconcile")
+        return f"{sum(erased.values()):,} rows erased from lake, dead letters and Cassandra; reconciled again"
 
 
 def _done(code: int, command: str) -> None:
@@ -174,9 +172,9 @@ def _done(code: int, command: str) -> None:
 
 
 def _run(arguments: Namespace) -> int:
-    sets = [*SETS, *arguments.cluster_set]
     share = positive(arguments.share, "--share")
-    demo = Demo(configuration.load(sets), sets, share)
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", _SHORT_LIVES)
+    demo = Demo(configuration.load([*SETS, *arguments.cluster_set]), share)
     begin, verdict = time.perf_counter(), "failed interrupted"
     try:
         demo.run(arguments.forget)
