@@ -2,6 +2,7 @@
 
 import pytest
 
+from jobs.runtime import between_trials
 from jobs.runtime.between_trials import clear, held
 from jobs.runtime.request import Request
 from jobs.runtime.session import cached_rdds
@@ -47,7 +48,9 @@ def test_frames_rdds_broadcasts_and_checkpoints_are_freed(spark, request_of, tmp
     assert frame.count() == 100  # who still has a frame can compute it again
 
 
-def test_a_session_that_keeps_something_is_said_to_be_unfit(spark, request_of):
+def test_a_session_that_keeps_something_is_said_to_be_unfit(spark, request_of, monkeypatch):
+    # Other tests of this session have tables of the lake open, which keep broadcasts of their own.
+    monkeypatch.setattr(between_trials, "_SHOWN", 10_000)
     kept = spark.sparkContext.broadcast([1, 2, 3])
     try:
         assert f"broadcast_{kept._jbroadcast.id()}" in clear(spark, request_of(), deadline_s=0.0)
