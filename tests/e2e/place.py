@@ -1,9 +1,7 @@
 """A run folder in which experiments run as a person runs them, and a small invented data set."""
 
-import fcntl
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +16,7 @@ from mlflow.entities import ViewType
 from cluster import configuration
 from cluster.lifecycle import Cluster
 from datasets.sources import SOURCES
-from tests.conftest import ROOT, keep, keep_kernels, kill
+from tests.conftest import keep, keep_kernels, kill
 from tests.e2e import command_daemon
 
 SMALL = """
@@ -42,9 +40,6 @@ job.k = 5
 
 
 FEW = 'data.name = "synthetic/ml-latest-small"\ndata.rows = 3000'
-PREPARED = ROOT / ".run" / "prepared"
-"""Tables of FEW in files, as an earlier test's experiment has prepared them. Experiments take them only if their own code would
-make the same."""
 
 
 class Place:
@@ -62,8 +57,6 @@ class Place:
         self.run_dir = self.settings.run_dir
         if kept is None:
             keep_kernels(self.run_dir)
-            if not self.anew:
-                lend_tables(self.run_dir)
         else:
             keep(self.run_dir, *kept)
 
@@ -81,7 +74,6 @@ class Place:
     def run(self, *arguments, code=0):
         done = self.started_anew(arguments) if self.anew else command_daemon.run(self.words(arguments), 1000)
         assert done.returncode == code, done.stdout + done.stderr + self.logs()
-        keep_tables(self.run_dir)
         return done.stdout
 
     def spec(self, name, grid, workers=1, warmups=0, applications=1, fixed="", data=FEW, top_n=0):
@@ -145,38 +137,6 @@ class Place:
             if str(self.run_dir) in words and process.pid != os.getpid():
                 found.append(words)
         return found
-
-
-@contextmanager
-def alone():
-    PREPARED.mkdir(parents=True, exist_ok=True)
-    with (PREPARED / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def lend_tables(run_dir):
-    with alone():
-        for folder in PREPARED.glob("*/"):
-            shutil.copytree(folder, run_dir / "store" / folder.name, symlinks=True, dirs_exist_ok=True)
-
-
-def keep_tables(run_dir):
-    """Keep what was prepared of FEW for other tests, without what trials have added."""
-    few = {"name": "synthetic/ml-latest-small", "options": {"rows": 3000}, "cleaning": {}, "store": "parquet"}
-    for manifest in (run_dir / "store").glob("*/manifest.json"):
-        made_of, kept = identity(manifest), PREPARED / manifest.parent.name
-        if made_of != {**made_of, **few}:
-            continue
-        with alone():
-            if made_of != identity(kept / manifest.name):
-                shutil.rmtree(kept, ignore_errors=True)
-                added = shutil.ignore_patterns("recommendations_*", "similar_items_*", ".*.lock")
-                shutil.copytree(manifest.parent, kept, symlinks=True, ignore=added)
-
-
-def identity(manifest):
-    return json.loads(manifest.read_text())["identity"] if manifest.exists() else {}
 
 
 def publish(folder):

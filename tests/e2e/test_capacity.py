@@ -14,7 +14,7 @@ applications = 1
 repeats = 1
 warmups = 0
 partitions = 2
-held_out = [{ data.rows = 3000, shape.workers = 1 }]
+held_out = [{ data.rows = 4000, shape.workers = 1 }]
 
 data.name = "synthetic/ml-latest-small"
 model.name = "bias"
@@ -32,7 +32,7 @@ executor.metrics.pollingInterval = "500ms"
 executor.processTreeMetrics.enabled = true
 
 [grid]
-data.rows = [750, 3000]
+data.rows = [1000, 4000]
 shape.workers = [1, 2]
 """
 
@@ -64,7 +64,7 @@ def test_plan_predict_and_recommend(place):
     predicted = place.run("predict", "--rows", "33e6", "--workers", "16", "--of", str(path))
     assert "33,000,000 rows on 16 worker(s), 16 core(s) in all" in predicted
     assert "16 cores is 8.0 times the most that was measured (2)" in predicted
-    assert "checked on 1 held-out run(s) of up to 3,000 rows" in predicted
+    assert "checked on 1 held-out run(s) of up to 4,000 rows" in predicted
     assert "no interval: 3 runs leave 1 degree(s) of freedom" in predicted
     asked = (
         "recommend",
