@@ -1,8 +1,6 @@
 """What every test may use: one local Spark session, and the rule for tests on publishers' real files."""
 
-import functools
 import os
-import re
 import signal
 import sys
 import time
@@ -14,11 +12,6 @@ import pytest
 
 _ALONE = ("tests/containers/", "tests/hosts/")
 """Containers and network namespaces have names of which there is one on a machine: none of these runs beside another."""
-
-_SERVERS = re.compile(
-    r"^def \w+\(.*\b(in_cassandra|kafka)\b|getfixturevalue\(.(in_cassandra|kafka)", re.MULTILINE
-)
-"""Tests that share a node or a broker: one after another they need one, beside one another they would start two."""
 
 _SHORT_LIVES = (
     "-XX:TieredStopAtLevel=1 -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote "
@@ -58,23 +51,15 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, b
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: "object") -> "object":
-    """Keep together, where two tests run at a time, those of one file, of shared servers, and of names that are the machine's."""
+    """Keep together, where two tests run at a time, those of one file and those whose names are the machine's."""
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - most runs have no use for it
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            if file.startswith(_ALONE):
-                return "alone"
-            return "servers" if shares_servers(file) else file
+            return "alone" if file.startswith(_ALONE) else file
 
     return ByFile(config, log)
-
-
-@functools.cache
-def shares_servers(file: str) -> bool:
-    """Whether a test of this file uses the tests' node or broker."""
-    return _SERVERS.search((ROOT / file).read_text(encoding="utf-8")) is not None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
