@@ -17,7 +17,6 @@ from cluster import configuration
 from cluster.lifecycle import Cluster
 from datasets.sources import SOURCES
 from tests.conftest import keep, keep_kernels, kill
-from tests.e2e import command_daemon
 
 SMALL = """
 question = "How do two small models do?"
@@ -43,12 +42,7 @@ FEW = 'data.name = "synthetic/ml-latest-small"\ndata.rows = 3000'
 
 
 class Place:
-    """A run folder with settings of its own, in which experiments run as a person runs them.
-
-    `anew`: whether each command imports everything for itself, as a person's does.
-    """
-
-    anew = False
+    """A run folder with settings of its own, in which experiments run as a person runs them."""
 
     def __init__(self, folder, sets, *, kept=None):
         self.folder = folder
@@ -60,19 +54,14 @@ class Place:
         else:
             keep(self.run_dir, *kept)
 
-    def words(self, arguments):
-        return [*arguments, *(word for item in self.sets for word in ("--cluster-set", item))]
-
     def command(self, *arguments):
-        return [sys.executable, "-m", "experiments", *self.words(arguments)]
-
-    def started_anew(self, arguments):
-        return subprocess.run(
-            self.command(*arguments), capture_output=True, text=True, timeout=1000, check=False
-        )
+        flags = [word for item in self.sets for word in ("--cluster-set", item)]
+        return [sys.executable, "-m", "experiments", *arguments, *flags]
 
     def run(self, *arguments, code=0):
-        done = self.started_anew(arguments) if self.anew else command_daemon.run(self.words(arguments), 1000)
+        done = subprocess.run(
+            self.command(*arguments), capture_output=True, text=True, timeout=1000, check=False
+        )
         assert done.returncode == code, done.stdout + done.stderr + self.logs()
         return done.stdout
 

@@ -28,7 +28,6 @@ def test_demo_from_a_publishers_folder_to_a_compared_experiment(shared, tmp_path
     publish(tmp_path / "data")
     place = Place(tmp_path, [*shared.sets, f"run_dir={tmp_path / 'run'}", f"data={tmp_path / 'data'}"])
     monkeypatch.delenv("JAVA_TOOL_OPTIONS")  # here alone the JVMs run as a user's do
-    place.anew = True
     text = place.run("demo")
     assert text.splitlines()[-1].startswith("demo: ok ")
     for label in ("knn w1\u00d71c", "als_implicit w2\u00d71c", "bias w1\u00d71c", "popularity w1\u00d71c"):

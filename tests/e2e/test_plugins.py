@@ -159,7 +159,6 @@ FILES = {
 def place(tmp_path, monkeypatch):
     unset_settings(monkeypatch)
     place = Place(tmp_path, [*free_ports(), f"run_dir={tmp_path / 'run'}", "spark.memory=1g"])
-    place.anew = True  # the folder is read as commands are imported
     for path, text in FILES.items():
         file = tmp_path / "more" / path
         file.parent.mkdir(parents=True)

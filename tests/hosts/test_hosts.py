@@ -63,8 +63,6 @@ class Hosts:
 class Driver(Place):
     """The place where experiments run, on a machine of its own; its folder is one that all machines share."""
 
-    anew = True
-
     def __init__(self, hosts):
         super().__init__(hosts.folder, [*hosts.sets("driver"), f"spark.master={MASTER}"])
         self._network = hosts.network
