@@ -8,11 +8,9 @@ from experiments.studies.stream_drills.kinds import DRILLS
 from tests.e2e.place import Place
 
 pytestmark = pytest.mark.timeout(900)
-SMALL = ("query",)
-KINDS = [pytest.param(name, marks=[] if name in SMALL else [pytest.mark.long]) for name in DRILLS]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["query"])
 def test_everything_is_reconciled_after_a_fault(kind, tmp_path, cluster_sets):
     place = Place(tmp_path, cluster_sets)
     text = place.run("stream-drill", kind, "--seeds", "1", "--total", "20000")
