@@ -32,7 +32,7 @@ class ExportParams:
 
 
 class LakeExport:
-    """One phase, `export`, over all tables. Beside each table stands VERSION.json with the version that it has."""
+    """One phase, `export`, over all tables. Beside each table stands _VERSION.json with the version that it has."""
 
     kind: JobKind = "passes"
 
@@ -58,7 +58,7 @@ class LakeExport:
                     part = params.to / f".{table.path.name}.part"
                     shutil.rmtree(part, ignore_errors=True)
                     frame.write.partitionBy(DAY).parquet(local(part))
-                    write_json(part / "VERSION.json", {"topic": name, "version": versions[name]})
+                    write_json(part / "_VERSION.json", {"topic": name, "version": versions[name]})
                     part.rename(params.to / table.path.name)
         return Result(
             job="lake_export",

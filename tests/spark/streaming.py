@@ -20,16 +20,21 @@ PARTITIONS = 2
 
 def fresh_topics(broker: str, *names: str) -> None:
     """Make topics anew, whatever they held."""
-    connection = Connection.of([broker], {})
-    with administered(connection) as kafka:
+    without_topics(broker, *names)
+    with administered(Connection.of([broker], {})) as kafka:
+        kafka.make([replace(declared.topic(name), partitions=PARTITIONS) for name in names])
+
+
+def without_topics(broker: str, *names: str) -> None:
+    """Remove topics, which another test of this broker may have made."""
+    with administered(Connection.of([broker], {})) as kafka:
         there = kafka.names() & set(names)
         if there:
             kafka._admin.delete_topics(sorted(there))
-            end = time.monotonic() + 20
-            while kafka.names() & there:
-                assert time.monotonic() < end
-                time.sleep(0.05)
-        kafka.make([replace(declared.topic(name), partitions=PARTITIONS) for name in names])
+        end = time.monotonic() + 20
+        while kafka.names() & there:
+            assert time.monotonic() < end
+            time.sleep(0.05)
 
 
 def send(broker: str, topic: str, messages, headers=()) -> None:

@@ -11,7 +11,16 @@ from datasets.topics.declared import DEAD_LETTERS
 from jobs.streaming import offsets
 from jobs.streaming.tables import Table
 from jobs.streams.lake import STREAM
-from tests.spark.streaming import context_of, drained, fresh_topics, rating, send, started, wait
+from tests.spark.streaming import (
+    context_of,
+    drained,
+    fresh_topics,
+    rating,
+    send,
+    started,
+    wait,
+    without_topics,
+)
 
 ONLY = {"topics": ("ratings",)}
 
@@ -144,7 +153,8 @@ def _expire(place, kafka, before):
     admin.close()
 
 
-def test_a_missing_topic_is_named(place):
+def test_a_missing_topic_is_named(place, kafka):
+    without_topics(kafka, "tracks")
     with pytest.raises(JobError, match="no topic tracks"):
         drained(STREAM, place, {"topics": ("tracks",)})
 
