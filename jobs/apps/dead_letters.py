@@ -123,10 +123,12 @@ def _send(spark: SparkSession, params: LettersParams) -> dict[str, int]:
     mended = {_name(one): one for one in every}
     if len(mended) < len(every):
         raise UsageError(f"{params.file} has a letter twice: each may be sent once")
+    if not mended:
+        raise UsageError(f"{params.file} has no letters: take some first (make dead-letters FILE=...)")
+    _refuse_bad(_frame(spark, mended), params.file)
     left = {name: one for name, one in mended.items() if name not in done}
     if left:
-        frame = spark.createDataFrame([tuple(one.values()) for one in left.values()], _LETTER)
-        _refuse_bad(frame, params.file)
+        frame = _frame(spark, left)
         named = F.concat_ws("-", *_IDENTITY).cast("binary")
         header = F.array(F.struct(F.lit(REPLAYS).alias("key"), named.alias("value")))
         kafka.send(
@@ -136,6 +138,10 @@ def _send(spark: SparkSession, params: LettersParams) -> dict[str, int]:
             params.lake, left
         )  # a crash before this sends them twice, with one header and one id; none is lost
     return {"sent": len(left), "sent before": len(mended) - len(left)}
+
+
+def _frame(spark: SparkSession, letters: Mapping[str, Mapping[str, Any]]) -> DataFrame:
+    return spark.createDataFrame([tuple(one.values()) for one in letters.values()], _LETTER)
 
 
 def _read(file: Path) -> list[dict[str, Any]]:
