@@ -22,7 +22,8 @@ def place(tmp_path, monkeypatch):
     )
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_from_producers_to_recommendations(place):
     text = place.run("stream-demo", "--share", "0.05", "--forget", "user1-7")
     assert text.splitlines()[-1].startswith("stream-demo: ok ")

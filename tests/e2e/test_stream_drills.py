@@ -7,7 +7,7 @@ import pytest
 from experiments.studies.stream_drills.kinds import DRILLS
 from tests.e2e.place import Place
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
 
 
 @pytest.mark.parametrize("kind", ["query"])

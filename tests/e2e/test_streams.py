@@ -15,6 +15,7 @@ from tests.conftest import free_ports, kafka_sets
 from tests.e2e.place import Place
 from tests.spark.streaming import rating, send
 
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
 TOPICS = "lake.topics=ratings"
 
 
