@@ -16,7 +16,7 @@ from experiments.cli.commands import Command
 from experiments.record.run_tags import as_text
 from experiments.report.rates import answer, report_of
 from experiments.run import environment
-from experiments.studies.rates.generator import Sending
+from experiments.run.producing import Sending
 from experiments.studies.rates.record import NAME, record
 from experiments.studies.rates.rig import Rig, Subject
 from experiments.studies.rates.session import Effort, keep, search

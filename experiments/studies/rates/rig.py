@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ from datasets.topics.admin import administered
 from datasets.topics.connection import Connection
 from datasets.topics.times import sent_times
 from experiments.results.events import Event
+from experiments.run.producing import LEDGER, Producing, Sending
 from experiments.run.reconciling import reconcile
 from experiments.run.streams import Asked, run
-from experiments.studies.rates.generator import Generated, Generator, Sending
+from experiments.studies.rates.generator import Generated
 from experiments.studies.rates.observed import Batch, Place, Seen, Sent, batches, drained_rate, seen
 from experiments.studies.rates.processes import cpu_seconds
 
@@ -105,20 +106,14 @@ class Rig:
 
     def fastest(self, total: int) -> Generated:
         """Let the generator send as fast as it goes, with no stream beside it."""
-        generator = Generator(self._sending(total, None), self.brokers, self._fresh("generator"))
-        try:
-            return generator.wait()
-        finally:
-            generator.stop()
+        with self._producing(total, None, self._fresh("generator")) as generator:
+            return Generated.of(generator.wait())
 
     def drain(self, total: int, name: str = "drain") -> Drained:
         """Send a backlog, then drain it one batch after another."""
         folder, begin = self._fresh(name), self._ends()
-        generator = Generator(self._sending(total, None), self.brokers, folder)
-        try:
+        with self._producing(total, None, folder) as generator:
             generator.wait()
-        finally:
-            generator.stop()
         found = Following(folder)
         run(self.settings, self._asked(folder, begin, drain=True, trigger_s=0), found.follow)
         ended = found.batches(self.subject.name)
@@ -147,15 +142,12 @@ class Rig:
                 if running.done():
                     running.result()
                     raise JobError(f"the stream {self.subject.stream} ended before it had begun")
-            generator = Generator(self._sending(round(rate * span), rate), self.brokers, folder)
-            try:
+            with self._producing(round(rate * span), rate, folder) as generator:
                 time.sleep(warmup_s)
                 before, began = self._cpu(generator), time.perf_counter()
-                generated = generator.wait()
+                generated = Generated.of(generator.wait())
                 after, took = self._cpu(generator), time.perf_counter() - began
-            finally:
-                generator.stop()
-                running.result()
+            running.result()
         run(self.settings, self._asked(folder, begin, drain=True, trigger_s=0), found.follow)
         sent = self._sent(begin)
         first = min(float(one.at_s[0]) for one in sent.values() if len(one.at_s))
@@ -164,9 +156,8 @@ class Rig:
         spent = {one: round(after[one] - before.get(one, 0.0), 3) for one in after}
         return Tried(generated, measured, spent, took, self._reconciled(folder))
 
-    def _sending(self, total: int, rate: float | None) -> Sending:
-        one = self.subject.sending
-        return Sending(one.producer, total, rate, one.seed, one.dataset, one.more)
+    def _producing(self, total: int, rate: float | None, folder: Path) -> Producing:
+        return Producing(replace(self.subject.sending, total=total, rate=rate), self.brokers, folder)
 
     def _asked(self, folder: Path, begin: Mapping[Place, int], *, drain: bool = False, **more: Any) -> Asked:
         subject = self.subject
@@ -194,12 +185,12 @@ class Rig:
         times = sent_times(self.connection, ranges)
         return {place: Sent(begin[place], at_s) for place, at_s in times.items()}
 
-    def _cpu(self, generator: Generator) -> dict[str, float]:
-        return cpu_seconds(self.cluster.running(), {"generator": generator.process.pid})
+    def _cpu(self, generator: Producing) -> dict[str, float]:
+        return cpu_seconds(self.cluster.running(), {"generator": generator.pid})
 
     def _reconciled(self, folder: Path) -> tuple[str, ...]:
         """Compare everything that was kept with everything that was sent; then remove what was kept."""
-        ledger = folder / "ledger.jsonl"
+        ledger = folder / LEDGER
         result = reconcile(
             self.settings,
             [ledger],

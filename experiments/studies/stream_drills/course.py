@@ -13,11 +13,10 @@ from datasets.topics.admin import administered
 from datasets.topics.connection import Connection
 from experiments.results.events import Event
 from experiments.run import environment
+from experiments.run.producing import Producing, Sending
 from experiments.run.reconciling import reconcile
 from experiments.run.streams import Asked, run
-from experiments.studies.stream_drills import producing
 from experiments.studies.stream_drills.drill import LAKE, Ground, StreamDrill, StreamDrilled
-from experiments.studies.stream_drills.producing import Producing
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +24,7 @@ _BATCHES, _LEAST = 20, 2000
 """Micro-batches in which a drill's messages are read, at least, and messages of one: fewer are no faster."""
 
 _STUCK_S = 240.0
+_DATASET, _PATIENCE = "synthetic/ml-100k", "180s"
 _AGAIN = 3
 
 
@@ -143,14 +143,11 @@ def drilled(ground: Ground, drill: StreamDrill, identity: str) -> StreamDrilled:
     brokers = tuple(ground.cluster.ensure("kafka"))
     with administered(Connection.of(brokers)) as broker:
         broker.make(list(declared.topics().values()))
-    producer = producing.start(ground, brokers)
-    try:
+    with Producing(_sending(ground), brokers, ground.run_dir) as producer:
         course = Course(ground, drill, producer, brokers)
         started = time.time()
         _streamed(ground, course)
         first = commits(ground.checkpoint(LAKE))
-    finally:
-        producer.stop()
     acknowledged, bad = producer.acknowledged()
     compared = reconcile(ground.settings, [producer.ledger])
     pace = [later - earlier for earlier, later in itertools.pairwise(first)]
@@ -175,6 +172,22 @@ def drilled(ground: Ground, drill: StreamDrill, identity: str) -> StreamDrilled:
         identity=identity,
         environment=environment.describe(ground.cluster.driver_host),
         ended_at=time.time(),
+    )
+
+
+def _sending(ground: Ground) -> Sending:
+    """Return the messages of a drill."""
+    setting = ground.setting
+    return Sending(
+        setting.topic,
+        ground.total,
+        max(1, round(ground.total / setting.rate_s)) if setting.rate_s else None,
+        ground.seed,
+        _DATASET if setting.topic in ("events", "ratings") else "",
+        (
+            *("--patience", _PATIENCE, "--bad", str(setting.bad)),
+            *(("--bad-kinds", setting.kinds) if setting.kinds else ()),
+        ),
     )
 
 

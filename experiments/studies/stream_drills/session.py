@@ -13,6 +13,7 @@ from cluster.processes import free_port
 from cluster.settings import Settings
 from core.errors import RecordingError, UsageError
 from experiments.run.identity import code_hash, lock_hash
+from experiments.run.producing import LEDGER, LOG
 from experiments.studies.stream_drills.course import drilled
 from experiments.studies.stream_drills.drill import FEEDBACK, Ground, StreamDrill, StreamDrilled
 from experiments.studies.stream_drills.kinds import DRILLS
@@ -21,7 +22,6 @@ from experiments.studies.stream_drills.record import NAME, keep, kept, record_mi
 logger = logging.getLogger(__name__)
 
 _SHARED = ("jars", "classes", "numba")
-_LEFT = ("ledger.jsonl", "producer.log")
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Session:
                 drill.clear(ground)
         left = self.place / found.name
         left.mkdir(parents=True, exist_ok=True)
-        for name in _LEFT:
+        for name in (LEDGER, LOG):
             shutil.copy(folder / name, left / name)
         keep(found, self.place)
         if found.good:  # what a bad one left is for whoever looks for the reason
