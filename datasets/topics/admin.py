@@ -12,7 +12,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from core.errors import ServiceError
 from datasets.topics.connection import Connection
-from datasets.topics.declared import Topic
+from datasets.topics.declared import Topic, topics
 
 _TIMEOUT_MS = 20_000
 _POLL_S = 0.05
@@ -38,11 +38,11 @@ class Broker:
         """Return the names of the topics that there are, but Kafka's own."""
         return {name for name in self._admin.list_topics() if not name.startswith("__")}
 
-    def make(self, topics: Collection[Topic]) -> list[str]:
+    def make(self, wanted: Collection[Topic]) -> list[str]:
         """Make the topics that are not there yet, with the copies that the brokers have as default; return their names."""
         there = self.names()
         made = []
-        for topic in topics:
+        for topic in wanted:
             if topic.name in there:
                 continue
             new = NewTopic(
@@ -127,3 +127,13 @@ def administered(connection: Connection) -> Iterator[Broker]:
             f"Kafka at {shown} does not do what was asked: {error or type(error).__name__}. See that it runs (make status, make "
             "logs S=kafka-1; make setup KAFKA=1 starts it), and that KAFKA_USER, KAFKA_PASSWORD and KAFKA_CA are what it asks for"
         ) from error
+
+
+def make_declared(connection: Connection) -> list[str]:
+    """Make every declared topic that is not there yet; return the names of those.
+
+    Raises:
+        ServiceError: as of `administered`.
+    """
+    with administered(connection) as broker:
+        return broker.make(topics().values())

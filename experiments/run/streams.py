@@ -14,8 +14,7 @@ from cluster.settings import PARQUET, Settings
 from cluster.shape import Shape
 from core.errors import JobError, UsageError
 from core.options import nearest
-from datasets.topics import declared
-from datasets.topics.admin import administered
+from datasets.topics.admin import make_declared
 from datasets.topics.connection import Connection
 from experiments.results.events import Event
 from experiments.results.outcome import new_attempt
@@ -97,9 +96,8 @@ def run(
         )
     cluster = Cluster(settings)
     brokers = cluster.ensure("kafka")
-    with administered(Connection.of(brokers)) as broker:
-        for made in broker.make(list(declared.topics().values())):
-            logger.info("made the topic %s", made)
+    for made in make_declared(Connection.of(brokers)):
+        logger.info("made the topic %s", made)
     failures = 0
     while True:
         launched = _launch(cluster, asked, brokers, follow, repeats)

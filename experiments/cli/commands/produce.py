@@ -5,9 +5,8 @@ from argparse import ArgumentParser, Namespace
 from cluster import configuration
 from cluster.lifecycle import Cluster
 from datasets.sending.command import options, produce
-from datasets.topics.admin import administered
+from datasets.topics.admin import make_declared
 from datasets.topics.connection import Connection
-from datasets.topics.declared import topics
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
 
@@ -16,8 +15,7 @@ def _run(arguments: Namespace) -> int:
     settings = configuration.load(arguments.cluster_set)
     if arguments.brokers is None:
         arguments.brokers = ",".join(Cluster(settings).ensure("kafka"))
-    with administered(Connection.of(arguments.brokers.split(","))) as broker:
-        broker.make(topics().values())
+    make_declared(Connection.of(arguments.brokers.split(",")))
     arguments.data, arguments.cache = settings.data, settings.run_dir / "data"
     return produce(arguments)
 

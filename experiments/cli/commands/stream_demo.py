@@ -16,7 +16,7 @@ from core.errors import JobError
 from core.units import count_text, positive, size_text, time_text
 from datasets.__main__ import main as datasets
 from datasets.publishers.lake import delta_log
-from datasets.topics.admin import administered
+from datasets.topics.admin import make_declared
 from datasets.topics.connection import Connection
 from datasets.topics.declared import DEAD_LETTERS, topics
 from experiments.cli import arguments as shared
@@ -110,8 +110,7 @@ class Demo:
         place = ["--brokers", brokers, "--cache", str(self.settings.run_dir / "data")]
         place += ["--data", str(self.settings.data)] if self.settings.data else []
         acknowledged = bad = 0
-        with administered(Connection.of(brokers.split(","))) as broker:
-            broker.make(list(topics().values()))
+        make_declared(Connection.of(brokers.split(",")))
         for name, usual in {**_INVENTED, **_FOLLOWED}.items():
             result, ledger = self.folder / f"{name}.json", self.folder / f"{name}.ledger"
             wanted = ["--total", str(max(1, round(usual * self.share))), "--bad", _BAD]

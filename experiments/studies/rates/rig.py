@@ -15,7 +15,7 @@ from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from core.errors import JobError
 from datasets.topics import declared
-from datasets.topics.admin import administered
+from datasets.topics.admin import administered, make_declared
 from datasets.topics.connection import Connection
 from datasets.topics.times import sent_times
 from experiments.results.events import Event
@@ -101,8 +101,7 @@ class Rig:
         self.cluster = Cluster(settings)
         self.brokers = self.cluster.ensure("kafka")
         self.connection = Connection.of(self.brokers)
-        with administered(self.connection) as broker:
-            broker.make(list(declared.topics().values()))
+        make_declared(self.connection)
 
     def fastest(self, total: int) -> Generated:
         """Let the generator send as fast as it goes, with no stream beside it."""

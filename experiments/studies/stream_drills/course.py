@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import JobError
-from datasets.topics import declared
-from datasets.topics.admin import administered
+from datasets.topics.admin import administered, make_declared
 from datasets.topics.connection import Connection
 from experiments.results.events import Event
 from experiments.run import environment
@@ -141,8 +140,7 @@ def drilled(ground: Ground, drill: StreamDrill, identity: str) -> StreamDrilled:
     """
     begin = time.perf_counter()
     brokers = tuple(ground.cluster.ensure("kafka"))
-    with administered(Connection.of(brokers)) as broker:
-        broker.make(list(declared.topics().values()))
+    make_declared(Connection.of(brokers))
     with Producing(_sending(ground), brokers, ground.run_dir) as producer:
         course = Course(ground, drill, producer, brokers)
         started = time.time()
