@@ -210,11 +210,11 @@ def _of_store(cluster: Cluster, name: str) -> dict[str, str]:
 def _standing(settings: Settings, names: Sequence[str]) -> str:
     """Return where each query stands, so that somebody who must look knows at which message."""
     lines = []
-    for name in names:
-        for home in sorted((settings.run_dir / "streams" / name).glob("*/checkpoint")):
-            done, ends = offsets.committed(home)
+    for stream, query, checkpoint in offsets.checkpoints(settings.run_dir / "streams"):
+        if stream in names:
+            done, ends = offsets.committed(checkpoint)
             where = ", ".join(f"{topic}-{part} {end:,}" for (topic, part), end in sorted(ends.items()))
             lines.append(
-                f"  {name}.{home.parent.name}: batch {done} is done; next offsets {where or 'the first ones'}"
+                f"  {stream}.{query}: batch {done} is done; next offsets {where or 'the first ones'}"
             )
     return "\n".join(lines)

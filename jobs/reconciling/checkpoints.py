@@ -53,8 +53,8 @@ def consumed(streams: Path) -> Iterator[Consumed]:
     Raises:
         JobError: a file of a checkpoint does not read.
     """
-    for folder in sorted(streams.glob("*/*/checkpoint")):
-        yield read(folder, folder.parent.parent.name, folder.parent.name)
+    for stream, query, checkpoint in offsets.checkpoints(streams):
+        yield read(checkpoint, stream, query)
 
 
 def read(checkpoint: Path, stream: str, query: str) -> Consumed:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from pyspark.sql import DataFrame, SparkSession
 
 from datasets.topics.connection import Connection
-from jobs.streaming.offsets import Range
+from jobs.streaming.offsets import Range, nested
 
 _READ = {"failOnDataLoss": "true", "startingOffsets": "earliest"}
 """Spark would begin at the newest message and skip what has expired, and only warn of it."""
@@ -52,15 +52,14 @@ def again(
     accept_loss: bool = False,
 ) -> DataFrame:
     """Return the messages at these offsets as a batch; it fails if some are gone, unless that is accepted."""
+    first = nested({(one.topic, one.partition): one.first for one in ranges})
     options = {
         **connection.spark(),
         "failOnDataLoss": str(not accept_loss).lower(),
         "includeHeaders": str(headers).lower(),
-        "assign": json.dumps(
-            _by_topic({(one.topic, one.partition): one.partition for one in ranges}, names=True)
-        ),
-        "startingOffsets": json.dumps(_by_topic({(one.topic, one.partition): one.first for one in ranges})),
-        "endingOffsets": json.dumps(_by_topic({(one.topic, one.partition): one.end for one in ranges})),
+        "assign": json.dumps({topic: sorted(map(int, partitions)) for topic, partitions in first.items()}),
+        "startingOffsets": json.dumps(first),
+        "endingOffsets": json.dumps(nested({(one.topic, one.partition): one.end for one in ranges})),
     }
     return spark.read.format("kafka").options(**options).load()
 
@@ -68,11 +67,3 @@ def again(
 def send(frame: DataFrame, connection: Connection) -> None:
     """Send rows (topic, key, value, headers) to Kafka, each at least once."""
     frame.write.format("kafka").options(**connection.spark(), includeHeaders="true").save()
-
-
-def _by_topic(values: Mapping[tuple[str, int], int], *, names: bool = False) -> dict[str, object]:
-    """Return values of partitions as Spark's options have them; with `names` lists of the partitions."""
-    found: dict[str, dict[str, int]] = {}
-    for (topic, partition), value in values.items():
-        found.setdefault(topic, {})[str(partition)] = value
-    return {topic: sorted(map(int, one)) if names else one for topic, one in found.items()}

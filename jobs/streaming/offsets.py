@@ -5,11 +5,14 @@ line 2 the batch's metadata, line 3 the offsets of the one source), `commits/N` 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import JobError
+
+COMMITS = "commits"
+"""Folder in a checkpoint with a file for each batch that is done."""
 
 Ends = Mapping[tuple[str, int], int]
 """For each topic and partition the offset of the next message to read."""
@@ -28,6 +31,30 @@ class Range:
     def count(self) -> int:
         """Offsets in it: as many messages, unless the topic is compacted or has transactions."""
         return self.end - self.first
+
+
+def checkpoints(streams: Path) -> Iterator[tuple[str, str, Path]]:
+    """Yield stream, query and checkpoint of every query that ever ran, in order; `streams` is their folder in the run folder."""
+    for checkpoint in sorted(streams.glob("*/*/checkpoint")):
+        stream, query = checkpoint.parts[-3:-1]
+        yield stream, query, checkpoint
+
+
+def nested(values: Mapping[tuple[str, int], int]) -> dict[str, dict[str, int]]:
+    """Return values of partitions as Spark has them in options, checkpoints and progress: {"topic": {"0": 17}}."""
+    found: dict[str, dict[str, int]] = {}
+    for (topic, partition), value in values.items():
+        found.setdefault(topic, {})[str(partition)] = value
+    return found
+
+
+def flat(values: Mapping[str, Mapping[str, int]]) -> Ends:
+    """Return offsets that Spark has as `nested` writes them."""
+    return {
+        (topic, int(partition)): int(offset)
+        for topic, partitions in values.items()
+        for partition, offset in partitions.items()
+    }
 
 
 def ranges(checkpoint: Path, batch: int) -> list[Range]:
@@ -60,10 +87,15 @@ def initial(checkpoint: Path) -> Ends:
 
 def committed(checkpoint: Path) -> tuple[int, Ends]:
     """Return the last batch that is done, -1 for none, and where reading goes on after it; empty before the first start."""
-    done = _numbers(checkpoint / "commits")
-    if done:
-        return done[-1], noted(checkpoint, done[-1])
+    numbers = done(checkpoint)
+    if numbers:
+        return numbers[-1], noted(checkpoint, numbers[-1])
     return -1, initial(checkpoint) if (checkpoint / "sources" / "0" / "0").exists() else {}
+
+
+def done(checkpoint: Path) -> list[int]:
+    """Return the batches that are done, as far back as Spark keeps them, in order."""
+    return _numbers(checkpoint / COMMITS)
 
 
 def begun(checkpoint: Path) -> int:
@@ -77,12 +109,8 @@ def _numbers(folder: Path) -> list[int]:
 
 
 def _read(path: Path, line: int) -> Ends:
-    """Read the offsets in a line of a checkpoint's file (from 0), which has the form {"topic":{"0":17}}."""
-    return {
-        (topic, int(partition)): int(offset)
-        for topic, partitions in json.loads(_line(path, line)).items()
-        for partition, offset in partitions.items()
-    }
+    """Read the offsets in a line of a checkpoint's file (from 0)."""
+    return flat(json.loads(_line(path, line)))
 
 
 def _line(path: Path, number: int) -> str:

@@ -117,7 +117,7 @@ def _event(running: Running, progress: Mapping[str, Any], count: int) -> dict[st
         "batchDuration": duration,
         "durationMs": dict(progress["durationMs"]),
         "numInputRows": count,
-        "endOffset": _by_topic(offsets.noted(running.home / CHECKPOINT, progress["batchId"])),
+        "endOffset": offsets.nested(offsets.noted(running.home / CHECKPOINT, progress["batchId"])),
         "inputRowsPerSecond": progress.get("inputRowsPerSecond"),
         "processedRowsPerSecond": count * 1000 / duration if duration else None,
         "numRowsTotal": sum(one["numRowsTotal"] for one in states) if states else None,
@@ -128,14 +128,6 @@ def _event(running: Running, progress: Mapping[str, Any], count: int) -> dict[st
         "messaging.batch.message_count": count,
     }
     return {name: value for name, value in values.items() if _told(value)}
-
-
-def _by_topic(ends: offsets.Ends) -> dict[str, dict[str, int]]:
-    """Return offsets as Spark's progress has them."""
-    found: dict[str, dict[str, int]] = {}
-    for (topic, partition), end in ends.items():
-        found.setdefault(topic, {})[str(partition)] = end
-    return found
 
 
 def _told(value: Any) -> bool:

@@ -12,7 +12,7 @@ from datasets.topics.connection import Connection
 from datasets.topics.declared import topics
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
-from jobs.streaming.offsets import Ends, committed
+from jobs.streaming.offsets import Ends, checkpoints, committed
 
 _OF_TOPICS = ("topic", "partitions", "messages", "stay", "lag")
 _OF_PARTITIONS = ("topic", "partition", "first", "end", "messages", "stay", "lag")
@@ -24,11 +24,10 @@ def read_so_far(streams: Path) -> dict[str, Ends]:
     Args:
         streams: folder of the streams' checkpoints.
     """
-    found = {}
-    for checkpoint in sorted(streams.glob("*/*/checkpoint")):
-        stream, query = checkpoint.parts[-3:-1]
-        found[stream if stream == query else f"{stream}/{query}"] = committed(checkpoint)[1]
-    return found
+    return {
+        stream if stream == query else f"{stream}/{query}": committed(checkpoint)[1]
+        for stream, query, checkpoint in checkpoints(streams)
+    }
 
 
 def listing(held: Sequence[Held], read: Mapping[str, Ends], *, partitions: bool) -> Iterator[str]:

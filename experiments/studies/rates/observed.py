@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import JobError
+from jobs.streaming.offsets import flat
 
 Place = tuple[str, int]
 """Topic and partition."""
@@ -72,12 +73,7 @@ def batches(events: Iterable[Mapping[str, Any]], query: str) -> list[Batch]:
         if event["event"] != "batch" or event["query"] != query:
             continue
         began = datetime.fromisoformat(event["timestamp"]).timestamp()
-        ends = {
-            (topic, int(partition)): int(end)
-            for topic, partitions in event["endOffset"].items()
-            for partition, end in partitions.items()
-        }
-        found.append(Batch(began + event["batchDuration"] / 1000, ends))
+        found.append(Batch(began + event["batchDuration"] / 1000, flat(event["endOffset"])))
     return sorted(found, key=lambda batch: batch.ended_s)
 
 

@@ -25,6 +25,7 @@ from experiments.run.streams import Asked, run
 from experiments.studies.rates.generator import Generated
 from experiments.studies.rates.observed import Batch, Place, Seen, Sent, batches, drained_rate, seen
 from experiments.studies.rates.processes import cpu_seconds
+from jobs.streaming.offsets import nested
 
 logger = logging.getLogger(__name__)
 
@@ -160,12 +161,9 @@ class Rig:
 
     def _asked(self, folder: Path, begin: Mapping[Place, int], *, drain: bool = False, **more: Any) -> Asked:
         subject = self.subject
-        offsets: dict[str, dict[str, int]] = {}
-        for (topic, partition), offset in begin.items():
-            offsets.setdefault(topic, {})[str(partition)] = offset
         params = {
             "folder": str(folder.resolve()),
-            "begin": offsets,
+            "begin": nested(begin),
             "trigger_s": subject.trigger_s,
             "most": subject.most,
             "options": {subject.stream: dict(subject.options)},

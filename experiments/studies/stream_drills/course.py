@@ -16,6 +16,7 @@ from experiments.run.producing import Producing, Sending
 from experiments.run.reconciling import reconcile
 from experiments.run.streams import Asked, run
 from experiments.studies.stream_drills.drill import LAKE, Ground, StreamDrill, StreamDrilled
+from jobs.streaming import offsets
 
 logger = logging.getLogger(__name__)
 
@@ -124,12 +125,8 @@ class Course:
 
 def commits(checkpoint: Path, after: int = -1) -> list[float]:
     """Return when each batch after this one was committed, by the times of the files, in order."""
-    files = [path for path in (checkpoint / "commits").glob("[0-9]*") if path.name.isdigit()]
-    return [
-        path.stat().st_mtime
-        for path in sorted(files, key=lambda path: int(path.name))
-        if int(path.name) > after
-    ]
+    numbers = (number for number in offsets.done(checkpoint) if number > after)
+    return [(checkpoint / offsets.COMMITS / str(number)).stat().st_mtime for number in numbers]
 
 
 def drilled(ground: Ground, drill: StreamDrill, identity: str) -> StreamDrilled:

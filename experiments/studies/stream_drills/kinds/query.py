@@ -44,7 +44,7 @@ class Query(Plain):
             return False
         for name in (str(done), f".{done}.crc"):
             with suppress(FileNotFoundError):
-                (checkpoint / "commits" / name).unlink()
+                (checkpoint / offsets.COMMITS / name).unlink()
         return True
 
 
