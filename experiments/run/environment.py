@@ -17,6 +17,7 @@ import psutil
 from cluster import hosts, security
 from cluster.backends.local.pinning import own_cores
 from cluster.driver_host import DriverHost
+from cluster.jvm import java
 from cluster.settings import ROOT, SECRET, Settings
 from cluster.shape import Shape
 from experiments.run.identity import code_hash, lock_hash
@@ -139,6 +140,16 @@ def for_driver(
     passed |= {"JAVA_TOOL_OPTIONS", security.SPARKS_NAME}
     names = frozenset(own) | (passed & environment.keys())
     return {**environment, **own, **({"JAVA_HOME": str(java_home)} if java_home else {})}, names
+
+
+def java_of(settings: Settings) -> Path | None:
+    """Return the Java of drivers on this machine; None where they run in a container, which has its own.
+
+    Raises:
+        ServiceError: there is none.
+    """
+    local = settings.backend == "local" or settings.spark.master is not None
+    return java.find(settings.spark.java_home) if local else None
 
 
 def same_host(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:

@@ -12,7 +12,6 @@ from typing import IO, Self
 
 from cluster.dependencies import kind
 from cluster.driver_host import DriverHost
-from cluster.jvm.java import find as find_java
 from cluster.lifecycle import Cluster
 from cluster.services import SERVICES
 from cluster.settings import PARQUET, Settings
@@ -20,7 +19,7 @@ from cluster.shape import Shape, default_shape
 from core.errors import ServiceError, UsageError
 from experiments.results.events import Event
 from experiments.results.parts import Launched, Part
-from experiments.run.environment import for_driver
+from experiments.run.environment import for_driver, java_of
 from experiments.run.launcher import HERE, Launcher, Runtime
 from experiments.run.neighbours import neighbours
 from experiments.run.rehearsal import record
@@ -145,7 +144,7 @@ class Harness:
         if self.external or archive is None or archive.option or self._recording is not None:
             return
         logger.info("recording which classes Spark's processes need, once: they start faster from then on")
-        environment, _ = for_driver(driver_host, self._java)
+        environment, _ = for_driver(driver_host, java_of(self.cluster.settings))
 
         def recorded() -> None:
             try:
@@ -247,7 +246,7 @@ class Harness:
         inputs = dict.fromkeys(Path(part.request.dataset_path) for part in parts if part.request.dataset_path)
         store = parts[0].request.store
         driver_host.refuse([*inputs, *files_of(store)])
-        environment, own = for_driver(driver_host, self._java, runtime)
+        environment, own = for_driver(driver_host, java_of(self.cluster.settings), runtime)
         if not STORAGES[store].service:
             driver_host.give_access(
                 [Path(root) for root in dict.fromkeys(part.request.store_root for part in parts)]
@@ -262,12 +261,6 @@ class Harness:
             runtime=runtime,
         )
         return launcher.run_parts(parts, folder)
-
-    @property
-    def _java(self) -> Path | None:
-        """The Java of drivers on this machine; a container has its own."""
-        local = self.cluster.settings.backend == "local" or self.external
-        return find_java(self.settings.spark.java_home) if local else None
 
     @property
     def default_shape(self) -> Shape:

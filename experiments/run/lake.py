@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cluster.jvm.java import find as find_java
 from cluster.lifecycle import Cluster
 from cluster.settings import PARQUET, Settings
 from cluster.shape import Shape
 from core.errors import JobError
 from experiments.results.outcome import new_attempt
 from experiments.run.alone import LONG_S, fresh
-from experiments.run.environment import for_driver
+from experiments.run.environment import for_driver, java_of
 from experiments.run.launcher import Launcher
 from experiments.run.spark_settings import spark_settings
 from experiments.run.streams import FOLDER, PARTITIONS, reach
@@ -68,8 +67,7 @@ def run(
         repeats=repeats,
     )
     driver_host.give_access([settings.run_dir / kept for kept in ("streams", "lake")])
-    java = find_java(settings.spark.java_home) if settings.backend == "local" else None
-    environment, names = for_driver(driver_host, java)
+    environment, names = for_driver(driver_host, java_of(settings))
     launched = Launcher(driver_host=driver_host, cluster=None, environment=environment, own=names).run(
         request, folder, LONG_S
     )

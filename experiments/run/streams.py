@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cluster.jvm.java import find as find_java
 from cluster.lifecycle import Cluster
 from cluster.settings import PARQUET, Settings
 from cluster.shape import Shape
@@ -20,10 +19,10 @@ from experiments.results.events import Event
 from experiments.results.outcome import new_attempt
 from experiments.results.parts import Launched
 from experiments.run.alone import fresh
-from experiments.run.environment import for_driver
+from experiments.run.environment import for_driver, java_of
 from experiments.run.launcher import Launcher
 from experiments.run.spark_settings import spark_settings
-from experiments.run.stores import files_of, spark_settings_of
+from experiments.run.stores import files_of, spark_settings_of, together
 from jobs.runtime.request import Request
 from jobs.stores import STORAGES
 from jobs.streaming import offsets
@@ -40,7 +39,6 @@ PARTITIONS = 4
 
 _FOREVER = 1_000_000_000
 _GRACE_S = 150.0  # longer than a query is given for its batch
-_EXTENSIONS = "spark.sql.extensions"
 _DIED = (
     "ended without a result",
     "the driver's JVM is gone",
@@ -133,8 +131,7 @@ def _launch(
     )
     driver_host.give_access([settings.run_dir / "streams", settings.run_dir / "lake"])
     external = settings.spark.master is not None
-    java = find_java(settings.spark.java_home) if settings.backend == "local" or external else None
-    environment, own = for_driver(driver_host, java)
+    environment, own = for_driver(driver_host, java_of(settings))
     launcher = Launcher(
         driver_host=driver_host,
         cluster=None if external else cluster,
@@ -190,16 +187,8 @@ def reach(cluster: Cluster, services: Collection[str]) -> dict[str, str]:
     Raises:
         ServiceError: a service did not come up.
     """
-    mine = {"spark.jars": cluster.driver_host.jars("streams"), _EXTENSIONS: EXTENSION}
-    further: dict[str, str] = {**SETTINGS}
-    for one in [mine, *(_of_store(cluster, name) for name in sorted(services))]:
-        lists = {
-            key: f"{further[key]},{one[key]}"
-            for key in ("spark.jars", _EXTENSIONS)
-            if key in further and key in one
-        }
-        further |= one | lists
-    return further
+    mine = {"spark.jars": cluster.driver_host.jars("streams"), "spark.sql.extensions": EXTENSION}
+    return together(SETTINGS, mine, *(_of_store(cluster, name) for name in sorted(services)))
 
 
 def _of_store(cluster: Cluster, name: str) -> dict[str, str]:
