@@ -78,6 +78,16 @@ class Kind:
             "version that wrote it, or another run folder (RECSCALE_RUN_DIR=/folder)",
         )
 
+    def read_if(self, path: Path, make: Callable[[dict[str, Any]], Made]) -> Made | None:
+        """Return what `read` returns; None if there is no such file, or none that reads, which a person is told once."""
+        try:
+            return self.read(path, make)
+        except FileNotFoundError:
+            return None
+        except UnreadableError as error:
+            left_out(error)
+            return None
+
 
 def unchanged(values: dict[str, Any]) -> dict[str, Any]:
     """Upgrade nothing: the next version has the same fields."""

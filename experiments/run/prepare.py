@@ -10,9 +10,8 @@ from typing import Any
 
 from cluster.settings import Settings
 from cluster.shape import Shape
-from core.errors import UnreadableError
 from core.units import MIB
-from core.versioned import Kind, left_out, unchanged
+from core.versioned import Kind, unchanged
 from datasets.dataset import Dataset, find
 from experiments.run.alone import answer_of, fresh
 from experiments.run.harness import Harness
@@ -82,13 +81,7 @@ class Prepared:
 
 def manifest_of(folder: Path) -> dict[str, Any] | None:
     """Return what is noted of a data set that was prepared; None if there is nothing that reads, which is said."""
-    try:
-        return PREPARED.read(folder / MANIFEST, _whole)
-    except FileNotFoundError:
-        return None
-    except UnreadableError as error:
-        left_out(error)
-        return None
+    return PREPARED.read_if(folder / MANIFEST, _whole)
 
 
 def _whole(values: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.settings import Settings
 from cluster.shape import Shape
-from core.errors import UnreadableError
-from core.versioned import Kind, left_out
+from core.versioned import Kind
 from experiments.metric_table import OF_DRILLS
 from experiments.record.run_tags import LONGEST_TAG, NOTE, PREFIX, TRIAL, as_text, tag_of
 from experiments.record.run_tree import Node, Tree, write
@@ -58,10 +57,9 @@ def kept(place: Path) -> Iterator[tuple[Path, Drilled]]:
     """
     found = []
     for path in sorted(place.glob(f"*/{FILE}")):
-        try:
-            found.append((path.parent, DRILLED.read(path, checked(Drilled))))
-        except UnreadableError as error:
-            left_out(error)
+        drilled = DRILLED.read_if(path, checked(Drilled))
+        if drilled is not None:
+            found.append((path.parent, drilled))
     yield from sorted(found, key=lambda item: item[1].at)
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import UnreadableError
-from core.versioned import Kind, left_out, unchanged
+from core.versioned import Kind, unchanged
 from experiments.results.model_equality import SAME_MODEL
 from jobs.runtime.request import Request
 from jobs.stores import STORAGES
@@ -58,13 +57,7 @@ class Rows:
     @classmethod
     def load(cls, path: Path) -> "Rows | None":
         """Read what `save` wrote; None if there is nothing, or nothing that reads, which is said."""
-        try:
-            return ROWS.read(path, lambda values: cls(**values))
-        except FileNotFoundError:
-            return None
-        except UnreadableError as error:
-            left_out(error)
-            return None
+        return ROWS.read_if(path, lambda values: cls(**values))
 
     def save(self, path: Path) -> None:
         """Write it whole or not at all."""

@@ -1,6 +1,5 @@
 """Set-up in which one stream is measured: messages of its own, a lake and checkpoints of its own, and nothing of other trials."""
 
-import json
 import logging
 import shutil
 import threading
@@ -95,7 +94,7 @@ class Tried:
 
 
 class Rig:
-    """One place of trials; each has a folder of its own, of which only events, ledgers and logs stay."""
+    """One place of trials; each has a folder of its own, of which only the ledger and the log stay."""
 
     def __init__(self, settings: Settings, subject: Subject, folder: Path) -> None:
         self.settings, self.subject, self.folder = settings, subject, folder
@@ -114,7 +113,7 @@ class Rig:
         folder, begin = self._fresh(name), self._ends()
         with self._producing(total, None, folder) as generator:
             generator.wait()
-        found = Following(folder)
+        found = Following()
         run(self.settings, self._asked(folder, begin, drain=True, trigger_s=0), found.follow)
         ended = found.batches(self.subject.name)
         per_s = drained_rate(ended)
@@ -133,7 +132,7 @@ class Rig:
             JobError: the stream or the generator failed.
         """
         folder, begin = self._fresh(name), self._ends()
-        found = Following(folder)
+        found = Following()
         span = warmup_s + measured_s
         asked = self._asked(folder, begin, window_s=span + _SETTLE_S)
         with ThreadPoolExecutor(1) as beside:
@@ -209,19 +208,17 @@ class Rig:
 
 
 class Following:
-    """Events of the applications of a trial, as they come."""
+    """Batches of the applications of a trial, as their events come."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "events.jsonl"
+    def __init__(self) -> None:
         self.started = threading.Event()
         self._events: list[Mapping[str, Any]] = []
 
     def follow(self, event: Event) -> None:
-        """Keep one event."""
-        self._events.append(event)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(event) + "\n")
-        if event["event"] == "window_start":
+        """Keep what one event says."""
+        if event["event"] == "batch":
+            self._events.append(event)
+        elif event["event"] == "window_start":
             self.started.set()
 
     def batches(self, query: str) -> Sequence[Batch]:

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import UnreadableError
 from core.units import time_text
-from core.versioned import Kind, left_out, unchanged
-from experiments.results.checked import checked
+from core.versioned import Kind, unchanged
 from experiments.studies.rates.generator import Generated
 from experiments.studies.rates.rig import Drained, Rig, Tried
 from experiments.studies.rates.search import STEPS, Bracket, bracket, next_rate
@@ -124,18 +122,6 @@ def keep(found: Found, place: Path) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     _KEPT.write(place / FILE, dataclasses.asdict(found))
     return place / FILE
-
-
-def kept(place: Path) -> Found | None:
-    """Return what a search has found; None if there is nothing that reads, which is said."""
-    try:
-        found: Found = _KEPT.read(place / FILE, checked(Found))
-    except FileNotFoundError:
-        return None
-    except UnreadableError as error:
-        left_out(error)
-        return None
-    return found
 
 
 def _next(found: Found, effort: Effort) -> float | None:

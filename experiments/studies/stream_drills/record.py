@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cluster.settings import Settings
-from core.errors import UnreadableError
-from core.versioned import Kind, left_out, unchanged
+from core.versioned import Kind, unchanged
 from experiments.metric_table import OF_STREAM_DRILLS
 from experiments.record.run_tags import LONGEST_TAG, NOTE, PREFIX, as_text
 from experiments.record.run_tree import Node, Tree, write
@@ -34,14 +33,7 @@ def keep(found: StreamDrilled, place: Path) -> None:
 
 def kept(folder: Path) -> StreamDrilled | None:
     """Return what came of a drill; None if it is not done, or its file does not read, which is said."""
-    try:
-        found: StreamDrilled = _KEPT.read(folder / FILE, checked(StreamDrilled))
-    except FileNotFoundError:
-        return None
-    except UnreadableError as error:
-        left_out(error)
-        return None
-    return found
+    return _KEPT.read_if(folder / FILE, checked(StreamDrilled))
 
 
 def record_missing(settings: Settings, uri: str | None, place: Path) -> None:
