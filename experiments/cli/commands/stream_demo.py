@@ -15,10 +15,9 @@ from cluster.settings import Settings
 from core.errors import JobError
 from core.units import count_text, positive, size_text, time_text
 from datasets.__main__ import main as datasets
-from datasets.publishers.lake import delta_log
 from datasets.topics.admin import make_declared
 from datasets.topics.connection import Connection
-from datasets.topics.declared import DEAD_LETTERS, topics
+from datasets.topics.declared import DEAD_LETTERS
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
 from experiments.cli.commands.reconcile import told
@@ -30,7 +29,7 @@ from experiments.run.alone import fresh
 from experiments.run.reconciling import forget, reconcile
 from experiments.run.streams import Asked, run
 from experiments.studies.volume.growth import SPANS, a_second
-from experiments.studies.volume.measured import measured
+from experiments.studies.volume.measured import in_lake, measured
 
 logger = logging.getLogger(__name__)
 
@@ -123,14 +122,9 @@ class Demo:
 
     def _streamed(self) -> str:
         run(self.settings, Asked(STREAMS, drain=True, params={"trigger_s": 0}))
-        rows = {name: self._in_lake(name) for name in topics()}
+        rows = {size.topic: size.messages for size in in_lake(self.settings.run_dir / "lake")}
         dead = rows.pop(DEAD_LETTERS)
         return f"{sum(rows.values()):,} rows in the lake's {len(rows)} tables, {dead:,} dead letters with their reasons"
-
-    def _in_lake(self, name: str) -> int:
-        table = self.settings.run_dir / "lake" / name.replace("-", "_")
-        files = delta_log.live(table, delta_log.newest(table)).values()
-        return sum(one.rows or 0 for one in files)
 
     def _reconciled(self) -> str:
         result = reconcile(self.settings, sorted(self.folder.glob("*.ledger")))

@@ -11,15 +11,12 @@ from datasets.publishers.lake import delta_log
 from datasets.topics.admin import administered
 from datasets.topics.connection import Connection
 from datasets.topics.declared import topics
+from jobs.stores.cassandra.feedback import KEYSPACE
+from jobs.streaming.tables import Table
+from jobs.streams.feedback import TOPICS as WRITTEN
 
 KAFKA, LAKE, CASSANDRA = "Kafka", "lake", "Cassandra"
 PLACES = (KAFKA, LAKE, CASSANDRA)
-
-KEYSPACE = "recscale_streams"
-"""Keyspace of what the stream `feedback` writes."""
-
-WRITTEN = ("ratings", "events")
-"""Topics whose messages it writes."""
 
 _POLL_S, _LONGEST_S = 1.0, 30.0
 
@@ -40,7 +37,7 @@ def measured(cluster: Cluster, run_dir: Path) -> list[Size]:
         UsageError: there are no messages anywhere.
         ServiceError: Kafka runs and does not answer.
     """
-    found = [*_in_kafka(cluster), *_in_lake(run_dir / "lake"), *_in_cassandra(run_dir)]
+    found = [*_in_kafka(cluster), *in_lake(run_dir / "lake"), *_in_cassandra(run_dir)]
     if not any(size.messages for size in found):
         raise UsageError(
             "nothing is stored that could be measured: start Kafka (make setup KAFKA=1), send messages (python -m datasets "
@@ -62,10 +59,10 @@ def _in_kafka(cluster: Cluster) -> Iterator[Size]:
     yield from (Size(name, KAFKA, messages[name], sizes[name]) for name in sorted(there))
 
 
-def _in_lake(lake: Path) -> Iterator[Size]:
+def in_lake(lake: Path) -> Iterator[Size]:
     """Yield each table's newest version: its files, which are compressed, without the versions before it."""
     for name in sorted(topics()):
-        table = lake / name.replace("-", "_")
+        table = Table.of(lake, name).path
         if (table / delta_log.LOG).is_dir():
             files = delta_log.live(table, delta_log.newest(table)).values()
             yield Size(name, LAKE, sum(one.rows or 0 for one in files), sum(one.size for one in files))
@@ -77,7 +74,7 @@ def _in_cassandra(run_dir: Path) -> Iterator[Size]:
     The bytes are those of the nodes' files here; what a node still holds in memory is not among them.
     """
     folders = list((run_dir / "cassandra").glob(f"*/data/{KEYSPACE}"))
-    messages = {size.topic: size.messages for size in _in_lake(run_dir / "lake") if size.topic in WRITTEN}
+    messages = {size.topic: size.messages for size in in_lake(run_dir / "lake") if size.topic in WRITTEN}
     total = sum(messages.values())
     if not folders or not total:
         return
