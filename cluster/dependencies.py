@@ -68,6 +68,11 @@ def kind(name: str) -> str:
     return re.sub(r"-\d+$", "", name)
 
 
+def numbered(names: Iterable[str]) -> dict[int, str]:
+    """Return the names of services that have a number, by it."""
+    return {int(found[1]): name for name in names if (found := re.search(r"-(\d+)$", name))}
+
+
 def with_required(names: Collection[str], services: Sequence[Named]) -> set[str]:
     """Add every service that the named ones require, directly or not."""
     chosen = set(names)

@@ -103,3 +103,8 @@ def refuse_loopback(settings: Settings, key: str, host: str, port: int) -> None:
             f"host: {settings.host} cannot be reached from {host} ({key}); give this machine's own address: "
             f"HOST={own} (--set host={own}, RECSCALE_HOST={own})"
         )
+
+
+def with_port(host: str, port: int) -> str:
+    """Return host:port; a host that names its port keeps it."""
+    return host if ":" in host else f"{host}:{port}"

@@ -19,6 +19,7 @@ from cluster.service import Probe
 
 TIMEOUT_S = 3.0
 _SILENCE_S = 0.3
+_NO_ANSWER = (OSError, ValueError, http.client.HTTPException)  # none, a part of one, or not HTTP
 # Our services are on this host or in its network, which a proxy of the environment does not reach.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 # Statuses that a proxy itself returns: password needed, server not reached, server too slow.
@@ -66,11 +67,7 @@ def _shows(probe: Probe) -> bool:
             wanted = [part for part in (probe.expect, probe.once) if part]
             found = json.loads(response.read()) if wanted else None
             return all(holds(found, part) for part in wanted)
-    except (
-        OSError,
-        ValueError,
-        http.client.HTTPException,
-    ):  # no answer, a part of one, not HTTP, or not yet JSON
+    except _NO_ANSWER:  # or not yet JSON
         return False
 
 
@@ -123,7 +120,7 @@ def _responds(url: str) -> bool:
         return error.code not in _PROXYS_OWN
     except urllib.error.URLError as error:
         return isinstance(error.reason, ssl.SSLError)  # its certificate is for the real client to check
-    except (OSError, ValueError, http.client.HTTPException):
+    except _NO_ANSWER:
         return False
 
 

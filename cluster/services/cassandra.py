@@ -6,13 +6,13 @@ Cassandra's documentation gives for that version.
 
 import dataclasses
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cluster import hosts
+from cluster.dependencies import numbered
 from cluster.probe import TIMEOUT_S, stays
 from cluster.service import Address, Place, Port, Probe, Service, ServiceKind
 from cluster.settings import ADDRESSES, Settings, check_memory
@@ -278,7 +278,7 @@ def serves(target: str, expect: Mapping[str, Any]) -> bool:
 
 def _without_others(nodes: int, kept: Mapping[str, str]) -> str:
     """Return a refusal if rows lie on nodes that the settings leave out, else an empty text."""
-    numbers = {int(found[1]): name for name in kept if (found := re.fullmatch(r"cassandra-(\d+)", name))}
+    numbers = numbered(kept)
     left_out = sorted(number for number in numbers if number > nodes)
     if not left_out:
         return ""
@@ -304,7 +304,9 @@ def _configuration(settings: Settings, host: str, seeds: Sequence[str], folder: 
         "seed_provider": [
             {
                 "class_name": "org.apache.cassandra.locator.SimpleSeedProvider",
-                "parameters": [{"seeds": ",".join(_with_port(s, cassandra.storage_port) for s in seeds)}],
+                "parameters": [
+                    {"seeds": ",".join(hosts.with_port(s, cassandra.storage_port) for s in seeds)}
+                ],
             }
         ],
         "listen_address": host,
@@ -331,13 +333,9 @@ def _configuration(settings: Settings, host: str, seeds: Sequence[str], folder: 
     }
 
 
-def _with_port(host: str, port: int) -> str:
-    return host if ":" in host else f"{host}:{port}"
-
-
 def _external(settings: Settings) -> Service:
     cassandra = settings.of(CassandraSettings)
-    targets = ",".join(_with_port(point, cassandra.port) for point in cassandra.contact_points)
+    targets = ",".join(hosts.with_port(point, cassandra.port) for point in cassandra.contact_points)
     return Service(
         name="cassandra",
         group="cassandra",

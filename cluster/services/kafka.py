@@ -7,13 +7,14 @@ one of them. A broker refuses a folder that was not formatted, which is: one tha
 import base64
 import dataclasses
 import hashlib
-import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cluster import hosts
+from cluster.dependencies import numbered
 from cluster.probe import TIMEOUT_S, stays
 from cluster.service import Address, Place, Port, Probe, Service, ServiceKind
 from cluster.settings import ADDRESSES, Settings, check_memory
@@ -109,9 +110,6 @@ def _broker(number: int, settings: Settings, place: Place) -> Service:
     )
     kept, meta = shlex.quote(str(data)), shlex.quote(str(written / _META))
     listener = f"advertised.listeners=BROKER://{told}:{kafka.port}"
-    known = [
-        place.published(f"kafka-{one}", "clients", kafka.port, one) for one in range(1, kafka.brokers + 1)
-    ]
     return Service(
         name=name,
         group="kafka",
@@ -145,7 +143,7 @@ def _broker(number: int, settings: Settings, place: Place) -> Service:
         ready=Probe(
             "call",
             str(outside),
-            {"brokers": [str(address) for address in known]},
+            {"brokers": kafka.brokers},
             call=serves,
             deadline_s=120,
         ),
@@ -173,7 +171,7 @@ def serves(target: str, expect: Mapping[str, Any]) -> bool:
     except (KafkaError, OSError, ValueError):
         return False
     try:
-        return len(admin.describe_cluster()["brokers"]) >= len(expect["brokers"])
+        return len(admin.describe_cluster()["brokers"]) >= int(expect["brokers"])
     except (KafkaError, OSError):
         return False
     finally:
@@ -182,7 +180,7 @@ def serves(target: str, expect: Mapping[str, Any]) -> bool:
 
 def _otherwise(brokers: int, kept: Mapping[str, str]) -> str:
     """Return a refusal if messages lie on another number of brokers, which agreed on who leads what; else an empty text."""
-    numbers = {int(found[1]): name for name in kept if (found := re.fullmatch(r"kafka-(\d+)", name))}
+    numbers = numbered(kept)
     if not numbers or set(numbers) == set(range(1, brokers + 1)):
         return ""
     names = ", ".join(numbers[number] for number in sorted(numbers))
@@ -243,7 +241,7 @@ def _uuid(text: str) -> str:
 
 
 def _external(kafka: KafkaSettings) -> Service:
-    targets = ",".join(one if ":" in one else f"{one}:{kafka.port}" for one in kafka.bootstrap_servers)
+    targets = ",".join(hosts.with_port(one, kafka.port) for one in kafka.bootstrap_servers)
     return Service(
         name="kafka",
         group="kafka",
