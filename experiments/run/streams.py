@@ -12,7 +12,6 @@ from cluster.lifecycle import Cluster
 from cluster.settings import PARQUET, Settings
 from cluster.shape import Shape
 from core.errors import JobError, UsageError
-from core.options import nearest
 from datasets.topics.admin import make_declared
 from datasets.topics.connection import Connection
 from experiments.results.events import Event
@@ -27,7 +26,7 @@ from jobs.runtime.request import Request
 from jobs.stores import STORAGES
 from jobs.streaming import offsets
 from jobs.streaming.tables import EXTENSION, SETTINGS
-from jobs.streams import STREAMS
+from jobs.streams import STREAMS, check_names
 
 logger = logging.getLogger(__name__)
 
@@ -85,9 +84,7 @@ def run(
         JobError: a query or the application failed too often; names the offsets.
         KeyboardInterrupt: a person stopped it; the last batch was finished.
     """
-    for name in asked.names:
-        if name not in STREAMS:
-            raise UsageError(f"unknown stream {name!r}: {nearest(name, STREAMS)}")
+    check_names(asked.names)
     if asked.cores < 1 or asked.cores > settings.spark.workers * settings.spark.cores:
         raise UsageError(
             f"STREAM_CORES must be 1 to {settings.spark.workers * settings.spark.cores}, the cores of all workers, got {asked.cores}"

@@ -17,7 +17,7 @@ from jobs.streaming.messages import SKEW_S
 from jobs.streaming.progress import Ends, Progress
 from jobs.streaming.running import Group, Pace, Running
 from jobs.streaming.stream import StreamContext
-from jobs.streams import STREAMS
+from jobs.streams import STREAMS, check_names
 
 _LOOK_S = 0.5
 _LAG_S = 5.0
@@ -87,9 +87,7 @@ class Streams:
 def _check(params: StreamParams) -> None:
     if not params.streams:
         raise UsageError("streams in parameters of stream is empty: name one or more, for example NAME=lake")
-    for name in params.streams:
-        if name not in STREAMS:
-            raise UsageError(f"unknown stream {name!r}: {nearest(name, STREAMS)}")
+    check_names(params.streams)
     for name in params.options:
         if name not in params.streams:
             raise UsageError(

@@ -51,6 +51,7 @@ class Course:
     over: bool = False
     batch: int = -1
     _seen: tuple[int, ...] = ()
+    _end: int | None = None
     _moved: float = field(default_factory=time.monotonic)
 
     def __call__(self, event: Event) -> None:
@@ -108,9 +109,10 @@ class Course:
                 return
 
     def _all_read(self) -> bool:
-        with administered(Connection.of(self.brokers)) as broker:
-            ends = sum(one.end for one in broker.held([self.ground.setting.topic]))
-        return all(self.ground.committed(stream) == ends for stream in self.ground.setting.streams)
+        if self._end is None:  # nothing more is sent, so it stays
+            with administered(Connection.of(self.brokers)) as broker:
+                self._end = sum(one.end for one in broker.held([self.ground.setting.topic]))
+        return all(self.ground.committed(stream) == self._end for stream in self.ground.setting.streams)
 
     def _watch(self) -> None:
         seen = tuple(self.ground.batch(stream) for stream in self.ground.setting.streams)
