@@ -121,7 +121,7 @@ def _cores(found: Found) -> Table:
 
 def _per_core(one: Rated, name: str) -> str:
     took = one.tried.cpu_s.get(name, 0.0)
-    return f"{one.tried.seen.messages / took:,.0f}" if took > 0 else NONE
+    return f"{one.tried.generated.per_s * one.tried.span_s / took:,.0f}" if took > 0 else NONE
 
 
 def _by_rate(found: Found) -> Sequence[Rated]:

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 _START_S = 120.0
 _SETTLE_S = 2.0
+_BEFORE_END_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Tried:
 
     Attributes:
         generated: account of the generator; seen: lags and latencies of the measured part.
-        cpu_s: CPU seconds that each process took in the measured part, of span_s seconds.
+        cpu_s: CPU seconds that each process took in span_s seconds of the measured part.
         differences: what the reconciliation found.
     """
 
@@ -144,8 +145,12 @@ class Rig:
             with self._producing(round(rate * span), rate, folder) as generator:
                 time.sleep(warmup_s)
                 before, began = self._cpu(generator), time.perf_counter()
+                time.sleep(measured_s - _BEFORE_END_S)
+                after, took = (
+                    self._cpu(generator),
+                    time.perf_counter() - began,
+                )  # a process that ended has no seconds
                 generated = Generated.of(generator.wait())
-                after, took = self._cpu(generator), time.perf_counter() - began
             running.result()
         run(self.settings, self._asked(folder, begin, drain=True, trigger_s=0), found.follow)
         sent = self._sent(begin)
