@@ -20,6 +20,7 @@ from cluster.driver_host import DriverHost
 from cluster.jvm import java
 from cluster.settings import ROOT, SECRET, Settings
 from cluster.shape import Shape
+from datasets.topics.connection import VARIABLES as KAFKA
 from experiments.run.identity import code_hash, lock_hash
 from experiments.run.launcher import HERE, Runtime, capture
 from jobs.stores import STORAGES
@@ -137,7 +138,7 @@ def for_driver(
         "SPARK_LOCAL_IP": driver_host.listens,
     }
     passed = {name for storage in STORAGES.values() for name in storage.variables}
-    passed |= {"JAVA_TOOL_OPTIONS", security.SPARKS_NAME}
+    passed |= {"JAVA_TOOL_OPTIONS", security.SPARKS_NAME, *KAFKA}
     names = frozenset(own) | (passed & environment.keys())
     return {**environment, **own, **({"JAVA_HOME": str(java_home)} if java_home else {})}, names
 
