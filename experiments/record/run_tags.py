@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.errors import RecordingError
-from experiments.metric_table import LAG, METRICS, RATE, SECONDS, VIEW, Metric, quality_name
+from experiments.metric import Metric
+from experiments.metric_table import LAG, METRICS, RATE, SECONDS, VIEW, quality_name
 from experiments.results.metrics import numbers, phases, quality, relevant_of
 from experiments.results.outcome import Outcome
 from experiments.results.windows import lags, rates

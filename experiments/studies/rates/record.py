@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cluster.settings import Settings
-from experiments.metric_table import DRAINED_RATE, LAG_OF_RATE, OF_RATES, SUSTAINED_RATE, Metric
+from experiments.metric import Metric
+from experiments.metric_table import DRAINED_RATE, LAG_OF_RATE, OF_RATES, SUSTAINED_RATE
 from experiments.record.run_tags import LONGEST_TAG, NOTE, PREFIX, as_text
 from experiments.record.run_tree import Node, Tree, write
 from experiments.results.metrics import Number
