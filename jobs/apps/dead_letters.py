@@ -30,7 +30,6 @@ REPLAYS = "recscale.replays"
 
 _LETTER = "topic string, partition int, offset bigint, key binary, value binary"
 _IDENTITY = ("topic", "partition", "offset")
-_KAFKA = "key binary, value binary, topic string, partition int, offset bigint, timestamp timestamp"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The lake's tables as a checker reads them, and Kafka's own messages beside them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
@@ -13,7 +12,8 @@ from datasets.topics.admin import Held
 from datasets.topics.connection import Connection
 from jobs.reconciling.contents import Sides
 from jobs.reconciling.offsets import NONE, Place, Ranges
-from jobs.streaming import messages
+from jobs.streaming import kafka, messages
+from jobs.streaming.offsets import Range
 from jobs.streaming.tables import Table
 
 KEY = ("topic", "partition", "offset")
@@ -55,15 +55,9 @@ def kafka_rows(
     spark: SparkSession, connection: Connection, topic: str, span: Mapping[Place, tuple[int, int]]
 ) -> DataFrame:
     """Return Kafka's own messages of a topic in these offsets: key, value, topic, partition, offset, timestamp."""
-    first, end = (
-        json.dumps({topic: {str(place.partition): ends[side] for place, ends in span.items()}})
-        for side in (0, 1)
-    )
-    reader = spark.read.format("kafka").options(**connection.spark())
-    # Every partition must be named.
-    named = json.dumps({topic: sorted(place.partition for place in span)})
-    rows = reader.option("assign", named).option("startingOffsets", first).option("endingOffsets", end)
-    return rows.load().select("key", "value", "topic", "partition", "offset", "timestamp")
+    ranges = [Range(topic, place.partition, first, end) for place, (first, end) in sorted(span.items())]
+    rows = kafka.again(spark, connection, ranges, headers=False)
+    return rows.select("key", "value", "topic", "partition", "offset", "timestamp")
 
 
 def within(span: Mapping[Place, tuple[int, int]]) -> Column:
@@ -77,24 +71,24 @@ def within(span: Mapping[Place, tuple[int, int]]) -> Column:
     return reduce(lambda one, two: one | two, parts, F.lit(False))
 
 
-def good_sides(kafka: DataFrame, topic: str, stored: DataFrame, elsewhere: DataFrame) -> Sides:
+def good_sides(sent: DataFrame, topic: str, stored: DataFrame, elsewhere: DataFrame) -> Sides:
     """Return a topic's messages as Kafka has them and as the lake has them.
 
     Args:
-        kafka: of `kafka_rows`.
+        sent: of `kafka_rows`.
         topic: of these.
         stored: table of the lake, in the same offsets.
         elsewhere: topic, partition, offset of messages that are not in the lake: dead letters, and what was erased.
     """
     parsed = messages.parsed(
-        kafka.join(elsewhere, list(KEY), "left_anti"), declared.topic(topic), declared.schema(topic)
+        sent.join(elsewhere, list(KEY), "left_anti"), declared.topic(topic), declared.schema(topic)
     )
     columns = [name for name in stored.columns if name in parsed.columns and name not in KEY]
     return Sides(parsed.select(*KEY, *columns), stored.select(*KEY, *columns), columns)
 
 
-def bad_sides(kafka: DataFrame, dead: DataFrame) -> Sides:
+def bad_sides(sent: DataFrame, dead: DataFrame) -> Sides:
     """Return a topic's bad messages, byte by byte, as Kafka has them and as the dead letters have them."""
     columns = ["key", "value"]
-    rows = kafka.join(dead.select(*KEY), list(KEY), "left_semi")
+    rows = sent.join(dead.select(*KEY), list(KEY), "left_semi")
     return Sides(rows.select(*KEY, *columns), dead.select(*KEY, *columns), columns)

@@ -79,11 +79,6 @@ def latest() -> Column:
     return F.concat(F.col("id"), F.lit(END_OF_ID), F.to_json(F.struct("type", "value")))
 
 
-def latest_id() -> Column:
-    """Return the id of the message that a row of `feedback` was made of."""
-    return F.substring_index("latest", END_OF_ID, 1)
-
-
 def standing(messages: DataFrame, retracted: DataFrame) -> DataFrame:
     """Return the latest message of each user and item, by time and then id, among those that were not taken back.
 
