@@ -21,7 +21,6 @@ from datasets.producer import Asked, Message, Producer, Supply
 from datasets.producers import PRODUCERS
 from datasets.sending.bad import KINDS, chosen, spoiled
 from datasets.sending.clock import evenly, now_ms, poisson, started
-from datasets.sending.comparison import Comparison
 from datasets.sending.invented import LANGUAGES, language
 from datasets.sending.ledger import Ledger, writable
 from datasets.sending.outcome import Outcome
@@ -186,6 +185,9 @@ class _Pace:
 
 
 def _compared(parsed: argparse.Namespace, producer: Producer, pace: _Pace, patience_s: float) -> str:
+    # Its second client takes half a second to import, which every other command would wait for.
+    from datasets.sending.comparison import Comparison  # noqa: PLC0415
+
     if pace.speed or parsed.total is None:
         raise UsageError(
             "--compare needs --total and takes no --speed: for example --compare --total 300e3 --rate 30e3"
