@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import os
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ SPARK = "spark"
 """The group of services that every trial uses."""
 
 _WORKER = "spark-worker-"
+_LEAVING_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Harness:
         self._lock: IO[str] | None = None
         self._before: frozenset[str] = frozenset()
         self._used = False
+        self._shape: Shape | None = None
         self._recording: Future[None] | None = None
 
     @property
@@ -117,14 +120,36 @@ class Harness:
         self._used = True
         self._move(shape.backend or self.settings.backend)
         self._record_classes(self.cluster.driver_host)
-        self.cluster.reshape(replace(shape, workers=self._beside(shape)))
+        self._shape = replace(shape, workers=self._beside(shape))
+        self.cluster.reshape(self._shape)
         if measured:
             self._await_classes()
 
+    def restart_dead(self) -> None:
+        """Start again the workers in use that died, while an application of this harness goes on.
+
+        Raises:
+            ServiceError: they did not come up.
+        """
+        if self._shape is not None:
+            self.cluster.reshape(self._shape)
+
     def _beside(self, shape: Shape) -> int:
-        """Return how many workers there must be for a trial of this shape beside what runs on them."""
-        pages = (service.page for service in self.cluster.describe() if service.name == "spark-master")
-        return neighbours(next(pages)).kept(shape) if self.cluster.endpoint(SPARK) else shape.workers
+        """Return how many workers there must be for a trial of this shape beside what runs on them.
+
+        An application that has just ended or died is listed for a moment more: it is waited for.
+        """
+        if not self.cluster.endpoint(SPARK):
+            return shape.workers
+        (page,) = (service.page for service in self.cluster.describe() if service.name == "spark-master")
+        end = time.monotonic() + _LEAVING_S
+        while True:
+            try:
+                return neighbours(page).kept(shape)
+            except ServiceError:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.2)
 
     def driver_host(self, backend: str = "") -> DriverHost:
         """Return the host of drivers under a backend, by default the settings'; it is made ready to be asked.

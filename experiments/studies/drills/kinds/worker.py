@@ -31,7 +31,7 @@ class Worker:
 
         with Harness(ground.settings) as harness:
             harness.use(shape)
-            came = act.disturb(ground, harness, hit, lambda: harness.use(shape))
+            came = act.disturb(ground, harness, hit, harness.restart_dead)
             came.recovery_s = came.disturbed.tasks.replaced_after(came.fault.moment)
             if came.fault.mended_s is not None:
                 came.notes.append(
