@@ -25,6 +25,8 @@ from jobs.streaming.tables import DAY, Table
 
 _ERRORS = "__connect.errors."
 _HEADERS = "array<struct<key:string,value:binary>>"
+_LARGEST = 900_000
+"""Bytes of a copy. Brokers take a larger message if it is compressed or they are told to, but not its copy by another client."""
 _DEAD = "topic string, partition int, offset bigint, batch bigint, intended timestamp, ingest_date date, key binary, value binary, reason string, field string"
 
 
@@ -131,7 +133,8 @@ def _dated(frame: DataFrame, batch: int, now: datetime) -> DataFrame:
 def _copies(bad: DataFrame) -> DataFrame:
     """Return messages for the topic dead-letters: key and value as they came, and Kafka Connect's headers before their own.
 
-    Topic, partition and offset among them tell two copies of one message.
+    Topic, partition and offset among them tell two copies of one message. A message that is too large for a copy is told by its
+    headers alone; all of it is in the table.
     """
     told: dict[str, Column] = {
         "topic": F.col("topic"),
@@ -150,12 +153,24 @@ def _copies(bad: DataFrame) -> DataFrame:
             for name, value in told.items()
         )
     )
-    own = F.filter(
-        F.coalesce("headers", F.array().cast(_HEADERS)), lambda one: ~one["key"].startswith(_ERRORS)
+    headers = F.coalesce("headers", F.array().cast(_HEADERS))
+    own = F.filter(headers, lambda one: ~one["key"].startswith(_ERRORS))
+    size = F.aggregate(headers, _size("key") + _size("value"), lambda all_, one: all_ + _size(one["value"]))
+    small = size <= _LARGEST
+    omitted = F.array(
+        F.struct(
+            F.lit(f"{_ERRORS}omitted.bytes").alias("key"), size.cast("string").cast("binary").alias("value")
+        )
     )
     return bad.select(
-        F.lit(declared.DEAD_LETTERS).alias("topic"), "key", "value", F.concat(ours, own).alias("headers")
+        F.lit(declared.DEAD_LETTERS).alias("topic"),
+        *(F.when(small, F.col(name)).alias(name) for name in ("key", "value")),
+        F.concat(ours, F.when(small, own).otherwise(omitted)).alias("headers"),
     )
+
+
+def _size(value: Column | str) -> Column:
+    return F.coalesce(F.octet_length(value), F.lit(0))
 
 
 STREAM = Lake()

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from confluent_kafka import Producer
 from kafka import KafkaAdminClient, TopicPartition
 
 from core.errors import JobError
@@ -51,9 +52,11 @@ def test_each_message_is_in_one_of_both_tables(place, kafka):
     messages = [bad.get(number, rating(number)) for number in range(40)]
     messages[20] = rating(20, more={"a": 1})
     send(kafka, "ratings", messages, headers=[("mine", b"1")])
+    _send_compressed(kafka, b"{oops" + b" " * 2_000_000)
+    bad[40] = b"u1", b"{oops" + b" " * 2_000_000
     drained(STREAM, place, ONLY)
     good, dead = held(place)
-    assert sorted(good + dead) == sorted(sent(40))
+    assert sorted(good + dead) == sorted(sent(41))
     assert {partition + 2 * offset for _, partition, offset in dead} == set(bad)
     table = Table.of(place.lake, "ratings").read(place.spark)
     row = table.where("offset = 10 and partition = 0").first()
@@ -64,8 +67,9 @@ def test_each_message_is_in_one_of_both_tables(place, kafka):
     found = {(one.partition + 2 * one.offset): one for one in letters.collect()}
     assert [(found[number].reason, found[number].field) for number in sorted(bad)] == [
         ("not JSON", None), ("no key", "user"), ("wrong type", "rating"), ("time in the future", "timestamp"),
-        ("key differs from field", "user"), ("no value", None),
+        ("key differs from field", "user"), ("no value", None), ("not JSON", None),
     ]  # fmt: skip
+    assert len(found[40].value) == 2_000_005
     assert (found[3].key, bytes(found[3].value)) == (b"u1", b"{oops")
     options = {**place.connection.spark(), "subscribe": DEAD_LETTERS, "includeHeaders": "true"}
     copies = place.spark.read.format("kafka").options(**options).load().collect()
@@ -74,11 +78,23 @@ def test_each_message_is_in_one_of_both_tables(place, kafka):
         (int(one["__connect.errors.partition"]) + 2 * int(one["__connect.errors.offset"])) for one in headers
     }
     assert told == set(bad)
-    assert {one["mine"] for one in headers} == {"1"}
+    (large,) = [one for one in headers if "__connect.errors.omitted.bytes" in one]
+    assert (large["__connect.errors.offset"], large["__connect.errors.omitted.bytes"]) == ("20", "2000008")
+    assert {one["mine"] for one in headers if one is not large} == {"1"}
+    assert max(len(copy.value or b"") for copy in copies) < 1000
     assert {one["__connect.errors.exception.message"] for one in headers} >= {
         "not JSON",
         "wrong type: rating",
     }
+
+
+def _send_compressed(kafka, value):
+    """Send a message that is larger than the broker's limit until it is compressed."""
+    producer = Producer(
+        {"bootstrap.servers": kafka, "message.max.bytes": 4_000_000, "compression.type": "lz4"}
+    )
+    producer.produce("ratings", value, b"u1", partition=0, headers=[("big", b"1")])
+    assert producer.flush(20) == 0
 
 
 def test_a_batch_comes_again_and_counts_once(place, kafka):
