@@ -111,7 +111,7 @@ drill: environment ## Kill a part in the middle of a trial: KIND=executor|worker
 reconcile: environment ## Is every message where it belongs, exactly once? [LEDGER=/file] (exit 1 and a table of what differs if not)
 	@$(python) -m experiments reconcile $(call option,LEDGER,--ledger)
 
-stream-drill: environment ## Let something fail under streams, then reconcile: KIND=query|broker|cassandra|worker|disk|malformed|all [SEEDS=1,2,3] [TOTAL=1e6]
+stream-drill: environment ## Let something fail under streams, then reconcile: KIND=query|broker|cassandra|worker|disk|malformed|together|all [SEEDS=1,2,3] [TOTAL=1e6]
 	@$(call required,KIND,query)
 	$(python) -m experiments stream-drill "$$KIND" $(call option,SEEDS,--seeds) $(call option,TOTAL,--total)
 

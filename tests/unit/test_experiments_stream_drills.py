@@ -8,7 +8,7 @@ from cluster import configuration
 from core.errors import UsageError
 from experiments.__main__ import main
 from experiments.studies.stream_drills import session as sessions
-from experiments.studies.stream_drills.course import commits
+from experiments.studies.stream_drills.course import commits, hits_of
 from experiments.studies.stream_drills.drill import StreamDrilled
 from experiments.studies.stream_drills.kinds import DRILLS
 from experiments.studies.stream_drills.record import keep, kept, numbers
@@ -77,6 +77,15 @@ def test_every_kind_says_what_it_hits_and_which_streams_run(name):
 def test_wrong_words_are_refused(typed, tmp_path):
     assert main(["stream-drill", *typed, "--cluster-set", f"run_dir={tmp_path}"]) == UsageError.exit_status
     assert list(tmp_path.iterdir()) == []
+
+
+def test_several_parts_are_hit_in_turn_while_messages_are_left():
+    hits = hits_of(DRILLS["together"], 1)
+    assert [one.watched for one in hits][:3] == ["lake", "lake", "feedback"]
+    assert [one.share for one in hits] == sorted(one.share for one in hits)
+    assert hits[-1].share < 0.7
+    assert [one.share for seed in (1, 4) for one in hits_of(DRILLS["query"], seed)] == pytest.approx([0.3, 0.2])
+    assert hits_of(DRILLS["malformed"], 1) == []
 
 
 def test_commits_are_told_in_the_order_of_their_numbers(tmp_path):

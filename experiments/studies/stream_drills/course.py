@@ -4,6 +4,8 @@ import itertools
 import logging
 import statistics
 import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +22,9 @@ from jobs.streaming import offsets
 
 logger = logging.getLogger(__name__)
 
+_SPREAD = 0.6
+"""Share of the messages before the last of several parts is hit: while it is missed there must be others left."""
+
 _BATCHES, _LEAST = 20, 2000
 """Micro-batches in which a drill's messages are read, at least, and messages of one: fewer are no faster."""
 
@@ -29,86 +34,111 @@ _AGAIN = 3
 
 
 @dataclass
+class Hit:
+    """One part that is hit in the course of a drill.
+
+    Attributes:
+        drill: that hits it; watched: stream whose next committed batch shows that all is well again.
+        share: of the messages that are committed before.
+        struck: when it was hit (time of day), None before; mended: when it was there again.
+        victim: what was hit; at: messages that were committed by then; batch: the last one of them.
+        recovery_s: from `struck` to the first batch that was committed after `mended`.
+    """
+
+    drill: StreamDrill
+    watched: str
+    share: float
+    struck: float | None = None
+    mended: float | None = None
+    victim: str = ""
+    at: int = 0
+    batch: int = -1
+    recovery_s: float | None = None
+
+
+@dataclass
 class Course:
     """Follows the application of the streams, and does what is due at each event and at each tick between two.
 
     Attributes:
-        struck: when the part was hit (time of day), None before; mended: when it was there again.
-        recovery_s: see `experiments.studies.stream_drills.drill.StreamDrilled`.
+        send: starts the producer; producer: that was started, None before.
+        hits: parts in the order in which they are hit.
         over: whether everything has been read, so that the application was stopped.
     """
 
     ground: Ground
-    drill: StreamDrill
-    producer: Producing
+    hits: Sequence[Hit]
+    send: Callable[[], Producing]
     brokers: tuple[str, ...]
-    struck: float | None = None
-    mended: float | None = None
-    recovery_s: float | None = None
-    victim: str = ""
-    at: int = 0
+    producer: Producing | None = None
     restarts: int = 0
     over: bool = False
-    batch: int = -1
     _seen: tuple[int, ...] = ()
     _end: int | None = None
     _moved: float = field(default_factory=time.monotonic)
+
+    @property
+    def now(self) -> Hit | None:
+        """Part whose turn it is, None after the last."""
+        return next((one for one in self.hits if one.recovery_s is None), None)
 
     def __call__(self, event: Event) -> None:
         """Do what is due.
 
         Raises:
             KeyboardInterrupt: everything has been read, so the application is to end.
-            JobError: nothing was committed for minutes.
+            JobError: nothing was committed for minutes, or everything was read before each part was hit.
         """
         if event["event"] == "query_failed":
-            self.ground.failures += self.struck is not None
+            self.ground.failures += 1
             self.restarts += 1
+        if self.producer is None and event["event"] == "window_start":
+            self.producer = self.send()
         self._watch()
-        if self.struck is None and self.drill.faulty:
-            self._strike()
-        elif self.drill.faulty and self.mended is None:
-            self._mend()
-        elif self.drill.faulty and self.recovery_s is None:
-            self._recover()
-        elif self.producer.over and self._all_read():
+        hit = self.now
+        if hit is None:
+            self._end_if_read()
+        elif hit.struck is None:
+            self._strike(hit)
+        elif hit.mended is None:
+            self._mend(hit)
+        else:
+            _recover(self.ground, hit)
+
+    def _strike(self, hit: Hit) -> None:
+        ground = self.ground
+        if ground.committed(hit.watched) < hit.share * ground.total:
+            return
+        if self._all_read():
+            raise JobError(
+                f"everything was read before {hit.drill.what} was hit: let there be more messages (TOTAL), or spread them over more time"
+            )
+        ground.failures = 0
+        hit.victim = hit.drill.strike(ground)
+        hit.struck = time.time()
+        hit.at, hit.batch = ground.committed(hit.watched), ground.batch(hit.watched)
+        logger.info("drill %s: hit %s after %s messages", ground.kind, hit.victim, f"{hit.at:,}")
+        self._moved = time.monotonic()
+
+    def _mend(self, hit: Hit) -> None:
+        if hit.drill.mend(self.ground):
+            hit.mended = time.time()
+            self._moved = time.monotonic()
+
+    def mend_now(self, hit: Hit) -> None:
+        """Bring back what was hit although the streams do not run."""
+        end = time.monotonic() + _STUCK_S
+        while hit.mended is None and time.monotonic() < end:
+            self._mend(hit)
+
+    def _end_if_read(self) -> None:
+        if self._all_read():
             self.over = True
             raise KeyboardInterrupt
 
-    def _strike(self) -> None:
-        share = 0.2 + 0.1 * (self.ground.seed % 4)
-        if self.ground.committed(self.ground.setting.watched) < share * self.ground.total:
-            return
-        self.victim = self.drill.strike(self.ground)
-        self.struck = time.time()
-        self.at, self.batch = (
-            self.ground.committed(self.ground.setting.watched),
-            self.ground.batch(self.ground.setting.watched),
-        )
-        logger.info("drill %s: hit %s after %s messages", self.ground.kind, self.victim, f"{self.at:,}")
-        self._moved = time.monotonic()
-
-    def _mend(self) -> None:
-        if self.drill.mend(self.ground):
-            self.mended = time.time()
-            self._moved = time.monotonic()
-
-    def mend_now(self) -> None:
-        """Bring back what was hit although the streams do not run."""
-        end = time.monotonic() + _STUCK_S
-        while self.mended is None and time.monotonic() < end:
-            self._mend()
-
-    def _recover(self) -> None:
-        """Find the first batch that was committed after the part was there again, by the time of its file."""
-        assert self.mended is not None  # it was mended before
-        assert self.struck is not None
-        for moment in commits(self.ground.checkpoint(self.ground.setting.watched), self.batch):
-            if moment > self.mended:
-                self.recovery_s = moment - self.struck
-                return
-
     def _all_read(self) -> bool:
+        if self.producer is None or not self.producer.over:
+            return False
         if self._end is None:  # nothing more is sent, so it stays
             with administered(Connection.of(self.brokers)) as broker:
                 self._end = sum(one.end for one in broker.held([self.ground.setting.topic]))
@@ -119,10 +149,32 @@ class Course:
         if seen != self._seen:
             self._seen, self._moved = seen, time.monotonic()
         elif time.monotonic() > self._moved + _STUCK_S:
+            told = f", the producer's in {self.producer.log}" if self.producer else ""
             raise JobError(
-                f"no batch was committed in {_STUCK_S:.0f} s; logs lie in {self.ground.run_dir / 'streaming'}, the producer's in "
-                f"{self.producer.log}"
+                f"no batch was committed in {_STUCK_S:.0f} s; logs lie in {self.ground.run_dir / 'streaming'}{told}"
             )
+
+
+def hits_of(drill: StreamDrill, seed: int) -> list[Hit]:
+    """Return the parts that a drill hits, each in its turn."""
+    parts = drill.parts
+    if len(parts) == 1:
+        return [Hit(parts[0], drill.setting.watched, 0.2 + 0.1 * (seed % 4))]
+    watched = [one.setting.watched for one in parts]
+    return [
+        Hit(one, stream, _SPREAD * (number + 1) / len(parts))
+        for number, (one, stream) in enumerate(zip(parts, watched, strict=True))
+    ]
+
+
+def _recover(ground: Ground, hit: Hit) -> None:
+    """Find the first batch that was committed after the part was there again, by the time of its file."""
+    assert hit.struck is not None  # it was mended, so it was hit before
+    assert hit.mended is not None
+    for moment in commits(ground.checkpoint(hit.watched), hit.batch):
+        if moment > hit.mended:
+            hit.recovery_s = moment - hit.struck
+            return
 
 
 def commits(checkpoint: Path, after: int = -1) -> list[float]:
@@ -140,23 +192,32 @@ def drilled(ground: Ground, drill: StreamDrill, identity: str) -> StreamDrilled:
     begin = time.perf_counter()
     brokers = tuple(ground.cluster.ensure("kafka"))
     make_declared(Connection.of(brokers))
-    with Producing(_sending(ground), brokers, ground.run_dir) as producer:
-        course = Course(ground, drill, producer, brokers)
+    hits = hits_of(drill, ground.seed)
+    with ExitStack() as stack:
+
+        def send() -> Producing:
+            return stack.enter_context(Producing(_sending(ground), brokers, ground.run_dir))
+
+        course = Course(ground, hits, send, brokers, None if ground.setting.rate_s else send())
         started = time.time()
         _streamed(ground, course)
         first = commits(ground.checkpoint(LAKE))
+    producer = course.producer
+    assert producer is not None  # everything that it sent was read
     acknowledged, bad = producer.acknowledged()
+    if len(hits) > 1:
+        ground.notes += [f"{one.victim}: went on after {one.recovery_s:.1f} s" for one in hits]
     compared = reconcile(ground.settings, [producer.ledger])
     pace = [later - earlier for earlier, later in itertools.pairwise(first)]
     return StreamDrilled(
         kind=ground.kind,
         seed=ground.seed,
         total=ground.total,
-        victim=course.victim,
-        at=course.at,
+        victim=", then ".join(one.victim for one in hits),
+        at=hits[0].at if hits else 0,
         cold_start_s=first[0] - started,
         batch_s=statistics.median(pace) if pace else 0.0,
-        recovery_s=course.recovery_s,
+        recovery_s=max((one.recovery_s for one in hits if one.recovery_s is not None), default=None),
         restarts=course.restarts,
         acknowledged=acknowledged,
         bad=bad,
@@ -209,12 +270,13 @@ def _streamed(ground: Ground, course: Course) -> None:
                 raise
             return
         except JobError as error:
-            if course.struck is None or attempt + 1 == _AGAIN:
+            hit = course.now
+            if hit is None or hit.struck is None or attempt + 1 == _AGAIN:
                 raise
             ground.notes.append(
                 f"the streams gave up and were started again by hand: {str(error).splitlines()[0]}"
             )
             course.restarts += 1
-            if course.mended is None:
+            if hit.mended is None:
                 ground.failures += 1
-                course.mend_now()
+                course.mend_now(hit)

@@ -1,5 +1,6 @@
 """Interface of a drill of streams: its kinds, its inputs and its result."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -21,7 +22,8 @@ class Setting:
         watched: stream whose next committed batch shows that all is well again.
         workers: how many there are, of one core each.
         bad: share of messages that are made wrong on purpose; kinds: of these.
-        rate_s: seconds over which the messages are spread, for a part that must be missed while they are sent; 0 for none.
+        rate_s: seconds over which the messages are spread from the streams' start on, for parts that must be missed while they are
+            sent; 0 for messages that are there before.
     """
 
     topic: str = "users"
@@ -39,7 +41,7 @@ class Ground:
 
     Attributes:
         settings: of a cluster of its own.
-        failures: of queries since the fault.
+        failures: of queries since the last fault.
     """
 
     kind: str
@@ -138,12 +140,14 @@ class StreamDrill(Protocol):
     Attributes:
         what: is hit, for a person.
         setting: what runs meanwhile.
-        faulty: whether something is hit at all.
     """
 
     what: str
     setting: Setting
-    faulty: bool
+
+    @property
+    def parts(self) -> "Sequence[StreamDrill]":
+        """Drills that hit something, one after another: for most the drill itself."""
 
     def refusal(self) -> str | None:
         """Say why it cannot be done on this machine, None if it can."""
@@ -166,7 +170,10 @@ class Plain:
 
     what = ""
     setting = Setting()
-    faulty = True
+
+    @property
+    def parts(self) -> Sequence[StreamDrill]:
+        return (self,)
 
     def refusal(self) -> str | None:
         return None

@@ -12,7 +12,7 @@ class Broker(Plain):
     """The producer keeps what was not acknowledged and sends it again; the queries wait or start again."""
 
     what = "Kafka's broker (kill -9), started again after 5 s"
-    setting = Setting(rate_s=30.0)
+    setting = Setting(rate_s=90.0)
 
     def strike(self, ground: Ground) -> str:
         victims.kill(victims.service(ground.run_dir, "kafka-1"))

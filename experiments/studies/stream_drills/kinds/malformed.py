@@ -2,15 +2,15 @@
 
 from experiments.studies.stream_drills.drill import FEEDBACK, LAKE, Plain, Setting
 
-_KINDS = "malformed,wrong-type,missing-field,null-key,future,duplicate,late,epoch,extra-field"
+KINDS = "malformed,wrong-type,missing-field,null-key,future,duplicate,late,epoch,extra-field"
 
 
 class Malformed(Plain):
     """Dead letters by every reason, doubles in the lake's rows that are one in Cassandra, and late ones beside windows."""
 
     what = "nothing; 5% of the messages are bad, doubled or late"
-    setting = Setting("events", (LAKE, FEEDBACK), bad=0.05, kinds=_KINDS)
-    faulty = False
+    setting = Setting("events", (LAKE, FEEDBACK), bad=0.05, kinds=KINDS)
+    parts = ()
 
 
 DRILL = Malformed()
