@@ -4,7 +4,6 @@ import dataclasses
 import logging
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
 
 from cluster import configuration
 from cluster.lifecycle import Cluster
@@ -16,32 +15,25 @@ from experiments.cli.commands import Command
 from experiments.record.run_tags import as_text
 from experiments.report.rates import answer, report_of
 from experiments.run import environment
-from experiments.run.producing import Sending
 from experiments.studies.rates.record import NAME, record
-from experiments.studies.rates.rig import Rig, Subject
+from experiments.studies.rates.rig import Rig
 from experiments.studies.rates.session import Effort, keep, search
+from experiments.studies.rates.subjects import SUBJECTS
 from experiments.studies.rates.verdict import LEAST_POINTS, Limits
 
 logger = logging.getLogger(__name__)
 
-_KEYSPACE = "recscale_rates"
-_SUBJECTS: Mapping[str, Subject] = {
-    "lake": Subject("lake", "ratings", "ratings", Sending("ratings", 0), 10.0, options={"topics": "ratings"}),
-    "feedback": Subject(
-        "feedback", "ratings", "ratings", Sending("ratings", 0), 1.0, options={"keyspace": _KEYSPACE}
-    ),
-}
 _LATENCY = {"lake": 3.0, "feedback": 2.0}
 """Seconds within which 99% of the rows must be there: of the lake in triggers."""
 
 
 def _run(arguments: Namespace) -> int:
     settings = configuration.load(arguments.cluster_set)
-    if arguments.name not in _SUBJECTS:
+    if arguments.name not in SUBJECTS:
         raise UsageError(
-            f"no rate is known to measure for {arguments.name!r}: {nearest(arguments.name, _SUBJECTS)}"
+            f"no rate is known to measure for {arguments.name!r}: {nearest(arguments.name, SUBJECTS)}"
         )
-    one = _SUBJECTS[arguments.name]
+    one = SUBJECTS[arguments.name]
     trigger = duration(arguments.trigger, "--trigger") if arguments.trigger else one.trigger_s
     sending = dataclasses.replace(one.sending, dataset=arguments.dataset, seed=arguments.seed)
     subject = dataclasses.replace(
@@ -82,7 +74,7 @@ def _run(arguments: Namespace) -> int:
 
 def _arguments(parser: ArgumentParser) -> None:
     shared.cluster(parser)
-    parser.add_argument("name", help=f"stream: {', '.join(_SUBJECTS)}")
+    parser.add_argument("name", help=f"stream: {', '.join(SUBJECTS)}")
     parser.add_argument("--stream-cores", type=int, default=1, help="cores that the stream may use")
     parser.add_argument("--trigger", help="time between the starts of two micro-batches (the stream's own)")
     parser.add_argument(

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from datasets.topics.admin import administered, make_declared
 from datasets.topics.connection import Connection
 from datasets.topics.times import sent_times
 from experiments.results.events import Event
-from experiments.run.producing import LEDGER, Producing, Sending
+from experiments.run.producing import LEDGER, Producing
 from experiments.run.reconciling import reconcile
 from experiments.run.streams import Asked, run
 from experiments.studies.rates.generator import Generated
 from experiments.studies.rates.observed import Batch, Place, Seen, Sent, batches, drained_rate, seen
 from experiments.studies.rates.processes import cpu_seconds
+from experiments.studies.rates.subjects import Subject
 from jobs.streaming.offsets import nested
 
 logger = logging.getLogger(__name__)
@@ -31,36 +32,6 @@ logger = logging.getLogger(__name__)
 _START_S = 120.0
 _SETTLE_S = 2.0
 _BEFORE_END_S = 1.0
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Stream that is measured, and what it is measured with.
-
-    Attributes:
-        stream: its name; query: that is measured; topic: that this reads.
-        sending: of the messages: producer, seed, data set.
-        trigger_s: seconds between the starts of two micro-batches.
-        cores: of the application.
-        memory: of its executor.
-        options: of the stream.
-        most: messages of one micro-batch at most.
-    """
-
-    stream: str
-    query: str
-    topic: str
-    sending: Sending
-    trigger_s: float
-    cores: int = 1
-    memory: str = "1g"
-    options: Mapping[str, str] = field(default_factory=dict)
-    most: int = 500_000
-
-    @property
-    def name(self) -> str:
-        """Name of the query among the streams'."""
-        return f"{self.stream}.{self.query}"
 
 
 @dataclass(frozen=True)
