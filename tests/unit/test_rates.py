@@ -105,6 +105,15 @@ def test_lag_and_latency_count_from_the_moment_at_which_a_message_was_to_be_sent
     assert found.latencies[0.5] == pytest.approx(3.5, abs=0.02)
 
 
+def test_a_row_is_seen_when_its_stream_says_so_not_when_the_batch_ends():
+    sent = {("ratings", 0): messages_of(count=10)}
+    ended = [Batch(1003, {("ratings", 0): 55}, 1001), Batch(1004, {("ratings", 0): 60}, 1003.5)]
+    found = seen(sent, ended, 1000, 1010)
+    assert found.latencies[1] == pytest.approx(3.5 - 0.05)
+    assert found.after_s == pytest.approx(1.25)
+    assert seen(sent, [*ended[:1], Batch(1004, {("ratings", 0): 60})], 1000, 1010).after_s is None
+
+
 def test_a_message_in_no_batch_is_an_error():
     sent = {("ratings", 0): messages_of()}
     with pytest.raises(JobError, match="950 messages of ratings 0 are in no batch"):
@@ -113,12 +122,17 @@ def test_a_message_in_no_batch_is_an_error():
 
 def test_batches_come_from_the_lines_of_a_run():
     line = {
-        "event": "batch", "query": "lake.ratings", "timestamp": "2026-11-29T10:00:00.500Z", "batchDuration": 1500,
+        "event": "batch", "query": "lake.ratings", "batchId": 3, "timestamp": "2026-11-29T10:00:00.500Z", "batchDuration": 1500,
         "endOffset": {"ratings": {"0": 7, "1": 9}},
     }  # fmt: skip
-    (batch,) = batches([{"event": "lag"}, {**line, "query": "lake.events"}, line], "lake.ratings")
+    told = {"event": "visible", "query": "lake.ratings", "batchId": 3, "since": 17.5}
+    lines = [{"event": "lag"}, told, {**told, "batchId": 4}, {**line, "query": "lake.events"}, line]
+    (batch,) = batches(lines, "lake.ratings")
     assert batch.ends == {("ratings", 0): 7, ("ratings", 1): 9}
     assert batch.ended_s % 60 == 2
+    assert batch.seen_s == 17.5
+    (untold,) = batches([line], "lake.ratings")
+    assert untold.seen_s == untold.ended_s == batch.ended_s
 
 
 def test_the_rate_of_a_backlog_leaves_out_its_cold_batch():
