@@ -5,6 +5,7 @@ import pytest
 
 from core.errors import JobError
 from experiments.studies.rates.observed import Batch, Sent, batches, drained_rate, seen
+from experiments.studies.rates.rig import Following
 from experiments.studies.rates.search import bracket, next_rate
 from experiments.studies.rates.verdict import Limits, Observed, judge, slope
 
@@ -133,6 +134,40 @@ def test_batches_come_from_the_lines_of_a_run():
     assert batch.seen_s == 17.5
     (untold,) = batches([line], "lake.ratings")
     assert untold.seen_s == untold.ended_s == batch.ended_s
+
+
+def batch_event(end, query="lake.ratings"):
+    return {
+        "event": "batch", "query": query, "batchId": end, "timestamp": "2026-11-29T10:00:00Z", "batchDuration": 0,
+        "endOffset": {"ratings": {"0": end, "1": end}},
+    }  # fmt: skip
+
+
+def test_an_application_ends_when_its_query_has_read_everything():
+    found = Following("lake.ratings")
+    for event in ({"event": "window_start"}, batch_event(7), {"event": "tick"}):
+        found.follow(event)
+    assert found.started.is_set()
+    found.until({("ratings", 0): 9, ("ratings", 1): 8, ("events", 0): 100})
+    for event in (batch_event(8), batch_event(9, "lake.events"), {"event": "tick"}):
+        found.follow(event)
+    assert not found.complete
+    with pytest.raises(KeyboardInterrupt):
+        found.follow(batch_event(9))
+    assert found.complete
+    assert [one.ends["ratings", 0] for one in found.batches()] == [7, 8, 9]
+
+
+def test_an_application_that_is_stopped_or_stuck_ends_too():
+    found = Following("lake.ratings", patience_s=0)
+    found.follow({"event": "tick"})  # nothing is waited for yet
+    found.until({("ratings", 0): 9})
+    with pytest.raises(JobError, match="no batch for 0 s"):
+        found.follow({"event": "tick"})
+    found.stop()
+    with pytest.raises(KeyboardInterrupt):
+        found.follow({"event": "tick"})
+    assert not found.complete
 
 
 def test_the_rate_of_a_backlog_leaves_out_its_cold_batch():
