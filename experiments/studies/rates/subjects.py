@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from core.errors import UsageError
+from core.options import nearest
 from experiments.run.producing import Sending
 
 _KEYSPACE = "recscale_rates"
@@ -20,6 +22,7 @@ class Subject:
         memory: of its executor.
         options: of the stream.
         most: messages of one micro-batch at most.
+        visible: since when its rows count as visible, for people.
     """
 
     stream: str
@@ -31,6 +34,7 @@ class Subject:
     memory: str = "1g"
     options: Mapping[str, str] = field(default_factory=dict)
     most: int = 500_000
+    visible: str = ""
 
     @property
     def name(self) -> str:
@@ -39,8 +43,34 @@ class Subject:
 
 
 SUBJECTS: Mapping[str, Subject] = {
-    "lake": Subject("lake", "ratings", "ratings", Sending("ratings", 0), 10.0, options={"topics": "ratings"}),
+    "lake": Subject(
+        "lake",
+        "ratings",
+        "ratings",
+        Sending("ratings", 0),
+        10.0,
+        options={"topics": "ratings"},
+        visible="the Delta version that holds it is committed",
+    ),
     "feedback": Subject(
-        "feedback", "ratings", "ratings", Sending("ratings", 0), 1.0, options={"keyspace": _KEYSPACE}
+        "feedback",
+        "ratings",
+        "ratings",
+        Sending("ratings", 0),
+        1.0,
+        options={"keyspace": _KEYSPACE},
+        visible="all rows of its batch are in Cassandra's tables of histories and of latest ratings, so that for rows that were "
+        "written early it is an upper bound",
     ),
 }
+
+
+def subject(name: str) -> Subject:
+    """Return a stream that can be measured.
+
+    Raises:
+        UsageError: there is none of this name; the message gives the nearest.
+    """
+    if name not in SUBJECTS:
+        raise UsageError(f"{name!r} is no stream that can be measured: {nearest(name, SUBJECTS)}")
+    return SUBJECTS[name]
