@@ -123,7 +123,7 @@ def _draw(axes: Any, axis: str, places: Sequence[Place], each: float) -> None:
     axes.set_xlabel(axis)
     axes.set_ylabel("messages a second")
     axes.set_ylim(bottom=0)
-    axes.legend()
+    axes.legend(loc="upper left")
 
 
 def _raw(scaled: Scaled) -> Iterator[list[object]]:
