@@ -61,12 +61,16 @@ def answer(found: Found) -> str:
     p50, p99, slowest = _told(known[0])
     first = (
         f"At {known[0].rate:,.0f} messages a second a row of {found.name} is visible {p50} after its message was to be sent (median), 99% of "
-        f"them within {p99}, the slowest after {slowest}."
+        f"them within {p99}, the slowest after {slowest}{_behind(known[0])}."
     )
     if len(known) == 1:
         return first
     p50, p99, slowest = _told(known[-1])
-    return f"{first} At {known[-1].rate:,.0f} it is {p50}, {p99} and {slowest}."
+    return f"{first} At {known[-1].rate:,.0f} it is {p50}, {p99} and {slowest}{_behind(known[-1])}."
+
+
+def _behind(one: AtRate) -> str:
+    return ", and more in a longer trial, as the stream fell behind" if one.behind else ""
 
 
 def _told(one: AtRate) -> list[str]:
@@ -99,6 +103,7 @@ def _result(one: AtRate) -> str:
     late = len(one.repeats) - len(one.counted)
     told = ["measured"] if one.counted else ["says nothing"]
     told += [f"generator late in {late}"] if late else []
+    told += [f"fell behind in {one.behind}"] if one.behind else []
     told += [] if one.reconciled else ["NOT reconciled"]
     return ", ".join(told)
 

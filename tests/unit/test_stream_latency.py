@@ -83,6 +83,8 @@ def test_other_things_that_are_wrong_are_said():
     behind = judged(1000, 1, tried(grows=50))
     assert falling_behind(behind) == pytest.approx(50, abs=1)
     assert falling_behind(judged(1000, 1, tried(grows=5))) is None
+    assert "as the stream fell behind" in answer(found(behind))
+    assert "measured, fell behind in 1" in report_of(found(behind)).text()
     bad = judged(1000, 2, tried(differences=("lost: 1",)))
     short = dataclasses.replace(tried(), generated=dataclasses.replace(tried().generated, acknowledged=7))
     made = found(behind, bad, judged(1000, 3, short))

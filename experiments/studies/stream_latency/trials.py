@@ -72,6 +72,11 @@ class AtRate:
         return tuple(one for one in self.repeats if one.counts)
 
     @property
+    def behind(self) -> int:
+        """Number of those that count in which the stream fell behind, so that their latencies grow with their length."""
+        return sum(falling_behind(one) is not None for one in self.counted)
+
+    @property
     def reconciled(self) -> bool:
         """Whether each of them left everything where it belongs."""
         return not any(one.tried.differences for one in self.repeats)
