@@ -150,6 +150,16 @@ stream-rate: environment ## The rate of messages that a stream keeps up with: NA
 	$(python) -m experiments stream-rate "$$NAME" $(call option,STREAM_CORES,--stream-cores) $(call option,TRIGGER,--trigger) \
 	  $(call option,DATASET,--dataset)
 
+stream-latency: environment ## From a message's intended sending to its visible row: NAME=lake|feedback [RATE=1000,5000] [TRIGGER=10s] [REPEATS=3]
+	@$(call required,NAME,lake)
+	$(python) -m experiments stream-latency "$$NAME" $(call option,RATE,--rate) $(call option,TRIGGER,--trigger) \
+	  $(call option,REPEATS,--repeats) $(call option,STREAM_CORES,--stream-cores) $(call option,DATASET,--dataset)
+
+stream-scaling: environment ## What partitions, workers and brokers bring a stream: NAME=lake|feedback [OVER="partitions=1,2,4 workers=1,2 brokers=1,3"] [REPEATS=3]
+	@$(call required,NAME,lake)
+	$(python) -m experiments stream-scaling "$$NAME" $(call option,OVER,--over) $(call option,REPEATS,--repeats) \
+	  $(call option,DATASET,--dataset)
+
 topics: environment ## Kafka's topics, what they hold, and the lag of each stream: [PARTITIONS=1]
 	@$(python) -m experiments topics $(if $(call given,PARTITIONS),--partitions)
 

@@ -347,6 +347,7 @@ OF_RATES = (
     Metric("rate/latency_p50_s", "s", "from the intended sending to the row, median", "rate.p50"),
     Metric("rate/latency_p95_s", "s", "the same, of 95% of the messages", "rate.p95"),
     Metric("rate/latency_p99_s", "s", "the same, of 99% of the messages", "rate.p99"),
+    Metric("rate/latency_max_s", "s", "the same, of the slowest message", "rate.slowest"),
     Metric(
         "rate/delay_p99_s",
         "s",
@@ -364,7 +365,19 @@ SUSTAINED_RATE = Metric(
     "rate.kept_up",
 )
 DRAINED_RATE = Metric(
-    "rate/drained_per_s", "1/s", "a search among rates: that at which it drained a backlog", "rate.drained"
+    "rate/drained_per_s", "1/s", "a stream: messages of a backlog that it drained", "rate.drained"
+)
+RATE_TO_BASE = Metric(
+    "rate/of_base",
+    "times",
+    "a point of stream-scaling: drained messages a second over those of the base point of the same round",
+    "rate.of_base",
+)
+DRAINED_BY = Metric(
+    "drained by {name}",
+    "1/s",
+    "an axis of stream-scaling (partitions, workers, brokers): drained messages a second; MLflow's step is the number",
+    "rate.drained",
 )
 LAG_OF_RATE = Metric(
     "rate/lag",
@@ -384,6 +397,8 @@ OTHERS = (
     *OF_RATES,
     SUSTAINED_RATE,
     DRAINED_RATE,
+    RATE_TO_BASE,
+    DRAINED_BY,
     LAG_OF_RATE,
 )
 """Metrics of an experiment's own run, of comparisons, drills and rates; they never had other names."""

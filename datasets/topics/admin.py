@@ -3,7 +3,7 @@
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
@@ -129,11 +129,16 @@ def administered(connection: Connection) -> Iterator[Broker]:
         ) from error
 
 
-def make_declared(connection: Connection) -> list[str]:
+def make_declared(connection: Connection, partitions: int | None = None) -> list[str]:
     """Make every declared topic that is not there yet; return the names of those.
+
+    Args:
+        connection: way to the brokers.
+        partitions: of each topic, instead of those that are declared.
 
     Raises:
         ServiceError: as of `administered`.
     """
+    wanted = topics().values()
     with administered(connection) as broker:
-        return broker.make(topics().values())
+        return broker.make([replace(one, partitions=partitions or one.partitions) for one in wanted])

@@ -23,7 +23,7 @@ def report_of(found: Found) -> Document:
     text = answer(found)
     name = f"rate-{found.name.replace('.', '-')}"
     values = {
-        **header(name, question, text, found.ended_at, ok=len(found.trials), failed=0, kind="rate"),
+        **header(name, question, text, found.ended_at, ok=len(found.trials), failed=0),
         "found": dataclasses.asdict(found),
     }
     rates = Finding(

@@ -87,6 +87,13 @@ class StreamContext:
         """Return when a micro-batch of a query began, in milliseconds since 1970: the same if it comes again."""
         return clock_ms(self.home(query) / "checkpoint", batch)
 
+    def visible(self, query: str, batch: int, since_s: float) -> None:
+        """Tell since when readers see all rows of a micro-batch, in seconds since 1970; the batch itself ends later.
+
+        A stream that does not tell is taken to show them at the end of the batch.
+        """
+        self.events.add("visible", query=f"{self.stream}.{query}", batchId=batch, since=since_s)
+
 
 class Stream(Protocol):
     """Queries that belong together. One file in `jobs/streams` binds an instance to STREAM.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -39,6 +39,13 @@ _PROPERTIES = {
     "delta.checkpointInterval": "50",
 }
 DAY = "ingest_date"
+
+
+class Appended(NamedTuple):
+    """Rows that a commit wrote, and since when readers see them, in seconds since 1970."""
+
+    rows: int
+    visible_s: float
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,7 @@ class Table:
             writer = empty.write.format("delta").mode("append").partitionBy(DAY)
             writer.option("mergeSchema", "true").options(**_PROPERTIES).save(local(self.path))
 
-    def append(self, frame: DataFrame, writer: str, number: int) -> int | None:
+    def append(self, frame: DataFrame, writer: str, number: int) -> Appended | None:
         """Append rows unless this writer has appended those of this number already.
 
         Args:
@@ -99,7 +106,7 @@ class Table:
             number: of the micro-batch. Delta takes each number of a writer once, and none below one that it took.
 
         Returns:
-            How many rows were written; None if they were there already.
+            What was written; None if it was there already.
         """
         with self.locked():
             before = self.version()
@@ -107,13 +114,16 @@ class Table:
             once.format("delta").mode("append").save(local(self.path))
             return self._written(before + 1, writer, number)
 
-    def _written(self, version: int, writer: str, number: int) -> int | None:
-        """Return how many rows a commit of this number wrote, None if there is none from this version on."""
+    def _written(self, version: int, writer: str, number: int) -> Appended | None:
+        """Return what a commit of this number wrote, None if there is none from this version on.
+
+        Its rows are there for readers since the commit's file got its name, which changed the file's status.
+        """
         while (commit := self._commit(version)).exists():
             actions = [json.loads(line) for line in commit.read_text(encoding="utf-8").splitlines()]
             marks = [action["txn"] for action in actions if "txn" in action]
             if any(mark["appId"] == writer and mark["version"] == number for mark in marks):
-                return int(_metrics(actions)["numOutputRows"])
+                return Appended(int(_metrics(actions)["numOutputRows"]), commit.stat().st_ctime)
             version += 1
         return None
 

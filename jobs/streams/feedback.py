@@ -1,6 +1,7 @@
 """Ratings and events into Cassandra: each user's history, the latest of each item, and popularity by window and item."""
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -115,6 +116,7 @@ class _Sink:
         usable = rows.where(feedback_rows.unusable().isNull())
         self._fill(EVENTS, feedback_rows.events(usable))
         self._fill(FEEDBACK, feedback_rows.feedback(usable))
+        self._context.visible(self._topic.name, batch, time.time())
         self._totals.go_to(batch - 1)
         if batch == 0:  # a checkpoint that was made anew counts all windows again
             forget_totals(self._store.keyspace, self._topic.name)

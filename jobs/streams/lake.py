@@ -102,8 +102,10 @@ class _Topic:
         now = datetime.fromtimestamp(context.clock_ms(query, batch) / 1000, UTC)
         rows = self._rows(frame, batch, now).coalesce(self.tasks)
         written = self.table.append(rows, context.writer(query), batch)
+        if written is not None:
+            context.visible(query, batch, written.visible_s)
         # A batch that comes again may have lost its dead letters only: they are looked for, and taken once.
-        if written is None or written < sum(one.count for one in context.ranges(query, batch)):
+        if written is None or written.rows < sum(one.count for one in context.ranges(query, batch)):
             self._bury(frame, batch, now)
 
     def _bury(self, frame: DataFrame, batch: int, now: datetime) -> None:

@@ -12,6 +12,7 @@ from confluent_kafka import Producer
 from core.errors import JobError, UsageError
 from jobs.stores.cassandra.access import Connection, connect
 from jobs.stores.cassandra.feedback import Event, Histories
+from jobs.streaming import offsets
 from jobs.streams.feedback import STREAM, TOPICS, Options
 from tests.spark.streaming import context_of, drained, fresh_topics
 
@@ -217,6 +218,8 @@ def test_what_cannot_be_a_row_is_told_and_stops_nothing(stream, send, sent):
         if line["event"] == "feedback_skipped":
             skipped[line["reason"]] += line["count"]
     assert skipped.total() == 6
+    batches = [(line["query"], line["batchId"]) for line in lines if line["event"] == "visible"]
+    assert batches[-1] == ("feedback.events", offsets.committed(stream.checkpoint("events"))[0])
 
 
 def test_a_checkpoint_made_anew_counts_again(stream, send, sent):

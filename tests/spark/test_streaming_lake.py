@@ -63,6 +63,11 @@ def test_each_message_is_in_one_of_both_tables(place, kafka):
     assert (row.id, row.user, row.rating, row.rated_at.year, row.batch) == ("r20", "u6", 3.5, 1970, 0)
     assert json.loads(row.extra)["more"] == {"a": 1}
     assert row.intended.date() == row.ingest_date
+    (told,) = (one for one in map(json.loads, place.events.path.open()) if one["event"] == "visible")
+    commit = Table.of(place.lake, "ratings")._commit(1)  # 0 made the table
+    assert (told["query"], told["batchId"], told["since"]) == ("lake.ratings", 0, commit.stat().st_ctime)
+    prepared = json.loads(commit.read_text().splitlines()[0])["commitInfo"]["timestamp"] / 1000
+    assert prepared - 0.1 < told["since"] < told["clock"]  # a file's times may be some milliseconds old
     letters = Table.of(place.lake, DEAD_LETTERS).read(place.spark)
     found = {(one.partition + 2 * one.offset): one for one in letters.collect()}
     assert [(found[number].reason, found[number].field) for number in sorted(bad)] == [

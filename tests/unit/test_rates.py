@@ -5,6 +5,7 @@ import pytest
 
 from core.errors import JobError
 from experiments.studies.rates.observed import Batch, Sent, batches, drained_rate, seen
+from experiments.studies.rates.rig import Following
 from experiments.studies.rates.search import bracket, next_rate
 from experiments.studies.rates.verdict import Limits, Observed, judge, slope
 
@@ -105,6 +106,15 @@ def test_lag_and_latency_count_from_the_moment_at_which_a_message_was_to_be_sent
     assert found.latencies[0.5] == pytest.approx(3.5, abs=0.02)
 
 
+def test_a_row_is_seen_when_its_stream_says_so_not_when_the_batch_ends():
+    sent = {("ratings", 0): messages_of(count=10)}
+    ended = [Batch(1003, {("ratings", 0): 55}, 1001), Batch(1004, {("ratings", 0): 60}, 1003.5)]
+    found = seen(sent, ended, 1000, 1010)
+    assert found.latencies[1] == pytest.approx(3.5 - 0.05)
+    assert found.after_s == pytest.approx(1.25)
+    assert seen(sent, [*ended[:1], Batch(1004, {("ratings", 0): 60})], 1000, 1010).after_s is None
+
+
 def test_a_message_in_no_batch_is_an_error():
     sent = {("ratings", 0): messages_of()}
     with pytest.raises(JobError, match="950 messages of ratings 0 are in no batch"):
@@ -113,12 +123,51 @@ def test_a_message_in_no_batch_is_an_error():
 
 def test_batches_come_from_the_lines_of_a_run():
     line = {
-        "event": "batch", "query": "lake.ratings", "timestamp": "2026-11-29T10:00:00.500Z", "batchDuration": 1500,
+        "event": "batch", "query": "lake.ratings", "batchId": 3, "timestamp": "2026-11-29T10:00:00.500Z", "batchDuration": 1500,
         "endOffset": {"ratings": {"0": 7, "1": 9}},
     }  # fmt: skip
-    (batch,) = batches([{"event": "lag"}, {**line, "query": "lake.events"}, line], "lake.ratings")
+    told = {"event": "visible", "query": "lake.ratings", "batchId": 3, "since": 17.5}
+    lines = [{"event": "lag"}, told, {**told, "batchId": 4}, {**line, "query": "lake.events"}, line]
+    (batch,) = batches(lines, "lake.ratings")
     assert batch.ends == {("ratings", 0): 7, ("ratings", 1): 9}
     assert batch.ended_s % 60 == 2
+    assert batch.seen_s == 17.5
+    (untold,) = batches([line], "lake.ratings")
+    assert untold.seen_s == untold.ended_s == batch.ended_s
+
+
+def batch_event(end, query="lake.ratings"):
+    return {
+        "event": "batch", "query": query, "batchId": end, "timestamp": "2026-11-29T10:00:00Z", "batchDuration": 0,
+        "endOffset": {"ratings": {"0": end, "1": end}},
+    }  # fmt: skip
+
+
+def test_an_application_ends_when_its_query_has_read_everything():
+    found = Following("lake.ratings")
+    for event in ({"event": "window_start"}, batch_event(7), {"event": "tick"}):
+        found.follow(event)
+    assert found.started.is_set()
+    found.until({("ratings", 0): 9, ("ratings", 1): 8, ("events", 0): 100})
+    for event in (batch_event(8), batch_event(9, "lake.events"), {"event": "tick"}):
+        found.follow(event)
+    assert not found.complete
+    with pytest.raises(KeyboardInterrupt):
+        found.follow(batch_event(9))
+    assert found.complete
+    assert [one.ends["ratings", 0] for one in found.batches()] == [7, 8, 9]
+
+
+def test_an_application_that_is_stopped_or_stuck_ends_too():
+    found = Following("lake.ratings", patience_s=0)
+    found.follow({"event": "tick"})  # nothing is waited for yet
+    found.until({("ratings", 0): 9})
+    with pytest.raises(JobError, match="no batch for 0 s"):
+        found.follow({"event": "tick"})
+    found.stop()
+    with pytest.raises(KeyboardInterrupt):
+        found.follow({"event": "tick"})
+    assert not found.complete
 
 
 def test_the_rate_of_a_backlog_leaves_out_its_cold_batch():

@@ -1,9 +1,11 @@
 """Lag and latency of a stream whose messages came at their own times, from offsets and times alone.
 
 Both count from the moment at which a message was to be sent, so a generator or a broker that was held up by the stream makes neither
-look better (no coordinated omission). A row can be seen when its batch has ended.
+look better (no coordinated omission). A row can be seen from the moment on that its stream tells for all rows of the batch. Where it
+tells none that is the end of the batch, which comes later: an upper bound.
 """
 
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,12 +27,19 @@ class Batch:
     """One micro-batch.
 
     Attributes:
-        ended_s: when its rows could be seen, in seconds since 1970.
+        ended_s: seconds since 1970.
         ends: for each partition the offset after its last message.
+        visible_s: since when its rows could be seen, in seconds since 1970; None where the stream did not tell.
     """
 
     ended_s: float
     ends: Mapping[Place, int]
+    visible_s: float | None = None
+
+    @property
+    def seen_s(self) -> float:
+        """Seconds since 1970 at which its rows count as seen."""
+        return self.ended_s if self.visible_s is None else self.visible_s
 
 
 @dataclass(frozen=True)
@@ -58,22 +67,27 @@ class Seen:
         times, lags: when batches ended, in seconds since its begin, and the messages that were to be sent by then and not there.
         latencies: seconds that this share of the messages took at most, by share; also of the slowest, by 1.
         messages: how many those are of.
+        after_s: seconds from the moment since which a batch's rows could be seen to its end, the median of the measured part; None where
+            a batch has no such moment, so that latencies go to its end.
     """
 
     times: Sequence[float]
     lags: Sequence[int]
     latencies: Mapping[float, float]
     messages: int
+    after_s: float | None = None
 
 
 def batches(events: Iterable[Mapping[str, Any]], query: str) -> list[Batch]:
     """Return the batches of a query, in order, from the lines of events.jsonl."""
+    mine = [event for event in events if event.get("query") == query]
+    visible = {event["batchId"]: event["since"] for event in mine if event["event"] == "visible"}
     found = []
-    for event in events:
-        if event["event"] != "batch" or event["query"] != query:
-            continue
-        began = datetime.fromisoformat(event["timestamp"]).timestamp()
-        found.append(Batch(began + event["batchDuration"] / 1000, flat(event["endOffset"])))
+    for event in mine:
+        if event["event"] == "batch":
+            began = datetime.fromisoformat(event["timestamp"]).timestamp()
+            ended = began + event["batchDuration"] / 1000
+            found.append(Batch(ended, flat(event["endOffset"]), visible.get(event["batchId"])))
     return sorted(found, key=lambda batch: batch.ended_s)
 
 
@@ -104,14 +118,23 @@ def seen(sent: Mapping[Place, Sent], ended: Sequence[Batch], begin_s: float, end
         raise JobError("no message was to be sent in the measured part: let the trial last longer")
     latencies = dict(zip(SHARES, map(float, np.quantile(waits, SHARES)), strict=True))
     return Seen(
-        [batch.ended_s - begin_s for batch in within], lags, {**latencies, 1: float(waits.max())}, len(waits)
+        [batch.ended_s - begin_s for batch in within],
+        lags,
+        {**latencies, 1: float(waits.max())},
+        len(waits),
+        _after(within),
     )
+
+
+def _after(batches: Sequence[Batch]) -> float | None:
+    told = [batch.ended_s - batch.visible_s for batch in batches if batch.visible_s is not None]
+    return statistics.median(told) if told and len(told) == len(batches) else None
 
 
 def _waits(place: Place, sent: Sent, ended: Sequence[Batch], begin_s: float, end_s: float) -> np.ndarray:
     """Return the seconds from the intended sending to the row, of one partition's messages of the measured part."""
     ends = np.array([batch.ends.get(place, 0) for batch in ended], dtype=np.int64)
-    there = np.array([batch.ended_s for batch in ended])
+    there = np.array([batch.seen_s for batch in ended])
     offsets = sent.first + np.arange(len(sent.at_s))
     chosen = (sent.at_s >= begin_s) & (sent.at_s <= end_s)
     which = np.searchsorted(ends, offsets[chosen], side="right")

@@ -1,6 +1,6 @@
 """Records a search among rates as a tree of MLflow runs: the search, and a run below it for each trial."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cluster.settings import Settings
@@ -10,12 +10,15 @@ from experiments.record.run_tags import LONGEST_TAG, NOTE, PREFIX, as_text
 from experiments.record.run_tree import Node, Tree, write
 from experiments.results.metrics import Number
 from experiments.run.runner import open_recorder
+from experiments.studies.rates.rig import Tried
 from experiments.studies.rates.session import Found, Rated, said
 
 NAME = "stream_rate"
 """Name of the experiment in MLflow."""
 
 _KIND = "rate"
+LATENCIES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "slowest": 1}
+"""Share of the messages of each metric of latency."""
 
 
 def record(found: Found, settings: Settings, uri: str | None, answer: str, files: list[Path]) -> None:
@@ -64,20 +67,26 @@ def _trial(one: Rated) -> Node:
 
 def numbers(one: Rated) -> Iterator[Number]:
     """Yield the metrics of a trial."""
-    tried = one.tried
-    values = {
-        "asked": one.rate,
+    verdict = {"growth": one.verdict.slope.upper, "sustained": float(one.verdict.sustained)}
+    yield from numbers_of({**measured(one.rate, one.tried), **verdict}, one.tried.seen.lags)
+
+
+def measured(rate: float, tried: Tried) -> dict[str, float | None]:
+    """Return what a trial at a rate measured, by the keys of the metrics."""
+    latencies = {key: tried.seen.latencies[share] for key, share in LATENCIES.items()}
+    return {
+        "asked": rate,
         "achieved": tried.generated.per_s,
-        "growth": one.verdict.slope.upper,
-        "p50": tried.seen.latencies[0.5],
-        "p95": tried.seen.latencies[0.95],
-        "p99": tried.seen.latencies[0.99],
         "delay": tried.generated.delay_p99_s,
-        "sustained": float(one.verdict.sustained),
+        **latencies,
     }
+
+
+def numbers_of(values: Mapping[str, float | None], lags: Sequence[int] = ()) -> Iterator[Number]:
+    """Yield those metrics of a trial at a rate that have a value, and its lags."""
     for metric in OF_RATES:
-        value = values[metric.key]
+        value = values.get(metric.key)
         if value is not None:
             yield Number(metric.name, value)
-    for step, lag in enumerate(tried.seen.lags):
+    for step, lag in enumerate(lags):
         yield Number(LAG_OF_RATE.name, float(lag), step)

@@ -4,9 +4,10 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,49 +19,19 @@ from datasets.topics.admin import administered, make_declared
 from datasets.topics.connection import Connection
 from datasets.topics.times import sent_times
 from experiments.results.events import Event
-from experiments.run.producing import LEDGER, Producing, Sending
+from experiments.run.producing import LEDGER, Producing
 from experiments.run.reconciling import reconcile
 from experiments.run.streams import Asked, run
 from experiments.studies.rates.generator import Generated
 from experiments.studies.rates.observed import Batch, Place, Seen, Sent, batches, drained_rate, seen
 from experiments.studies.rates.processes import cpu_seconds
-from jobs.streaming.offsets import nested
+from experiments.studies.rates.subjects import Subject
+from jobs.streaming.offsets import flat, nested
 
 logger = logging.getLogger(__name__)
 
-_START_S = 120.0
-_SETTLE_S = 2.0
 _BEFORE_END_S = 1.0
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Stream that is measured, and what it is measured with.
-
-    Attributes:
-        stream: its name; query: that is measured; topic: that this reads.
-        sending: of the messages: producer, seed, data set.
-        trigger_s: seconds between the starts of two micro-batches.
-        cores: of the application.
-        memory: of its executor.
-        options: of the stream.
-        most: messages of one micro-batch at most.
-    """
-
-    stream: str
-    query: str
-    topic: str
-    sending: Sending
-    trigger_s: float
-    cores: int = 1
-    memory: str = "1g"
-    options: Mapping[str, str] = field(default_factory=dict)
-    most: int = 500_000
-
-    @property
-    def name(self) -> str:
-        """Name of the query among the streams'."""
-        return f"{self.stream}.{self.query}"
+_STUCK_S = 240.0
 
 
 @dataclass(frozen=True)
@@ -113,15 +84,14 @@ class Rig:
         """Send a backlog, then drain it one batch after another."""
         folder, begin = self._fresh(name), self._ends()
         with self._producing(total, None, folder) as generator:
-            generator.wait()
-        found = Following()
+            sent = Generated.of(generator.wait())
+        found = Following(self.subject.name)
         run(self.settings, self._asked(folder, begin, drain=True, trigger_s=0), found.follow)
-        ended = found.batches(self.subject.name)
-        per_s = drained_rate(ended)
-        return Drained(total, per_s, self._reconciled(folder))
+        per_s = drained_rate(found.batches())
+        return Drained(sent.acknowledged, per_s, self._reconciled(folder))
 
     def trial(self, rate: float, warmup_s: float, measured_s: float, name: str) -> Tried:
-        """Send at a rate beside the running stream, drain what is left, and look at what came of it.
+        """Send at a rate beside the running stream until that has read everything, and look at what came of it.
 
         Args:
             rate: messages a second.
@@ -133,16 +103,8 @@ class Rig:
             JobError: the stream or the generator failed.
         """
         folder, begin = self._fresh(name), self._ends()
-        found = Following()
-        span = warmup_s + measured_s
-        asked = self._asked(folder, begin, window_s=span + _SETTLE_S)
-        with ThreadPoolExecutor(1) as beside:
-            running = beside.submit(run, self.settings, asked, found.follow, 1)
-            while not found.started.wait(0.5):
-                if running.done():
-                    running.result()
-                    raise JobError(f"the stream {self.subject.stream} ended before it had begun")
-            with self._producing(round(rate * span), rate, folder) as generator:
+        with self._streaming(folder, begin) as found:
+            with self._producing(round(rate * (warmup_s + measured_s)), rate, folder) as generator:
                 time.sleep(warmup_s)
                 before, began = self._cpu(generator), time.perf_counter()
                 time.sleep(measured_s - _BEFORE_END_S)
@@ -151,14 +113,35 @@ class Rig:
                     time.perf_counter() - began,
                 )  # a process that ended has no seconds
                 generated = Generated.of(generator.wait())
-            running.result()
-        run(self.settings, self._asked(folder, begin, drain=True, trigger_s=0), found.follow)
+            found.until(self._ends())
         sent = self._sent(begin)
         first = min(float(one.at_s[0]) for one in sent.values() if len(one.at_s))
         last = max(float(one.at_s[-1]) for one in sent.values() if len(one.at_s))
-        measured = seen(sent, found.batches(self.subject.name), first + warmup_s, last)
+        measured = seen(sent, found.batches(), first + warmup_s, last)
         spent = {one: round(after[one] - before.get(one, 0.0), 3) for one in after}
         return Tried(generated, measured, spent, took, self._reconciled(folder))
+
+    @contextmanager
+    def _streaming(self, folder: Path, begin: Mapping[Place, int]) -> Iterator["Following"]:
+        """Run the stream meanwhile, and then until it has read what it is to read (`Following.until`).
+
+        One application reads all of it: the messages that a second one reads would have waited for its start.
+        """
+        found = Following(self.subject.name, _STUCK_S + self.subject.trigger_s)
+        with ThreadPoolExecutor(1) as beside:
+            running = beside.submit(run, self.settings, self._asked(folder, begin), found.follow)
+            try:
+                while not found.started.wait(0.5):
+                    if running.done():
+                        running.result()
+                        raise JobError(f"the stream {self.subject.stream} ended before it had begun")
+                yield found
+                running.result()
+            except KeyboardInterrupt:
+                if not found.complete:
+                    raise
+            finally:
+                found.stop()
 
     def _producing(self, total: int, rate: float | None, folder: Path) -> Producing:
         return Producing(replace(self.subject.sending, total=total, rate=rate), self.brokers, folder)
@@ -213,19 +196,59 @@ class Rig:
 
 
 class Following:
-    """Batches of the applications of a trial, as their events come."""
+    """Batches of a query of an application, as its events come.
 
-    def __init__(self) -> None:
+    Attributes:
+        started: whether its queries run.
+        complete: whether it has read what it is to read, so that the application was ended.
+    """
+
+    def __init__(self, query: str, patience_s: float = _STUCK_S) -> None:
         self.started = threading.Event()
-        self._events: list[Mapping[str, Any]] = []
+        self.complete = False
+        self._query, self._patience_s = query, patience_s
+        self._events: list[Event] = []
+        self._end: Mapping[Place, int] | None = None
+        self._stopped = False
+        self._heard = time.monotonic()
+
+    def until(self, end: Mapping[Place, int]) -> None:
+        """Let the application end when the query has read up to these offsets; those of other topics do not count."""
+        self._heard = time.monotonic()
+        self._end = end
+
+    def stop(self) -> None:
+        """Let the application end now."""
+        self._stopped = True
 
     def follow(self, event: Event) -> None:
-        """Keep what one event says."""
-        if event["event"] == "batch":
-            self._events.append(event)
-        elif event["event"] == "window_start":
-            self.started.set()
+        """Keep what one event says.
 
-    def batches(self, query: str) -> Sequence[Batch]:
-        """Return the batches of a query that have ended, in order."""
-        return batches(self._events, query)
+        Raises:
+            KeyboardInterrupt: the application is to end.
+            JobError: the query has messages to read and has not ended a batch in time.
+        """
+        if event["event"] == "window_start":
+            self.started.set()
+        elif event["event"] in ("batch", "visible") and event["query"] == self._query:
+            self._events.append(event)
+            self._heard = time.monotonic()
+        self.complete = self.complete or self._read()
+        if self.complete or self._stopped:
+            raise KeyboardInterrupt
+        if self._end is not None and time.monotonic() > self._heard + self._patience_s:
+            raise JobError(
+                f"{self._query} has ended no batch for {self._patience_s:.0f} s although there are messages to read: see the driver's log in "
+                "the run folder's streaming/"
+            )
+
+    def batches(self) -> Sequence[Batch]:
+        """Return the batches of the query that have ended, in order."""
+        return batches(self._events, self._query)
+
+    def _read(self) -> bool:
+        done = [event for event in self._events if event["event"] == "batch"] if self._end is not None else []
+        if not done or self._end is None:
+            return False
+        ends = flat(done[-1]["endOffset"])
+        return all(offset >= self._end[place] for place, offset in ends.items())

@@ -127,16 +127,9 @@ def judge(observed: Observed, limits: Limits) -> Verdict:
         JobError: there are too few batches to tell.
     """
     grows = slope(observed.times, observed.lags)
-    late = []
-    if observed.delay_p99_s > limits.delay_s:
-        late.append(
-            f"99% of the messages were handed over up to {time_text(observed.delay_p99_s)} after their time (limit "
-            f"{time_text(limits.delay_s)})"
-        )
-    if abs(observed.achieved / observed.rate - 1) > limits.off:
-        late.append(f"{observed.achieved:,.0f} a second were sent, not {observed.rate:,.0f}")
+    late = lateness(observed.rate, observed.achieved, observed.delay_p99_s, limits)
     if late:
-        return Verdict(False, grows, tuple(late), void=True)
+        return Verdict(False, grows, late, void=True)
     reasons = []
     if len(observed.times) < LEAST_POINTS:
         reasons.append(f"{len(observed.times)} batches were measured, and {LEAST_POINTS} are needed to tell")
@@ -151,3 +144,23 @@ def judge(observed: Observed, limits: Limits) -> Verdict:
         )
     reasons += [f"messages are not where they belong: {one}" for one in observed.differences]
     return Verdict(not reasons, grows, tuple(reasons))
+
+
+def lateness(rate: float, achieved: float, delay_p99_s: float, limits: Limits) -> tuple[str, ...]:
+    """Return why a generator was not able to send at a rate, so that the trial says nothing of the stream; empty if it was.
+
+    Args:
+        rate: messages a second that were asked for.
+        achieved: messages a second that were sent.
+        delay_p99_s: from the intended sending to the handing over to Kafka's client, of 99%.
+        limits: of both.
+    """
+    late = []
+    if delay_p99_s > limits.delay_s:
+        late.append(
+            f"99% of the messages were handed over up to {time_text(delay_p99_s)} after their time (limit "
+            f"{time_text(limits.delay_s)})"
+        )
+    if abs(achieved / rate - 1) > limits.off:
+        late.append(f"{achieved:,.0f} a second were sent, not {rate:,.0f}")
+    return tuple(late)

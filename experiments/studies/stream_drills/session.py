@@ -2,26 +2,24 @@
 
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import configuration
 from cluster.lifecycle import Cluster
-from cluster.processes import free_port
 from cluster.settings import Settings
 from core.errors import RecordingError, UsageError
 from experiments.run.identity import code_hash, lock_hash
+from experiments.run.own_cluster import own_cluster
 from experiments.run.producing import LEDGER, LOG
 from experiments.studies.stream_drills.course import drilled
-from experiments.studies.stream_drills.drill import FEEDBACK, Ground, StreamDrill, StreamDrilled
+from experiments.studies.stream_drills.drill import FEEDBACK, Ground, StreamDrilled
 from experiments.studies.stream_drills.kinds import DRILLS
 from experiments.studies.stream_drills.record import NAME, keep, kept, record_missing
 
 logger = logging.getLogger(__name__)
 
-_SHARED = ("jars", "classes", "numba")
+_SIZES = ("kafka.brokers=1", "cassandra.nodes=1", "spark.cores=1", "spark.memory=1g")
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,12 @@ class Session:
     def _drill(self, kind: str, seed: int, identity: str) -> StreamDrilled:
         drill = DRILLS[kind]
         folder = self.settings.run_dir.resolve() / NAME / f"{kind}-{seed}-{self.total}"
-        with _cluster(self.settings, drill, folder) as cluster:
+        sets = [*_SIZES, f"spark.workers={drill.setting.workers}"]
+
+        def clear(old: Cluster) -> None:
+            drill.clear(Ground("", 0, 0, old.settings, drill.setting, old))
+
+        with own_cluster(self.settings, folder, sets, clear) as cluster:
             ground = Ground(kind, seed, self.total, cluster.settings, drill.setting, cluster)
             logger.info("drill %s: %s", folder.name, drill.what)
             drill.prepare(ground)
@@ -104,29 +107,3 @@ class Session:
         if found.good:  # what a bad one left is for whoever looks for the reason
             shutil.rmtree(folder)
         return found
-
-
-@contextmanager
-def _cluster(settings: Settings, drill: StreamDrill, folder: Path) -> Iterator[Cluster]:
-    """Give a cluster in a new folder, on ports that are free now; nothing runs yet."""
-    old = Cluster(configuration.load([f"run_dir={folder}"], {})) if folder.exists() else None
-    if old is not None:  # a drill that was broken off
-        old.down()
-        drill.clear(Ground("", 0, 0, old.settings, drill.setting, old))
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    for name in _SHARED:
-        there = settings.run_dir / name
-        there.mkdir(parents=True, exist_ok=True)
-        (folder / name).symlink_to(there.resolve())
-    keys = ("spark.master_port", "spark.master_ui_port", "kafka.port", "kafka.controller_port", "cassandra.port",
-            "cassandra.storage_port")  # fmt: skip
-    ports: list[int] = []
-    for _ in keys:
-        ports.append(free_port("127.0.0.1", avoid=ports))
-    sets = [
-        *(f"{key}={port}" for key, port in zip(keys, ports, strict=True)),
-        *(f"run_dir={folder}", "kafka.brokers=1", "cassandra.nodes=1", "spark.cores=1", "spark.memory=1g"),
-        f"spark.workers={drill.setting.workers}",
-    ]
-    yield Cluster(configuration.load(sets, {}))

@@ -1,0 +1,87 @@
+"""Arguments, and the end, of the commands that measure a stream at rates: which stream, with which messages, and its report."""
+
+import dataclasses
+import logging
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cluster.lifecycle import Cluster
+from cluster.settings import Settings
+from core.errors import RecordingError
+from core.units import duration
+from experiments.cli import arguments as shared
+from experiments.page.document import Document
+from experiments.page.index import INDEX
+from experiments.record.run_tags import as_text
+from experiments.run import environment
+from experiments.studies.rates.subjects import SUBJECTS, Subject, subject
+
+logger = logging.getLogger(__name__)
+
+
+def add_stream(parser: ArgumentParser) -> None:
+    """Add the stream, and which messages it is measured with."""
+    shared.cluster(parser)
+    parser.add_argument("name", help=f"stream: {', '.join(SUBJECTS)}")
+    parser.add_argument(
+        "--dataset", default="synthetic/ml-1m", help="whose ratings are sent (synthetic/ml-1m)"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+
+
+def add_pace(parser: ArgumentParser) -> None:
+    """Add how the stream runs, and how long a trial at a rate lasts."""
+    parser.add_argument("--stream-cores", type=int, default=1, help="cores that the stream may use")
+    parser.add_argument("--trigger", help="time between the starts of two micro-batches (the stream's own)")
+    parser.add_argument("--most", type=int, default=500_000, help="messages of one micro-batch at most")
+    parser.add_argument("--warmup", default="60s", help="of each trial (60s)")
+
+
+def read_stream(arguments: Namespace) -> Subject:
+    """Return the stream that `add_stream` was given, with its messages.
+
+    Raises:
+        UsageError: an unknown one.
+    """
+    one = subject(arguments.name)
+    sending = dataclasses.replace(one.sending, dataset=arguments.dataset, seed=arguments.seed)
+    return dataclasses.replace(one, sending=sending)
+
+
+def read_paced(arguments: Namespace) -> Subject:
+    """Return the stream that `add_stream` was given, as `add_pace` lets it run.
+
+    Raises:
+        UsageError: an unknown one, or a trigger that is no time.
+    """
+    one = read_stream(arguments)
+    trigger = duration(arguments.trigger, "--trigger") if arguments.trigger else one.trigger_s
+    return dataclasses.replace(one, trigger_s=trigger, cores=arguments.stream_cores, most=arguments.most)
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return tags of host, versions and code."""
+    known: dict[str, Any] = environment.describe(Cluster(settings).driver_host)
+    return {key: as_text(value) for key, value in known.items()}
+
+
+def finish(
+    settings: Settings, report: Document, kept: Path, record: Callable[[str | None, list[Path]], None]
+) -> None:
+    """Print a report, write its page, and record it.
+
+    Args:
+        settings: name the run folder and MLflow.
+        report: of what was measured.
+        kept: file or folder with what was measured.
+        record: is given MLflow's address and the page.
+    """
+    print(f"\n{report.text()}\n")
+    written = report.write(settings.run_dir / "reports")
+    print(f"page: {written[0]}\nnumbers: {written[1]}\nall reports: {written[0].with_name(INDEX)}")
+    try:
+        record(Cluster(settings).address("mlflow"), written[:1])
+    except RecordingError as error:
+        logger.warning("not in MLflow, stays in %s: %s", kept, error)

@@ -1,0 +1,1 @@
+"""Latency of a stream: the time from a message's intended sending to its visible row, at given rates."""
