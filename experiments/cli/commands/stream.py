@@ -10,7 +10,9 @@ from core.options import nearest, pairs
 from core.units import duration
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
+from experiments.report.streams import find, show
 from experiments.results.events import Event
+from experiments.run.stream_recording import Recordings
 from experiments.run.streams import Asked, run
 from jobs.apps.stream import StreamParams
 
@@ -32,13 +34,17 @@ def _run(arguments: Namespace) -> int:
         arguments.drain,
         {**params, "options": options},
     )
+    recordings = Recordings(settings, asked)
     try:
-        launched = run(settings, asked, _tell)
+        with recordings:
+            launched = run(settings, asked, _tell, recordings=recordings)
+        for name, count in launched.result.counts.items():
+            print(f"{name.removeprefix('messages.')}: {count:,} messages in {launched.seconds:.1f} s")
     except KeyboardInterrupt:
         print("stopped; the same command goes on from there")
-        return 0
-    for name, count in launched.result.counts.items():
-        print(f"{name.removeprefix('messages.')}: {count:,} messages in {launched.seconds:.1f} s")
+    finally:
+        if recordings.command:  # it came as far as to start something
+            show(settings, *find(settings, attempt=recordings.command), brief=True)
     return 0
 
 
