@@ -118,7 +118,7 @@ def show(tracking: "Tracking") -> str:
 
 
 def record_missing(tracking: "Tracking", starts: Iterable[tuple[Path, Start]]) -> list[Start]:
-    """Record every start that ended and that the record lacks or has a part of, and return those.
+    """Record those of these starts, which ended, that the record lacks or has a part of; return them.
 
     Raises:
         RecordingError: MLflow does not take them; they stay on disk.
@@ -128,11 +128,7 @@ def record_missing(tracking: "Tracking", starts: Iterable[tuple[Path, Start]]) -
         for run in tracking.runs(NAME, PREFIX + "kind", KIND, deleted=True)
         if PREFIX + "revision" in run.tags
     }
-    missing = [
-        (folder, start)
-        for folder, start in starts
-        if start.status != "running" and start.attempt not in known
-    ]
+    missing = [(folder, start) for folder, start in starts if start.attempt not in known]
     for folder, start in missing:
         series = StreamSeries(start.began_at, doubling)
         series.application(read(folder / EVENTS))

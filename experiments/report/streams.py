@@ -74,6 +74,11 @@ class StreamRun:
         return "-".join(self.last.streams)
 
     @property
+    def page(self) -> str:
+        """Name of the page of the newest run of its streams."""
+        return f"stream-{self.name}"
+
+    @property
     def seconds(self) -> float:
         """From its first start to its end, or to now."""
         return (self.last.ended_at or time.time()) - self.starts[0][1].began_at
@@ -129,7 +134,7 @@ def find(settings: Settings, streams: Sequence[str] = (), attempt: str = "") -> 
         )
     run = found[-1]
     later = [one for one in runs(settings) if one.name == run.name][-1].last.command != run.last.command
-    return run, f"stream-{run.name}" + (f"-{run.last.command}" if later else "")
+    return run, run.page + (f"-{run.last.command}" if later else "")
 
 
 def report_of(run: StreamRun, name: str) -> Document:
@@ -162,23 +167,28 @@ def report_of(run: StreamRun, name: str) -> Document:
     )
 
 
-def show(settings: Settings, run: StreamRun, name: str, *, brief: bool = False) -> None:
-    """Write the page of a run, record what the record lacks of streams, and put the page with the run.
+def show(settings: Settings, run: StreamRun, name: str) -> None:
+    """Print what the page of a run says, write it, record what the record lacks of streams, and put the page with the run."""
+    print(f"{report_of(run, name).text()}\n")
+    write(settings, run, name)
+
+
+def write(settings: Settings, run: StreamRun, name: str, *, recorded: bool = True) -> None:
+    """Write the page of a run, and say where it is.
 
     Args:
         settings: where reports and record are.
         run: whose page.
         name: of the page.
-        brief: print where the page is, and not what it says.
+        recorded: record what the record lacks of streams, and put the page with the run.
     """
     report = report_of(run, name)
-    if not brief:
-        print(f"{report.text()}\n")
     written = report.write(settings.run_dir / "reports")
-    with added():
-        tracking = open_recorder(settings, Cluster(settings).address("mlflow")).tracking
-        record_missing(tracking, settings)
-        attach(tracking, (start for _, start in run.starts), report.markdown(), written)
+    if recorded:
+        with added():
+            tracking = open_recorder(settings, Cluster(settings).address("mlflow")).tracking
+            record_missing(tracking, settings)
+            attach(tracking, (start for _, start in run.starts), report.markdown(), written)
     print(f"page: {written[0]}\nnumbers: {written[1]}\nall reports: {written[0].with_name(INDEX)}")
 
 

@@ -66,7 +66,7 @@ def keep(start: Start, folder: Path) -> None:
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Show that a start runs for as long as this process does, however that ends."""
+    """Show that a start runs or is recorded, for as long as this process does, however that ends."""
     with (folder / LOCK).open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -81,7 +81,7 @@ def starts(place: Path) -> Iterator[tuple[Path, Start]]:
 
 
 def _settled(start: Start, folder: Path) -> Start:
-    if start.status != "running" or _is_held(folder):
+    if start.status != "running" or is_held(folder):
         return start
     last = start.began_at
     for event in read(folder / EVENTS):
@@ -96,7 +96,8 @@ def _settled(start: Start, folder: Path) -> Start:
     return lost
 
 
-def _is_held(folder: Path) -> bool:
+def is_held(folder: Path) -> bool:
+    """Whether a start runs, or the command that ran it still records it."""
     try:
         with (folder / LOCK).open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

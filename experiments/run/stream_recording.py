@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Self
 
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
-from core.errors import RecordingError
+from core.errors import RecordingError, ServiceError
 from experiments.record import streams
 from experiments.results.events import Tail
 from experiments.results.parts import Launched
 from experiments.results.stream_series import StreamSeries, doubling
-from experiments.results.stream_start import EVENTS, Start, Status, held, keep, starts
+from experiments.results.stream_start import EVENTS, Start, Status, held, is_held, keep, starts
 from experiments.run import environment
 from experiments.run.runner import open_recorder
 from experiments.run.streams import FOLDER, Asked
@@ -51,26 +51,26 @@ class Recordings:
         self.command = ""
         self._restarts = 0
         self._running: list[Recording] = []
-        self._held = ExitStack()
+
+    @property
+    def whole(self) -> bool:
+        """Whether every start is recorded to its end."""
+        return all(recording.whole for recording in self._running)
 
     def __enter__(self) -> Self:
         """Begin with none."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Wait for the recordings, then let others record what these did not."""
+        """Wait for the recordings."""
         end = time.monotonic() + LAST_S
-        try:
-            for recording in self._running:
-                recording.wait(end - time.monotonic())
-        finally:
-            self._held.close()
+        for recording in self._running:
+            recording.wait(end - time.monotonic())
 
     @contextmanager
     def start(self, folder: Path) -> Iterator["Recording"]:
         """Record one start, whose folder is made, while the block runs; what ends the block ends the start."""
         self.command = self.command or folder.name
-        self._held.enter_context(held(folder))
         asked = self.asked
         given = float(asked.params.get("trigger_s", -1.0))
         start = Start(
@@ -93,10 +93,15 @@ class Recordings:
 
 
 class Recording:
-    """Recording of one start: a context manager around its application."""
+    """Recording of one start: a context manager around its application.
+
+    Attributes:
+        whole: whether it is recorded to its end.
+    """
 
     def __init__(self, settings: Settings, folder: Path, start: Start) -> None:
         self.settings, self.folder, self.start = settings, folder, start
+        self.whole = False
         self._series = StreamSeries(start.began_at, doubling)
         self._tail = Tail(folder / EVENTS)
         self._live = streams.Live(start)
@@ -104,11 +109,13 @@ class Recording:
         self._tracking: Tracking | None = None
         self._away = False
         self._first = True
+        self._held = ExitStack()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._record, name="stream-recording", daemon=True)
 
     def __enter__(self) -> Self:
         """Note the start, and begin to record it."""
+        self._held.enter_context(held(self.folder))
         keep(self.start, self.folder)
         self._thread.start()
         return self
@@ -160,6 +167,9 @@ class Recording:
                 "the stream goes on, but is no longer recorded because of a fault of recscale; please report it with these lines. Its "
                 "events stay in %s", self.folder,
             )  # fmt: skip
+            self._over.wait()  # until then others must see that it runs
+        finally:
+            self._held.close()
 
     def _look(self, *, last: bool = False) -> None:
         """Give to MLflow what came since the last look."""
@@ -169,6 +179,7 @@ class Recording:
             tracking = self._opened()
             if last:
                 self._live.end(tracking, self._series, self.start, self.folder)
+                self.whole = True
             else:
                 self._live.add(tracking, self._series)
             if self._away:
@@ -179,7 +190,7 @@ class Recording:
                 self._tell(tracking)
                 for start in record_missing(tracking, self.settings):
                     logger.info("recorded now what MLflow lacked: %s of %s", start.name, start.attempt)
-        except RecordingError as error:
+        except (RecordingError, ServiceError) as error:
             self._missed(error, last=last)
 
     def _tell(self, tracking: "Tracking") -> None:
@@ -194,7 +205,7 @@ class Recording:
             self._tracking, self._uri = open_recorder(self.settings, uri).tracking, uri
         return self._tracking
 
-    def _missed(self, error: RecordingError, *, last: bool) -> None:
+    def _missed(self, error: Exception, *, last: bool) -> None:
         if last:
             told = "the end of the stream could not be recorded, stays in %s and is recorded by the next make stream or make stream-report: %s"
             logger.warning(told, self.folder, error)
@@ -206,9 +217,10 @@ class Recording:
 
 
 def record_missing(tracking: "Tracking", settings: Settings) -> list[Start]:
-    """Record the starts of this run folder that the record lacks, but those that still run, and return them.
+    """Record the starts of this run folder that the record lacks, but those that run or are being recorded; return them.
 
     Raises:
         RecordingError: MLflow does not take them; they stay on disk.
     """
-    return streams.record_missing(tracking, starts(settings.run_dir / FOLDER))
+    there = starts(settings.run_dir / FOLDER)
+    return streams.record_missing(tracking, (one for one in there if not is_held(one[0])))

@@ -157,7 +157,7 @@ def _launch(
         return launcher.run(request, folder, math.inf, follow)
     with recordings.start(folder) as recording:
         launched = launcher.run(request, folder, math.inf, follow)
-        recording.ended(launched, _standing(settings, asked.names))
+        recording.ended(launched, _standing(settings, asked.names) if launched.result.error else "")
     return launched
 
 

@@ -10,7 +10,7 @@ from core.options import nearest, pairs
 from core.units import duration
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
-from experiments.report.streams import find, show
+from experiments.report.streams import find, write
 from experiments.results.events import Event
 from experiments.run.stream_recording import Recordings
 from experiments.run.streams import Asked, run
@@ -44,7 +44,7 @@ def _run(arguments: Namespace) -> int:
         print("stopped; the same command goes on from there")
     finally:
         if recordings.command:  # it came as far as to start something
-            show(settings, *find(settings, attempt=recordings.command), brief=True)
+            write(settings, *find(settings, attempt=recordings.command), recorded=recordings.whole)
     return 0
 
 
