@@ -228,7 +228,7 @@ def _query(start: Start, query: QuerySeries) -> Node:
 
 def _triggers(start: Start) -> str:
     each = {f"{seconds:g}" for seconds in start.triggers.values()}
-    every = ", ".join(f"{stream} {seconds:g}" for stream, seconds in start.triggers.items())
+    every = ", ".join(f"{stream} {start.triggers[stream]:g}" for stream in start.streams)
     return each.pop() if len(each) == 1 else every
 
 

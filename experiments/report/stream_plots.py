@@ -23,17 +23,17 @@ Course = Mapping[str, Sequence[Measured]]
 
 def rates(course: Course, series: StreamSeries) -> Iterator[Plot]:
     """Yield the messages a second that came, and those that batches get through."""
-    yield _lines("arrived", "Messages a second that came to the topics", ARRIVED, course, series)
+    yield from _lines("arrived", "Messages a second that came to the topics", ARRIVED, course, series)
     caption = "Messages a second that went through while a batch ran: what the query could do at most"
-    yield _lines("processed", caption, PROCESSED, course, series)
+    yield from _lines("processed", caption, PROCESSED, course, series)
 
 
 def lags(course: Course, series: StreamSeries) -> Iterator[Plot]:
     """Yield the lag in messages and in seconds."""
     caption = "Messages between the committed offsets and the ends of the topics, the most of each step"
-    yield _lines("lag", caption, BEHIND, course, series)
+    yield from _lines("lag", caption, BEHIND, course, series)
     caption = "For how long there has been a message that is not committed, the most of each step"
-    yield _lines("lag-seconds", caption, LATE, course, series)
+    yield from _lines("lag-seconds", caption, LATE, course, series)
 
 
 def state(course: Course, series: StreamSeries) -> Iterator[Plot]:
@@ -43,12 +43,7 @@ def state(course: Course, series: StreamSeries) -> Iterator[Plot]:
         ("state-memory", "Memory of the state", STATE_MB),
         ("watermark", "By how much the watermark of event time is behind the clock", WATERMARK),
     ):
-        found = {
-            query: [one for one in steps if metric.key in one.values()] for query, steps in course.items()
-        }
-        found = {query: steps for query, steps in found.items() if steps}
-        if found:
-            yield _lines(name, caption, metric, found, series)
+        yield from _lines(name, caption, metric, course, series)
 
 
 def batches(course: Course, series: StreamSeries) -> Iterator[Plot]:
@@ -88,27 +83,24 @@ def _drawing_parts(found: Sequence[Measured], series: StreamSeries) -> Callable[
     return draw
 
 
-def _lines(name: str, caption: str, metric: Metric, course: Course, series: StreamSeries) -> Plot:
-    drawn = _drawn(course)
-    left_out = (
-        f", of the {MOST_DRAWN} queries of {len(course)} that read most" if len(drawn) < len(course) else ""
-    )
+def _lines(name: str, caption: str, metric: Metric, course: Course, series: StreamSeries) -> Iterator[Plot]:
+    """Yield a picture of a metric over time, a line a query; nothing if no query has it."""
+    found = {query: [one for one in steps if metric.key in one.values()] for query, steps in course.items()}
+    found = {query: steps for query, steps in found.items() if steps}
+    drawn = _drawn(found)
+    if not drawn:
+        return
+    few = f", of the {MOST_DRAWN} queries of {len(found)} that read most" if len(drawn) < len(found) else ""
 
     def draw(axes: Any) -> None:
         divisor, time = _unit(series.last)
         for number, (query, steps) in enumerate(drawn.items()):
-            points = [
-                (one.last / divisor, one.values()[metric.key] * metric.factor)
-                for one in steps
-                if metric.key in one.values()
-            ]
-            style = "-" if len(points) > 1 else "o"
-            axes.plot(
-                [at for at, _ in points], [y for _, y in points], style, color=COLOURS[number], label=query
-            )
+            at = [one.last / divisor for one in steps]
+            values = [one.values()[metric.key] * metric.factor for one in steps]
+            axes.plot(at, values, "-" if len(at) > 1 else "o", color=COLOURS[number], label=query)
         _finish(axes, series, time, _LABELS.get(metric.unit, metric.unit), columns=2)
 
-    return Plot(name, f"{caption}{left_out}.", draw, _SIZE, narrow=_NARROW)
+    yield Plot(name, f"{caption}{few}.", draw, _SIZE, narrow=_NARROW)
 
 
 def _finish(axes: Any, series: StreamSeries, time: str, unit: str, columns: int) -> None:

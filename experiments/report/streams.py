@@ -273,7 +273,7 @@ def _glance(run: StreamRun) -> list[tuple[str, str]]:
 
 
 def _asked(start: Start) -> list[tuple[str, str]]:
-    triggers = ", ".join(f"{name} {seconds:g} s" for name, seconds in start.triggers.items())
+    triggers = ", ".join(f"{name} {start.triggers[name]:g} s" for name in start.streams)
     options = {
         f"{stream}.{key}": value
         for stream, given in start.params.get("options", {}).items()

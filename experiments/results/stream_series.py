@@ -60,12 +60,14 @@ class Durations:
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
         self._total = 0
+        self._longest = 0.0
 
     def add(self, ms: float) -> None:
         """Count one."""
         bucket = round(math.log(max(1.0, ms)) / _RATIO)
         self._counts[bucket] = self._counts.get(bucket, 0) + 1
         self._total += 1
+        self._longest = max(ms, self._longest)
 
     def seconds(self, share: float) -> float | None:
         """Return how many seconds this share of them took at most; None where there are none."""
@@ -73,7 +75,7 @@ class Durations:
         for bucket in sorted(self._counts):
             seen += self._counts[bucket]
             if seen >= rank:
-                return math.exp(bucket * _RATIO) / 1000
+                return min(math.exp(bucket * _RATIO), self._longest) / 1000
         return None
 
 
@@ -182,7 +184,9 @@ class QuerySeries:
         self.left, self.latest = behind, max(late, self.latest)
         total = self.messages + behind
         if self._seen is not None:
-            measured.arrived += max(0, total - self._seen[1])
+            # A batch that was committed just before the look is told after it: it is missing in this one alone.
+            total = max(total, self._seen[1])
+            measured.arrived += total - self._seen[1]
             measured.over_s += second - self._seen[0]
         self._seen = second, total
 
