@@ -8,36 +8,41 @@ from experiments.metric import Metric
 ARRIVED = Metric(
     "stream/arrived_per_s",
     "1/s",
-    "a stream's query: messages that came to its topic; MLflow's step is the second of the stream's life at which it ends, as of all that follow",
+    "a stream's query: messages that came to its topic; MLflow's step is the second of the stream's life at which the step ends",
     "stream.arrived",
     title="arrived/s",
 )
 PROCESSED = Metric(
     "stream/processed_per_s",
     "1/s",
-    "messages over the seconds of the batches that had them",
+    "a stream's query: messages over the seconds of the batches that had them",
     "stream.processed",
     title="processed/s",
 )
-BATCH = Metric("stream/batch_s", "s", "a batch from its begin to its commit, mean of a step", "stream.batch")
-LONGEST = Metric("stream/batch_max_s", "s", "the longest batch of a step", "stream.longest")
+BATCH = Metric(
+    "stream/batch_s",
+    "s",
+    "a stream's query: a batch from its begin to its commit, mean of a step",
+    "stream.batch",
+)
+LONGEST = Metric("stream/batch_max_s", "s", "a stream's query: the longest batch of a step", "stream.longest")
 BEHIND = Metric(
     "stream/lag",
     "messages",
-    "messages from the committed offsets to the ends, the most of a step",
+    "a stream's query: messages from the committed offsets to the ends, the most of a step",
     "stream.behind",
 )
 LATE = Metric(
     "stream/lag_s",
     "s",
-    "for how long there has been a message that is not committed, the most of a step",
+    "a stream's query: for how long there has been a message that is not committed, the most of a step",
     "stream.late",
 )
-STATE_ROWS = Metric("stream/state_rows", "rows", "rows of the query's state", "stream.state_rows")
+STATE_ROWS = Metric("stream/state_rows", "rows", "a stream's query: rows of its state", "stream.state_rows")
 STATE_MB = Metric(
     "stream/state_mb",
     "MB",
-    "memory of the query's state",
+    "a stream's query: memory of its state",
     "stream.state_bytes",
     title="state MB",
     factor=1e-6,
@@ -45,7 +50,7 @@ STATE_MB = Metric(
 WATERMARK = Metric(
     "stream/watermark_s",
     "s",
-    "by how much the watermark of event time is behind the clock",
+    "a stream's query: by how much the watermark of event time is behind the clock",
     "stream.watermark",
 )
 
@@ -55,7 +60,7 @@ OF_STEPS = (ARRIVED, PROCESSED, BATCH, LONGEST, BEHIND, LATE, STATE_ROWS, STATE_
 PART = Metric(
     "batch parts/{name}_s",
     "s",
-    "a part of a batch as Spark's durationMs names it, mean of a step (addBatch)",
+    "a stream's query: a part of a batch as Spark's durationMs names it, mean of a step (addBatch)",
     "stream.parts",
 )
 
@@ -67,14 +72,16 @@ MESSAGES = Metric(
 )
 OF_TOTALS = (
     MESSAGES,
-    Metric("totals/batches", "batches", "batches that were committed", "stream.batches"),
-    Metric("totals/seconds", "s", "from the start of the application to its end", "stream.seconds"),
-    Metric("totals/restarts", "times", "queries that were started again", "stream.restarts"),
-    Metric("totals/batch_p50_s", "s", "a batch, median, to within 1%", "stream.p50"),
-    Metric("totals/batch_p95_s", "s", "the same, of 95% of the batches", "stream.p95"),
-    Metric("totals/batch_p99_s", "s", "the same, of 99% of the batches", "stream.p99"),
-    Metric("totals/lag_s", "s", "the most seconds behind", "stream.latest"),
-    Metric("totals/lag_at_end", "messages", "messages behind when it was last looked", "stream.left"),
+    Metric("totals/batches", "batches", "the same: batches that were committed", "stream.batches"),
+    Metric("totals/seconds", "s", "the same: from the start of the application to its end", "stream.seconds"),
+    Metric("totals/restarts", "times", "the same: queries that were started again", "stream.restarts"),
+    Metric("totals/batch_p50_s", "s", "the same: a batch, median, to within 1%", "stream.p50"),
+    Metric("totals/batch_p95_s", "s", "the same: a batch, of 95% of them", "stream.p95"),
+    Metric("totals/batch_p99_s", "s", "the same: a batch, of 99% of them", "stream.p99"),
+    Metric("totals/lag_s", "s", "the same: the most seconds behind", "stream.latest"),
+    Metric(
+        "totals/lag_at_end", "messages", "the same: messages behind when it was last looked", "stream.left"
+    ),
 )
 """Metrics of the end; those of a whole run are of all its queries together."""
 
