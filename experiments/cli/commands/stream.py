@@ -5,12 +5,12 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from cluster import configuration
+from cluster.settings import Settings
 from core.errors import UsageError
 from core.options import nearest, pairs
 from core.units import duration
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
-from experiments.report.streams import find, write
 from experiments.results.events import Event
 from experiments.run.stream_recording import Recordings
 from experiments.run.streams import Asked, run
@@ -44,8 +44,15 @@ def _run(arguments: Namespace) -> int:
         print("stopped; the same command goes on from there")
     finally:
         if recordings.command:  # it came as far as to start something
-            write(settings, *find(settings, attempt=recordings.command), recorded=recordings.whole)
+            _page(settings, recordings)
     return 0
+
+
+def _page(settings: Settings, recordings: Recordings) -> None:
+    """Write the page of what was started."""
+    from experiments.report.streams import find, write  # noqa: PLC0415 - it takes seconds, for which no stream waits
+
+    write(settings, *find(settings, attempt=recordings.command), recorded=recordings.whole)
 
 
 def _values(texts: list[str], names: list[str]) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
