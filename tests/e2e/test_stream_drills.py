@@ -1,6 +1,7 @@
 """Something fails in the middle of real streams, and everything is reconciled afterwards."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -24,4 +25,7 @@ def test_everything_is_reconciled_after_a_fault(kind, tmp_path, cluster_sets):
     assert kept["compared"] > 40_000
     assert (kept["recovery_s"] is not None) == DRILLS[kind].faulty
     assert not list((place.run_dir / "stream-drills").glob("*"))
+    (run,) = place.runs("stream-drills", "stream-drill")
+    report = Path(run.info.artifact_uri.removeprefix("file://")) / "report" / "stream-drills.html"
+    assert report.read_text() == (place.run_dir / "reports" / "stream-drills.html").read_text()
     assert place.processes() == []
