@@ -133,7 +133,7 @@ recommend: environment ## The cheapest shape that keeps a deadline: ROWS=33e6 DE
 	$(python) -m experiments recommend --rows="$$ROWS" --deadline="$$DEADLINE" --price-per-worker-hour="$$PRICE" \
 	  $(call option,CORES,--cores) $(call option,MEMORY,--memory) $(call option,NAME,--of)
 
-reports: environment ## The page of every recorded experiment, and their index (.run/reports/index.html)
+reports: environment ## The page of every recorded experiment, of streams and their drills, and the index (.run/reports/index.html)
 	@$(python) -m experiments reports
 
 rename-metrics: environment ## Give the metrics of older runs in MLflow the names of this version
@@ -173,6 +173,9 @@ stream: environment ## Kafka's topics into the lake, Cassandra: NAME=lake [STREA
 	@$(call required,NAME,lake)
 	$(python) -m experiments stream "$$NAME" $(call option,STREAM_CORES,--stream-cores) $(if $(call given,DRAIN),--drain) \
 	  $(call option,TRIGGER,--trigger) $(call option,STREAM_SET,--sets)
+
+stream-report: environment ## The page of a stream's run, while it goes on or after: rates, batches, lag, state [NAME=lake] [START=20261129-230752-552011]
+	@$(python) -m experiments stream-report $(if $(call given,NAME),"$$NAME") $(call option,START,--start)
 
 lake-compact: environment ## Put small files of the lake together, remove those that no version of the last hours needs [TOPICS=] [HOURS=24]
 	@$(python) -m experiments lake compact $(call option,TOPICS,--topics) $(call option,HOURS,--keep-hours)

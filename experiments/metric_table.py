@@ -7,6 +7,7 @@ wants first has none.
 from collections.abc import Iterator
 
 from experiments.metric import Metric, safe
+from experiments.stream_metrics import OF_STREAMS
 
 TOTAL = "total"
 """In place of a phase's name: all phases of a pass together."""
@@ -400,8 +401,9 @@ OTHERS = (
     RATE_TO_BASE,
     DRAINED_BY,
     LAG_OF_RATE,
+    *OF_STREAMS,
 )
-"""Metrics of an experiment's own run, of comparisons, drills and rates; they never had other names."""
+"""Metrics of an experiment's own run, of comparisons, drills, rates and streams; they never had other names."""
 
 
 def new_name(old: str) -> str | None:

@@ -40,6 +40,7 @@ def write_index(folder: Path) -> Path:
     entries = sorted(_entries(folder), key=lambda entry: (-entry.when, entry.name))
     groups = {
         "Experiments": [entry for entry in entries if entry.kind == "experiment"],
+        "Streams": [entry for entry in entries if entry.kind in ("stream", "rate", "stream-drill")],
         "Comparisons": [entry for entry in entries if entry.kind == "comparison"],
         "Data sets": [entry for entry in entries if entry.kind == "data"],
     }

@@ -245,7 +245,7 @@ class Tracking:
             run_id: of the run.
             numbers: values of metrics with their steps.
             params: parameters.
-            at_ms: the numbers' time in milliseconds since 1970; None for now.
+            at_ms: time of numbers that have none, in milliseconds since 1970; None for now.
             exact: do not round the numbers to five decimals.
         """
         now = int(time.time() * 1000) if at_ms is None else at_ms
@@ -396,7 +396,8 @@ def _version(found: Any) -> Version:
 
 def _metric(number: Number, now: int, *, exact: bool = False) -> Metric:
     value = float(number.value)
-    return Metric(number.name, value if exact else round(value, _DECIMALS), now, number.step)
+    at_ms = now if number.at_ms is None else number.at_ms
+    return Metric(number.name, value if exact else round(value, _DECIMALS), at_ms, number.step)
 
 
 def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

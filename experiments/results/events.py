@@ -34,6 +34,13 @@ class Tail:
         return list(_parsed(whole))
 
 
+def read(path: Path) -> Iterator[Event]:
+    """Yield the events of a file, one at a time: that of a stream may be larger than the memory; none where there is no file."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        for line in file:
+            yield from _parsed(line)
+
+
 def _parsed(data: bytes) -> Iterator[Event]:
     for line in data.splitlines():
         with suppress(ValueError):

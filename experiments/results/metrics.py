@@ -25,11 +25,15 @@ from experiments.results.windows import lags, measured_windows, rates
 
 
 class Number(NamedTuple):
-    """One value of one metric; `step` counts repeats over all applications, or applications."""
+    """One value of one metric; `step` counts repeats over all applications, or applications.
+
+    `at_ms` is the value's time in milliseconds since 1970, None for that of the recording.
+    """
 
     name: str
     value: float
     step: int = 0
+    at_ms: int | None = None
 
 
 def phases(outcome: Outcome) -> list[str]:

@@ -16,6 +16,8 @@ from jobs.runtime.request import LOG_MARK, Request, Result
 
 Status = Literal["ok", "failed", "killed"]
 
+_PASSED_ON = ("batch", "lag")  # a stream has millions of them, and they say nothing of the application's end
+
 
 @dataclass(frozen=True)
 class Part:
@@ -86,7 +88,8 @@ class Following:
             )  # then this one's events are all there
             part, tail = self._parts[self._current], self._tails[self._current]
             for event in tail.new():
-                tail.events.append(event)
+                if event["event"] not in _PASSED_ON:
+                    tail.events.append(event)
                 if not quiet:
                     part.follow(event)
             if not next_began:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cluster.lifecycle import Cluster
 from cluster.settings import PARQUET, Settings
@@ -27,6 +27,9 @@ from jobs.stores import STORAGES
 from jobs.streaming import offsets
 from jobs.streaming.tables import EXTENSION, SETTINGS
 from jobs.streams import STREAMS, check_names
+
+if TYPE_CHECKING:
+    from experiments.run.stream_recording import Recordings
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +72,12 @@ class Asked:
 
 
 def run(
-    settings: Settings, asked: Asked, follow: Callable[[Event], None] = lambda _: None, repeats: int = 0
+    settings: Settings,
+    asked: Asked,
+    follow: Callable[[Event], None] = lambda _: None,
+    repeats: int = 0,
+    *,
+    recordings: "Recordings | None" = None,
 ) -> Launched:
     """Run streams until they end or are stopped: services and topics that they need are made first.
 
@@ -78,6 +86,7 @@ def run(
         asked: what to run.
         follow: called with each event of the application.
         repeats: windows to measure; 0 for one that ends with a drained stream, and for no end otherwise.
+        recordings: record each start of the application; None for none, as of streams that are part of a measurement.
 
     Raises:
         UsageError: an unknown stream, or more cores than the workers have.
@@ -95,7 +104,7 @@ def run(
         logger.info("made the topic %s", made)
     failures = 0
     while True:
-        launched = _launch(cluster, asked, brokers, follow, repeats)
+        launched = _launch(cluster, asked, brokers, follow, repeats, recordings=recordings)
         if launched.status == "killed":
             raise KeyboardInterrupt
         error = launched.result.error
@@ -116,7 +125,13 @@ def run(
 
 
 def _launch(
-    cluster: Cluster, asked: Asked, brokers: Sequence[str], follow: Callable[[Event], None], repeats: int
+    cluster: Cluster,
+    asked: Asked,
+    brokers: Sequence[str],
+    follow: Callable[[Event], None],
+    repeats: int,
+    *,
+    recordings: "Recordings | None",
 ) -> Launched:
     settings = cluster.settings
     cluster.up({"spark"})
@@ -138,7 +153,12 @@ def _launch(
         workers=frozenset(f"spark-worker-{number}" for number in range(1, settings.spark.workers + 1)),
         grace_s=_GRACE_S,
     )
-    return launcher.run(request, folder, math.inf, follow)
+    if recordings is None:
+        return launcher.run(request, folder, math.inf, follow)
+    with recordings.start(folder) as recording:
+        launched = launcher.run(request, folder, math.inf, follow)
+        recording.ended(launched, _standing(settings, asked.names) if launched.result.error else "")
+    return launched
 
 
 def _request(cluster: Cluster, asked: Asked, brokers: Sequence[str], folder: Path, repeats: int) -> Request:

@@ -11,7 +11,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from core.errors import JobError
 from datasets.topics import declared
-from datasets.topics.admin import Broker, administered
+from datasets.topics.admin import Broker, Held, administered
 from jobs.runtime.failures import explain
 from jobs.streaming import binding, kafka, offsets
 from jobs.streaming.binding import CHECKPOINT, Fingerprint
@@ -97,9 +97,23 @@ class Running:
                 writer = writer.trigger(availableNow=True)
             else:
                 writer = writer.trigger(processingTime=f"{round(self.pace.trigger_s * 1000)} milliseconds")
+            begins = self._begins(there)
             self._now = writer.start()
         finally:
             spark.sparkContext.setLocalProperty("spark.scheduler.pool", None)  # type: ignore[arg-type]
+        told = {"startOffset": offsets.nested(begins), "messaging.destination.name": query.topic}
+        context.events.add("query_start", query=self.name, **told)
+
+    def _begins(self, there: Sequence[Held]) -> dict[tuple[str, int], int]:
+        """Return for each partition the offset of the message that is read next."""
+        _, ends = offsets.committed(self.home / CHECKPOINT)
+        given = self.pace.begin.get(self.query.topic, kafka.NOWHERE)
+        return {
+            (one.topic, one.partition): ends.get(
+                (one.topic, one.partition), int(given.get(str(one.partition), one.first))
+            )
+            for one in there
+        }
 
     def look(self) -> bool:
         """See to the query: start it again if it failed and its time has come; return whether it goes on.

@@ -1,6 +1,7 @@
 """Every part fails once in the middle of real streams, and everything is reconciled afterwards."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -25,4 +26,7 @@ def test_everything_is_reconciled_after_faults_in_every_part(tmp_path, cluster_s
     assert len(kept["victim"].split(", then ")) == len(DRILLS["together"].parts)
     assert kept["recovery_s"] > 0
     assert not list((place.run_dir / "stream-drills").glob("*"))
+    (run,) = place.runs("stream-drills", "stream-drill")
+    report = Path(run.info.artifact_uri.removeprefix("file://")) / "report" / "stream-drills.html"
+    assert report.read_text() == (place.run_dir / "reports" / "stream-drills.html").read_text()
     assert place.processes() == []

@@ -80,11 +80,12 @@ def partitions(messages):
 
 
 def test_a_stream_loses_nothing_and_a_trial_runs_beside_it(place):
-    Cluster(place.settings).up({"kafka"})
+    Cluster(place.settings).up({"kafka", "mlflow"})
     place.run("stream", "lake", "--drain", "--set", TOPICS)
     send(broker(place), "ratings", [rating(number) for number in range(20)])
     with place.started("stream", "lake", "--trigger", "1s", "--set", TOPICS) as process:
         wait_for(place, 20, process)
+        place.kill("mlflow")  # the stream must not notice
         _kill_driver(place)
         send(
             broker(place),
@@ -92,6 +93,7 @@ def test_a_stream_loses_nothing_and_a_trial_runs_beside_it(place):
             [rating(number, more=1) if number == 5 else rating(number) for number in range(20)],
         )
         wait_for(place, 40, process)
+        Cluster(place.settings).up({"mlflow"})
         refused = subprocess.run(
             place.command("train", "--model", "bias", "--dataset", "synthetic/ml-latest-small", "--set", "shape.workers=2", "--set", "data.rows=3000"),
             capture_output=True, text=True, check=False, timeout=300,
@@ -116,6 +118,35 @@ def test_a_stream_loses_nothing_and_a_trial_runs_beside_it(place):
     # Messages go to the partition of their place among those that are sent together: 20, 20 and 10.
     assert exported(place, "first") == sorted(set(partitions(50)) - {(0, 20)})
     assert exported(place, "dead", "dead-letters") == [(0, 20)]
+
+
+def test_every_start_is_on_record_with_what_it_read(place):
+    found = [
+        (
+            run.data.tags["recscale.status"],
+            run.data.tags["recscale.restart"],
+            run.data.metrics["totals/messages"],
+        )
+        for run in place.runs("stream", "stream")
+    ]
+    assert found == [("drained", "0", 0), ("failed", "0", 20), ("stopped", "1", 20), ("drained", "0", 10)]
+    last = place.runs("stream", "stream-query")[-1].data
+    assert (last.tags["recscale.query"], last.params["topic"]) == ("lake.ratings", "ratings")
+    assert {
+        "stream/lag",
+        "stream/batch_s",
+        "batch parts/addBatch_s",
+        "totals/batch_p95_s",
+    } <= last.metrics.keys()
+    place.run(
+        "stream-report",
+        "--start",
+        sorted(path.parent.name for path in place.run_dir.glob("streaming/*/start.json"))[1],
+    )
+    pages = {path.name for path in (place.run_dir / "reports").glob("stream-lake*.json")}
+    assert len(pages) == 2
+    values = json.loads((place.run_dir / "reports" / "stream-lake.json").read_text())
+    assert values["queries"]["lake.ratings"]["dead_letters"] == 1
 
 
 def _kill_driver(place):

@@ -253,7 +253,7 @@ def test_a_name_stands_in_the_table_alone():
     found = [
         f"{path.name}:{node.lineno}: {node.value}"
         for path in sorted((Path(__file__).parents[2] / "experiments").rglob("*.py"))
-        if path.name != "metric_table.py"
+        if path.name not in ("metric_table.py", "stream_metrics.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and node.value in names
     ]

@@ -1,4 +1,4 @@
-"""`reports`: the page of every experiment that is recorded, and their index."""
+"""`reports`: the page of every experiment that is recorded, of streams and their drills, and the index."""
 
 import logging
 import tomllib
@@ -10,12 +10,15 @@ from core.errors import RecordingError, ServiceError, UsageError
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
 from experiments.page.index import write_index
+from experiments.report import stream_drills, streams
 from experiments.report.report import Report
 from experiments.report.show import SINGLE, TRAIN
 from experiments.run.runner import open_recorder
 from experiments.spec import loading as spec
 from experiments.spec import older
 from experiments.spec.experiment import Experiment
+from experiments.studies.stream_drills.record import NAME as DRILLS
+from experiments.studies.stream_drills.record import every
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +39,11 @@ def _run(arguments: Namespace) -> int:
                 code = 1
     except RecordingError as error:
         raise ServiceError(f"the record cannot be read: {error}") from error
+    documents = [streams.report_of(run, run.page) for run in streams.newest(settings)]
+    if drilled := list(every(settings.run_dir / "experiments" / DRILLS)):
+        documents.append(stream_drills.report_of(drilled))
+    for document in documents:
+        print(document.write(folder)[0], flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     print(f"all reports: {write_index(folder)}")
     return code

@@ -5,12 +5,14 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from cluster import configuration
+from cluster.settings import Settings
 from core.errors import UsageError
 from core.options import nearest, pairs
 from core.units import duration
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
 from experiments.results.events import Event
+from experiments.run.stream_recording import Recordings
 from experiments.run.streams import Asked, run
 from jobs.apps.stream import StreamParams
 
@@ -32,14 +34,25 @@ def _run(arguments: Namespace) -> int:
         arguments.drain,
         {**params, "options": options},
     )
+    recordings = Recordings(settings, asked)
     try:
-        launched = run(settings, asked, _tell)
+        with recordings:
+            launched = run(settings, asked, _tell, recordings=recordings)
+        for name, count in launched.result.counts.items():
+            print(f"{name.removeprefix('messages.')}: {count:,} messages in {launched.seconds:.1f} s")
     except KeyboardInterrupt:
         print("stopped; the same command goes on from there")
-        return 0
-    for name, count in launched.result.counts.items():
-        print(f"{name.removeprefix('messages.')}: {count:,} messages in {launched.seconds:.1f} s")
+    finally:
+        if recordings.command:  # it came as far as to start something
+            _page(settings, recordings)
     return 0
+
+
+def _page(settings: Settings, recordings: Recordings) -> None:
+    """Write the page of what was started."""
+    from experiments.report.streams import find, write  # noqa: PLC0415 - it takes seconds, for which no stream waits
+
+    write(settings, *find(settings, attempt=recordings.command), recorded=recordings.whole)
 
 
 def _values(texts: list[str], names: list[str]) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:

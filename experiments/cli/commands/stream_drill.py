@@ -7,18 +7,15 @@ from core.errors import FAILED, OK, UsageError
 from core.options import nearest
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
-from experiments.page.tables import NONE, Table
-from experiments.page.text_tables import as_text
-from experiments.studies.stream_drills.drill import StreamDrilled
+from experiments.report.stream_drills import show
 from experiments.studies.stream_drills.kinds import DRILLS
 from experiments.studies.stream_drills.session import Session
 
 ALL = "all"
-_HEADER = ["drill", "seed", "hit after", "result", "recovery s", "allowed s", "cold start s", "batch s", "restarts", "acknowledged", "bad", "compared"]  # fmt: skip
 
 
 def _run(arguments: Namespace) -> int:
-    """Print what came of each drill; exit with 1 if something was not reconciled."""
+    """Print what came of each drill and write the page of all; exit with 1 if something was not reconciled."""
     wanted = list(dict.fromkeys(word.strip() for word in arguments.kind.split(",")))
     for kind in wanted:
         if kind not in (ALL, *DRILLS):
@@ -29,23 +26,8 @@ def _run(arguments: Namespace) -> int:
         settings, list(DRILLS) if every else wanted, _seeds(arguments.seeds), _total(arguments.total)
     )
     found = session.run(leave_out=every)
-    print(as_text(Table(_HEADER, [_row(one) for one in found])))
-    for one in found:
-        for line in (*one.notes, *(", ".join(row) for row in one.findings)):
-            print(f"{one.kind}, seed {one.seed}: {line}")
-    print(f"kept in {session.place}")
+    show(settings, session.place, found)
     return OK if all(one.good for one in found) else FAILED
-
-
-def _row(one: StreamDrilled) -> list[str]:
-    recovery = NONE if one.recovery_s is None else f"{one.recovery_s:.1f}"
-    result = "reconciled" if one.good else f"{one.differing:,} differ"
-    hit = f"{one.at:,}" if one.victim else NONE
-    return [
-        *(one.kind, str(one.seed), hit, result, recovery, f"{one.allowed_s:.1f}", f"{one.cold_start_s:.1f}"),
-        f"{one.batch_s:.2f}",
-        *(str(one.restarts), f"{one.acknowledged:,}", f"{one.bad:,}", f"{one.compared:,}"),
-    ]
 
 
 def _seeds(text: str) -> list[int]:

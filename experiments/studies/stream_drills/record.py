@@ -1,7 +1,7 @@
 """Keeps drills of streams on disk, and records them in an MLflow experiment of their own."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cluster.settings import Settings
@@ -34,6 +34,29 @@ def keep(found: StreamDrilled, place: Path) -> None:
 def kept(folder: Path) -> StreamDrilled | None:
     """Return what came of a drill; None if it is not done, or its file does not read, which is said."""
     return _KEPT.read_if(folder / FILE, checked(StreamDrilled))
+
+
+def every(place: Path) -> Iterator[StreamDrilled]:
+    """Yield what came of each drill that is kept in a folder, in the order of kinds, seeds and sizes."""
+    found = (kept(path.parent) for path in place.glob(f"*/{FILE}"))
+    yield from sorted(
+        (one for one in found if one is not None), key=lambda one: (one.kind, one.seed, one.total)
+    )
+
+
+def attach(
+    settings: Settings, uri: str | None, found: Sequence[StreamDrilled], files: Sequence[Path]
+) -> None:
+    """Put the files of a page with the runs of the drills that it shows.
+
+    Raises:
+        RecordingError: MLflow does not take them.
+    """
+    tracking = open_recorder(settings, uri).tracking
+    shown = {_attempt(one) for one in found}
+    for run in tracking.runs(NAME, PREFIX + "kind", _KIND):
+        if run.tags.get(PREFIX + "attempt") in shown:
+            tracking.attach(run.run_id, files, "report")
 
 
 def record_missing(settings: Settings, uri: str | None, place: Path) -> None:
