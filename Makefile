@@ -49,7 +49,7 @@ sets := $(call option,SET,--sets)
 help: ## This list of commands
 	@echo 'recscale: what does a recommender cost on a cluster, how does that change, how good is it?'
 	echo
-	awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	echo
 	echo '  DATA=/folder names a folder that holds publishers'"'"' unpacked data sets (ml-1m, ml-latest-small, ...).'
 
@@ -149,6 +149,11 @@ stream-rate: environment ## The rate of messages that a stream keeps up with: NA
 	@$(call required,NAME,lake)
 	$(python) -m experiments stream-rate "$$NAME" $(call option,STREAM_CORES,--stream-cores) $(call option,TRIGGER,--trigger) \
 	  $(call option,DATASET,--dataset)
+
+cost-of-correctness: environment ## What each guarantee of a stream costs: NAME=lake|feedback [ROWS=1e6] [REPEATS=3] [BAD=0.001] [BATCHES=1000]
+	@$(call required,NAME,lake)
+	$(python) -m experiments cost-of-correctness "$$NAME" $(call option,ROWS,--rows) $(call option,REPEATS,--repeats) \
+	  $(call option,BAD,--bad) $(call option,BATCHES,--batches)
 
 topics: environment ## Kafka's topics, what they hold, and the lag of each stream: [PARTITIONS=1]
 	@$(python) -m experiments topics $(if $(call given,PARTITIONS),--partitions)
