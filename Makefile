@@ -49,7 +49,7 @@ sets := $(call option,SET,--sets)
 help: ## This list of commands
 	@echo 'recscale: what does a recommender cost on a cluster, how does that change, how good is it?'
 	echo
-	awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	echo
 	echo '  DATA=/folder names a folder that holds publishers'"'"' unpacked data sets (ml-1m, ml-latest-small, ...).'
 
@@ -159,6 +159,11 @@ stream-scaling: environment ## What partitions, workers and brokers bring a stre
 	@$(call required,NAME,lake)
 	$(python) -m experiments stream-scaling "$$NAME" $(call option,OVER,--over) $(call option,REPEATS,--repeats) \
 	  $(call option,DATASET,--dataset)
+
+cost-of-correctness: environment ## What each guarantee of a stream costs: NAME=lake|feedback [ROWS=1e6] [REPEATS=3] [BAD=0.001] [BATCHES=1000]
+	@$(call required,NAME,lake)
+	$(python) -m experiments cost-of-correctness "$$NAME" $(call option,ROWS,--rows) $(call option,REPEATS,--repeats) \
+	  $(call option,BAD,--bad) $(call option,BATCHES,--batches)
 
 topics: environment ## Kafka's topics, what they hold, and the lag of each stream: [PARTITIONS=1]
 	@$(python) -m experiments topics $(if $(call given,PARTITIONS),--partitions)

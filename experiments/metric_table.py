@@ -387,6 +387,37 @@ LAG_OF_RATE = Metric(
     "rate.lags",
 )
 
+MESSAGES_PER_S = Metric(
+    "correctness/messages_per_s",
+    "1/s",
+    "cost of correctness: messages a second of a stream or of one of its sides, median of the rounds",
+    "cost.seconds",
+)
+OF_BATCH = Metric(
+    "correctness/of_batch",
+    "0 to 1",
+    "cost of correctness: the same, as a share of the batch's",
+    "cost.shares",
+)
+COST_OF_GUARANTEE = Metric(
+    "correctness/cost_{name}",
+    "share",
+    "cost of correctness: time that a guarantee adds to that of the side without it (NAME)",
+    "cost.costs",
+)
+ROUND_S = Metric(
+    "correctness/round_s",
+    "s",
+    "cost of correctness: seconds of a side; MLflow's step is the round",
+    "cost.seconds",
+)
+LATE_OF_EARLY = Metric(
+    "correctness/late_of_early",
+    "times",
+    "cost of correctness: 95th percentile of late small batches over that of early ones",
+    "cost.late_of_early",
+)
+
 OTHERS = (
     SECONDS_BY_CORES,
     RMSE_BY_TRIAL,
@@ -402,8 +433,13 @@ OTHERS = (
     DRAINED_BY,
     LAG_OF_RATE,
     *OF_STREAMS,
+    MESSAGES_PER_S,
+    OF_BATCH,
+    COST_OF_GUARANTEE,
+    ROUND_S,
+    LATE_OF_EARLY,
 )
-"""Metrics of an experiment's own run, of comparisons, drills, rates and streams; they never had other names."""
+"""Metrics of an experiment's own run, of comparisons, drills, rates, streams and costs of guarantees; they never had other names."""
 
 
 def new_name(old: str) -> str | None:

@@ -73,13 +73,20 @@ class Phases:
             seconds = time.perf_counter() - start
             context.setLocalProperty("spark.jobGroup.id", None)  # type: ignore[arg-type]
             context.setLocalProperty("spark.job.description", None)  # type: ignore[arg-type]
-        jobs = len(context.statusTracker().getJobIdsForGroup(group))
-        if jobs == 0:
+        self.add(name, seconds, len(context.statusTracker().getJobIdsForGroup(group)))
+
+    def add(self, name: str, seconds: float, spark_jobs: int) -> None:
+        """Keep a time of this pass; that of a query, whose jobs have a group of their own, is taken elsewhere.
+
+        Raises:
+            JobError: no Spark job ran in it.
+        """
+        if spark_jobs == 0:
             raise JobError(
                 f"phase {name!r} ran no Spark job: it built a plan and its {seconds:.3f} s mean nothing. "
                 "Consume what the phase made (jobs.runtime.phases.consume) before it ends."
             )
-        self.times.append(PhaseTime(name, self.pass_, self.kind, seconds, jobs))
+        self.times.append(PhaseTime(name, self.pass_, self.kind, seconds, spark_jobs))
         self.events.add(
-            "phase_end", phase=name, pass_=self.pass_, kind=self.kind, seconds=seconds, spark_jobs=jobs
+            "phase_end", phase=name, pass_=self.pass_, kind=self.kind, seconds=seconds, spark_jobs=spark_jobs
         )

@@ -115,8 +115,8 @@ def parsed(
     sure = proven(F.col("_text"), F.col(_VALUE), F.col("_m"), kinds(schema))
     rows = (
         held.withColumn("_text", F.col(_VALUE).cast("string"))
-        .withColumn("_m", _once(fields))
-        .withColumn("_proven", _once(sure))
+        .withColumn("_m", once(fields))
+        .withColumn("_proven", once(sure))
     )
     message = _Message(schema, topic.key, skew_s, F.current_timestamp() if now is None else now)
     return rows.select(
@@ -128,7 +128,7 @@ def parsed(
     )
 
 
-def _once(column: Column) -> Column:
+def once(column: Column) -> Column:
     """Return the column such that a filter above it is not moved below it, which would compute it for the filter and again."""
     return F.when(F.monotonically_increasing_id() >= 0, column)  # always; but Catalyst cannot know
 

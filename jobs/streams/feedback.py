@@ -67,7 +67,7 @@ class Feedback:
             )
         settings = {name: str(value) for name, value in vars(options).items()}
         return [
-            Query(topic, topic, _Sink(store, context, topic, options).write, settings=settings)
+            Query(topic, topic, Sink(store, context, topic, options).write, settings=settings)
             for topic in TOPICS
         ]
 
@@ -84,8 +84,8 @@ def _check(options: Options) -> None:
         )
 
 
-class _Sink:
-    """Writes the micro-batches of one query."""
+class Sink:
+    """Writes the micro-batches of one query, in steps."""
 
     def __init__(self, store: CassandraStore, context: StreamContext, topic: str, options: Options) -> None:
         self._store, self._context, self._window_s = store, context, options.window_s
@@ -95,9 +95,9 @@ class _Sink:
 
     def write(self, frame: DataFrame, batch: int) -> None:
         """Keep one micro-batch."""
-        rows = self._rows(frame, batch).persist()
+        rows = self.rows(frame, batch).persist()
         try:
-            self._write(rows, batch)
+            self.keep(rows, batch)
         except Exception:
             # A session of the connector that has met a lost node may not recover: the next try opens another one.
             forget_sessions(frame.sparkSession)
@@ -105,25 +105,30 @@ class _Sink:
         finally:
             rows.unpersist()
 
-    def _rows(self, frame: DataFrame, batch: int) -> DataFrame:
+    def rows(self, frame: DataFrame, batch: int) -> DataFrame:
         """Return what the tables need of the messages, bad ones with their reason."""
         now = datetime.fromtimestamp(self._context.clock_ms(self._topic.name, batch) / 1000, UTC)
         rows = messages.parsed(frame, self._topic, self._schema, self._context.skew_s, F.lit(now))
         kept = [F.col(name) for name in ("partition", "offset", "reason")]
         return feedback_rows.with_latest(rows.select(*feedback_rows.said(rows), *kept))
 
-    def _write(self, rows: DataFrame, batch: int) -> None:
+    def keep(self, rows: DataFrame, batch: int) -> None:
+        """Write what the messages say, and count them by window."""
         usable = rows.where(feedback_rows.unusable().isNull())
-        self._fill(EVENTS, feedback_rows.events(usable))
-        self._fill(FEEDBACK, feedback_rows.feedback(usable))
+        self.fill(EVENTS, feedback_rows.events(usable))
+        self.fill(FEEDBACK, feedback_rows.feedback(usable))
         self._context.visible(self._topic.name, batch, time.time())
+        self.count(rows, usable, batch)
+
+    def count(self, rows: DataFrame, usable: DataFrame, batch: int) -> None:
+        """Add the messages to their windows' totals, keep retractions, and record what is in no table or late."""
         self._totals.go_to(batch - 1)
         if batch == 0:  # a checkpoint that was made anew counts all windows again
             forget_totals(self._store.keyspace, self._topic.name)
         watermark_ms = self._totals.watermark_ms
         found = popularity_rows.of(rows, self._totals.window_ms, watermark_ms)
         if found.retractions:
-            self._fill(RETRACTIONS, feedback_rows.retractions(usable))
+            self.fill(RETRACTIONS, feedback_rows.retractions(usable))
         changed = self._totals.add(batch, found.counted, found.newest_ms)
         about = {
             "topic": self._topic.name,
@@ -133,14 +138,15 @@ class _Sink:
         }
         spark = rows.sparkSession
         if changed:
-            self._fill(POPULARITY, popularity_rows.totals(spark, changed, about))
+            self.fill(POPULARITY, popularity_rows.totals(spark, changed, about))
         if found.late:
             assert watermark_ms is not None  # nothing is late before the first
-            self._fill(LATE, popularity_rows.late(spark, found.late, watermark_ms, about))
+            self.fill(LATE, popularity_rows.late(spark, found.late, watermark_ms, about))
         self._totals.keep()
         self._tell(batch, watermark_ms, found)
 
-    def _fill(self, table: Table, rows: DataFrame) -> None:
+    def fill(self, table: Table, rows: DataFrame) -> None:
+        """Write rows with their own write time."""
         self._store.fill(table.name, rows, {**TUNING, "writetime": WRITTEN})
 
     def _tell(self, batch: int, watermark_ms: int | None, found: popularity_rows.Found) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from cluster import configuration
 from cluster.lifecycle import Cluster
-from cluster.settings import Settings
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
 from experiments.page.tables import Table
@@ -19,14 +18,11 @@ _JOBS = {
     "export": "lake_export",
     "take": "dead_letters",
     "send": "dead_letters",
-    "cost": "lake_cost",
 }
 
 
 def _run(arguments: Namespace) -> int:
     settings = configuration.load(arguments.cluster_set)
-    if arguments.action == "cost":
-        return _cost(settings, arguments)
     params: dict[str, Any] = {"lake": str(settings.run_dir.resolve() / "lake")}
     if arguments.topics:
         params["topics"] = arguments.topics
@@ -43,18 +39,6 @@ def _run(arguments: Namespace) -> int:
     return _shown(lake.run(settings, _JOBS[arguments.action], params))
 
 
-def _cost(settings: Settings, arguments: Namespace) -> int:
-    """Time the lake and cheaper ways side by side, on messages of its own."""
-    brokers = Cluster(settings).ensure("kafka")
-    params = {
-        "brokers": brokers,
-        "rows": arguments.rows,
-        "sides": arguments.sides,
-        "batches": arguments.batches,
-    }
-    return _shown(lake.run(settings, "lake_cost", params, cores=arguments.cores, repeats=arguments.repeats))
-
-
 def _shown(result: Result) -> int:
     header, *rows = [[str(cell) for cell in row] for row in result.table]
     print(as_text(Table(header, rows)))
@@ -63,10 +47,7 @@ def _shown(result: Result) -> int:
 
 def _arguments(parser: ArgumentParser) -> None:
     shared.cluster(parser)
-    what = (
-        "compact tables and remove old files; export them as Parquet; take dead letters out to a file; "
-        "send mended ones; time what the lake costs"
-    )
+    what = "compact tables and remove old files; export them as Parquet; take dead letters out to a file; send mended ones"
     parser.add_argument("action", choices=sorted(_JOBS), help=what)
     parser.add_argument("--topics", help="of which topics, with commas between; without it all")
     parser.add_argument(
@@ -80,12 +61,6 @@ def _arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--file", type=Path, default=Path("dead-letters.jsonl"), help="take, send: the file of letters"
-    )
-    parser.add_argument("--rows", type=int, default=1_000_000, help="cost: messages")
-    parser.add_argument("--cores", type=int, default=2, help="cost: tasks at a time")
-    parser.add_argument("--repeats", type=int, default=3, help="cost: passes after a first one")
-    parser.add_argument(
-        "--sides", default="lake,not_idempotent,parquet", help="cost: what is timed beside the batch read"
     )
     parser.add_argument("--reasons", help="take: which, with commas between, as 'wrong type,missing field'")
 
