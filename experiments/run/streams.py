@@ -12,6 +12,7 @@ from cluster.lifecycle import Cluster
 from cluster.settings import PARQUET, Settings
 from cluster.shape import Shape
 from core.errors import JobError, UsageError
+from datasets.formats import delta
 from datasets.topics.admin import make_declared
 from datasets.topics.connection import Connection
 from experiments.results.events import Event
@@ -25,7 +26,7 @@ from experiments.run.stores import files_of, spark_settings_of, together
 from jobs.runtime.request import Request
 from jobs.stores import STORAGES
 from jobs.streaming import offsets
-from jobs.streaming.tables import EXTENSION, SETTINGS
+from jobs.streaming.tables import SETTINGS
 from jobs.streams import STREAMS, check_names
 
 logger = logging.getLogger(__name__)
@@ -184,7 +185,7 @@ def reach(cluster: Cluster, services: Collection[str]) -> dict[str, str]:
     Raises:
         ServiceError: a service did not come up.
     """
-    mine = {"spark.jars": cluster.driver_host.jars("streams"), "spark.sql.extensions": EXTENSION}
+    mine = {"spark.jars": cluster.driver_host.jars(delta.JARS), "spark.sql.extensions": delta.EXTENSION}
     return together(SETTINGS, mine, *(_of_store(cluster, name) for name in sorted(services)))
 
 
