@@ -37,13 +37,11 @@ def spark_settings_of(store: str, settings: Settings, addresses: Sequence[str], 
     Args:
         store: key of the store.
         settings: where things are.
-        addresses: of the store's servers, for clients.
+        addresses: of the store's servers, for clients; none where no service keeps its tables.
         jars: those that Spark needs for it, as the setting spark.jars wants them.
     """
     storage = STORAGES[store]
-    if not storage.service:
-        return {}
-    options: Mapping[str, Any] = vars(section_of(settings, storage.service))
+    options: Mapping[str, Any] = vars(section_of(settings, storage.service)) if storage.service else {}
     return storage.spark_settings(addresses, options, jars)
 
 
