@@ -1,4 +1,4 @@
-"""What a Spark session needs to read and write Delta tables."""
+"""Jars and settings with which a Spark session reads and writes Delta tables."""
 
 from collections.abc import Mapping
 

@@ -29,7 +29,7 @@ class File(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What one commit did: the text that its writer gave it (`userMetadata`), and the names of the files that it added."""
+    """One commit: the text that its writer gave it (`userMetadata`), and the names of the files that it added."""
 
     note: str
     files: frozenset[str]
