@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,5 +87,10 @@ def as_running(settings: Settings, storage: Storage, addresses: Sequence[str]) -
 
 def files_of(store: str) -> list[Path]:
     """Return the files that a store's variables name in the environment, which a driver has to be able to read."""
-    named = (os.environ.get(name) for name in STORAGES[store].file_variables)
+    return files_named(STORAGES[store].file_variables)
+
+
+def files_named(variables: Iterable[str]) -> list[Path]:
+    """Return the files that variables of the environment name."""
+    named = (os.environ.get(name) for name in variables)
     return [Path(path) for path in named if path]
