@@ -74,7 +74,7 @@ worker: environment ## Join workers of this machine to a master elsewhere: MASTE
 	@$(call required,MASTER,spark://192.168.1.5:7077)
 	$(python) -m cluster worker --master="$$MASTER" $(shape)
 
-preprocess: environment ## Fetch, clean and store: DATASET=movielens/1m [STORE=cassandra] [DATA=] [SET="clean.k_core=5"]
+preprocess: environment ## Fetch, clean and store: DATASET=movielens/1m [STORE=lake] [DATA=] [SET="clean.k_core=5"]
 	@$(python) -m experiments preprocess --dataset="$(if $(call given,DATASET),$$DATASET,movielens/1m)" $(trial_shape) $(sets)
 
 eda: environment ## Explore a data set on one page: DATASET=movielens/1m [STORE=cassandra] [DATA=] [SET="clean.k_core=5"]

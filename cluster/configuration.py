@@ -13,8 +13,8 @@ from cluster.jvm.environment import as_utf8, except_own
 from cluster.services import SERVICES
 from cluster.settings import (
     BACKENDS,
-    PARQUET,
     PREFIX,
+    ROOT,
     SECRET,
     SERVICE_MARKER,
     Settings,
@@ -25,9 +25,11 @@ from cluster.settings import (
 from cluster.shape import LEAST_CPUS
 from core.errors import UsageError
 from core.options import convert, nearest, pairs
-from core.plugins import FOLDER
+from core.plugins import FOLDER, Plugins
 
 _SECTIONS = "sections"
+_STORES: Plugins[object] = Plugins("jobs.stores", [str(ROOT / "jobs" / "stores")], "STORAGE")
+"""Stores by name; only the names are read here."""
 
 
 def load(sets: Sequence[str] = (), environ: MutableMapping[str, str] = os.environ) -> Settings:
@@ -132,9 +134,9 @@ def _check(settings: Settings) -> None:
     for key, value in flat(settings).items():
         if (key.endswith((".port", "_port"))) and not 1 <= value <= 65535:
             raise UsageError(f"{key} must be a port from 1 to 65535, got {value}")
-    stores = [PARQUET, *(name for name, kind in SERVICES.items() if kind.keeps_tables)]
+    stores = sorted(_STORES)
     if settings.store not in (None, *stores):
-        raise UsageError(f"store must be {' or '.join(stores)}, got {settings.store!r}")
+        raise UsageError(f"store must be one of {', '.join(stores)}, got {settings.store!r}")
     if settings.host in ("0.0.0.0", "::", ""):  # noqa: S104 - refused, not bound
         raise UsageError(
             "host must be one address of this machine, to which workers can connect, for example 127.0.0.1, "

@@ -194,7 +194,6 @@ class ServiceKind:
         section: class of its settings, whose keys begin with the file's name; None if it has none.
         check: refuse its settings; raises UsageError.
         wanted: return its settings changed so that it runs, for whoever needs it while the settings start none.
-        keeps_tables: whether it is a store of tables.
         foreign: beginnings of the environment variables of other installations, which must not change ours.
     """
 
@@ -202,7 +201,6 @@ class ServiceKind:
     section: type | None = None
     check: Callable[[Settings], None] = lambda _: None
     wanted: Callable[[Any], Any] = lambda section: section
-    keeps_tables: bool = False
     foreign: tuple[str, ...] = ()
 
     def needed(self, settings: Settings) -> Settings:

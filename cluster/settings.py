@@ -20,7 +20,7 @@ SECRET = PREFIX + "SPARK_SECRET"
 
 BACKENDS = ("local", "docker")
 PARQUET = "parquet"
-"""The store that needs no service."""
+"""The store that is taken where no other is asked for: it needs no service and no jars."""
 
 ADDRESSES = {"addresses": True}
 """Metadata of a field of a service's settings that names servers of somebody else."""
@@ -89,7 +89,7 @@ class Settings:
         run_dir: folder of everything generated.
         host: address at which servers listen and are reached.
         advertised: name or address of this machine for others, if it is not `host`.
-        store: "parquet" or a service that keeps tables; None means that service if it runs, else Parquet.
+        store: name of a store (`jobs/stores`); None means one whose service runs, else Parquet.
         maven: URL of the Maven repository for jars, or None for the central one.
         sections: settings of services, each of a class that the service's own file defines, where they differ from the defaults.
     """

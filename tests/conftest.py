@@ -79,8 +79,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["object"]:
 
     from cluster import configuration  # noqa: PLC0415 - as above
     from cluster.jvm import artifacts  # noqa: PLC0415 - most tests need no jars
+    from datasets.formats.delta import EXTENSION  # noqa: PLC0415 - as above
     from jobs.runtime.java_names import keep_java_names  # noqa: PLC0415 - as above
-    from jobs.streaming.tables import EXTENSION, SETTINGS  # noqa: PLC0415 - as above
+    from jobs.streaming.tables import SETTINGS  # noqa: PLC0415 - as above
 
     share_classes()
     ours = configuration.load([], {})

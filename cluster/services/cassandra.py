@@ -346,6 +346,4 @@ def _external(settings: Settings) -> Service:
     )
 
 
-SERVICE = ServiceKind(
-    describe, CassandraSettings, check, wanted=lambda section: section.started, keeps_tables=True
-)
+SERVICE = ServiceKind(describe, CassandraSettings, check, wanted=lambda section: section.started)

@@ -7,6 +7,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from core.errors import UsageError
+from datasets.formats import delta
 from datasets.formats.lines import rejected, shaped
 from datasets.formats.spark_paths import local
 from datasets.publishers.lake import sample as lake_sample
@@ -55,11 +56,8 @@ class Lake:
     options = Options
     citation = "That of the data set whose messages were sent; invented users and titles need none."
     licence = "That of the data set whose messages were sent; invented users and titles need none."
-    jars = "streams"
-    spark_settings: Mapping[str, str] = {
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    }
+    jars = delta.JARS
+    spark_settings: Mapping[str, str] = {"spark.sql.extensions": delta.EXTENSION, **delta.CATALOG}
 
     def fetch(self, variant: str, options: Options, data: Path | None, cache: Path) -> Path:  # noqa: ARG002 - protocol
         """Return a file that names the versions of the tables: the newest now, unless the options name others."""

@@ -14,6 +14,9 @@ MECHANISM, AUTHORITIES = "KAFKA_SASL_MECHANISM", "KAFKA_CA"
 VARIABLES = (USER, PASSWORD, MECHANISM, AUTHORITIES)
 """Environment variables with what brokers that are not ours ask for."""
 
+FILE_VARIABLES = (AUTHORITIES,)
+"""Those of them that name files, which a driver has to be able to read."""
+
 _MECHANISMS = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
     "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",

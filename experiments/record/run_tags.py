@@ -26,7 +26,7 @@ LONGEST_NOTE = 7000
 _LONGEST_PARAM = 6000
 LONGEST_TAG = 5000
 _KEY_LETTERS = 16
-_INFO = ("application_id", "spark_version", "selected", "relevant_rows")
+_INFO = ("application_id", "spark_version", "selected", "relevant_rows", "table_versions")
 VIEW_NAME = "trials"
 _KEYS_A_TAG = 250
 

@@ -95,10 +95,9 @@ def _rendered(settings: Settings, trial: Trial, store: str, number: int) -> dict
     )  # fmt: skip
     place, storage = _Place(placed, {}, folder), STORAGES[store]
     used = [service for service in described(placed, place) if service.group in {SPARK, storage.service}]
-    if storage.service:
-        nodes = [url for one in used if one.group == storage.service for url in one.url.split(",")]
-        jars = place.jars(storage.jars).as_uri() if storage.jars else ""
-        spark |= spark_settings_of(store, placed, nodes, jars)
+    nodes = [url for one in used if one.group == storage.service for url in one.url.split(",")]
+    jars = place.jars(storage.jars).as_uri() if storage.jars else ""
+    spark |= spark_settings_of(store, placed, nodes, jars)
     return {"spark": spark, "services": {service.name: _described(service) for service in used}}
 
 

@@ -20,6 +20,7 @@ from cluster.driver_host import DriverHost
 from cluster.jvm import java
 from cluster.settings import ROOT, SECRET, Settings
 from cluster.shape import Shape
+from datasets.topics.connection import FILE_VARIABLES as KAFKA_FILES
 from datasets.topics.connection import VARIABLES as KAFKA
 from experiments.run.identity import code_hash, lock_hash
 from experiments.run.launcher import HERE, Runtime, capture
@@ -137,6 +138,9 @@ def for_driver(
         "PYSPARK_DRIVER_PYTHON": python,
         "SPARK_LOCAL_IP": driver_host.listens,
     }
+    # A driver runs in another folder than this command, and so do executors.
+    files = {*KAFKA_FILES, *(name for storage in STORAGES.values() for name in storage.file_variables)}
+    own |= {name: str(Path(environment[name]).absolute()) for name in files if environment.get(name)}
     passed = {name for storage in STORAGES.values() for name in storage.variables}
     passed |= {"JAVA_TOOL_OPTIONS", security.SPARKS_NAME, *KAFKA}
     names = frozenset(own) | (passed & environment.keys())

@@ -211,15 +211,13 @@ class Harness:
             ServiceError: it did not come up.
         """
         storage = STORAGES[store]
-        if not storage.service:
-            return {}
-        if self.cluster.settings.backend != self.settings.backend:
+        if storage.service and self.cluster.settings.backend != self.settings.backend:
             raise ServiceError(
                 f"the store {store} runs under the backend {self.settings.backend} and cannot be used from the other one: a spec "
                 'that compares backends keeps its tables in files (store = "parquet")'
             )
-        self._used = True
-        addresses = self.cluster.ensure(storage.service)
+        self._used = self._used or bool(storage.service)
+        addresses = self.cluster.ensure(storage.service) if storage.service else ()
         jars = self.cluster.driver_host.jars(storage.jars) if storage.jars else ""
         return spark_settings_of(store, self.settings, addresses, jars)
 

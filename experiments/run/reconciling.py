@@ -9,6 +9,7 @@ from cluster.lifecycle import Cluster
 from cluster.settings import PARQUET, Settings
 from core.errors import UsageError
 from experiments.run.lake import run
+from experiments.run.streams import kafka
 from jobs.reconciling.run import FEEDBACK
 from jobs.runtime.request import Result
 from jobs.streams import STREAMS
@@ -60,10 +61,10 @@ def forget(settings: Settings, user: str, keyspace: str = "") -> Result:
 
 
 def _run(settings: Settings, job: str, params: dict[str, Any], keyspace: str, folder: Path) -> Result:
-    brokers = Cluster(settings).ensure("kafka")
     store = PARQUET, ""
     if (folder / "streams" / FEEDBACK).is_dir():
         store = _CASSANDRA, (keyspace or str(STREAMS[FEEDBACK].options().keyspace)).removeprefix(_OURS)
-    where = {"folder": str(folder.resolve()), "brokers": list(brokers)}
+    brokers = kafka(Cluster(settings), [store[0]])
+    where = {"folder": str(folder.resolve()), "brokers": brokers}
     cores = max(1, min(os.cpu_count() or 1, _MOST_CORES))
     return run(settings, job, {**params, **where}, cores=cores, store=store)

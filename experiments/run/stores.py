@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +37,11 @@ def spark_settings_of(store: str, settings: Settings, addresses: Sequence[str], 
     Args:
         store: key of the store.
         settings: where things are.
-        addresses: of the store's servers, for clients.
+        addresses: of the store's servers, for clients; none where no service keeps its tables.
         jars: those that Spark needs for it, as the setting spark.jars wants them.
     """
     storage = STORAGES[store]
-    if not storage.service:
-        return {}
-    options: Mapping[str, Any] = vars(section_of(settings, storage.service))
+    options: Mapping[str, Any] = vars(section_of(settings, storage.service)) if storage.service else {}
     return storage.spark_settings(addresses, options, jars)
 
 
@@ -89,5 +87,10 @@ def as_running(settings: Settings, storage: Storage, addresses: Sequence[str]) -
 
 def files_of(store: str) -> list[Path]:
     """Return the files that a store's variables name in the environment, which a driver has to be able to read."""
-    named = (os.environ.get(name) for name in STORAGES[store].file_variables)
+    return files_named(STORAGES[store].file_variables)
+
+
+def files_named(variables: Iterable[str]) -> list[Path]:
+    """Return the files that variables of the environment name."""
+    named = (os.environ.get(name) for name in variables)
     return [Path(path) for path in named if path]

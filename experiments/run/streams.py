@@ -12,8 +12,9 @@ from cluster.lifecycle import Cluster
 from cluster.settings import PARQUET, Settings
 from cluster.shape import Shape
 from core.errors import JobError, UsageError
+from datasets.formats import delta
 from datasets.topics.admin import make_declared
-from datasets.topics.connection import Connection
+from datasets.topics.connection import FILE_VARIABLES, Connection
 from experiments.results.events import Event
 from experiments.results.outcome import new_attempt
 from experiments.results.parts import Launched
@@ -21,11 +22,11 @@ from experiments.run.alone import fresh
 from experiments.run.environment import for_driver, java_of
 from experiments.run.launcher import Launcher
 from experiments.run.spark_settings import spark_settings
-from experiments.run.stores import files_of, spark_settings_of, together
+from experiments.run.stores import files_named, files_of, spark_settings_of, together
 from jobs.runtime.request import Request
 from jobs.stores import STORAGES
 from jobs.streaming import offsets
-from jobs.streaming.tables import EXTENSION, SETTINGS
+from jobs.streaming.tables import SETTINGS
 from jobs.streams import STREAMS, check_names
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def run(
 
     Raises:
         UsageError: an unknown stream, or more cores than the workers have.
+        ServiceError: as in `kafka`.
         JobError: a query or the application failed too often; names the offsets.
         KeyboardInterrupt: a person stopped it; the last batch was finished.
     """
@@ -99,7 +101,7 @@ def run(
             f"STREAM_CORES must be 1 to {settings.spark.workers * settings.spark.cores}, the cores of all workers, got {asked.cores}"
         )
     cluster = Cluster(settings)
-    brokers = cluster.ensure("kafka")
+    brokers = kafka(cluster, {service for name in asked.names for service in STREAMS[name].services})
     for made in make_declared(Connection.of(brokers)):
         logger.info("made the topic %s", made)
     failures = 0
@@ -138,9 +140,6 @@ def _launch(
     folder = fresh(settings.run_dir / FOLDER / new_attempt())
     request = _request(cluster, asked, brokers, folder, repeats)
     driver_host = cluster.driver_host
-    driver_host.refuse(
-        [file for name in asked.names for one in STREAMS[name].services for file in files_of(one)]
-    )
     driver_host.give_access([settings.run_dir / "streams", settings.run_dir / "lake"])
     external = settings.spark.master is not None
     environment, own = for_driver(driver_host, java_of(settings))
@@ -198,13 +197,29 @@ def _request(cluster: Cluster, asked: Asked, brokers: Sequence[str], folder: Pat
     )
 
 
+def kafka(cluster: Cluster, stores: Collection[str] = ()) -> list[str]:
+    """Return the addresses of Kafka's brokers for an application, which are started if they must be.
+
+    Args:
+        cluster: whose brokers.
+        stores: that the application reaches, too.
+
+    Raises:
+        ServiceError: they did not come up; or, before anything is started, drivers cannot see a file of certificates that the
+            environment names for Kafka or for one of the stores.
+    """
+    needed = [*files_named(FILE_VARIABLES), *(file for store in sorted(stores) for file in files_of(store))]
+    cluster.driver_host.refuse(needed)
+    return cluster.ensure("kafka")
+
+
 def reach(cluster: Cluster, services: Collection[str]) -> dict[str, str]:
     """Return the Spark settings with which an application reaches Kafka, the lake and these services of stores.
 
     Raises:
         ServiceError: a service did not come up.
     """
-    mine = {"spark.jars": cluster.driver_host.jars("streams"), "spark.sql.extensions": EXTENSION}
+    mine = {"spark.jars": cluster.driver_host.jars(delta.JARS), "spark.sql.extensions": delta.EXTENSION}
     return together(SETTINGS, mine, *(_of_store(cluster, name) for name in sorted(services)))
 
 

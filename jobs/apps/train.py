@@ -60,7 +60,12 @@ class Train:
         context.ready()
         profile, train_rows, test_rows = look()
         training = tables._replace(ratings=parts.train, profile=profile)
-        info = {"data_digest": summary.digest, "dataset": summary.dataset, "model": params.model}
+        info = {
+            "data_digest": summary.digest,
+            "dataset": summary.dataset,
+            "model": params.model,
+            "table_versions": ", ".join(f"{name} {summary.versions[name]}" for name in stored.READ),
+        }
         relevant = relevance(params.relevant, summary.scale, profile)
         _before(context, params, model, training, summary)
         if params.select:

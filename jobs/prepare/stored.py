@@ -30,6 +30,10 @@ RATINGS = T.StructType(
 """Cleaned interactions: one row a (user, item) pair, ids dense from 0."""
 
 
+READ = ("ratings", "items", "users")
+"""Names of the tables that a model is fitted to."""
+
+
 class Tables(NamedTuple):
     """Stored tables. `users` is (user int, key string); `items` is (item int, key string, ...ITEMS).
 
@@ -75,7 +79,7 @@ def load(store: Store) -> tuple[Tables, Summary]:
     """
     facts = facts_of(store.rows(SUMMARY))
     versions = versions_of(facts)
-    ratings, items, users = (store.read(name, versions[name]) for name in ("ratings", "items", "users"))
+    ratings, items, users = (store.read(name, versions[name]) for name in READ)
     tables = Tables(ratings=ratings, items=items, users=users.select("user", "key"))
     return tables, Summary(
         facts["dataset"],

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 from pyspark.sql import DataFrame, SparkSession
 
 from core.errors import JobError
+from datasets.formats.delta import CATALOG, ONE_TASK
 from datasets.formats.spark_paths import local
 
 SETTINGS: Mapping[str, str] = {
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    # One table of a few thousand files: Delta's 50 partitions for its own state are 50 tasks for each batch.
-    "spark.databricks.delta.snapshotPartitions": "1",
+    **CATALOG,
+    **ONE_TASK,
     # Rows of one batch have one date or two. Without this Spark sorts them by it.
     "spark.sql.maxConcurrentOutputFileWriters": "16",
     # It would parse a message once for each of its fields.
@@ -28,10 +28,7 @@ SETTINGS: Mapping[str, str] = {
     # Removing files lists folders in as many tasks: Spark's 10,000 take a minute and a half a table.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
 }
-"""Spark settings with which tables are written."""
-
-EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
-"""Entry for `spark.sql.extensions`, which is one list for all that extend Spark."""
+"""Spark settings with which tables are written, beside the entry for `spark.sql.extensions`."""
 
 _PROPERTIES = {
     # Statistics of every column cost time in each write; readers look for offsets and days.

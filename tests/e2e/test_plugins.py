@@ -48,7 +48,7 @@ def describe(settings, place):
 
 
 SERVICE = ServiceKind(
-    describe, ToySettings, wanted=lambda section: replace(section, servers=1), keeps_tables=True
+    describe, ToySettings, wanted=lambda section: replace(section, servers=1)
 )
 '''
 

@@ -56,7 +56,7 @@ def test_texts_become_the_types_of_the_fields(tmp_path):
         (["history.servers=2"], {}, "history.servers .*0 or 1, got 2"),
         (["cassandra.nodes=-2"], {}, "cassandra.nodes .*0 or more, got -2"),
         (["cassandra.nodes=1", "cassandra.rf=3"], {}, r"cassandra.rf .*\(1\), got 3"),
-        (["store=csv"], {}, "store .*parquet or cassandra, got 'csv'"),
+        (["store=csv"], {}, "store .*cassandra, lake, parquet, got 'csv'"),
         (["spark.cores=0"], {}, "spark.cores .*1 or more, got 0"),
         (["spark.memory=2 gigabytes"], {}, "spark.memory: .*2g.*got '2 gigabytes'"),
         (["mlflow.port=70000"], {}, "mlflow.port .*1 to 65535, got 70000"),

@@ -66,7 +66,7 @@ def test_every_setting_is_decided():
     assert {*flat(BASE)} == {*CHANGES_ALL, *CHANGES_CASSANDRA, *CHANGES_NOTHING, *ELSEWHERE}
 
 
-@pytest.mark.parametrize("store", ["parquet", "cassandra"])
+@pytest.mark.parametrize("store", ["parquet", "lake", "cassandra"])
 @pytest.mark.parametrize(("name", "value"), CHANGES_ALL.items())
 def test_what_every_application_uses_changes_the_key(name, value, store):
     assert known(changed(name, value), store) != known(BASE, store)
@@ -78,7 +78,7 @@ def test_cassandra_changes_the_key_of_trials_that_use_it_and_no_others(name, val
     assert known(changed(name, value), "parquet") == known(BASE, "parquet")
 
 
-@pytest.mark.parametrize("store", ["parquet", "cassandra"])
+@pytest.mark.parametrize("store", ["parquet", "lake", "cassandra"])
 @pytest.mark.parametrize(("name", "value"), CHANGES_NOTHING.items())
 def test_places_and_what_runs_beside_are_tags(name, value, store):
     assert known(changed(name, value), store) == known(BASE, store)
@@ -120,6 +120,14 @@ def test_the_connectors_settings_and_jars_are_in_the_key(monkeypatch):
             artifacts, "locked", lambda name, one=changed_one: locked(name)[: 1 if name == one else None]
         )
         assert known(BASE, "cassandra") != before
+
+
+def test_deltas_settings_and_jars_are_in_the_key_of_trials_that_keep_tables_in_it(monkeypatch):
+    before, spark = known(BASE, "lake"), conditions(BASE, trial("lake"), "lake")["spark"]
+    assert spark["spark.sql.extensions"] == "io.delta.sql.DeltaSparkSessionExtension"
+    locked = artifacts.locked
+    monkeypatch.setattr(artifacts, "locked", lambda name: locked(name)[: 1 if name == "streams" else None])
+    assert known(BASE, "lake") != before
 
 
 @pytest.mark.parametrize("name", ["contact_points", "seeds"])

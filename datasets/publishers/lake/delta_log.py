@@ -28,6 +28,13 @@ class File(NamedTuple):
     rows: int | None
 
 
+class Written(NamedTuple):
+    """One commit: the text that its writer gave it (`userMetadata`), and the names of the files that it added."""
+
+    note: str
+    files: frozenset[str]
+
+
 def newest(table: Path) -> int:
     """Return the number of a table's newest version.
 
@@ -57,6 +64,20 @@ def commit(table: Path, version: int) -> str:
             f"version {version} of {table} is not in its log, whose newest is {newest(table)}: it was never there, or it is "
             "older than the log is kept. Choose another version, or leave it out for the newest"
         ) from None
+
+
+def written(table: Path, version: int) -> Written:
+    """Return what was committed as a version.
+
+    Raises:
+        DataError: the version is not in the log.
+    """
+    commit(table, version)  # raises where it is gone
+    actions = list(_actions(table / LOG / f"{version:020}.json"))
+    notes = [action["commitInfo"].get("userMetadata") or "" for action in actions if "commitInfo" in action]
+    return Written(
+        "".join(notes), frozenset(unquote(action["add"]["path"]) for action in actions if "add" in action)
+    )
 
 
 def live(table: Path, version: int) -> dict[str, File]:

@@ -11,6 +11,7 @@ from experiments.cli.commands import Command
 from experiments.page.tables import Table
 from experiments.page.text_tables import as_text
 from experiments.run import lake
+from experiments.run.streams import kafka
 from jobs.runtime.request import Result
 
 _JOBS = {
@@ -33,7 +34,7 @@ def _run(arguments: Namespace) -> int:
     else:
         params |= {"action": arguments.action, "file": str(arguments.file.absolute())}
         if arguments.action == "send":
-            params["brokers"] = Cluster(settings).ensure("kafka")
+            params["brokers"] = kafka(Cluster(settings))
         elif arguments.reasons:
             params["reasons"] = arguments.reasons
     return _shown(lake.run(settings, _JOBS[arguments.action], params))

@@ -12,6 +12,7 @@ from core.errors import UsageError
 from core.options import nearest
 from core.versioned import Kind, unchanged
 from experiments.run.lake import run
+from experiments.run.streams import kafka
 from experiments.run.turns import balanced
 from jobs.guarantees.ladders import FEEDBACK, LADDERS, ROOT, Ladder
 from jobs.runtime.request import Result
@@ -84,8 +85,9 @@ def measure(settings: Settings, asked: Asked) -> Measured:
         )
     if asked.repeats < 1 or asked.cores < 1:
         raise UsageError(f"repeats and cores must be 1 or more, got {asked.repeats} and {asked.cores}")
+    store = (_CASSANDRA, ROOT) if asked.stream == FEEDBACK else (PARQUET, "")
     params = {
-        "brokers": list(Cluster(settings).ensure("kafka")),
+        "brokers": list(kafka(Cluster(settings), [store[0]])),
         "stream": asked.stream,
         "orders": orders(asked),
         "rows": asked.rows,
@@ -93,7 +95,6 @@ def measure(settings: Settings, asked: Asked) -> Measured:
         "most": asked.most,
         "batches": asked.batches,
     }
-    store = (_CASSANDRA, ROOT) if asked.stream == FEEDBACK else (PARQUET, "")
     result = run(settings, JOB, params, cores=asked.cores, repeats=asked.repeats, store=store)
     return measured(asked, result)
 

@@ -21,12 +21,13 @@ from datasets.topics.times import sent_times
 from experiments.results.events import Event
 from experiments.run.producing import LEDGER, Producing
 from experiments.run.reconciling import reconcile
-from experiments.run.streams import Asked, run
+from experiments.run.streams import Asked, kafka, run
 from experiments.studies.rates.generator import Generated
 from experiments.studies.rates.observed import Batch, Place, Seen, Sent, batches, drained_rate, seen
 from experiments.studies.rates.processes import cpu_seconds
 from experiments.studies.rates.subjects import Subject
 from jobs.streaming.offsets import flat, nested
+from jobs.streams import STREAMS
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class Rig:
     def __init__(self, settings: Settings, subject: Subject, folder: Path) -> None:
         self.settings, self.subject, self.folder = settings, subject, folder
         self.cluster = Cluster(settings)
-        self.brokers = self.cluster.ensure("kafka")
+        self.brokers = kafka(self.cluster, STREAMS[subject.stream].services)
         self.connection = Connection.of(self.brokers)
         make_declared(self.connection)
 

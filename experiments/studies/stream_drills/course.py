@@ -16,7 +16,7 @@ from experiments.results.events import Event
 from experiments.run import environment
 from experiments.run.producing import Producing, Sending
 from experiments.run.reconciling import reconcile
-from experiments.run.streams import Asked, run
+from experiments.run.streams import Asked, kafka, run
 from experiments.studies.stream_drills.drill import LAKE, Ground, StreamDrill, StreamDrilled
 from jobs.streaming import offsets
 
@@ -190,7 +190,7 @@ def drilled(ground: Ground, drill: StreamDrill, identity: str) -> StreamDrilled:
         JobError: the streams stopped for good, or nothing went on.
     """
     begin = time.perf_counter()
-    brokers = tuple(ground.cluster.ensure("kafka"))
+    brokers = tuple(kafka(ground.cluster))
     make_declared(Connection.of(brokers))
     hits = hits_of(drill, ground.seed)
     with ExitStack() as stack:

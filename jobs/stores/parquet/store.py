@@ -5,7 +5,6 @@ Each version of a table is a folder. See jobs.stores.parquet.versions for how ve
 
 import json
 import re
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,11 +14,9 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
-from core.errors import JobError
-from core.units import mib
 from datasets.formats.spark_paths import literal
 from jobs.prepare.summary import SUMMARY, named
-from jobs.retention import Retention
+from jobs.retention import Retention, disk_full
 from jobs.runtime.failures import DISK_FULL
 from jobs.stores.parquet.versions import FolderVersions
 
@@ -58,7 +55,7 @@ class ParquetStore:
                 self._hold(table, version)
         except Exception as error:
             if re.search(DISK_FULL, str(error)):
-                raise JobError(self._full(table)) from error
+                raise disk_full(table, self.root) from error
             raise
         with suppress(OSError):  # the version is published; the next write removes what stays now
             self._folders.sweep(table, self._named(table))
@@ -85,15 +82,6 @@ class ParquetStore:
     def close(self) -> None:
         for held in (self._folders, *self._written.values()):
             held.close()
-
-    def _full(self, table: str) -> str:
-        present = self.root if self.root.exists() else self.root.parent
-        free = mib(shutil.disk_usage(present).free)
-        return (
-            f"the disk is full: table {table!r} could not be written to {self.root}, where {free} are free. "
-            "Free some space there (make clean removes what can be made again) or move the run folder "
-            "(RECSCALE_RUN_DIR), then run again. The table is unchanged."
-        )
 
 
 def _schema(folder: Path) -> T.StructType:

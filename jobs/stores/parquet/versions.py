@@ -15,12 +15,13 @@ import shutil
 import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
+from jobs.reader_locks import ReaderLocks, free, removable
 from jobs.retention import Retention, no_table, no_version
 
 _OPENED = "_opened"
@@ -36,7 +37,7 @@ class FolderVersions:
     def __init__(self, root: Path, retention: Retention | None = None) -> None:
         self.root = root.absolute()
         self._retention = retention or Retention()
-        self._held: dict[Path, int] = {}
+        self._locks = ReaderLocks()
 
     def versions(self, table: str) -> list[int]:
         """Return the numbers of the versions that are there, newest first."""
@@ -70,9 +71,7 @@ class FolderVersions:
         """
         while True:
             folder = self.folder(table, version)
-            if folder in self._held or self._hold(folder):
-                with suppress(FileNotFoundError, PermissionError):
-                    os.utime(folder / _OPENED)
+            if self._hold(folder):
                 return folder
             time.sleep(_POLL_S)
 
@@ -91,8 +90,7 @@ class FolderVersions:
 
     def close(self) -> None:
         """Release all versions that were opened."""
-        while self._held:
-            os.close(self._held.popitem()[1])
+        self._locks.close()
 
     @contextmanager
     def fresh(self, table: str) -> Iterator[Path]:
@@ -142,19 +140,9 @@ class FolderVersions:
     def _hold(self, folder: Path) -> bool:
         """Lock a version as a reader; return whether that worked, so that the version stays."""
         try:
-            lock = os.open(folder / _OPENED, os.O_RDONLY)
+            return self._locks.hold(folder / _OPENED)
         except FileNotFoundError:
             return folder.exists()  # a table of the old layout, without versions, has no file to lock
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:  # another process is about to remove it
-            os.close(lock)
-            return False
-        if not _same(lock, folder / _OPENED):
-            os.close(lock)
-            return False
-        self._held[folder] = lock
-        return True
 
     def _removable(self, table: str, keep: Collection[int]) -> Iterator[Path]:
         """Yield folders that are neither among the newest versions, nor in `keep`, nor being written."""
@@ -174,14 +162,9 @@ class FolderVersions:
 
     def _put_aside(self, table: str, path: Path) -> None:
         """Rename a folder that nobody has open, so that nobody opens it before it is removed."""
-        opened = path / _OPENED
-        lock = os.open(opened, os.O_RDWR) if opened.exists() else None
-        try:
-            if lock is None or _free(lock) or time.time() - opened.stat().st_mtime >= self._retention.held_s:
+        with removable(path / _OPENED, self._retention.held_s) as unread:
+            if unread:
                 path.rename(self.root / f"{table}.gone-{uuid.uuid4().hex[:12]}")
-        finally:
-            if lock is not None:
-                os.close(lock)
 
     def _current(self, table: str) -> int | None:
         """Return the number of the newest version; 0 for a table of the old layout, without numbers."""
@@ -211,23 +194,6 @@ def _lock_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.lock")
 
 
-def _same(lock: int, path: Path) -> bool:
-    """Whether a path still names the file that was opened."""
-    try:
-        return os.path.samestat(os.fstat(lock), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _free(lock: int) -> bool:
-    """Whether nobody else holds a lock on an open file; if so, this process holds it until it closes the file."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _unlocked(path: Path) -> bool:
     """Whether nobody holds a lock on a file, or the file is missing."""
     try:
@@ -235,6 +201,6 @@ def _unlocked(path: Path) -> bool:
     except FileNotFoundError:
         return True
     try:
-        return _free(lock)
+        return free(lock)
     finally:
         os.close(lock)

@@ -11,6 +11,7 @@ from core.errors import JobError
 from jobs.prepare import stored
 from jobs.retention import Retention
 from jobs.stores import STORES
+from jobs.stores.lake.store import KEEP_EMPTY
 
 
 @pytest.fixture(params=sorted(STORES))
@@ -27,6 +28,7 @@ def opened(request, spark, tmp_path):
     yield store
     for made in stores:
         made.close()
+    spark.conf.unset(KEEP_EMPTY)  # the store lake sets it for its session, and this one is every test's
 
 
 @pytest.fixture

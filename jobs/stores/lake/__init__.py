@@ -1,0 +1,1 @@
+"""Store in Delta tables: `store` needs Spark; `versions` does not."""
