@@ -84,7 +84,9 @@ def test_several_parts_are_hit_in_turn_while_messages_are_left():
     assert [one.watched for one in hits][:3] == ["lake", "lake", "feedback"]
     assert [one.share for one in hits] == sorted(one.share for one in hits)
     assert hits[-1].share < 0.7
-    assert [one.share for seed in (1, 4) for one in hits_of(DRILLS["query"], seed)] == pytest.approx([0.3, 0.2])
+    assert [one.share for seed in (1, 4) for one in hits_of(DRILLS["query"], seed)] == pytest.approx(
+        [0.3, 0.2]
+    )
     assert hits_of(DRILLS["malformed"], 1) == []
 
 
