@@ -31,7 +31,7 @@ def nothing_starts(monkeypatch):
         (["reconcile"], "CASSANDRA_CA"),
         (["forget", "u1"], "CASSANDRA_CA"),
         (["lake", "send"], "KAFKA_CA"),
-        (["lake", "cost"], "KAFKA_CA"),
+        (["cost-of-correctness", "lake"], "KAFKA_CA"),
         (["stream-rate", "feedback"], "CASSANDRA_CA"),
     ],
 )
