@@ -1,8 +1,8 @@
 """Comparison of Cassandra's tables of feedback with the lake."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -45,40 +45,32 @@ def messages(lake: Sequence[DataFrame]) -> DataFrame:
     return rows.where(feedback_rows.unusable().isNull()).drop("reason")
 
 
-def checked(lake: Sequence[DataFrame], read: Read) -> Iterator[Check]:
-    """Compare `events`, `feedback` and `retractions` with the lake's messages, and yield the checks.
+def checks(lake: Sequence[DataFrame], read: Read) -> list[Callable[[], Check]]:
+    """Return calls that compare `events`, `feedback` and `retractions` with the lake's messages.
 
     Args:
         lake: tables of the topics that the stream has read.
         read: gives Cassandra's tables.
     """
     said = messages(lake)
-    yield _compared(
-        Rows(
-            "events in Cassandra = the lake's",
-            said.distinct(),
-            read(EVENTS.name),
-            ("user", "at", "id"),
-            ("type", "item", "value", "retracts", "rated_at"),
-        )
-    )
     rated = feedback_rows.with_latest(said.where(~feedback_rows.is_retraction()))
     newest = rated.groupBy("user", "item").agg(F.max(F.struct("at", "latest")).alias("newest"))
     latest = newest.select("user", "item", "newest.at", "newest.latest")
-    yield _compared(
-        Rows("feedback = the latest", latest, read(FEEDBACK.name), ("user", "item"), ("at", "latest"))
-    )
     taken = said.where(feedback_rows.is_retraction()).groupBy("user", "retracts")
     back = taken.agg(F.max(F.struct("at", "id")).alias("newest")).select("user", "retracts", "newest.id")
-    yield _compared(
+    events, of_event = said.distinct(), ("type", "item", "value", "retracts", "rated_at")
+    every = [
+        Rows("events in Cassandra = the lake's", events, read(EVENTS.name), ("user", "at", "id"), of_event),
+        Rows("feedback = the latest", latest, read(FEEDBACK.name), ("user", "item"), ("at", "latest")),
         Rows(
             "retractions in Cassandra = the lake's",
             back,
             read(RETRACTIONS.name),
             ("user", "retracts"),
             ("id",),
-        )
-    )
+        ),
+    ]
+    return [partial(_compared, rows) for rows in every]
 
 
 def _compared(rows: Rows) -> Check:

@@ -1,7 +1,7 @@
 """The lake's tables as a checker reads them, and Kafka's own messages beside them."""
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -12,11 +12,15 @@ from datasets.topics.admin import Held
 from datasets.topics.connection import Connection
 from jobs.reconciling.contents import Sides
 from jobs.reconciling.offsets import NONE, Place, Ranges
+from jobs.runtime.concurrent_actions import run_concurrently
 from jobs.streaming import kafka, messages
 from jobs.streaming.offsets import Range
 from jobs.streaming.tables import Table
 
 KEY = ("topic", "partition", "offset")
+Span = Mapping[Place, tuple[int, int]]
+"""First offset of each partition that is compared, and the end."""
+
 _WORDS = "topic string, partition int, offset bigint"
 
 
@@ -29,8 +33,8 @@ def table(spark: SparkSession, lake: Path, topic: str) -> DataFrame | None:
 def tables(spark: SparkSession, lake: Path) -> dict[str, DataFrame]:
     """Return the tables of good messages by their topic."""
     topics = [name for name in declared.topics() if name != declared.DEAD_LETTERS]
-    found = {name: table(spark, lake, name) for name in topics}
-    return {name: frame for name, frame in found.items() if frame is not None}
+    found = run_concurrently(*(partial(table, spark, lake, name) for name in topics))
+    return {name: frame for name, frame in zip(topics, found, strict=True) if frame is not None}
 
 
 def places(spark: SparkSession, frames: Sequence[DataFrame]) -> DataFrame:
@@ -51,16 +55,14 @@ def held_of(read: Mapping[Place, Ranges], held: Sequence[Held]) -> dict[Place, t
     return found
 
 
-def kafka_rows(
-    spark: SparkSession, connection: Connection, topic: str, span: Mapping[Place, tuple[int, int]]
-) -> DataFrame:
-    """Return Kafka's own messages of a topic in these offsets: key, value, topic, partition, offset, timestamp."""
-    ranges = [Range(topic, place.partition, first, end) for place, (first, end) in sorted(span.items())]
+def kafka_rows(spark: SparkSession, connection: Connection, span: Span) -> DataFrame:
+    """Return Kafka's own messages in these offsets: key, value, topic, partition, offset, timestamp."""
+    ranges = [Range(*place, first, end) for place, (first, end) in sorted(span.items())]
     rows = kafka.again(spark, connection, ranges, headers=False)
     return rows.select("key", "value", "topic", "partition", "offset", "timestamp")
 
 
-def within(span: Mapping[Place, tuple[int, int]]) -> Column:
+def within(span: Span) -> Column:
     """Whether a row lies in these offsets."""
     parts = (
         (F.col("topic") == place.topic)
@@ -88,7 +90,7 @@ def good_sides(sent: DataFrame, topic: str, stored: DataFrame, elsewhere: DataFr
 
 
 def bad_sides(sent: DataFrame, dead: DataFrame) -> Sides:
-    """Return a topic's bad messages, byte by byte, as Kafka has them and as the dead letters have them."""
+    """Return the bad messages, byte by byte, as Kafka has them and as the dead letters have them."""
     columns = ["key", "value"]
     rows = sent.join(dead.select(*KEY), list(KEY), "left_semi")
     return Sides(rows.select(*KEY, *columns), dead.select(*KEY, *columns), columns)

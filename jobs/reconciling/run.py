@@ -1,8 +1,8 @@
 """All checks of a lake and of Cassandra's tables, one after another."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
@@ -14,7 +14,9 @@ from datasets.topics.connection import Connection
 from jobs.reconciling import checkpoints, contents, erased, feedback_tables, lake_tables, placed
 from jobs.reconciling.checkpoints import Consumed
 from jobs.reconciling.finding import Check, Finding
+from jobs.reconciling.lake_tables import Span
 from jobs.reconciling.offsets import Place, Ranges
+from jobs.runtime.concurrent_actions import run_concurrently
 
 LAKE, FEEDBACK = "lake", "feedback"
 """Names of the streams whose work is checked."""
@@ -82,8 +84,10 @@ class Reconciliation:
     def offsets(self) -> Iterator[Check]:
         """Compare offsets: what was read with what is stored, and what was acknowledged with what was read."""
         _ = self.queries  # before the tables: what is committed by now must be in them
-        lake = placed.stored(lake_tables.places(self.spark, list(self.tables.values())))
-        dead = placed.stored(lake_tables.places(self.spark, [self.dead]))
+        every = list(self.tables.values()), [self.dead]
+        lake, dead = run_concurrently(
+            *(partial(placed.stored, lake_tables.places(self.spark, frames)) for frames in every)
+        )
         later = [query for query in checkpoints.consumed(self.folder / "streams") if query.stream == LAKE]
         yield placed.placed(self.lake, lake, dead, self.erased, later)
         if self.ledgers:
@@ -94,24 +98,22 @@ class Reconciliation:
         read = placed.joined(query.committed for query in self.lake)
         held = self._held({place.topic for place in read})
         lost = [finding for place in sorted(read) if (finding := _cut(place, read[place], held))]
-        compared, findings = 0, [*lost]
         span = lake_tables.held_of(read, held)
-        for topic in sorted({place.topic for place in span}):
-            count, found = self._contents(
-                topic, {place: ends for place, ends in span.items() if place.topic == topic}
-            )
-            compared += count
-            findings += found
-        yield Check("contents = Kafka's", compared, findings)
+        good = (partial(self._good, topic, span) for topic in sorted({place.topic for place in span}))
+        found = run_concurrently(*good, partial(self._bad, span)) if span else []
+        findings = [finding for _, some in found for finding in some]
+        yield Check("contents = Kafka's", sum(count for count, _ in found), [*lost, *findings])
 
     def _held(self, topics: set[str]) -> list[Held]:
         with administered(self.connection) as broker:
             return broker.held(topics & broker.names())
 
-    def _contents(self, topic: str, span: Mapping[Place, tuple[int, int]]) -> tuple[int, list[Finding]]:
-        kafka = lake_tables.kafka_rows(self.spark, self.connection, topic, span)
-        inside = lake_tables.within(span)
-        dead = self.dead.where(inside)
+    def _good(self, topic: str, span: Span) -> tuple[int, list[Finding]]:
+        """Compare a topic's table with those of its messages that are neither dead letters nor erased."""
+        if topic not in self.tables:
+            return 0, []
+        own = {place: ends for place, ends in span.items() if place.topic == topic}
+        inside = lake_tables.within(own)
         gone = [
             (place.topic, place.partition, offset)
             for place, ranges in self.erased.items()
@@ -119,15 +121,17 @@ class Reconciliation:
             for first, end in ranges
             for offset in range(first, end)
         ]
-        elsewhere = lake_tables.places(
-            self.spark, [dead, self.spark.createDataFrame(gone, "topic string, partition int, offset bigint")]
-        )
-        compared, findings = 0, list[Finding]()
-        if topic in self.tables:
-            sides = lake_tables.good_sides(kafka, topic, self.tables[topic].where(inside), elsewhere)
-            compared, findings = contents.differing(sides, "the lake")
-        count, found = contents.differing(lake_tables.bad_sides(kafka, dead), "dead letters")
-        return compared + count, [*findings, *found]
+        erased = self.spark.createDataFrame(gone, "topic string, partition int, offset bigint")
+        elsewhere = lake_tables.places(self.spark, [self.dead.where(inside), erased])
+        kafka = lake_tables.kafka_rows(self.spark, self.connection, own)
+        sides = lake_tables.good_sides(kafka, topic, self.tables[topic].where(inside), elsewhere)
+        return contents.differing(sides, "the lake")
+
+    def _bad(self, span: Span) -> tuple[int, list[Finding]]:
+        """Compare the dead letters of all topics with their messages."""
+        kafka = lake_tables.kafka_rows(self.spark, self.connection, span)
+        dead = self.dead.where(lake_tables.within(span))
+        return contents.differing(lake_tables.bad_sides(kafka, dead), "dead letters")
 
     def in_cassandra(self) -> Iterator[Check]:
         """Compare Cassandra's tables with the lake; nothing if the stream `feedback` has not run."""
@@ -140,10 +144,11 @@ class Reconciliation:
         topics = sorted({topic for query in self.feedback for topic in query.topics} & self.tables.keys())
         if not topics:
             return
-        yield from feedback_tables.checked([self.tables[topic] for topic in topics], self.read)
+        calls = feedback_tables.checks([self.tables[topic] for topic in topics], self.read)
         for topic in topics:
             gone = sum(ranges.count for place, ranges in self.erased.items() if place.topic == topic)
-            yield feedback_tables.popularity(topic, self.tables[topic], self.read, gone)
+            calls.append(partial(feedback_tables.popularity, topic, self.tables[topic], self.read, gone))
+        yield from run_concurrently(*calls)
 
 
 def _cut(place: Place, read: Ranges, held: Sequence[Held]) -> Finding | None:

@@ -8,6 +8,7 @@ that a crash anywhere brings the whole batch again: tables take a batch once, by
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -16,6 +17,7 @@ from pyspark.sql import types as T
 from core.errors import JobError, UsageError
 from core.options import nearest
 from datasets.topics import declared
+from jobs.runtime.concurrent_actions import run_concurrently
 from jobs.runtime.session import cores, executors
 from jobs.streaming import kafka, messages
 from jobs.streaming.binding import CHECKPOINT
@@ -57,10 +59,11 @@ class Lake:
                 raise UsageError(f"topics of the lake: unknown topic {name!r}: {nearest(name, known)}")
         dead = Table.of(context.lake, declared.DEAD_LETTERS)
         dead.prepare(context.spark, T._parse_datatype_string(_DEAD))  # noqa: SLF001 - there is no other way to read a type
-        return [
-            Query(name, name, _Topic(context, name, dead, copies=options.copies).write)
-            for name in options.topics or known
-        ]
+        names = options.topics or known
+        topics = run_concurrently(
+            *(partial(_Topic, context, name, dead, copies=options.copies) for name in names)
+        )
+        return [Query(name, name, topic.write) for name, topic in zip(names, topics, strict=True)]
 
 
 class _Topic:
