@@ -3,9 +3,11 @@
 import dataclasses
 import json
 import re
+import shutil
 
 import pytest
 from invented_streams import BEGAN, QUERY, batch, course, failed, lag, query_start, start, watermark, write
+from recording import client_of
 
 from cluster import configuration
 from core.errors import UsageError
@@ -13,6 +15,7 @@ from experiments.page.index import write_index
 from experiments.report import stream_drills
 from experiments.report.streams import find, newest, report_of
 from experiments.studies.stream_drills.drill import StreamDrilled
+from experiments.studies.stream_drills.record import keep, record_missing
 
 EVENTS = "feedback.events"
 DRILLED = StreamDrilled(
@@ -145,6 +148,28 @@ def test_a_page_of_drills_says_what_was_reconciled_and_how_long_it_took(tmp_path
     index = write_index(tmp_path).read_text()
     assert re.search(r"<h2>Streams</h2>.*stream-drills\.html", index, re.DOTALL)
     assert report.facts["Java"] == "17"
+
+
+def test_the_page_of_all_drills_that_are_kept_lies_with_their_runs(place, tmp_path, capsys):
+    folder, recorder = place
+    shutil.copy(folder / "mlflow.db", tmp_path / "mlflow.db")
+    copied = type(recorder)(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "mlartifacts")
+    settings = configuration.load([f"run_dir={tmp_path}"], {})
+    kept = tmp_path / "kept"
+    for one in (DRILLED, dataclasses.replace(DRILLED, seed=2)):
+        keep(one, kept)
+    record_missing(settings, None, kept)
+    stream_drills.show(settings, kept, [DRILLED])
+    said = capsys.readouterr().out
+    assert "The one drill reconciled everything" in said
+    runs = copied.tracking.runs("stream-drills", "recscale.kind", "stream-drill")
+    assert len(runs) == 2
+    client = client_of(copied)
+    for run in runs:
+        attached = {item.path for item in client.list_artifacts(run.run_id, "report")}
+        assert {"report/stream-drills.html", "report/stream-drills.csv"} <= attached
+    numbers = json.loads((tmp_path / "reports" / "stream-drills.json").read_text())
+    assert [one["seed"] for one in numbers["drills"]] == [1, 2]
 
 
 def test_what_was_not_reconciled_heads_the_page_of_drills():
