@@ -108,7 +108,7 @@ def _finish(axes: Any, series: StreamSeries, time: str, unit: str, columns: int)
     divisor, _ = _unit(series.last)
     for second in series.again:
         axes.axvline(second / divisor, color=GREY, linestyle=":", linewidth=1)
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, max(1.0, series.last) / divisor)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(f"{time} since the stream began")
     axes.set_ylabel(unit)

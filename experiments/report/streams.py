@@ -21,7 +21,7 @@ from experiments.page.document import Document, facts_of
 from experiments.page.finding import Finding
 from experiments.page.index import INDEX, header
 from experiments.page.tables import NONE, Table
-from experiments.page.wording import number_word, sentence
+from experiments.page.wording import number_word
 from experiments.record.streams import attach
 from experiments.report import stream_plots
 from experiments.report.show import added
@@ -34,16 +34,16 @@ from experiments.run.streams import FOLDER
 from experiments.stream_metrics import OF_STEPS
 from jobs.streaming.tables import Table as LakeTable
 
-POINTS = 400
+POINTS = 300
 """Steps that the whole of a run is divided into, at most."""
 
 _WORDS = {
-    "running": "It still runs.",
-    "stopped": "A person stopped it.",
-    "drained": "It ended when what Kafka held at its start was done.",
-    "ended": "It ended by itself.",
-    "failed": "It failed.",
-    "lost": "It was lost with its command, which was killed.",
+    "running": "it still runs",
+    "stopped": "a person stopped it",
+    "drained": "it ended when what Kafka held at its start was done",
+    "ended": "it ended by itself",
+    "failed": "it failed",
+    "lost": "it was lost with its command, which was killed",
 }
 _METHOD = (
     ("Messages", "Counted from offsets of committed batches, because Spark counts rows that are read twice again."),
@@ -169,26 +169,31 @@ def report_of(run: StreamRun, name: str) -> Document:
 
 def show(settings: Settings, run: StreamRun, name: str) -> None:
     """Print what the page of a run says, write it, record what the record lacks of streams, and put the page with the run."""
-    print(f"{report_of(run, name).text()}\n")
-    write(settings, run, name)
+    report = report_of(run, name)
+    print(f"{in_words(report).text()}\n")
+    write(settings, run, report)
 
 
-def write(settings: Settings, run: StreamRun, name: str, *, recorded: bool = True) -> None:
+def in_words(report: Document) -> Document:
+    """Return the report without the sections that are pictures alone."""
+    return dataclasses.replace(report, findings=[one for one in report.findings if one.tables])
+
+
+def write(settings: Settings, run: StreamRun, report: Document, *, recorded: bool = True) -> None:
     """Write the page of a run, and say where it is.
 
     Args:
         settings: where reports and record are.
         run: whose page.
-        name: of the page.
+        report: of the run.
         recorded: record what the record lacks of streams, and put the page with the run.
     """
-    report = report_of(run, name)
     written = report.write(settings.run_dir / "reports")
     if recorded:
         with added():
             tracking = open_recorder(settings, Cluster(settings).address("mlflow")).tracking
             record_missing(tracking, settings)
-            attach(tracking, (start for _, start in run.starts), report.markdown(), written)
+            attach(tracking, (start for _, start in run.starts), in_words(report).markdown(), written)
     print(f"page: {written[0]}\nnumbers: {written[1]}\nall reports: {written[0].with_name(INDEX)}")
 
 
@@ -259,7 +264,7 @@ def _notes(run: StreamRun) -> Iterator[str]:
     failures = {one.name: one.failures for one in run.queries if one.failures}
     if failures:
         yield f"failures: {', '.join(f'{name} {count}' for name, count in failures.items())}"
-    yield from (sentence(text) for text in run.series.notes)
+    yield from run.series.notes
     begins = [f"{one.name} at {offsets_text(one.begin)}" for one in run.queries if one.begin]
     if begins:
         yield f"began: {'; '.join(begins)}"

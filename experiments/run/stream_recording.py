@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from cluster.lifecycle import Cluster
+from cluster.services.mlflow import MlflowSettings
 from cluster.settings import Settings
 from core.errors import RecordingError, ServiceError
 from experiments.record import streams
@@ -116,7 +117,7 @@ class Recording:
     def __enter__(self) -> Self:
         """Note the start, and begin to record it."""
         self._held.enter_context(held(self.folder))
-        keep(self.start, self.folder)
+        self._keep()
         self._thread.start()
         return self
 
@@ -154,7 +155,13 @@ class Recording:
 
     def _ends(self, status: Status, error: str = "") -> None:
         self.start = dataclasses.replace(self.start, status=status, error=error, ended_at=time.time())
-        keep(self.start, self.folder)
+        self._keep()
+
+    def _keep(self) -> None:
+        try:
+            keep(self.start, self.folder)
+        except OSError as error:  # a full disk must not hide how the stream ended
+            logger.error("the start of the stream could not be noted in %s: %s", self.folder, error)
 
     def _record(self) -> None:
         """Record until the application is over: what the thread does."""
@@ -194,9 +201,11 @@ class Recording:
             self._missed(error, last=last)
 
     def _tell(self, tracking: "Tracking") -> None:
-        address = streams.show(tracking)
-        if self._uri is not None and self.start.restart == 0:
-            logger.info("watch it in MLflow: %s/%s", self._uri, address)
+        place = streams.show(tracking)
+        if self.start.restart == 0:
+            server = self._uri or f"http://{self.settings.host}:{self.settings.of(MlflowSettings).port}"
+            first = "" if self._uri else "make mlflow, then "
+            logger.info("watch it in MLflow: %s%s/%s", first, server, place)
 
     def _opened(self) -> "Tracking":
         """Return the way to MLflow; a server that came or went since the last look has another one."""

@@ -6,6 +6,7 @@ from cluster import configuration
 from experiments.spec import loading as spec
 from experiments.studies.drills import baseline
 from experiments.studies.drills.drill import Drilled
+from experiments.studies.stream_drills.drill import StreamDrilled
 
 SETTINGS = configuration.load([], {})
 
@@ -16,6 +17,14 @@ DRILL = spec.load("drill")
 def trial(experiment, settings=SETTINGS):
     """The trial that drills of an experiment disturb."""
     return baseline.trial_of(experiment, settings)
+
+
+STREAM_DRILLED = StreamDrilled(
+    kind="query", seed=1, total=1000, victim="the driver", at=300, cold_start_s=9.0, batch_s=0.5, recovery_s=12.5, restarts=1,
+    acknowledged=1000, bad=3, compared=4000, differing=0, findings=[], reconcile_s=2.0, seconds=60.0, notes=["it was slow"],
+    identity="a b", environment={"host.cores": 2, "version.java": "17"}, ended_at=1.5,
+)  # fmt: skip
+"""The result of a drill of streams that ended well."""
 
 
 def drilled(**changes):

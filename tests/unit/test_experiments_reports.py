@@ -3,8 +3,10 @@
 import json
 import re
 
+import invented_streams as streams
 import pytest
 from invented import BASIS, application, outcome
+from invented_drills import STREAM_DRILLED
 from mlflow import MlflowClient
 
 from cluster import configuration
@@ -12,6 +14,7 @@ from experiments import __main__ as main
 from experiments.report.show import show
 from experiments.run.runner import open_recorder
 from experiments.spec.experiment import Experiment
+from experiments.studies.stream_drills.record import keep
 
 QUESTION = 'question = "How fast is a small one?"\n'
 SPEC = f'{QUESTION}data.name = "movielens/1m"\nmodel.name = "als"\n'
@@ -62,6 +65,8 @@ def test_report_is_logged_to_the_parent_run(settings, capsys):
 
 
 def test_all_reports_are_written_and_what_cannot_be_is_named(settings, capsys):
+    streams.write(settings.run_dir / "streaming", streams.start("a"), streams.course(10))
+    keep(STREAM_DRILLED, settings.run_dir / "experiments" / "stream-drills")
     assert main.main(["reports", "--cluster-set", f"run_dir={settings.run_dir}"]) == 1
     said = capsys.readouterr()
     refused = dict(re.findall(r"no page of (\w+): (.*)", said.err))
@@ -71,7 +76,9 @@ def test_all_reports_are_written_and_what_cannot_be_is_named(settings, capsys):
     assert (settings.run_dir / "reports" / "small.html").exists()
     index = (settings.run_dir / "reports" / "index.html").read_text()
     assert "How fast is a small one?" in index
-    assert "lost" not in index
+    pages = {*re.findall(r'href="([^"]+)"', index)}
+    assert "lost.html" not in pages
+    assert {"stream-lake.html", "stream-drills.html"} <= pages
     assert re.search(r"^older: .*\bolder version\b", said.out, re.MULTILINE)
     (compared,) = json.loads((settings.run_dir / "reports" / "older.json").read_text())["comparisons"]
     assert (compared["baseline"], compared["contender"]) == ({"shape.workers": 2}, {"shape.workers": 1})

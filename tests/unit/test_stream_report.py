@@ -3,23 +3,21 @@
 import dataclasses
 import json
 import re
+import shutil
 
 import pytest
+from invented_drills import STREAM_DRILLED
 from invented_streams import BEGAN, QUERY, batch, course, failed, lag, query_start, start, watermark, write
+from recording import client_of
 
 from cluster import configuration
 from core.errors import UsageError
 from experiments.page.index import write_index
 from experiments.report import stream_drills
 from experiments.report.streams import find, newest, report_of
-from experiments.studies.stream_drills.drill import StreamDrilled
+from experiments.studies.stream_drills.record import keep, record_missing
 
 EVENTS = "feedback.events"
-DRILLED = StreamDrilled(
-    kind="query", seed=1, total=1000, victim="the driver", at=300, cold_start_s=9.0, batch_s=0.5, recovery_s=12.5, restarts=1,
-    acknowledged=1000, bad=3, compared=4000, differing=0, findings=[], reconcile_s=2.0, seconds=60.0, notes=["it was slow"],
-    identity="a b", environment={"host.cores": 2, "version.java": "17"}, ended_at=1.5,
-)  # fmt: skip
 
 
 @pytest.fixture
@@ -122,9 +120,9 @@ def test_the_newest_of_each_and_unknown_ones(settings, tmp_path):
 
 
 def test_a_page_of_drills_says_what_was_reconciled_and_how_long_it_took(tmp_path):
-    whole = dataclasses.replace(DRILLED, kind="malformed", victim="", recovery_s=None, notes=[])
-    late = dataclasses.replace(DRILLED, seed=2, recovery_s=20.0)
-    report = stream_drills.report_of([whole, DRILLED, late])
+    whole = dataclasses.replace(STREAM_DRILLED, kind="malformed", victim="", recovery_s=None, notes=[])
+    late = dataclasses.replace(STREAM_DRILLED, seed=2, recovery_s=20.0)
+    report = stream_drills.report_of([whole, STREAM_DRILLED, late])
     assert report.answer == (
         "All three drills reconciled everything: nothing was lost, nothing is there twice. The longest recovery took 20.0 s (query)."
     )
@@ -147,13 +145,35 @@ def test_a_page_of_drills_says_what_was_reconciled_and_how_long_it_took(tmp_path
     assert report.facts["Java"] == "17"
 
 
+def test_the_page_of_all_drills_that_are_kept_lies_with_their_runs(place, tmp_path, capsys):
+    folder, recorder = place
+    shutil.copy(folder / "mlflow.db", tmp_path / "mlflow.db")
+    copied = type(recorder)(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "mlartifacts")
+    settings = configuration.load([f"run_dir={tmp_path}"], {})
+    kept = tmp_path / "kept"
+    for one in (STREAM_DRILLED, dataclasses.replace(STREAM_DRILLED, seed=2)):
+        keep(one, kept)
+    record_missing(settings, None, kept)
+    stream_drills.show(settings, kept, [STREAM_DRILLED])
+    said = capsys.readouterr().out
+    assert "The one drill reconciled everything" in said
+    runs = copied.tracking.runs("stream-drills", "recscale.kind", "stream-drill")
+    assert len(runs) == 2
+    client = client_of(copied)
+    for run in runs:
+        attached = {item.path for item in client.list_artifacts(run.run_id, "report")}
+        assert {"report/stream-drills.html", "report/stream-drills.csv"} <= attached
+    numbers = json.loads((tmp_path / "reports" / "stream-drills.json").read_text())
+    assert [one["seed"] for one in numbers["drills"]] == [1, 2]
+
+
 def test_what_was_not_reconciled_heads_the_page_of_drills():
     bad = dataclasses.replace(
-        DRILLED,
+        STREAM_DRILLED,
         differing=2,
         findings=[["read = lake + dead letters", "lost", "users", "0", "2", "offsets 4 to 5"]],
     )
-    report = stream_drills.report_of([DRILLED, bad])
+    report = stream_drills.report_of([STREAM_DRILLED, bad])
     assert report.answer == "One of two drills reconciled everything. Not so: query with seed 1."
     assert report.findings[1].tables[0].rows == [
         ["query, seed 1", "read = lake + dead letters, lost, users, 0, 2, offsets 4 to 5"]

@@ -50,9 +50,13 @@ def _run(arguments: Namespace) -> int:
 
 def _page(settings: Settings, recordings: Recordings) -> None:
     """Write the page of what was started."""
-    from experiments.report.streams import find, write  # noqa: PLC0415 - it takes seconds, for which no stream waits
+    from experiments.report.streams import find, report_of, write  # noqa: PLC0415 - it takes seconds, for which no stream waits
 
-    write(settings, *find(settings, attempt=recordings.command), recorded=recordings.whole)
+    try:
+        run, name = find(settings, attempt=recordings.command)
+        write(settings, run, report_of(run, name), recorded=recordings.whole)
+    except (OSError, UsageError) as error:  # it must not hide how the stream ended
+        logger.error("no page of the stream: %s", error)
 
 
 def _values(texts: list[str], names: list[str]) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
