@@ -8,12 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.errors import JobError
-from datasets.publishers.lake.delta_log import LOG, live
+from datasets.publishers.lake.delta_log import LOG, begin, live, newest
 from datasets.sources.lake import SOURCE
 from experiments.run.stores import spark_settings_of, spark_settings_to_read, together
 from jobs.retention import Retention
 from jobs.stores.lake.storage import STORAGE
 from jobs.stores.lake.versions import DeltaVersions
+
+SCHEMA = '{"type": "struct", "fields": []}'
 
 
 @pytest.fixture
@@ -22,12 +24,10 @@ def tables(tmp_path):
 
 
 def committed(tables, table, values, note="", *, replaces=True):
-    """Commit rows as Delta does: what they replace stays on the disk. The first commit, of an empty table, is made before."""
+    """Commit rows as Delta does: what they replace stays on the disk."""
     folder = tables.folder(table)
-    log = folder / LOG
-    log.mkdir(parents=True, exist_ok=True)
-    number = max(len(list(log.glob("*.json"))), 1)
-    (log / f"{0:020}.json").touch()
+    begin(folder, SCHEMA)
+    number = newest(folder) + 1
     actions = [{"commitInfo": {"userMetadata": note}}]
     actions += [{"remove": {"path": name}} for name in live(folder, number - 1) if replaces]
     if values:
@@ -35,7 +35,7 @@ def committed(tables, table, values, note="", *, replaces=True):
         pq.write_table(pa.table(values), file)
         (folder / f".{file.name}.crc").touch()
         actions.append({"add": {"path": file.name, "size": file.stat().st_size}})
-    (log / f"{number:020}.json").write_text("\n".join(map(json.dumps, actions)))
+    (folder / LOG / f"{number:020}.json").write_text("\n".join(map(json.dumps, actions)))
 
 
 def published(tables, table, values):
@@ -95,8 +95,8 @@ def test_nothing_is_removed_while_another_thread_writes_and_no_other_process_wri
     for value in (1, 2):
         published(tables, "things", {"id": [value]})
     lock = tables.root / ".things.lock"
-    with tables.writing("things"):
-        with DeltaVersions(tables.root).writing("things"):
+    with tables.writing("things", SCHEMA):
+        with DeltaVersions(tables.root).writing("things", SCHEMA):
             tables.sweep("things")
             assert tables.versions("things") == [2, 1]
         with lock.open() as other, pytest.raises(BlockingIOError):

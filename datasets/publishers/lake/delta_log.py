@@ -1,4 +1,4 @@
-"""Log of a Delta table, read without Spark: its newest version, and the files that make up a version.
+"""Log of a Delta table, without Spark: its beginning, its newest version, and the files that make up a version.
 
 The format is the Delta transaction protocol: one JSON file of actions a version, and now and then a checkpoint in Parquet
 that sums up all versions before it.
@@ -7,6 +7,8 @@ that sums up all versions before it.
 import hashlib
 import json
 import re
+import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +17,7 @@ from urllib.parse import unquote
 import pyarrow.parquet as pq
 
 from core.errors import DataError
+from core.files import make_once, write_text
 
 LOG = "_delta_log"
 _COMMIT = re.compile(r"(\d{20})\.json")
@@ -33,6 +36,36 @@ class Written(NamedTuple):
 
     note: str
     files: frozenset[str]
+
+
+def first(schema: str) -> list[dict[str, Any]]:
+    """Return the actions with which a table begins that is not partitioned, as Delta itself begins one.
+
+    Args:
+        schema: as Spark's JSON.
+    """
+    described = {
+        "id": str(uuid.uuid4()),
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": schema,
+        "partitionColumns": [],
+        "configuration": {},
+        "createdTime": int(time.time() * 1000),
+    }
+    return [{"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}, {"metaData": described}]
+
+
+def begin(table: Path, schema: str) -> None:
+    """Make an empty table, whose version is 0, unless it is there.
+
+    Args:
+        table: its folder.
+        schema: as of `first`.
+    """
+    (table / LOG).mkdir(parents=True, exist_ok=True)
+    if not _named(table, _COMMIT):
+        text = "".join(f"{json.dumps(action)}\n" for action in first(schema))
+        make_once(table / LOG / f"{0:020}.json", lambda path: write_text(path, text))
 
 
 def newest(table: Path) -> int:

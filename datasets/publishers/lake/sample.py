@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from datasets.publishers.lake.delta_log import LOG
+from datasets.publishers.lake.delta_log import LOG, first
 
 _GENRES = ("drama", "comedia", "acción", "terror")
 _PEOPLE = ("R. Soto", "L. Vidal", "M. Prado", "A. Rey", "C. Luna")
@@ -53,7 +53,7 @@ def write(lake: Path, tables: Sequence[str], rows: int = 12) -> None:
 def append(table: Path, name: str, rows: Sequence[dict[str, Any]]) -> int:
     """Commit rows as the next version of a table, which is made if it is not there; return the version's number.
 
-    Columns that a row leaves out are null, but for where it stood in Kafka.
+    It is not partitioned: that of the stream is, by `ingest_date`. Columns that a row leaves out are null, but for where it stood in Kafka.
     """
     schema = pa.schema([*_COLUMNS[name], *_PLACE])
     log = table / LOG
@@ -74,23 +74,10 @@ def append(table: Path, name: str, rows: Sequence[dict[str, Any]]) -> int:
         "dataChange": True,
         "stats": json.dumps({"numRecords": len(rows)}),
     }
-    actions: list[dict[str, Any]] = [] if version else [*_first(schema)]
+    actions: list[dict[str, Any]] = [] if version else first(from_arrow_schema(schema).json())
     lines = [json.dumps(action) for action in (*actions, {"add": added})]
     (log / f"{version:020}.json").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return version
-
-
-def _first(schema: pa.Schema) -> list[dict[str, Any]]:
-    """Return the actions with which a table begins. It is not partitioned: that of the stream is, by `ingest_date`."""
-    described = {
-        "id": str(uuid.uuid4()),
-        "format": {"provider": "parquet", "options": {}},
-        "schemaString": from_arrow_schema(schema).json(),
-        "partitionColumns": [],
-        "configuration": {},
-        "createdTime": 0,
-    }
-    return [{"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}, {"metaData": described}]
 
 
 def _row(name: str, number: int) -> dict[str, Any]:

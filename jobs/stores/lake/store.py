@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import types as T
 
 from core.errors import DataError, JobError
 from datasets.formats.delta import EXTENSION
@@ -66,7 +67,7 @@ class LakeStore:
         Raises:
             JobError: the disk is full.
         """
-        with self._tables.writing(table):
+        with self._tables.writing(table, _nullable(frame.schema).json()):
             try:
                 return self._publish(table, frame)
             except Exception as error:
@@ -79,9 +80,6 @@ class LakeStore:
 
     def _publish(self, table: str, frame: DataFrame) -> int:
         folder, note = local(self._tables.folder(table)), f"recscale {uuid.uuid4().hex}"
-        with self._tables.making(table) as new:
-            if new:
-                self.spark.createDataFrame([], frame.schema).write.format("delta").save(folder)
         whole = frame.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
         version = None
         while version is None:
@@ -122,6 +120,11 @@ class LakeStore:
         """Free what Delta keeps of tables that were read or written: blocks on the executors that outlive a trial."""
         with suppress(Exception):  # the session may have ended
             self.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()  # type: ignore[union-attr]  # noqa: SLF001 - only the JVM has it
+
+
+def _nullable(schema: T.StructType) -> T.StructType:
+    """Return the schema as Delta keeps it; otherwise each first write would change the table's."""
+    return T.StructType([T.StructField(field.name, field.dataType) for field in schema])
 
 
 STORE = LakeStore

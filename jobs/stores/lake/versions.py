@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import pyarrow.parquet as pq
 
-from datasets.publishers.lake.delta_log import LOG, live, newest, written
+from datasets.publishers.lake.delta_log import begin, live, newest, written
 from jobs.reader_locks import ReaderLocks, removable
 from jobs.retention import Retention, no_table, no_version
 
@@ -120,16 +120,16 @@ class DeltaVersions:
         self._locks.close()
 
     @contextmanager
-    def writing(self, table: str) -> Iterator[None]:
-        """Be a writer of a table: nothing that was written and is not published is removed meanwhile."""
-        with self._writers(table).joined():
-            yield
+    def writing(self, table: str, schema: str) -> Iterator[None]:
+        """Be a writer of a table, which is made if it is not there: nothing that is not published yet is removed meanwhile.
 
-    @contextmanager
-    def making(self, table: str) -> Iterator[bool]:
-        """Whether the Delta table is still to be made; no other writer makes it meanwhile."""
-        with self._writers(table).held_back():
-            yield not any((self.folder(table) / LOG).glob("[0-9]*.json"))
+        Args:
+            table: its name.
+            schema: of the rows, as Spark's JSON; each write may have another.
+        """
+        with self._writers(table).joined():
+            begin(self.folder(table), schema)
+            yield
 
     def publish(self, table: str, note: str) -> int | None:
         """Make the version that was committed with this note one that counts; return its number.
