@@ -137,10 +137,11 @@ class Rig:
                         running.result()
                         raise JobError(f"the stream {self.subject.stream} ended before it had begun")
                 yield found
-                running.result()
-            except KeyboardInterrupt:
-                if not found.complete:
-                    raise
+                try:
+                    running.result()
+                except KeyboardInterrupt:  # that `Following` ended it with, or a person
+                    if not found.complete:
+                        raise
             finally:
                 found.stop()
 
