@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from core.errors import JobError
 from datasets.formats.delta import CATALOG, ONE_TASK
 from datasets.formats.spark_paths import local
+from datasets.publishers.lake.delta_log import begin
 
 SETTINGS: Mapping[str, str] = {
     **CATALOG,
@@ -86,13 +87,15 @@ class Table:
         """Make the table, or give it columns that are new; a table that has them all is left as it is."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.locked():
-            if self.exists:
-                there = spark.read.format("delta").load(local(self.path)).schema
-                if {field.name for field in schema} <= {field.name for field in there}:
-                    return
+            if not self.exists:
+                begin(self.path, schema.json(), [DAY], _PROPERTIES)
+                return
+            there = spark.read.format("delta").load(local(self.path)).schema
+            if {field.name for field in schema} <= {field.name for field in there}:
+                return
             empty = spark.createDataFrame([], schema)
-            writer = empty.write.format("delta").mode("append").partitionBy(DAY)
-            writer.option("mergeSchema", "true").options(**_PROPERTIES).save(local(self.path))
+            writer = empty.write.format("delta").mode("append").option("mergeSchema", "true")
+            writer.save(local(self.path))
 
     def append(self, frame: DataFrame, writer: str, number: int) -> Appended | None:
         """Append rows unless this writer has appended those of this number already.

@@ -9,8 +9,9 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -38,33 +39,46 @@ class Written(NamedTuple):
     files: frozenset[str]
 
 
-def first(schema: str) -> list[dict[str, Any]]:
-    """Return the actions with which a table begins that is not partitioned, as Delta itself begins one.
+def first(
+    schema: str, partitioned: Sequence[str] = (), properties: Mapping[str, str] = MappingProxyType({})
+) -> list[dict[str, Any]]:
+    """Return the actions with which a table begins, as Delta itself begins one.
 
     Args:
-        schema: as Spark's JSON.
+        schema: as Spark's JSON; every column may be null, else each first write would change that.
+        partitioned: columns by which files are kept apart.
+        properties: of the table, as `delta.checkpointInterval`.
     """
+    columns = json.loads(schema)
+    columns["fields"] = [{**field, "nullable": True} for field in columns["fields"]]
     described = {
         "id": str(uuid.uuid4()),
         "format": {"provider": "parquet", "options": {}},
-        "schemaString": schema,
-        "partitionColumns": [],
-        "configuration": {},
+        "schemaString": json.dumps(columns),
+        "partitionColumns": list(partitioned),
+        "configuration": dict(properties),
         "createdTime": int(time.time() * 1000),
     }
     return [{"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}, {"metaData": described}]
 
 
-def begin(table: Path, schema: str) -> None:
+def begin(
+    table: Path,
+    schema: str,
+    partitioned: Sequence[str] = (),
+    properties: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Make an empty table, whose version is 0, unless it is there.
 
     Args:
         table: its folder.
         schema: as of `first`.
+        partitioned: as of `first`.
+        properties: as of `first`.
     """
     (table / LOG).mkdir(parents=True, exist_ok=True)
     if not _named(table, _COMMIT):
-        text = "".join(f"{json.dumps(action)}\n" for action in first(schema))
+        text = "".join(f"{json.dumps(action)}\n" for action in first(schema, partitioned, properties))
         make_once(table / LOG / f"{0:020}.json", lambda path: write_text(path, text))
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import types as T
 
 from core.errors import DataError, JobError
 from datasets.formats.delta import EXTENSION
@@ -67,7 +66,7 @@ class LakeStore:
         Raises:
             JobError: the disk is full.
         """
-        with self._tables.writing(table, _nullable(frame.schema).json()):
+        with self._tables.writing(table, frame.schema.json()):
             try:
                 return self._publish(table, frame)
             except Exception as error:
@@ -120,11 +119,6 @@ class LakeStore:
         """Free what Delta keeps of tables that were read or written: blocks on the executors that outlive a trial."""
         with suppress(Exception):  # the session may have ended
             self.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()  # type: ignore[union-attr]  # noqa: SLF001 - only the JVM has it
-
-
-def _nullable(schema: T.StructType) -> T.StructType:
-    """Return the schema as Delta keeps it; otherwise each first write would change the table's."""
-    return T.StructType([T.StructField(field.name, field.dataType) for field in schema])
 
 
 STORE = LakeStore
