@@ -118,7 +118,10 @@ class LakeStore:
     def _let_delta_forget(self) -> None:
         """Free what Delta keeps of tables that were read or written: blocks on the executors that outlive a trial."""
         with suppress(Exception):  # the session may have ended
-            self.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()  # type: ignore[union-attr]  # noqa: SLF001 - only the JVM has it
+            delta = self.spark._jvm.org.apache.spark.sql.delta  # type: ignore[union-attr]  # noqa: SLF001 - only the JVM has it
+            delta.DeltaLog.clearCache()
+            # Guava keeps what was read twice in a queue beside its entries, until the next one comes.
+            getattr(getattr(delta, "DeltaLog$"), "MODULE$").unsetCache()
 
 
 STORE = LakeStore
