@@ -54,10 +54,9 @@ def answer(found: Found) -> str:
     """Return the answer in a sentence or two: the lowest and the highest rate that something is known of."""
     known = [one for one in found.rates if one.counted]
     if not known:
-        return (
-            f"Nothing is known of the latency of {found.name}: the generator was late in every trial, so that it was measured, "
-            "not the stream."
-        )
+        late = sum(bool(one.late) for one in found.trials)
+        reason = "the generator was late" if late else "the stream was still cold"
+        return f"Nothing is known of the latency of {found.name}: {reason} in {late or len(found.trials)} of {len(found.trials)} trial(s)."
     p50, p99, slowest = _told(known[0])
     first = (
         f"At {known[0].rate:,.0f} messages a second a row of {found.name} is visible {p50} after its message was to be sent (median), 99% of "
@@ -100,9 +99,10 @@ def _latencies(rates: Sequence[AtRate]) -> Table:
 
 
 def _result(one: AtRate) -> str:
-    late = len(one.repeats) - len(one.counted)
+    late, cold = sum(bool(two.late) for two in one.repeats), sum(two.cold for two in one.repeats)
     told = ["measured"] if one.counted else ["says nothing"]
     told += [f"generator late in {late}"] if late else []
+    told += [f"stream cold in {cold}"] if cold else []
     told += [f"fell behind in {one.behind}"] if one.behind else []
     told += [] if one.reconciled else ["NOT reconciled"]
     return ", ".join(told)

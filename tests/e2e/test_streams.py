@@ -186,8 +186,9 @@ def test_latency_is_measured_to_the_visible_row_of_every_message(place):
     kept = place.run_dir / "experiments" / "stream_latency" / "lake.ratings" / "latency.json"
     assert kept.exists(), done.stdout + done.stderr
     (trial,) = json.loads(kept.read_text())["trials"]
-    assert done.returncode == (1 if trial["late"] else 0)  # a busy host may hold up the generator
     found = trial["tried"]
+    counts = not trial["late"] and found["seen"]["warm"]  # a busy host may hold up generator and stream
+    assert done.returncode == (0 if counts else 1)
     assert found["differences"] == []
     assert 595 <= found["seen"]["messages"] <= 601
     p50, p95, p99, slowest = (found["seen"]["latencies"][share] for share in ("0.5", "0.95", "0.99", "1"))

@@ -112,6 +112,19 @@ def test_a_row_is_seen_when_its_stream_says_so_not_when_the_batch_ends():
     found = seen(sent, ended, 1000, 1010)
     assert found.latencies[1] == pytest.approx(3.5 - 0.05)
     assert found.after_s == pytest.approx(1.25)
+    assert not found.warm
+    assert (
+        seen(sent, [Batch(999, {("ratings", 0): 50}), *ended], 1000.05, 1010).warm is False
+    )  # it had no messages
+    early = seen(sent, ended, 1000.05, 1010)
+    assert early.latencies[1] == pytest.approx(3.5 - 0.05)
+    late = seen(
+        {("ratings", 0): messages_of(count=1000)},
+        [Batch(1003, {("ratings", 0): 55}, 1001), Batch(1020, {("ratings", 0): 1050}, 1019.5)],
+        1004,
+        1010,
+    )
+    assert (late.warm, late.after_s) == (True, 0.5)
     assert seen(sent, [*ended[:1], Batch(1004, {("ratings", 0): 60})], 1000, 1010).after_s is None
 
 

@@ -18,7 +18,7 @@ from experiments.studies.stream_latency.trials import Effort, Found, falling_beh
 EFFORT = Effort(repeats=2, warmup_s=10, measured_s=30)
 
 
-def tried(p50=1.0, rate=1000, delay=0.004, grows=0.0, after=0.25, differences=()):
+def tried(p50=1.0, rate=1000, delay=0.004, grows=0.0, after=0.25, differences=(), warm=True):
     times = list(range(0, 30, 3))
     seen = Seen(
         times,
@@ -26,6 +26,7 @@ def tried(p50=1.0, rate=1000, delay=0.004, grows=0.0, after=0.25, differences=()
         {0.5: p50, 0.95: 2 * p50, 0.99: 3 * p50, 1: 4 * p50},
         30 * rate,
         after,
+        warm,
     )
     return Tried(Generated(40 * rate, float(rate), 0.001, delay, 150.0, 40.0), seen, {}, 29.0, differences)
 
@@ -69,6 +70,14 @@ def test_a_trial_whose_generator_was_late_says_nothing():
     assert answer(nothing).startswith("Nothing is known")
     page = report_of(nothing).text()
     assert "says nothing, generator late in 1" in page
+
+
+def test_a_trial_of_a_cold_stream_says_nothing():
+    made = found(judged(1000, 1, tried(9.0, warm=False)), judged(1000, 2, tried(1.0)))
+    assert made.rates[0].latency(0.5).most == 1.0
+    assert "round 1 says nothing: the first batch" in "\n".join(made.notes)
+    assert "measured, stream cold in 1" in report_of(made).text()
+    assert "the stream was still cold in 1 of 1" in answer(found(judged(1000, 1, tried(warm=False))))
 
 
 def test_what_a_latency_goes_to_is_said():

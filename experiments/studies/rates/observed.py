@@ -67,8 +67,9 @@ class Seen:
         times, lags: when batches ended, in seconds since its begin, and the messages that were to be sent by then and not there.
         latencies: seconds that this share of the messages took at most, by share; also of the slowest, by 1.
         messages: how many those are of.
-        after_s: seconds from the moment since which a batch's rows could be seen to its end, the median of the measured part; None where
-            a batch has no such moment, so that latencies go to its end.
+        after_s: seconds from the moment since which a batch's rows could be seen to its end, the median of the batches with these
+            messages; None where one has no such moment, so that latencies go to its end.
+        warm: whether a batch with messages had ended before the part began: in the first one everything is cold.
     """
 
     times: Sequence[float]
@@ -76,6 +77,7 @@ class Seen:
     latencies: Mapping[float, float]
     messages: int
     after_s: float | None = None
+    warm: bool = True
 
 
 def batches(events: Iterable[Mapping[str, Any]], query: str) -> list[Batch]:
@@ -111,8 +113,10 @@ def seen(sent: Mapping[Place, Sent], ended: Sequence[Batch], begin_s: float, end
         )
         for batch in within
     ]
+    which = {place: _batch_of(place, one, ended, begin_s, end_s) for place, one in sent.items()}
+    there = np.array([batch.seen_s for batch in ended])
     waits = np.concatenate(
-        [_waits(place, one, ended, begin_s, end_s) for place, one in sent.items()] or [np.empty(0)]
+        [there[which[place]] - _within(one, begin_s, end_s) for place, one in sent.items()] or [np.empty(0)]
     )
     if not len(waits):
         raise JobError("no message was to be sent in the measured part: let the trial last longer")
@@ -122,29 +126,37 @@ def seen(sent: Mapping[Place, Sent], ended: Sequence[Batch], begin_s: float, end
         lags,
         {**latencies, 1: float(waits.max())},
         len(waits),
-        _after(within),
+        _after([ended[one] for one in np.unique(np.concatenate(list(which.values())))]),
+        any(batch.ended_s <= begin_s and _has_messages(batch, sent) for batch in ended),
     )
 
 
 def _after(batches: Sequence[Batch]) -> float | None:
     told = [batch.ended_s - batch.visible_s for batch in batches if batch.visible_s is not None]
-    return statistics.median(told) if told and len(told) == len(batches) else None
+    return statistics.median(told) if len(told) == len(batches) else None
 
 
-def _waits(place: Place, sent: Sent, ended: Sequence[Batch], begin_s: float, end_s: float) -> np.ndarray:
-    """Return the seconds from the intended sending to the row, of one partition's messages of the measured part."""
+def _has_messages(batch: Batch, sent: Mapping[Place, Sent]) -> bool:
+    return any(batch.ends.get(place, one.first) > one.first for place, one in sent.items())
+
+
+def _within(sent: Sent, begin_s: float, end_s: float) -> np.ndarray:
+    """Return the times of one partition's messages of the measured part."""
+    return sent.at_s[(sent.at_s >= begin_s) & (sent.at_s <= end_s)]
+
+
+def _batch_of(place: Place, sent: Sent, ended: Sequence[Batch], begin_s: float, end_s: float) -> np.ndarray:
+    """Return the place among the batches of the one that has each of one partition's messages of the measured part."""
     ends = np.array([batch.ends.get(place, 0) for batch in ended], dtype=np.int64)
-    there = np.array([batch.seen_s for batch in ended])
     offsets = sent.first + np.arange(len(sent.at_s))
     chosen = (sent.at_s >= begin_s) & (sent.at_s <= end_s)
-    which = np.searchsorted(ends, offsets[chosen], side="right")
+    which: np.ndarray = np.searchsorted(ends, offsets[chosen], side="right")
     missing = int((which == len(ended)).sum())
     if missing:
         raise JobError(
             f"{missing:,} messages of {place[0]} {place[1]} are in no batch: the stream was stopped before it had read them"
         )
-    waits: np.ndarray = there[which] - sent.at_s[chosen]
-    return waits
+    return which
 
 
 def drained_rate(ended: Sequence[Batch]) -> float:

@@ -5,7 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from core.errors import JobError
+from core.lock import undisturbed
 from datasets.topics import declared
 from datasets.topics.admin import administered, make_declared
 from datasets.topics.connection import Connection
@@ -144,6 +145,8 @@ class Rig:
                         raise
             finally:
                 found.stop()
+                with undisturbed():  # a second Ctrl-C would leave the application to itself
+                    wait([running])
 
     def _producing(self, total: int, rate: float | None, folder: Path) -> Producing:
         return Producing(replace(self.subject.sending, total=total, rate=rate), self.brokers, folder)

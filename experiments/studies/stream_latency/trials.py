@@ -54,9 +54,21 @@ class Repeat:
     late: tuple[str, ...]
 
     @property
+    def cold(self) -> bool:
+        """Whether the stream's first batch had not ended when the measured part began, so that the trial says nothing either."""
+        return not self.tried.seen.warm
+
+    @property
     def counts(self) -> bool:
-        """Whether it says something of the stream."""
-        return not self.late
+        """Whether it says something of the stream at that rate."""
+        return not self.late and not self.cold
+
+    @property
+    def void(self) -> list[str]:
+        """Reasons why it says nothing; empty if it does."""
+        reasons = [f"the generator was late: {'; '.join(self.late)}"] if self.late else []
+        cold = "the first batch, in which everything is cold, had not ended when the measured part began (--warmup gives it longer)"
+        return reasons + [cold] * self.cold
 
 
 @dataclass(frozen=True)
@@ -164,7 +176,7 @@ def judged(rate: float, number: int, tried: Tried) -> Repeat:
 def said(one: Repeat) -> str:
     """Return a trial's result as words."""
     if not one.counts:
-        return f"says nothing, the generator was late: {'; '.join(one.late)}"
+        return f"says nothing: {'; '.join(one.void)}"
     found = one.tried.seen.latencies
     return f"rows visible after {time_text(found[0.5])} (median), 99% within {time_text(found[0.99])}"
 
@@ -201,7 +213,7 @@ def _notes(found: Found) -> Iterable[str]:
     for one in found.trials:
         told = f"{one.rate:,.0f}/s, round {one.round}"
         if not one.counts:
-            yield f"{told} says nothing, because the generator was late: {'; '.join(one.late)}"
+            yield f"{told} says nothing: {'; '.join(one.void)}"
         elif (growth := falling_behind(one)) is not None:
             yield (
                 f"{told}: the stream fell behind, by {growth:,.0f} messages a second at least, so that its latencies grow with the length "
