@@ -26,7 +26,7 @@ def add_stream(parser: ArgumentParser) -> None:
     shared.cluster(parser)
     parser.add_argument("name", help=f"stream: {', '.join(SUBJECTS)}")
     parser.add_argument(
-        "--dataset", default="synthetic/ml-1m", help="whose ratings are sent (synthetic/ml-1m)"
+        "--dataset", default="synthetic/ml-10m", help="whose ratings are sent (synthetic/ml-10m)"
     )
     parser.add_argument("--seed", type=int, default=1)
 

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from core.errors import JobError
-from experiments.studies.rates.observed import Batch, Sent, batches, drained_rate, seen
-from experiments.studies.rates.rig import Following
+from experiments.studies.rates.generator import Generated
+from experiments.studies.rates.observed import Batch, Seen, Sent, batches, drained_rate, seen
+from experiments.studies.rates.rig import Drained, Following, Tried
 from experiments.studies.rates.search import bracket, next_rate
+from experiments.studies.rates.session import Effort, search
+from experiments.studies.rates.subjects import subject
 from experiments.studies.rates.verdict import Limits, Observed, judge, slope
 
 LIMITS = Limits(latency_s=30)
@@ -188,3 +191,24 @@ def test_the_rate_of_a_backlog_leaves_out_its_cold_batch():
     assert drained_rate(ended) == 100
     with pytest.raises(JobError, match="one batch"):
         drained_rate(ended[:1])
+
+
+class Exhausted:
+    """A rig whose data set has too few rows for a trial."""
+
+    subject = subject("lake")
+
+    def fastest(self, total):
+        return Generated(total, 100_000.0, None, None, 250.0, 1.0)
+
+    def drain(self, total):
+        return Drained(total, 20_000.0, ())
+
+    def trial(self, rate, warmup_s, measured_s, name):
+        sent = Generated(1_000_000, rate, 0.001, 0.002, 250.0, 60.0)
+        return Tried(sent, Seen([1.0], [0.0], {0.5: 1.0, 0.95: 1.0, 0.99: 1.0, 1: 1.0}, 10), {}, 1.0, ())
+
+
+def test_a_trial_whose_messages_run_out_says_nothing_of_the_stream():
+    with pytest.raises(JobError, match=r"1,000,000 messages .* a trial at 15,000 a second needs 2,700,000"):
+        search(Exhausted(), Limits(30.0), Effort())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.errors import JobError
 from core.units import time_text
 from core.versioned import Kind, unchanged
 from experiments.studies.rates.generator import Generated
@@ -104,10 +105,25 @@ def search(rig: Rig, limits: Limits, effort: Effort) -> Found:
         number = len(found.trials) + 1
         logger.info("trial %d of %d at %s messages a second", number, effort.steps, f"{rate:,.0f}")
         tried = rig.trial(rate, effort.warmup_s, effort.measured_s, f"trial-{number}")
+        _refuse_short(tried.generated.acknowledged, rate, effort, rig.subject.sending.dataset)
         verdict = judge(_observed(rate, tried), limits)
         logger.info("%s", said(verdict))
         found = dataclasses.replace(found, trials=(*found.trials, Rated(rate, tried, verdict)))
     return found
+
+
+def _refuse_short(acknowledged: int, rate: float, effort: Effort, dataset: str) -> None:
+    """Refuse a trial whose messages ended before it did: the stream would seem to have missed batches.
+
+    Raises:
+        JobError: they did.
+    """
+    needed = round(rate * (effort.warmup_s + effort.measured_s))
+    if acknowledged < needed:
+        raise JobError(
+            f"{acknowledged:,} messages of {dataset} were acknowledged, and a trial at {rate:,.0f} a second needs {needed:,}: name a data "
+            "set with more rows (DATASET=synthetic/ml-32m), or let the trials be shorter (--measured)"
+        )
 
 
 def said(verdict: Verdict) -> str:
