@@ -51,13 +51,18 @@ def reconcile(
 
 
 def forget(settings: Settings, user: str, keyspace: str = "") -> Result:
-    """Erase a person from what the streams of the run folder have kept.
+    """Erase a person from what the streams of the run folder have kept, and compare the rest as `reconcile` does.
 
     Raises:
         JobError: a stream runs or has messages to read, or the erasure failed.
         ServiceError: a service did not come up.
     """
     return _run(settings, "forget", {"user": user}, keyspace, settings.run_dir)
+
+
+def erased(result: Result) -> dict[str, int]:
+    """Return the rows that `forget` has erased, by topic and table."""
+    return {name: count for name, count in result.counts.items() if name not in ("compared", "differing")}
 
 
 def _run(settings: Settings, job: str, params: dict[str, Any], keyspace: str, folder: Path) -> Result:

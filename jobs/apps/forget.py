@@ -1,4 +1,4 @@
-"""Erases one person from the lake, the dead letters and Cassandra."""
+"""Erases one person from the lake, the dead letters and Cassandra, and proves that the rest is where it belongs."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
@@ -7,6 +7,8 @@ from pathlib import Path
 from core.options import parse
 from datasets.topics.connection import Connection
 from jobs.reconciling import forgetting
+from jobs.reconciling.compared import compared, told
+from jobs.reconciling.finding import Check
 from jobs.runtime.context import Context, JobKind
 from jobs.runtime.request import Result
 from jobs.stores.cassandra.store import CassandraStore
@@ -29,7 +31,7 @@ class ForgetParams:
 
 
 class Forget:
-    """Phases: find (the person's rows), erase. Counts: rows by topic and table.
+    """Phases: find (the person's rows), erase, and those of `reconcile`. Counts: rows by topic and table, and those of `reconcile`.
 
     No stream may run meanwhile, and none may have messages to read. With another store than Cassandra only the lake is
     changed.
@@ -43,9 +45,10 @@ class Forget:
     def run(self, context: Context) -> Result:
         params = parse(ForgetParams, context.request.params, "parameters of forget")
         folder, store = Path(params.folder), context.store
-        lake = folder / "lake"
-        forgetting.check(folder, Connection.of(params.brokers), params.user)
+        lake, connection = folder / "lake", Connection.of(params.brokers)
+        forgetting.check(folder, connection, params.user)
         counts: dict[str, int] = {}
+        every: list[Check] = []
         with ExitStack() as held:
             for home in sorted((folder / "streams").glob("*/*")):
                 held.enter_context(binding.held(home))
@@ -59,7 +62,9 @@ class Forget:
                 if isinstance(store, CassandraStore):
                     for table, count in forgetting.from_cassandra(store.keyspace, params.user).items():
                         counts[f"cassandra.{table}"] = counts.get(f"cassandra.{table}", 0) + count
-        return Result("forget", "ok", counts=counts)
+                every = compared(context, folder, connection)
+        about = told(every)
+        return Result("forget", "ok", **{**about, "counts": {**counts, **about["counts"]}})
 
 
 JOB = Forget()

@@ -1,20 +1,14 @@
 """Proves that every message that was read is stored where it belongs exactly once, or names those that are not."""
 
-import json
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from pyspark.sql import DataFrame
-
-from core.errors import UsageError
 from core.options import parse
 from datasets.topics.connection import Connection
-from jobs.reconciling.finding import Check, table
-from jobs.reconciling.run import Reconciliation
+from jobs.reconciling.compared import compared, told
+from jobs.reconciling.finding import Check
 from jobs.runtime.context import Context, JobKind
 from jobs.runtime.request import Result
-from jobs.stores.cassandra.store import CassandraStore
 
 
 @dataclass(frozen=True)
@@ -47,39 +41,13 @@ class Reconcile:
 
     def run(self, context: Context) -> Result:
         params = parse(ReconcileParams, context.request.params, "parameters of reconcile")
+        folder, connection = Path(params.folder), Connection.of(params.brokers)
         every: list[Check] = []
         for _ in context.passes():
-            reconciliation = _of(context, params)
-            every = [*_phase(context, "offsets", reconciliation.offsets)]
-            if params.contents:
-                every += _phase(context, "contents", reconciliation.contents)
-            if reconciliation.feedback:
-                every += _phase(context, "cassandra", reconciliation.in_cassandra)
-        counts = {
-            "compared": sum(check.compared for check in every),
-            "differing": sum(check.differing for check in every),
-        }
-        compared = json.dumps({check.name: check.compared for check in every})
-        return Result("reconcile", "ok", counts=counts, table=table(every), info={"compared": compared})
-
-
-def _of(context: Context, params: ReconcileParams) -> Reconciliation:
-    store = context.store
-
-    def read(name: str) -> DataFrame:
-        if not isinstance(store, CassandraStore):
-            raise UsageError(
-                f"reconcile needs the store cassandra where the stream feedback has run, got {context.request.store}"
+            every = compared(
+                context, folder, connection, [Path(one) for one in params.ledgers], contents=params.contents
             )
-        return store.whole(name)
-
-    folder, connection = Path(params.folder), Connection.of(params.brokers)
-    return Reconciliation(context.spark, folder, connection, [Path(one) for one in params.ledgers], read)
-
-
-def _phase(context: Context, name: str, checks: Callable[[], Iterator[Check]]) -> list[Check]:
-    with context.phases.phase(name):
-        return list(checks())
+        return Result("reconcile", "ok", **told(every))
 
 
 JOB = Reconcile()

@@ -7,6 +7,7 @@ the table's log keeps a deletion's condition, and it must not name the person.
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -18,9 +19,10 @@ from datasets.topics.admin import administered
 from datasets.topics.connection import Connection
 from jobs.reconciling import checkpoints, erased, lake_tables
 from jobs.reconciling.offsets import Place, Ranges
+from jobs.runtime.concurrent_actions import run_concurrently
 from jobs.stores.cassandra.access import Keyspace
 from jobs.stores.cassandra.feedback import EVENTS, FEEDBACK, RETRACTIONS
-from jobs.streaming.tables import Table
+from jobs.streaming.tables import Table, any_age
 
 _AT_ONCE = 5_000
 """Ranges of offsets in one deletion."""
@@ -49,15 +51,16 @@ def in_dead_letter(user: str) -> Column:
 
 def found(spark: SparkSession, lake: Path, user: str) -> dict[str, dict[Place, Ranges]]:
     """Return the offsets of a person's rows by the topic whose table has them."""
-    rows: dict[str, dict[Place, Ranges]] = {}
+    mine: dict[str, DataFrame] = {}
     for topic, table in lake_tables.tables(spark, lake).items():
         field = person_of(topic)
         if field is not None:
-            rows[topic] = _places(table.where(F.col(field) == user))
+            mine[topic] = table.where(F.col(field) == user)
     dead = lake_tables.table(spark, lake, declared.DEAD_LETTERS)
     if dead is not None:
-        rows[declared.DEAD_LETTERS] = _places(dead.where(in_dead_letter(user)))
-    return rows
+        mine[declared.DEAD_LETTERS] = dead.where(in_dead_letter(user))
+    places = run_concurrently(*(partial(_places, rows) for rows in mine.values()))
+    return dict(zip(mine, places, strict=True))
 
 
 def _places(rows: DataFrame) -> dict[Place, Ranges]:
@@ -67,23 +70,27 @@ def _places(rows: DataFrame) -> dict[Place, Ranges]:
 
 def from_lake(spark: SparkSession, lake: Path, rows: Mapping[str, Mapping[Place, Ranges]]) -> dict[str, int]:
     """Erase rows from the lake's tables, and the files that held them; return how many there were in each."""
-    counts = {}
-    for topic, places in rows.items():
-        ranges = [(place, one) for place, found in places.items() for one in found]
-        if not ranges:
-            continue
+    mine = {topic: places for topic, places in rows.items() if any(places.values())}
+    for places in mine.values():
         erased.add(lake, places)
-        table = Table.of(lake, topic)
-        with table.locked():
-            for begin in range(0, len(ranges), _AT_ONCE):
-                where = " OR ".join(
-                    f"(topic = '{place.topic}' AND partition = {place.partition} AND offset BETWEEN {first} AND {end - 1})"
-                    for place, (first, end) in ranges[begin : begin + _AT_ONCE]
-                )
-                spark.sql(f"DELETE FROM delta.`{table.path.absolute()}` WHERE {where}").collect()
-            table.sweep(spark, 0)
-        counts[topic] = sum(found.count for found in places.values())
-    return counts
+    with any_age(spark):
+        run_concurrently(
+            *(partial(_erase, spark, Table.of(lake, topic), places) for topic, places in mine.items())
+        )
+    return {topic: sum(found.count for found in places.values()) for topic, places in mine.items()}
+
+
+def _erase(spark: SparkSession, table: Table, places: Mapping[Place, Ranges]) -> None:
+    """Delete rows from a table, and the files that held them."""
+    ranges = [(place, one) for place, found in places.items() for one in found]
+    with table.locked():
+        for begin in range(0, len(ranges), _AT_ONCE):
+            where = " OR ".join(
+                f"(topic = '{place.topic}' AND partition = {place.partition} AND offset BETWEEN {first} AND {end - 1})"
+                for place, (first, end) in ranges[begin : begin + _AT_ONCE]
+            )
+            spark.sql(f"DELETE FROM delta.`{table.path.absolute()}` WHERE {where}").collect()
+        table.sweep(spark, 0)
 
 
 def from_cassandra(keyspace: Keyspace, user: str) -> dict[str, int]:

@@ -145,17 +145,16 @@ class Table:
             spark.sql(f"OPTIMIZE {table}")
             after = self.files(spark)
             on_disk = self._parquet()
-            self.sweep(spark, keep_h)
+            with any_age(spark):
+                self.sweep(spark, keep_h)
         return {"before": before, "after": after, "removed": on_disk - self._parquet()}
 
     def sweep(self, spark: SparkSession, keep_h: float) -> None:
-        """Remove the files that no version of the last hours needs; the caller holds the table, so no writer has begun one."""
-        check = "spark.databricks.delta.retentionDurationCheck.enabled"
-        spark.conf.set(check, "false")  # it refuses less than a week
-        try:
-            spark.sql(f"VACUUM delta.`{self.path.resolve()}` RETAIN {keep_h} HOURS").collect()
-        finally:
-            spark.conf.unset(check)
+        """Remove the files that no version of the last hours needs.
+
+        The caller holds the table, so that no writer has begun a file, and `any_age(spark)`.
+        """
+        spark.sql(f"VACUUM delta.`{self.path.resolve()}` RETAIN {keep_h} HOURS").collect()
 
     def files(self, spark: SparkSession) -> int:
         """Return how many files the newest version has."""
@@ -179,6 +178,17 @@ class Table:
         for path in (self.path / "_delta_log").glob("[0-9]*.json"):
             if path.stem.isdigit():
                 yield int(path.stem)
+
+
+@contextmanager
+def any_age(spark: SparkSession) -> Iterator[None]:
+    """Let files of any age be removed: Delta refuses those of less than a week."""
+    check = "spark.databricks.delta.retentionDurationCheck.enabled"
+    spark.conf.set(check, "false")
+    try:
+        yield
+    finally:
+        spark.conf.unset(check)
 
 
 def _metrics(actions: list[dict[str, Any]]) -> Mapping[str, Any]:

@@ -9,14 +9,14 @@ from experiments.cli.commands import Command
 from experiments.cli.commands.reconcile import told
 from experiments.page.tables import Table
 from experiments.page.text_tables import as_text
-from experiments.run.reconciling import forget, reconcile
+from experiments.run.reconciling import erased, forget
 
 
 def _run(arguments: Namespace) -> int:
-    """Print what was erased and what is left elsewhere, then reconcile."""
+    """Print what was erased, what is left elsewhere, and whether the rest adds up."""
     settings = configuration.load(arguments.cluster_set)
     result = forget(settings, arguments.user, arguments.keyspace)
-    rows = [[name, f"{count:,}"] for name, count in sorted(result.counts.items()) if count]
+    rows = [[name, f"{count:,}"] for name, count in sorted(erased(result).items()) if count]
     print(as_text(Table(["erased from", "rows"], rows)) if rows else "no row names this user")
     longest = max(declared.topics().values(), key=lambda topic: topic.retention_ms)
     print(
@@ -24,7 +24,7 @@ def _run(arguments: Namespace) -> int:
         f"({longest.name}: {longest.retention}; the others: {declared.topic('events').retention}). Models and lists that were made before "
         "know the user until they are made again."
     )
-    return told(reconcile(settings, keyspace=arguments.keyspace))
+    return told(result)
 
 
 def _arguments(parser: ArgumentParser) -> None:

@@ -26,7 +26,7 @@ from experiments.metric_table import BIAS, MEAN, RMSE
 from experiments.page.tables import Table
 from experiments.page.text_tables import as_text
 from experiments.run.alone import fresh
-from experiments.run.reconciling import forget, reconcile
+from experiments.run.reconciling import erased, forget, reconcile
 from experiments.run.streams import Asked, run
 from experiments.studies.volume.growth import SPANS, a_second
 from experiments.studies.volume.measured import in_lake, measured
@@ -149,9 +149,9 @@ class Demo:
         return f"a message takes {each}; {RATE:,} a second make {year} a year"
 
     def _forgotten(self, user: str) -> str:
-        erased = forget(self.settings, user).counts
-        _done(told(reconcile(self.settings)), "make reconcile")
-        return f"{sum(erased.values()):,} rows erased from lake, dead letters and Cassandra; reconciled again"
+        result = forget(self.settings, user)
+        _done(told(result), "make forget")
+        return f"{sum(erased(result).values()):,} rows erased from lake, dead letters and Cassandra; reconciled again"
 
 
 def _done(code: int, command: str) -> None:
