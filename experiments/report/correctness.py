@@ -19,6 +19,7 @@ from experiments.stats.ratios import Ratio
 from experiments.stats.summaries import Spread
 from experiments.studies.correctness.costs import Step, per_s, share, steps
 from experiments.studies.correctness.session import Measured
+from jobs.guarantees.backlog import USERS
 from jobs.guarantees.ladders import Side
 
 _NOTHING = 0.005
@@ -154,7 +155,7 @@ def _notes(found: Measured) -> Iterator[str]:
     asked = found.asked
     bad = f"{asked.bad:.2%} of them cut off so that they cannot be read" if asked.bad else "all of them good"
     yield (
-        f"{asked.rows:,} ratings of about 250 bytes, {bad}; micro-batches of {asked.most:,} at most, {asked.cores} task(s) at a time, in the "
+        f"{asked.rows:,} ratings of about 250 bytes by {min(asked.rows, USERS):,} users, {bad}; micro-batches of {asked.most:,} at most, {asked.cores} task(s) at a time, in the "
         "driver"
     )
     if asked.stream == "lake" and not asked.bad:

@@ -16,7 +16,7 @@ from jobs.streaming.offsets import Range, nested
 
 TOPIC = "ratings"
 
-_USERS, _ITEMS = 50_000, 9_000
+USERS, _ITEMS = 50_000, 9_000
 _STRIDE = 439
 """Step from one item of a user to the next; it has no divisor in common with the number of items, so no pair comes twice."""
 
@@ -91,8 +91,8 @@ _OWN = "use a Kafka of its own (RECSCALE_RUN_DIR=/folder, then make setup KAFKA=
 
 def _bad(rows: int, share: float) -> int:
     """Return how many of the messages are bad."""
-    if not 1 <= rows <= _USERS * _ITEMS:
-        raise UsageError(f"rows must be 1 to {_USERS * _ITEMS:,}, got {rows:,}")
+    if not 1 <= rows <= USERS * _ITEMS:
+        raise UsageError(f"rows must be 1 to {USERS * _ITEMS:,}, got {rows:,}")
     if not 0 <= share < 1:
         raise UsageError(
             f"the share of bad messages must be 0 or more and less than 1, as in 0.001; got {share:g}"
@@ -118,8 +118,8 @@ def _refuse_others(spark: SparkSession, connection: Connection, ranges: Sequence
 def _invented(spark: SparkSession, rows: int, bad: int) -> DataFrame:
     """Return messages, a millisecond apart up to now; of each ten thousand the first `bad` ones lack their last character."""
     number, now = F.col("id"), int(time.time() * 1000)
-    user = F.concat(F.lit("u"), number % _USERS)
-    item = (F.floor(number / _USERS) * _STRIDE + number % _USERS) % _ITEMS
+    user = F.concat(F.lit("u"), number % USERS)
+    item = (F.floor(number / USERS) * _STRIDE + number % USERS) % _ITEMS
     text = F.to_json(
         F.struct(
             F.concat(F.lit(_PAD), F.format_string("%010d", number)).alias("id"),

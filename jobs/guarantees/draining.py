@@ -2,11 +2,11 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.errors import JobError
 from datasets.topics.connection import Connection
@@ -66,9 +66,12 @@ def drain(bench: Bench, name: str, side: Drain) -> None:
         JobError: it failed, or has not kept what it has to keep.
     """
     with _folder(bench, side) as within:
-        seconds, runs = _drained(bench, side.queries(within), within)
+        seconds, batches = _drained(bench, side.queries(within), within)
         tracker = bench.context.spark.sparkContext.statusTracker()
-        jobs = sum(len(tracker.getJobIdsForGroup(run)) for run in runs)
+        jobs = sum(len(tracker.getJobIdsForGroup(run)) for run in {one["runId"] for one in batches})
+        # Spark's own account of where the time went, for whoever asks why a side is slow.
+        parts = [{"batchId": one["batchId"], **one["durationMs"]} for one in batches]
+        bench.context.events.add("drained", side=name, seconds=seconds, durationMs=parts)
         bench.context.phases.add(name, seconds, jobs)
         check(name, side.kept(within, bench.backlog))
 
@@ -109,15 +112,17 @@ def batch_times(bench: Bench, side: Drain) -> list[float]:
     return [found[number] for number in sorted(found)]
 
 
-def _drained(bench: Bench, queries: Sequence[Query], within: StreamContext) -> tuple[float, list[str]]:
-    """Return the seconds of queries, and the names that Spark has for their runs."""
+def _drained(
+    bench: Bench, queries: Sequence[Query], within: StreamContext
+) -> tuple[float, list[Mapping[str, Any]]]:
+    """Return the seconds of queries, and Spark's progress of their last batches."""
     pace = _pace(bench)
     begin = time.perf_counter()
     with Group([Running(within, query, pace) for query in queries]) as group:
         while group.look():
             time.sleep(_LOOK_S)
         seconds = time.perf_counter() - begin
-        return seconds, [one.recent[-1]["runId"] for one in group.running if one.recent]
+        return seconds, [batch for one in group.running for batch in one.recent]
 
 
 def _pace(bench: Bench) -> Pace:
