@@ -1,4 +1,6 @@
-"""Proof from counts that a message holds just what Spark's parser found in it.
+"""Proof that a message holds just what Spark's parser found in it.
+
+A message that Spark would write in the same bytes holds nothing else. Others, with spaces or another order, may have a proof from counts.
 
 `from_json` takes a number for a text, drops fields that the schema does not know, does not look at what follows the object and repairs
 bytes that are not UTF-8. In a text without a backslash every quotation mark begins or ends a name or a text. Then as many colons as
@@ -8,7 +10,7 @@ no room for anything else. Many good messages have no such proof (a colon in a t
 
 from collections.abc import Iterable, Mapping
 from functools import reduce
-from operator import add
+from operator import add, and_
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -28,13 +30,24 @@ def proven(text: Column, raw: Column, fields: Column, kinds: Mapping[str, str]) 
     found = _sum(_is_there(fields[name]) for name in kinds)
     of_texts = _sum(_is_there(fields[name]) for name in texts)
     entries = _sum(F.greatest(F.size(fields[name]), F.lit(0)) for name in lists)
+    same = reduce(and_, _of_its_type(fields, kinds), F.coalesce(F.to_json(fields) == text, F.lit(False)))
     counts = (
         (_count(text, ":") == found)
         & (_count(text, '"') == (found + of_texts + entries) * 2)
         & (_count(text, r"\[") == _sum(_is_there(fields[name]) for name in lists))
         & (_count(text, "}") == 1)
     )
-    return F.coalesce(~F.contains(text, F.lit("\\")) & text.endswith("}") & utf8(raw) & counts, F.lit(False))
+    counted = ~F.contains(text, F.lit("\\")) & text.endswith("}") & utf8(raw) & counts
+    return F.when(same, F.lit(True)).otherwise(F.coalesce(counted, F.lit(False)))
+
+
+def _of_its_type(fields: Column, kinds: Mapping[str, str]) -> Iterable[Column]:
+    """Yield whether there is nothing that Spark writes as it was read although it is of another type: a null in a list, "NaN"."""
+    for name, kind in kinds.items():
+        if kind == "array":
+            yield ~F.coalesce(F.exists(fields[name], lambda one: one.isNull()), F.lit(False))
+        elif kind == "number":
+            yield F.coalesce(F.abs(fields[name]) < F.lit(float("inf")), F.lit(True))
 
 
 def utf8(raw: Column) -> Column:
