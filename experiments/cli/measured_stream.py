@@ -1,4 +1,4 @@
-"""Arguments, and the end, of the commands that measure a stream at rates: which stream, with which messages, and its report."""
+"""Arguments, and the end, of the commands that measure a stream: which stream, with which messages, and its report."""
 
 import dataclasses
 import logging
@@ -76,12 +76,12 @@ def finish(
         settings: name the run folder and MLflow.
         report: of what was measured.
         kept: file or folder with what was measured.
-        record: is given MLflow's address and the page.
+        record: is given MLflow's address and the files of the page, the page itself first.
     """
     print(f"\n{report.text()}\n")
     written = report.write(settings.run_dir / "reports")
     print(f"page: {written[0]}\nnumbers: {written[1]}\nall reports: {written[0].with_name(INDEX)}")
     try:
-        record(Cluster(settings).address("mlflow"), written[:1])
+        record(Cluster(settings).address("mlflow"), written)
     except RecordingError as error:
         logger.warning("not in MLflow, stays in %s: %s", kept, error)

@@ -135,7 +135,7 @@ def tags(outcome: Outcome) -> dict[str, str]:
     named["mlflow.user"] = _user()
     if outcome.environment.get("git.commit"):
         named["mlflow.source.git.commit"] = outcome.environment["git.commit"]
-    return {key: as_text(value)[:LONGEST_TAG] for key, value in named.items()}
+    return cut(named)
 
 
 def _resolved(outcome: Outcome) -> dict[str, Any]:
@@ -236,6 +236,11 @@ def read_keys(run_tags: Mapping[str, str]) -> list[str]:
     """Read what `key_tags` wrote."""
     chunks = range(int(run_tags.get(f"{PREFIX}keys", 0)))
     return [key for number in chunks for key in run_tags[f"{PREFIX}keys.{number}"].split(",")]
+
+
+def cut(values: Mapping[str, Any]) -> dict[str, str]:
+    """Write values as tags or parameters, none longer than MLflow takes."""
+    return {key: as_text(value)[:LONGEST_TAG] for key, value in values.items()}
 
 
 def as_text(value: Any) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.record.run_tags import LONGEST_NOTE, LONGEST_TAG, NOTE, PREFIX, as_text
+from experiments.record.run_tags import LONGEST_NOTE, NOTE, PREFIX, cut
 from experiments.record.run_tree import Node, Tree, write
 from experiments.results.events import read
 from experiments.results.metrics import Number
@@ -172,7 +172,7 @@ def node(start: Start, folder: Path, series: StreamSeries) -> Node:
     return Node(
         about.name,
         about.kind,
-        {**about.tags, **_cut(told)},
+        {**about.tags, **cut(told)},
         about.params,
         list(_totals(whole)),
         files=[folder / FILE],
@@ -206,7 +206,7 @@ def _about(start: Start) -> Node:
         "mlflow.source.name": f"python -m experiments stream {','.join(start.streams)}",
         "mlflow.source.type": "LOCAL",
     }
-    return Node(f"{start.name} {start.attempt}", KIND, _cut(tags), _cut(params))
+    return Node(f"{start.name} {start.attempt}", KIND, cut(tags), cut(params))
 
 
 def _query(start: Start, query: QuerySeries) -> Node:
@@ -223,17 +223,13 @@ def _query(start: Start, query: QuerySeries) -> Node:
         "cores": start.cores,
         "trigger_s": start.triggers[query.name.partition(".")[0]],
     }
-    return Node(query.name, QUERY, _cut(tags), _cut(params))
+    return Node(query.name, QUERY, cut(tags), cut(params))
 
 
 def _triggers(start: Start) -> str:
     each = {f"{seconds:g}" for seconds in start.triggers.values()}
     every = ", ".join(f"{stream} {start.triggers[stream]:g}" for stream in start.streams)
     return each.pop() if len(each) == 1 else every
-
-
-def _cut(values: Mapping[str, Any]) -> dict[str, str]:
-    return {key: as_text(value)[:LONGEST_TAG] for key, value in values.items()}
 
 
 def _steps(began_at: float, found: Iterable[Measured]) -> Iterator[Number]:

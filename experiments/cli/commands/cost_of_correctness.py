@@ -1,25 +1,19 @@
 """`cost-of-correctness`: what each guarantee of a stream costs."""
 
 import dataclasses
-import logging
 import time
 from argparse import ArgumentParser, Namespace
 
 from cluster import configuration
-from cluster.lifecycle import Cluster
-from core.errors import OK, RecordingError
+from core.errors import OK
 from core.units import count
 from experiments.cli import arguments as shared
+from experiments.cli import measured_stream
 from experiments.cli.commands import Command
-from experiments.page.index import INDEX
-from experiments.record.run_tags import as_text
 from experiments.report.correctness import report_of
-from experiments.run import environment
 from experiments.studies.correctness.record import NAME, record
 from experiments.studies.correctness.session import Asked, keep, measure
 from jobs.guarantees.ladders import LADDERS
-
-logger = logging.getLogger(__name__)
 
 
 def _run(arguments: Namespace) -> int:
@@ -35,19 +29,17 @@ def _run(arguments: Namespace) -> int:
         arguments.seed,
     )
     found = measure(settings, asked)
-    cluster = Cluster(settings)
-    known = {key: as_text(value) for key, value in environment.describe(cluster.driver_host).items()}
-    found = dataclasses.replace(found, environment=known, ended_at=time.time())
-    place = settings.run_dir / "experiments" / NAME / asked.stream
-    kept = keep(found, place)
+    found = dataclasses.replace(
+        found, ended_at=time.time(), environment=measured_stream.environment_of(settings)
+    )
+    kept = keep(found, settings.run_dir / "experiments" / NAME / asked.stream)
     report = report_of(found)
-    print(f"\n{report.text()}\n")
-    written = report.write(settings.run_dir / "reports")
-    print(f"page: {written[0]}\nnumbers: {written[1]}\nall reports: {written[0].with_name(INDEX)}")
-    try:
-        record(found, settings, cluster.address("mlflow"), report.markdown(), [kept, *written])
-    except RecordingError as error:
-        logger.warning("not in MLflow, stays in %s: %s", place, error)
+    measured_stream.finish(
+        settings,
+        report,
+        kept,
+        lambda uri, files: record(found, settings, uri, report.markdown(), [kept, *files]),
+    )
     return OK
 
 

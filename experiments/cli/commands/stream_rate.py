@@ -52,7 +52,7 @@ def _run(arguments: Namespace) -> int:
         settings,
         report_of(found),
         kept,
-        lambda uri, files: record(found, settings, uri, answer(found), [kept, *files]),
+        lambda uri, files: record(found, settings, uri, answer(found), [kept, files[0]]),
     )
     return OK if found.bracket.sustained is not None else FAILED
 

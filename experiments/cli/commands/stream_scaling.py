@@ -37,7 +37,7 @@ def _run(arguments: Namespace) -> int:
         settings,
         report_of(scaled, cores),
         session.place,
-        lambda uri, files: record(scaled, settings, uri, told, files),
+        lambda uri, files: record(scaled, settings, uri, told, files[:1]),
     )
     return OK if scaled.complete else FAILED
 

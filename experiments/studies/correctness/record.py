@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cluster.settings import Settings
 from experiments.metric_table import COST_OF_GUARANTEE, LATE_OF_EARLY, MESSAGES_PER_S, OF_BATCH, ROUND_S
-from experiments.record.run_tags import LONGEST_TAG, NOTE, PREFIX, as_text
+from experiments.record.run_tags import NOTE, PREFIX, as_text, cut
 from experiments.record.run_tree import Node, Tree, write
 from experiments.results.metrics import Number
 from experiments.run.runner import open_recorder
@@ -27,11 +27,10 @@ def record(found: Measured, settings: Settings, uri: str | None, note: str, file
     """
     tracking = open_recorder(settings, uri).tracking
     asked = found.asked
-    tags = {f"{PREFIX}stream": asked.stream, **found.environment, NOTE: note}
     root = Node(
         name=asked.stream,
         kind=_KIND,
-        tags={key: value if key == NOTE else as_text(value)[:LONGEST_TAG] for key, value in tags.items()},
+        tags={**cut({f"{PREFIX}stream": asked.stream, **found.environment}), NOTE: note},
         params={key: as_text(value) for key, value in vars(asked).items()},
         metrics=list(of_all(found)),
         files=files,

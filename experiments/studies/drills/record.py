@@ -10,7 +10,7 @@ from cluster.settings import Settings
 from cluster.shape import Shape
 from core.versioned import Kind
 from experiments.metric_table import OF_DRILLS
-from experiments.record.run_tags import LONGEST_TAG, NOTE, PREFIX, TRIAL, as_text, tag_of
+from experiments.record.run_tags import NOTE, PREFIX, TRIAL, as_text, cut, tag_of
 from experiments.record.run_tree import Node, Tree, write
 from experiments.results.checked import checked
 from experiments.results.metrics import Number
@@ -97,7 +97,7 @@ def _node(drilled: Drilled, folder: Path) -> Node:
         name=f"drill: {drilled.kind}",
         kind=_KIND,
         tags=tags(drilled),
-        params={key: as_text(value)[:LONGEST_TAG] for key, value in drilled.values.items()},
+        params=cut(drilled.values),
         metrics=list(numbers(drilled)),
         files=[folder / FILE],
         folders={
@@ -152,4 +152,4 @@ def tags(drilled: Drilled) -> dict[str, str]:
     )
     named["mlflow.source.name"] = f"python -m experiments drill {drilled.kind} {drilled.experiment}"
     named["mlflow.source.type"] = "LOCAL"
-    return {key: as_text(value)[:LONGEST_TAG] for key, value in named.items()}
+    return cut(named)

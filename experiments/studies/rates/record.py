@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cluster.settings import Settings
 from experiments.metric import Metric
 from experiments.metric_table import DRAINED_RATE, LAG_OF_RATE, OF_RATES, SUSTAINED_RATE
-from experiments.record.run_tags import LONGEST_TAG, NOTE, PREFIX, as_text
+from experiments.record.run_tags import NOTE, PREFIX, cut
 from experiments.record.run_tree import Node, Tree, write
 from experiments.results.metrics import Number
 from experiments.run.runner import open_recorder
@@ -33,19 +34,24 @@ def record(found: Found, settings: Settings, uri: str | None, answer: str, files
         **found.environment,
         NOTE: "\n\n".join([f"**{answer}**", *found.notes]),
     }
-    params = {f"subject.{key}": as_text(value)[:LONGEST_TAG] for key, value in found.asked["subject"].items()}
-    params |= {f"effort.{key}": as_text(value) for key, value in found.asked["effort"].items()}
     root = Node(
         name=found.name,
         kind=_KIND,
-        tags={key: as_text(value)[:LONGEST_TAG] for key, value in tags.items()},
-        params=params,
+        tags=cut(tags),
+        params=params(found.asked),
         metrics=[Number(metric.name, value) for metric, value in _of_search(found)],
         files=files,
         children=[_trial(one) for one in found.trials],
         revision=1,
     )
     write(tracking, root, Tree(NAME, ("attempt", f"{found.name} {found.ended_at:.3f}"), "ok"))
+
+
+def params(asked: Mapping[str, Any]) -> dict[str, str]:
+    """Return subject and effort as parameters of a run."""
+    return cut(
+        {f"{table}.{key}": value for table in ("subject", "effort") for key, value in asked[table].items()}
+    )
 
 
 def _of_search(found: Found) -> Iterator[tuple[Metric, float]]:

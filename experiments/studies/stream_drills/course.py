@@ -160,10 +160,8 @@ def hits_of(drill: StreamDrill, seed: int) -> list[Hit]:
     parts = drill.parts
     if len(parts) == 1:
         return [Hit(parts[0], drill.setting.watched, 0.2 + 0.1 * (seed % 4))]
-    watched = [one.setting.watched for one in parts]
     return [
-        Hit(one, stream, _SPREAD * (number + 1) / len(parts))
-        for number, (one, stream) in enumerate(zip(parts, watched, strict=True))
+        Hit(one, one.setting.watched, _SPREAD * number / len(parts)) for number, one in enumerate(parts, 1)
     ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from cluster.settings import Settings
 from core.versioned import Kind, unchanged
 from experiments.metric_table import OF_STREAM_DRILLS
-from experiments.record.run_tags import LONGEST_TAG, NOTE, PREFIX, as_text
+from experiments.record.run_tags import NOTE, PREFIX, cut
 from experiments.record.run_tree import Node, Tree, write
 from experiments.results.checked import checked
 from experiments.results.metrics import Number
@@ -91,7 +91,7 @@ def _node(found: StreamDrilled, path: Path) -> Node:
     return Node(
         name=found.name,
         kind=_KIND,
-        tags={key: as_text(value)[:LONGEST_TAG] for key, value in named.items()},
+        tags=cut(named),
         params={"kind": found.kind, "seed": str(found.seed), "total": str(found.total)},
         metrics=list(numbers(found)),
         files=[path],

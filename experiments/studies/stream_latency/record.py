@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cluster.settings import Settings
-from experiments.record.run_tags import LONGEST_TAG, NOTE, PREFIX, as_text
+from experiments.record.run_tags import NOTE, PREFIX, cut
 from experiments.record.run_tree import Node, Tree, write
 from experiments.results.metrics import Number
 from experiments.run.runner import open_recorder
-from experiments.studies.rates.record import LATENCIES, measured, numbers_of
+from experiments.studies.rates.record import LATENCIES, measured, numbers_of, params
 from experiments.studies.stream_latency.trials import AtRate, Found, Repeat, said
 
 NAME = "stream_latency"
@@ -34,16 +34,11 @@ def node(found: Found, answer: str, files: list[Path]) -> Node:
         **found.environment,
         NOTE: "\n\n".join([f"**{answer}**", *found.notes]),
     }
-    params = {
-        f"{table}.{key}": as_text(value)[:LONGEST_TAG]
-        for table in ("subject", "effort")
-        for key, value in found.asked[table].items()
-    }
     return Node(
         name=found.name,
         kind=_KIND,
-        tags={key: as_text(value)[:LONGEST_TAG] for key, value in tags.items()},
-        params=params | {"rates": ",".join(f"{rate:g}" for rate in found.asked["rates"])},
+        tags=cut(tags),
+        params=params(found.asked) | {"rates": ",".join(f"{rate:g}" for rate in found.asked["rates"])},
         files=files,
         children=[_rate(one) for one in found.rates],
         revision=1,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cluster.settings import Settings
 from experiments.metric_table import DRAINED_BY, DRAINED_RATE, RATE_TO_BASE
-from experiments.record.run_tags import LONGEST_TAG, NOTE, PREFIX, as_text
+from experiments.record.run_tags import NOTE, PREFIX, cut
 from experiments.record.run_tree import Node, Tree, write
 from experiments.results.metrics import Number
 from experiments.run.runner import open_recorder
@@ -47,7 +47,7 @@ def node(scaled: Scaled, told: tuple[str, list[str]], files: list[Path]) -> Node
     return Node(
         name=scaled.stream,
         kind=_KIND,
-        tags={key: as_text(value)[:LONGEST_TAG] for key, value in tags.items()},
+        tags=cut(tags),
         params={**params, **asked},
         metrics=list(_of_plan(scaled)),
         files=files,
