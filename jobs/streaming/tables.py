@@ -5,7 +5,6 @@ So whatever changes a table holds its lock: the stream for one append, compactio
 """
 
 import fcntl
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from core.errors import JobError
 from datasets.formats.delta import CATALOG, ONE_TASK
 from datasets.formats.spark_paths import local
-from datasets.publishers.lake.delta_log import begin
+from datasets.publishers.lake import delta_log
 
 SETTINGS: Mapping[str, str] = {
     **CATALOG,
@@ -64,7 +63,7 @@ class Table:
 
     def version(self) -> int:
         """Return the newest version, -1 where there is none."""
-        return max(self._commits(), default=-1)
+        return max(delta_log.versions(self.path), default=-1)
 
     def read(self, spark: SparkSession, version: int | None = None) -> DataFrame:
         """Return a version of the table, the newest if none is named.
@@ -88,7 +87,7 @@ class Table:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.locked():
             if not self.exists:
-                begin(self.path, schema.json(), [DAY], _PROPERTIES)
+                delta_log.begin(self.path, schema.json(), [DAY], _PROPERTIES)
                 return
             there = spark.read.format("delta").load(local(self.path)).schema
             if {field.name for field in schema} <= {field.name for field in there}:
@@ -119,8 +118,8 @@ class Table:
 
         Its rows are there for readers since the commit's file got its name, which changed the file's status.
         """
-        while (commit := self._commit(version)).exists():
-            actions = [json.loads(line) for line in commit.read_text(encoding="utf-8").splitlines()]
+        while (commit := delta_log.file(self.path, version)).exists():
+            actions = delta_log.actions(self.path, version)
             marks = [action["txn"] for action in actions if "txn" in action]
             if any(mark["appId"] == writer and mark["version"] == number for mark in marks):
                 return Appended(int(_metrics(actions)["numOutputRows"]), commit.stat().st_ctime)
@@ -161,7 +160,7 @@ class Table:
         return int(spark.sql(f"DESCRIBE DETAIL delta.`{self.path.resolve()}`").first()["numFiles"])  # type: ignore[index]
 
     def _parquet(self) -> int:
-        return sum(1 for path in self.path.rglob("*.parquet") if "_delta_log" not in path.parts)
+        return sum(1 for path in self.path.rglob("*.parquet") if delta_log.LOG not in path.parts)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -170,14 +169,6 @@ class Table:
         with self.path.with_name(f".{self.path.name}.lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-    def _commit(self, version: int) -> Path:
-        return self.path / "_delta_log" / f"{version:020d}.json"
-
-    def _commits(self) -> Iterator[int]:
-        for path in (self.path / "_delta_log").glob("[0-9]*.json"):
-            if path.stem.isdigit():
-                yield int(path.stem)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -77,9 +77,19 @@ def begin(
         properties: as of `first`.
     """
     (table / LOG).mkdir(parents=True, exist_ok=True)
-    if not _named(table, _COMMIT):
+    if not versions(table):
         text = "".join(f"{json.dumps(action)}\n" for action in first(schema, partitioned, properties))
-        make_once(table / LOG / f"{0:020}.json", lambda path: write_text(path, text))
+        make_once(file(table, 0), lambda path: write_text(path, text))
+
+
+def file(table: Path, version: int) -> Path:
+    """Return the file in which a version was committed, whether it is there or not."""
+    return table / LOG / f"{version:020}.json"
+
+
+def versions(table: Path) -> list[int]:
+    """Return the versions whose commits are in the log, in order; none where there is no table."""
+    return [int(match[1]) for match in _named(table, _COMMIT)]
 
 
 def newest(table: Path) -> int:
@@ -88,13 +98,13 @@ def newest(table: Path) -> int:
     Raises:
         DataError: there is no such table.
     """
-    found = [int(match[1]) for match in _named(table, _COMMIT)]
+    found = versions(table)
     if not found:
         raise DataError(
             f"there is no table of the lake at {table}: send messages (python -m datasets produce {table.name}) and let "
             "the stream write them (make stream NAME=lake), or set data.path= to the folder of your lake"
         )
-    return max(found)
+    return found[-1]
 
 
 def commit(table: Path, version: int) -> str:
@@ -103,9 +113,12 @@ def commit(table: Path, version: int) -> str:
     Raises:
         DataError: the version is not in the log.
     """
-    path = table / LOG / f"{version:020}.json"
+    return hashlib.sha256(_bytes(table, version)).hexdigest()[:16]
+
+
+def _bytes(table: Path, version: int) -> bytes:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        return file(table, version).read_bytes()
     except FileNotFoundError:
         raise DataError(
             f"version {version} of {table} is not in its log, whose newest is {newest(table)}: it was never there, or it is "
@@ -119,11 +132,10 @@ def written(table: Path, version: int) -> Written:
     Raises:
         DataError: the version is not in the log.
     """
-    commit(table, version)  # raises where it is gone
-    actions = list(_actions(table / LOG / f"{version:020}.json"))
-    notes = [action["commitInfo"].get("userMetadata") or "" for action in actions if "commitInfo" in action]
+    found = actions(table, version)
+    notes = [action["commitInfo"].get("userMetadata") or "" for action in found if "commitInfo" in action]
     return Written(
-        "".join(notes), frozenset(unquote(action["add"]["path"]) for action in actions if "add" in action)
+        "".join(notes), frozenset(unquote(action["add"]["path"]) for action in found if "add" in action)
     )
 
 
@@ -135,8 +147,7 @@ def live(table: Path, version: int) -> dict[str, File]:
     """
     start, found = _checkpoint(table, version)
     for number in range(start, version + 1):
-        commit(table, number)  # raises where it is gone
-        for action in _actions(table / LOG / f"{number:020}.json"):
+        for action in actions(table, number):
             if (added := action.get("add")) is not None:
                 found[unquote(added["path"])] = _file(added)
             elif (removed := action.get("remove")) is not None:
@@ -163,10 +174,13 @@ def _file(added: dict[str, Any]) -> File:
     return File(int(added["size"]), None if noted is None else int(noted))
 
 
-def _actions(path: Path) -> Iterator[dict[str, Any]]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.strip():
-            yield json.loads(line)
+def actions(table: Path, version: int) -> list[dict[str, Any]]:
+    """Return the actions that were committed as a version.
+
+    Raises:
+        DataError: the version is not in the log.
+    """
+    return [json.loads(line) for line in _bytes(table, version).decode("utf-8").splitlines() if line.strip()]
 
 
 def _named(table: Path, pattern: re.Pattern[str]) -> list[re.Match[str]]:

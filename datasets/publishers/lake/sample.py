@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from datasets.publishers.lake.delta_log import LOG, first
+from datasets.publishers.lake.delta_log import file as delta_file
 
 _GENRES = ("drama", "comedia", "acción", "terror")
 _PEOPLE = ("R. Soto", "L. Vidal", "M. Prado", "A. Rey", "C. Luna")
@@ -76,7 +77,7 @@ def append(table: Path, name: str, rows: Sequence[dict[str, Any]]) -> int:
     }
     actions: list[dict[str, Any]] = [] if version else first(from_arrow_schema(schema).json())
     lines = [json.dumps(action) for action in (*actions, {"add": added})]
-    (log / f"{version:020}.json").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    delta_file(table, version).write_text("\n".join(lines) + "\n", encoding="utf-8")
     return version
 
 
