@@ -9,10 +9,11 @@ jar from one folder only."""
 EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 """Entry for `spark.sql.extensions`, which is one list for all that extend Spark."""
 
-CATALOG: Mapping[str, str] = {
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog"
+SETTINGS: Mapping[str, str] = {
+    # Without it Delta refuses to work.
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    # Delta's 50 partitions for the state of a table are 50 tasks for each read and write; tables here have a few files to a
+    # few thousand.
+    "spark.databricks.delta.snapshotPartitions": "1",
 }
-"""The other setting without which Delta refuses to work."""
-
-ONE_TASK: Mapping[str, str] = {"spark.databricks.delta.snapshotPartitions": "1"}
-"""Delta's 50 partitions for the state of a table are 50 tasks for each read and write; tables here have a few files to a few thousand."""
+"""The other settings of every session that reads or writes such tables."""

@@ -57,7 +57,7 @@ class Lake:
     citation = "That of the data set whose messages were sent; invented users and titles need none."
     licence = "That of the data set whose messages were sent; invented users and titles need none."
     jars = delta.JARS
-    spark_settings: Mapping[str, str] = {"spark.sql.extensions": delta.EXTENSION, **delta.CATALOG}
+    spark_settings: Mapping[str, str] = {"spark.sql.extensions": delta.EXTENSION, **delta.SETTINGS}
 
     def fetch(self, variant: str, options: Options, data: Path | None, cache: Path) -> Path:  # noqa: ARG002 - protocol
         """Return a file that names the versions of the tables: the newest now, unless the options name others."""

@@ -60,10 +60,12 @@ class Harness:
 
     Args:
         settings: where the cluster is.
+        records_classes: whether Spark's classes are recorded where they are not yet. That pays from the third application on.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, records_classes: bool = True) -> None:
         self.settings = settings
+        self._may_record = records_classes
         self.cluster = Cluster(settings)
         self._lock: IO[str] | None = None
         self._before: frozenset[str] = frozenset()
@@ -166,7 +168,8 @@ class Harness:
     def _record_classes(self, driver_host: DriverHost) -> None:
         """Begin to record the archive of Spark's classes, unless it is there or was tried before."""
         archive = driver_host.class_archive
-        if self.external or archive is None or archive.option or self._recording is not None:
+        wanted = self._may_record and not self.external and self._recording is None
+        if not wanted or archive is None or archive.option:
             return
         logger.info("recording which classes Spark's processes need, once: they start faster from then on")
         environment, _ = for_driver(driver_host, java_of(self.cluster.settings))

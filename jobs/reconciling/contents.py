@@ -84,10 +84,7 @@ def _rows(sides: Sides, blocks: Collection[tuple[str, int, int]]) -> list[_Row]:
     """Return the rows of these blocks that both sides have and whose contents differ."""
     spark = sides.kafka.sparkSession
     wanted = F.broadcast(
-        spark.createDataFrame(
-            [(topic, int(partition), int(block)) for topic, partition, block in blocks],
-            "topic string, partition int, block bigint",
-        )
+        spark.createDataFrame(pd.DataFrame(list(blocks), columns=["topic", "partition", "block"]))
     )
     key = ["topic", "partition", "offset"]
     kafka, stored = (

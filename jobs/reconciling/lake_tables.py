@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial, reduce
 from pathlib import Path
 
+import pandas as pd
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -21,7 +22,7 @@ KEY = ("topic", "partition", "offset")
 Span = Mapping[Place, tuple[int, int]]
 """First offset of each partition that is compared, and the end."""
 
-_WORDS = "topic string, partition int, offset bigint"
+_PLACES = {"topic": "string", "partition": "int32", "offset": "int64"}
 
 
 def table(spark: SparkSession, lake: Path, topic: str) -> DataFrame | None:
@@ -39,8 +40,18 @@ def tables(spark: SparkSession, lake: Path) -> dict[str, DataFrame]:
 
 def places(spark: SparkSession, frames: Sequence[DataFrame]) -> DataFrame:
     """Return topic, partition and offset of the rows of these tables together."""
-    none = spark.createDataFrame([], _WORDS)
-    return reduce(DataFrame.unionByName, (frame.select(*KEY) for frame in frames), none)
+    if not frames:
+        return listed(spark, {})
+    return reduce(DataFrame.unionByName, (frame.select(*KEY) for frame in frames))
+
+
+def listed(spark: SparkSession, offsets: Mapping[Place, Ranges]) -> DataFrame:
+    """Return offsets as rows: topic, partition, offset.
+
+    Spark holds them in the plan, as it does whatever comes from pandas; a list of rows would be tasks of Python's.
+    """
+    rows = [(*place, offset) for place, ranges in offsets.items() for one in ranges for offset in range(*one)]
+    return spark.createDataFrame(pd.DataFrame(rows, columns=list(_PLACES)).astype(_PLACES))
 
 
 def held_of(read: Mapping[Place, Ranges], held: Sequence[Held]) -> dict[Place, tuple[int, int]]:
@@ -73,7 +84,7 @@ def within(span: Span) -> Column:
     return reduce(lambda one, two: one | two, parts, F.lit(False))
 
 
-def good_sides(sent: DataFrame, topic: str, stored: DataFrame, elsewhere: DataFrame) -> Sides:
+def good_sides(sent: DataFrame, topic: str, stored: DataFrame, elsewhere: Sequence[DataFrame]) -> Sides:
     """Return a topic's messages as Kafka has them and as the lake has them.
 
     Args:
@@ -82,15 +93,20 @@ def good_sides(sent: DataFrame, topic: str, stored: DataFrame, elsewhere: DataFr
         stored: table of the lake, in the same offsets.
         elsewhere: topic, partition, offset of messages that are not in the lake: dead letters, and what was erased.
     """
-    parsed = messages.parsed(
-        sent.join(elsewhere, list(KEY), "left_anti"), declared.topic(topic), declared.schema(topic)
-    )
+    good = reduce(lambda rows, away: rows.join(away, list(KEY), "left_anti"), elsewhere, sent)
+    parsed = messages.parsed(good, declared.topic(topic), declared.schema(topic))
     columns = [name for name in stored.columns if name in parsed.columns and name not in KEY]
     return Sides(parsed.select(*KEY, *columns), stored.select(*KEY, *columns), columns)
 
 
-def bad_sides(sent: DataFrame, dead: DataFrame) -> Sides:
-    """Return the bad messages, byte by byte, as Kafka has them and as the dead letters have them."""
+def bad_sides(sent: DataFrame, dead: DataFrame, keys: DataFrame) -> Sides:
+    """Return the bad messages, byte by byte, as Kafka has them and as the dead letters have them.
+
+    Args:
+        sent: of `kafka_rows`.
+        dead: table of dead letters, in the same offsets.
+        keys: topic, partition, offset of these.
+    """
     columns = ["key", "value"]
-    rows = sent.join(dead.select(*KEY), list(KEY), "left_semi")
+    rows = sent.join(keys, list(KEY), "left_semi")
     return Sides(rows.select(*KEY, *columns), dead.select(*KEY, *columns), columns)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from core.errors import JobError
 from datasets.topics import declared
@@ -16,10 +17,14 @@ from jobs.reconciling.checkpoints import Consumed
 from jobs.reconciling.finding import Check, Finding
 from jobs.reconciling.lake_tables import Span
 from jobs.reconciling.offsets import Place, Ranges
+from jobs.reconciling.placed import Stored
 from jobs.runtime.concurrent_actions import run_concurrently
 
 LAKE, FEEDBACK = "lake", "feedback"
 """Names of the streams whose work is checked."""
+
+_FEW = 1_000_000
+"""Dead letters whose places fit into every task: 20 MB."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +78,20 @@ class Reconciliation:
     def dead(self) -> DataFrame:
         """The dead letters."""
         found = lake_tables.table(self.spark, self.folder / "lake", declared.DEAD_LETTERS)
-        columns = "topic string, partition int, offset bigint, key binary, value binary"
-        return self.spark.createDataFrame([], columns) if found is None else found
+        if found is not None:
+            return found
+        none = F.lit(None).cast("binary")
+        return lake_tables.listed(self.spark, {}).withColumns({"key": none, "value": none})
+
+    @cached_property
+    def stored(self) -> tuple[Stored, Stored]:
+        """Offsets of the lake's rows, and of the dead letters."""
+        _ = self.queries  # before the tables: what is committed by now must be in them
+        every = list(self.tables.values()), [self.dead]
+        lake, dead = run_concurrently(
+            *(partial(placed.stored, lake_tables.places(self.spark, frames)) for frames in every)
+        )
+        return lake, dead
 
     @cached_property
     def erased(self) -> dict[Place, Ranges]:
@@ -83,11 +100,7 @@ class Reconciliation:
 
     def offsets(self) -> Iterator[Check]:
         """Compare offsets: what was read with what is stored, and what was acknowledged with what was read."""
-        _ = self.queries  # before the tables: what is committed by now must be in them
-        every = list(self.tables.values()), [self.dead]
-        lake, dead = run_concurrently(
-            *(partial(placed.stored, lake_tables.places(self.spark, frames)) for frames in every)
-        )
+        lake, dead = self.stored
         later = [query for query in checkpoints.consumed(self.folder / "streams") if query.stream == LAKE]
         yield placed.placed(self.lake, lake, dead, self.erased, later)
         if self.ledgers:
@@ -114,15 +127,10 @@ class Reconciliation:
             return 0, []
         own = {place: ends for place, ends in span.items() if place.topic == topic}
         inside = lake_tables.within(own)
-        gone = [
-            (place.topic, place.partition, offset)
-            for place, ranges in self.erased.items()
-            if place.topic == topic
-            for first, end in ranges
-            for offset in range(first, end)
-        ]
-        erased = self.spark.createDataFrame(gone, "topic string, partition int, offset bigint")
-        elsewhere = lake_tables.places(self.spark, [self.dead.where(inside), erased])
+        erased = {place: ranges for place, ranges in self.erased.items() if place.topic == topic and ranges}
+        elsewhere = [self._keys_of_dead(inside)]
+        if erased:
+            elsewhere.append(lake_tables.listed(self.spark, erased))
         kafka = lake_tables.kafka_rows(self.spark, self.connection, own)
         sides = lake_tables.good_sides(kafka, topic, self.tables[topic].where(inside), elsewhere)
         return contents.differing(sides, "the lake")
@@ -130,8 +138,14 @@ class Reconciliation:
     def _bad(self, span: Span) -> tuple[int, list[Finding]]:
         """Compare the dead letters of all topics with their messages."""
         kafka = lake_tables.kafka_rows(self.spark, self.connection, span)
-        dead = self.dead.where(lake_tables.within(span))
-        return contents.differing(lake_tables.bad_sides(kafka, dead), "dead letters")
+        inside = lake_tables.within(span)
+        sides = lake_tables.bad_sides(kafka, self.dead.where(inside), self._keys_of_dead(inside))
+        return contents.differing(sides, "dead letters")
+
+    def _keys_of_dead(self, inside: Column) -> DataFrame:
+        """Return where dead letters came from; few are sent to every task, so that Kafka's messages need not be."""
+        keys = lake_tables.places(self.spark, [self.dead.where(inside)])
+        return F.broadcast(keys) if self.stored[1].rows <= _FEW else keys
 
     def in_cassandra(self) -> Iterator[Check]:
         """Compare Cassandra's tables with the lake; nothing if the stream `feedback` has not run."""

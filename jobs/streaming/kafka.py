@@ -9,6 +9,10 @@ from pyspark.sql import DataFrame, SparkSession
 from datasets.topics.connection import Connection
 from jobs.streaming.offsets import Range, nested
 
+_PROMPT = {"kafka.fetch.max.wait.ms": "10"}
+"""A consumer asks for more before it returns what it has. At the end of a partition that request waits half a second for new
+messages, unless it is told less; and Spark's next question, which are the partition's first and last offsets, waits behind it."""
+
 _READ = {"failOnDataLoss": "true", "startingOffsets": "earliest"}
 """Spark would begin at the newest message and skip what has expired, and only warn of it."""
 
@@ -35,7 +39,13 @@ def stream(
         accept_loss: go on where messages expired before they were read, which Spark otherwise refuses.
         begin: offset of each partition to begin at instead.
     """
-    options = {**connection.spark(), **_READ, "subscribe": topic, "maxOffsetsPerTrigger": str(most)}
+    options = {
+        **connection.spark(),
+        **_PROMPT,
+        **_READ,
+        "subscribe": topic,
+        "maxOffsetsPerTrigger": str(most),
+    }
     if accept_loss:
         options["failOnDataLoss"] = "false"
     if begin:
@@ -55,6 +65,7 @@ def again(
     first = nested({(one.topic, one.partition): one.first for one in ranges})
     options = {
         **connection.spark(),
+        **_PROMPT,
         "failOnDataLoss": str(not accept_loss).lower(),
         "includeHeaders": str(headers).lower(),
         "assign": json.dumps({topic: sorted(map(int, partitions)) for topic, partitions in first.items()}),

@@ -14,13 +14,12 @@ from typing import Any, NamedTuple
 from pyspark.sql import DataFrame, SparkSession
 
 from core.errors import JobError
-from datasets.formats.delta import CATALOG, ONE_TASK
+from datasets.formats import delta
 from datasets.formats.spark_paths import local
 from datasets.publishers.lake import delta_log
 
 SETTINGS: Mapping[str, str] = {
-    **CATALOG,
-    **ONE_TASK,
+    **delta.SETTINGS,
     # Rows of one batch have one date or two. Without this Spark sorts them by it.
     "spark.sql.maxConcurrentOutputFileWriters": "16",
     # It would parse a message once for each of its fields.

@@ -104,7 +104,7 @@ def _plain(text: Column) -> Column:
 
 
 def _known(name: str) -> Column:
-    if name == "clasificacion":
+    if name.endswith("clasificacion"):
         return F.col(name).isNotNull()
     return F.coalesce(F.size(name) > 0, F.lit(False))
 
@@ -125,27 +125,29 @@ def _candidates(users: DataFrame, titles: DataFrame, candidates: int, seed: int)
 
 
 def _scored(pairs: DataFrame) -> DataFrame:
+    """Return (user, item, rating, at) of pairs of which a part is known.
+
+    Each part is a column before it is used, so Spark computes it once; and pairs without one are left out by what they say, as
+    a condition on the rating would be computed from the parts again.
+    """
     parts = {part: _overlap(name) for part, name in zip(_PARTS, _LISTS, strict=True)}
-    parts["decade"] = F.when(
-        _known("u_decadas_favoritas"),
-        F.array_contains("u_decadas_favoritas", F.col("decada_lanzamiento")).cast("double"),
-    )
+    parts["decade"] = F.array_contains("u_decadas_favoritas", F.col("decada_lanzamiento")).cast("double")
     parts["age_rating"] = F.coalesce(
         _age("clasificacion") <= _age("u_clasificacion"), F.col("clasificacion") == F.col("u_clasificacion")
     ).cast("double")
-    weighed = reduce(add, (F.coalesce(parts[name], F.lit(0.0)) * weight for name, weight in WEIGHTS.items()))
-    known = reduce(
-        add,
-        (F.when(parts[name].isNotNull(), weight).otherwise(0.0) for name, weight in WEIGHTS.items()),
+    says = {part: _known(f"u_{name}") & _known(name) for part, name in zip(_PARTS, _LISTS, strict=True)}
+    says["decade"] = _known("u_decadas_favoritas") & F.col("decada_lanzamiento").isNotNull()
+    says["age_rating"] = _known("u_clasificacion") & _known("clasificacion")
+    columns = [F.when(says[name], parts[name]).alias(name) for name in WEIGHTS]
+    compared = pairs.where(reduce(or_, says.values())).select(
+        F.col("u_id").alias("user"), F.col("id").alias("item"), F.greatest("u_at", "at").alias("at"), *columns
     )
-    mean = F.when(known > 0, weighed / known)
-    rating = LOW + F.round(mean * ((HIGH - LOW) / STEP)) * STEP
-    return pairs.select(
-        F.col("u_id").alias("user"),
-        F.col("id").alias("item"),
-        rating.cast("float").alias("rating"),
-        F.greatest("u_at", "at").alias("at"),
-    ).where(F.col("rating").isNotNull())
+    weighed = reduce(add, (F.coalesce(name, F.lit(0.0)) * weight for name, weight in WEIGHTS.items()))
+    known = reduce(
+        add, (F.when(F.col(name).isNotNull(), weight).otherwise(0.0) for name, weight in WEIGHTS.items())
+    )
+    rating = LOW + F.round(weighed / known * ((HIGH - LOW) / STEP)) * STEP
+    return compared.select("user", "item", rating.cast("float").alias("rating"), "at")
 
 
 def _age(name: str) -> Column:
@@ -156,9 +158,7 @@ def _age(name: str) -> Column:
 
 def _overlap(name: str) -> Column:
     """Return the overlap coefficient of a list of the user's and one of the title's: common entries / the shorter list."""
-    least = F.least(F.size(f"u_{name}"), F.size(name))
-    common = F.size(F.array_intersect(f"u_{name}", name))
-    return F.when(least > 0, common / least)
+    return F.size(F.array_intersect(f"u_{name}", name)) / F.least(F.size(f"u_{name}"), F.size(name))
 
 
 def _described(titles: DataFrame) -> DataFrame:

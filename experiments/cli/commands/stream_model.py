@@ -17,6 +17,7 @@ from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
 from experiments.report.show import finish
 from experiments.results.outcome import Outcome
+from experiments.run.harness import Harness
 from experiments.run.progress import Progress
 from experiments.run.runner import Sweep
 from experiments.spec import loading as spec
@@ -41,11 +42,19 @@ class Trained:
     files: Sequence[Path] = ()
 
 
-def stream_model(settings: Settings, given: Mapping[str, Any]) -> Trained:
-    """Train on the lake as it is now unless that was done, print the report, and publish the recommendations."""
+def stream_model(settings: Settings, given: Mapping[str, Any], *, once: bool = False) -> Trained:
+    """Train on the lake as it is now unless that was done, print the report, and publish the recommendations.
+
+    Args:
+        settings: where the cluster is.
+        given: values in place of the spec's own, by their dotted names.
+        once: whether this is all that Spark will be asked for, so that it is not made to start faster later.
+    """
     text = (spec.SPECS / f"{NAME}.toml").read_text(encoding="utf-8")
     sweep = Sweep(changed(text, given), settings, Progress(), text, adds=True)
-    code = finish(sweep, sweep.run(), only={key for key, _ in sweep.keyed})
+    with Harness(settings, records_classes=not once) as harness:
+        ended = sweep.within(harness)
+    code = finish(sweep, ended, only={key for key, _ in sweep.keyed})
     if code:
         return Trained(code)
     (outcome,) = (item for item in sweep.kept() if item.status == "ok")

@@ -30,8 +30,7 @@ class LakeStorage:
         return {
             "spark.jars": jars,
             "spark.sql.extensions": delta.EXTENSION,
-            **delta.CATALOG,
-            **delta.ONE_TASK,
+            **delta.SETTINGS,
         }
 
     def running(self, addresses: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - no service
