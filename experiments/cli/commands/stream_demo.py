@@ -41,11 +41,9 @@ RATE = 1_000
 _INVENTED = {"users": 2_000, "movies": 600, "series": 200, "tracks": 2_000}
 _FOLLOWED = {"ratings": 20_000, "events": 20_000}
 _BAD = "0.01"
-_SHORT_LIVES = (
-    "-XX:TieredStopAtLevel=1 -Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN"
-)
-"""Options of every JVM that is started. Streams plan some hundred queries, each for a few thousand rows: the second compiler, and the
-compiling of each plan's own Java, would take longer than they could save. Whoever measures leaves them out."""
+_SHORT_LIVES = "-XX:TieredStopAtLevel=1"
+"""Option of every JVM that is started. Streams plan some hundred queries, each for a few thousand rows: the second compiler would take
+longer than it could save. Whoever measures leaves it out."""
 
 
 @dataclass
