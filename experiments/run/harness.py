@@ -60,7 +60,7 @@ class Harness:
 
     Args:
         settings: where the cluster is.
-        records_classes: whether Spark's classes are recorded where they are not yet. That pays from the third application on.
+        records_classes: whether Spark's classes are recorded where they are not yet, which is an application of its own.
     """
 
     def __init__(self, settings: Settings, *, records_classes: bool = True) -> None:

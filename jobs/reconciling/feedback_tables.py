@@ -16,6 +16,8 @@ from jobs.streaming import feedback_rows
 
 _BUCKETS = 1024
 _SHOWN = 3
+_TOTAL = ["window_start", "window_s", "item"]
+"""Key of a total of popularity, of one topic."""
 
 Read = Callable[[str], DataFrame]
 """Gives one of Cassandra's tables by its name."""
@@ -125,9 +127,10 @@ def popularity(topic: str, table: DataFrame, read: Read, erased: int = 0) -> Che
         read: gives Cassandra's tables.
         erased: messages of the topic that were erased on request; totals, which name nobody, still count them.
     """
-    key = ["window_start", "window_s", "item"]
-    both = [read(one.name).where(F.col("topic") == topic).select(*key, "count") for one in (POPULARITY, LATE)]
-    stored = both[0].unionByName(both[1]).groupBy(*key).agg(F.sum("count").alias("found")).persist()
+    both = [
+        read(one.name).where(F.col("topic") == topic).select(*_TOTAL, "count") for one in (POPULARITY, LATE)
+    ]
+    stored = both[0].unionByName(both[1]).groupBy(*_TOTAL).agg(F.sum("count").alias("found")).persist()
     try:
         return _totals(topic, messages([table]).where(~feedback_rows.is_retraction()), stored, erased)
     finally:
@@ -136,13 +139,12 @@ def popularity(topic: str, table: DataFrame, read: Read, erased: int = 0) -> Che
 
 def _totals(topic: str, said: DataFrame, stored: DataFrame, erased: int) -> Check:
     """Compare Cassandra's totals (window_start, window_s, item, found) with those of messages."""
-    key = ["window_start", "window_s", "item"]
     lengths = stored.select("window_s").distinct()
     millis = F.unix_millis("at")
     start = F.timestamp_millis(millis - F.pmod(millis, F.col("window_s") * F.lit(1000)))
     each = said.crossJoin(F.broadcast(lengths)).select(start.alias("window_start"), "window_s", "item")
-    expected = each.groupBy(*key).agg(F.count("*").alias("expected"))
-    joined = expected.join(stored, key, "full_outer").na.fill(0, ["expected", "found"])
+    expected = each.groupBy(*_TOTAL).agg(F.count("*").alias("expected"))
+    joined = expected.join(stored, _TOTAL, "full_outer").na.fill(0, ["expected", "found"])
     more = F.col("found") - F.col("expected")
     none = F.lit(0)
     sums = joined.agg(
@@ -157,7 +159,7 @@ def _totals(topic: str, said: DataFrame, stored: DataFrame, erased: int) -> Chec
         return Check(name, counted)
     wrong = joined.where(more < 0 if over <= erased else more != 0)
     kind = F.when(more < 0, "counted short").otherwise("counted more than there are")
-    return Check(name, counted, _told(wrong.withColumn("kind", kind), key, topic))
+    return Check(name, counted, _told(wrong.withColumn("kind", kind), _TOTAL, topic))
 
 
 def undrained(query: Consumed, lake: Sequence[Consumed]) -> list[Finding]:
