@@ -1,21 +1,17 @@
 """Real Cassandra nodes: they start, join, keep their data, die, are stopped; one that is already there is only used."""
 
 import socket
-import time
 
 import pytest
 from cassandra.cluster import Cluster as Driver
-from py4j.protocol import Py4JJavaError
 
 from cluster.configuration import load
 from cluster.lifecycle import Cluster
 from cluster.processes import free_port, marks
 from cluster.services.cassandra import CassandraSettings
 from core.errors import JobError, ServiceError
-from jobs.stores.cassandra.access import Connection, connect, disconnect, keyspace_name
-from jobs.stores.cassandra.retry import forget_sessions
 from jobs.stores.cassandra.store import CassandraStore
-from tests.conftest import cassandra_sets, connected, kill, users
+from tests.conftest import cassandra_sets, users
 
 
 @pytest.fixture
@@ -83,47 +79,3 @@ def test_a_taken_port_names_its_holder_and_the_setting(sets):
     ):
         cluster.up({"cassandra"})
     assert marks(str(cluster.settings.run_dir)) == set()
-
-
-def count_without_a_node(store, table):
-    """Count rows; the connector has a moment to find another node, if the one that died is what it listened to."""
-    end = time.monotonic() + 90
-    while True:
-        try:
-            return store.read(table).count()
-        except Py4JJavaError as error:
-            if "com.datastax.oss.driver" not in str(error) or time.monotonic() > end:
-                raise
-        forget_sessions(store.spark)
-        time.sleep(0.2)
-
-
-@pytest.mark.timeout(1200)
-@pytest.mark.long
-def test_of_three_nodes_with_three_copies_any_one_may_die_and_no_row_is_missing(spark, sets, cluster):
-    three = Cluster(load([*sets, "cassandra.nodes=3", "cassandra.rf=3"], {}))
-    assert three.up({"cassandra"}) == ["cassandra-1", "cassandra-2", "cassandra-3"]
-    with connected(
-        spark, cluster.settings, *three.ensure("cassandra")
-    ):  # with the settings of a later command
-        store, keyspace = CassandraStore(spark, "three"), keyspace_name("three")
-        store.write("users", users(spark, 1000))
-        (made,) = connect(Connection.of(spark.conf)).execute(
-            f"SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = '{keyspace}'"
-        )
-        assert made["replication"]["datacenter1"] == "3"
-        port = three.settings.of(CassandraSettings).port
-        assert three.ensure("cassandra") == [f"127.0.0.{number}:{port}" for number in (1, 2, 3)]
-        assert len(connect(Connection.of(spark.conf)).cluster.metadata.all_hosts()) == 3
-        kill(three, "cassandra-3")
-        assert count_without_a_node(store, "users") == 1000
-        store.write("users", users(spark, 2000))
-        assert count_without_a_node(store, "users") == 2000
-        assert three.up({"cassandra"}) == ["cassandra-3"]
-        kill(three, "cassandra-1")  # of the two that took the last write
-        assert count_without_a_node(store, "users") == 2000
-        assert store.get("users", 1999) == {"user": 1999, "key": "a"}
-        disconnect(Connection.of(spark.conf))
-    three.down()
-    with pytest.raises(ServiceError, match=r"cassandra\.nodes is .*cassandra-2, cassandra-3"):
-        cluster.up({"cassandra"})

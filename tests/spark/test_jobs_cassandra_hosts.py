@@ -145,7 +145,7 @@ def test_a_node_whose_disk_is_full_keeps_the_old_table(tmp_path):
     script, disk = tmp_path / "full.py", tmp_path / "disk"
     script.write_text(textwrap.dedent(FULL).format(root=str(ROOT)))
     disk.mkdir()
-    command = f"mount -t tmpfs -o size=200m tmpfs {disk} && exec {sys.executable} {script} {disk}"
+    command = f"mount -t tmpfs -o size=110m tmpfs {disk} && exec {sys.executable} {script} {disk}"
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", command], capture_output=True, text=True, timeout=540, check=False
     )
@@ -159,11 +159,11 @@ def test_a_node_whose_disk_is_full_keeps_the_old_table(tmp_path):
 
 
 def many(spark):
-    """Some 250 MB that compress badly."""
+    """Some 120 MB that compress badly."""
 
     def noise(batches):
         for batch in batches:
             keys = [os.urandom(1024).hex() for _ in range(batch.num_rows)]
             yield pa.RecordBatch.from_arrays([batch["id"].cast(pa.int32()), pa.array(keys)], ["user", "key"])
 
-    return spark.range(120_000).mapInArrow(noise, "user int, key string")
+    return spark.range(60_000).mapInArrow(noise, "user int, key string")

@@ -10,6 +10,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from core.errors import JobError
 from datasets.publishers.lake import delta_log
 from datasets.topics.declared import DEAD_LETTERS
+from jobs.apps.dead_letters import JOB as DEAD_LETTERS_JOB
 from jobs.streaming import offsets
 from jobs.streaming.tables import Table
 from jobs.streams.lake import STREAM
@@ -134,6 +135,30 @@ def _back_to(place, name, version):
         if number.isdigit() and int(number) > version:
             path.unlink()
     place.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
+
+def test_letters_that_are_mended_are_sent_once_and_others_refused(place, kafka, context, tmp_path):
+    file = tmp_path / "letters.jsonl"
+
+    def asked(action):
+        params = {"lake": str(place.lake), "file": str(file), "action": action, "brokers": [kafka]}
+        return DEAD_LETTERS_JOB.run(context("dead_letters", params)).counts
+
+    send(kafka, "ratings", [(b"u1", b"{oops"), rating(1)])
+    drained(STREAM, place, ONLY)
+    assert asked("take") == {"taken": 1, "sent before": 0}
+    with pytest.raises(JobError, match="not mended, and none was sent: ratings-0 offset 0: not JSON"):
+        asked("send")
+    key, value = rating(1000, user="u1")
+    letter = json.loads(file.read_text())
+    file.write_text(json.dumps({**letter, "key": key.decode(), "value": value.decode()}) + "\n")
+    assert [asked("send") for _ in range(2)] == [
+        {"sent": 1, "sent before": 0}, {"sent": 0, "sent before": 1},
+    ]  # fmt: skip
+    drained(STREAM, place, ONLY)
+    good, dead = held(place)
+    assert (len(good), dead) == (2, [("ratings", 0, 0)])
+    assert asked("take") == {"taken": 0, "sent before": 1}
 
 
 def test_a_checkpoint_is_its_query_s_own(place, kafka, tmp_path):

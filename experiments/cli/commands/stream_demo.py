@@ -68,7 +68,7 @@ class Demo:
         """Do all steps; what they started is stopped after them.
 
         Args:
-            forget: key of a person who is erased at the end; None for nobody.
+            forget: key of a person who is erased before the model is fitted; None for nobody.
 
         Raises:
             RecscaleError: a step failed.
@@ -81,11 +81,10 @@ class Demo:
             self._step("producers", lambda: self._produced(cluster))
             self._step("streams", self._streamed)
             self._step("reconciled", self._reconciled)
-            self._step("model", self._modelled)
-            self._step("volume", lambda: self._measured(cluster))
             if forget is not None:
                 self._step(f"{forget} forgotten", lambda: self._forgotten(forget))
-                self._step("model without", self._modelled)
+            self._step("model", self._modelled)
+            self._step("volume", lambda: self._measured(cluster))
         finally:
             cluster.down({status.name for status in cluster.status() if status.pid} - before)
 
@@ -183,7 +182,7 @@ def _run(arguments: Namespace) -> int:
 def _arguments(parser_: ArgumentParser) -> None:
     shared.cluster(parser_)
     parser_.add_argument("--share", default="1", help="share of the usual number of messages (default 1)")
-    parser_.add_argument("--forget", metavar="USER", help="erase this person at the end, and reconcile again")
+    parser_.add_argument("--forget", metavar="USER", help="erase this person, reconcile again, and fit the model without them")
 
 
 COMMAND = Command(
