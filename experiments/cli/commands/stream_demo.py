@@ -182,7 +182,9 @@ def _run(arguments: Namespace) -> int:
 def _arguments(parser_: ArgumentParser) -> None:
     shared.cluster(parser_)
     parser_.add_argument("--share", default="1", help="share of the usual number of messages (default 1)")
-    parser_.add_argument("--forget", metavar="USER", help="erase this person, reconcile again, and fit the model without them")
+    parser_.add_argument(
+        "--forget", metavar="USER", help="erase this person, reconcile again, and fit the model without them"
+    )
 
 
 COMMAND = Command(
