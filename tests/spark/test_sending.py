@@ -10,13 +10,14 @@ from kafka.partitioner.default import murmur2
 
 from cluster.configuration import load
 from cluster.lifecycle import Cluster
+from cluster.processes import free_port
 from core.errors import DataError, ServiceError
 from datasets.__main__ import main
 from datasets.sending import ledger as ledgers
 from datasets.sending.ledger import Ledger
 from datasets.sending.outcome import Outcome
 from datasets.sending.sender import INTENDED, Sender
-from datasets.topics.admin import administered
+from datasets.topics.admin import administered, make_declared
 from datasets.topics.connection import Connection
 from datasets.topics.declared import topics
 from tests.conftest import kafka_sets, kill
@@ -163,3 +164,13 @@ def test_a_broker_that_dies_in_the_middle_is_told_and_what_it_acknowledged_is_ke
     assert sum(line["acknowledged"] for line in ledger.lines()) == sent.acknowledged > 0
     with pytest.raises(ServiceError, match=rf"{sent.acknowledged:,} messages and not {sent.failed:,} others"):
         Outcome("events", paced=True, sent=sent, patience_s=2.0).check()
+
+
+@pytest.mark.parametrize(
+    "start", [lambda to: Sender(to, ["events"], None, 5), make_declared], ids=["producer", "stream"]
+)
+def test_without_a_broker_neither_starts_and_both_say_what_to_do(start):
+    """A stream's application begins with its topics."""
+    port = free_port("127.0.0.1")
+    with pytest.raises(ServiceError, match=rf"127.0.0.1:{port} .*make setup KAFKA=1 starts it"):
+        start(Connection.of([f"127.0.0.1:{port}"], {}))
