@@ -2,11 +2,14 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -16,7 +19,8 @@ from mlflow.entities import ViewType
 from cluster import configuration
 from cluster.lifecycle import Cluster
 from datasets.sources import SOURCES
-from tests.conftest import keep, keep_kernels, kill
+from experiments.run.identity import preprocess_hash
+from tests.conftest import ROOT, keep, keep_kernels, kill
 
 SMALL = """
 question = "How do two small models do?"
@@ -40,6 +44,9 @@ job.k = 5
 
 FEW = 'data.name = "synthetic/ml-latest-small"\ndata.rows = 3000'
 
+PREPARED = ROOT / ".run" / "tests" / "store" / preprocess_hash("parquet")[:12]
+"""Generated sets that some test has preprocessed with this code: each is an application that other tests need not run."""
+
 
 class Place:
     """A run folder with settings of its own, in which experiments run as a person runs them."""
@@ -53,6 +60,8 @@ class Place:
             keep_kernels(self.run_dir)
         else:
             keep(self.run_dir, *kept)
+        for folder in PREPARED.glob("synthetic-*"):
+            _copy_whole(folder, self.run_dir / "store" / folder.name)
 
     def command(self, *arguments):
         flags = [word for item in self.sets for word in ("--cluster-set", item)]
@@ -63,6 +72,9 @@ class Place:
             self.command(*arguments), capture_output=True, text=True, timeout=1000, check=False
         )
         assert done.returncode == code, done.stdout + done.stderr + self.logs()
+        for manifest in self.run_dir.glob("store/synthetic-*/manifest.json"):
+            if manifest.with_name("ratings").is_symlink():  # tables in files, so all of them are here
+                _copy_whole(manifest.parent, PREPARED / manifest.parent.name)
         return done.stdout
 
     def spec(self, name, grid, workers=1, warmups=0, applications=1, fixed="", data=FEW, top_n=0):
@@ -126,6 +138,17 @@ class Place:
             if str(self.run_dir) in words and process.pid != os.getpid():
                 found.append(words)
         return found
+
+
+def _copy_whole(folder, to):
+    """Copy a folder unless it is there; others see the whole of it or nothing."""
+    if to.exists():
+        return
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=to.parent, prefix=".") as half:
+        made = Path(shutil.copytree(folder, Path(half) / "copy", symlinks=True))
+        with suppress(OSError):  # another test was quicker
+            made.rename(to)
 
 
 def publish(folder):

@@ -144,10 +144,12 @@ def test_preprocess_and_train_use_a_cluster_that_runs_and_leave_it(shared):
     cluster.up({"spark"})
     try:
         before = {(item.name, item.pid) for item in cluster.status() if item.state == "running"}
-        options = ["--dataset", "synthetic/ml-latest-small", "--set", "data.rows=3000"]
+        options = ["--dataset", "synthetic/ml-latest-small", "--set", "data.rows=2500"]
         text = shared.run("preprocess", *options)
-        assert "stored in" in text or "nothing to do, already in" in text  # an earlier test may have made it
-        assert "3,000" in text
+        assert (
+            "stored in" in text or "nothing to do, already in" in text
+        )  # an earlier run of the tests may have made it
+        assert "2,500" in text
         text = shared.run(
             "train", "--model", "bias", "--repeats", "1", *options, "--set", "job.top_n=0", "--set", "job.k=5"
         )
