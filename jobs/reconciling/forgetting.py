@@ -53,12 +53,10 @@ def found(spark: SparkSession, lake: Path, user: str) -> dict[str, dict[Place, R
     """Return the offsets of a person's rows by the topic whose table has them."""
     mine: dict[str, DataFrame] = {}
     for topic, table in lake_tables.tables(spark, lake).items():
-        field = person_of(topic)
-        if field is not None:
+        if topic == declared.DEAD_LETTERS:
+            mine[topic] = table.where(in_dead_letter(user))
+        elif (field := person_of(topic)) is not None:
             mine[topic] = table.where(F.col(field) == user)
-    dead = lake_tables.table(spark, lake, declared.DEAD_LETTERS)
-    if dead is not None:
-        mine[declared.DEAD_LETTERS] = dead.where(in_dead_letter(user))
     places = run_concurrently(*(partial(_places, rows) for rows in mine.values()))
     return dict(zip(mine, places, strict=True))
 

@@ -25,16 +25,19 @@ Span = Mapping[Place, tuple[int, int]]
 _PLACES = {"topic": "string", "partition": "int32", "offset": "int64"}
 
 
-def table(spark: SparkSession, lake: Path, topic: str) -> DataFrame | None:
-    """Return a topic's table of the lake as it is now; None if there is none."""
+def _table(spark: SparkSession, lake: Path, topic: str) -> DataFrame | None:
     found = Table.of(lake, topic)
-    return found.read(spark) if found.exists else None
+    if not found.exists:
+        return None
+    frame = found.read(spark)
+    frame.inputFiles()  # Delta reads its log now: within a plan of many tables it would do so for one after another
+    return frame
 
 
 def tables(spark: SparkSession, lake: Path) -> dict[str, DataFrame]:
-    """Return the tables of good messages by their topic."""
-    topics = [name for name in declared.topics() if name != declared.DEAD_LETTERS]
-    found = run_concurrently(*(partial(table, spark, lake, name) for name in topics))
+    """Return the tables of good messages and that of dead letters by their topic."""
+    topics = declared.topics()
+    found = run_concurrently(*(partial(_table, spark, lake, name) for name in topics))
     return {name: frame for name, frame in zip(topics, found, strict=True) if frame is not None}
 
 

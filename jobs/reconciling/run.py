@@ -70,16 +70,20 @@ class Reconciliation:
         return [query for query in self.queries if query.stream == FEEDBACK and query.committed]
 
     @cached_property
-    def tables(self) -> dict[str, DataFrame]:
+    def _every(self) -> dict[str, DataFrame]:
         """The lake's tables by topic, each at the version that it has now."""
         return lake_tables.tables(self.spark, self.folder / "lake")
+
+    @property
+    def tables(self) -> dict[str, DataFrame]:
+        """Those of good messages."""
+        return {topic: frame for topic, frame in self._every.items() if topic != declared.DEAD_LETTERS}
 
     @cached_property
     def dead(self) -> DataFrame:
         """The dead letters."""
-        found = lake_tables.table(self.spark, self.folder / "lake", declared.DEAD_LETTERS)
-        if found is not None:
-            return found
+        if declared.DEAD_LETTERS in self._every:
+            return self._every[declared.DEAD_LETTERS]
         none = F.lit(None).cast("binary")
         return lake_tables.listed(self.spark, {}).withColumns({"key": none, "value": none})
 
