@@ -34,7 +34,9 @@ from experiments.studies.volume.measured import in_lake, measured
 logger = logging.getLogger(__name__)
 
 FOLDER = "stream-demo"
-SETS = ("kafka.brokers=1", "cassandra.nodes=1")
+SETS = ("kafka.brokers=1", "cassandra.nodes=1", "spark.workers=1", "spark.cores=2")
+"""One worker: a second would have each application warm up a second JVM for a few thousand rows."""
+
 STREAMS = ("lake", "feedback")
 RATE = 1_000
 
@@ -120,7 +122,8 @@ class Demo:
         return f"{acknowledged:,} messages acknowledged in {len(_INVENTED) + len(_FOLLOWED)} topics, {bad:,} of them bad on purpose"
 
     def _streamed(self) -> str:
-        run(self.settings, Asked(STREAMS, drain=True, params={"trigger_s": 0}))
+        spark = self.settings.spark  # nothing runs beside the streams, so they take all of it
+        run(self.settings, Asked(STREAMS, spark.workers * spark.cores, drain=True, params={"trigger_s": 0}))
         rows = {size.topic: size.messages for size in in_lake(self.settings.run_dir / "lake")}
         dead = rows.pop(DEAD_LETTERS)
         return f"{sum(rows.values()):,} rows in the lake's {len(rows)} tables, {dead:,} dead letters with their reasons"
