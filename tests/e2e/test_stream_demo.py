@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import re
 
 import pyarrow.parquet as pq
 import pytest
@@ -27,6 +28,8 @@ def place(tmp_path, monkeypatch):
 def test_from_producers_to_recommendations(place):
     text = place.run("stream-demo", "--share", "0.05", "--forget", "user1-7")
     assert text.splitlines()[-1].startswith("stream-demo: ok ")
+    (sizes,) = re.findall(r"a message takes (\d+) B in Kafka, (\d+) B in lake, (\d+) B in Cassandra", text)
+    assert all(int(size) > 10 for size in sizes)
     assert place.processes() == []
     (trained,) = place.runs("stream_model")
     metrics = trained.data.metrics
