@@ -1,4 +1,4 @@
-"""Three brokers in containers, three copies of each message: one is killed, and neither messages nor topics are lost."""
+"""Three brokers in containers, three copies of each message: one is killed, nothing is lost, and a stream in containers reads it all."""
 
 import pytest
 from confluent_kafka import Producer
@@ -8,7 +8,9 @@ from cluster.lifecycle import Cluster
 from datasets.topics.admin import administered
 from datasets.topics.connection import Connection
 from datasets.topics.declared import topic
+from experiments.studies.volume.measured import in_lake
 from tests.containers.conftest import docker
+from tests.e2e.place import Place
 
 pytestmark = pytest.mark.timeout(900)
 BROKERS = ("kafka.brokers=3", "kafka.heap=256m")
@@ -51,6 +53,12 @@ def test_a_broker_of_three_that_is_killed_costs_no_message(containers):
     # The same command starts it again with the messages that it had; fewer brokers are refused, for these lie on three.
     assert "kafka-2 is ready" in containers.cluster("up", "kafka", sets=BROKERS)
     assert received(Cluster(containers.settings).endpoint("kafka")[1:2]) == list(range(2000))
+    # A stream whose driver and workers are containers too finds them all: numbers are no ratings.
+    Place(containers.run_dir.parent, [*containers.sets, *BROKERS, "spark.workers=1"], kept=()).run(
+        "stream", "lake", "--drain", "--set", "lake.topics=ratings"
+    )
+    found = {size.topic: size.messages for size in in_lake(containers.run_dir / "lake")}
+    assert found == {"ratings": 0, "dead-letters": 2000}
     containers.cluster("down")
     said = containers.cluster("up", "kafka", code=3, sets=("kafka.brokers=1",))
     assert "kafka-1, kafka-2, kafka-3" in said

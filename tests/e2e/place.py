@@ -56,10 +56,10 @@ class Place:
         self.sets = sets
         self.settings = configuration.load(sets, {})
         self.run_dir = self.settings.run_dir
-        if kept is None:
-            keep_kernels(self.run_dir)
-        else:
+        if kept is not None:
             keep(self.run_dir, *kept)
+            return
+        keep_kernels(self.run_dir)
         for folder in PREPARED.glob("synthetic-*"):
             _copy_whole(folder, self.run_dir / "store" / folder.name)
 
