@@ -113,7 +113,7 @@ def late(
 def _rows(spark: SparkSession, counted: Sequence[Counted]) -> DataFrame:
     names = ["window_start", "item", "count", "partition", "first_offset", "last_offset"]
     rows = pd.DataFrame(counted, columns=names)
-    rows["partition"] = rows["partition"].fillna(-1)
+    rows["partition"] = pd.to_numeric(rows["partition"]).fillna(-1)
     schema = "window_start bigint, item string, count bigint, partition int, first_offset bigint, last_offset bigint"
     made: DataFrame = spark.createDataFrame(rows.astype({"partition": "int32"}), schema)
     return made.coalesce(1)
