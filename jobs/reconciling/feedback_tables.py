@@ -10,9 +10,11 @@ from pyspark.sql import functions as F
 from jobs.reconciling.checkpoints import Consumed
 from jobs.reconciling.contents import exact
 from jobs.reconciling.finding import Check, Finding
-from jobs.reconciling.offsets import NONE
+from jobs.reconciling.offsets import NONE, Ranges
+from jobs.reconciling.placed import joined
 from jobs.stores.cassandra.feedback import EVENTS, FEEDBACK, LATE, POPULARITY, RETRACTIONS
 from jobs.streaming import feedback_rows
+from jobs.streams.feedback import TOPICS
 
 _BUCKETS = 1024
 _SHOWN = 3
@@ -162,27 +164,25 @@ def _totals(topic: str, said: DataFrame, stored: DataFrame, erased: int) -> Chec
     return Check(name, counted, _told(wrong.withColumn("kind", kind), _TOTAL, topic))
 
 
-def undrained(query: Consumed, lake: Sequence[Consumed]) -> list[Finding]:
-    """Return where a query of `feedback` and the lake have not read the same messages: what they hold cannot be equal then."""
-    found = []
-    for one in lake:
-        for place, ranges in sorted(one.committed.items()):
-            if place.topic not in query.topics:
-                continue
-            mine = query.committed.get(place, NONE)
-            differ = (ranges - mine).count + (mine - ranges).count
-            if differ:
-                where = (
-                    f"the lake has read to {one.end(place)}, {query.name} to {query.end(place)}: drain both"
-                )
-                found.append(
-                    Finding("not compared, one has read less", place.topic, place.partition, differ, where)
-                )
-    return found
-
-
 def settled(queries: Sequence[Consumed], lake: Sequence[Consumed]) -> Check:
-    """Compare how far `feedback` and the lake have read; their tables are comparable if there is no finding."""
-    findings = [finding for query in queries for finding in undrained(query, lake)]
-    read = sum(ranges.count for query in queries for ranges in query.committed.values())
-    return Check("feedback has read what the lake has", read, findings)
+    """Compare how far `feedback` and the lake have read; their tables are comparable if there is no finding.
+
+    A topic that one of them has not read at all counts too.
+    """
+    mine, theirs = (joined(query.committed for query in every) for every in (queries, lake))
+    findings = []
+    for place in sorted(place for place in mine.keys() | theirs.keys() if place.topic in TOPICS):
+        kept, read = mine.get(place, NONE), theirs.get(place, NONE)
+        differ = (kept - read).count + (read - kept).count
+        if differ:
+            where = f"the lake has read to {_end(read)}, feedback to {_end(kept)}: drain both"
+            findings.append(
+                Finding("not compared, one has read less", place.topic, place.partition, differ, where)
+            )
+    return Check(
+        "feedback has read what the lake has", sum(ranges.count for ranges in mine.values()), findings
+    )
+
+
+def _end(ranges: Ranges) -> int:
+    return int(ranges.ends[-1]) if ranges else 0

@@ -67,13 +67,23 @@ def _places(rows: DataFrame) -> dict[Place, Ranges]:
 
 
 def from_lake(spark: SparkSession, lake: Path, rows: Mapping[str, Mapping[Place, Ranges]]) -> dict[str, int]:
-    """Erase rows from the lake's tables, and the files that held them; return how many there were in each."""
+    """Erase rows from the lake's tables, and the files that held them; return how many there were in each.
+
+    An erasure that was broken off has left files without leaving rows, so tables that had rows erased before are swept again.
+    """
     mine = {topic: places for topic, places in rows.items() if any(places.values())}
+    before = {place.topic for place, ranges in erased.read(lake).items() if ranges}
+    again: dict[str, Mapping[Place, Ranges]] = {
+        name: {} for name in (*before, declared.DEAD_LETTERS) if before and Table.of(lake, name).exists
+    }
     for places in mine.values():
         erased.add(lake, places)
     with any_age(spark):
         run_concurrently(
-            *(partial(_erase, spark, Table.of(lake, topic), places) for topic, places in mine.items())
+            *(
+                partial(_erase, spark, Table.of(lake, topic), places)
+                for topic, places in (again | mine).items()
+            )
         )
     return {topic: sum(found.count for found in places.values()) for topic, places in mine.items()}
 

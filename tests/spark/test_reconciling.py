@@ -254,13 +254,20 @@ def test_what_differs_in_cassandra_is_named(spark, run, reconcile, streamed):
     assert "nobody i" in found[1][4]
 
 
-def test_streams_that_have_not_read_the_same_are_not_compared(run, reconcile):
+def test_streams_that_have_not_read_the_same_are_not_compared(run, reconcile, tmp_path):
+    different = "feedback has read what the lake has", "not compared, one has read less"
+    for kept, other in (("feedback", "lake"), ("lake", "feedback")):  # one of them has never read a topic
+        home = run / "streams" / kept / "ratings"
+        home.rename(tmp_path / "away")
+        _, found = reconcile(contents=False)
+        assert different in {(check, what) for check, what, *_ in found}, other
+        (tmp_path / "away").rename(home)
     commits = run / "streams" / "feedback" / "events" / "checkpoint" / "commits"
     (last,) = sorted(commits.glob("[0-9]*"), key=lambda path: int(path.name))[-1:]
     last.unlink()
     last.with_name(f".{last.name}.crc").unlink()
     _, found = reconcile(contents=False)
-    assert {(check, what) for check, what, *_ in found} == {("feedback has read what the lake has", "not compared, one has read less")}  # fmt: skip
+    assert {(check, what) for check, what, *_ in found} == {different}
 
 
 def test_a_person_is_erased_everywhere_and_the_rest_adds_up(spark, run, run_job, streamed):
@@ -285,7 +292,21 @@ def test_a_person_is_erased_everywhere_and_the_rest_adds_up(spark, run, run_job,
     assert not [path for path in lake.rglob("*.json*") if b'"u3"' in path.read_bytes()]
     assert [row[1] for row in result.table[1:]] == ["all equal"] * (len(result.table) - 1)
     assert result.counts["compared"] > result.counts["differing"] == 0
-    again = run_job(FORGET, "forget", user="u3").counts
+    delete(
+        spark, run, "ratings", "user = 'u4'"
+    )  # as an erasure leaves it that ends before it has removed files
+    assert files_naming(lake / "ratings", "u4")
+    forgetting.from_lake(spark, lake, {})
+    assert not files_naming(lake / "ratings", "u4")
+
+
+def files_naming(folder, user):
+    found = (path for path in folder.rglob("*.parquet") if "_delta_log" not in path.parts)
+    return [path for path in found if any(row["user"] == user for row in pq.read_table(path).to_pylist())]
+
+
+def test_who_is_not_known_is_erased_nowhere(run_job):
+    again = run_job(FORGET, "forget", user="nobody").counts
     assert {name: count for name, count in again.items() if name != "compared"} == {
         "cassandra.events": 0,
         "cassandra.feedback": 0,
