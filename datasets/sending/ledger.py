@@ -1,6 +1,8 @@
 """Ledger of a run: for each partition how many messages Kafka has acknowledged, and at which offsets."""
 
+import fcntl
 import json
+import os
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,9 +67,14 @@ class Ledger:
         ]
 
     def append(self, path: Path) -> None:
-        """Add the lines to a file, which earlier runs may have begun; the file is whole at any time."""
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
-        write_text(path, before + "".join(f"{json.dumps(line)}\n" for line in self.lines()))
+        """Add the lines to a file, which earlier runs may have begun, or another one at the same time; it is whole at any time."""
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            before = path.read_text(encoding="utf-8") if path.exists() else ""
+            write_text(path, before + "".join(f"{json.dumps(line)}\n" for line in self.lines()))
+        finally:
+            os.close(folder)
 
 
 def writable(path: Path) -> Path:

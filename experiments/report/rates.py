@@ -57,6 +57,11 @@ def answer(found: Found) -> str:
     low, high = found.bracket
     drained = found.drained.per_s
     cores = found.asked["subject"]["cores"]
+    if not found.kept_up:
+        return (
+            f"Nothing can be said of the rate that {found.name} keeps up with: no trial says anything of the stream. It drains a backlog at "
+            f"{drained:,.0f} messages a second on {cores} core(s)."
+        )
     if low is None:
         below = f"{high:,.0f}" if high is not None else f"{LOWEST * drained:,.0f}"
         return (
@@ -137,7 +142,8 @@ def _draw(axes: Any, trials: Sequence[Rated]) -> None:
     for number, one in enumerate(sorted(trials, key=lambda one: one.rate)):
         style: Mapping[str, Any] = {"linestyle": "-"} if one.verdict.sustained else {"linestyle": "--"}
         colour = GREY if one.verdict.void else COLOURS[number % len(COLOURS)]
-        label = f"{one.rate:,.0f}/s{'' if one.verdict.sustained else ', not kept up'}"
+        told = ", says nothing" if one.verdict.void else "" if one.verdict.sustained else ", not kept up"
+        label = f"{one.rate:,.0f}/s{told}"
         axes.plot(one.tried.seen.times, one.tried.seen.lags, color=colour, label=label, marker=".", **style)
     axes.set_xlabel("seconds of the measured part")
     axes.set_ylabel("messages behind")

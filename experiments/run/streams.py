@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +60,7 @@ class Asked:
         memory: of each of its executors.
         drain: end when what Kafka holds at the start is done.
         params: of the job `stream`.
-        restarts: how often an application that died is started again.
+        restarts: how often an application that died is started again without a batch committed in between.
     """
 
     names: Sequence[str]
@@ -104,7 +104,7 @@ def run(
     brokers = kafka(cluster, {service for name in asked.names for service in STREAMS[name].services})
     for made in make_declared(Connection.of(brokers)):
         logger.info("made the topic %s", made)
-    failures = 0
+    failures, standing = 0, _batches(settings, asked)
     while True:
         launched = _launch(cluster, asked, brokers, follow, repeats, recordings=recordings)
         if launched.status == "killed":
@@ -112,9 +112,10 @@ def run(
         error = launched.result.error
         if launched.status == "ok" or error is None:
             return launched
-        failures += 1
+        before, standing = standing, _batches(settings, asked)
+        failures = failures + 1 if standing == before else 1
         if failures > asked.restarts or not any(text in error for text in _DIED):
-            raise JobError(f"the stream stopped: {error}\n{_standing(settings, asked.names)}")
+            raise JobError(f"the stream stopped: {error}\n{_standing(settings, asked)}")
         wait = asked.backoff_s * 2 ** (failures - 1)
         logger.warning(
             "the stream's application died (%d of %d); it starts again in %.0f s: %s",
@@ -156,7 +157,7 @@ def _launch(
         return launcher.run(request, folder, math.inf, follow)
     with recordings.start(folder) as recording:
         launched = launcher.run(request, folder, math.inf, follow)
-        recording.ended(launched, _standing(settings, asked.names) if launched.result.error else "")
+        recording.ended(launched, _standing(settings, asked) if launched.result.error else "")
     return launched
 
 
@@ -228,14 +229,23 @@ def _of_store(cluster: Cluster, name: str) -> dict[str, str]:
     return spark_settings_of(name, cluster.settings, cluster.ensure(name), jars)
 
 
-def _standing(settings: Settings, names: Sequence[str]) -> str:
+def _committed(settings: Settings, asked: Asked) -> Iterator[tuple[str, int, offsets.Ends]]:
+    """Yield each query's name, its last committed batch, and the offsets that come next."""
+    for stream, query, checkpoint in offsets.checkpoints(
+        Path(asked.params.get("folder", settings.run_dir)) / "streams"
+    ):
+        if stream in asked.names:
+            yield f"{stream}.{query}", *offsets.committed(checkpoint)
+
+
+def _batches(settings: Settings, asked: Asked) -> dict[str, int]:
+    return {name: done for name, done, _ in _committed(settings, asked)}
+
+
+def _standing(settings: Settings, asked: Asked) -> str:
     """Return where each query stands, so that somebody who must look knows at which message."""
     lines = []
-    for stream, query, checkpoint in offsets.checkpoints(settings.run_dir / "streams"):
-        if stream in names:
-            done, ends = offsets.committed(checkpoint)
-            where = ", ".join(f"{topic}-{part} {end:,}" for (topic, part), end in sorted(ends.items()))
-            lines.append(
-                f"  {stream}.{query}: batch {done} is done; next offsets {where or 'the first ones'}"
-            )
+    for name, done, ends in _committed(settings, asked):
+        where = ", ".join(f"{topic}-{part} {end:,}" for (topic, part), end in sorted(ends.items()))
+        lines.append(f"  {name}: batch {done} is done; next offsets {where or 'the first ones'}")
     return "\n".join(lines)

@@ -6,8 +6,10 @@ lines of letters that stay as they are.
 """
 
 import base64
+import binascii
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -110,7 +112,8 @@ def _bytes(value: Any, where: str) -> bytearray | None:
     if isinstance(value, str):
         return bytearray(value.encode("utf-8"))
     if isinstance(value, Mapping) and isinstance(value.get("base64"), str):
-        return bytearray(base64.b64decode(value["base64"]))
+        with suppress(binascii.Error):
+            return bytearray(base64.b64decode(value["base64"], validate=True))
     raise UsageError(f'{where}: key and value must be texts, null or {{"base64": ...}}, got {value!r}')
 
 
@@ -145,7 +148,9 @@ def _frame(spark: SparkSession, letters: Mapping[str, Mapping[str, Any]]) -> Dat
 
 def _read(file: Path) -> list[dict[str, Any]]:
     found = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    # Texts may hold what `splitlines` takes for the end of a line, and JSON does not.
+    lines = file.read_text(encoding="utf-8").split("\n")
+    for number, line in enumerate(lines[:-1] if not lines[-1] else lines, start=1):
         where = f"{file}, line {number}"
         try:
             one = json.loads(line)

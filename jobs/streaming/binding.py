@@ -15,6 +15,12 @@ from jobs.streaming import offsets
 
 FILE, CHECKPOINT, LOCK = "binding.json", "checkpoint", "lock"
 
+ANEW = (
+    "move the folders streams and lake of the run folder away together and whole (dead letters and erasures of all topics lie there by "
+    "their offsets), or start with RECSCALE_RUN_DIR=/folder"
+)
+"""Ways to begin anew and keep the old rows."""
+
 
 @dataclass(frozen=True)
 class Fingerprint:
@@ -73,12 +79,16 @@ def held(home: Path) -> Iterator[None]:
 def bind(home: Path, now: Fingerprint) -> None:
     """Bind a new checkpoint to a query, or see that it is the query's own.
 
+    A checkpoint that was taken away gets a new identity: tables have taken the batches of the old one by their numbers, and would
+    pass over new ones.
+
     Raises:
         JobError: it belongs to another query, to a topic that was made anew, or nobody knows to whom.
     """
     kept = read_json(home / FILE)
-    if kept is None:
-        if (home / CHECKPOINT / "metadata").exists():
+    begun = (home / CHECKPOINT / "metadata").exists()
+    if kept is None or not begun:
+        if begun:
             raise JobError(
                 f"{home / CHECKPOINT} is a checkpoint without {FILE}, which says whose it is: put that file back from a copy, or "
                 f"move {home} away to begin anew"
@@ -89,8 +99,7 @@ def bind(home: Path, now: Fingerprint) -> None:
     if kept.get("topic") == now.topic and kept.get("topic_id") != now.topic_id:
         raise JobError(
             f"the topic {now.topic} was made anew since {home / CHECKPOINT} was begun (Kafka's identifier was {kept.get('topic_id')} and "
-            f"is {now.topic_id}): offsets count from 0 again, and what was read has the same ones. Keep the old rows by moving {home} and "
-            "the tables of the lake away together (or start with RECSCALE_RUN_DIR=/folder), then start again"
+            f"is {now.topic_id}): offsets count from 0 again, and what was read has the same ones. To keep the old rows, {ANEW}"
         )
     different = [name for name in wanted if kept.get(name) != wanted[name]]
     if different:
@@ -115,7 +124,7 @@ def check_offsets(home: Path, topic: str, there: list[Held], *, accept_loss: boo
         if end > one.end:
             raise JobError(
                 f"{topic}-{one.partition} ends at offset {one.end:,}, but messages to {end:,} were read: a broker lost messages that it had "
-                f"acknowledged. The lake has them. To go on, move {home} and the tables away together, or restore the broker's data"
+                f"acknowledged. The lake has them. To go on, restore the broker's data, or {ANEW}"
             )
         if end < one.first:
             lost.append(

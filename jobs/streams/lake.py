@@ -20,7 +20,7 @@ from datasets.topics import declared
 from jobs.runtime.concurrent_actions import run_concurrently
 from jobs.runtime.session import cores, executors
 from jobs.streaming import kafka, messages
-from jobs.streaming.binding import CHECKPOINT
+from jobs.streaming.binding import ANEW, CHECKPOINT
 from jobs.streaming.offsets import begun
 from jobs.streaming.stream import Query, StreamContext
 from jobs.streaming.tables import DAY, Table
@@ -79,13 +79,17 @@ class _Topic:
 
     def _refuse_twice(self) -> None:
         """Refuse to fill a table that has rows by a checkpoint that knows of none: it would append them again."""
-        home = self.context.home(self.topic.name)
-        if begun(home / CHECKPOINT) >= 0 or not self.table.exists:
+        home, spark = self.context.home(self.topic.name), self.context.spark
+        if begun(home / CHECKPOINT) >= 0:
             return
-        if not self.table.read(self.context.spark).isEmpty():
+        mine = F.col("topic") == self.topic.name
+        full = [
+            one for one in (self.table, self.dead) if one.exists and not one.read(spark).where(mine).isEmpty()
+        ]
+        if full:
             raise JobError(
-                f"{self.table.path} has rows, but the checkpoint that they came by is not in {home}: put it back, or move the table (and "
-                f"{self.dead.path}) away, and everything that Kafka still holds is read anew"
+                f"{full[0].path} has rows of the topic {self.topic.name}, but the checkpoint that they came by is not in {home}: put it "
+                f"back. To read anew what Kafka still holds, {ANEW}"
             )
 
     def _type(self) -> T.StructType:

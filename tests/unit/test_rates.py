@@ -71,6 +71,11 @@ def test_few_batches_are_not_enough():
     times, behind = lags(0, count=29)
     found = judge(Observed(10_000, 10_000, times, behind, 1, 0), LIMITS)
     assert "29 batches" in found.reasons[0]
+    assert found.void
+    times, behind = lags(500, count=15, every=20.0)  # fewer because each took too long: that is an answer
+    found = judge(Observed(10_000, 10_000, times, behind, 1, 0), LIMITS)
+    assert not found.void
+    assert "the lag may grow" in found.reasons[0]
 
 
 @pytest.mark.parametrize("truth", [520, 700, 760, 990])
@@ -211,4 +216,29 @@ class Exhausted:
 
 def test_a_trial_whose_messages_run_out_says_nothing_of_the_stream():
     with pytest.raises(JobError, match=r"1,000,000 messages .* a trial at 15,000 a second needs 2,700,000"):
-        search(Exhausted(), Limits(30.0), Effort())
+        search(Exhausted(), Limits(30.0), Effort(), list)
+
+
+class Late(Exhausted):
+    """A rig whose generator is late in the first trial, and whose third trial fails."""
+
+    def trial(self, rate, warmup_s, measured_s, name):
+        number = int(name.removeprefix("trial-"))
+        if number == 3:
+            raise JobError("the stream is stuck")
+        sent = Generated(
+            round(rate * (warmup_s + measured_s)), rate, 0.001, 0.002 if number > 1 else 0.5, 250.0, 60.0
+        )
+        times = list(range(40))
+        latencies = {0.5: 1.0, 0.95: 1.0, 0.99: 1.0, 1: 1.0}
+        return Tried(sent, Seen(times, [100.0] * 40, latencies, 10), {}, 1.0, ())
+
+
+def test_a_trial_without_a_say_is_tried_again_and_a_failed_one_loses_nothing():
+    noted = []
+    found = search(Late(), Limits(30.0), Effort(), noted.append)
+    assert [(one.rate, one.verdict.void) for one in found.trials] == [(15_000, True), (15_000, False)]
+    assert found.bracket == (15_000, None)
+    assert [len(one.trials) for one in noted] == [1, 2]
+    assert found.broken == "the stream is stuck"
+    assert any("ended the search: the stream is stuck" in note for note in found.notes)

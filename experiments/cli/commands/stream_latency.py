@@ -12,7 +12,7 @@ from experiments.cli.commands import Command
 from experiments.report.stream_latency import answer, report_of
 from experiments.studies.rates.rig import Rig
 from experiments.studies.stream_latency.record import NAME, record
-from experiments.studies.stream_latency.trials import Effort, keep, measure
+from experiments.studies.stream_latency.trials import FILE, Effort, Found, keep, measure
 
 
 def _run(arguments: Namespace) -> int:
@@ -25,11 +25,15 @@ def _run(arguments: Namespace) -> int:
         arguments.repeats, duration(arguments.warmup, "--warmup"), duration(arguments.measured, "--measured")
     )
     place = settings.run_dir / "experiments" / NAME / subject.name
-    found = measure(Rig(settings, subject, place), rates, effort)
-    found = dataclasses.replace(
-        found, ended_at=time.time(), environment=measured_stream.environment_of(settings)
-    )
-    kept = keep(found, place)
+    rig, environment = Rig(settings, subject, place), measured_stream.environment_of(settings)
+
+    def noted(found: Found) -> Found:
+        found = dataclasses.replace(found, ended_at=time.time(), environment=environment)
+        keep(found, place)
+        return found
+
+    found = noted(measure(rig, rates, effort, noted))
+    kept = place / FILE
     measured_stream.finish(
         settings,
         report_of(found),

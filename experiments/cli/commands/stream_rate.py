@@ -13,13 +13,16 @@ from experiments.cli.commands import Command
 from experiments.report.rates import answer, report_of
 from experiments.studies.rates.record import NAME, record
 from experiments.studies.rates.rig import Rig
-from experiments.studies.rates.session import Effort, keep, search
+from experiments.studies.rates.session import FILE, Effort, Found, keep, search
 from experiments.studies.rates.verdict import LEAST_POINTS, Limits
 
 logger = logging.getLogger(__name__)
 
 _LATENCY = {"lake": 3.0, "feedback": 2.0}
 """Seconds within which 99% of the rows must be there: of the lake in triggers."""
+
+_SPARE = 2
+"""Triggers that are measured beyond those that are needed: a batch may end after the measured part."""
 
 
 def _run(arguments: Namespace) -> int:
@@ -29,10 +32,13 @@ def _run(arguments: Namespace) -> int:
     warmup, measured = (
         duration(text, "--warmup, --measured") for text in (arguments.warmup, arguments.measured)
     )
-    if measured < LEAST_POINTS * trigger:
-        measured = LEAST_POINTS * trigger
+    if measured < (LEAST_POINTS + _SPARE) * trigger:
+        measured = (LEAST_POINTS + _SPARE) * trigger
         logger.info(
-            "%s measured, for %d batches of %s", time_text(measured), LEAST_POINTS, time_text(trigger)
+            "%s measured, for %d batches of %s and some more",
+            time_text(measured),
+            LEAST_POINTS,
+            time_text(trigger),
         )
     effort = Effort(
         count(arguments.alone, "--alone"),
@@ -43,11 +49,15 @@ def _run(arguments: Namespace) -> int:
     )
     late = _LATENCY[subject.stream] * (trigger if subject.stream == "lake" else 1.0)
     place = settings.run_dir / "experiments" / NAME / subject.name
-    found = search(Rig(settings, subject, place), Limits(late), effort)
-    found = dataclasses.replace(
-        found, ended_at=time.time(), environment=measured_stream.environment_of(settings)
-    )
-    kept = keep(found, place)
+    rig, environment = Rig(settings, subject, place), measured_stream.environment_of(settings)
+
+    def noted(found: Found) -> Found:
+        found = dataclasses.replace(found, ended_at=time.time(), environment=environment)
+        keep(found, place)
+        return found
+
+    found = noted(search(rig, Limits(late), effort, noted))
+    kept = place / FILE
     measured_stream.finish(
         settings,
         report_of(found),

@@ -16,23 +16,23 @@ def cpu_seconds(running: Mapping[str, Running], others: Mapping[str, int]) -> di
         others: further processes by name, as the generator; what they started counts as theirs.
 
     Returns:
-        Seconds by name. Those of this process's other children, the drivers of applications, stand under "driver". Processes that
-        have ended are left out.
+        Seconds by name. Those of this process's other children, the drivers of applications, stand under "driver"; the keeper of a
+        service that this process has started is none. Processes that have ended are left out.
     """
     found = {name: one.pid for name, one in running.items() if one.alive} | dict(others)
-    seconds = {name: _of_tree(pid) for name, pid in found.items()}
-    known = set(others.values())
-    drivers = (child.pid for child in psutil.Process(os.getpid()).children() if child.pid not in known)
-    return seconds | {"driver": sum(map(_of_tree, drivers))}
+    trees = {name: _tree(psutil.Process(pid)) for name, pid in found.items() if psutil.pid_exists(pid)}
+    known = set(found.values())
+    children = [_tree(child) for child in psutil.Process(os.getpid()).children()]
+    drivers = (tree for tree in children if known.isdisjoint(one.pid for one in tree))
+    seconds = {name: sum(map(_of_one, tree)) for name, tree in trees.items()}
+    return seconds | {"driver": sum(_of_one(one) for tree in drivers for one in tree)}
 
 
-def _of_tree(pid: int) -> float:
+def _tree(process: psutil.Process) -> list[psutil.Process]:
     try:
-        process = psutil.Process(pid)
-        every = [process, *process.children(recursive=True)]
+        return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
-        return 0.0
-    return sum(map(_of_one, every))
+        return []
 
 
 def _of_one(process: psutil.Process) -> float:

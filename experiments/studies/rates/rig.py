@@ -22,11 +22,14 @@ from datasets.topics.times import sent_times
 from experiments.results.events import Event
 from experiments.run.producing import LEDGER, Producing
 from experiments.run.reconciling import reconcile
+from experiments.run.stores import spark_settings_of
 from experiments.run.streams import Asked, kafka, run
 from experiments.studies.rates.generator import Generated
 from experiments.studies.rates.observed import Batch, Place, Seen, Sent, batches, drained_rate, seen
 from experiments.studies.rates.processes import cpu_seconds
 from experiments.studies.rates.subjects import Subject
+from jobs.reconciling.run import LAKE
+from jobs.stores import STORAGES
 from jobs.streaming.offsets import flat, nested
 from jobs.streams import STREAMS
 
@@ -90,7 +93,7 @@ class Rig:
         found = Following(self.subject.name)
         run(self.settings, self._asked(folder, begin, drain=True, trigger_s=0), found.follow)
         per_s = drained_rate(found.batches())
-        return Drained(sent.acknowledged, per_s, self._reconciled(folder))
+        return Drained(sent.acknowledged, per_s, self._reconciled(folder, begin))
 
     def trial(self, rate: float, warmup_s: float, measured_s: float, name: str) -> Tried:
         """Send at a rate beside the running stream until that has read everything, and look at what came of it.
@@ -121,7 +124,7 @@ class Rig:
         last = max(float(one.at_s[-1]) for one in sent.values() if len(one.at_s))
         measured = seen(sent, found.batches(), first + warmup_s, last)
         spent = {one: round(after[one] - before.get(one, 0.0), 3) for one in after}
-        return Tried(generated, measured, spent, took, self._reconciled(folder))
+        return Tried(generated, measured, spent, took, self._reconciled(folder, begin))
 
     @contextmanager
     def _streaming(self, folder: Path, begin: Mapping[Place, int]) -> Iterator["Following"]:
@@ -151,8 +154,16 @@ class Rig:
     def _producing(self, total: int, rate: float | None, folder: Path) -> Producing:
         return Producing(replace(self.subject.sending, total=total, rate=rate), self.brokers, folder)
 
-    def _asked(self, folder: Path, begin: Mapping[Place, int], *, drain: bool = False, **more: Any) -> Asked:
-        subject = self.subject
+    def _asked(
+        self,
+        folder: Path,
+        begin: Mapping[Place, int],
+        subject: Subject | None = None,
+        *,
+        drain: bool = False,
+        **more: Any,
+    ) -> Asked:
+        subject = subject or self.subject
         params = {
             "folder": str(folder.resolve()),
             "begin": nested(begin),
@@ -177,22 +188,31 @@ class Rig:
     def _cpu(self, generator: Producing) -> dict[str, float]:
         return cpu_seconds(self.cluster.running(), {"generator": generator.pid})
 
-    def _reconciled(self, folder: Path) -> tuple[str, ...]:
-        """Compare everything that was kept with everything that was sent; then remove what was kept."""
+    def _reconciled(self, folder: Path, begin: Mapping[Place, int]) -> tuple[str, ...]:
+        """Compare everything that was kept with everything that was sent; then remove what was kept.
+
+        What a stream keeps elsewhere is compared with the lake, which reads the same messages afterwards.
+        """
+        if self.subject.stream != LAKE:
+            lake = replace(self.subject, stream=LAKE, options={"topics": self.subject.topic})
+            run(self.settings, self._asked(folder, begin, lake, drain=True, trigger_s=0))
         ledger = folder / LEDGER
-        result = reconcile(
-            self.settings,
-            [ledger],
-            keyspace=str(self.subject.options.get("keyspace", "")),
-            folder=folder,
-        )
+        result = reconcile(self.settings, [ledger], keyspace=self._keyspace, folder=folder)
         for kept in ("streams", "lake"):
             shutil.rmtree(folder / kept, ignore_errors=True)
         if not result.counts["differing"]:
             return ()
         return tuple(" ".join(map(str, row)) for row in result.table[1:])
 
+    @property
+    def _keyspace(self) -> str:
+        return str(self.subject.options.get("keyspace", ""))
+
     def _fresh(self, name: str) -> Path:
+        """Return an empty folder; what the stream kept elsewhere in an earlier trial is gone."""
+        for service in STREAMS[self.subject.stream].services:
+            reach = spark_settings_of(service, self.settings, self.cluster.ensure(service), "")
+            STORAGES[service].drop(self._keyspace, reach)
         folder = self.folder / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,7 @@ class Found:
         alone: the generator by itself; drained: the backlog; trials: in their order.
         environment: tags of host and versions.
         ended_at: seconds since 1970.
+        broken: why the last trial failed; empty if none did.
     """
 
     name: str
@@ -74,11 +75,17 @@ class Found:
     trials: tuple[Rated, ...] = ()
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     ended_at: float = 0.0
+    broken: str = ""
 
     @property
     def bracket(self) -> Bracket:
         """Highest rate that was kept up with, and the lowest that was not."""
-        return bracket({one.rate: one.verdict.sustained for one in self.trials})
+        return bracket(self.kept_up)
+
+    @property
+    def kept_up(self) -> dict[float, bool]:
+        """For each rate of which a trial says something, whether the stream kept up with it."""
+        return {one.rate: one.verdict.sustained for one in self.trials if not one.verdict.void}
 
     @property
     def notes(self) -> list[str]:
@@ -86,11 +93,19 @@ class Found:
         return list(_notes(self))
 
 
-def search(rig: Rig, limits: Limits, effort: Effort) -> Found:
+def search(rig: Rig, limits: Limits, effort: Effort, note: Callable[[Found], object]) -> Found:
     """Find the highest rate that the rig's stream keeps up with.
 
+    A trial that fails ends the search with those before it.
+
+    Args:
+        rig: place of the trials.
+        limits: of what counts as keeping up.
+        effort: size of the search.
+        note: is given what was found so far, after each trial.
+
     Raises:
-        JobError: the stream or the generator failed.
+        JobError: the stream or the generator failed before the first trial was over.
     """
     logger.info("the generator alone: %s messages as fast as it goes", f"{effort.alone:,}")
     alone = rig.fastest(effort.alone)
@@ -104,11 +119,18 @@ def search(rig: Rig, limits: Limits, effort: Effort) -> Found:
     while (rate := _next(found, effort)) is not None:
         number = len(found.trials) + 1
         logger.info("trial %d of %d at %s messages a second", number, effort.steps, f"{rate:,.0f}")
-        tried = rig.trial(rate, effort.warmup_s, effort.measured_s, f"trial-{number}")
-        _refuse_short(tried.generated.acknowledged, rate, effort, rig.subject.sending.dataset)
-        verdict = judge(_observed(rate, tried), limits)
+        try:
+            tried = rig.trial(rate, effort.warmup_s, effort.measured_s, f"trial-{number}")
+            _refuse_short(tried.generated.acknowledged, rate, effort, rig.subject.sending.dataset)
+            verdict = judge(_observed(rate, tried), limits)
+        except JobError as error:
+            if not found.trials:
+                raise
+            logger.error("trial %d failed, and the search ends with those before it: %s", number, error)
+            return dataclasses.replace(found, broken=str(error))
         logger.info("%s", said(verdict))
         found = dataclasses.replace(found, trials=(*found.trials, Rated(rate, tried, verdict)))
+        note(found)
     return found
 
 
@@ -143,7 +165,7 @@ def keep(found: Found, place: Path) -> Path:
 def _next(found: Found, effort: Effort) -> float | None:
     if len(found.trials) >= effort.steps:
         return None
-    return next_rate(found.drained.per_s, {one.rate: one.verdict.sustained for one in found.trials})
+    return next_rate(found.drained.per_s, found.kept_up)
 
 
 def _observed(rate: float, tried: Tried) -> Observed:
@@ -168,7 +190,9 @@ def _notes(found: Found) -> Iterable[str]:
     yield from (f"the drained backlog: {one}" for one in found.drained.differences)
     void = [one for one in found.trials if one.verdict.void]
     if void:
-        yield f"{len(void)} of {len(found.trials)} trials say nothing of the stream, because the generator was late"
+        yield f"{len(void)} of {len(found.trials)} trials say nothing of the stream (the table has why); such a rate is tried again while there are steps"
+    if found.broken:
+        yield f"a further trial failed, and ended the search: {found.broken.splitlines()[0]}"
     yield (
         f"a rate counts if the lag grows by at most {found.limits.slope:.0%} of it (upper 95% bound), 99% of the rows are there within "
         f"{time_text(found.limits.latency_s)}, 99% of the messages were handed over within {time_text(found.limits.delay_s)}, and "

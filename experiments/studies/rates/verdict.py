@@ -53,7 +53,8 @@ class Observed:
 
     Attributes:
         rate: messages a second that were asked for.
-        achieved: messages a second that brokers acknowledged.
+        achieved: messages a second that were handed to Kafka's client, and acknowledged in the end: what brokers take longer for is part
+            of lag and latency, which count from the intended sending.
         times, lags: when batches ended, in seconds from any moment, and the messages that were then behind: the end of the topic's
             partitions less what was committed.
         latency_p99_s: from the intended sending of a message to its row.
@@ -78,7 +79,8 @@ class Verdict:
         sustained: whether the stream keeps up with it.
         slope: of the lag.
         reasons: why it does not, a clause each; empty if it does.
-        void: whether the trial says nothing of the stream, because the generator was not able to send at that rate.
+        void: whether the trial says nothing of the stream: the generator was not able to send at that rate, or there are too few
+            batches to tell.
     """
 
     sustained: bool
@@ -131,8 +133,6 @@ def judge(observed: Observed, limits: Limits) -> Verdict:
     if late:
         return Verdict(False, grows, late, void=True)
     reasons = []
-    if len(observed.times) < LEAST_POINTS:
-        reasons.append(f"{len(observed.times)} batches were measured, and {LEAST_POINTS} are needed to tell")
     if grows.upper > limits.slope * observed.rate:
         reasons.append(
             f"the lag may grow by {grows.upper:,.0f} messages a second, and {limits.slope:.0%} of the rate is "
@@ -143,6 +143,9 @@ def judge(observed: Observed, limits: Limits) -> Verdict:
             f"99% of the rows were there within {time_text(observed.latency_p99_s)} (limit {time_text(limits.latency_s)})"
         )
     reasons += [f"messages are not where they belong: {one}" for one in observed.differences]
+    if not reasons and len(observed.times) < LEAST_POINTS:
+        few = f"{len(observed.times)} batches were measured, and {LEAST_POINTS} are needed to tell"
+        return Verdict(False, grows, (few,), void=True)
     return Verdict(not reasons, grows, tuple(reasons))
 
 

@@ -2,10 +2,11 @@
 
 import itertools
 import logging
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,9 @@ _SPREAD = 0.6
 
 _BATCHES, _LEAST = 20, 2000
 """Micro-batches in which a drill's messages are read, at least, and messages of one: fewer are no faster."""
+
+_PACE_S = 1.0
+"""Seconds between two micro-batches where messages come over time: without a pause each has next to nothing to do."""
 
 _STUCK_S = 240.0
 _DATASET, _PATIENCE = "synthetic/ml-100k", "180s"
@@ -66,6 +70,8 @@ class Course:
         over: whether everything has been read, so that the application was stopped.
     """
 
+    # Spark keeps the files of the last hundred batches only, so each is noted when it is there.
+
     ground: Ground
     hits: Sequence[Hit]
     send: Callable[[], Producing]
@@ -73,9 +79,21 @@ class Course:
     producer: Producing | None = None
     restarts: int = 0
     over: bool = False
+    _committed: dict[int, float] = field(default_factory=dict)
     _seen: tuple[int, ...] = ()
     _end: int | None = None
     _moved: float = field(default_factory=time.monotonic)
+
+    @property
+    def first(self) -> float:
+        """When the lake's first batch was committed."""
+        return min(self._committed.values())
+
+    @property
+    def quiet(self) -> list[float]:
+        """When each batch of the lake was committed before anything was hit, in order."""
+        struck = min((one.struck for one in self.hits if one.struck is not None), default=math.inf)
+        return sorted(moment for moment in self._committed.values() if moment < struck)
 
     @property
     def now(self) -> Hit | None:
@@ -148,6 +166,7 @@ class Course:
         seen = tuple(self.ground.batch(stream) for stream in self.ground.setting.streams)
         if seen != self._seen:
             self._seen, self._moved = seen, time.monotonic()
+            self._committed |= commits(self.ground.checkpoint(LAKE))
         elif time.monotonic() > self._moved + _STUCK_S:
             told = f", the producer's in {self.producer.log}" if self.producer else ""
             raise JobError(
@@ -169,16 +188,19 @@ def _recover(ground: Ground, hit: Hit) -> None:
     """Find the first batch that was committed after the part was there again, by the time of its file."""
     assert hit.struck is not None  # it was mended, so it was hit before
     assert hit.mended is not None
-    for moment in commits(ground.checkpoint(hit.watched), hit.batch):
-        if moment > hit.mended:
+    for batch, moment in sorted(commits(ground.checkpoint(hit.watched)).items()):
+        if batch > hit.batch and moment > hit.mended:
             hit.recovery_s = moment - hit.struck
             return
 
 
-def commits(checkpoint: Path, after: int = -1) -> list[float]:
-    """Return when each batch after this one was committed, by the times of the files, in order."""
-    numbers = (number for number in offsets.done(checkpoint) if number > after)
-    return [(checkpoint / offsets.COMMITS / str(number)).stat().st_mtime for number in numbers]
+def commits(checkpoint: Path) -> dict[int, float]:
+    """Return when each batch was committed whose file is still there, by the times of the files."""
+    found = {}
+    for number in offsets.done(checkpoint):
+        with suppress(FileNotFoundError):  # Spark removes old ones
+            found[number] = (checkpoint / offsets.COMMITS / str(number)).stat().st_mtime
+    return found
 
 
 def drilled(ground: Ground, drill: StreamDrill, identity: str) -> StreamDrilled:
@@ -199,21 +221,20 @@ def drilled(ground: Ground, drill: StreamDrill, identity: str) -> StreamDrilled:
         course = Course(ground, hits, send, brokers, None if ground.setting.rate_s else send())
         started = time.time()
         _streamed(ground, course)
-        first = commits(ground.checkpoint(LAKE))
     producer = course.producer
     assert producer is not None  # everything that it sent was read
     acknowledged, bad = producer.acknowledged()
     if len(hits) > 1:
         ground.notes += [f"{one.victim}: went on after {one.recovery_s:.1f} s" for one in hits]
     compared = reconcile(ground.settings, [producer.ledger])
-    pace = [later - earlier for earlier, later in itertools.pairwise(first)]
+    pace = [later - earlier for earlier, later in itertools.pairwise(course.quiet)]
     return StreamDrilled(
         kind=ground.kind,
         seed=ground.seed,
         total=ground.total,
         victim=", then ".join(one.victim for one in hits),
         at=hits[0].at if hits else 0,
-        cold_start_s=first[0] - started,
+        cold_start_s=course.first - started,
         batch_s=statistics.median(pace) if pace else 0.0,
         recovery_s=max((one.recovery_s for one in hits if one.recovery_s is not None), default=None),
         restarts=course.restarts,
@@ -255,7 +276,7 @@ def _streamed(ground: Ground, course: Course) -> None:
         JobError: it gave up too often.
     """
     params = {
-        "trigger_s": 0.0,
+        "trigger_s": _PACE_S if ground.setting.rate_s else 0.0,
         "most": max(_LEAST, ground.total // _BATCHES),
         "options": {LAKE: {"topics": [ground.setting.topic]}},
     }

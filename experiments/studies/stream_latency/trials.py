@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,7 @@ class Found:
         trials: in their order.
         environment: tags of host and versions.
         ended_at: seconds since 1970.
+        broken: why the last trial failed; empty if none did.
     """
 
     name: str
@@ -121,6 +122,7 @@ class Found:
     trials: tuple[Repeat, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     ended_at: float = 0.0
+    broken: str = ""
 
     @property
     def rates(self) -> list[AtRate]:
@@ -132,7 +134,7 @@ class Found:
     @property
     def good(self) -> bool:
         """Whether every rate has a trial that says something, and everything was found where it belongs."""
-        return all(one.counted and one.reconciled for one in self.rates)
+        return not self.broken and all(one.counted and one.reconciled for one in self.rates)
 
     @property
     def notes(self) -> list[str]:
@@ -140,31 +142,45 @@ class Found:
         return list(_notes(self))
 
 
-def measure(rig: Rig, rates: Sequence[float], effort: Effort) -> Found:
+def measure(rig: Rig, rates: Sequence[float], effort: Effort, note: Callable[[Found], object]) -> Found:
     """Measure the latency of the rig's stream at each rate.
 
+    Args:
+        rig: place of the trials.
+        rates: messages a second.
+        effort: size of the experiment.
+        note: is given what was found so far, after each trial.
+
     Raises:
-        JobError: the stream or the generator failed.
+        JobError: the stream or the generator failed in the first trial; a later one ends the experiment with those before it.
     """
     rig.fastest(1)  # what the generator prepares once would take up a trial's warm-up
     name, total = rig.subject.name, len(rates) * effort.repeats
-    trials: list[Repeat] = []
+    asked = {
+        "subject": dataclasses.asdict(rig.subject),
+        "rates": list(rates),
+        "effort": dataclasses.asdict(effort),
+    }
+    found = Found(name, asked, ())
     orders = balanced(
         effort.repeats, name, lambda random: [rates[place] for place in random.permutation(len(rates))]
     )
     for number, order in enumerate(orders, start=1):
         for rate in order:
             told = f"{rate:,.0f} messages a second"
-            logger.info("trial %d of %d: %s, round %d", len(trials) + 1, total, told, number)
-            tried = rig.trial(rate, effort.warmup_s, effort.measured_s, f"{rate:g}-{number}")
-            trials.append(judged(rate, number, tried))
-            logger.info("%s: %s", told, said(trials[-1]))
-    asked = {
-        "subject": dataclasses.asdict(rig.subject),
-        "rates": list(rates),
-        "effort": dataclasses.asdict(effort),
-    }
-    return Found(name, asked, tuple(trials))
+            logger.info("trial %d of %d: %s, round %d", len(found.trials) + 1, total, told, number)
+            try:
+                tried = rig.trial(rate, effort.warmup_s, effort.measured_s, f"{rate:g}-{number}")
+            except JobError as error:
+                if not found.trials:
+                    raise
+                logger.error("the trial failed, and the experiment ends with those before it: %s", error)
+                return dataclasses.replace(found, broken=str(error))
+            one = judged(rate, number, tried)
+            logger.info("%s: %s", told, said(one))
+            found = dataclasses.replace(found, trials=(*found.trials, one))
+            note(found)
+    return found
 
 
 def judged(rate: float, number: int, tried: Tried) -> Repeat:
@@ -205,6 +221,8 @@ def _notes(found: Found) -> Iterable[str]:
         "late (no coordinated omission)"
     )
     yield from _moment(found, subject["visible"])
+    if found.broken:
+        yield f"a further trial failed, and ended the experiment: {found.broken.splitlines()[0]}"
     yield (
         f"{effort['repeats']} repeat(s) of each rate in rounds, each an application of its own with {time_text(effort['warmup_s'])} of "
         f"warm-up and {time_text(effort['measured_s'])} measured; trigger {time_text(subject['trigger_s'])}, {subject['cores']} core(s). "
