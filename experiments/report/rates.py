@@ -68,7 +68,9 @@ def answer(found: Found) -> str:
             f"No rate was found that {found.name} keeps up with on {cores} core(s): not even {below} messages a second, although it drains "
             f"a backlog at {drained:,.0f}."
         )
-    above = f", and not with {high:,.0f}" if high is not None else "; no higher rate was tried"
+    untold = any(one.rate > low for one in found.void)
+    higher = "no trial at a higher rate says anything" if untold else "no higher rate was tried"
+    above = f", and not with {high:,.0f}" if high is not None else f"; {higher}"
     return (
         f"{found.name} keeps up with {low:,.0f} messages a second on {cores} core(s){above}. That is {low / drained:.2f} of the "
         f"{drained:,.0f} at which it drains a backlog."

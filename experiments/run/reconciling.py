@@ -12,10 +12,10 @@ from experiments.run.lake import run
 from experiments.run.streams import kafka
 from jobs.reconciling.run import FEEDBACK
 from jobs.runtime.request import Result
+from jobs.stores.cassandra.access import PREFIX
 from jobs.streams import STREAMS
 
 _CASSANDRA = "cassandra"
-_OURS = "recscale_"
 _MOST_CORES = 8
 
 
@@ -68,7 +68,7 @@ def erased(result: Result) -> dict[str, int]:
 def _run(settings: Settings, job: str, params: dict[str, Any], keyspace: str, folder: Path) -> Result:
     store = PARQUET, ""
     if (folder / "streams" / FEEDBACK).is_dir():
-        store = _CASSANDRA, (keyspace or str(STREAMS[FEEDBACK].options().keyspace)).removeprefix(_OURS)
+        store = _CASSANDRA, (keyspace or str(STREAMS[FEEDBACK].options().keyspace)).removeprefix(PREFIX)
     brokers = kafka(Cluster(settings), [store[0]])
     where = {"folder": str(folder.resolve()), "brokers": brokers}
     cores = max(1, min(os.cpu_count() or 1, _MOST_CORES))

@@ -6,7 +6,6 @@ lines of letters that stay as they are.
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -112,7 +111,7 @@ def _bytes(value: Any, where: str) -> bytearray | None:
     if isinstance(value, str):
         return bytearray(value.encode("utf-8"))
     if isinstance(value, Mapping) and isinstance(value.get("base64"), str):
-        with suppress(binascii.Error):
+        with suppress(ValueError):
             return bytearray(base64.b64decode(value["base64"], validate=True))
     raise UsageError(f'{where}: key and value must be texts, null or {{"base64": ...}}, got {value!r}')
 

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from core.errors import UsageError
 from datasets.topics import declared
+from jobs.stores.cassandra.access import PREFIX
 from jobs.stores.cassandra.feedback import (
     EVENTS,
     FEEDBACK,
@@ -32,8 +33,6 @@ from jobs.streaming.popularity import Totals
 from jobs.streaming.stream import Query, StreamContext
 
 TOPICS = ("ratings", "events")
-
-_OURS = "recscale_"
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Feedback:
 
     def queries(self, context: StreamContext, options: Options) -> Sequence[Query]:
         _check(options)
-        store = CassandraStore(context.spark, options.keyspace.removeprefix(_OURS))
+        store = CassandraStore(context.spark, options.keyspace.removeprefix(PREFIX))
         for table in TABLES:
             store.standing(
                 table.name, table.columns, Key(table.partition, table.clustering), table.descending
@@ -73,9 +72,9 @@ class Feedback:
 
 
 def _check(options: Options) -> None:
-    if not re.fullmatch(rf"{_OURS}[a-z0-9_]{{1,38}}", options.keyspace):
+    if not re.fullmatch(rf"{PREFIX}[a-z0-9_]{{1,38}}", options.keyspace):
         raise UsageError(
-            f"keyspace must be {_OURS} and up to 38 lower case letters, digits and _, got {options.keyspace!r}"
+            f"keyspace must be {PREFIX} and up to 38 lower case letters, digits and _, got {options.keyspace!r}"
         )
     if options.window_s < 1 or options.lateness_s < 0:
         raise UsageError(

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import Producer
 from kafka import KafkaAdminClient, TopicPartition
 
-from core.errors import JobError
+from core.errors import JobError, UsageError
 from datasets.publishers.lake import delta_log
 from datasets.topics.declared import DEAD_LETTERS
 from jobs.apps.dead_letters import JOB as DEAD_LETTERS_JOB
@@ -152,6 +152,9 @@ def test_letters_that_are_mended_are_sent_once_and_others_refused(place, kafka, 
         asked("send")
     key, value = rating(1000, user="u1")
     letter = json.loads(file.read_text())
+    file.write_text(json.dumps({**letter, "value": {"base64": "\u00e9"}}))
+    with pytest.raises(UsageError, match="line 1: key and value must be texts"):
+        asked("send")
     file.write_text(json.dumps({**letter, "key": key.decode(), "value": value.decode()}) + "\n")
     assert [asked("send") for _ in range(2)] == [
         {"sent": 1, "sent before": 0}, {"sent": 0, "sent before": 1},
@@ -163,7 +166,7 @@ def test_letters_that_are_mended_are_sent_once_and_others_refused(place, kafka, 
 
 
 def test_a_checkpoint_is_its_query_s_own(place, kafka, tmp_path):
-    send(kafka, "ratings", [rating(number) for number in range(4)])
+    send(kafka, "ratings", [*(rating(number) for number in range(4)), (b"u1", b"{oops")])
     drained(STREAM, place, ONLY)
     with started(STREAM, place, ONLY, drain=False), pytest.raises(JobError, match="in use"):
         drained(STREAM, place, ONLY)
@@ -174,7 +177,10 @@ def test_a_checkpoint_is_its_query_s_own(place, kafka, tmp_path):
         drained(STREAM, place, ONLY)
     binding.write_text(json.dumps(kept), encoding="utf-8")
     shutil.move(place.home("ratings"), tmp_path / "away")
-    with pytest.raises(JobError, match="has rows"):
+    with pytest.raises(JobError, match="ratings has rows of the topic ratings"):
+        drained(STREAM, place, ONLY)
+    _back_to(place, "ratings", 0)
+    with pytest.raises(JobError, match="dead_letters has rows of the topic ratings"):
         drained(STREAM, place, ONLY)
     shutil.move(tmp_path / "away", place.home("ratings"))
     fresh_topics(kafka, "ratings")

@@ -3,6 +3,7 @@
 import itertools
 import json
 import statistics
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -80,6 +81,19 @@ def parsed(value):
         return json.loads(value)
     except ValueError:
         return None
+
+
+def test_runs_that_end_at_the_same_time_all_stand_in_a_ledger(tmp_path):
+    def run(partition):
+        ledger = Ledger()
+        ledger.add("ratings", partition, 7)
+        ledger.append(tmp_path / "it.jsonl")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(run, range(40)))
+    assert ledgers.read(tmp_path / "it.jsonl") == {
+        ("ratings", partition): [[7, 7]] for partition in range(40)
+    }
 
 
 def test_bad_messages_are_wrong_in_the_way_of_their_kind():

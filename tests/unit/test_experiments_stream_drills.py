@@ -1,16 +1,19 @@
 """Drills of streams: what is kept is not done again, what differs is, and wrong names are refused before anything starts."""
 
 import dataclasses
+import shutil
+from pathlib import Path
 
 import pytest
 
 from cluster import configuration
+from cluster.lifecycle import Cluster
 from core.errors import UsageError
 from experiments.__main__ import main
 from experiments.studies.stream_drills import session as sessions
 from experiments.studies.stream_drills.course import commits, hits_of
-from experiments.studies.stream_drills.drill import StreamDrilled
-from experiments.studies.stream_drills.kinds import DRILLS
+from experiments.studies.stream_drills.drill import Ground, Setting, StreamDrilled
+from experiments.studies.stream_drills.kinds import DRILLS, disk
 from experiments.studies.stream_drills.record import keep, kept, numbers
 
 FOUND = StreamDrilled(
@@ -99,3 +102,20 @@ def test_commits_are_told_in_the_order_of_their_numbers(tmp_path):
     found = commits(tmp_path)
     assert list(found) == [2, 9, 10]
     assert found[10] == (folder / "10").stat().st_mtime
+
+
+def test_what_lay_on_a_full_disk_stays_when_the_disk_goes(tmp_path, monkeypatch):
+    settings = configuration.load([f"run_dir={tmp_path}"], {})
+    ground = Ground("disk", 1, 10, settings, Setting(), Cluster(settings))
+    for name in ("lake", "streams"):
+        (tmp_path / "space" / name).mkdir(parents=True)
+        (tmp_path / "space" / name / "kept").touch()
+        (tmp_path / name).symlink_to(tmp_path / "space" / name)
+    done = []
+    monkeypatch.setattr(disk, "_do", lambda *words: done.append(words[0]))
+    monkeypatch.setattr(Path, "is_mount", lambda _: True)
+    disk.DRILL.clear(ground)
+    shutil.rmtree(tmp_path / "space")
+    assert done == ["umount"]
+    assert (tmp_path / "lake" / "kept").is_file()
+    assert (tmp_path / "streams" / "kept").is_file()

@@ -1,12 +1,15 @@
-"""Applications beside Kafka: certificates that drivers in containers cannot see are refused before anything is started."""
+"""Applications beside Kafka: files that drivers cannot see are refused before anything starts, and one that dies is started again."""
 
 import pytest
 
 from cluster import configuration
 from cluster.backends.local.driver import LocalDriverHost
 from cluster.lifecycle import Cluster
+from core.errors import JobError
 from experiments import __main__ as main
-from experiments.run import environment
+from experiments.results.parts import Launched
+from experiments.run import environment, streams
+from jobs.runtime.request import Result
 
 CERTIFICATES = ("KAFKA_CA", "CASSANDRA_CA", "CASSANDRA_TRUSTSTORE")
 
@@ -59,3 +62,18 @@ def test_drivers_get_whole_paths_of_certificates(monkeypatch, tmp_path):
         str(tmp_path / "authority.pem"), "", str(tmp_path / "authority.pem"),
     ]  # fmt: skip
     assert {*CERTIFICATES} <= names
+
+
+def test_deaths_count_from_the_last_batch_on(monkeypatch):
+    dead = Launched(
+        Result("stream", "failed", error="the driver's JVM is gone"), "failed", None, None, None, 1.0
+    )
+    starts, standing = [], iter([0, 1, 2, 3, 3, 3, 3])
+    monkeypatch.setattr(streams, "kafka", lambda *_: ["127.0.0.1:1"])
+    monkeypatch.setattr(streams, "make_declared", lambda _: [])
+    monkeypatch.setattr(streams, "_batches", lambda *_: {"lake.ratings": next(standing)})
+    monkeypatch.setattr(streams, "_standing", lambda *_: "ratings-0 17")
+    monkeypatch.setattr(streams, "_launch", lambda *_, **__: starts.append(1) or dead)
+    with pytest.raises(JobError, match="JVM is gone\nratings-0 17"):
+        streams.run(configuration.load([], {}), streams.Asked(["lake"], backoff_s=0))
+    assert len(starts) == 6  # three after which batches were committed, and three more

@@ -1,9 +1,16 @@
 """Verdicts on rates, on invented lags of which the truth is known."""
 
+import subprocess
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
+import psutil
 import pytest
 
 from core.errors import JobError
+from experiments.report.rates import answer
+from experiments.studies.rates import processes
 from experiments.studies.rates.generator import Generated
 from experiments.studies.rates.observed import Batch, Seen, Sent, batches, drained_rate, seen
 from experiments.studies.rates.rig import Drained, Following, Tried
@@ -216,7 +223,7 @@ class Exhausted:
 
 def test_a_trial_whose_messages_run_out_says_nothing_of_the_stream():
     with pytest.raises(JobError, match=r"1,000,000 messages .* a trial at 15,000 a second needs 2,700,000"):
-        search(Exhausted(), Limits(30.0), Effort(), list)
+        search(Exhausted(), Limits(30.0), Effort(), id)
 
 
 class Late(Exhausted):
@@ -242,3 +249,31 @@ def test_a_trial_without_a_say_is_tried_again_and_a_failed_one_loses_nothing():
     assert [len(one.trials) for one in noted] == [1, 2]
     assert found.broken == "the stream is stuck"
     assert any("ended the search: the stream is stuck" in note for note in found.notes)
+
+
+def test_two_trials_without_a_say_end_a_search():
+    class Slow(Late):
+        def trial(self, rate, warmup_s, measured_s, name):
+            return super().trial(rate, warmup_s, measured_s, "trial-1")
+
+    found = search(Slow(), Limits(30.0), Effort(), id)
+    assert [one.verdict.void for one in found.trials] == [True, True]
+    assert answer(found).startswith("Nothing can be said")
+    one = replace(
+        found.trials[0], rate=12_000, verdict=replace(found.trials[0].verdict, void=False, sustained=True)
+    )
+    assert "no trial at a higher rate says anything" in answer(replace(found, trials=(one, *found.trials)))
+
+
+def test_the_keeper_of_a_service_is_no_driver(monkeypatch):
+    monkeypatch.setattr(processes, "_of_one", lambda _: 1.0)
+    with subprocess.Popen(
+        ["sh", "-c", "sleep 60 & echo $!; wait"], stdout=subprocess.PIPE, text=True
+    ) as keeper:
+        service = SimpleNamespace(pid=int(keeper.stdout.readline()), alive=True)
+        with subprocess.Popen(["sleep", "60"]) as driver:
+            found = processes.cpu_seconds({"kafka-1": service}, {})
+            driver.kill()
+        psutil.Process(service.pid).kill()
+        keeper.kill()
+    assert found == {"kafka-1": 1.0, "driver": 1.0}

@@ -34,8 +34,9 @@ from experiments.studies.volume.measured import in_lake, measured
 logger = logging.getLogger(__name__)
 
 FOLDER = "stream-demo"
-SETS = ("kafka.brokers=1", "cassandra.nodes=1", "spark.workers=1", "spark.cores=2")
-"""One worker: a second would have each application warm up a second JVM for a few thousand rows."""
+SETS = ("kafka.brokers=1", "cassandra.nodes=1")
+WORKER = ("spark.workers=1", "spark.cores=2")
+"""Workers that are started, where none run: with two each application would warm up a second JVM for a few thousand rows."""
 
 STREAMS = ("lake", "feedback")
 RATE = 1_000
@@ -169,7 +170,10 @@ def _done(code: int, command: str) -> None:
 def _run(arguments: Namespace) -> int:
     share = positive(arguments.share, "--share")
     os.environ.setdefault("JAVA_TOOL_OPTIONS", _SHORT_LIVES)
-    demo = Demo(configuration.load([*SETS, *arguments.cluster_set]), share)
+    settings = configuration.load([*SETS, *arguments.cluster_set])
+    if not Cluster(settings).endpoint("spark"):
+        settings = configuration.load([*SETS, *WORKER, *arguments.cluster_set])
+    demo = Demo(settings, share)
     begin, verdict = time.perf_counter(), "failed interrupted"
     try:
         demo.run(arguments.forget)

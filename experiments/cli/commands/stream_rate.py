@@ -64,7 +64,7 @@ def _run(arguments: Namespace) -> int:
         kept,
         lambda uri, files: record(found, settings, uri, answer(found), [kept, files[0]]),
     )
-    return OK if found.bracket.sustained is not None else FAILED
+    return OK if found.bracket.sustained is not None and not found.broken else FAILED
 
 
 def _arguments(parser: ArgumentParser) -> None:

@@ -44,7 +44,11 @@ def record(found: Found, settings: Settings, uri: str | None, answer: str, files
         children=[_trial(one) for one in found.trials],
         revision=1,
     )
-    write(tracking, root, Tree(NAME, ("attempt", f"{found.name} {found.ended_at:.3f}"), "ok"))
+    write(
+        tracking,
+        root,
+        Tree(NAME, ("attempt", f"{found.name} {found.ended_at:.3f}"), "failed" if found.broken else "ok"),
+    )
 
 
 def params(asked: Mapping[str, Any]) -> dict[str, str]:

@@ -30,6 +30,7 @@ from experiments.studies.rates.processes import cpu_seconds
 from experiments.studies.rates.subjects import Subject
 from jobs.reconciling.run import LAKE
 from jobs.stores import STORAGES
+from jobs.stores.cassandra.access import PREFIX
 from jobs.streaming.offsets import flat, nested
 from jobs.streams import STREAMS
 
@@ -212,7 +213,7 @@ class Rig:
         """Return an empty folder; what the stream kept elsewhere in an earlier trial is gone."""
         for service in STREAMS[self.subject.stream].services:
             reach = spark_settings_of(service, self.settings, self.cluster.ensure(service), "")
-            STORAGES[service].drop(self._keyspace, reach)
+            STORAGES[service].drop(self._keyspace.removeprefix(PREFIX), reach)
         folder = self.folder / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

@@ -21,7 +21,10 @@ FILE = "rates.json"
 HEADROOM = 2.0
 """How many times as fast as the highest rate the generator must be by itself, so that it is not what is measured."""
 
-_KEPT = Kind("what came of a search among rates", (unchanged,), "It is searched anew")
+_MOST_VOID = 2
+"""Trials that say nothing after which a search ends: a third would say no more."""
+
+_KEPT = Kind("what came of a search among rates", (unchanged, unchanged), "It is searched anew")
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,11 @@ class Found:
     def kept_up(self) -> dict[float, bool]:
         """For each rate of which a trial says something, whether the stream kept up with it."""
         return {one.rate: one.verdict.sustained for one in self.trials if not one.verdict.void}
+
+    @property
+    def void(self) -> list[Rated]:
+        """Trials that say nothing of the stream."""
+        return [one for one in self.trials if one.verdict.void]
 
     @property
     def notes(self) -> list[str]:
@@ -163,7 +171,7 @@ def keep(found: Found, place: Path) -> Path:
 
 
 def _next(found: Found, effort: Effort) -> float | None:
-    if len(found.trials) >= effort.steps:
+    if len(found.trials) >= effort.steps or len(found.void) >= _MOST_VOID:
         return None
     return next_rate(found.drained.per_s, found.kept_up)
 
@@ -188,9 +196,11 @@ def _notes(found: Found) -> Iterable[str]:
         f"the generator alone sent {found.alone.per_s:,.0f} messages a second, {times:.1f} times the highest rate that was tried{enough}"
     )
     yield from (f"the drained backlog: {one}" for one in found.drained.differences)
-    void = [one for one in found.trials if one.verdict.void]
-    if void:
-        yield f"{len(void)} of {len(found.trials)} trials say nothing of the stream (the table has why); such a rate is tried again while there are steps"
+    if found.void:
+        yield (
+            f"{len(found.void)} of {len(found.trials)} trials say nothing of the stream (the table has why); such a rate is tried once more, and a "
+            "second trial of that kind ends the search"
+        )
     if found.broken:
         yield f"a further trial failed, and ended the search: {found.broken.splitlines()[0]}"
     yield (

@@ -28,6 +28,9 @@ from cassandra.query import dict_factory
 from core.errors import JobError
 from jobs.stores.cassandra import replication
 
+PREFIX = "recscale_"
+"""Beginning of the names of our keyspaces."""
+
 VERSION = "2"
 """Version of the keyspace's layout; version 1 is upgraded, any other is refused."""
 
@@ -40,7 +43,7 @@ certificate as PEM (CERTIFICATES), and the connector the same in a Java trust st
 _META, VERSIONS, CLAIMS = "recscale_meta", "recscale_versions", "recscale_claims"
 _BEFORE_VERSIONS = "recscale_catalogue"
 """Table of layout 1: each table's name and its only physical table."""
-_LONGEST_NAME = 48 - len("recscale_")
+_LONGEST_NAME = 48 - len(PREFIX)
 _SCHEMA_TIMEOUT_S = 60.0
 _MISSED_S, _PAUSE_S = 60.0, 1.0
 _MISSED = (Timeout, Unavailable, OperationTimedOut)
@@ -94,7 +97,7 @@ def keyspace_name(root: str) -> str:
     name = re.sub(r"[^a-z0-9]+", "_", root.rstrip("/").rpartition("/")[2].lower()).strip("_") or "tables"
     if len(name) > _LONGEST_NAME:
         name = f"{name[: _LONGEST_NAME - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    return f"recscale_{name}"
+    return PREFIX + name
 
 
 def secrets() -> dict[str, str]:

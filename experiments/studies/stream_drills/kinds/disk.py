@@ -36,12 +36,14 @@ class Disk(Plain):
         """Give the file system back; what lay on it stays, for whoever looks for the reason of a difference."""
         space = _space(ground)
         if space.is_mount():
-            for name in _FOLDERS:
-                link = ground.run_dir / name
-                if link.is_symlink():
-                    link.unlink()
-                    shutil.copytree(space / name, link, symlinks=True)
-            _do("umount", "--lazy", str(space))
+            try:
+                for name in _FOLDERS:
+                    link = ground.run_dir / name
+                    if link.is_symlink():
+                        link.unlink()
+                        shutil.copytree(space / name, link, symlinks=True)
+            finally:
+                _do("umount", "--lazy", str(space))
 
     def strike(self, ground: Ground) -> str:
         block = b"\1" * _BLOCK
