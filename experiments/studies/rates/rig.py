@@ -24,7 +24,7 @@ from experiments.run.producing import LEDGER, Producing
 from experiments.run.reconciling import reconcile
 from experiments.run.stores import spark_settings_of
 from experiments.run.streams import Asked, kafka, run
-from experiments.studies.rates.generator import Generated
+from experiments.studies.rates.generator import Generated, put_first
 from experiments.studies.rates.observed import Batch, Place, Seen, Sent, batches, drained_rate, seen
 from experiments.studies.rates.processes import cpu_seconds
 from experiments.studies.rates.subjects import Subject
@@ -153,7 +153,9 @@ class Rig:
                     wait([running])
 
     def _producing(self, total: int, rate: float | None, folder: Path) -> Producing:
-        return Producing(replace(self.subject.sending, total=total, rate=rate), self.brokers, folder)
+        producing = Producing(replace(self.subject.sending, total=total, rate=rate), self.brokers, folder)
+        put_first(producing.pid)
+        return producing
 
     def _asked(
         self,
