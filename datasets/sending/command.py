@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,6 +21,7 @@ from datasets.dataset import find
 from datasets.producer import Asked, Message, Producer, Supply
 from datasets.producers import PRODUCERS
 from datasets.sending.bad import KINDS, chosen, spoiled
+from datasets.sending.client import connected
 from datasets.sending.clock import evenly, now_ms, poisson, started
 from datasets.sending.invented import LANGUAGES, language
 from datasets.sending.ledger import Ledger, writable
@@ -105,10 +107,13 @@ def produce(parsed: argparse.Namespace) -> int:
     if parsed.compare:
         print(_compared(parsed, producer, pace, patience_s))
         return OK
-    connection = _connection(parsed.brokers)
-    supply = producer.supply(_asked(parsed, pace.speed))
+    connect = partial(Sender, _connection(parsed.brokers), producer.topics, ledger, patience_s, _progress())
+    # Reading a data set may take minutes, so Kafka is asked before; but not before all words are known to be right.
+    asked = _asked(parsed, pace.speed)
+    early = connect() if pace.bounded else None
+    supply = producer.supply(asked)
     pace.check(supply)
-    sender = Sender(connection, producer.topics, ledger, patience_s, _progress())
+    sender = early or connect()
     outcome = Outcome(parsed.name, pace.paced, sender.sent, patience_s)
     with _ended_by_signal():
         try:
@@ -149,6 +154,11 @@ class _Pace:
     def paced(self) -> bool:
         """Whether messages are sent at times of their own; else as fast as it goes."""
         return bool(self.rate or self.speed)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether what was asked for says how many messages there are, or when each is due."""
+        return self._total is not None or self.paced
 
     def check(self, supply: Supply) -> None:
         """Refuse to send without end as fast as it goes: messages would soon be from the future.
@@ -192,12 +202,14 @@ def _compared(parsed: argparse.Namespace, producer: Producer, pace: _Pace, patie
         raise UsageError(
             "--compare needs --total and takes no --speed: for example --compare --total 300e3 --rate 30e3"
         )
-    supply = producer.supply(_asked(parsed, None))
+    connection, asked = _connection(parsed.brokers), _asked(parsed, None)
+    connected(connection, producer.topics, patience_s)
+    supply = producer.supply(asked)
     total = min(count(parsed.total, "--total"), supply.rows or sys.maxsize)
     comparison = Comparison(
         parsed.name, producer.topics, lambda: pace.messages(supply, pace.start(supply)), total, patience_s
     )
-    return comparison.run(_connection(parsed.brokers), pace.rate)
+    return comparison.run(connection, pace.rate)
 
 
 def _producer(parsed: argparse.Namespace) -> Producer:
