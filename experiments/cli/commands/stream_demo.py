@@ -6,6 +6,7 @@ import os
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,10 +84,14 @@ class Demo:
             self._step("services", lambda: self._services(cluster))
             self._step("producers", lambda: self._produced(cluster))
             self._step("streams", self._streamed)
-            self._step("reconciled", self._reconciled)
-            if forget is not None:
-                self._step(f"{forget} forgotten", lambda: self._forgotten(forget))
-            self._step("model", self._modelled)
+            # Both read what the streams have left; an erasure changes it, so it comes between them.
+            with ThreadPoolExecutor(1) as beside:
+                compared = beside.submit(self._step, "reconciled", self._reconciled)
+                if forget is not None:
+                    compared.result()
+                    self._step(f"{forget} forgotten", lambda: self._forgotten(forget))
+                self._step("model", self._modelled)
+                compared.result()
             self._step("volume", lambda: self._measured(cluster))
         finally:
             cluster.down({status.name for status in cluster.status() if status.pid} - before)
@@ -97,10 +102,10 @@ class Demo:
 
     def _step(self, name: str, do: Callable[[], str]) -> None:
         logger.info("== %s", name)
-        begin = time.perf_counter()
-        self.rows.append([name, "", "failed, see above"])
-        found = do()
-        self.rows[-1] = [name, f"{time.perf_counter() - begin:.0f}", found]
+        begin, row = time.perf_counter(), [name, "", "failed, see above"]
+        self.rows.append(row)
+        row[2] = do()
+        row[1] = f"{time.perf_counter() - begin:.0f}"
 
     def _services(self, cluster: Cluster) -> str:
         cluster.up({"kafka", "cassandra", "spark"})
