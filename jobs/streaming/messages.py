@@ -111,13 +111,9 @@ def parsed(
     """
     names = {"timestamp": "intended", "key": _KEY, "value": _VALUE}
     held = frame.drop("timestampType").withColumnsRenamed(names)
-    fields = F.from_json("_text", struct(schema), _OPTIONS)
-    sure = proven(F.col("_text"), F.col(_VALUE), F.col("_m"), kinds(schema))
-    rows = (
-        held.withColumn("_text", F.col(_VALUE).cast("string"))
-        .withColumn("_m", once(fields))
-        .withColumn("_proven", once(sure))
-    )
+    fields = F.from_json(_text(), struct(schema), _OPTIONS)
+    sure = proven(_text(), F.col(_VALUE), F.col("_m"), kinds(schema))
+    rows = held.withColumn("_m", once(fields)).withColumn("_proven", once(sure))
     message = _Message(schema, topic.key, skew_s, F.current_timestamp() if now is None else now)
     return rows.select(
         *(_value(name) for name in message.kinds),
@@ -126,6 +122,11 @@ def parsed(
         message.reason().alias("reason"),
         message.field().alias("field"),
     )
+
+
+def _text() -> Column:
+    """Return the message as text: the same bytes, so that a column of its own would only be copied from step to step."""
+    return F.col(_VALUE).cast("string")
 
 
 def once(column: Column) -> Column:
@@ -158,7 +159,7 @@ _LAST_MS = 253_402_300_799_999
 
 
 class _Message:
-    """Expressions over the columns `_text`, `_m` (fields), `_proven`, the raw key and value, and `intended`."""
+    """Expressions over the columns `_m` (fields), `_proven`, the raw key and value, and `intended`."""
 
     def __init__(self, schema: Mapping[str, Any], key: str, skew_s: float, now: Column) -> None:
         self.kinds = kinds(schema)
@@ -171,7 +172,7 @@ class _Message:
     def extra(self) -> Column:
         """Return the text if it has fields that the schema does not know."""
         unknown = F.size(F.array_except(_names(), self._known())) > 0
-        return F.when(~F.col("_proven") & F.coalesce(unknown, F.lit(False)), F.col("_text"))
+        return F.when(~F.col("_proven") & F.coalesce(unknown, F.lit(False)), _text())
 
     def _known(self) -> Column:
         return F.array(*(F.lit(name) for name in self.kinds))
@@ -232,7 +233,7 @@ class _Message:
     def _closely(self) -> list[tuple[Column, str, Column]]:
         """Return what can be wrong with the text: condition, reason, field."""
         none = F.lit(None).cast("string")
-        text, names = F.col("_text"), _names()
+        text, names = _text(), _names()
         # Alone in a list it must be one entry: Spark's parser does not look at what stands behind the object.
         entries = F.from_json(F.concat(F.lit("["), text, F.lit("]")), "array<string>", _OPTIONS)
         wrong = self._wrong()
@@ -252,10 +253,10 @@ class _Message:
         """Return the first field whose value is there and not of its type, null if there is none."""
         of_texts = [name for name, kind in self.kinds.items() if kind == "string"]
         of_lists = [name for name, kind in self.kinds.items() if kind == "array"]
-        given = F.from_json("_text", "map<string,string>", _OPTIONS)
+        given = F.from_json(_text(), "map<string,string>", _OPTIONS)
         others = [
             F.from_json(
-                "_text",
+                _text(),
                 T.StructType(
                     [T.StructField(name, kind) for name in of_texts]
                     + [T.StructField(name, T.ArrayType(kind)) for name in of_lists]
@@ -279,4 +280,4 @@ class _Message:
 
 
 def _names() -> Column:
-    return F.json_object_keys("_text")
+    return F.json_object_keys(_text())
