@@ -13,6 +13,7 @@ from datasets.topics.connection import Connection
 from jobs.guarantees.backlog import Backlog
 from jobs.runtime.context import Context
 from jobs.streaming import messages
+from jobs.streaming.progress import duration_ms
 from jobs.streaming.running import Group, Pace, Running
 from jobs.streaming.stream import Query, StreamContext
 
@@ -103,7 +104,7 @@ def batch_times(bench: Bench, side: Drain) -> list[float]:
             while going:
                 going = group.look()
                 for one in group.running:
-                    found |= {each["batchId"]: each["batchDuration"] / 1000 for each in one.recent}
+                    found |= {each["batchId"]: duration_ms(each) / 1000 for each in one.recent}
                 time.sleep(_SELDOM_S)
     if len(found) != max(found, default=-1) + 1:
         raise JobError(

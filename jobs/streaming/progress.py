@@ -101,13 +101,16 @@ class Progress:
         return behind, now - late
 
 
+def duration_ms(progress: Mapping[str, Any]) -> int:
+    """Return how long a batch took by Spark's account of it, which has two names for that and not always both."""
+    if "batchDuration" in progress:
+        return int(progress["batchDuration"])
+    return int(progress["durationMs"].get("triggerExecution", 0))
+
+
 def _event(running: Running, progress: Mapping[str, Any], count: int) -> dict[str, Any]:
     """Return the values of a batch's event; a rate that is not a number is left out."""
-    duration = (
-        progress["batchDuration"]
-        if "batchDuration" in progress
-        else progress["durationMs"].get("triggerExecution", 0)
-    )
+    duration = duration_ms(progress)
     states = progress.get("stateOperators") or []
     values: dict[str, Any] = {
         "query": running.name,
