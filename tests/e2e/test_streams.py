@@ -53,7 +53,7 @@ def exported(place):
 
 def wait_for(place, count, process):
     """Wait until so many messages were done by applications that ran since the test began."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while time.monotonic() < end:
         assert process.poll() is None, place.output() + logs(place)
         if sum(event["numInputRows"] for event in events(place) if event["event"] == "batch") >= count:

@@ -86,12 +86,12 @@ class Course:
 
     @property
     def first(self) -> float:
-        """When the lake's first batch was committed."""
+        """Time at which the lake's first batch was committed."""
         return min(self._committed.values())
 
     @property
     def quiet(self) -> list[float]:
-        """When each batch of the lake was committed before anything was hit, in order."""
+        """Times at which batches of the lake were committed before anything was hit, in order."""
         struck = min((one.struck for one in self.hits if one.struck is not None), default=math.inf)
         return sorted(moment for moment in self._committed.values() if moment < struck)
 
