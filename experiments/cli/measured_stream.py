@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,24 @@ def environment_of(settings: Settings) -> dict[str, str]:
     """Return tags of host, versions and code."""
     known: dict[str, Any] = environment.describe(Cluster(settings).driver_host)
     return {key: as_text(value) for key, value in known.items()}
+
+
+def keeper(settings: Settings, keep: Callable[[Any, Path], object], place: Path) -> Callable[[Any], Any]:
+    """Return what keeps the results of a measurement so far, with the time and where it runs, and returns them so.
+
+    Args:
+        settings: where the cluster is.
+        keep: writes results into a folder.
+        place: this folder.
+    """
+    environment = environment_of(settings)
+
+    def kept(found: Any) -> Any:
+        found = dataclasses.replace(found, ended_at=time.time(), environment=environment)
+        keep(found, place)
+        return found
+
+    return kept
 
 
 def finish(

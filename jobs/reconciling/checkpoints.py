@@ -43,8 +43,7 @@ class Consumed:
 
     def end(self, place: Place) -> int:
         """Return the offset after the last one that was committed; 0 if none was."""
-        committed = self.committed.get(place, NONE)
-        return int(committed.ends[-1]) if committed else 0
+        return self.committed.get(place, NONE).end
 
 
 def consumed(streams: Path) -> Iterator[Consumed]:

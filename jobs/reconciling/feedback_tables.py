@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from jobs.reconciling.checkpoints import Consumed
 from jobs.reconciling.contents import exact
 from jobs.reconciling.finding import Check, Finding
-from jobs.reconciling.offsets import NONE, Ranges
+from jobs.reconciling.offsets import NONE
 from jobs.reconciling.placed import joined
 from jobs.stores.cassandra.feedback import EVENTS, FEEDBACK, LATE, POPULARITY, RETRACTIONS
 from jobs.streaming import feedback_rows
@@ -175,14 +175,10 @@ def settled(queries: Sequence[Consumed], lake: Sequence[Consumed]) -> Check:
         kept, read = mine.get(place, NONE), theirs.get(place, NONE)
         differ = (kept - read).count + (read - kept).count
         if differ:
-            where = f"the lake has read to {_end(read)}, feedback to {_end(kept)}: drain both"
+            where = f"the lake has read to {read.end}, feedback to {kept.end}: drain both"
             findings.append(
                 Finding("not compared, one has read less", place.topic, place.partition, differ, where)
             )
     return Check(
         "feedback has read what the lake has", sum(ranges.count for ranges in mine.values()), findings
     )
-
-
-def _end(ranges: Ranges) -> int:
-    return int(ranges.ends[-1]) if ranges else 0

@@ -62,9 +62,7 @@ def held_of(read: Mapping[Place, Ranges], held: Sequence[Held]) -> dict[Place, t
     found = {}
     for one in held:
         ranges = read.get(Place(one.topic, one.partition), NONE)
-        if ranges and (first := max(one.first, int(ranges.starts[0]))) < (
-            end := min(one.end, int(ranges.ends[-1]))
-        ):
+        if ranges and (first := max(one.first, int(ranges.starts[0]))) < (end := min(one.end, ranges.end)):
             found[Place(one.topic, one.partition)] = (first, end)
     return found
 

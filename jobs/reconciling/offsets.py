@@ -92,6 +92,11 @@ class Ranges:
         """Number of offsets."""
         return int((self.ends - self.starts).sum())
 
+    @property
+    def end(self) -> int:
+        """Offset after the last one; 0 if there is none."""
+        return int(self.ends[-1]) if self else 0
+
     def _with(
         self, other: "Ranges", weight: int, wanted: Callable[[Offsets], npt.NDArray[np.bool_]]
     ) -> "Ranges":

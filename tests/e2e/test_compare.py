@@ -117,9 +117,8 @@ def test_a_working_tree_that_predicts_worse_than_a_revision_is_called_worse(tmp_
     assert top.data.tags["recscale.quality"] == "worse"
     assert len(clone.runs("made", "comparison-side")) == 2
 
-    again = clone.run(
-        "compare", spec, *sides, "--pairs", "2"
-    )  # everything was measured: nothing runs, the same is said
+    # Everything was measured: nothing runs, the same is said.
+    again = clone.run("compare", spec, *sides, "--pairs", "2")
     assert "2 measured before and kept" in again
     assert "ok after" not in again
     assert "The contender is worse: RMSE " in again

@@ -146,9 +146,8 @@ def test_preprocess_and_train_use_a_cluster_that_runs_and_leave_it(shared):
         before = {(item.name, item.pid) for item in cluster.status() if item.state == "running"}
         options = ["--dataset", "synthetic/ml-latest-small", "--set", "data.rows=2500"]
         text = shared.run("preprocess", *options)
-        assert (
-            "stored in" in text or "nothing to do, already in" in text
-        )  # an earlier run of the tests may have made it
+        # An earlier run of the tests may have made it.
+        assert "stored in" in text or "nothing to do, already in" in text
         assert "2,500" in text
         text = shared.run(
             "train", "--model", "bias", "--repeats", "1", *options, "--set", "job.top_n=0", "--set", "job.k=5"

@@ -1,7 +1,5 @@
 """`stream-latency`: the time from a message's intended sending to its visible row, at given rates."""
 
-import dataclasses
-import time
 from argparse import ArgumentParser, Namespace
 
 from cluster import configuration
@@ -25,14 +23,9 @@ def _run(arguments: Namespace) -> int:
         arguments.repeats, duration(arguments.warmup, "--warmup"), duration(arguments.measured, "--measured")
     )
     place = settings.run_dir / "experiments" / NAME / subject.name
-    rig, environment = Rig(settings, subject, place), measured_stream.environment_of(settings)
-
-    def noted(found: Found) -> Found:
-        found = dataclasses.replace(found, ended_at=time.time(), environment=environment)
-        keep(found, place)
-        return found
-
-    found = noted(measure(rig, rates, effort, noted))
+    rig = Rig(settings, subject, place)
+    noted = measured_stream.keeper(settings, keep, place)
+    found: Found = noted(measure(rig, rates, effort, noted))
     kept = place / FILE
     measured_stream.finish(
         settings,

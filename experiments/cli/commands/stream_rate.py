@@ -1,8 +1,6 @@
 """`stream-rate`: the rate of messages that a stream keeps up with."""
 
-import dataclasses
 import logging
-import time
 from argparse import ArgumentParser, Namespace
 
 from cluster import configuration
@@ -49,14 +47,9 @@ def _run(arguments: Namespace) -> int:
     )
     late = _LATENCY[subject.stream] * (trigger if subject.stream == "lake" else 1.0)
     place = settings.run_dir / "experiments" / NAME / subject.name
-    rig, environment = Rig(settings, subject, place), measured_stream.environment_of(settings)
-
-    def noted(found: Found) -> Found:
-        found = dataclasses.replace(found, ended_at=time.time(), environment=environment)
-        keep(found, place)
-        return found
-
-    found = noted(search(rig, Limits(late), effort, noted))
+    rig = Rig(settings, subject, place)
+    noted = measured_stream.keeper(settings, keep, place)
+    found: Found = noted(search(rig, Limits(late), effort, noted))
     kept = place / FILE
     measured_stream.finish(
         settings,
