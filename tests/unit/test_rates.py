@@ -3,6 +3,7 @@
 import subprocess
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import psutil
@@ -10,7 +11,7 @@ import pytest
 
 from core.errors import JobError
 from experiments.report.rates import answer
-from experiments.studies.rates import processes
+from experiments.studies.rates import generator, processes
 from experiments.studies.rates.generator import Generated
 from experiments.studies.rates.observed import Batch, Seen, Sent, batches, drained_rate, seen
 from experiments.studies.rates.rig import Drained, Following, Tried
@@ -263,6 +264,14 @@ def test_two_trials_without_a_say_end_a_search():
         found.trials[0], rate=12_000, verdict=replace(found.trials[0].verdict, void=False, sustained=True)
     )
     assert "no trial at a higher rate says anything" in answer(replace(found, trials=(one, *found.trials)))
+
+
+@pytest.mark.parametrize("refused", [None, PermissionError(1, "not allowed")])
+def test_a_generator_goes_first_where_it_may(monkeypatch, refused):
+    asked = Mock(side_effect=refused)
+    monkeypatch.setattr(generator.os, "sched_setscheduler", asked, raising=False)
+    generator.put_first(17)
+    assert asked.call_args.args[0] == 17
 
 
 def test_the_keeper_of_a_service_is_no_driver(monkeypatch):

@@ -4,21 +4,18 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-_NICENESS = -10
 
 
 def put_first(pid: int) -> None:
-    """Let a generator go before the host's other processes, where this account may (root): it stands for machines elsewhere.
+    """Let a generator that keeps a rate go before the host's other processes, where this account may (root on Linux).
 
-    Else what it measures takes the processor from it, and a trial on a busy host says nothing of the stream. Where Linux groups
-    processes by session, the niceness of a process counts within its group only, and the group has one of its own.
+    It stands for machines elsewhere. Else what it measures takes the processor from it, and a trial on a busy host says nothing of
+    the stream: with a higher priority among ordinary processes (niceness -10) 1% of the messages were 12 ms late.
     """
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)
-        Path(f"/proc/{pid}/autogroup").write_text(str(_NICENESS), encoding="ascii")
+    if hasattr(os, "sched_setscheduler"):
+        with suppress(OSError):
+            os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(1))
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,8 @@ class Rig:
 
     def _producing(self, total: int, rate: float | None, folder: Path) -> Producing:
         producing = Producing(replace(self.subject.sending, total=total, rate=rate), self.brokers, folder)
-        put_first(producing.pid)
+        if rate is not None:  # as fast as it goes it would take all processors from Kafka
+            put_first(producing.pid)
         return producing
 
     def _asked(
