@@ -174,7 +174,7 @@ def _refuse_bad(frame: DataFrame, file: Path) -> None:
     """Refuse letters that would be dead again."""
     for (name,) in frame.select("topic").distinct().collect():
         of_topic = frame.where(F.col("topic") == name).withColumn("timestamp", F.current_timestamp())
-        parsed = messages.parsed(of_topic, declared.topic(name), declared.schema(name))
+        parsed = messages.Parser(declared.topic(name), declared.schema(name)).rows(of_topic)
         first: Sequence[Row] = messages.bad(parsed).orderBy("partition", "offset").limit(3).collect()
         if first:
             told = "; ".join(

@@ -28,6 +28,9 @@ _TABLE = "ratings"
 class _WithoutPopularity(Sink):
     """Counts nothing by window."""
 
+    def watermark_ms(self, batch: int) -> None:  # none is known
+        pass
+
     def count(self, rows: DataFrame, usable: DataFrame, batch: int) -> None:
         pass
 
@@ -56,7 +59,7 @@ class _Unchecked(_WithoutWriteTime):
 
     def rows(self, frame: DataFrame, batch: int) -> DataFrame:  # noqa: ARG002 - of all batches the same
         rows = plain_rows(frame)
-        return feedback_rows.with_latest(rows.select(*feedback_rows.said(rows)))
+        return feedback_rows.with_latest(rows.select(*feedback_rows.said(rows.columns)))
 
     def keep(self, rows: DataFrame, batch: int) -> None:  # noqa: ARG002 - as above
         self.fill(NEWEST, feedback_rows.feedback(rows))

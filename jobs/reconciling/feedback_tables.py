@@ -44,7 +44,7 @@ class Rows:
 def messages(lake: Sequence[DataFrame]) -> DataFrame:
     """Return what the lake's tables of `ratings` and `events` say, without what the stream cannot keep."""
     no_reason = F.lit(None).cast("string").alias("reason")
-    said = [table.select(*feedback_rows.said(table), no_reason) for table in lake]
+    said = [table.select(*feedback_rows.said(table.columns), no_reason) for table in lake]
     rows = reduce(DataFrame.unionByName, said)
     return rows.where(feedback_rows.unusable().isNull()).drop("reason")
 

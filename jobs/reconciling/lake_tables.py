@@ -95,7 +95,7 @@ def good_sides(sent: DataFrame, topic: str, stored: DataFrame, elsewhere: Sequen
         elsewhere: topic, partition, offset of messages that are not in the lake: dead letters, and what was erased.
     """
     good = reduce(lambda rows, away: rows.join(away, list(KEY), "left_anti"), elsewhere, sent)
-    parsed = messages.parsed(good, declared.topic(topic), declared.schema(topic))
+    parsed = messages.Parser(declared.topic(topic), declared.schema(topic)).rows(good)
     columns = [name for name in stored.columns if name in parsed.columns and name not in KEY]
     return Sides(parsed.select(*KEY, *columns), stored.select(*KEY, *columns), columns)
 

@@ -1,5 +1,6 @@
 """Rows of Cassandra's tables of feedback, made of messages: what was done, the latest of each item, what was taken back."""
 
+from collections.abc import Collection
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
@@ -20,10 +21,9 @@ _LONGEST = 65_535
 """Bytes in a key of Cassandra."""
 
 
-def said(rows: DataFrame) -> list[Column]:
-    """Return the columns SAID of messages of `ratings` or of `events`, of which each lacks what the other has."""
-    there = set(rows.columns)
-    if "rating" in there:
+def said(fields: Collection[str]) -> list[Column]:
+    """Return the columns SAID of messages of `ratings` or of `events`, of which each lacks fields that the other has."""
+    if "rating" in fields:
         return [*(F.col(name) for name in ("user", "at", "id")), F.lit(RATING).alias("type"), F.col("item"),
                 F.col("rating").alias("value"), F.lit(None).cast("string").alias("retracts"), F.col("rated_at")]  # fmt: skip
     lacking = F.lit(None).cast("timestamp").alias("rated_at")

@@ -6,6 +6,7 @@ A message is parsed once. Counts prove of most that nothing else is in them (`pr
 from collections.abc import Mapping
 from functools import reduce
 from operator import or_
+from types import MappingProxyType
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -49,6 +50,9 @@ _KINDS: Mapping[str, T.DataType] = {
 _KEY, _VALUE = "raw_key", "raw_value"
 """Bytes of a message, under names that no field has: events have a value, tracks a key."""
 
+_NOW = "_now"
+"""Column with the time at which a message is judged."""
+
 _OWN = {*SOURCE, "at", "batch", "ingest_date", "extra", "reason", "field", _KEY, _VALUE}
 _OTHERS = (
     T.DoubleType(),
@@ -87,41 +91,58 @@ def struct(schema: Mapping[str, Any]) -> T.StructType:
     return T.StructType([T.StructField(name, _KINDS[kind]) for name, kind in kinds(schema).items()])
 
 
-def parsed(
-    frame: DataFrame,
-    topic: Topic,
-    schema: Mapping[str, Any],
-    skew_s: float = SKEW_S,
-    now: Column | None = None,
-) -> DataFrame:
-    """Return Kafka's rows as rows of a topic's messages.
+class Parser:
+    """Makes of Kafka's rows the rows of a topic's messages.
 
-    Args:
-        frame: of Kafka: key, value, topic, partition, offset, timestamp (of a stream or a batch); further columns stay.
-        topic: whose key the messages must have.
-        schema: JSON Schema of the messages.
-        skew_s: seconds that a message's time may lie after that at which it was to be sent, and after `now`.
-        now: a timestamp; whoever may judge a message twice must say the same both times. Default: the time of the query.
-
-    Returns:
-        The message's fields (`timestamp` as `at`, it and `rated_at` as timestamps), topic, partition, offset, intended,
-        `extra` (the whole message as text if it has fields that the schema does not know, else null), `reason` (null for a good
-        message) and `field` (the one that the reason is about, or null); raw_key and raw_value: key and value as they came. Reason and field
-        cost nothing for good messages, and whatever is not selected is not computed. A bad message's fields may be null.
+    Its expressions are made once, as that takes longer than Spark needs for a small batch.
     """
-    names = {"timestamp": "intended", "key": _KEY, "value": _VALUE}
-    held = frame.drop("timestampType").withColumnsRenamed(names)
-    fields = F.from_json(_text(), struct(schema), _OPTIONS)
-    sure = proven(_text(), F.col(_VALUE), F.col("_m"), kinds(schema))
-    rows = held.withColumn("_m", once(fields)).withColumn("_proven", once(sure))
-    message = _Message(schema, topic.key, skew_s, F.current_timestamp() if now is None else now)
-    return rows.select(
-        *(_value(name) for name in message.kinds),
-        *held.columns,
-        message.extra().alias("extra"),
-        message.reason().alias("reason"),
-        message.field().alias("field"),
-    )
+
+    def __init__(self, topic: Topic, schema: Mapping[str, Any], skew_s: float = SKEW_S) -> None:
+        """Make the expressions.
+
+        Args:
+            topic: whose key the messages must have.
+            schema: JSON Schema of the messages.
+            skew_s: seconds that a message's time may lie after that at which it was to be sent, and after `now`.
+        """
+        self._fields = once(F.from_json(_text(), struct(schema), _OPTIONS))
+        self._proven = once(proven(_text(), F.col(_VALUE), F.col("_m"), kinds(schema)))
+        message = _Message(schema, topic.key, skew_s)
+        self._values = [_value(name) for name in message.kinds]
+        self._found = [
+            message.extra().alias("extra"),
+            message.reason().alias("reason"),
+            message.field().alias("field"),
+        ]
+
+    def rows(
+        self,
+        frame: DataFrame,
+        now: Column | None = None,
+        constants: Mapping[str, Column] = MappingProxyType({}),
+    ) -> DataFrame:
+        """Return Kafka's rows as rows of the topic's messages.
+
+        Values that differ from batch to batch enter below everything else, in a step of their own: Spark writes numbers into the code that it
+        makes, and would compile all of it for each batch.
+
+        Args:
+            frame: of Kafka: key, value, topic, partition, offset, timestamp (of a stream or a batch); further columns stay.
+            now: a timestamp; whoever may judge a message twice must say the same both times. Default: the time of the query.
+            constants: further columns with the same value in each row.
+
+        Returns:
+            The message's fields (`timestamp` as `at`, it and `rated_at` as timestamps), topic, partition, offset, intended,
+            `extra` (the whole message as text if it has fields that the schema does not know, else null), `reason` (null for a good
+            message) and `field` (the one that the reason is about, or null); raw_key and raw_value: key and value as they came. Reason and field
+            cost nothing for good messages, and whatever is not selected is not computed. A bad message's fields may be null.
+        """
+        names = {"timestamp": "intended", "key": _KEY, "value": _VALUE}
+        held = frame.drop("timestampType").withColumnsRenamed(names)
+        given = {_NOW: F.current_timestamp() if now is None else now, **constants}
+        below = held.withColumns({**{name: once(value) for name, value in given.items()}, "_m": self._fields})
+        found = below.withColumn("_proven", self._proven)
+        return found.select(*self._values, *held.columns, *constants, *self._found)
 
 
 def _text() -> Column:
@@ -135,12 +156,12 @@ def once(column: Column) -> Column:
 
 
 def good(frame: DataFrame) -> DataFrame:
-    """Return the good messages of `parsed`: their fields, topic, partition, offset, intended and extra."""
+    """Return the good messages of a parser's rows: their fields, topic, partition, offset, intended and extra."""
     return frame.where(F.col("reason").isNull()).drop(_KEY, _VALUE, "reason", "field")
 
 
 def bad(frame: DataFrame, *further: str) -> DataFrame:
-    """Return the other messages of `parsed`: topic, partition, offset, intended, key, value, reason, field and further columns."""
+    """Return the other messages of a parser's rows: topic, partition, offset, intended, key, value, reason, field and further columns."""
     raw = [F.col(_KEY).alias("key"), F.col(_VALUE).alias("value")]
     return frame.where(F.col("reason").isNotNull()).select(*SOURCE, *raw, "reason", "field", *further)
 
@@ -159,11 +180,11 @@ _LAST_MS = 253_402_300_799_999
 
 
 class _Message:
-    """Expressions over the columns `_m` (fields), `_proven`, the raw key and value, and `intended`."""
+    """Expressions over the columns `_m` (fields), `_proven`, `_now`, the raw key and value, and `intended`."""
 
-    def __init__(self, schema: Mapping[str, Any], key: str, skew_s: float, now: Column) -> None:
+    def __init__(self, schema: Mapping[str, Any], key: str, skew_s: float) -> None:
         self.kinds = kinds(schema)
-        self.schema, self.key, self.skew_s, self.now = schema, key, skew_s, now
+        self.schema, self.key, self.skew_s = schema, key, skew_s
         self.required = [name for name in schema.get("required", ()) if name in self.kinds]
 
     def value(self, name: str) -> Column:
@@ -221,7 +242,7 @@ class _Message:
                 (F.col(_KEY).isNull(), NO_KEY, F.lit(self.key)),
                 (F.col(_KEY).cast("string") != self.value(self.key), OTHER_KEY, F.lit(self.key)),
             ]
-        latest = F.unix_millis(F.least("intended", self.now)) + round(self.skew_s * 1000)
+        latest = F.unix_millis(F.least("intended", _NOW)) + round(self.skew_s * 1000)
         for name in TIMES:
             if name in self.kinds:
                 cases += [

@@ -8,9 +8,15 @@ import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.stores.cassandra.feedback import LATE, POPULARITY
+from jobs.stores.cassandra.feedback import LATE, POPULARITY, Table
 from jobs.streaming.feedback_rows import WRITTEN, is_retraction, unusable
 from jobs.streaming.popularity import Counted
+
+WATERMARK = "watermark_ms"
+"""Column with the watermark, in milliseconds since 1970. As a number in an expression it would have its code compiled for each batch."""
+
+_SENT = {"text": "string", "timestamp": "bigint"}
+"""Spark's types of columns as they go to Spark: times as milliseconds since 1970."""
 
 _COUNTED, _LATE, _RETRACTION = "counted", "late", "retraction"
 
@@ -34,42 +40,48 @@ class Found:
     skipped: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
-def of(rows: DataFrame, window_ms: int, watermark_ms: int | None) -> Found:
-    """Return what a micro-batch holds, by one Spark job.
+class Windows:
+    """Groups the messages of micro-batches by window and item."""
 
-    Args:
-        rows: SAID, partition, offset, reason.
-        window_ms: length of a window.
-        watermark_ms: the watermark before this batch; None before the first.
-    """
-    start = F.unix_millis("at") - F.pmod(F.unix_millis("at"), F.lit(window_ms))
-    closed = F.lit(False) if watermark_ms is None else F.col("start") + window_ms <= watermark_ms
-    kind = (
-        F.when(F.col("skipped").isNotNull(), F.col("skipped"))
-        .when(is_retraction(), _RETRACTION)
-        .when(closed, _LATE)
-        .otherwise(_COUNTED)
-    )
-    in_window = F.col("kind").isin(_COUNTED, _LATE)
-    groups = (
-        rows.coalesce(1)  # thousands of rows: an exchange takes longer than counting them
-        .withColumn("skipped", unusable())
-        .withColumn("start", start)
-        .withColumn("kind", kind)
-        .groupBy(
-            "kind",
+    def __init__(self, window_ms: int) -> None:
+        """Make the expressions, once for all batches.
+
+        Args:
+            window_ms: length of a window.
+        """
+        at = F.unix_millis("at")
+        closed = F.coalesce(F.col("start") + window_ms <= F.col(WATERMARK), F.lit(False))
+        kind = (
+            F.when(F.col("skipped").isNotNull(), F.col("skipped"))
+            .when(is_retraction(), _RETRACTION)
+            .when(closed, _LATE)
+            .otherwise(_COUNTED)
+        )
+        self._described = {"skipped": unusable(), "start": at - F.pmod(at, F.lit(window_ms))}
+        self._kind = kind
+        in_window = F.col("kind").isin(_COUNTED, _LATE)
+        self._groups = [
+            F.col("kind"),
             F.when(in_window, F.col("start")).alias("start"),
             F.when(in_window, F.col("item")).alias("item"),
             F.when(F.col("kind") != _COUNTED, F.col("partition")).alias("partition"),
-        )
-        .agg(
+        ]
+        self._values = [
             F.count("*").alias("count"),
             F.min("offset").alias("first"),
             F.max("offset").alias("last"),
-            F.max(F.when(F.col("skipped").isNull(), F.unix_millis("at"))).alias("newest"),
-        )
-    )
-    return _found(groups.toPandas())
+            F.max(F.when(F.col("skipped").isNull(), at)).alias("newest"),
+        ]
+
+    def of(self, rows: DataFrame) -> Found:
+        """Return what a micro-batch holds, by one Spark job.
+
+        Args:
+            rows: SAID, partition, offset, reason, and in WATERMARK the watermark before this batch, null before the first.
+        """
+        # Thousands of rows: an exchange takes longer than counting them.
+        described = rows.coalesce(1).withColumns(self._described).withColumn("kind", self._kind)
+        return _found(described.groupBy(*self._groups).agg(*self._values).toPandas())
 
 
 def _found(groups: pd.DataFrame) -> Found:
@@ -95,34 +107,31 @@ def _found(groups: pd.DataFrame) -> Found:
 
 def totals(spark: SparkSession, changed: Sequence[Counted], about: Mapping[str, Any]) -> DataFrame:
     """Return rows of `popularity` with their write time; `about` has topic, batch, window_s and write time."""
-    return _rows(spark, changed).select(
-        *(_column(name, about) for name in POPULARITY.columns), F.lit(about[WRITTEN]).alias(WRITTEN)
-    )
+    return _rows(spark, changed, POPULARITY, about)
 
 
 def late(
     spark: SparkSession, counted: Sequence[Counted], watermark_ms: int, about: Mapping[str, Any]
 ) -> DataFrame:
     """Return rows of `popularity_late` with their write time."""
-    every = {**about, "watermark": watermark_ms}
-    return _rows(spark, counted).select(
-        *(_column(name, every) for name in LATE.columns), F.lit(about[WRITTEN]).alias(WRITTEN)
-    )
+    return _rows(spark, counted, LATE, {**about, "watermark": watermark_ms})
 
 
-def _rows(spark: SparkSession, counted: Sequence[Counted]) -> DataFrame:
+def _rows(
+    spark: SparkSession, counted: Sequence[Counted], table: Table, about: Mapping[str, Any]
+) -> DataFrame:
+    """Return rows of a table; what all have in common is data, too: as constants it would have code compiled for each batch."""
     names = ["window_start", "item", "count", "partition", "first_offset", "last_offset"]
-    rows = pd.DataFrame(counted, columns=names)
+    rows = pd.DataFrame(counted, columns=names).assign(**about)
     rows["partition"] = pd.to_numeric(rows["partition"]).fillna(-1)
-    schema = "window_start bigint, item string, count bigint, partition int, first_offset bigint, last_offset bigint"
-    made: DataFrame = spark.createDataFrame(rows.astype({"partition": "int32"}), schema)
-    return made.coalesce(1)
-
-
-def _column(name: str, about: Mapping[str, Any]) -> Any:
-    value = F.lit(about[name]) if name in about else F.col(name)
-    if name in ("window_start", "watermark"):
-        value = F.timestamp_millis(value)
-    if name in ("window_s", "batch"):
-        value = value.cast("int" if name == "window_s" else "bigint")
-    return value.alias(name)
+    kinds = {**table.columns, WRITTEN: "bigint"}
+    schema = ", ".join(f"{name} {_SENT.get(kind, kind)}" for name, kind in kinds.items())
+    made: DataFrame = spark.createDataFrame(
+        rows[list(kinds)].astype({name: "int32" for name, kind in kinds.items() if kind == "int"}), schema
+    )
+    return made.coalesce(1).select(
+        *(
+            F.timestamp_millis(name).alias(name) if kind == "timestamp" else F.col(name)
+            for name, kind in kinds.items()
+        )
+    )

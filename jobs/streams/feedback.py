@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -12,6 +13,7 @@ from pyspark.sql import functions as F
 
 from core.errors import UsageError
 from datasets.topics import declared
+from jobs.runtime.concurrent_actions import run_concurrently
 from jobs.stores.cassandra.access import PREFIX
 from jobs.stores.cassandra.feedback import (
     EVENTS,
@@ -30,6 +32,7 @@ from jobs.streaming import feedback_rows, messages, popularity_rows
 from jobs.streaming.binding import CHECKPOINT
 from jobs.streaming.feedback_rows import WRITTEN
 from jobs.streaming.popularity import Totals
+from jobs.streaming.popularity_rows import WATERMARK
 from jobs.streaming.stream import Query, StreamContext
 
 TOPICS = ("ratings", "events")
@@ -88,7 +91,15 @@ class Sink:
 
     def __init__(self, store: CassandraStore, context: StreamContext, topic: str, options: Options) -> None:
         self._store, self._context, self._window_s = store, context, options.window_s
-        self._topic, self._schema = declared.topic(topic), declared.schema(topic)
+        self._topic, schema = declared.topic(topic), declared.schema(topic)
+        # Expressions are made once: for each batch again they would take longer than a small batch does.
+        self._parser = messages.Parser(self._topic, schema, context.skew_s)
+        self._said = [
+            *feedback_rows.said(messages.kinds(schema)),
+            *map(F.col, ("partition", "offset", "reason")),
+        ]
+        self._latest, self._is_usable = feedback_rows.latest(), feedback_rows.unusable().isNull()
+        self._windows = popularity_rows.Windows(options.window_s * 1000)
         folder = context.home(topic) / CHECKPOINT / "totals"
         self._totals = Totals(folder, options.window_s * 1000, options.lateness_s * 1000)
 
@@ -107,25 +118,33 @@ class Sink:
     def rows(self, frame: DataFrame, batch: int) -> DataFrame:
         """Return what the tables need of the messages, bad ones with their reason."""
         now = datetime.fromtimestamp(self._context.clock_ms(self._topic.name, batch) / 1000, UTC)
-        rows = messages.parsed(frame, self._topic, self._schema, self._context.skew_s, F.lit(now))
-        kept = [F.col(name) for name in ("partition", "offset", "reason")]
-        return feedback_rows.with_latest(rows.select(*feedback_rows.said(rows), *kept))
+        watermark = F.lit(self.watermark_ms(batch)).cast("bigint")
+        rows = self._parser.rows(frame, F.lit(now), {WATERMARK: watermark})
+        return rows.select(*self._said, WATERMARK).withColumn("latest", self._latest)
 
     def keep(self, rows: DataFrame, batch: int) -> None:
         """Write what the messages say, and count them by window."""
-        usable = rows.where(feedback_rows.unusable().isNull())
+        usable = rows.where(self._is_usable)
         self.fill(EVENTS, feedback_rows.events(usable))
+        # Now the rows are in memory, and while one of both runs the driver plans the other.
+        run_concurrently(partial(self._replace, usable, batch), partial(self.count, rows, usable, batch))
+
+    def _replace(self, usable: DataFrame, batch: int) -> None:
+        """Write the latest of each user and item."""
         self.fill(FEEDBACK, feedback_rows.feedback(usable))
         self._context.visible(self._topic.name, batch, time.time())
-        self.count(rows, usable, batch)
+
+    def watermark_ms(self, batch: int) -> int | None:
+        """Return the watermark after the batch before this one, None before the first message."""
+        self._totals.go_to(batch - 1)
+        return self._totals.watermark_ms
 
     def count(self, rows: DataFrame, usable: DataFrame, batch: int) -> None:
         """Add the messages to their windows' totals, keep retractions, and record what is in no table or late."""
-        self._totals.go_to(batch - 1)
         if batch == 0:  # a checkpoint that was made anew counts all windows again
             forget_totals(self._store.keyspace, self._topic.name)
         watermark_ms = self._totals.watermark_ms
-        found = popularity_rows.of(rows, self._totals.window_ms, watermark_ms)
+        found = self._windows.of(rows)
         if found.retractions:
             self.fill(RETRACTIONS, feedback_rows.retractions(usable))
         changed = self._totals.add(batch, found.counted, found.newest_ms)

@@ -1,8 +1,9 @@
 """Every topic into its Delta table, and messages that are not good into the dead letters.
 
 A clean batch is one pass: its good rows are appended, and Delta's own count of them says whether some were bad. Only then are the
-same offsets read again, with headers. A batch ends after both tables have its messages and copies of the bad ones were sent, so
-that a crash anywhere brings the whole batch again: tables take a batch once, by its number; copies may come twice.
+same offsets read again, with headers, and those parsed that are not in the table. A batch ends after both tables have its messages
+and copies of the bad ones were sent, so that a crash anywhere brings the whole batch again: tables take a batch once, by its
+number; copies may come twice.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
@@ -21,6 +22,7 @@ from jobs.runtime.concurrent_actions import run_concurrently
 from jobs.runtime.session import cores, executors
 from jobs.streaming import kafka, messages
 from jobs.streaming.binding import ANEW, CHECKPOINT
+from jobs.streaming.left_out import LeftOut, left_out
 from jobs.streaming.offsets import begun
 from jobs.streaming.stream import Query, StreamContext
 from jobs.streaming.tables import DAY, Table
@@ -71,7 +73,7 @@ class _Topic:
 
     def __init__(self, context: StreamContext, name: str, dead: Table, *, copies: bool) -> None:
         self.context, self.topic, self.dead, self.copies = context, declared.topic(name), dead, copies
-        self.schema = declared.schema(name)
+        self._parser = messages.Parser(self.topic, declared.schema(name), context.skew_s)
         self.table = Table.of(context.lake, name)
         self._refuse_twice()
         self.table.prepare(context.spark, self._type())
@@ -98,10 +100,11 @@ class _Topic:
         return self._rows(self.context.spark.createDataFrame([], raw), 0, datetime.now(UTC)).schema
 
     def _rows(self, frame: DataFrame, batch: int, now: datetime) -> DataFrame:
-        return _dated(messages.good(self._parsed(frame, now)), batch, now)
+        return messages.good(self._parsed(frame, batch, now))
 
-    def _parsed(self, frame: DataFrame, now: datetime) -> DataFrame:
-        return messages.parsed(frame, self.topic, self.schema, self.context.skew_s, F.lit(now))
+    def _parsed(self, frame: DataFrame, batch: int, now: datetime) -> DataFrame:
+        day: date = now.date()
+        return self._parser.rows(frame, F.lit(now), {"batch": F.lit(batch).cast("bigint"), DAY: F.lit(day)})
 
     def write(self, frame: DataFrame, batch: int) -> None:
         """Keep one micro-batch."""
@@ -111,32 +114,27 @@ class _Topic:
         written = self.table.append(rows, context.writer(query), batch)
         if written is not None:
             context.visible(query, batch, written.visible_s)
+        ranges = context.ranges(query, batch)
         # A batch that comes again may have lost its dead letters only: they are looked for, and taken once.
-        if written is None or written.rows < sum(one.count for one in context.ranges(query, batch)):
-            self._bury(frame, batch, now)
+        if written is None:
+            self._bury(frame.sparkSession, LeftOut(ranges, None), batch, now)
+        elif written.rows < sum(one.count for one in ranges):
+            self._bury(frame.sparkSession, left_out(ranges, written.files), batch, now)
 
-    def _bury(self, frame: DataFrame, batch: int, now: datetime) -> None:
-        """Keep the bad messages of a batch and send copies of them."""
+    def _bury(self, spark: SparkSession, among: LeftOut, batch: int, now: datetime) -> None:
+        """Keep the bad messages among those of a batch that are named, and send copies of them."""
         query, context = self.topic.name, self.context
-        again = kafka.again(
-            frame.sparkSession,
-            context.connection,
-            context.ranges(query, batch),
-            accept_loss=context.accept_loss,
-        )
-        parsed = self._parsed(again, now)
-        bad = messages.bad(parsed, "headers").coalesce(self.tasks).persist()
+        again = kafka.again(spark, context.connection, among.ranges, accept_loss=context.accept_loss)
+        if among.condition is not None:
+            again = again.where(among.condition)
+        parsed = self._parsed(again, batch, now)
+        bad = messages.bad(parsed, "headers", "batch", DAY).coalesce(self.tasks).persist()
         try:
-            self.dead.append(_dated(bad.drop("headers"), batch, now), context.writer(query), batch)
+            self.dead.append(bad.drop("headers"), context.writer(query), batch)
             if self.copies:
                 kafka.send(_copies(bad), context.connection)
         finally:
             bad.unpersist()
-
-
-def _dated(frame: DataFrame, batch: int, now: datetime) -> DataFrame:
-    day: date = now.date()
-    return frame.withColumns({"batch": F.lit(batch).cast("bigint"), DAY: F.lit(day)})
 
 
 def _copies(bad: DataFrame) -> DataFrame:

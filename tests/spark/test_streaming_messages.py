@@ -108,7 +108,7 @@ def rows(spark, values, key=b"u1"):
     """Parsed messages in their order."""
     sent = [(key, value, "ratings", 0, number) for number, value in enumerate(values)]
     frame = spark.createDataFrame(sent, KAFKA).withColumn("timestamp", F.current_timestamp())
-    return messages.parsed(frame, TOPIC, SCHEMA)
+    return messages.Parser(TOPIC, SCHEMA).rows(frame)
 
 
 def test_good_messages_keep_every_value(spark):
@@ -156,7 +156,7 @@ def test_both_looks_at_a_message_judge_by_the_clock_that_is_given(spark):
     assert messages.good(soon).count() == 1
     sent = [(b"u1", of(timestamp=NOW + 200_000), "ratings", 0, 0)]
     frame = spark.createDataFrame(sent, KAFKA).withColumn("timestamp", F.current_timestamp())
-    early = messages.parsed(frame, TOPIC, SCHEMA, now=F.timestamp_millis(F.lit(NOW - 200_000)))
+    early = messages.Parser(TOPIC, SCHEMA).rows(frame, F.timestamp_millis(F.lit(NOW - 200_000)))
     assert messages.bad(early).first().reason == "time in the future"
 
 
