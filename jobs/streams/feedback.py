@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from core.errors import UsageError
 from datasets.topics import declared
 from jobs.runtime.concurrent_actions import run_concurrently
+from jobs.runtime.session import cores, executors
 from jobs.stores.cassandra.access import PREFIX
 from jobs.stores.cassandra.feedback import (
     EVENTS,
@@ -99,6 +100,7 @@ class Sink:
             *map(F.col, ("partition", "offset", "reason")),
         ]
         self._latest, self._is_usable = feedback_rows.latest(), feedback_rows.unusable().isNull()
+        self._tasks = cores(context.spark) * max(1, executors(context.spark))
         self._windows = popularity_rows.Windows(options.window_s * 1000)
         folder = context.home(topic) / CHECKPOINT / "totals"
         self._totals = Totals(folder, options.window_s * 1000, options.lateness_s * 1000)
@@ -119,7 +121,8 @@ class Sink:
         """Return what the tables need of the messages, bad ones with their reason."""
         now = datetime.fromtimestamp(self._context.clock_ms(self._topic.name, batch) / 1000, UTC)
         watermark = F.lit(self.watermark_ms(batch)).cast("bigint")
-        rows = self._parser.rows(frame, F.lit(now), {WATERMARK: watermark})
+        # A task takes some 50 ms before it does anything, and each batch has three rounds of them.
+        rows = self._parser.rows(frame.coalesce(self._tasks), F.lit(now), {WATERMARK: watermark})
         return rows.select(*self._said, WATERMARK).withColumn("latest", self._latest)
 
     def keep(self, rows: DataFrame, batch: int) -> None:

@@ -174,7 +174,10 @@ def batch_event(end, query="lake.ratings"):
 
 def test_an_application_ends_when_its_query_has_read_everything():
     found = Following("lake.ratings")
-    for event in ({"event": "window_start"}, batch_event(7), {"event": "tick"}):
+    for event in ({"event": "window_start"}, batch_event(7, "lake.events")):
+        found.follow(event)
+    assert not found.started.is_set()
+    for event in (batch_event(7), {"event": "tick"}):
         found.follow(event)
     assert found.started.is_set()
     found.until({("ratings", 0): 9, ("ratings", 1): 8, ("events", 0): 100})

@@ -228,7 +228,8 @@ class Following:
     """Batches of a query of an application, as its events come.
 
     Attributes:
-        started: whether its queries run.
+        started: whether the query has ended its first batch, which has no messages: it starts executors, connects, and compiles most of what
+            later ones need, for half a minute.
         complete: whether it has read what it is to read, so that the application was ended.
     """
 
@@ -257,9 +258,8 @@ class Following:
             KeyboardInterrupt: the application is to end.
             JobError: the query has messages to read and has not ended a batch in time.
         """
-        if event["event"] == "window_start":
+        if event["event"] in ("batch", "visible") and event["query"] == self._query:
             self.started.set()
-        elif event["event"] in ("batch", "visible") and event["query"] == self._query:
             self._events.append(event)
             self._heard = time.monotonic()
         self.complete = self.complete or self._read()
