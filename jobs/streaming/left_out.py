@@ -21,7 +21,7 @@ _MOST = 20_000
 
 
 class LeftOut(NamedTuple):
-    """Where the messages are: ranges that hold them all, and a condition on (partition, offset) that only they meet; None for no condition."""
+    """Place of messages: ranges that hold them all, and a condition on (partition, offset) that only they meet; None for no condition."""
 
     ranges: Sequence[Range]
     condition: Column | None
