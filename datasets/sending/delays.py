@@ -8,26 +8,50 @@ import numpy as np
 _STEPS = 64  # of each doubling: a quantile is at most 1.1% too large
 _LEAST_S = 1e-6
 _DOUBLINGS = 40
+_TOGETHER = 2048
 
 
 class Delays:
-    """Histogram of delays in logarithmic steps."""
+    """Histogram of delays in logarithmic steps.
+
+    They are counted some thousands at a time: a few at a time would take longer than the messages themselves.
+    """
 
     def __init__(self) -> None:
         self._counts = np.zeros(_STEPS * _DOUBLINGS, dtype=np.int64)
-        self.longest_s = 0.0
+        self._longest_s = 0.0
+        self._due: list[float] = []
+        self._handed: list[float] = []
+        self._sizes: list[int] = []
 
     def add(self, due: Sequence[float], handed: float) -> None:
         """Note messages that were due at these times (seconds) and all handed over by one later time."""
-        delays = handed - np.asarray(due)
-        self.longest_s = max(self.longest_s, float(delays.max()))
+        self._due += due
+        self._handed.append(handed)
+        self._sizes.append(len(due))
+        if len(self._due) >= _TOGETHER:
+            self._count()
+
+    def _count(self) -> None:
+        if not self._due:
+            return
+        delays = np.repeat(self._handed, self._sizes) - np.asarray(self._due)
+        self._due, self._handed, self._sizes = [], [], []
+        self._longest_s = max(self._longest_s, float(delays.max()))
         steps = np.log2(np.maximum(delays, _LEAST_S) / _LEAST_S) * _STEPS
         self._counts += np.bincount(
             np.minimum(steps.astype(np.int64), len(self._counts) - 1), minlength=len(self._counts)
         )
 
+    @property
+    def longest_s(self) -> float:
+        """The longest delay in seconds; 0 if there are none."""
+        self._count()
+        return self._longest_s
+
     def quantile(self, share: float) -> float:
         """Return the seconds that this share of the messages did not exceed; 0 if there are none."""
+        self._count()
         total = int(self._counts.sum())
         if not total:
             return 0.0
