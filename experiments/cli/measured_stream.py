@@ -22,13 +22,11 @@ from experiments.studies.rates.subjects import SUBJECTS, Subject, subject
 logger = logging.getLogger(__name__)
 
 
-def add_stream(parser: ArgumentParser) -> None:
-    """Add the stream, and which messages it is measured with."""
+def add_stream(parser: ArgumentParser, dataset: str = "synthetic/ml-10m") -> None:
+    """Add the stream, and which messages it is measured with; `dataset` is the default."""
     shared.cluster(parser)
     parser.add_argument("name", help=f"stream: {', '.join(SUBJECTS)}")
-    parser.add_argument(
-        "--dataset", default="synthetic/ml-10m", help="whose ratings are sent (synthetic/ml-10m)"
-    )
+    parser.add_argument("--dataset", default=dataset, help=f"whose ratings are sent ({dataset})")
     parser.add_argument("--seed", type=int, default=1)
 
 

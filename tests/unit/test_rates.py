@@ -226,8 +226,21 @@ class Exhausted:
 
 
 def test_a_trial_whose_messages_run_out_says_nothing_of_the_stream():
-    with pytest.raises(JobError, match=r"1,000,000 messages .* a trial at 15,000 a second needs 2,700,000"):
+    with pytest.raises(JobError, match=r"1,000,000 messages, and a trial at 15,000 a second needs 2,700,000"):
         search(Exhausted(), Limits(30.0), Effort(), id)
+
+
+def test_a_data_set_that_is_too_small_for_a_trial_is_refused_before_it():
+    class Small(Exhausted):
+        subject = replace(
+            Exhausted.subject, sending=replace(Exhausted.subject.sending, dataset="synthetic/ml-1m")
+        )
+
+        def trial(self, *_):
+            pytest.fail("it began")
+
+    with pytest.raises(JobError, match=r"synthetic/ml-1m gives 1,000,209 messages"):
+        search(Small(), Limits(30.0), Effort(), id)
 
 
 class Late(Exhausted):

@@ -10,6 +10,7 @@ from typing import Any
 from core.errors import JobError
 from core.units import time_text
 from core.versioned import Kind, unchanged
+from datasets.dataset import find
 from experiments.studies.rates.generator import Generated
 from experiments.studies.rates.rig import Drained, Rig, Tried
 from experiments.studies.rates.search import STEPS, Bracket, bracket, next_rate
@@ -124,12 +125,15 @@ def search(rig: Rig, limits: Limits, effort: Effort, note: Callable[[Found], obj
     logger.info("drained at %s messages a second", f"{drained.per_s:,.0f}")
     asked = {"subject": dataclasses.asdict(rig.subject), "effort": dataclasses.asdict(effort)}
     found = Found(rig.subject.name, asked, limits, alone, drained)
+    dataset = rig.subject.sending.dataset
+    known = find(dataset).description.rows if dataset else None
     while (rate := _next(found, effort)) is not None:
         number = len(found.trials) + 1
         logger.info("trial %d of %d at %s messages a second", number, effort.steps, f"{rate:,.0f}")
         try:
+            _refuse_few(known, rate, effort, dataset)
             tried = rig.trial(rate, effort.warmup_s, effort.measured_s, f"trial-{number}")
-            _refuse_short(tried.generated.acknowledged, rate, effort, rig.subject.sending.dataset)
+            _refuse_few(tried.generated.acknowledged, rate, effort, dataset)
             verdict = judge(_observed(rate, tried), limits)
         except JobError as error:
             if not found.trials:
@@ -142,16 +146,22 @@ def search(rig: Rig, limits: Limits, effort: Effort, note: Callable[[Found], obj
     return found
 
 
-def _refuse_short(acknowledged: int, rate: float, effort: Effort, dataset: str) -> None:
-    """Refuse a trial whose messages ended before it did: the stream would seem to have missed batches.
+def _refuse_few(messages: int | None, rate: float, effort: Effort, dataset: str) -> None:
+    """Refuse a trial whose messages end before it does: the stream would seem to have missed batches.
+
+    Args:
+        messages: of the data set, None if that is not known, or of those the ones that were acknowledged.
+        rate: of the trial.
+        effort: how long it lasts.
+        dataset: its name.
 
     Raises:
-        JobError: they did.
+        JobError: they do.
     """
     needed = round(rate * (effort.warmup_s + effort.measured_s))
-    if acknowledged < needed:
+    if messages is not None and messages < needed:
         raise JobError(
-            f"{acknowledged:,} messages of {dataset} were acknowledged, and a trial at {rate:,.0f} a second needs {needed:,}: name a data "
+            f"{dataset} gives {messages:,} messages, and a trial at {rate:,.0f} a second needs {needed:,}: name a data "
             "set with more rows (DATASET=synthetic/ml-32m), or let the trials be shorter (--measured)"
         )
 
