@@ -20,28 +20,29 @@ class Delays:
     def __init__(self) -> None:
         self._counts = np.zeros(_STEPS * _DOUBLINGS, dtype=np.int64)
         self._longest_s = 0.0
-        self._due: list[float] = []
-        self._handed: list[float] = []
-        self._sizes: list[int] = []
+        self._noted: list[tuple[Sequence[float], float]] = []
+        self._uncounted = 0
 
     def add(self, due: Sequence[float], handed: float) -> None:
         """Note messages that were due at these times (seconds) and all handed over by one later time."""
-        self._due += due
-        self._handed.append(handed)
-        self._sizes.append(len(due))
-        if len(self._due) >= _TOGETHER:
+        self._noted.append((due, handed))
+        self._uncounted += len(due)
+        if self._uncounted >= _TOGETHER:
             self._count()
 
     def _count(self) -> None:
-        if not self._due:
+        if not self._noted:
             return
-        delays = np.repeat(self._handed, self._sizes) - np.asarray(self._due)
-        self._due, self._handed, self._sizes = [], [], []
+        sizes = [len(due) for due, _ in self._noted]
+        delays = np.repeat([handed for _, handed in self._noted], sizes) - np.concatenate(
+            [due for due, _ in self._noted]
+        )
         self._longest_s = max(self._longest_s, float(delays.max()))
         steps = np.log2(np.maximum(delays, _LEAST_S) / _LEAST_S) * _STEPS
         self._counts += np.bincount(
             np.minimum(steps.astype(np.int64), len(self._counts) - 1), minlength=len(self._counts)
         )
+        self._noted, self._uncounted = [], 0
 
     @property
     def longest_s(self) -> float:

@@ -58,7 +58,7 @@ class _Unchecked(_WithoutWriteTime):
     """Takes whatever Spark can parse."""
 
     def rows(self, frame: DataFrame, batch: int) -> DataFrame:  # noqa: ARG002 - of all batches the same
-        rows = plain_rows(frame)
+        rows = plain_rows(frame.coalesce(self._tasks))
         return feedback_rows.with_latest(rows.select(*feedback_rows.said(rows.columns)))
 
     def keep(self, rows: DataFrame, batch: int) -> None:  # noqa: ARG002 - as above

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from jobs.streaming.offsets import Range
 
-_MOST = 20_000
+_MOST = 5_000
 """Offsets that a condition names one by one. Where there are more, parsing everything again takes no longer."""
 
 

@@ -29,8 +29,8 @@ SETTINGS: Mapping[str, str] = {
     "spark.sql.optimizer.enableJsonExpressionOptimization": "false",
     # Removing files lists folders in as many tasks: Spark's 10,000 take a minute and a half a table.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
-    # Without it rows that the driver makes, as popularity's, go through a Python worker: 0.2 s each time.
-    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # A stream runs for weeks, and Spark keeps the texts of so many plans: its 1,000 may have thousands of offsets in each.
+    "spark.sql.ui.retainedExecutions": "50",
 }
 """Spark settings of applications that keep streams, beside the entry for `spark.sql.extensions`."""
 

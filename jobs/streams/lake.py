@@ -123,6 +123,8 @@ class _Topic:
 
     def _bury(self, spark: SparkSession, among: LeftOut, batch: int, now: datetime) -> None:
         """Keep the bad messages among those of a batch that are named, and send copies of them."""
+        if not among.ranges:
+            return
         query, context = self.topic.name, self.context
         again = kafka.again(spark, context.connection, among.ranges, accept_loss=context.accept_loss)
         if among.condition is not None:

@@ -47,6 +47,16 @@ def test_quantiles_of_delays_are_at_most_a_step_too_large():
     assert delays.longest_s == 10.0
 
 
+def test_delays_are_counted_whatever_handfuls_they_come_in():
+    delays = Delays()
+    for number in range(6000):
+        delays.add([10.0 - (number % 3 + 1)] * (number % 4), 10.0)
+    assert int(delays._counts.sum()) < 9000  # the last ones are counted when they are asked for
+    assert delays.quantile(0.3) == pytest.approx(1.0, rel=0.02)
+    assert delays.quantile(0.6) == pytest.approx(2.0, rel=0.02)
+    assert int(delays._counts.sum()) == 9000
+
+
 def test_a_ledger_adds_runs_up_and_refuses_other_files(tmp_path):
     file = tmp_path / "acknowledged.jsonl"
     for first in (0, 7):

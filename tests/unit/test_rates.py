@@ -283,11 +283,21 @@ def test_two_trials_without_a_say_end_a_search():
 
 
 @pytest.mark.parametrize("refused", [None, PermissionError(1, "not allowed")])
-def test_a_generator_goes_first_where_it_may(monkeypatch, refused):
+def test_a_generator_goes_first_where_it_may(monkeypatch, tmp_path, refused):
     asked = Mock(side_effect=refused)
-    monkeypatch.setattr(generator.os, "sched_setscheduler", asked, raising=False)
+    for name, value in {
+        "sched_setscheduler": asked,
+        "sched_param": int,
+        "SCHED_RR": 2,
+        "SCHED_RESET_ON_FORK": 8,
+    }.items():
+        monkeypatch.setattr(generator.os, name, value, raising=False)
+    monkeypatch.setattr(generator, "_PROCESSES", str(tmp_path))
+    (tmp_path / "17").mkdir()
     generator.put_first(17)
-    assert asked.call_args.args[0] == 17
+    generator.put_first(18)  # it has ended
+    assert [call.args for call in asked.call_args_list] == [(17, 2 | 8, 1), (18, 2 | 8, 1)]
+    assert (tmp_path / "17" / "autogroup").read_text() == "-10"
 
 
 def test_the_keeper_of_a_service_is_no_driver(monkeypatch):

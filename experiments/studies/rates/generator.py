@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 _NICENESS = -10
+_PROCESSES = "/proc"
 
 
 def put_first(pid: int) -> None:
@@ -20,10 +21,11 @@ def put_first(pid: int) -> None:
     would send it alone, and 33,000 a second would leave nothing of two processors for the stream. Linux groups processes by session and
     shares the processors among the groups, so theirs gets a larger share.
     """
+    with suppress(OSError):
+        Path(f"{_PROCESSES}/{pid}/autogroup").write_text(str(_NICENESS), encoding="ascii")
     if hasattr(os, "sched_setscheduler"):
         with suppress(OSError):
             os.sched_setscheduler(pid, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-            Path(f"/proc/{pid}/autogroup").write_text(str(_NICENESS), encoding="ascii")
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,8 @@ class Rig:
 
         One application reads all of it: the messages that a second one reads would have waited for its start.
         """
-        found = Following(self.subject.name, _STUCK_S + self.subject.trigger_s)
+        patience_s = _STUCK_S + self.subject.trigger_s
+        found, latest = Following(self.subject.name, patience_s), time.monotonic() + patience_s
         with ThreadPoolExecutor(1) as beside:
             running = beside.submit(run, self.settings, self._asked(folder, begin), found.follow)
             try:
@@ -141,6 +142,8 @@ class Rig:
                     if running.done():
                         running.result()
                         raise JobError(f"the stream {self.subject.stream} ended before it had begun")
+                    if time.monotonic() > latest:
+                        raise JobError(found.stuck("since it was started, though it has none to read"))
                 yield found
                 try:
                     running.result()
@@ -259,17 +262,19 @@ class Following:
             JobError: the query has messages to read and has not ended a batch in time.
         """
         if event["event"] in ("batch", "visible") and event["query"] == self._query:
-            self.started.set()
             self._events.append(event)
+            if event["event"] == "batch":
+                self.started.set()
             self._heard = time.monotonic()
         self.complete = self.complete or self._read()
         if self.complete or self._stopped:
             raise KeyboardInterrupt
         if self._end is not None and time.monotonic() > self._heard + self._patience_s:
-            raise JobError(
-                f"{self._query} has ended no batch for {self._patience_s:.0f} s although there are messages to read: see the driver's log in "
-                "the run folder's streaming/"
-            )
+            raise JobError(self.stuck("although there are messages to read"))
+
+    def stuck(self, when: str) -> str:
+        """Return what is told of a query that ends no batch."""
+        return f"{self._query} has ended no batch for {self._patience_s:.0f} s {when}: see the driver's log in the run folder's streaming/"
 
     def batches(self) -> Sequence[Batch]:
         """Return the batches of the query that have ended, in order."""

@@ -131,9 +131,9 @@ def search(rig: Rig, limits: Limits, effort: Effort, note: Callable[[Found], obj
         number = len(found.trials) + 1
         logger.info("trial %d of %d at %s messages a second", number, effort.steps, f"{rate:,.0f}")
         try:
-            _refuse_few(known, rate, effort, dataset)
+            _refuse_few(known, rate, effort, f"{dataset} gives")
             tried = rig.trial(rate, effort.warmup_s, effort.measured_s, f"trial-{number}")
-            _refuse_few(tried.generated.acknowledged, rate, effort, dataset)
+            _refuse_few(tried.generated.acknowledged, rate, effort, "Kafka has acknowledged")
             verdict = judge(_observed(rate, tried), limits)
         except JobError as error:
             if not found.trials:
@@ -146,14 +146,14 @@ def search(rig: Rig, limits: Limits, effort: Effort, note: Callable[[Found], obj
     return found
 
 
-def _refuse_few(messages: int | None, rate: float, effort: Effort, dataset: str) -> None:
+def _refuse_few(messages: int | None, rate: float, effort: Effort, begin: str) -> None:
     """Refuse a trial whose messages end before it does: the stream would seem to have missed batches.
 
     Args:
-        messages: of the data set, None if that is not known, or of those the ones that were acknowledged.
+        messages: that there are; None if that is not known.
         rate: of the trial.
         effort: how long it lasts.
-        dataset: its name.
+        begin: of the message.
 
     Raises:
         JobError: they do.
@@ -161,7 +161,7 @@ def _refuse_few(messages: int | None, rate: float, effort: Effort, dataset: str)
     needed = round(rate * (effort.warmup_s + effort.measured_s))
     if messages is not None and messages < needed:
         raise JobError(
-            f"{dataset} gives {messages:,} messages, and a trial at {rate:,.0f} a second needs {needed:,}: name a data "
+            f"{begin} {messages:,} messages, and a trial at {rate:,.0f} a second needs {needed:,}: name a data "
             "set with more rows (DATASET=synthetic/ml-32m), or let the trials be shorter (--measured)"
         )
 
