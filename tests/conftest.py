@@ -10,16 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from cluster.jvm.environment import SHORT_LIVES
+
 _ALONE = ("tests/containers/", "tests/hosts/")
 """Containers and network namespaces have names of which there is one on a machine: none of these runs beside another."""
-
-_SHORT_LIVES = (
-    "-XX:TieredStopAtLevel=1 -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote "
-    "-Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN"
-)
-"""Hundreds of short plans in dozens of JVMs: the second compiler, the verifying of each class of Spark's released jars, and
-the compiling of a plan's own Java take longer than they could save. Measured on an experiment of four applications: the
-first two are a fifth of all CPU time, the third is another fifth. Tests on publishers' files run with what a user has."""
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("core", "cluster", "datasets", "jobs", "experiments")
@@ -35,7 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PYTHONPATH"] = str(ROOT)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    os.environ.setdefault("JAVA_TOOL_OPTIONS", _SHORT_LIVES)
+    # A session for tests on publishers' files is without them, as a user's is.
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", SHORT_LIVES)
 
 
 @pytest.hookimpl(wrapper=True)

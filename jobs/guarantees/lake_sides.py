@@ -13,7 +13,7 @@ from jobs.guarantees.draining import Bench, Drain, Kept, drain
 from jobs.guarantees.ladders import LAKE
 from jobs.guarantees.plain_rows import plain_rows, plainly_parsed
 from jobs.runtime.phases import consume
-from jobs.runtime.session import cores, executors
+from jobs.runtime.session import tasks_at_a_time
 from jobs.streaming.stream import Query, StreamContext
 from jobs.streaming.tables import DAY, Table
 from jobs.streams.lake import STREAM, Options
@@ -45,7 +45,7 @@ def _plain(write: Write, *, delta: bool) -> Drain:
     """Return a side that parses plainly and keeps rows in its own way, in a table like the lake's or in a folder of Parquet files."""
 
     def queries(context: StreamContext) -> Sequence[Query]:
-        tasks = cores(context.spark) * max(1, executors(context.spark))
+        tasks = tasks_at_a_time(context.spark)
 
         def rows(frame: DataFrame, number: int) -> DataFrame:
             extra = {

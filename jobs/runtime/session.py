@@ -135,6 +135,11 @@ def cores(spark: SparkSession) -> int:
     return int(context._jvm.java.lang.Runtime.getRuntime().availableProcessors())  # noqa: SLF001
 
 
+def tasks_at_a_time(spark: SparkSession) -> int:
+    """Return how many tasks all executors that are registered now run at a time."""
+    return cores(spark) * max(1, executors(spark))
+
+
 def cached_rdds(spark: SparkSession) -> dict[int, Any]:
     """Return the RDDs that are kept on the executors now, by id (Java objects): also MLlib's, to which no Python object refers."""
     return dict(spark.sparkContext._jsc.getPersistentRDDs())  # noqa: SLF001 - Python's API does not list them

@@ -38,17 +38,18 @@ def left_out(ranges: Sequence[Range], files: Iterable[Path], most: int = _MOST) 
     held = [pq.read_table(file, columns=["partition", "offset"]) for file in files]
     rows = pa.concat_tables(held) if held else pa.table({"partition": [], "offset": []})
     partition, offset = (rows[name].to_numpy() for name in ("partition", "offset"))
-    found: list[Range] = []
-    parts: list[str] = []
-    left = 0
-    for one in ranges:
-        missing = np.setdiff1d(np.arange(one.first, one.end), offset[partition == one.partition])
-        if not missing.size:
-            continue
-        left += missing.size
-        found.append(Range(one.topic, one.partition, int(missing[0]), int(missing[-1]) + 1))
-        if left <= most:
-            parts.append(
-                f"(partition = {one.partition} AND offset IN ({','.join(f'{each}L' for each in missing)}))"
-            )
-    return LeftOut(found, F.expr(" OR ".join(parts)) if parts and left <= most else None)
+    missing = {
+        one: np.setdiff1d(np.arange(one.first, one.end), offset[partition == one.partition]) for one in ranges
+    }
+    missing = {one: offsets for one, offsets in missing.items() if offsets.size}
+    around = [
+        Range(one.topic, one.partition, int(offsets[0]), int(offsets[-1]) + 1)
+        for one, offsets in missing.items()
+    ]
+    if not 0 < sum(offsets.size for offsets in missing.values()) <= most:
+        return LeftOut(around, None)
+    parts = (
+        f"(partition = {one.partition} AND offset IN ({','.join(f'{each}L' for each in offsets)}))"
+        for one, offsets in missing.items()
+    )
+    return LeftOut(around, F.expr(" OR ".join(parts)))

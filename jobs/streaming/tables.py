@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -127,7 +126,7 @@ class Table:
             actions = delta_log.actions(self.path, version)
             marks = [action["txn"] for action in actions if "txn" in action]
             if any(mark["appId"] == writer and mark["version"] == number for mark in marks):
-                files = [self.path / unquote(action["add"]["path"]) for action in actions if "add" in action]
+                files = [self.path / name for name in delta_log.added(actions)]
                 return Appended(int(_metrics(actions)["numOutputRows"]), files, commit.stat().st_ctime)
             version += 1
         return None

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from core.errors import UsageError
 from datasets.topics import declared
 from jobs.runtime.concurrent_actions import run_concurrently
-from jobs.runtime.session import cores, executors
+from jobs.runtime.session import tasks_at_a_time
 from jobs.stores.cassandra.access import PREFIX
 from jobs.stores.cassandra.feedback import (
     EVENTS,
@@ -100,7 +100,7 @@ class Sink:
             *map(F.col, ("partition", "offset", "reason")),
         ]
         self._latest, self._is_usable = feedback_rows.latest(), feedback_rows.unusable().isNull()
-        self._tasks = cores(context.spark) * max(1, executors(context.spark))
+        self._tasks = tasks_at_a_time(context.spark)
         self._windows = popularity_rows.Windows(options.window_s * 1000)
         folder = context.home(topic) / CHECKPOINT / "totals"
         self._totals = Totals(folder, options.window_s * 1000, options.lateness_s * 1000)

@@ -8,7 +8,7 @@ number; copies may come twice.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -19,7 +19,7 @@ from core.errors import JobError, UsageError
 from core.options import nearest
 from datasets.topics import declared
 from jobs.runtime.concurrent_actions import run_concurrently
-from jobs.runtime.session import cores, executors
+from jobs.runtime.session import tasks_at_a_time
 from jobs.streaming import kafka, messages
 from jobs.streaming.binding import ANEW, CHECKPOINT
 from jobs.streaming.left_out import LeftOut, left_out
@@ -77,7 +77,7 @@ class _Topic:
         self.table = Table.of(context.lake, name)
         self._refuse_twice()
         self.table.prepare(context.spark, self._type())
-        self.tasks = cores(context.spark) * max(1, executors(context.spark))
+        self.tasks = tasks_at_a_time(context.spark)
 
     def _refuse_twice(self) -> None:
         """Refuse to fill a table that has rows by a checkpoint that knows of none: it would append them again."""
@@ -103,8 +103,8 @@ class _Topic:
         return messages.good(self._parsed(frame, batch, now))
 
     def _parsed(self, frame: DataFrame, batch: int, now: datetime) -> DataFrame:
-        day: date = now.date()
-        return self._parser.rows(frame, F.lit(now), {"batch": F.lit(batch).cast("bigint"), DAY: F.lit(day)})
+        constants = {"batch": F.lit(batch).cast("bigint"), DAY: F.lit(now.date())}
+        return self._parser.rows(frame, F.lit(now), constants)
 
     def write(self, frame: DataFrame, batch: int) -> None:
         """Keep one micro-batch."""

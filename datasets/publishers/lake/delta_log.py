@@ -9,7 +9,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -134,9 +134,12 @@ def written(table: Path, version: int) -> Written:
     """
     found = actions(table, version)
     notes = [action["commitInfo"].get("userMetadata") or "" for action in found if "commitInfo" in action]
-    return Written(
-        "".join(notes), frozenset(unquote(action["add"]["path"]) for action in found if "add" in action)
-    )
+    return Written("".join(notes), frozenset(added(found)))
+
+
+def added(actions: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the names in the table's folder of the files that these actions add."""
+    return [unquote(action["add"]["path"]) for action in actions if "add" in action]
 
 
 def live(table: Path, version: int) -> dict[str, File]:

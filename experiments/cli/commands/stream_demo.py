@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cluster import configuration
+from cluster.jvm.environment import SHORT_LIVES
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from core.errors import JobError
@@ -47,13 +48,6 @@ _FOLLOWED = {"ratings": 20_000, "events": 20_000}
 _BAD = "0.01"
 _CANDIDATES = 50
 """Titles that are rated for each user: an example needs fewer than a model does that somebody uses."""
-
-_SHORT_LIVES = (
-    "-XX:TieredStopAtLevel=1 -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote "
-    "-Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN"
-)
-"""Options of every JVM that is started. Streams plan some hundred queries, each for a few thousand rows: the second compiler, the verifying
-of the pinned jars' classes and the compiling of each plan take longer than they could save. Whoever measures leaves them out."""
 
 
 @dataclass
@@ -185,7 +179,7 @@ def _done(code: int, command: str) -> None:
 
 def _run(arguments: Namespace) -> int:
     share = positive(arguments.share, "--share")
-    os.environ.setdefault("JAVA_TOOL_OPTIONS", _SHORT_LIVES)
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", SHORT_LIVES)
     settings = configuration.load([*SETS, *arguments.cluster_set])
     if not Cluster(settings).endpoint("spark"):
         settings = configuration.load([*SETS, *WORKER, *arguments.cluster_set])

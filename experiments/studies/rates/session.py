@@ -153,7 +153,7 @@ def _refuse_few(messages: int | None, rate: float, effort: Effort, begin: str) -
         messages: that there are; None if that is not known.
         rate: of the trial.
         effort: how long it lasts.
-        begin: of the message.
+        begin: words with which the error begins, up to the number of messages.
 
     Raises:
         JobError: they do.
