@@ -112,22 +112,20 @@ def driver(spark):
         consume(hashed(spark.range(0, ROWS // 16, numPartitions=4)))
 
 
-def wide(spark, rows, partitions):
-    text = F.repeat(F.col("id").cast("string"), 30).alias("text")
+def wide(spark, rows, partitions, times=30):
+    text = F.repeat(F.col("id").cast("string"), times).alias("text")
     return spark.range(0, rows, numPartitions=partitions).select(F.xxhash64("id").alias("key"), text)
-
-
-def sorted_rows(spark, partitions):
-    return wide(spark, 3 * ROWS, partitions).sortWithinPartitions("key")
 
 
 def sorting(spark):
     """Hash what is sorted as well: sorting alone is so quick that shipping its tasks would be a fifth of the time."""
-    consume(sorted_rows(spark, 12).select(F.sha2("text", 256)))
+    rows = wide(spark, 3 * ROWS, 12).sortWithinPartitions("key")
+    consume(rows.select(F.sha2("text", 256)))
 
 
 def spilling(spark):
-    consume(sorted_rows(spark, 2))
+    """Sort few wide rows: many bytes for a second of CPU, so that slow processors, too, spend their time on spilling."""
+    consume(wide(spark, 3 * ROWS // 4, 2, times=300).sortWithinPartitions("key"))
 
 
 def allocating(spark):
