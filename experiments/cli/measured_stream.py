@@ -30,12 +30,12 @@ def add_stream(parser: ArgumentParser, dataset: str = "synthetic/ml-10m") -> Non
     parser.add_argument("--seed", type=int, default=1)
 
 
-def add_pace(parser: ArgumentParser) -> None:
-    """Add how the stream runs, and how long a trial at a rate lasts."""
+def add_pace(parser: ArgumentParser, warmup: str | None = "60s", told: str = "60s") -> None:
+    """Add how the stream runs, and how long a trial at a rate lasts; `warmup` is the default, as it is `told`."""
     parser.add_argument("--stream-cores", type=int, default=1, help="cores that the stream may use")
     parser.add_argument("--trigger", help="time between the starts of two micro-batches (the stream's own)")
     parser.add_argument("--most", type=int, default=500_000, help="messages of one micro-batch at most")
-    parser.add_argument("--warmup", default="60s", help="of each trial (60s)")
+    parser.add_argument("--warmup", default=warmup, help=f"of each trial ({told})")
 
 
 def read_stream(arguments: Namespace) -> Subject:

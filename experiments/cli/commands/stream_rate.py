@@ -19,6 +19,10 @@ logger = logging.getLogger(__name__)
 _LATENCY = {"lake": 3.0, "feedback": 2.0}
 """Seconds within which 99% of the rows must be there: of the lake in triggers."""
 
+_WARM_S = 60.0
+_SETTLED = 18
+"""Triggers after which a stream that keeps up has caught up with what came during its first batches, in which its code is cold."""
+
 _SPARE = 2
 """Triggers that are measured beyond those that are needed: a batch may end after the measured part."""
 
@@ -27,9 +31,10 @@ def _run(arguments: Namespace) -> int:
     settings = configuration.load(arguments.cluster_set)
     subject = measured_stream.read_paced(arguments)
     trigger = subject.trigger_s
-    warmup, measured = (
-        duration(text, "--warmup, --measured") for text in (arguments.warmup, arguments.measured)
-    )
+    warmup = max(_WARM_S, _SETTLED * trigger)
+    if arguments.warmup is not None:
+        warmup = duration(arguments.warmup, "--warmup")
+    measured = duration(arguments.measured, "--measured")
     if measured < (LEAST_POINTS + _SPARE) * trigger:
         measured = (LEAST_POINTS + _SPARE) * trigger
         logger.info(
@@ -62,7 +67,7 @@ def _run(arguments: Namespace) -> int:
 
 def _arguments(parser: ArgumentParser) -> None:
     measured_stream.add_stream(parser, "synthetic/ml-20m")
-    measured_stream.add_pace(parser)
+    measured_stream.add_pace(parser, None, f"{_WARM_S:.0f}s, and {_SETTLED} triggers at least")
     parser.add_argument("--alone", default="1e6", help="messages of the generator alone (1e6)")
     parser.add_argument("--backlog", default="2e6", help="messages that are drained (2e6)")
     parser.add_argument("--measured", default="120s", help="of each trial, 30 batches at least (120s)")
