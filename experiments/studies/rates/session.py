@@ -162,7 +162,7 @@ def _refuse_few(messages: int | None, rate: float, effort: Effort, begin: str) -
     if messages is not None and messages < needed:
         raise JobError(
             f"{begin} {messages:,} messages, and a trial at {rate:,.0f} a second needs {needed:,}: name a data "
-            "set with more rows (DATASET=synthetic/ml-32m), or let the trials be shorter (--measured)"
+            "set with more rows (DATASET=synthetic/ml-100m), or let the trials be shorter (--warmup, --measured)"
         )
 
 
