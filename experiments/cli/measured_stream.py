@@ -17,7 +17,7 @@ from experiments.page.document import Document
 from experiments.page.index import INDEX
 from experiments.record.run_tags import as_text
 from experiments.run import environment
-from experiments.studies.rates.subjects import SUBJECTS, Subject, subject
+from experiments.studies.rates.subjects import MOST, SUBJECTS, Subject, subject
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,11 @@ def add_pace(parser: ArgumentParser, warmup: str | None = "60s", told: str = "60
     """Add how the stream runs, and how long a trial at a rate lasts; `warmup` is the default, as it is `told`."""
     parser.add_argument("--stream-cores", type=int, default=1, help="cores that the stream may use")
     parser.add_argument("--trigger", help="time between the starts of two micro-batches (the stream's own)")
-    parser.add_argument("--most", type=int, default=500_000, help="messages of one micro-batch at most")
+    parser.add_argument(
+        "--most",
+        type=int,
+        help=f"messages of one micro-batch at most ({MOST:,}, or twice what comes in a trigger)",
+    )
     parser.add_argument("--warmup", default=warmup, help=f"of each trial ({told})")
 
 

@@ -314,3 +314,10 @@ def test_the_keeper_of_a_service_is_no_driver(monkeypatch):
         psutil.Process(service.pid).kill()
         keeper.kill()
     assert found == {"kafka-1": 1.0, "driver": others + 1.0}
+
+
+def test_a_micro_batch_has_room_for_what_comes_in_a_trigger():
+    """With 500,000 messages every 10 s a stream would be told not to keep up with 60,000 a second on any machine."""
+    lake = subject("lake")
+    assert [lake.most_at(rate) for rate in (0.0, 20_000.0, 60_000.0)] == [500_000, 500_000, 1_200_000]
+    assert replace(lake, most=1000).most_at(60_000.0) == 1000

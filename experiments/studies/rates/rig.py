@@ -109,7 +109,7 @@ class Rig:
             JobError: the stream or the generator failed.
         """
         folder, begin = self._fresh(name), self._ends()
-        with self._streaming(folder, begin) as found:
+        with self._streaming(folder, begin, self.subject.most_at(rate)) as found:
             with self._producing(round(rate * (warmup_s + measured_s)), rate, folder) as generator:
                 time.sleep(warmup_s)
                 before, began = self._cpu(generator), time.perf_counter()
@@ -128,7 +128,7 @@ class Rig:
         return Tried(generated, measured, spent, took, self._reconciled(folder, begin))
 
     @contextmanager
-    def _streaming(self, folder: Path, begin: Mapping[Place, int]) -> Iterator["Following"]:
+    def _streaming(self, folder: Path, begin: Mapping[Place, int], most: int) -> Iterator["Following"]:
         """Run the stream meanwhile, and then until it has read what it is to read (`Following.until`).
 
         One application reads all of it: the messages that a second one reads would have waited for its start.
@@ -136,7 +136,8 @@ class Rig:
         patience_s = _STUCK_S + self.subject.trigger_s
         found, latest = Following(self.subject.name, patience_s), time.monotonic() + patience_s
         with ThreadPoolExecutor(1) as beside:
-            running = beside.submit(run, self.settings, self._asked(folder, begin), found.follow)
+            asked = self._asked(folder, begin, most=most)
+            running = beside.submit(run, self.settings, asked, found.follow)
             try:
                 while not found.started.wait(0.5):
                     if running.done():
@@ -175,7 +176,7 @@ class Rig:
             "folder": str(folder.resolve()),
             "begin": nested(begin),
             "trigger_s": subject.trigger_s,
-            "most": subject.most,
+            "most": subject.most_at(0.0),
             "options": {subject.stream: dict(subject.options)},
             **more,
         }

@@ -1,11 +1,15 @@
 """Streams that are measured, and the messages that they are measured with."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.errors import UsageError
 from core.options import nearest
 from experiments.run.producing import Sending
+
+MOST = 500_000
+"""Messages of a micro-batch, as a stream has them by itself."""
 
 _KEYSPACE = "recscale_rates"
 
@@ -21,7 +25,7 @@ class Subject:
         cores: of the application.
         memory: of its executor.
         options: of the stream.
-        most: messages of one micro-batch at most.
+        most: messages of one micro-batch at most; None: MOST, or twice what comes in a trigger if that is more.
         visible: since when its rows count as visible, for people.
     """
 
@@ -33,8 +37,12 @@ class Subject:
     cores: int = 1
     memory: str = "1g"
     options: Mapping[str, str] = field(default_factory=dict)
-    most: int = 500_000
+    most: int | None = None
     visible: str = ""
+
+    def most_at(self, rate: float) -> int:
+        """Return how many messages a micro-batch may have when so many come a second: a smaller limit would be what is measured."""
+        return self.most or max(MOST, math.ceil(2 * rate * self.trigger_s))
 
     @property
     def name(self) -> str:
