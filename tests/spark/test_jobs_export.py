@@ -18,6 +18,7 @@ EXPORTED = [
     ("als", ALS),
     ("als", {**ALS, "on_residuals": True, "clip": False}),
     ("als_implicit", ALS),
+    ("als_wr", ALS),
     ("bias", {}),
     ("popularity", {}),
 ]

@@ -1,0 +1,254 @@
+"""Half-steps of a factorisation on the executors: the factors of one side from those of the other, and what they took.
+
+The other side's factors reach the executors as one broadcast; each block's factors come back as one Arrow batch. A row's factors
+depend on its own ratings and the other side's factors alone, so blocks, workers and the order of tasks change nothing.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from pyspark import Broadcast, SparkContext
+
+from core.errors import JobError
+from jobs.engine.arrays import Floats
+from jobs.engine.blocks import Block, Blocks
+from jobs.engine.neighbours import Csr
+from jobs.engine.normal_equations import Draw, Prior, UndeterminedError, flops, padded, solve
+
+_ENTRIES = 1 << 20
+"""Entries of a block that are solved at a time: what is made for each of them stays small, however large the block is."""
+
+
+class Equations(NamedTuple):
+    """Parts of a row's equations that its ratings and the model determine.
+
+    Attributes:
+        targets, weights: float32 of each entry; no weights: all are 1.
+        ridge: float32 of each row.
+    """
+
+    targets: Floats
+    weights: Floats | None
+    ridge: Floats
+
+
+Rule = Callable[[Csr], Equations]
+"""Makes the equations of some rows of a block; Spark must be able to send it."""
+
+
+class Took(NamedTuple):
+    """Seconds of one task of a half-step by part, and what it did.
+
+    Attributes:
+        process: of the Python worker that ran it.
+        load: for the other side's factors; open: for the block; gather, products, solve: of the kernel; pack: for the result.
+        entries, rows: solved.
+        bytes: of the result.
+    """
+
+    process: int
+    load: float
+    open: float
+    gather: float
+    products: float
+    solve: float
+    pack: float
+    entries: int
+    rows: int
+    bytes: int
+
+    @property
+    def busy(self) -> float:
+        """Seconds of all parts."""
+        return sum(self[1:7])
+
+
+_NOTHING = Took(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class HalfStep:
+    """Account of one half-step.
+
+    Attributes:
+        side: whose factors were solved for.
+        seconds: of all of it, seen from the driver; sent: of these, until the broadcast was ready.
+        tasks: of the blocks.
+        bytes_sent: of the other side's factors, once for each process that loads them.
+    """
+
+    side: int
+    seconds: float
+    sent: float
+    tasks: Sequence[Took]
+    bytes_sent: int
+
+    def parts(self, slots: int) -> dict[str, float]:
+        """Return core-seconds by part on `slots` cores: gather, solve, ship (broadcast, load, result) and wait (all else)."""
+        of = {name: sum(getattr(task, name) for task in self.tasks) for name in Took._fields[1:7]}
+        gather, solved = of["gather"] + of["open"], of["products"] + of["solve"]
+        ship = of["load"] + of["pack"] + self.sent * slots
+        return {
+            "gather": gather,
+            "solve": solved,
+            "ship": ship,
+            "wait": max(0.0, self.seconds * slots - gather - solved - ship),
+        }
+
+    @property
+    def shipped(self) -> int:
+        """Bytes that went to the executors and came back."""
+        processes = len({task.process for task in self.tasks})
+        return self.bytes_sent * processes + sum(task.bytes for task in self.tasks)
+
+    def flops(self, rank: int) -> float:
+        """Return additions and multiplications."""
+        return flops(sum(task.entries for task in self.tasks), sum(task.rows for task in self.tasks), rank)
+
+
+@dataclass
+class Engine:
+    """Solves for the factors of either side of ratings in blocks.
+
+    Attributes:
+        context: Spark's.
+        blocks: the ratings.
+        rank: number of factors.
+        accounts: of every half-step so far.
+    """
+
+    context: SparkContext
+    blocks: Blocks
+    rank: int
+    accounts: list[HalfStep] = field(default_factory=list)
+
+    def half_step(
+        self,
+        side: int,
+        other: Floats,
+        rule: Rule,
+        prior: Prior | None = None,
+        draw: Draw | None = None,
+    ) -> Floats:
+        """Return the factors of a side, float32 [ids, rank]; zeros of an id without ratings, unless there is a prior.
+
+        Args:
+            side: whose factors.
+            other: those of the other side, float32 [ids, rank].
+            rule: makes the equations of a row from its ratings.
+            prior: part of every row's equations.
+            draw: draw the factors instead of solving for them; the ids of rows are filled in.
+
+        Raises:
+            JobError: a row's equations have no unique solution.
+        """
+        start = time.perf_counter()
+        sent: Broadcast[Floats] = self.context.broadcast(padded(other))
+        ready = time.perf_counter() - start
+        try:
+            found = self.blocks.map(side, _Solve(sent, self.rank, rule, prior, draw))
+        finally:
+            sent.destroy()
+        out = np.zeros((self.blocks.sizes.of(side), self.rank), dtype=np.float32)
+        took = []
+        for number, result, task in found:
+            if isinstance(result, str):
+                raise JobError(result)
+            out[number :: self.blocks.sizes.blocks] = _unpacked(result)
+            took.append(task)
+        self.accounts.append(HalfStep(side, time.perf_counter() - start, ready, took, other.nbytes))
+        return out
+
+
+@dataclass(frozen=True)
+class _Solve:
+    """Solve the equations of a block's rows; a failure is returned, because Spark would run a failed task again."""
+
+    other: "Broadcast[Floats]"
+    rank: int
+    rule: Rule
+    prior: Prior | None
+    draw: Draw | None
+
+    def __call__(self, block: Block) -> tuple[int, bytes | str, Took]:
+        clock = _Clock()
+        other = self.other.value
+        load = clock.lap()
+        matrix = block.matrix
+        rows = len(matrix.indptr) - 1
+        out = np.zeros((rows, self.rank), dtype=np.float32)
+        parts, opened = np.zeros(3), 0.0
+        for first, last in _chunks(matrix.indptr):
+            chunk = _rows(matrix, first, last)
+            equations = self.rule(chunk)
+            opened += clock.lap()
+            draw = (
+                None
+                if self.draw is None
+                else self.draw._replace(first=block.number + first * block.step, step=block.step)
+            )
+            weights = {} if equations.weights is None else {"weights": equations.weights}
+            try:
+                spent = solve(
+                    chunk._replace(values=equations.targets), other, equations.ridge, out[first:last],
+                    prior=self.prior, draw=draw, **weights,
+                )  # fmt: skip
+            except UndeterminedError as error:
+                name = f"id {block.number + (first + error.row) * block.step}"
+                return block.number, str(error.of(name)), _NOTHING
+            parts += clock.lap() * np.array(spent)
+        packed = _packed(out)
+        gather, products, solved = parts.tolist()
+        done = len(matrix.indices), rows, len(packed)
+        return (
+            block.number,
+            packed,
+            Took(os.getpid(), load, opened, gather, products, solved, clock.lap(), *done),
+        )
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def lap(self) -> float:
+        """Return the seconds since the last call."""
+        now = time.perf_counter()
+        self._last, before = now, self._last
+        return now - before
+
+
+def _chunks(indptr: Any) -> Iterable[tuple[int, int]]:
+    """Cut rows into runs of about as many entries as are solved at a time."""
+    first, rows = 0, len(indptr) - 1
+    while first < rows:
+        last = int(np.searchsorted(indptr, indptr[first] + _ENTRIES, side="right")) - 1
+        last = min(rows, max(first + 1, last))
+        yield first, last
+        first = last
+
+
+def _rows(matrix: Csr, first: int, last: int) -> Csr:
+    low, high = int(matrix.indptr[first]), int(matrix.indptr[last])
+    return Csr(matrix.indptr[first : last + 1] - low, matrix.indices[low:high], matrix.values[low:high])
+
+
+def _packed(factors: Floats) -> bytes:
+    column = pa.FixedSizeListArray.from_arrays(pa.array(factors.reshape(-1)), factors.shape[1])
+    batch = pa.RecordBatch.from_arrays([column], names=["factors"])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as stream:
+        stream.write_batch(batch)
+    return bytes(sink.getvalue())
+
+
+def _unpacked(data: bytes) -> Floats:
+    (batch,) = pa.ipc.open_stream(pa.py_buffer(data))
+    column = batch.column("factors")
+    flat: Floats = column.flatten().to_numpy()
+    return flat.reshape(len(column), -1)
