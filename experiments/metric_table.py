@@ -151,6 +151,12 @@ ROWS = Metric(
     "counts.{name}",
 )
 SINGLE = Metric("single/{name}", "s, or as named", "parts of a fit in one thread", "metrics.single_{name}")
+ENGINE = Metric(
+    "engine/{name}",
+    "s, MB, GFLOP/s or a share",
+    "parts of an iteration of a fit on the executors",
+    "metrics.engine_{name}",
+)
 
 _AROUND = "applications."
 HARNESS = (
@@ -228,7 +234,7 @@ ALONE = Metric(
 
 METRICS = (
     SECONDS, ALL_SECONDS, RMSE, COVERAGE, NDCG, REPEATS, COLD, RATE, LAG, WINDOW_RATES, WINDOW_LAGS, APPLICATIONS, MEAN, BIAS, FLOOR,
-    MAE, COVERED, MAP, PRECISION, RECALL, ROWS, SINGLE, *HARNESS, RECORDING, *TASKS, BUSY, ALONE
+    MAE, COVERED, MAP, PRECISION, RECALL, ROWS, SINGLE, ENGINE, *HARNESS, RECORDING, *TASKS, BUSY, ALONE
 )  # fmt: skip
 """Every metric of a trial and of a side of a comparison, in the order in which old names are looked up."""
 

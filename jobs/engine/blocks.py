@@ -45,6 +45,10 @@ class Block(NamedTuple):
     step: int
     matrix: Csr
 
+    def of(self, row: int) -> int:
+        """Return the id of a row."""
+        return self.number + row * self.step
+
 
 class _Record(NamedTuple):
     """What a partition keeps: a block of each side, or the reason why it does not."""

@@ -6,7 +6,7 @@ depend on its own ratings and the other side's factors alone, so blocks, workers
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,27 +18,11 @@ from core.errors import JobError
 from jobs.engine.arrays import Floats
 from jobs.engine.blocks import Block, Blocks
 from jobs.engine.neighbours import Csr
-from jobs.engine.normal_equations import Draw, Prior, UndeterminedError, flops, padded, solve
+from jobs.engine.normal_equations import Draw, Prior, UndeterminedError, flops, padded
+from jobs.engine.rules import Rule, solved
 
 _ENTRIES = 1 << 20
 """Entries of a block that are solved at a time: what is made for each of them stays small, however large the block is."""
-
-
-class Equations(NamedTuple):
-    """Parts of a row's equations that its ratings and the model determine.
-
-    Attributes:
-        targets, weights: float32 of each entry; no weights: all are 1.
-        ridge: float32 of each row.
-    """
-
-    targets: Floats
-    weights: Floats | None
-    ridge: Floats
-
-
-Rule = Callable[[Csr], Equations]
-"""Makes the equations of some rows of a block; Spark must be able to send it."""
 
 
 class Took(NamedTuple):
@@ -46,14 +30,13 @@ class Took(NamedTuple):
 
     Attributes:
         process: of the Python worker that ran it.
-        load: for the other side's factors; open: for the block; gather, products, solve: of the kernel; pack: for the result.
+        load: for the other side's factors; gather, products, solve: of the kernel, with what it is given; pack: for the result.
         entries, rows: solved.
         bytes: of the result.
     """
 
     process: int
     load: float
-    open: float
     gather: float
     products: float
     solve: float
@@ -65,10 +48,10 @@ class Took(NamedTuple):
     @property
     def busy(self) -> float:
         """Seconds of all parts."""
-        return sum(self[1:7])
+        return sum(self[1:6])
 
 
-_NOTHING = Took(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0)
+_NOTHING = Took(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -90,14 +73,14 @@ class HalfStep:
 
     def parts(self, slots: int) -> dict[str, float]:
         """Return core-seconds by part on `slots` cores: gather, solve, ship (broadcast, load, result) and wait (all else)."""
-        of = {name: sum(getattr(task, name) for task in self.tasks) for name in Took._fields[1:7]}
-        gather, solved = of["gather"] + of["open"], of["products"] + of["solve"]
+        of = {name: sum(getattr(task, name) for task in self.tasks) for name in Took._fields[1:6]}
+        gather, solve = of["gather"], of["products"] + of["solve"]
         ship = of["load"] + of["pack"] + self.sent * slots
         return {
             "gather": gather,
-            "solve": solved,
+            "solve": solve,
             "ship": ship,
-            "wait": max(0.0, self.seconds * slots - gather - solved - ship),
+            "wait": max(0.0, self.seconds * slots - gather - solve - ship),
         }
 
     @property
@@ -105,6 +88,11 @@ class HalfStep:
         """Bytes that went to the executors and came back."""
         processes = len({task.process for task in self.tasks})
         return self.bytes_sent * processes + sum(task.bytes for task in self.tasks)
+
+    @property
+    def kernel(self) -> float:
+        """Core-seconds in the kernel."""
+        return sum(task.gather + task.products + task.solve for task in self.tasks)
 
     def flops(self, rank: int) -> float:
         """Return additions and multiplications."""
@@ -132,7 +120,6 @@ class Engine:
         side: int,
         other: Floats,
         rule: Rule,
-        prior: Prior | None = None,
         draw: Draw | None = None,
     ) -> Floats:
         """Return the factors of a side, float32 [ids, rank]; zeros of an id without ratings, unless there is a prior.
@@ -140,8 +127,7 @@ class Engine:
         Args:
             side: whose factors.
             other: those of the other side, float32 [ids, rank].
-            rule: makes the equations of a row from its ratings.
-            prior: part of every row's equations.
+            rule: the objective.
             draw: draw the factors instead of solving for them; the ids of rows are filled in.
 
         Raises:
@@ -151,7 +137,7 @@ class Engine:
         sent: Broadcast[Floats] = self.context.broadcast(padded(other))
         ready = time.perf_counter() - start
         try:
-            found = self.blocks.map(side, _Solve(sent, self.rank, rule, prior, draw))
+            found = self.blocks.map(side, _Solve(sent, self.rank, rule, rule.prior(other), draw))
         finally:
             sent.destroy()
         out = np.zeros((self.blocks.sizes.of(side), self.rank), dtype=np.float32)
@@ -179,37 +165,21 @@ class _Solve:
         clock = _Clock()
         other = self.other.value
         load = clock.lap()
-        matrix = block.matrix
-        rows = len(matrix.indptr) - 1
+        matrix, rows = block.matrix, len(block.matrix.indptr) - 1
         out = np.zeros((rows, self.rank), dtype=np.float32)
-        parts, opened = np.zeros(3), 0.0
+        parts = np.zeros(3)
         for first, last in _chunks(matrix.indptr):
-            chunk = _rows(matrix, first, last)
-            equations = self.rule(chunk)
-            opened += clock.lap()
-            draw = (
-                None
-                if self.draw is None
-                else self.draw._replace(first=block.number + first * block.step, step=block.step)
-            )
-            weights = {} if equations.weights is None else {"weights": equations.weights}
+            draw = self.draw and self.draw._replace(first=block.of(first), step=block.step)
             try:
-                spent = solve(
-                    chunk._replace(values=equations.targets), other, equations.ridge, out[first:last],
-                    prior=self.prior, draw=draw, **weights,
-                )  # fmt: skip
+                rows_of = _rows(matrix, first, last)
+                spent = solved(rows_of, other, self.rule, out[first:last], prior=self.prior, draw=draw)
             except UndeterminedError as error:
-                name = f"id {block.number + (first + error.row) * block.step}"
-                return block.number, str(error.of(name)), _NOTHING
+                return block.number, str(error.of(f"id {block.of(first + error.row)}")), _NOTHING
             parts += clock.lap() * np.array(spent)
         packed = _packed(out)
-        gather, products, solved = parts.tolist()
+        gather, products, solve = parts.tolist()
         done = len(matrix.indices), rows, len(packed)
-        return (
-            block.number,
-            packed,
-            Took(os.getpid(), load, opened, gather, products, solved, clock.lap(), *done),
-        )
+        return block.number, packed, Took(os.getpid(), load, gather, products, solve, clock.lap(), *done)
 
 
 class _Clock:

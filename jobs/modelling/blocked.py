@@ -1,6 +1,6 @@
 """Factors that the engine has fitted: predictions, rankings and frames from two broadcast matrices."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame, SparkSession
 
 from datasets.compiled import compiled
+from jobs.engine.accounts import product_gflops
 from jobs.engine.arrays import Floats, Ints
 from jobs.modelling.baseline import BiasFit
 from jobs.modelling.export import Exported
@@ -25,6 +26,15 @@ class Side(NamedTuple):
 
     factors: Floats
     known: npt.NDArray[np.bool_]
+
+
+class Fitted(NamedTuple):
+    """Fitted factors: users, items, metrics of the fit, and the number of tasks that ran at a time."""
+
+    users: Side
+    items: Side
+    metrics: dict[str, float]
+    slots: int
 
 
 class Baseline(NamedTuple):
@@ -56,35 +66,36 @@ class BlockedScorer(FactorRanking):
 
     Attributes:
         sides: users and items, on the executors.
-        partitions: of frames of factors.
+        slots: tasks that run at a time; metrics: of the fit.
         bias: predicts where a side is not known, and `baseline` is the same on the executors; None: no prediction.
         clip: whether predictions are kept within the baseline's bounds.
     """
 
     spark: SparkSession
     sides: "Broadcast[tuple[Side, Side]]"
-    partitions: int
+    slots: int
+    metrics: Mapping[str, float]
     bias: BiasFit | None = None
     baseline: "Broadcast[Baseline] | None" = None
     clip: bool = False
 
     @classmethod
     def of(
-        cls,
-        spark: SparkSession,
-        users: Side,
-        items: Side,
-        partitions: int,
-        bias: BiasFit | None,
-        *,
-        clip: bool,
+        cls, spark: SparkSession, fitted: Fitted, bias: BiasFit | None = None, *, clip: bool = False
     ) -> "BlockedScorer":
         """Send factors, and the baseline if there is one, to the executors."""
-        context = spark.sparkContext
+        users, items, metrics, slots = fitted
         baseline = None
         if bias is not None:
-            baseline = context.broadcast(Baseline.of(bias, len(users.known), len(items.known), clip=clip))
-        return cls(spark, context.broadcast((users, items)), partitions, bias, baseline, clip)
+            known = Baseline.of(bias, len(users.known), len(items.known), clip=clip)
+            baseline = spark.sparkContext.broadcast(known)
+        return cls(spark, spark.sparkContext.broadcast((users, items)), slots, metrics, bias, baseline, clip)
+
+    def describe(self) -> tuple[dict[str, float], dict[str, str]]:
+        """Return the metrics of the fit, with the matrix product of the executors' cores beside them."""
+        limit = product_gflops(self.spark.sparkContext, self.slots)
+        share = self.metrics["engine_gflops"] / limit
+        return {**self.metrics, "engine_product_gflops": limit, "engine_product_share": share}, {}
 
     def score(self, pairs: DataFrame) -> DataFrame:
         """Predict each pair; null where nothing is known of it."""
@@ -100,7 +111,7 @@ class BlockedScorer(FactorRanking):
     def frame(self, side: int) -> DataFrame:
         """Return the factors of a side's known ids (id int, features array<float>)."""
         count = len(self.sides.value[side].known)
-        ids = self.spark.range(0, count, 1, self.partitions)
+        ids = self.spark.range(0, count, 1, 2 * self.slots)
         return ids.mapInArrow(_framing(self.sides, side), FACTORS)
 
     def release(self) -> None:

@@ -51,7 +51,7 @@ class AlsSingle(RatingModel):
         seed: of the first factors.
     """
 
-    counterpart: ClassVar[str] = "als"
+    counterparts: ClassVar[tuple[str, ...]] = ("als", "als_wr")
 
     rank: int = 32
     iterations: int = 12

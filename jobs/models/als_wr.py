@@ -7,77 +7,42 @@ AAIM 2008. Rows whose user or item it has not seen fall back to the bias baselin
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from jobs.engine.blocks import ITEMS, USERS, Blocks, Sizes
-from jobs.engine.draws import unit_vectors
-from jobs.engine.half_steps import Engine, Equations
-from jobs.engine.neighbours import Csr
+from jobs.engine.rules import Rule, Weighted
+from jobs.modelling.alternating import Alternating
 from jobs.modelling.baseline import RatingModel
-from jobs.modelling.blocked import BlockedScorer, Side
+from jobs.modelling.blocked import BlockedScorer
 from jobs.modelling.preflight import check_copies, check_ratings
 from jobs.prepare.stored import Tables
-from jobs.runtime.session import tasks_at_a_time
-
-_TURNS = 2
-"""Blocks for each task that runs at a time: with one, all would wait for the largest."""
 
 
 @dataclass(frozen=True)
-class Weighted:
-    """Equations of ratings whose rows are penalised in proportion to their number."""
-
-    reg: float
-
-    def __call__(self, rows: Csr) -> Equations:
-        return Equations(rows.values, None, np.float32(self.reg) * np.diff(rows.indptr).astype(np.float32))
-
-
-@dataclass(frozen=True)
-class AlsWr(RatingModel):
-    """Explicit ALS on the engine; besides these it has the hyper-parameters of every model of ratings.
+class AlsWr(Alternating, RatingModel):
+    """Explicit ALS on the engine; it has the hyper-parameters of every model of ratings, and of every one of the engine.
 
     Attributes:
-        rank: number of factors.
-        iterations: one solves the items and then the users.
         reg: regularisation, weighted by each side's number of ratings.
-        blocks: number of blocks of users, and of items, which does not change the model; 0: two for each task that runs at a time.
-        seed: of the first factors.
     """
 
     exportable: ClassVar[bool] = True
 
-    rank: int = 32
-    iterations: int = 12
     reg: float = 0.06
-    blocks: int = 0
-    seed: int = 1
 
     def preflight(self, tables: Tables) -> None:
         """Refuse what `als` refuses, and factors that the executors' Python workers cannot hold."""
         _, users, items = check_ratings(tables, instead="als_implicit")
-        spark = tables.ratings.sparkSession
-        check_copies(spark, 4 * max(users, items) * self.rank, f"als_wr at rank {self.rank}")
+        size = 4 * (users + items) * self.rank
+        check_copies(tables.ratings.sparkSession, size, f"als_wr at rank {self.rank}")
+
+    def rules(self, users: int, items: int) -> tuple[Rule, Rule]:
+        """The number of rows is nothing to the penalty."""
+        del users, items
+        return Weighted(self.reg), Weighted(self.reg)
 
     def fit(self, tables: Tables) -> BlockedScorer:
-        spark = tables.ratings.sparkSession
-        _, n_users, n_items = check_ratings(tables, instead="als_implicit")
-        number = self.blocks or _TURNS * tasks_at_a_time(spark)
-        blocks = Blocks(tables.ratings, Sizes(n_users, n_items, number))
-        try:
-            engine = Engine(spark.sparkContext, blocks, self.rank)
-            users = unit_vectors(n_users, self.rank, self.seed, USERS)
-            items = np.zeros((n_items, self.rank), dtype=np.float32)
-            rule = Weighted(self.reg)
-            for _ in range(self.iterations):
-                items = engine.half_step(ITEMS, users, rule)
-                users = engine.half_step(USERS, items, rule)
-        finally:
-            blocks.release()
-        known_users, known_items = (count > 0 for count in blocks.counts)
-        bias = self.baseline(tables.ratings)
+        _, users, items = check_ratings(tables, instead="als_implicit")
+        fitted = self.alternate(tables.ratings, users, items)
         return BlockedScorer.of(
-            spark, Side(users, known_users), Side(items, known_items), number, bias, clip=self.clip
+            tables.ratings.sparkSession, fitted, self.baseline(tables.ratings), clip=self.clip
         )
 
 
