@@ -1,4 +1,4 @@
-"""What a fit on the engine took: its half-steps by part, what was shipped, and how far the kernel is from the processor's limit."""
+"""Account of a fit on the engine: its half-steps by part, what was shipped, and how far the kernel is from the limit of the processor."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence

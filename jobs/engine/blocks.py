@@ -51,7 +51,7 @@ class Block(NamedTuple):
 
 
 class _Record(NamedTuple):
-    """What a partition keeps: a block of each side, or the reason why it does not."""
+    """Blocks that a partition keeps, one of each side, or the reason why it does not."""
 
     number: int
     kept: tuple[Kept, ...]

@@ -134,7 +134,7 @@ def flops(entries: int, rows: int, rank: int) -> float:
 
 
 class _Terms(NamedTuple):
-    """What rows' equations have besides their entries' targets; empty arrays: no weights, no prior."""
+    """Terms of rows' equations besides their entries' targets; empty arrays: no weights, no prior."""
 
     ridge: Floats
     weights: Floats

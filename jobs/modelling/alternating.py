@@ -25,17 +25,17 @@ class Alternating:
     Attributes:
         rank: number of factors.
         iterations: one solves the items and then the users.
-        blocks: number of blocks of users, and of items, which does not change the model; 0: two for each task that runs at a time.
+        parts: number of blocks of users, and of items, which does not change the model; 0: two for each task that runs at a time.
         seed: of the first factors.
     """
 
     rank: int = 32
     iterations: int = 12
-    blocks: int = 0
+    parts: int = 0
     seed: int = 1
 
     def __post_init__(self) -> None:
-        for name, least in (("rank", 1), ("iterations", 1), ("blocks", 0), ("seed", 0)):
+        for name, least in (("rank", 1), ("iterations", 1), ("parts", 0), ("seed", 0)):
             if getattr(self, name) < least:
                 raise UsageError(
                     f"{name} must be {least} or more, got {getattr(self, name)}; set for example {name}={least + 1}"
@@ -54,7 +54,7 @@ class Alternating:
         spark = ratings.sparkSession
         slots = tasks_at_a_time(spark)
         start = time.perf_counter()
-        blocks = Blocks(ratings, Sizes(users, items, self.blocks or _TURNS * slots))
+        blocks = Blocks(ratings, Sizes(users, items, self.parts or _TURNS * slots))
         try:
             built = time.perf_counter() - start
             engine = Engine(spark.sparkContext, blocks, self.rank)

@@ -18,7 +18,8 @@ EXPORTED = [
     ("als", ALS),
     ("als", {**ALS, "on_residuals": True, "clip": False}),
     ("als_implicit", ALS),
-    ("als_wr", ALS),
+    ("als_wr", {"rank": 4, "iterations": 4, "parts": 3}),
+    ("ials", {"rank": 4, "iterations": 4}),
     ("bias", {}),
     ("popularity", {}),
 ]
