@@ -158,6 +158,13 @@ ENGINE = Metric(
     "metrics.engine_{name}",
 )
 
+CHAIN = Metric(
+    "chain/{name}",
+    "as named",
+    "health of Markov chains: means, R-hat and effective sizes of the noise's precision and of the RMSE on training rows",
+    "metrics.chain_{name}",
+)
+
 _AROUND = "applications."
 HARNESS = (
     Metric(
@@ -234,7 +241,7 @@ ALONE = Metric(
 
 METRICS = (
     SECONDS, ALL_SECONDS, RMSE, COVERAGE, NDCG, REPEATS, COLD, RATE, LAG, WINDOW_RATES, WINDOW_LAGS, APPLICATIONS, MEAN, BIAS, FLOOR,
-    MAE, COVERED, MAP, PRECISION, RECALL, ROWS, SINGLE, ENGINE, *HARNESS, RECORDING, *TASKS, BUSY, ALONE
+    MAE, COVERED, MAP, PRECISION, RECALL, ROWS, SINGLE, ENGINE, CHAIN, *HARNESS, RECORDING, *TASKS, BUSY, ALONE
 )  # fmt: skip
 """Every metric of a trial and of a side of a comparison, in the order in which old names are looked up."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from pyspark import Broadcast, SparkContext
 
@@ -18,11 +19,18 @@ from core.errors import JobError
 from jobs.engine.arrays import Floats
 from jobs.engine.blocks import Block, Blocks
 from jobs.engine.neighbours import Csr
-from jobs.engine.normal_equations import Draw, Prior, UndeterminedError, flops, padded
+from jobs.engine.normal_equations import Draw, Prior, UndeterminedError, flops, padded, squared_errors
 from jobs.engine.rules import Rule, solved
 
 _ENTRIES = 1 << 20
 """Entries of a block that are solved at a time: what is made for each of them stays small, however large the block is."""
+
+
+class Half(NamedTuple):
+    """Results of a half-step: factors float32 [ids, rank], and each id's squared errors, float64 [ids], if they were asked for."""
+
+    factors: Floats
+    squares: npt.NDArray[np.float64] | None
 
 
 class Took(NamedTuple):
@@ -121,14 +129,17 @@ class Engine:
         other: Floats,
         rule: Rule,
         draw: Draw | None = None,
-    ) -> Floats:
-        """Return the factors of a side, float32 [ids, rank]; zeros of an id without ratings, unless there is a prior.
+        *,
+        errors: bool = False,
+    ) -> Half:
+        """Return the factors of a side; zeros of an id without ratings, unless the rule has a prior.
 
         Args:
             side: whose factors.
             other: those of the other side, float32 [ids, rank].
             rule: the objective.
             draw: draw the factors instead of solving for them; the ids of rows are filled in.
+            errors: return the squared errors too.
 
         Raises:
             JobError: a row's equations have no unique solution.
@@ -137,18 +148,31 @@ class Engine:
         sent: Broadcast[Floats] = self.context.broadcast(padded(other))
         ready = time.perf_counter() - start
         try:
-            found = self.blocks.map(side, _Solve(sent, self.rank, rule, rule.prior(other), draw))
+            task = _Solve(sent, self.rank, rule, rule.prior(other), draw, errors)
+            found = self.blocks.map(side, task)
         finally:
             sent.destroy()
-        out = np.zeros((self.blocks.sizes.of(side), self.rank), dtype=np.float32)
-        took = []
-        for number, result, task in found:
-            if isinstance(result, str):
-                raise JobError(result)
-            out[number :: self.blocks.sizes.blocks] = _unpacked(result)
-            took.append(task)
+        count, step = self.blocks.sizes.of(side), self.blocks.sizes.blocks
+        factors, squares = np.zeros((count, self.rank), dtype=np.float32), np.zeros(count if errors else 0)
+        for part in found:
+            if part.wrong:
+                raise JobError(part.wrong)
+            factors[part.number :: step] = _unpacked(part.factors)
+            if errors:
+                squares[part.number :: step] = part.squares
+        took = [part.took for part in found]
         self.accounts.append(HalfStep(side, time.perf_counter() - start, ready, took, other.nbytes))
-        return out
+        return Half(factors, squares if errors else None)
+
+
+class _Part(NamedTuple):
+    """Result of one block; `wrong` is why there is none."""
+
+    number: int
+    factors: bytes
+    squares: npt.NDArray[np.float64] | None
+    took: Took
+    wrong: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,26 +184,32 @@ class _Solve:
     rule: Rule
     prior: Prior | None
     draw: Draw | None
+    errors: bool
 
-    def __call__(self, block: Block) -> tuple[int, bytes | str, Took]:
+    def __call__(self, block: Block) -> _Part:
         clock = _Clock()
         other = self.other.value
         load = clock.lap()
         matrix, rows = block.matrix, len(block.matrix.indptr) - 1
         out = np.zeros((rows, self.rank), dtype=np.float32)
-        parts = np.zeros(3)
+        parts, squares = np.zeros(3), np.zeros(rows if self.errors else 0)
         for first, last in _chunks(matrix.indptr):
             draw = self.draw and self.draw._replace(first=block.of(first), step=block.step)
             try:
                 rows_of = _rows(matrix, first, last)
                 spent = solved(rows_of, other, self.rule, out[first:last], prior=self.prior, draw=draw)
             except UndeterminedError as error:
-                return block.number, str(error.of(f"id {block.of(first + error.row)}")), _NOTHING
+                name = f"id {block.of(first + error.row)}"
+                return _Part(block.number, b"", None, _NOTHING, str(error.of(name)))
             parts += clock.lap() * np.array(spent)
+            if self.errors:
+                squares[first:last] = squared_errors(rows_of, other, out[first:last])
+                parts[2] += clock.lap()
         packed = _packed(out)
         gather, products, solve = parts.tolist()
         done = len(matrix.indices), rows, len(packed)
-        return block.number, packed, Took(os.getpid(), load, gather, products, solve, clock.lap(), *done)
+        took = Took(os.getpid(), load, gather, products, solve, clock.lap(), *done)
+        return _Part(block.number, packed, squares if self.errors else None, took)
 
 
 class _Clock:

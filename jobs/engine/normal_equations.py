@@ -9,6 +9,7 @@ finished rows make its Cholesky factor. Nothing here calls BLAS, so nothing here
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from datasets.compiled import compiled
 from jobs.engine.arrays import Floats
@@ -53,11 +54,14 @@ class Draw(NamedTuple):
     """Draw from the normal distribution whose precision is the matrix and whose mean is the solution.
 
     Attributes:
-        seed: of all draws; stream: of this half-step; first, step: row `n` draws for the id first + n * step.
+        seed: of all draws; stream: of this half-step.
+        scale: factor of the noise: the precision is the matrix over its square.
+        first, step: row `n` draws for the id first + n * step.
     """
 
     seed: int
     stream: int
+    scale: float = 1.0
     first: int = 0
     step: int = 1
 
@@ -96,8 +100,8 @@ def solve(
     """
     rank, width = out.shape[1], other.shape[1]
     base, right = (_NO_MATRIX, _NONE) if prior is None else _widened(prior, width)
-    seed, stream, first, step = draw or Draw(0, 0)
-    draws = _Draws(draw is not None, np.uint64(seed), np.uint64(stream), first, step)
+    seed, stream, scale, first, step = draw or Draw(0, 0)
+    draws = _Draws(draw is not None, np.uint64(seed), np.uint64(stream), np.float32(scale), first, step)
     counted = np.zeros(3, dtype=np.int64)
     failed = int(solve_rows(matrix, other, _Terms(ridge, weights, base, right), draws, out, counted))
     if failed >= 0:
@@ -120,6 +124,24 @@ def _widened(prior: Prior, width: int) -> tuple[Floats, Floats]:
     base, right = np.zeros((width, width), dtype=np.float32), np.zeros(width, dtype=np.float32)
     base[:rank, :rank], right[:rank] = prior.matrix, prior.right
     return base, right
+
+
+def squared_errors(rows: Csr, other: Floats, own: Floats) -> npt.NDArray[np.float64]:
+    """Return each row's sum of squared differences between its targets and the products of factors, float64 [rows]."""
+    out = np.zeros(len(own))
+    _squared_errors(rows, other, own, out)
+    return out
+
+
+@compiled(fastmath=("contract", "reassoc"))
+def _squared_errors(rows, other, own, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for row in range(len(own)):
+        for place in range(rows.indptr[row], rows.indptr[row + 1]):
+            column = rows.indices[place]
+            product = np.float32(0.0)
+            for j in range(own.shape[1]):
+                product += own[row, j] * other[column, j]
+            out[row] += np.float64(rows.values[place] - product) ** 2
 
 
 def flops(entries: int, rows: int, rank: int) -> float:
@@ -146,6 +168,7 @@ class _Draws(NamedTuple):
     wanted: bool
     seed: np.uint64
     stream: np.uint64
+    scale: np.float32
     first: int
     step: int
 
@@ -196,7 +219,7 @@ def solve_rows(rows, other, terms, draws, out, counted):  # type: ignore[no-unty
         if draws.wanted:
             normals(draws.seed, draws.stream, np.uint64(draws.first + row * draws.step), space.noise, rank)
             for i in range(rank):
-                space.right[i] += space.noise[i]
+                space.right[i] += draws.scale * space.noise[i]
         _backward(space.matrix, space.inverse, space.right)
         for i in range(rank):
             out[row, i] = space.right[i]

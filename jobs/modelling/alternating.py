@@ -63,8 +63,8 @@ class Alternating:
             factors = unit_vectors(users, self.rank, self.seed, USERS)
             factors[~known[USERS]] = 0
             for _ in range(self.iterations):
-                others = engine.half_step(ITEMS, factors, of_items)
-                factors = engine.half_step(USERS, others, of_users)
+                others = engine.half_step(ITEMS, factors, of_items).factors
+                factors = engine.half_step(USERS, others, of_users).factors
         finally:
             blocks.release()
         metrics = account(engine.accounts, self.rank, slots, built)

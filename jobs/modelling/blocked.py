@@ -93,6 +93,8 @@ class BlockedScorer(FactorRanking):
 
     def describe(self) -> tuple[dict[str, float], dict[str, str]]:
         """Return the metrics of the fit, with the matrix product of the executors' cores beside them."""
+        if "engine_gflops" not in self.metrics:
+            return dict(self.metrics), {}
         limit = product_gflops(self.spark.sparkContext, self.slots)
         share = self.metrics["engine_gflops"] / limit
         return {**self.metrics, "engine_product_gflops": limit, "engine_product_share": share}, {}
