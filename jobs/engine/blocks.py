@@ -10,7 +10,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -115,7 +115,7 @@ class Blocks:
             logger.warning(
                 "%d blocks are not where Spark runs their tasks, and are built again for them", len(missing)
             )
-            again = self._lineage.mapPartitions(task)
+            again = self._lineage.mapPartitions(replace(task, once=True))
             found += self._lineage.context.runJob(again, _same, missing)
         return [one for one in found if not isinstance(one, _Missing)]
 
@@ -265,11 +265,12 @@ def _entries(data: bytes) -> tuple[Ints, Ints, Floats]:
 
 @dataclass(frozen=True)
 class _Work:
-    """Do work on the blocks of one side that a partition's records name."""
+    """Do work on the blocks of one side that a partition's records name; `once`: and remove their files."""
 
     side: int
     step: int
     work: Callable[[Block], Any]
+    once: bool = False
 
     def __call__(self, records: Iterable[_Record]) -> Iterator[Any]:
         for record in records:
@@ -281,6 +282,8 @@ class _Work:
                 yield _Missing(record.number)
             else:
                 yield self.work(Block(record.number, self.step, matrix))
+            if self.once:
+                _remove([record])
 
 
 def _remove(records: Iterable[_Record]) -> None:

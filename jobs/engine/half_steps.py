@@ -251,4 +251,4 @@ def _unpacked(data: bytes) -> Floats:
     (batch,) = pa.ipc.open_stream(pa.py_buffer(data))
     column = batch.column("factors")
     flat: Floats = column.flatten().to_numpy()
-    return flat.reshape(len(column), -1)
+    return flat.reshape(len(column), column.type.list_size)

@@ -1,7 +1,7 @@
 """Files of blocks: whatever the order of the entries, read back as the sorted matrix; full disks and broken files are told."""
 
-import errno
 import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -66,27 +66,23 @@ def test_a_block_that_is_not_whole_is_not_there(tmp_path):
         kept.open()
 
 
-@pytest.mark.parametrize("refused", ["write", "posix_fallocate"])
-def test_a_full_disk_is_told_with_the_folder_and_leaves_nothing(tmp_path, monkeypatch, refused):
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
+@pytest.fixture
+def small(request, tmp_path):
+    """Mount a disk of few pages."""
+    there = tmp_path / "small"
+    there.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={request.param}", "tmpfs", there], check=True)
+    yield there
+    subprocess.run(["umount", there], check=True)
 
-    writer = Writer(ROWS, COLUMNS, str(tmp_path), "block")
-    if refused == "write":
-        monkeypatch.setattr(
-            writer, "_files", [type("Full", (), {"write": full, "close": lambda _: None})()] * 3
-        )
-    else:
-        monkeypatch.setattr(os, refused, full)
 
-    def fill():
-        writer.add(*entries())
-        writer.finish()
-
-    with pytest.raises(NoSpaceError, match=f"{tmp_path}.*No space.*spark.local.dir"):
-        fill()
-    writer.close()
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize(
+    "small", ["8k", "20k"], indirect=True
+)  # full when entries come, and when they are sorted
+def test_a_full_disk_is_told_with_the_folder_and_leaves_nothing(small):
+    with pytest.raises(NoSpaceError, match=f"{small}.*No space.*spark.local.dir"):
+        written(small, [entries()])
+    assert list(small.iterdir()) == []
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 7, 64])

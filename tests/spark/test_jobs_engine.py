@@ -1,0 +1,155 @@
+"""Fits on blocks: the same model however it is cut and whatever is lost, the fitted factors again by fold-in, and bad input."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import planted
+import pytest
+
+from core.errors import JobError, UsageError
+from jobs.engine.blocks import ITEMS, USERS, Blocks, Sizes
+from jobs.engine.factorise import both_ways, factorise
+from jobs.engine.half_steps import Engine
+from jobs.engine.rules import FoldIn, Unobserved, Weighted
+from jobs.modelling.fetching import fetch
+from jobs.models import bpmf
+from jobs.models.als_wr import AlsWr
+from jobs.models.bpmf import Bpmf
+from jobs.models.ials import Ials
+
+SIZES = planted.USERS, planted.ITEMS
+
+
+@pytest.fixture(scope="module")
+def tables(spark):
+    found = planted.tables(spark)
+    ratings = found.ratings.where("user <> 7 and item <> 3").persist()
+    yield found._replace(ratings=ratings)
+    ratings.unpersist()
+
+
+def factors(scorer):
+    users, items = scorer.sides.value
+    return users.factors, items.factors
+
+
+def test_als_wr_is_the_fit_of_one_thread_on_any_number_of_parts(tables):
+    user, item, rating = fetch(tables.ratings)
+    alone = factorise(*both_ways(user, item, rating, *SIZES), rank=5, iterations=3, reg=0.1, seed=2)
+    for parts in (1, 4, 16, 100):
+        scorer = AlsWr(rank=5, iterations=3, reg=0.1, seed=2, parts=parts).fit(tables)
+        for found, expected in zip(factors(scorer), alone, strict=True):
+            np.testing.assert_array_equal(found, expected)
+        assert not scorer.sides.value[USERS].known[7]
+        scorer.release()
+
+
+@pytest.mark.parametrize(
+    "model", [AlsWr(rank=4, iterations=3), Ials(rank=4, iterations=3)], ids=["als_wr", "ials"]
+)
+def test_fold_in_gives_the_fitted_factors_of_all_users(tables, model):
+    scorer = model.fit(tables)
+    users, items = scorer.sides.value
+    user, item, rating = fetch(tables.ratings)
+    implicit = isinstance(model, Ials)
+    values = np.ones_like(rating) if implicit else rating
+    by_user, _ = both_ways(user, item, values, *SIZES)
+    rule = (
+        Unobserved(model.reg, model.exponent, model.unobserved, int(items.known.sum()))
+        if implicit
+        else Weighted(model.reg)
+    )
+    np.testing.assert_allclose(FoldIn(items.factors, rule)(by_user), users.factors, rtol=1e-4, atol=1e-6)
+    metrics, _ = scorer.describe()
+    assert metrics["engine_iteration_s"] >= metrics["engine_gather_s"] + metrics["engine_solve_s"]
+    assert 0 < metrics["engine_product_share"] < 1
+    scorer.release()
+
+
+def test_a_chain_on_blocks_is_the_chain_of_one_task(tables, monkeypatch):
+    model = Bpmf(rank=3, samples=6, kept=4, burn=14, chains=2)
+    in_tasks = model.fit(tables)
+    monkeypatch.setattr(bpmf, "_WHOLE", 0)
+    on_blocks = model.fit(tables)
+    for one, other in zip(factors(in_tasks), factors(on_blocks), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    metrics, _ = on_blocks.describe()
+    assert metrics["chain_noise"] == pytest.approx(in_tasks.describe()[0]["chain_noise"], rel=1e-4)
+    assert {"chain_noise_r_hat", "chain_rmse_size"} <= metrics.keys()
+    in_tasks.release()
+    on_blocks.release()
+
+
+def files(blocks):
+    return [Path(block.path) for record in blocks._records.collect() for block in record.kept]
+
+
+def test_blocks_that_are_lost_are_built_again_and_all_are_removed(spark, tables, caplog):
+    blocks = Blocks(tables.ratings, Sizes(*SIZES, 4))
+    engine = Engine(spark.sparkContext, blocks, 3)
+    items = np.random.default_rng(1).normal(size=(planted.ITEMS, 3)).astype(np.float32)
+    expected = engine.half_step(USERS, items, Weighted(0.1)).factors
+    here = files(blocks)
+    assert len(here) == 8
+    here[0].unlink()
+    os.truncate(here[4], 8)
+    np.testing.assert_array_equal(engine.half_step(USERS, items, Weighted(0.1)).factors, expected)
+    assert "2 blocks are not where" in caplog.text
+    folder = here[0].parent
+    assert engine.accounts[-1].shipped >= items.nbytes + expected.nbytes
+    blocks.release()
+    assert [path.name for path in folder.iterdir() if path.name.startswith("recscale-")] == []
+
+
+def rated(spark, rows):
+    return spark.createDataFrame(rows, "user int, item int, rating float")
+
+
+@pytest.mark.parametrize("rating", [float("nan"), float("inf"), float("-inf")])
+def test_a_rating_that_is_no_number_is_refused_with_its_user_and_item(spark, rating):
+    ratings = rated(spark, [(0, 0, 1.0), (1, 2, rating), (2, 1, 3.0)])
+    with pytest.raises(JobError, match=rf"user 1 for item 2 is {rating}.*finite"):
+        Blocks(ratings, Sizes(3, 3, 2))
+
+
+def test_equations_without_a_unique_solution_name_the_id(spark, tables):
+    few = tables._replace(ratings=rated(spark, [(0, 0, 4.0), (1, 0, 3.0), (1, 1, 2.0)]))
+    with pytest.raises(JobError, match=r"id \d \(\d ratings, rank 3\).*raise reg or lower the rank"):
+        AlsWr(rank=3, iterations=1, reg=0.0).fit(few)
+
+
+def test_more_factors_than_items_and_a_user_with_one_rating(spark, tables):
+    few = tables._replace(ratings=rated(spark, [(0, 0, 4.0), (1, 0, 3.0), (1, 1, 2.0), (2, 1, 5.0)]))
+    scorer = AlsWr(rank=20, iterations=5, reg=0.05).fit(few)
+    rows = scorer.score(rated(spark, [(0, 0, 0.0), (1, 1, 0.0), (2, 1, 0.0), (2, 4, 0.0)])).collect()
+    assert [row["prediction"] for row in rows] == pytest.approx([4, 2, 5, 3.5], abs=0.7)
+    scorer.release()
+
+
+def test_a_user_with_a_hundred_thousand_ratings(spark):
+    count = 100_000
+    ratings = spark.range(count).selectExpr("0 as user", "int(id) as item", "float(1 + id % 5) as rating")
+    blocks = Blocks(ratings.union(rated(spark, [(1, 0, 2.0)])), Sizes(2, count, 2))
+    items = np.random.default_rng(2).normal(size=(count, 3)).astype(np.float32)
+    found = Engine(spark.sparkContext, blocks, 3).half_step(USERS, items, Weighted(0.1)).factors[0]
+    wide = items.astype(np.float64)
+    left = wide.T @ wide + 0.1 * count * np.eye(3)
+    np.testing.assert_allclose(found, np.linalg.solve(left, wide.T @ (1 + np.arange(count) % 5)), rtol=1e-4)
+    assert blocks.counts[ITEMS][0] == 2
+    blocks.release()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: AlsWr(rank=0), "rank must be 1 or more, got 0"),
+        (lambda: AlsWr(parts=-1), "parts must be 0 or more"),
+        (lambda: Ials(unobserved=0), "unobserved must be above 0"),
+        (lambda: Bpmf(kept=300), r"kept must be from 2 \(chains\) to 200 \(samples\), got 300"),
+        (lambda: Bpmf(chains=0), "chains must be 1 or more"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(make, words):
+    with pytest.raises(UsageError, match=words):
+        make()
