@@ -156,7 +156,7 @@ class _Told(NamedTuple):
 
 
 class _Given(NamedTuple):
-    """What chains are run on: half-steps, which ids have ratings, and how many there are."""
+    """Ground that chains run on: half-steps, which ids have ratings, and how many ratings there are."""
 
     half_step: Any
     known: tuple[Any, Any]
