@@ -52,7 +52,8 @@ class Kept(NamedTuple):
         """
         if Path(self.path).stat().st_size != self.size:
             raise FileNotFoundError(errno.ENOENT, "this file of a block is not whole", self.path)
-        return Csr(*self.mapped(self.path, "r"))
+        # Private pages that nobody writes to: kernels are compiled once, not again for arrays that cannot be written.
+        return Csr(*self.mapped(self.path, "c"))
 
     def mapped(self, path: str, mode: Any) -> list[Any]:
         """Map the offsets, columns and values of a file of this size."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -81,15 +81,22 @@ class BlockedScorer(FactorRanking):
 
     @classmethod
     def of(
-        cls, spark: SparkSession, fitted: Fitted, bias: BiasFit | None = None, *, clip: bool = False
-    ) -> "BlockedScorer":
-        """Send factors, and the baseline if there is one, to the executors."""
+        cls,
+        spark: SparkSession,
+        fitted: Fitted,
+        bias: BiasFit | None = None,
+        *,
+        clip: bool = False,
+        **more: Any,
+    ) -> Self:
+        """Send factors, and the baseline if there is one, to the executors; `more` are further attributes."""
         users, items, metrics, slots = fitted
         baseline = None
         if bias is not None:
             known = Baseline.of(bias, len(users.known), len(items.known), clip=clip)
             baseline = spark.sparkContext.broadcast(known)
-        return cls(spark, spark.sparkContext.broadcast((users, items)), slots, metrics, bias, baseline, clip)
+        sides = spark.sparkContext.broadcast((users, items))
+        return cls(spark, sides, slots, metrics, bias, baseline, clip, **more)
 
     def describe(self) -> tuple[dict[str, float], dict[str, str]]:
         """Return the metrics of the fit, with the matrix product of the executors' cores beside them."""
@@ -158,9 +165,7 @@ def _scoring(sides: "Broadcast[tuple[Side, Side]]", baseline: "Broadcast[Baselin
 def predicted(users: Side, items: Side, user: Ints, item: Ints, baseline: Baseline | None) -> Floats:
     """Return the product of factors of each pair, clipped; the baseline where a side is not known, NaN without one."""
     out = np.full(len(user), np.nan, dtype=np.float32)
-    inside = (user < len(users.known)) & (item < len(items.known))
-    both = np.flatnonzero(inside)
-    both = both[users.known[user[both]] & items.known[item[both]]]
+    both = known_pairs(users, items, user, item)
     products(users.factors, items.factors, user[both], item[both], both, out)
     if baseline is None:
         return out
@@ -169,10 +174,80 @@ def predicted(users: Side, items: Side, user: Ints, item: Ints, baseline: Baseli
     return out.clip(baseline.low, baseline.high)
 
 
+@dataclass(frozen=True)
+class SampledScorer(BlockedScorer):
+    """Scores by the mean over samples, which stand side by side in the factors.
+
+    Attributes:
+        rank: factors of a sample; behind those of all samples stands one more, for what all ratings have in common.
+        noise: variance of a rating around its mean; spread: of one whose user or item is not known.
+    """
+
+    rank: int = 1
+    noise: float = 1.0
+    spread: float = 1.0
+
+    def deviating(self, pairs: DataFrame) -> DataFrame:
+        """Predict pairs with the standard deviation of a rating: that of the samples and of the noise together."""
+        return pairs.select("user", "item").mapInArrow(
+            _deviating(self.sides, self.baseline, self.rank, (self.noise, self.spread)),
+            f"{_SCORED}, deviation float",
+        )
+
+
+def _deviating(
+    sides: "Broadcast[tuple[Side, Side]]",
+    baseline: "Broadcast[Baseline] | None",
+    rank: int,
+    around: tuple[float, float],
+) -> Batches:
+    noise, unknown = around
+
+    def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        users, items = sides.value
+        fallback = None if baseline is None else baseline.value
+        for batch in batches:
+            user, item = (batch.column(name).to_numpy() for name in ("user", "item"))
+            found = predicted(users, items, user, item, fallback)
+            spread = np.full(len(user), unknown - noise, dtype=np.float32)
+            both = known_pairs(users, items, user, item)
+            variances(users.factors, items.factors, user[both], item[both], rank, both, spread)
+            columns = [
+                batch.column("user"),
+                batch.column("item"),
+                *map(pa.array, (found, np.sqrt(spread + np.float32(noise)))),
+            ]
+            yield pa.RecordBatch.from_arrays(columns, names=["user", "item", "prediction", "deviation"])
+
+    return score
+
+
+@compiled
+def variances(users, items, user, item, rank, places, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0917
+    """Write the variance of the samples' products of each pair to its place; users' factors are over the number of samples."""
+    samples = users.shape[1] // rank
+    for n in range(len(places)):
+        total, squares = 0.0, 0.0
+        for sample in range(samples):
+            product = 0.0
+            for j in range(sample * rank, (sample + 1) * rank):
+                product += users[user[n], j] * items[item[n], j]
+            product *= samples
+            total += product
+            squares += product * product
+        out[places[n]] = max(0.0, squares / samples - (total / samples) ** 2)
+
+
 def _of(values: Floats, ids: Ints) -> Floats:
     inside = ids < len(values)
     found: Floats = np.where(inside, values[np.where(inside, ids, 0)], np.float32(0.0))
     return found
+
+
+def known_pairs(users: Side, items: Side, user: Ints, item: Ints) -> npt.NDArray[np.int64]:
+    """Return the places of pairs whose user and item are known."""
+    both = np.flatnonzero((user < len(users.known)) & (item < len(items.known)))
+    return both[users.known[user[both]] & items.known[item[both]]]
 
 
 @compiled(fastmath=("contract", "reassoc"))

@@ -22,7 +22,7 @@ from jobs.engine.factorise import both_ways
 from jobs.engine.gibbs import Whole, chain
 from jobs.engine.half_steps import Engine
 from jobs.modelling.baseline import RatingModel
-from jobs.modelling.blocked import BlockedScorer, Fitted, Side
+from jobs.modelling.blocked import Fitted, SampledScorer, Side
 from jobs.modelling.chains import effective_size, r_hat
 from jobs.modelling.fetching import fetch
 from jobs.modelling.preflight import check_copies, check_ratings
@@ -86,7 +86,7 @@ class Bpmf(RatingModel):
         size = 4 * (users + items) * self.rank * self.kept
         check_copies(tables.ratings.sparkSession, size, f"bpmf at rank {self.rank} with {self.kept} samples")
 
-    def fit(self, tables: Tables) -> BlockedScorer:
+    def fit(self, tables: Tables) -> SampledScorer:
         rows, users, items = check_ratings(tables, instead="als_implicit")
         spark = tables.ratings.sparkSession
         bias = self.baseline(tables.ratings)
@@ -100,7 +100,11 @@ class Bpmf(RatingModel):
             for side in (USERS, ITEMS)
         )
         fitted = Fitted(of_users, of_items, _metrics(told), tasks_at_a_time(spark))
-        return BlockedScorer.of(spark, fitted, bias, clip=self.clip)
+        noise = float(np.mean([1 / value for one in told for value in one.noise]))
+        (spread,) = rest.agg(F.var_pop("rating")).first() or (noise,)
+        return SampledScorer.of(
+            spark, fitted, bias, clip=self.clip, rank=self.rank, noise=noise, spread=max(noise, spread)
+        )
 
     def _in_tasks(self, ratings: DataFrame, sizes: tuple[int, int]) -> "_Sampled":
         """Run each chain as one task, which has all ratings."""

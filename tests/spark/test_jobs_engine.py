@@ -12,6 +12,7 @@ from jobs.engine.blocks import ITEMS, USERS, Blocks, Sizes
 from jobs.engine.factorise import both_ways, factorise
 from jobs.engine.half_steps import Engine
 from jobs.engine.rules import FoldIn, Unobserved, Weighted
+from jobs.judge.intervals import held
 from jobs.modelling.fetching import fetch
 from jobs.models import bpmf
 from jobs.models.als_wr import AlsWr
@@ -79,6 +80,23 @@ def test_a_chain_on_blocks_is_the_chain_of_one_task(tables, monkeypatch):
     assert {"chain_noise_r_hat", "chain_rmse_size"} <= metrics.keys()
     in_tasks.release()
     on_blocks.release()
+
+
+def test_intervals_hold_about_what_they_say(spark):
+    parts = planted.parts(spark)
+    train, test = parts.train.persist(), parts.test.persist()
+    scorer = Bpmf(rank=4, samples=60, kept=60, burn=20).fit(planted.tables(spark)._replace(ratings=train))
+    found = held(test, scorer)
+    assert found["interval_50"] == pytest.approx(0.5, abs=0.1)
+    assert found["interval_95"] == pytest.approx(0.95, abs=0.04)
+    assert found["interval_50"] < found["interval_80"] < found["interval_95"]
+    pairs = rated(spark, [(0, 0, 0.0), (0, 10_000, 0.0)]).select("user", "item")
+    known, stranger = scorer.deviating(pairs).orderBy("item").collect()
+    assert known["prediction"] == pytest.approx(scorer.score(pairs).orderBy("item").first()["prediction"])
+    assert stranger["deviation"] > known["deviation"] > 0
+    scorer.release()
+    train.unpersist()
+    test.unpersist()
 
 
 def files(blocks):
