@@ -35,6 +35,7 @@ def account(half_steps: Sequence[HalfStep], rank: int, slots: int, build_s: floa
         "engine_build_s": build_s,
         "engine_iteration_s": sum(step.seconds for step in counted) / iterations,
         **{f"engine_{name}_s": seconds for name, seconds in parts.items()},
+        "engine_routed": sum(step.routed for step in counted) / len(counted),
         "engine_shipped_mb": sum(step.shipped for step in counted) / iterations / 1e6,
         "engine_gflops": sum(step.flops(rank) for step in counted)
         / sum(step.kernel for step in counted)

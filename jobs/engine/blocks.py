@@ -9,7 +9,7 @@ says so, and that partition is computed from the lineage for it.
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,6 +56,7 @@ class _Record(NamedTuple):
     number: int
     kept: tuple[Kept, ...]
     counts: tuple[Ints, ...]
+    sums: Any
     wrong: str
 
 
@@ -86,6 +87,7 @@ class Blocks:
     Attributes:
         sizes: of both sides.
         counts: int32, the number of ratings of each user, and of each item.
+        total: sum of all ratings, in an order that depends on nothing.
     """
 
     def __init__(self, ratings: DataFrame, sizes: Sizes) -> None:
@@ -104,19 +106,27 @@ class Blocks:
         )
         # A record that is cached in the JVM is what a task's place is chosen by.
         self._records = self._lineage.map(_same, preservesPartitioning=True).cache()
-        self.counts = self._counted()
+        self.counts, self.total = self._counted()
 
-    def map(self, side: int, work: Callable[[Block], Any]) -> list[Any]:
-        """Do `work`, which Spark must be able to send, on each block of a side; return the results in any order."""
+    def map(self, side: int, work: Callable[[Block], Any], numbers: Sequence[int] | None = None) -> list[Any]:
+        """Do `work`, which Spark must be able to send, on blocks of a side; return the results in any order.
+
+        Args:
+            side: whose blocks.
+            work: takes a block.
+            numbers: of the blocks; None for all.
+        """
         task = _Work(side, self.sizes.blocks, work)
-        found = self._records.mapPartitions(task).collect()
+        wanted = range(self.sizes.blocks) if numbers is None else numbers
+        context = self._records.context
+        found = list(context.runJob(self._records.mapPartitions(task), _same, list(wanted)))
         missing = sorted(one.number for one in found if isinstance(one, _Missing))
         if missing:
             logger.warning(
                 "%d blocks are not where Spark runs their tasks, and are built again for them", len(missing)
             )
             again = self._lineage.mapPartitions(replace(task, once=True))
-            found += self._lineage.context.runJob(again, _same, missing)
+            found += context.runJob(again, _same, missing)
         return [one for one in found if not isinstance(one, _Missing)]
 
     def release(self) -> None:
@@ -124,15 +134,17 @@ class Blocks:
         self._records.foreachPartition(_remove)
         self._records.unpersist()
 
-    def _counted(self) -> tuple[Ints, Ints]:
+    def _counted(self) -> tuple[tuple[Ints, Ints], float]:
+        sums = np.zeros(self.sizes.users)
         counts = np.zeros(self.sizes.users, np.int32), np.zeros(self.sizes.items, np.int32)
         for record in self._records.collect():
             if record.wrong:
-                self._records.unpersist()
+                self.release()
                 raise JobError(record.wrong)
             for side in (USERS, ITEMS):
                 counts[side][record.number :: self.sizes.blocks] = record.counts[side]
-        return counts
+            sums[record.number :: self.sizes.blocks] = record.sums
+        return counts, float(sums.sum())
 
 
 def keys(blocks: int) -> dict[int, int]:
@@ -233,15 +245,22 @@ class _Build:
                 ids, others = (user, item) if side == USERS else (item, user)
                 writers[side].add(ids // self.sizes.blocks, others, rating)
             kept, counts = zip(*(writer.finish() for writer in writers), strict=True)
-            yield _Record(number, kept, counts, "")
+            yield _Record(number, kept, counts, _sums(kept[USERS].open()), "")
         except (
             NoSpaceError,
             _NotFiniteError,
         ) as error:  # a task that fails is run again, and would fail again
-            yield _Record(number, (), (), str(error))
+            yield _Record(number, (), (), None, str(error))
         finally:
             for writer in writers:
                 writer.close()
+
+
+def _sums(rows: Csr) -> npt.NDArray[np.float64]:
+    """Return the sum of each row's values, one after another."""
+    count = len(rows.indptr) - 1
+    sums = np.bincount(np.repeat(np.arange(count), np.diff(rows.indptr)), rows.values, count)
+    return sums.astype(np.float64)  # without entries it would be of whole numbers
 
 
 class _NotFiniteError(ValueError):

@@ -30,8 +30,8 @@ _SHAPE, _RATE = 1.0, 1.0
 USERS, ITEMS, NOISE = 0, 1, 2
 """What is drawn."""
 
-_START = 0.1
-"""Length of first factors: small, so that the first sweeps fit the noise before the factors grow."""
+_START = 0.3
+"""Length of first factors. From longer ones a chain of few ratings stays where it fits their noise; from shorter ones it takes more sweeps."""
 
 
 class Half(Protocol):

@@ -4,10 +4,13 @@ The other side's factors reach the executors as one broadcast; each block's fact
 depend on its own ratings and the other side's factors alone, so blocks, workers and the order of tasks change nothing.
 """
 
+import logging
+import math
 import os
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,11 +19,14 @@ import pyarrow as pa
 from pyspark import Broadcast, SparkContext
 
 from core.errors import JobError
-from jobs.engine.arrays import Floats
+from core.units import mib
+from jobs.engine.arrays import Floats, Ints
 from jobs.engine.blocks import Block, Blocks
 from jobs.engine.neighbours import Csr
 from jobs.engine.normal_equations import Draw, Prior, UndeterminedError, flops, padded, squared_errors
 from jobs.engine.rules import Rule, solved
+
+logger = logging.getLogger(__name__)
 
 _ENTRIES = 1 << 20
 """Entries of a block that are solved at a time: what is made for each of them stays small, however large the block is."""
@@ -70,14 +76,16 @@ class HalfStep:
         side: whose factors were solved for.
         seconds: of all of it, seen from the driver; sent: of these, until the broadcast was ready.
         tasks: of the blocks.
-        bytes_sent: of the other side's factors, once for each process that loads them.
+        loaded: bytes of the other side's factors, added up over the processes that loaded them.
+        routed: whether each block got the factors that it needs, not all.
     """
 
     side: int
     seconds: float
     sent: float
     tasks: Sequence[Took]
-    bytes_sent: int
+    loaded: int
+    routed: bool = False
 
     def parts(self, slots: int) -> dict[str, float]:
         """Return core-seconds by part on `slots` cores: gather, solve, ship (broadcast, load, result) and wait (all else)."""
@@ -94,8 +102,7 @@ class HalfStep:
     @property
     def shipped(self) -> int:
         """Bytes that went to the executors and came back."""
-        processes = len({task.process for task in self.tasks})
-        return self.bytes_sent * processes + sum(task.bytes for task in self.tasks)
+        return self.loaded + sum(task.bytes for task in self.tasks)
 
     @property
     def kernel(self) -> float:
@@ -115,13 +122,20 @@ class Engine:
         context: Spark's.
         blocks: the ratings.
         rank: number of factors.
+        concurrently: runs several calls at the same time, and returns their results in order.
+        slots: tasks that run at a time.
+        most: bytes of factors that a Python worker has memory for; of more, each block gets those that it needs.
         accounts: of every half-step so far.
     """
 
     context: SparkContext
     blocks: Blocks
     rank: int
+    concurrently: Callable[..., list[Any]]
+    slots: int = 1
+    most: float = math.inf
     accounts: list[HalfStep] = field(default_factory=list)
+    _needed: dict[int, dict[int, Ints]] = field(default_factory=dict)
 
     def half_step(
         self,
@@ -145,13 +159,9 @@ class Engine:
             JobError: a row's equations have no unique solution.
         """
         start = time.perf_counter()
-        sent: Broadcast[Floats] = self.context.broadcast(padded(other))
-        ready = time.perf_counter() - start
-        try:
-            task = _Solve(sent, self.rank, rule, rule.prior(other), draw, errors)
-            found = self.blocks.map(side, task)
-        finally:
-            sent.destroy()
+        task = _Solve(None, self.rank, rule, rule.prior(other), draw, errors)
+        routed = other.nbytes > self.most
+        found, ready, loaded = (self._routed if routed else self._whole)(side, other, task)
         count, step = self.blocks.sizes.of(side), self.blocks.sizes.blocks
         factors, squares = np.zeros((count, self.rank), dtype=np.float32), np.zeros(count if errors else 0)
         for part in found:
@@ -161,8 +171,56 @@ class Engine:
             if errors:
                 squares[part.number :: step] = part.squares
         took = [part.took for part in found]
-        self.accounts.append(HalfStep(side, time.perf_counter() - start, ready, took, other.nbytes))
+        self.accounts.append(HalfStep(side, time.perf_counter() - start, ready, took, loaded, routed))
         return Half(factors, squares if errors else None)
+
+    def _whole(self, side: int, other: Floats, task: "_Solve") -> tuple[list["_Part"], float, int]:
+        """Send all factors to all executors; return the parts, the seconds until they were sent, and bytes that processes loaded."""
+        start = time.perf_counter()
+        sent = self.context.broadcast(_Other(padded(other), None))
+        ready = time.perf_counter() - start
+        try:
+            found = self.blocks.map(side, replace(task, other=sent))
+        finally:
+            sent.destroy()
+        return found, ready, other.nbytes * len({part.took.process for part in found})
+
+    def _routed(self, side: int, other: Floats, task: "_Solve") -> tuple[list["_Part"], float, int]:
+        """Send each block the factors that it needs, as many blocks at a time as tasks run."""
+        if side not in self._needed:
+            logger.warning(
+                "%s of factors are more than the %s of memory that a Python worker has for them: each block gets the rows that it needs",
+                mib(other.nbytes), mib(self.most),
+            )  # fmt: skip
+            self._needed[side] = dict(self.blocks.map(side, _needed))
+        needed = self._needed[side]
+
+        def one(number: int) -> list[_Part]:
+            sent = self.context.broadcast(_Other(padded(other[needed[number]]), needed[number]))
+            try:
+                return self.blocks.map(side, replace(task, other=sent), [number])
+            finally:
+                sent.destroy()
+
+        found: list[_Part] = []
+        numbers = range(self.blocks.sizes.blocks)
+        for first in range(0, len(numbers), self.slots):
+            together = [partial(one, number) for number in numbers[first : first + self.slots]]
+            found += [part for parts in self.concurrently(*together) for part in parts]
+        loaded = sum(len(ids) for ids in needed.values()) * 4 * (self.rank + 1)
+        return found, 0.0, loaded
+
+
+class _Other(NamedTuple):
+    """Factors of the other side, padded: of all ids, or of some, ascending."""
+
+    factors: Floats
+    ids: Ints | None
+
+
+def _needed(block: Block) -> tuple[int, Ints]:
+    """Return a block's number, and the ids of the other side in it."""
+    return block.number, np.unique(block.matrix.indices)
 
 
 class _Part(NamedTuple):
@@ -179,7 +237,7 @@ class _Part(NamedTuple):
 class _Solve:
     """Solve the equations of a block's rows; a failure is returned, because Spark would run a failed task again."""
 
-    other: "Broadcast[Floats]"
+    other: "Broadcast[_Other] | None"
     rank: int
     rule: Rule
     prior: Prior | None
@@ -188,7 +246,8 @@ class _Solve:
 
     def __call__(self, block: Block) -> _Part:
         clock = _Clock()
-        other = self.other.value
+        assert self.other is not None
+        other, ids = self.other.value
         load = clock.lap()
         matrix, rows = block.matrix, len(block.matrix.indptr) - 1
         out = np.zeros((rows, self.rank), dtype=np.float32)
@@ -197,6 +256,8 @@ class _Solve:
             draw = self.draw and self.draw._replace(first=block.of(first), step=block.step)
             try:
                 rows_of = _rows(matrix, first, last)
+                if ids is not None:
+                    rows_of = rows_of._replace(indices=np.searchsorted(ids, rows_of.indices).astype(np.int32))
                 spent = solved(rows_of, other, self.rule, out[first:last], prior=self.prior, draw=draw)
             except UndeterminedError as error:
                 name = f"id {block.of(first + error.row)}"

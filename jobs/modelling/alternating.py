@@ -2,20 +2,38 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
-from pyspark.sql import DataFrame
+import numpy as np
+import numpy.typing as npt
+from pyspark.sql import SparkSession
 
 from core.errors import UsageError
 from jobs.engine.accounts import account
+from jobs.engine.arrays import Floats
 from jobs.engine.blocks import ITEMS, USERS, Blocks, Sizes
 from jobs.engine.draws import unit_vectors
 from jobs.engine.half_steps import Engine
 from jobs.engine.rules import Rule
 from jobs.modelling.blocked import Fitted, Side
-from jobs.runtime.session import tasks_at_a_time
+from jobs.modelling.preflight import heap
+from jobs.modelling.starting import Progress, fingerprint, warm
+from jobs.prepare.stored import Tables
+from jobs.runtime.concurrent_actions import run_concurrently
+from jobs.runtime.session import cores, tasks_at_a_time
 
 _TURNS = 2
 """Blocks for each task that runs at a time: with one, all would wait for the largest."""
+
+
+_SHARE = 0.25
+"""Share of an executor's heap that its Python workers may fill with one side's factors: as much memory is assumed to be free for them."""
+
+
+def engine_on(blocks: Blocks, rank: int, spark: SparkSession) -> Engine:
+    """Return the engine on blocks, with what the session's executors have."""
+    most = _SHARE * heap(spark) / cores(spark)
+    return Engine(spark.sparkContext, blocks, rank, run_concurrently, tasks_at_a_time(spark), most)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +45,16 @@ class Alternating:
         iterations: one solves the items and then the users.
         parts: number of blocks of users, and of items, which does not change the model; 0: two for each task that runs at a time.
         seed: of the first factors.
+        start: folder of an exported model of this rank, whose users' factors the fit starts from; empty: at random.
+        resume: folder in which a fit that is broken off leaves its last iteration, and goes on from it; empty: it begins anew.
     """
 
     rank: int = 32
     iterations: int = 12
     parts: int = 0
     seed: int = 1
+    start: str = ""
+    resume: str = ""
 
     def __post_init__(self) -> None:
         for name, least in (("rank", 1), ("iterations", 1), ("parts", 0), ("seed", 0)):
@@ -45,27 +67,43 @@ class Alternating:
         """Return the objective of users' rows and that of items' rows, for the numbers of those that have ratings."""
         raise NotImplementedError
 
-    def alternate(self, ratings: DataFrame, users: int, items: int) -> Fitted:
-        """Fit (user int, item int, rating float), in which ids are below `users` and `items`.
+    def alternate(self, tables: Tables, users: int, items: int) -> Fitted:
+        """Fit the ratings of `tables`, in which ids are below `users` and `items`.
 
         Raises:
-            JobError: a rating is not finite, a row's equations have no unique solution, or a disk is full.
+            JobError: a rating is not finite, a row's equations have no unique solution, a disk is full, or there is nothing to start from.
         """
-        spark = ratings.sparkSession
+        spark = tables.ratings.sparkSession
         slots = tasks_at_a_time(spark)
-        start = time.perf_counter()
-        blocks = Blocks(ratings, Sizes(users, items, self.parts or _TURNS * slots))
+        begun = time.perf_counter()
+        blocks = Blocks(tables.ratings, Sizes(users, items, self.parts or _TURNS * slots))
         try:
-            built = time.perf_counter() - start
-            engine = Engine(spark.sparkContext, blocks, self.rank)
+            built = time.perf_counter() - begun
+            engine = engine_on(blocks, self.rank, spark)
             known = [count > 0 for count in blocks.counts]
             of_users, of_items = self.rules(*(int(side.sum()) for side in known))
-            factors = unit_vectors(users, self.rank, self.seed, USERS)
-            factors[~known[USERS]] = 0
-            for _ in range(self.iterations):
+            progress = self._progress(blocks, (of_users, of_items))
+            done, factors = progress.found() or (0, self._first(tables, known[USERS]))
+            for iteration in range(done + 1, self.iterations + 1):
                 others = engine.half_step(ITEMS, factors, of_items).factors
                 factors = engine.half_step(USERS, others, of_users).factors
+                if iteration < self.iterations:
+                    progress.keep(iteration, factors)
+            progress.done()
         finally:
             blocks.release()
         metrics = account(engine.accounts, self.rank, slots, built)
         return Fitted(Side(factors, known[USERS]), Side(others, known[ITEMS]), metrics, slots)
+
+    def _first(self, tables: Tables, known: npt.NDArray[np.bool_]) -> Floats:
+        factors = unit_vectors(len(known), self.rank, self.seed, USERS)
+        if self.start:
+            factors = warm(factors, tables.users, self.start)
+        factors[~known] = 0
+        return factors
+
+    def _progress(self, blocks: Blocks, rules: tuple[Rule, Rule]) -> Progress:
+        fit = fingerprint(
+            self.rank, self.iterations, self.seed, self.start, rules, *blocks.counts, blocks.total
+        )
+        return Progress(Path(self.resume) if self.resume else None, fit)

@@ -40,7 +40,7 @@ class AlsWr(Alternating, RatingModel):
 
     def fit(self, tables: Tables) -> BlockedScorer:
         _, users, items = check_ratings(tables, instead="als_implicit")
-        fitted = self.alternate(tables.ratings, users, items)
+        fitted = self.alternate(tables, users, items)
         return BlockedScorer.of(
             tables.ratings.sparkSession, fitted, self.baseline(tables.ratings), clip=self.clip
         )

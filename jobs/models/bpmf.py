@@ -20,7 +20,7 @@ from jobs.engine.arrays import Floats
 from jobs.engine.blocks import ITEMS, USERS, Blocks, Sizes
 from jobs.engine.factorise import both_ways
 from jobs.engine.gibbs import Whole, chain
-from jobs.engine.half_steps import Engine
+from jobs.modelling.alternating import engine_on
 from jobs.modelling.baseline import RatingModel
 from jobs.modelling.blocked import Fitted, SampledScorer, Side
 from jobs.modelling.chains import effective_size, r_hat
@@ -55,7 +55,7 @@ class Bpmf(RatingModel):
 
     exportable: ClassVar[bool] = True
 
-    rank: int = 20
+    rank: int = 32
     samples: int = 200
     kept: int = 100
     burn: int = 20
@@ -126,7 +126,7 @@ class Bpmf(RatingModel):
         try:
             users, items = blocks.counts
             known = users > 0, items > 0
-            engine = Engine(spark.sparkContext, blocks, self.rank)
+            engine = engine_on(blocks, self.rank, spark)
             given = _Given(engine.half_step, known, int(users.sum()))
             calls = [lambda number=number: self.chain(given, number) for number in range(self.chains)]
             return list(run_concurrently(*calls)), known

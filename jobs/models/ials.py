@@ -68,7 +68,9 @@ class Ials(Alternating):
         given = strength(F.col("rating"), self.confidence, self.eps)
         weight = F.signum(given) * (F.lit(1.0) + F.lit(self.alpha) * F.abs(given))
         interactions = tables.ratings.select("user", "item", weight.cast("float").alias("rating"))
-        return BlockedScorer.of(tables.ratings.sparkSession, self.alternate(interactions, users, items))
+        return BlockedScorer.of(
+            tables.ratings.sparkSession, self.alternate(tables._replace(ratings=interactions), users, items)
+        )
 
 
 MODEL = Ials

@@ -1,5 +1,6 @@
 """Fits on blocks: the same model however it is cut and whatever is lost, the fitted factors again by fold-in, and bad input."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from jobs.engine.factorise import both_ways, factorise
 from jobs.engine.half_steps import Engine
 from jobs.engine.rules import FoldIn, Unobserved, Weighted
 from jobs.judge.intervals import held
+from jobs.modelling.alternating import engine_on
+from jobs.modelling.export import export
 from jobs.modelling.fetching import fetch
 from jobs.models import bpmf
 from jobs.models.als_wr import AlsWr
@@ -68,6 +71,63 @@ def test_fold_in_gives_the_fitted_factors_of_all_users(tables, model):
     scorer.release()
 
 
+def test_a_fit_that_is_broken_off_goes_on_from_its_last_iteration(tables, tmp_path, monkeypatch):
+    settings = {"rank": 3, "iterations": 4, "reg": 0.1}
+    expected = AlsWr(**settings).fit(tables)
+    steps, whole = [], Engine.half_step
+
+    def dying(engine, side, other, rule):
+        steps.append(side)
+        if len(steps) == 6:  # in the middle of the third iteration
+            raise KeyboardInterrupt
+        return whole(engine, side, other, rule)
+
+    monkeypatch.setattr(Engine, "half_step", dying)
+    model = AlsWr(**settings, resume=str(tmp_path / "fit"), parts=3)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(tables)
+    kept = tmp_path / "fit" / "fit.npz"
+    assert kept.is_file()
+    with pytest.raises(JobError, match=r"fit\.npz is of a fit with other settings or other ratings"):
+        AlsWr(**settings | {"reg": 0.2}, resume=str(tmp_path / "fit")).fit(tables)
+    fewer = tables._replace(ratings=tables.ratings.where("user <> 9"))
+    with pytest.raises(JobError, match="other ratings"):
+        model.fit(fewer)
+    scorer = model.fit(tables)
+    assert len(steps) == 6 + 4  # the third iteration and the fourth
+    for one, other in zip(factors(scorer), factors(expected), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not kept.exists()
+    kept.write_bytes(b"PK no")
+    with pytest.raises(JobError, match=r"fit\.npz cannot be read"):
+        model.fit(tables)
+    for one in (scorer, expected):
+        one.release()
+
+
+def test_a_fit_starts_from_an_exported_model_of_its_rank(spark, tables, tmp_path):
+    long = AlsWr(rank=3, iterations=30, reg=0.1).fit(tables)
+    export(long.exported(), tables, tmp_path)
+    reordered = tables.users.selectExpr("int((user + 1) % 80) as user", "key")
+    moved = tables._replace(
+        ratings=tables.ratings.selectExpr("int((user + 1) % 80) as user", "item", "rating"), users=reordered
+    )
+    short = AlsWr(rank=3, iterations=1, reg=0.1, start=str(tmp_path)).fit(moved)
+    users, there = factors(long)[0], factors(short)[0]
+    known = [user for user in range(planted.USERS) if user != 7]
+    np.testing.assert_allclose(there[[(user + 1) % 80 for user in known]], users[known], atol=0.02)
+    cold = AlsWr(rank=3, iterations=1, reg=0.1).fit(moved)
+    assert np.abs(factors(cold)[0][[(user + 1) % 80 for user in known]] - users[known]).max() > 0.1
+    for wrong, words in (
+        ({"rank": 4, "start": str(tmp_path)}, "of rank 3 and this fit is of rank 4"),
+        ({"rank": 3, "start": str(tmp_path / "nowhere")}, "no exported model in"),
+    ):
+        with pytest.raises(JobError, match=words):
+            AlsWr(iterations=1, **wrong).fit(tables)
+    for one in (long, short, cold):
+        one.release()
+
+
 def test_a_chain_on_blocks_is_the_chain_of_one_task(tables, monkeypatch):
     model = Bpmf(rank=3, samples=6, kept=4, burn=14, chains=2)
     in_tasks = model.fit(tables)
@@ -105,7 +165,7 @@ def files(blocks):
 
 def test_blocks_that_are_lost_are_built_again_and_all_are_removed(spark, tables, caplog):
     blocks = Blocks(tables.ratings, Sizes(*SIZES, 4))
-    engine = Engine(spark.sparkContext, blocks, 3)
+    engine = engine_on(blocks, 3, spark)
     items = np.random.default_rng(1).normal(size=(planted.ITEMS, 3)).astype(np.float32)
     expected = engine.half_step(USERS, items, Weighted(0.1)).factors
     here = files(blocks)
@@ -118,6 +178,19 @@ def test_blocks_that_are_lost_are_built_again_and_all_are_removed(spark, tables,
     assert engine.accounts[-1].shipped >= items.nbytes + expected.nbytes
     blocks.release()
     assert [path.name for path in folder.iterdir() if path.name.startswith("recscale-")] == []
+
+
+def test_factors_without_room_are_routed_to_the_blocks_that_need_them(spark, tables, caplog):
+    blocks = Blocks(tables.ratings, Sizes(*SIZES, 5))
+    whole = engine_on(blocks, 3, spark)
+    routed = dataclasses.replace(whole, most=100, accounts=[])
+    items = np.random.default_rng(1).normal(size=(planted.ITEMS, 3)).astype(np.float32)
+    for rule in (Weighted(0.1), Unobserved(0.1, 1.0, 0.2, planted.ITEMS - 1)):
+        expected, found = (engine.half_step(USERS, items, rule).factors for engine in (whole, routed))
+        np.testing.assert_array_equal(found, expected)
+    assert caplog.text.count("each block gets the rows that it needs") == 1
+    assert [step.routed for step in (*whole.accounts, *routed.accounts)] == [False, False, True, True]
+    blocks.release()
 
 
 def rated(spark, rows):
@@ -150,7 +223,7 @@ def test_a_user_with_a_hundred_thousand_ratings(spark):
     ratings = spark.range(count).selectExpr("0 as user", "int(id) as item", "float(1 + id % 5) as rating")
     blocks = Blocks(ratings.union(rated(spark, [(1, 0, 2.0)])), Sizes(2, count, 2))
     items = np.random.default_rng(2).normal(size=(count, 3)).astype(np.float32)
-    found = Engine(spark.sparkContext, blocks, 3).half_step(USERS, items, Weighted(0.1)).factors[0]
+    found = engine_on(blocks, 3, spark).half_step(USERS, items, Weighted(0.1)).factors[0]
     wide = items.astype(np.float64)
     left = wide.T @ wide + 0.1 * count * np.eye(3)
     np.testing.assert_allclose(found, np.linalg.solve(left, wide.T @ (1 + np.arange(count) % 5)), rtol=1e-4)
