@@ -23,8 +23,9 @@ from core.units import mib
 from jobs.engine.arrays import Floats, Ints
 from jobs.engine.blocks import Block, Blocks
 from jobs.engine.neighbours import Csr
-from jobs.engine.normal_equations import Draw, Prior, UndeterminedError, flops, padded, squared_errors
+from jobs.engine.normal_equations import Draw, Prior, Spent, UndeterminedError, flops, padded, squared_errors
 from jobs.engine.rules import Rule, solved
+from jobs.engine.subspaces import Cut, cut, descend
 
 logger = logging.getLogger(__name__)
 
@@ -145,6 +146,8 @@ class Engine:
         draw: Draw | None = None,
         *,
         errors: bool = False,
+        own: Floats | None = None,
+        width: int = 0,
     ) -> Half:
         """Return the factors of a side; zeros of an id without ratings, unless the rule has a prior.
 
@@ -154,14 +157,16 @@ class Engine:
             rule: the objective.
             draw: draw the factors instead of solving for them; the ids of rows are filled in.
             errors: return the squared errors too.
+            own: the side's factors before; with them `width` factors are solved for at a time (`jobs.engine.subspaces`).
+            width: of a subspace, with `own`; the rule must have a prior.
 
         Raises:
             JobError: a row's equations have no unique solution.
         """
         start = time.perf_counter()
-        task = _Solve(None, self.rank, rule, rule.prior(other), draw, errors)
-        routed = other.nbytes > self.most
-        found, ready, loaded = (self._routed if routed else self._whole)(side, other, task)
+        task = _Solve(None, self.rank, rule, rule.prior(other), draw, errors, width)
+        routed = other.nbytes + (0 if own is None else own.nbytes) > self.most
+        found, ready, loaded = (self._routed if routed else self._whole)(side, other, own, task)
         count, step = self.blocks.sizes.of(side), self.blocks.sizes.blocks
         factors, squares = np.zeros((count, self.rank), dtype=np.float32), np.zeros(count if errors else 0)
         for part in found:
@@ -174,18 +179,23 @@ class Engine:
         self.accounts.append(HalfStep(side, time.perf_counter() - start, ready, took, loaded, routed))
         return Half(factors, squares if errors else None)
 
-    def _whole(self, side: int, other: Floats, task: "_Solve") -> tuple[list["_Part"], float, int]:
+    def _whole(
+        self, side: int, other: Floats, own: Floats | None, task: "_Solve"
+    ) -> tuple[list["_Part"], float, int]:
         """Send all factors to all executors; return the parts, the seconds until they were sent, and bytes that processes loaded."""
         start = time.perf_counter()
-        sent = self.context.broadcast(_Other(padded(other), None))
+        sent = self.context.broadcast(_Other(_laid(other, task.width), None, own))
         ready = time.perf_counter() - start
         try:
             found = self.blocks.map(side, replace(task, other=sent))
         finally:
             sent.destroy()
-        return found, ready, other.nbytes * len({part.took.process for part in found})
+        size = other.nbytes + (0 if own is None else own.nbytes)
+        return found, ready, size * len({part.took.process for part in found})
 
-    def _routed(self, side: int, other: Floats, task: "_Solve") -> tuple[list["_Part"], float, int]:
+    def _routed(
+        self, side: int, other: Floats, own: Floats | None, task: "_Solve"
+    ) -> tuple[list["_Part"], float, int]:
         """Send each block the factors that it needs, as many blocks at a time as tasks run."""
         if side not in self._needed:
             logger.warning(
@@ -196,7 +206,9 @@ class Engine:
         needed = self._needed[side]
 
         def one(number: int) -> list[_Part]:
-            sent = self.context.broadcast(_Other(padded(other[needed[number]]), needed[number]))
+            before = None if own is None else np.ascontiguousarray(own[number :: self.blocks.sizes.blocks])
+            some = _Other(_laid(other[needed[number]], task.width), needed[number], before)
+            sent = self.context.broadcast(some)
             try:
                 return self.blocks.map(side, replace(task, other=sent), [number])
             finally:
@@ -208,14 +220,26 @@ class Engine:
             together = [partial(one, number) for number in numbers[first : first + self.slots]]
             found += [part for parts in self.concurrently(*together) for part in parts]
         loaded = sum(len(ids) for ids in needed.values()) * 4 * (self.rank + 1)
-        return found, 0.0, loaded
+        return found, 0.0, loaded + (0 if own is None else own.nbytes)
 
 
 class _Other(NamedTuple):
-    """Factors of the other side, padded: of all ids, or of some, ascending."""
+    """Factors that a task needs.
 
-    factors: Floats
+    Attributes:
+        factors: of the other side, as the kernel takes them.
+        ids: whose these are, ascending; None: of all.
+        own: of the block's side before, of all ids, or of the block's alone where `ids` are; None: they are not needed.
+    """
+
+    factors: Floats | Cut
     ids: Ints | None
+    own: Floats | None
+
+
+def _laid(factors: Floats, width: int) -> Floats | Cut:
+    """Return factors as the kernel takes them."""
+    return cut(factors, width) if width else padded(factors)
 
 
 def _needed(block: Block) -> tuple[int, Ints]:
@@ -243,14 +267,17 @@ class _Solve:
     prior: Prior | None
     draw: Draw | None
     errors: bool
+    width: int
 
     def __call__(self, block: Block) -> _Part:
         clock = _Clock()
         assert self.other is not None
-        other, ids = self.other.value
+        other, ids, own = self.other.value
         load = clock.lap()
         matrix, rows = block.matrix, len(block.matrix.indptr) - 1
         out = np.zeros((rows, self.rank), dtype=np.float32)
+        if own is not None:
+            out[:] = own if ids is not None else own[block.number :: block.step]
         parts, squares = np.zeros(3), np.zeros(rows if self.errors else 0)
         for first, last in _chunks(matrix.indptr):
             draw = self.draw and self.draw._replace(first=block.of(first), step=block.step)
@@ -258,12 +285,12 @@ class _Solve:
                 rows_of = _rows(matrix, first, last)
                 if ids is not None:
                     rows_of = rows_of._replace(indices=np.searchsorted(ids, rows_of.indices).astype(np.int32))
-                spent = solved(rows_of, other, self.rule, out[first:last], prior=self.prior, draw=draw)
+                spent = self._solved(rows_of, other, out[first:last], draw)
             except UndeterminedError as error:
                 name = f"id {block.of(first + error.row)}"
                 return _Part(block.number, b"", None, _NOTHING, str(error.of(name)))
             parts += clock.lap() * np.array(spent)
-            if self.errors:
+            if self.errors and not isinstance(other, Cut):
                 squares[first:last] = squared_errors(rows_of, other, out[first:last])
                 parts[2] += clock.lap()
         packed = _packed(out)
@@ -271,6 +298,13 @@ class _Solve:
         done = len(matrix.indices), rows, len(packed)
         took = Took(os.getpid(), load, gather, products, solve, clock.lap(), *done)
         return _Part(block.number, packed, squares if self.errors else None, took)
+
+    def _solved(self, rows: Csr, other: Floats | Cut, out: Floats, draw: Draw | None) -> Spent:
+        if not isinstance(other, Cut):
+            return solved(rows, other, self.rule, out, prior=self.prior, draw=draw)
+        assert self.prior is not None  # subspaces are for rules that have one
+        targets, weights, ridge = self.rule.equations(rows)
+        return descend(rows._replace(values=targets), other, ridge, out, prior=self.prior, weights=weights)
 
 
 class _Clock:

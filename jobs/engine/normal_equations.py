@@ -193,10 +193,9 @@ class _Space(NamedTuple):
 
 
 @compiled
-def solve_rows(rows, other, terms, draws, out, counted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0917
-    """Solve each row's equations; returns the first row that has no Cholesky factor, or -1."""
-    rank, width = out.shape[1], other.shape[1]
-    space = _Space(
+def new_space(width):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return memory for rows of `width` factors, a multiple of STEP."""
+    return _Space(
         np.zeros((width, width + STEP), dtype=np.float32),
         np.empty(width, dtype=np.float32),
         np.empty((DEPTH, width), dtype=np.float32),
@@ -204,6 +203,22 @@ def solve_rows(rows, other, terms, draws, out, counted):  # type: ignore[no-unty
         np.empty(width, dtype=np.float32),
         np.zeros(width, dtype=np.float32),
     )
+
+
+@compiled
+def solve_space(space):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Solve the equations that were summed up, in place of the right-hand side; False if the matrix is not positive definite."""
+    if not _cholesky(space):
+        return False
+    _backward(space.matrix, space.inverse, space.right)
+    return True
+
+
+@compiled
+def solve_rows(rows, other, terms, draws, out, counted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0917
+    """Solve each row's equations; returns the first row that has no Cholesky factor, or -1."""
+    rank, width = out.shape[1], other.shape[1]
+    space = new_space(width)
     for row in range(len(rows.indptr) - 1):
         if rows.indptr[row] == rows.indptr[row + 1] and len(terms.right) == 0:
             out[row, :] = 0
@@ -240,9 +255,17 @@ def _assemble(rows, row, other, terms, space, counted):  # type: ignore[no-untyp
         space.right[:] = 0
     counted[1] += cycles() - begun
     low, high = rows.indptr[row], rows.indptr[row + 1]
+    gather_and_add(rows, rows.values[low:high], terms.weights, other, low, high, space, counted)
+
+
+@compiled
+def gather_and_add(rows, targets, weights, other, low, high, space, counted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0917
+    """Add the products of the factors of entries `low` to `high`, whose targets are given, to matrix and right-hand side."""
+    width = other.shape[1]
     for first in range(low, high, DEPTH):
         begun = cycles()
-        depth = _gather(rows, terms.weights, other, first, high, space.panel, space.targets)
+        depth = _gather(rows, weights, other, first, high, space.panel)
+        _aim(targets[first - low :], weights[first:], depth, space.targets)
         gathered = cycles()
         add_products(space.matrix, space.panel, depth, np.float32(1.0), 0, width, width)
         for eight in range(0, depth, 8):
@@ -252,8 +275,20 @@ def _assemble(rows, row, other, terms, space, counted):  # type: ignore[no-untyp
 
 
 @compiled
-def _gather(rows, weights, other, first, high, panel, targets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0917
-    """Copy the factors and the targets of the next entries, times the roots of their weights; zeros up to a multiple of eight.
+def _aim(given, weights, depth, targets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Copy the targets of a panel, times the roots of their weights; zeros up to a multiple of eight."""
+    for q in range(depth):
+        targets[q] = given[q]
+    if len(weights) > 0:
+        for q in range(depth):
+            targets[q] *= np.sqrt(weights[q])
+    for q in range(depth, (depth + 7) // 8 * 8):
+        targets[q] = 0
+
+
+@compiled
+def _gather(rows, weights, other, first, high, panel):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0917
+    """Copy the factors of the next entries, times the roots of their weights; zeros up to a multiple of eight.
 
     Meanwhile the processor fetches the factors of those after them, which lie anywhere.
     """
@@ -264,18 +299,15 @@ def _gather(rows, weights, other, first, high, panel, targets):  # type: ignore[
         prefetch(other, rows.indices[place])
     for q in range(depth):
         column = rows.indices[first + q]
-        targets[q] = rows.values[first + q]
         for j in range(width):
             panel[q, j] = other[column, j]
     if len(weights) > 0:
         for q in range(depth):
             root = np.sqrt(weights[first + q])
-            targets[q] *= root
             for j in range(width):
                 panel[q, j] *= root
     for q in range(depth, (depth + 7) // 8 * 8):
         panel[q, :] = 0
-        targets[q] = 0
     return depth
 
 

@@ -15,6 +15,7 @@ from jobs.engine.blocks import ITEMS, USERS, Blocks, Sizes
 from jobs.engine.draws import unit_vectors
 from jobs.engine.half_steps import Engine
 from jobs.engine.rules import Rule
+from jobs.engine.subspaces import width_of
 from jobs.modelling.blocked import Fitted, Side
 from jobs.modelling.preflight import heap
 from jobs.modelling.starting import Progress, fingerprint, warm
@@ -67,6 +68,10 @@ class Alternating:
         """Return the objective of users' rows and that of items' rows, for the numbers of those that have ratings."""
         raise NotImplementedError
 
+    def at_a_time(self) -> int:
+        """Return how many factors are solved for at a time; 0: all."""
+        return 0
+
     def alternate(self, tables: Tables, users: int, items: int) -> Fitted:
         """Fit the ratings of `tables`, in which ids are below `users` and `items`.
 
@@ -84,16 +89,26 @@ class Alternating:
             of_users, of_items = self.rules(*(int(side.sum()) for side in known))
             progress = self._progress(blocks, (of_users, of_items))
             done, factors = progress.found() or (0, self._first(tables, known[USERS]))
+            others = np.zeros((items, self.rank), dtype=np.float32)
             for iteration in range(done + 1, self.iterations + 1):
-                others = engine.half_step(ITEMS, factors, of_items).factors
-                factors = engine.half_step(USERS, others, of_users).factors
-                if iteration < self.iterations:
+                others = self._step(engine, ITEMS, factors, others, of_items)
+                # What ends a fit is solved for all factors at once, so that folding in gives the same.
+                last = iteration == self.iterations
+                factors = self._step(engine, USERS, others, None if last else factors, of_users)
+                if not last:
                     progress.keep(iteration, factors)
             progress.done()
         finally:
             blocks.release()
         metrics = account(engine.accounts, self.rank, slots, built)
         return Fitted(Side(factors, known[USERS]), Side(others, known[ITEMS]), metrics, slots)
+
+    def _step(self, engine: Engine, side: int, other: Floats, own: Floats | None, rule: Rule) -> Floats:
+        """Return a side's factors; of more than a subspace holds, some at a time from those before."""
+        width = self.at_a_time()
+        if own is None or not 0 < width < self.rank:
+            return engine.half_step(side, other, rule).factors
+        return engine.half_step(side, other, rule, own=own, width=width_of(width)).factors
 
     def _first(self, tables: Tables, known: npt.NDArray[np.bool_]) -> Floats:
         factors = unit_vectors(len(known), self.rank, self.seed, USERS)

@@ -2,7 +2,7 @@
 
 Y. Hu, Y. Koren, C. Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008; the penalty scaled by frequency and the
 weights as in S. Rendle, W. Krichene, L. Zhang, Y. Koren, "Revisiting the Performance of iALS on Item Recommendation
-Benchmarks", RecSys 2022. Its scores are preferences (about 0 to 1), not ratings, so it has no RMSE.
+Benchmarks", RecSys 2022; many factors by subspaces (the same, "iALS++", 2021). Its scores are preferences (about 0 to 1), not ratings, so it has no RMSE.
 """
 
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ class Ials(Alternating):
         alpha: how much an interaction's rating (1 where there is none) adds to its weight of 1.
         confidence: "linear": 1 + alpha x rating; "log": 1 + alpha x log(1 + rating / eps), for counts.
         eps: the rating that counts as one step of the logarithm; with "log" only.
+        subspace: factors that are solved for at a time where rank is above it; 0: all.
     """
 
     exportable: ClassVar[bool] = True
@@ -40,10 +41,13 @@ class Ials(Alternating):
     alpha: float = 0.0
     confidence: Confidence = "linear"
     eps: float = 1.0
+    subspace: int = 128
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_confidence(self.alpha, self.eps)
+        if self.subspace < 0:
+            raise UsageError(f"subspace must be 0 or more, got {self.subspace}; set for example subspace=64")
         if not self.unobserved > 0:
             raise UsageError(
                 f"unobserved must be above 0, got {self.unobserved:g}; set for example unobserved=0.1"
@@ -62,6 +66,9 @@ class Ials(Alternating):
     def rules(self, users: int, items: int) -> tuple[Rule, Rule]:
         """A user's columns are the items that have interactions, and the other way round."""
         return tuple(Unobserved(self.reg, self.exponent, self.unobserved, other) for other in (items, users))  # type: ignore[return-value]
+
+    def at_a_time(self) -> int:
+        return self.subspace
 
     def fit(self, tables: Tables) -> BlockedScorer:
         _, users, items = check_ratings(tables)

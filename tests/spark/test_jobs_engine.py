@@ -159,6 +159,25 @@ def test_intervals_hold_about_what_they_say(spark):
     test.unpersist()
 
 
+def test_many_factors_are_solved_for_some_at_a_time_and_end_at_the_same(spark, tables):
+    settings = {"rank": 20, "iterations": 40, "reg": 0.1, "seed": 3}
+    at_once, by_eight = (Ials(**settings, subspace=width).fit(tables) for width in (0, 8))
+    pairs = tables.ratings.select("user", "item")
+    one, other = (
+        scorer.score(pairs).orderBy("user", "item").toPandas()["prediction"] for scorer in (at_once, by_eight)
+    )
+    assert np.abs(one - other).max() < 0.05
+    blocks = Blocks(tables.ratings, Sizes(*SIZES, 5))
+    whole = engine_on(blocks, 20, spark)
+    routed = dataclasses.replace(whole, most=100)
+    rule, (users, items) = Unobserved(0.1, 1.0, 0.1, planted.ITEMS - 1), factors(by_eight)
+    found = [engine.half_step(USERS, items, rule, own=users, width=8).factors for engine in (whole, routed)]
+    np.testing.assert_array_equal(*found)
+    blocks.release()
+    for scorer in (at_once, by_eight):
+        scorer.release()
+
+
 def files(blocks):
     return [Path(block.path) for record in blocks._records.collect() for block in record.kept]
 
