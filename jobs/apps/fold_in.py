@@ -153,7 +153,8 @@ def _library(rows: Csr, items: Any) -> Callable[[], Any]:
 
     users = len(rows.indptr) - 1
     history = csr_matrix((2 * rows.values, rows.indices, rows.indptr), (users, len(items)))
-    model = AlternatingLeastSquares(factors=items.shape[1], regularization=_REG, alpha=1.0, num_threads=1)
+    with threadpool_limits(limits=1):  # it warns of a BLAS with threads
+        model = AlternatingLeastSquares(factors=items.shape[1], regularization=_REG, alpha=1.0, num_threads=1)
     model.item_factors = items
     model.user_factors = np.zeros((users, items.shape[1]), dtype=np.float32)
     numbers = np.arange(users)

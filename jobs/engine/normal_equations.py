@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from datasets.compiled import compiled
 from jobs.engine.arrays import Floats
-from jobs.engine.draws import normals
+from jobs.engine.draws import draw_normals
 from jobs.engine.neighbours import Csr
 from jobs.engine.tiles import STEP, add_products, cycles, dot, finish_rows, prefetch
 
@@ -232,7 +232,7 @@ def solve_rows(rows, other, terms, draws, out, counted):  # type: ignore[no-unty
         if not _cholesky(space):
             return row
         if draws.wanted:
-            normals(draws.seed, draws.stream, np.uint64(draws.first + row * draws.step), space.noise, rank)
+            draw_normals(draws.seed, draws.stream, draws.first + row * draws.step, space.noise[:rank])
             for i in range(rank):
                 space.right[i] += draws.scale * space.noise[i]
         _backward(space.matrix, space.inverse, space.right)

@@ -1,9 +1,10 @@
-"""The kernel of every factorisation against NumPy in double precision: weights, priors, draws, and the random numbers of draws."""
+"""The kernel of every factorisation against NumPy in double precision: weights, priors, draws and their random numbers."""
 
 import numpy as np
 import pytest
 
-from jobs.engine.draws import normals, philox, unit_vectors
+from datasets.synthetic import random_numbers
+from jobs.engine.draws import draw_normals, unit_vectors
 from jobs.engine.neighbours import csr
 from jobs.engine.normal_equations import Draw, Prior, UndeterminedError, padded, solve
 from jobs.engine.tiles import add_products, dot, finish_rows
@@ -107,27 +108,25 @@ def test_a_rows_draw_depends_on_its_id_alone():
         assert np.abs(again - whole).max() > 0.01
 
 
-def test_random_words_are_those_of_the_published_generator():
-    """Known answers that its authors publish: counter and key of zeros, of ones, and of the digits of pi."""
-    for counter, key, words in (
-        ((0, 0, 0), 0, (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
-        ((2**32 - 1, 2**64 - 1, 2**32 - 1), 2**64 - 1, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
-        (
-            (0x243F6A88, 0x13198A2E_85A308D3, 0x03707344),
-            0x299F31D0_A4093822,
-            (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
-        ),
+def test_normal_numbers_are_normal_and_those_of_other_rows_and_streams_are_others():
+    out = np.empty((6, 100_003), dtype=np.float32)
+    for line, (seed, stream, row) in zip(
+        out, [(5, 1, 9), (5, 1, 10), (5, 2, 9), (6, 1, 9), (5, 2, 10), (6, 2, 9)], strict=True
     ):
-        assert philox(*(np.uint64(word) for word in (*counter, key))) == words
+        draw_normals(np.uint64(seed), np.uint64(stream), row, line)
+    np.testing.assert_allclose(out.mean(axis=1), 0, atol=0.02)
+    np.testing.assert_allclose(out.std(axis=1), 1, atol=0.01)
+    np.testing.assert_allclose((out**4).mean(axis=1), 3, atol=0.15)
+    assert np.abs(np.corrcoef(out) - np.eye(6)).max() < 0.02
+    assert abs(np.corrcoef(out[0, :-1], out[0, 1:])[0, 1]) < 0.02
 
 
-def test_normal_numbers_are_normal():
-    out = np.empty(100_003, dtype=np.float32)
-    normals(np.uint64(5), np.uint64(1), np.uint64(9), out, len(out))
-    assert abs(out.mean()) < 0.02
-    assert abs(out.std() - 1) < 0.01
-    assert abs((out**4).mean() - 3) < 0.15
-    assert abs(np.corrcoef(out[:-1], out[1:])[0, 1]) < 0.02
+def test_a_fit_shares_no_numbers_with_generated_data_of_its_seed():
+    data, fit = np.empty(50, dtype=np.float32), np.empty(50, dtype=np.float32)
+    for purpose in range(9):
+        random_numbers.normals(np.uint64(1), np.uint64(purpose), 3, data)
+        draw_normals(np.uint64(1), np.uint64(purpose), 3, fit)
+        assert not np.isin(fit, data).any()
 
 
 def test_first_factors_are_unit_vectors_that_do_not_depend_on_their_number():
