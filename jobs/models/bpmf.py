@@ -56,9 +56,9 @@ class Bpmf(RatingModel):
     exportable: ClassVar[bool] = True
 
     rank: int = 32
-    samples: int = 200
+    samples: int = 400
     kept: int = 100
-    burn: int = 20
+    burn: int = 40
     chains: int = 2
     seed: int = 1
 

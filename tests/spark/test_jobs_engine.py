@@ -256,7 +256,7 @@ def test_a_user_with_a_hundred_thousand_ratings(spark):
         (lambda: AlsWr(rank=0), "rank must be 1 or more, got 0"),
         (lambda: AlsWr(parts=-1), "parts must be 0 or more"),
         (lambda: Ials(unobserved=0), "unobserved must be above 0"),
-        (lambda: Bpmf(kept=300), r"kept must be from 2 \(chains\) to 200 \(samples\), got 300"),
+        (lambda: Bpmf(kept=500), r"kept must be from 2 \(chains\) to 400 \(samples\), got 500"),
         (lambda: Bpmf(chains=0), "chains must be 1 or more"),
     ],
 )
