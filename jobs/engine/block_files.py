@@ -82,9 +82,10 @@ class Writer:
         """
         self._counts = tuple(np.zeros(length, dtype=np.int64) for length in (rows, columns))
         self._folder, self._name, self._number = folder, name, 0
-        self._beside = tempfile.TemporaryDirectory(dir=folder, prefix=f"{name}-")
-        self._paths = [Path(self._beside.name) / part for part in ("rows", "columns", "values")]
-        self._files: list[BinaryIO] = [path.open("wb") for path in self._paths]
+        with _spacious(folder):
+            self._beside = tempfile.TemporaryDirectory(dir=folder, prefix=f"{name}-")
+            self._paths = [Path(self._beside.name) / part for part in ("rows", "columns", "values")]
+            self._files: list[BinaryIO] = [path.open("wb") for path in self._paths]
 
     def add(self, rows: Ints, columns: Ints, values: Floats) -> None:
         """Add entries: rows (numbers within the block), columns and values.
@@ -144,7 +145,7 @@ def _spacious(folder: str) -> Iterator[None]:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise NoSpaceError(
-            f"no space for a block of ratings in {folder} ({error.strerror}): free some, or let spark.local.dir name a folder on a larger disk"
+            f"no space for a block of ratings in {folder} ({error.strerror}): free some, or let Spark's local folders lie on a larger disk (SPARK_LOCAL_DIRS of the workers, else spark.local.dir)"
         ) from error
 
 

@@ -12,25 +12,23 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pyspark import RDD
+from pyspark import RDD, StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from core.errors import JobError
-from jobs.engine.arrays import Floats, Ints
+from datasets.compiled import compiled
+from jobs.engine.arrays import ITEMS, NAMES, USERS, Floats, Ints
 from jobs.engine.block_files import Kept, NoSpaceError, Writer
 from jobs.engine.neighbours import Csr
 
 logger = logging.getLogger(__name__)
-
-USERS, ITEMS = 0, 1
-"""Sides."""
 
 _ROWS = 250_000
 """Ratings that are divided among the blocks at a time: large enough that pieces are some ten thousand bytes."""
@@ -41,6 +39,7 @@ _PIECE = "key int, side int, data binary"
 class Block(NamedTuple):
     """Rows of one side, of which row `n` is that of the id number + n * step."""
 
+    side: int
     number: int
     step: int
     matrix: Csr
@@ -62,6 +61,10 @@ class _Record(NamedTuple):
 
 class _Missing(NamedTuple):
     number: int
+
+
+class _Wrong(NamedTuple):
+    text: str
 
 
 @dataclass(frozen=True)
@@ -105,8 +108,21 @@ class Blocks:
             _Build(sizes, keys(sizes.blocks), name)
         )
         # A record that is cached in the JVM is what a task's place is chosen by.
-        self._records = self._lineage.map(_same, preservesPartitioning=True).cache()
-        self.counts, self.total = self._counted()
+        records = self._lineage.map(_same, preservesPartitioning=True)
+        self._records = records.persist(StorageLevel.MEMORY_AND_DISK)
+        with self:
+            self.counts, self.total = self._counted()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        """Forget the blocks after an error or an interruption; their files go with the executors' folders.
+
+        A job that removes them would wait for what is still running, and for executors that may be gone.
+        """
+        if kind is not None:
+            self._records.unpersist()
 
     def map(self, side: int, work: Callable[[Block], Any], numbers: Sequence[int] | None = None) -> list[Any]:
         """Do `work`, which Spark must be able to send, on blocks of a side; return the results in any order.
@@ -115,31 +131,52 @@ class Blocks:
             side: whose blocks.
             work: takes a block.
             numbers: of the blocks; None for all.
+
+        Raises:
+            JobError: a block that was lost could not be built again.
         """
         task = _Work(side, self.sizes.blocks, work)
-        wanted = range(self.sizes.blocks) if numbers is None else numbers
-        context = self._records.context
-        found = list(context.runJob(self._records.mapPartitions(task), _same, list(wanted)))
-        missing = sorted(one.number for one in found if isinstance(one, _Missing))
+        found, missing = self._ran(
+            self._records, task, range(self.sizes.blocks) if numbers is None else numbers
+        )
+        if missing:  # an idle executor has taken a busy one's tasks: by now the others are idle, too
+            more, missing = self._ran(self._records, task, missing)
+            found += more
         if missing:
             logger.warning(
                 "%d blocks are not where Spark runs their tasks, and are built again for them", len(missing)
             )
-            again = self._lineage.mapPartitions(replace(task, once=True))
-            found += context.runJob(again, _same, missing)
-        return [one for one in found if not isinstance(one, _Missing)]
+            more, missing = self._ran(self._lineage, replace(task, once=True), missing)
+            found += more
+        if missing:
+            raise JobError(
+                f"{len(missing)} blocks of ratings were gone as soon as they were built: let nothing clean the folders in spark.local.dir "
+                "while a fit runs"
+            )
+        return found
 
     def release(self) -> None:
         """Remove the blocks' files."""
-        self._records.foreachPartition(_remove)
-        self._records.unpersist()
+        try:
+            self._records.foreachPartition(_remove)
+        finally:
+            self._records.unpersist()
+
+    @staticmethod
+    def _ran(records: "RDD[_Record]", task: "_Work", numbers: Sequence[int]) -> tuple[list[Any], list[int]]:
+        """Return results, and the numbers of the blocks that were missing."""
+        found = records.context.runJob(records.mapPartitions(task), _same, list(numbers))
+        for one in found:
+            if isinstance(one, _Wrong):
+                raise JobError(one.text)
+        missing = sorted(one.number for one in found if isinstance(one, _Missing))
+        return [one for one in found if not isinstance(one, _Missing)], missing
 
     def _counted(self) -> tuple[tuple[Ints, Ints], float]:
         sums = np.zeros(self.sizes.users)
         counts = np.zeros(self.sizes.users, np.int32), np.zeros(self.sizes.items, np.int32)
         for record in self._records.collect():
             if record.wrong:
-                self.release()
                 raise JobError(record.wrong)
             for side in (USERS, ITEMS):
                 counts[side][record.number :: self.sizes.blocks] = record.counts[side]
@@ -235,21 +272,27 @@ class _Build:
         folders = os.environ.get("SPARK_LOCAL_DIRS", tempfile.gettempdir()).split(",")
         folder = folders[number % len(folders)]
         writers: list[Writer] = []
+        kept: list[Kept] = []
+        counts: list[Ints] = []
         try:
             for side in (USERS, ITEMS):
-                name = f"{self.name}-{'item' if side else 'user'}-{number}-{uuid4().hex[:8]}"
+                name = f"{self.name}-{NAMES[side]}-{number}-{uuid4().hex[:8]}"
                 writers.append(Writer(self.sizes.rows(side, number), self.sizes.of(1 - side), folder, name))
             for key, side, data in rows:
                 assert key == self.keys[number]
                 user, item, rating = _entries(data)
                 ids, others = (user, item) if side == USERS else (item, user)
                 writers[side].add(ids // self.sizes.blocks, others, rating)
-            kept, counts = zip(*(writer.finish() for writer in writers), strict=True)
-            yield _Record(number, kept, counts, _sums(kept[USERS].open()), "")
+            for writer in writers:
+                block, count = writer.finish()
+                kept.append(block)
+                counts.append(count)
+            yield _Record(number, tuple(kept), tuple(counts), _sums(kept[USERS].open()), "")
         except (
             NoSpaceError,
             _NotFiniteError,
         ) as error:  # a task that fails is run again, and would fail again
+            _remove_files(kept)
             yield _Record(number, (), (), None, str(error))
         finally:
             for writer in writers:
@@ -258,9 +301,24 @@ class _Build:
 
 def _sums(rows: Csr) -> npt.NDArray[np.float64]:
     """Return the sum of each row's values, one after another."""
-    count = len(rows.indptr) - 1
-    sums = np.bincount(np.repeat(np.arange(count), np.diff(rows.indptr)), rows.values, count)
-    return sums.astype(np.float64)  # without entries it would be of whole numbers
+    out = np.zeros(len(rows.indptr) - 1)
+    _sum_rows(rows.indptr, rows.values, out)
+    return out
+
+
+@compiled
+def _sum_rows(indptr, values, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for row in range(len(out)):
+        for place in range(indptr[row], indptr[row + 1]):
+            out[row] += values[place]
+
+
+def not_finite(user: int, item: int, rating: float) -> str:
+    """Return why a rating is refused."""
+    return (
+        f"the rating of user {user} for item {item} is {rating}, and a rating must be a finite number: "
+        "leave such rows out, or run make preprocess, which rejects them"
+    )
 
 
 class _NotFiniteError(ValueError):
@@ -275,10 +333,7 @@ def _entries(data: bytes) -> tuple[Ints, Ints, Floats]:
     wrong = np.flatnonzero(~np.isfinite(rating))
     if len(wrong):
         first = wrong[0]
-        raise _NotFiniteError(
-            f"the rating of user {user[first]} for item {item[first]} is {rating[first]}, and a rating must be a finite number: "
-            "leave such rows out, or run make preprocess, which rejects them"
-        )
+        raise _NotFiniteError(not_finite(user[first], item[first], rating[first]))
     return user, item, rating
 
 
@@ -293,19 +348,24 @@ class _Work:
 
     def __call__(self, records: Iterable[_Record]) -> Iterator[Any]:
         for record in records:
-            if record.wrong:
-                raise JobError(record.wrong)
+            if record.wrong:  # of a block that was built again
+                yield _Wrong(record.wrong)
+                continue
             try:
                 matrix = record.kept[self.side].open()
             except FileNotFoundError:
                 yield _Missing(record.number)
             else:
-                yield self.work(Block(record.number, self.step, matrix))
+                yield self.work(Block(self.side, record.number, self.step, matrix))
             if self.once:
                 _remove([record])
 
 
 def _remove(records: Iterable[_Record]) -> None:
     for record in records:
-        for block in record.kept:
-            Path(block.path).unlink(missing_ok=True)
+        _remove_files(record.kept)
+
+
+def _remove_files(kept: Iterable[Kept]) -> None:
+    for block in kept:
+        Path(block.path).unlink(missing_ok=True)

@@ -11,13 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array
 
-from jobs.engine.arrays import Floats
+from jobs.engine.arrays import USERS, Floats
 from jobs.engine.draws import unit_vectors
 from jobs.engine.neighbours import Csr, from_scipy
 from jobs.engine.normal_equations import UndeterminedError, flops, padded, solve
-
-USERS, ITEMS = 0, 1
-"""Sides, as streams of random numbers."""
 
 
 class Factors(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solve_triangular
 
-from jobs.engine.arrays import Floats, one_thread
+from jobs.engine.arrays import ITEMS, USERS, Floats, one_thread
 from jobs.engine.draws import unit_vectors
 from jobs.engine.neighbours import Csr
 from jobs.engine.normal_equations import Draw, Prior, padded, squared_errors
@@ -27,8 +27,8 @@ _STRENGTH = 2.0
 _SHAPE, _RATE = 1.0, 1.0
 """Gamma prior of the noise's precision: as if two ratings had been seen, with an error of 1 each."""
 
-USERS, ITEMS, NOISE = 0, 1, 2
-"""What is drawn."""
+NOISE = 2
+"""What is drawn, beside the sides."""
 
 _START = 0.3
 """Length of first factors. From longer ones a chain of few ratings stays where it fits their noise; from shorter ones it takes more sweeps."""

@@ -7,6 +7,7 @@ depend on its own ratings and the other side's factors alone, so blocks, workers
 import logging
 import math
 import os
+import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,8 @@ from pyspark import Broadcast, SparkContext
 
 from core.errors import JobError
 from core.units import mib
-from jobs.engine.arrays import Floats, Ints
+from jobs.engine import subspaces
+from jobs.engine.arrays import NAMES, Floats, Ints
 from jobs.engine.blocks import Block, Blocks
 from jobs.engine.neighbours import Csr
 from jobs.engine.normal_equations import Draw, Prior, Spent, UndeterminedError, flops, padded, squared_errors
@@ -31,6 +33,10 @@ logger = logging.getLogger(__name__)
 
 _ENTRIES = 1 << 20
 """Entries of a block that are solved at a time: what is made for each of them stays small, however large the block is."""
+
+
+_ROWS = 1 << 16
+"""Rows that are solved at a time: of few entries each."""
 
 
 class Half(NamedTuple):
@@ -50,7 +56,7 @@ class Took(NamedTuple):
         bytes: of the result.
     """
 
-    process: int
+    process: str
     load: float
     gather: float
     products: float
@@ -66,7 +72,7 @@ class Took(NamedTuple):
         return sum(self[1:6])
 
 
-_NOTHING = Took(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0)
+_NOTHING = Took("", 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ class HalfStep:
         tasks: of the blocks.
         loaded: bytes of the other side's factors, added up over the processes that loaded them.
         routed: whether each block got the factors that it needs, not all.
+        width: of a subspace; 0: all factors were solved for at once.
     """
 
     side: int
@@ -87,6 +94,7 @@ class HalfStep:
     tasks: Sequence[Took]
     loaded: int
     routed: bool = False
+    width: int = 0
 
     def parts(self, slots: int) -> dict[str, float]:
         """Return core-seconds by part on `slots` cores: gather, solve, ship (broadcast, load, result) and wait (all else)."""
@@ -112,7 +120,8 @@ class HalfStep:
 
     def flops(self, rank: int) -> float:
         """Return additions and multiplications."""
-        return flops(sum(task.entries for task in self.tasks), sum(task.rows for task in self.tasks), rank)
+        done = sum(task.entries for task in self.tasks), sum(task.rows for task in self.tasks)
+        return subspaces.flops(*done, rank, self.width) if self.width else flops(*done, rank)
 
 
 @dataclass
@@ -176,7 +185,8 @@ class Engine:
             if errors:
                 squares[part.number :: step] = part.squares
         took = [part.took for part in found]
-        self.accounts.append(HalfStep(side, time.perf_counter() - start, ready, took, loaded, routed))
+        seconds = time.perf_counter() - start
+        self.accounts.append(HalfStep(side, seconds, ready, took, loaded, routed, width))
         return Half(factors, squares if errors else None)
 
     def _whole(
@@ -244,7 +254,9 @@ def _laid(factors: Floats, width: int) -> Floats | Cut:
 
 def _needed(block: Block) -> tuple[int, Ints]:
     """Return a block's number, and the ids of the other side in it."""
-    return block.number, np.unique(block.matrix.indices)
+    there = np.zeros(int(block.matrix.indices.max(initial=-1)) + 1, dtype=np.bool_)
+    there[block.matrix.indices] = True
+    return block.number, np.flatnonzero(there).astype(np.int32)
 
 
 class _Part(NamedTuple):
@@ -287,7 +299,7 @@ class _Solve:
                     rows_of = rows_of._replace(indices=np.searchsorted(ids, rows_of.indices).astype(np.int32))
                 spent = self._solved(rows_of, other, out[first:last], draw)
             except UndeterminedError as error:
-                name = f"id {block.of(first + error.row)}"
+                name = f"{NAMES[block.side]} {block.of(first + error.row)}"
                 return _Part(block.number, b"", None, _NOTHING, str(error.of(name)))
             parts += clock.lap() * np.array(spent)
             if self.errors and not isinstance(other, Cut):
@@ -296,7 +308,9 @@ class _Solve:
         packed = _packed(out)
         gather, products, solve = parts.tolist()
         done = len(matrix.indices), rows, len(packed)
-        took = Took(os.getpid(), load, gather, products, solve, clock.lap(), *done)
+        took = Took(
+            f"{socket.gethostname()} {os.getpid()}", load, gather, products, solve, clock.lap(), *done
+        )
         return _Part(block.number, packed, squares if self.errors else None, took)
 
     def _solved(self, rows: Csr, other: Floats | Cut, out: Floats, draw: Draw | None) -> Spent:
@@ -323,7 +337,7 @@ def _chunks(indptr: Any) -> Iterable[tuple[int, int]]:
     first, rows = 0, len(indptr) - 1
     while first < rows:
         last = int(np.searchsorted(indptr, indptr[first] + _ENTRIES, side="right")) - 1
-        last = min(rows, max(first + 1, last))
+        last = min(rows, first + _ROWS, max(first + 1, last))
         yield first, last
         first = last
 

@@ -34,7 +34,7 @@ class UndeterminedError(ValueError):
     def __init__(self, row: int, entries: int, rank: int, name: str = "") -> None:
         super().__init__(
             f"the normal equations of {name or f'row {row}'} ({entries} ratings, rank {rank}) have no unique solution, or the factors have "
-            "overflowed: raise reg or lower the rank"
+            "overflowed: raise the regularisation (reg) or lower the rank"
         )
         self.row, self.entries, self.rank = row, entries, rank
 
@@ -106,7 +106,13 @@ def solve(
     failed = int(solve_rows(matrix, other, _Terms(ridge, weights, base, right), draws, out, counted))
     if failed >= 0:
         raise UndeterminedError(failed, int(matrix.indptr[failed + 1] - matrix.indptr[failed]), rank)
-    return Spent(*(counted / max(1, counted.sum())).tolist())
+    return shares(counted)
+
+
+def shares(counted: npt.NDArray[np.int64]) -> Spent:
+    """Return shares of cycles by part; all in the last where nothing was counted."""
+    total = counted.sum()
+    return Spent(*(counted / total).tolist()) if total > 0 else Spent(0.0, 0.0, 1.0)
 
 
 def padded(factors: Floats) -> Floats:

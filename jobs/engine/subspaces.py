@@ -17,6 +17,7 @@ from jobs.engine.normal_equations import (
     UndeterminedError,
     gather_and_add,
     new_space,
+    shares,
     solve_space,
 )
 from jobs.engine.tiles import STEP, cycles
@@ -72,12 +73,19 @@ def descend(
     if failed >= 0:
         raise UndeterminedError(failed, int(rows.indptr[failed + 1] - rows.indptr[failed]), other.rank)
     own[:] = wide[:, : other.rank]
-    return Spent(*(counted / max(1, counted.sum())).tolist())
+    return shares(counted)
 
 
 def width_of(width: int) -> int:
     """Return the width that subspaces have: the next multiple of STEP."""
     return -(-width // STEP) * STEP
+
+
+def flops(entries: int, rows: int, rank: int, width: int) -> float:
+    """Count the additions and multiplications of going over all subspaces once, as `jobs.engine.normal_equations.flops` does."""
+    count = -(-rank // width)
+    solving = count * (width**3 / 3 + 2 * width**2) + 2 * rank**2
+    return float(entries * (count * width * (width + 1) + 6 * rank) + rows * solving)
 
 
 @compiled

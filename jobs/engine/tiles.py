@@ -18,6 +18,9 @@ STEP = 8  # the size of a matrix is a multiple of it
 ROWS = 8 if binding.get_host_cpu_features().get("avx512f") else 4
 """Rows of a tile: with 16 columns, eight need half of the 32 registers of AVX-512, four need half of the 16 of AVX2."""
 
+_COUNTS = binding.get_default_triple().startswith(("x86_64", "i686"))
+"""Other processors' counters may be read by the system alone."""
+
 _FLOAT, _INDEX, _BYTE, _INT = ir.FloatType(), ir.IntType(64), ir.IntType(8), ir.IntType(32)
 
 
@@ -238,11 +241,13 @@ def prefetch(matrix, row):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
 
 @intrinsic
 def cycles(typing):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Return the processor's cycle counter; what a cycle is in seconds differs by processor."""
+    """Return the processor's cycle counter, 0 where a program may not read it; what a cycle is in seconds differs by processor."""
     del typing
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         del context, signature, arguments
+        if not _COUNTS:
+            return ir.Constant(_INDEX, 0)
         read = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(_INDEX, []), "llvm.readcyclecounter"
         )

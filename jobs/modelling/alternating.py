@@ -1,6 +1,7 @@
 """Alternating least squares on the engine: what its models have in common."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,20 +11,21 @@ from pyspark.sql import SparkSession
 
 from core.errors import UsageError
 from jobs.engine.accounts import account
-from jobs.engine.arrays import Floats
-from jobs.engine.blocks import ITEMS, USERS, Blocks, Sizes
+from jobs.engine.arrays import ITEMS, USERS, Floats
+from jobs.engine.blocks import Blocks, Sizes
 from jobs.engine.draws import unit_vectors
 from jobs.engine.half_steps import Engine
 from jobs.engine.rules import Rule
 from jobs.engine.subspaces import width_of
 from jobs.modelling.blocked import Fitted, Side
-from jobs.modelling.preflight import heap
+from jobs.modelling.fetching import check_results
+from jobs.modelling.preflight import check_copies, heap
 from jobs.modelling.starting import Progress, fingerprint, warm
 from jobs.prepare.stored import Tables
 from jobs.runtime.concurrent_actions import run_concurrently
 from jobs.runtime.session import cores, tasks_at_a_time
 
-_TURNS = 2
+TURNS = 2
 """Blocks for each task that runs at a time: with one, all would wait for the largest."""
 
 
@@ -35,6 +37,17 @@ def engine_on(blocks: Blocks, rank: int, spark: SparkSession) -> Engine:
     """Return the engine on blocks, with what the session's executors have."""
     most = _SHARE * heap(spark) / cores(spark)
     return Engine(spark.sparkContext, blocks, rank, run_concurrently, tasks_at_a_time(spark), most)
+
+
+def check_factors(spark: SparkSession, users: int, items: int, rank: int, name: str) -> None:
+    """Refuse factors that the executors' Python workers, which score with those of both sides, or the driver cannot hold.
+
+    Raises:
+        JobError: with numbers and what to do.
+    """
+    what = f"{name} at rank {rank}"
+    check_copies(spark, 4 * (users + items) * rank, what)
+    check_results(spark, 4 * max(users, items) * rank, what)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,27 +94,38 @@ class Alternating:
         spark = tables.ratings.sparkSession
         slots = tasks_at_a_time(spark)
         begun = time.perf_counter()
-        blocks = Blocks(tables.ratings, Sizes(users, items, self.parts or _TURNS * slots))
-        try:
+        with Blocks(tables.ratings, Sizes(users, items, self.parts or TURNS * slots)) as blocks:
             built = time.perf_counter() - begun
             engine = engine_on(blocks, self.rank, spark)
             known = [count > 0 for count in blocks.counts]
-            of_users, of_items = self.rules(*(int(side.sum()) for side in known))
-            progress = self._progress(blocks, (of_users, of_items))
-            done, factors = progress.found() or (0, self._first(tables, known[USERS]))
-            others = np.zeros((items, self.rank), dtype=np.float32)
-            for iteration in range(done + 1, self.iterations + 1):
-                others = self._step(engine, ITEMS, factors, others, of_items)
-                # What ends a fit is solved for all factors at once, so that folding in gives the same.
-                last = iteration == self.iterations
-                factors = self._step(engine, USERS, others, None if last else factors, of_users)
-                if not last:
-                    progress.keep(iteration, factors)
-            progress.done()
-        finally:
+            of_users, of_items = self._fit(engine, tables, known)
             blocks.release()
         metrics = account(engine.accounts, self.rank, slots, built)
-        return Fitted(Side(factors, known[USERS]), Side(others, known[ITEMS]), metrics, slots)
+        return Fitted(Side(of_users, known[USERS]), Side(of_items, known[ITEMS]), metrics, slots)
+
+    def _fit(
+        self, engine: Engine, tables: Tables, known: Sequence[npt.NDArray[np.bool_]]
+    ) -> tuple[Floats, Floats]:
+        """Return the factors of users and items."""
+        of_users, of_items = self.rules(*(int(side.sum()) for side in known))
+        progress = self._progress(engine.blocks, (of_users, of_items))
+        kept = progress.found()
+        if kept is None:
+            kept = (
+                0,
+                self._first(tables, known[USERS]),
+                np.zeros((len(known[ITEMS]), self.rank), dtype=np.float32),
+            )
+        done, users, items = kept
+        for iteration in range(done + 1, self.iterations + 1):
+            items = self._step(engine, ITEMS, users, items, of_items)
+            # What ends a fit is solved for all factors at once, so that folding in gives the same.
+            last = iteration == self.iterations
+            users = self._step(engine, USERS, items, None if last else users, of_users)
+            if not last:
+                progress.keep(iteration, users, items)
+        progress.done()
+        return users, items
 
     def _step(self, engine: Engine, side: int, other: Floats, own: Floats | None, rule: Rule) -> Floats:
         """Return a side's factors; of more than a subspace holds, some at a time from those before."""

@@ -152,7 +152,7 @@ def _scoring(sides: "Broadcast[tuple[Side, Side]]", baseline: "Broadcast[Baselin
         users, items = sides.value
         fallback = None if baseline is None else baseline.value
         for batch in batches:
-            user, item = (batch.column(name).to_numpy() for name in ("user", "item"))
+            user, item = (_ids(batch.column(name)) for name in ("user", "item"))
             found = predicted(users, items, user, item, fallback)
             prediction = pa.array(found, mask=np.isnan(found))
             yield pa.RecordBatch.from_arrays(
@@ -160,6 +160,12 @@ def _scoring(sides: "Broadcast[tuple[Side, Side]]", baseline: "Broadcast[Baselin
             )
 
     return score
+
+
+def _ids(column: pa.Array) -> Ints:
+    """Return ids, -1 for a null."""
+    found: Ints = column.fill_null(-1).to_numpy()
+    return found
 
 
 def predicted(users: Side, items: Side, user: Ints, item: Ints, baseline: Baseline | None) -> Floats:
@@ -207,7 +213,7 @@ def _deviating(
         users, items = sides.value
         fallback = None if baseline is None else baseline.value
         for batch in batches:
-            user, item = (batch.column(name).to_numpy() for name in ("user", "item"))
+            user, item = (_ids(batch.column(name)) for name in ("user", "item"))
             found = predicted(users, items, user, item, fallback)
             spread = np.full(len(user), unknown - noise, dtype=np.float32)
             both = known_pairs(users, items, user, item)
@@ -225,7 +231,7 @@ def _deviating(
 @compiled
 def variances(users, items, user, item, rank, places, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0917
     """Write the variance of the samples' products of each pair to its place; users' factors are over the number of samples."""
-    samples = users.shape[1] // rank
+    samples = (users.shape[1] - 1) // rank
     for n in range(len(places)):
         total, squares = 0.0, 0.0
         for sample in range(samples):
@@ -239,14 +245,15 @@ def variances(users, items, user, item, rank, places, out):  # type: ignore[no-u
 
 
 def _of(values: Floats, ids: Ints) -> Floats:
-    inside = ids < len(values)
+    inside = (ids >= 0) & (ids < len(values))
     found: Floats = np.where(inside, values[np.where(inside, ids, 0)], np.float32(0.0))
     return found
 
 
 def known_pairs(users: Side, items: Side, user: Ints, item: Ints) -> npt.NDArray[np.int64]:
     """Return the places of pairs whose user and item are known."""
-    both = np.flatnonzero((user < len(users.known)) & (item < len(items.known)))
+    inside = (user >= 0) & (user < len(users.known)) & (item >= 0) & (item < len(items.known))
+    both = np.flatnonzero(inside)
     return both[users.known[user[both]] & items.known[item[both]]]
 
 

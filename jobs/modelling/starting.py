@@ -1,6 +1,7 @@
 """Beginning of a fit: at random, at an exported model, or where a fit that was broken off had come to."""
 
 import hashlib
+import logging
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from core.errors import JobError
 from core.files import write_whole
 from jobs.engine.arrays import Floats
 from jobs.modelling.export import FILE
+
+logger = logging.getLogger(__name__)
 
 _PROGRESS = "fit.npz"
 
@@ -33,8 +36,8 @@ def warm(first: Floats, users: DataFrame, model: str) -> Floats:
     factors = given["user_factors"][known]
     if factors.shape[1] != first.shape[1]:
         raise JobError(
-            f"the model in {model} has factors of rank {factors.shape[1]} and this fit is of rank {first.shape[1]}: a fit starts from a model "
-            "of its own rank; set rank to that, or leave start out"
+            f"the model in {model} has {factors.shape[1]} factors a user and this fit {first.shape[1]}: a fit starts from a model of factors with "
+            "its own rank (not from bpmf, whose samples stand side by side); set rank to that, or leave start out"
         )
     places = {key: place for place, key in enumerate(given["user_keys"][known].tolist())}
     rows = users.select("user", "key").toPandas()
@@ -66,7 +69,7 @@ def fingerprint(*known: Any) -> str:
 
 @dataclass(frozen=True)
 class Progress:
-    """Factors of users after the last whole iteration of a fit, in a folder that outlives the application.
+    """Factors after the last whole iteration of a fit, in a folder that outlives the application.
 
     Attributes:
         folder: of the file; None: nothing is kept.
@@ -81,29 +84,36 @@ class Progress:
         assert self.folder is not None
         return self.folder / _PROGRESS
 
-    def keep(self, iteration: int, users: Floats) -> None:
+    def keep(self, iteration: int, users: Floats, items: Floats) -> None:
         """Write what an iteration came to, in place of the one before."""
         if self.folder is None:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
 
         def write(path: Path) -> None:
             with path.open("wb") as file:
-                np.savez(file, iteration=iteration, users=users, fit=self.fit)
+                np.savez(file, iteration=iteration, users=users, items=items, fit=self.fit)
 
         write_whole(self._file, write)
 
-    def found(self) -> tuple[int, Floats] | None:
-        """Return the number of the last iteration and its factors; None if there is none.
+    def found(self) -> tuple[int, Floats, Floats] | None:
+        """Return the number of the last iteration and its factors of users and items; None if there is none.
 
         Raises:
-            JobError: the folder holds another fit, or a damaged file.
+            JobError: the folder cannot be made, or holds another fit or a damaged file.
         """
-        if self.folder is None or not self._file.exists():
+        if self.folder is None:
+            return None
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise JobError(
+                f"no progress of the fit can be kept in {self.folder} ({error}): name another folder (resume)"
+            ) from error
+        if not self._file.exists():
             return None
         try:
             with np.load(self._file, allow_pickle=False) as arrays:
-                kept = {name: arrays[name] for name in ("iteration", "users", "fit")}
+                kept = {name: arrays[name] for name in ("iteration", "users", "items", "fit")}
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise JobError(
                 f"{self._file} cannot be read ({error}): remove it, and the fit begins anew"
@@ -112,7 +122,12 @@ class Progress:
             raise JobError(
                 f"{self._file} is of a fit with other settings or other ratings: name another folder (resume), or remove it to begin anew"
             )
-        return int(kept["iteration"]), kept["users"]
+        logger.warning(
+            "the fit goes on after iteration %d, from %s: its time is that of the rest",
+            kept["iteration"],
+            self._file,
+        )
+        return int(kept["iteration"]), kept["users"], kept["items"]
 
     def done(self) -> None:
         """Remove what was kept: a fit that is run again later does its work again."""

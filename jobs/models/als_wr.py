@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jobs.engine.rules import Rule, Weighted
-from jobs.modelling.alternating import Alternating
+from jobs.modelling.alternating import Alternating, check_factors
 from jobs.modelling.baseline import RatingModel
 from jobs.modelling.blocked import BlockedScorer
-from jobs.modelling.preflight import check_copies, check_ratings
+from jobs.modelling.preflight import check_ratings
 from jobs.prepare.stored import Tables
 
 
@@ -30,8 +30,7 @@ class AlsWr(Alternating, RatingModel):
     def preflight(self, tables: Tables) -> None:
         """Refuse what `als` refuses, and factors that the executors' Python workers cannot hold."""
         _, users, items = check_ratings(tables, instead="als_implicit")
-        size = 4 * (users + items) * self.rank
-        check_copies(tables.ratings.sparkSession, size, f"als_wr at rank {self.rank}")
+        check_factors(tables.ratings.sparkSession, users, items, self.rank, "als_wr")
 
     def rules(self, users: int, items: int) -> tuple[Rule, Rule]:
         """The number of rows is nothing to the penalty."""

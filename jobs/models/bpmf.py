@@ -8,6 +8,7 @@ back to the bias baseline.
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -15,16 +16,17 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from core.errors import UsageError
-from jobs.engine.arrays import Floats
-from jobs.engine.blocks import ITEMS, USERS, Blocks, Sizes
+from core.errors import JobError, UsageError
+from jobs.engine.arrays import ITEMS, USERS, Floats
+from jobs.engine.blocks import Blocks, Sizes, not_finite
 from jobs.engine.factorise import both_ways
 from jobs.engine.gibbs import Whole, chain
-from jobs.modelling.alternating import engine_on
+from jobs.engine.normal_equations import UndeterminedError
+from jobs.modelling.alternating import TURNS, engine_on
 from jobs.modelling.baseline import RatingModel
 from jobs.modelling.blocked import Fitted, SampledScorer, Side
 from jobs.modelling.chains import effective_size, r_hat
-from jobs.modelling.fetching import fetch
+from jobs.modelling.fetching import check_driver, check_results, fetch
 from jobs.modelling.preflight import check_copies, check_ratings
 from jobs.prepare.stored import Tables
 from jobs.runtime.concurrent_actions import run_concurrently
@@ -32,9 +34,6 @@ from jobs.runtime.session import tasks_at_a_time
 
 _WHOLE = 5_000_000
 """Ratings up to which a chain is one task with all of them: its sweeps are shorter than a stage of Spark takes to start."""
-
-_TURNS = 2
-
 
 _APART = 1_000_003
 """Difference of two chains' seeds: chains of neighbouring seeds share no draws."""
@@ -82,9 +81,14 @@ class Bpmf(RatingModel):
 
     def preflight(self, tables: Tables) -> None:
         """Refuse what `als` refuses, and samples that the executors' Python workers cannot hold."""
-        _, users, items = check_ratings(tables, instead="als_implicit")
-        size = 4 * (users + items) * self.rank * self.kept
-        check_copies(tables.ratings.sparkSession, size, f"bpmf at rank {self.rank} with {self.kept} samples")
+        rows, users, items = check_ratings(tables, instead="als_implicit")
+        spark, size = tables.ratings.sparkSession, 4 * (users + items) * self.rank * self.kept
+        what = f"bpmf at rank {self.rank} with {self.kept} samples"
+        check_copies(spark, size, what)
+        if rows <= _WHOLE:
+            check_driver(spark, rows, size, "bpmf")
+        # Each task sends the samples of its chain, or one side's factors.
+        check_results(spark, size if rows <= _WHOLE else 4 * max(users, items) * self.rank, what)
 
     def fit(self, tables: Tables) -> SampledScorer:
         rows, users, items = check_ratings(tables, instead="als_implicit")
@@ -110,28 +114,35 @@ class Bpmf(RatingModel):
         """Run each chain as one task, which has all ratings."""
         context = ratings.sparkSession.sparkContext
         user, item, rating = fetch(ratings)
+        if not np.isfinite(rating).all():
+            place = int(np.flatnonzero(~np.isfinite(rating))[0])
+            raise JobError(not_finite(user[place], item[place], rating[place]))
         known = np.bincount(user, minlength=sizes[USERS]) > 0, np.bincount(item, minlength=sizes[ITEMS]) > 0
         whole = Whole(*both_ways(user, item, rating, *sizes), self.rank)
         sent = context.broadcast(_Given(whole, known, len(rating)))
         try:
             numbers = context.parallelize(range(self.chains), self.chains)
-            return numbers.mapPartitions(_Chains(sent, self)).collect(), known
+            found = numbers.mapPartitions(_Chains(sent, self)).collect()
         finally:
             sent.destroy()
+        told = []
+        for one in found:
+            if isinstance(one, str):
+                raise JobError(one)
+            told.append(one)
+        return told, known
 
     def _on_blocks(self, ratings: DataFrame, sizes: tuple[int, int]) -> "_Sampled":
         """Run each half-step of each chain as a stage on blocks."""
         spark = ratings.sparkSession
-        blocks = Blocks(ratings, Sizes(*sizes, _TURNS * tasks_at_a_time(spark)))
-        try:
+        with Blocks(ratings, Sizes(*sizes, TURNS * tasks_at_a_time(spark))) as blocks:
             users, items = blocks.counts
             known = users > 0, items > 0
             engine = engine_on(blocks, self.rank, spark)
             given = _Given(engine.half_step, known, int(users.sum()))
-            calls = [lambda number=number: self.chain(given, number) for number in range(self.chains)]
-            return list(run_concurrently(*calls)), known
-        finally:
+            told = run_concurrently(*(partial(self.chain, given, number) for number in range(self.chains)))
             blocks.release()
+        return told, known
 
     def chain(self, given: "_Given", number: int) -> "_Told":
         """Run one chain."""
@@ -178,9 +189,12 @@ class _Chains:
     given: "Broadcast[_Given]"
     model: Bpmf
 
-    def __call__(self, numbers: Iterable[int]) -> Iterator[_Told]:
+    def __call__(self, numbers: Iterable[int]) -> Iterator[_Told | str]:
         for number in numbers:
-            yield self.model.chain(self.given.value, number)
+            try:
+                yield self.model.chain(self.given.value, number)
+            except UndeterminedError as error:  # a task that fails is run again, and would fail again
+                yield str(error)
 
 
 def _share(total: int, parts: int, number: int) -> int:

@@ -12,10 +12,10 @@ from pyspark.sql import functions as F
 
 from core.errors import UsageError
 from jobs.engine.rules import Rule, Unobserved
-from jobs.modelling.alternating import Alternating
+from jobs.modelling.alternating import Alternating, check_factors
 from jobs.modelling.blocked import BlockedScorer
 from jobs.modelling.implicit_confidence import Confidence, check_confidence, strength
-from jobs.modelling.preflight import check_copies, check_ratings
+from jobs.modelling.preflight import check_ratings
 from jobs.prepare.stored import Tables
 
 
@@ -60,8 +60,7 @@ class Ials(Alternating):
     def preflight(self, tables: Tables) -> None:
         """Refuse what `als_implicit` refuses, and factors that the executors' Python workers cannot hold."""
         _, users, items = check_ratings(tables)
-        size = 4 * (users + items) * self.rank
-        check_copies(tables.ratings.sparkSession, size, f"ials at rank {self.rank}")
+        check_factors(tables.ratings.sparkSession, users, items, self.rank, "ials")
 
     def rules(self, users: int, items: int) -> tuple[Rule, Rule]:
         """A user's columns are the items that have interactions, and the other way round."""

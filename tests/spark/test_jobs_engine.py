@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import planted
 import pytest
 
 from core.errors import JobError, UsageError
-from jobs.engine.blocks import ITEMS, USERS, Blocks, Sizes
+from jobs.engine.arrays import ITEMS, USERS
+from jobs.engine.block_files import NoSpaceError, Writer
+from jobs.engine.blocks import Blocks, Sizes
 from jobs.engine.factorise import both_ways, factorise
 from jobs.engine.half_steps import Engine
 from jobs.engine.rules import FoldIn, Unobserved, Weighted
@@ -105,6 +108,29 @@ def test_a_fit_that_is_broken_off_goes_on_from_its_last_iteration(tables, tmp_pa
         one.release()
 
 
+def test_a_fit_by_subspaces_goes_on_with_both_sides(tables, tmp_path, monkeypatch):
+    settings = {"rank": 12, "iterations": 4, "reg": 0.1, "subspace": 8}
+    expected = Ials(**settings).fit(tables)
+    steps, whole = [], Engine.half_step
+
+    def dying(engine, side, other, rule, **more):
+        steps.append(side)
+        if len(steps) == 5:
+            raise KeyboardInterrupt
+        return whole(engine, side, other, rule, **more)
+
+    monkeypatch.setattr(Engine, "half_step", dying)
+    with pytest.raises(KeyboardInterrupt):
+        Ials(**settings, resume=str(tmp_path)).fit(tables)
+    with pytest.raises(JobError, match="other settings"):
+        Ials(**settings | {"subspace": 0}, resume=str(tmp_path)).fit(tables)
+    scorer = Ials(**settings, resume=str(tmp_path)).fit(tables)
+    for one, other in zip(factors(scorer), factors(expected), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one in (scorer, expected):
+        one.release()
+
+
 def test_a_fit_starts_from_an_exported_model_of_its_rank(spark, tables, tmp_path):
     long = AlsWr(rank=3, iterations=30, reg=0.1).fit(tables)
     export(long.exported(), tables, tmp_path)
@@ -119,7 +145,7 @@ def test_a_fit_starts_from_an_exported_model_of_its_rank(spark, tables, tmp_path
     cold = AlsWr(rank=3, iterations=1, reg=0.1).fit(moved)
     assert np.abs(factors(cold)[0][[(user + 1) % 80 for user in known]] - users[known]).max() > 0.1
     for wrong, words in (
-        ({"rank": 4, "start": str(tmp_path)}, "of rank 3 and this fit is of rank 4"),
+        ({"rank": 4, "start": str(tmp_path)}, "has 3 factors a user and this fit 4"),
         ({"rank": 3, "start": str(tmp_path / "nowhere")}, "no exported model in"),
     ):
         with pytest.raises(JobError, match=words):
@@ -155,6 +181,9 @@ def test_intervals_hold_about_what_they_say(spark):
     assert known["prediction"] == pytest.approx(scorer.score(pairs).orderBy("item").first()["prediction"])
     assert stranger["deviation"] > known["deviation"] > 0
     scorer.release()
+    one = Bpmf(rank=1, samples=60, kept=40, burn=20).fit(planted.tables(spark)._replace(ratings=train))
+    assert 0.2 < held(test, one)["deviation"] < 2  # the factor behind the samples is none of them
+    one.release()
     train.unpersist()
     test.unpersist()
 
@@ -196,7 +225,8 @@ def test_blocks_that_are_lost_are_built_again_and_all_are_removed(spark, tables,
     folder = here[0].parent
     assert engine.accounts[-1].shipped >= items.nbytes + expected.nbytes
     blocks.release()
-    assert [path.name for path in folder.iterdir() if path.name.startswith("recscale-")] == []
+    mine = here[0].name.rsplit("-", 3)[0]
+    assert [path.name for path in folder.iterdir() if path.name.startswith(mine)] == []
 
 
 def test_factors_without_room_are_routed_to_the_blocks_that_need_them(spark, tables, caplog):
@@ -212,6 +242,36 @@ def test_factors_without_room_are_routed_to_the_blocks_that_need_them(spark, tab
     blocks.release()
 
 
+@pytest.fixture
+def small(request, tmp_path):
+    """Mount a disk of few pages."""
+    there = tmp_path / "small"
+    there.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={request.param}", "tmpfs", there], check=True)
+    yield there
+    subprocess.run(["umount", there], check=True)
+
+
+@pytest.mark.parametrize(
+    "small", ["8k", "20k"], indirect=True
+)  # full when entries come, and when they are sorted
+def test_a_full_disk_is_told_with_the_folder_and_leaves_nothing(small):
+    rng = np.random.default_rng(1)
+    row, column = (rng.integers(0, 40, 300).astype(np.int32) for _ in range(2))
+
+    def write():
+        writer = Writer(40, 40, str(small), "block")
+        try:
+            writer.add(row, column, np.ones(300, dtype=np.float32))
+            writer.finish()
+        finally:
+            writer.close()
+
+    with pytest.raises(NoSpaceError, match=f"{small}.*No space.*spark.local.dir"):
+        write()
+    assert list(small.iterdir()) == []
+
+
 def rated(spark, rows):
     return spark.createDataFrame(rows, "user int, item int, rating float")
 
@@ -219,13 +279,18 @@ def rated(spark, rows):
 @pytest.mark.parametrize("rating", [float("nan"), float("inf"), float("-inf")])
 def test_a_rating_that_is_no_number_is_refused_with_its_user_and_item(spark, rating):
     ratings = rated(spark, [(0, 0, 1.0), (1, 2, rating), (2, 1, 3.0)])
+    with pytest.raises(JobError, match=r"user 1 for item 2 .*finite"):
+        Bpmf(samples=2, kept=2)._in_tasks(ratings, (3, 3))
     with pytest.raises(JobError, match=rf"user 1 for item 2 is {rating}.*finite"):
         Blocks(ratings, Sizes(3, 3, 2))
 
 
 def test_equations_without_a_unique_solution_name_the_id(spark, tables):
     few = tables._replace(ratings=rated(spark, [(0, 0, 4.0), (1, 0, 3.0), (1, 1, 2.0)]))
-    with pytest.raises(JobError, match=r"id \d \(\d ratings, rank 3\).*raise reg or lower the rank"):
+    with pytest.raises(
+        JobError,
+        match=r"(user|item) \d \(\d ratings, rank 3\).*raise the regularisation .reg. or lower the rank",
+    ):
         AlsWr(rank=3, iterations=1, reg=0.0).fit(few)
 
 

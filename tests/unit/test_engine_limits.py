@@ -60,6 +60,6 @@ def test_the_report_has_a_row_for_each_size_and_number_of_workers():
     report = document(64, MEASURED, 1e9, {"host.cores": 2})
     (finding,) = report.findings
     assert [len(finding.tables[0].rows), len(finding.plots)] == [12, 3]
-    assert "with 953.7 MiB for factors in each worker it ends at about 6e+08 ratings" in report.answer
+    assert "with 954 MiB for factors in each worker it ends at about 6e+08 ratings" in report.answer
     assert all("<svg" in plot.svg for plot in finding.plots)
     json.dumps(report.values)

@@ -56,7 +56,7 @@ def spark(seconds, **changes):
 
 
 def test_models_of_one_thread_name_a_model_of_spark():
-    assert SINGLE == {"als_single": ("als", "als_wr"), "implicit_single": ("als_implicit", "ials")}
+    assert SINGLE == {"als_single": ("als", "als_wr"), "implicit_single": ("als_implicit",)}
     for name, counterparts in SINGLE.items():
         for counterpart in counterparts:
             assert MODELS[name]().predicts_rating is MODELS[counterpart]().predicts_rating

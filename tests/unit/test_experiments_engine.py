@@ -33,7 +33,7 @@ def test_a_fit_on_the_engine_is_told_by_its_parts():
 
 
 def half_step(side, seconds, processes):
-    tasks = [Took(process, 0.05, 0.1, 0.3, 0.05, 0.02, 1000, 10, 5_000_000) for process in processes]
+    tasks = [Took(str(process), 0.05, 0.1, 0.3, 0.05, 0.02, 1000, 10, 5_000_000) for process in processes]
     return HalfStep(side, seconds, 0.03, tasks, 10_000_000 * len(set(processes)))
 
 

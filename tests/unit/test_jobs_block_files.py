@@ -1,13 +1,12 @@
 """Files of blocks: whatever the order of the entries, read back as the sorted matrix; full disks and broken files are told."""
 
 import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from jobs.engine.block_files import NoSpaceError, Writer
+from jobs.engine.block_files import Writer
 from jobs.engine.blocks import keys
 from jobs.engine.neighbours import csr
 
@@ -64,25 +63,6 @@ def test_a_block_that_is_not_whole_is_not_there(tmp_path):
     Path(kept.path).unlink()
     with pytest.raises(FileNotFoundError):
         kept.open()
-
-
-@pytest.fixture
-def small(request, tmp_path):
-    """Mount a disk of few pages."""
-    there = tmp_path / "small"
-    there.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={request.param}", "tmpfs", there], check=True)
-    yield there
-    subprocess.run(["umount", there], check=True)
-
-
-@pytest.mark.parametrize(
-    "small", ["8k", "20k"], indirect=True
-)  # full when entries come, and when they are sorted
-def test_a_full_disk_is_told_with_the_folder_and_leaves_nothing(small):
-    with pytest.raises(NoSpaceError, match=f"{small}.*No space.*spark.local.dir"):
-        written(small, [entries()])
-    assert list(small.iterdir()) == []
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 7, 64])

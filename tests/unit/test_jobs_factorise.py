@@ -106,7 +106,7 @@ def test_equations_without_a_unique_solution_are_an_error():
     by_user, _ = both_ways(np.array([0, 0, 1]), np.array([0, 1, 0]), np.ones(3), 2, 2)
     with pytest.raises(UndeterminedError, match=r"row 0 .*2 ratings, rank 5\)"):
         half_step(by_user, np.ones((2, 5), dtype=np.float32), 0.0)
-    with pytest.raises(UndeterminedError, match=r"user 0 .*raise reg or lower the rank"):
+    with pytest.raises(UndeterminedError, match=r"user 0 .*raise the regularisation .reg. or lower the rank"):
         half_step(by_user, np.full((2, 5), np.nan, dtype=np.float32), 0.1, "user")
     with pytest.raises(UndeterminedError, match="row 0"):
         half_step(by_user, np.full((2, 5), np.nan, dtype=np.float32), 0.1)

@@ -89,6 +89,16 @@ def test_draws_have_the_mean_and_the_covariance_of_the_equations():
     np.testing.assert_allclose(np.cov(out.T), covariance, atol=0.02 * covariance.max())
 
 
+def test_a_scale_scales_the_noise_alone():
+    rng, matrix = given(6, rows=5)
+    other, ridge = padded(rng.normal(size=(31, 4)).astype(np.float32)), np.ones(5, np.float32)
+    mean, once, twice = (np.empty((5, 4), dtype=np.float32) for _ in range(3))
+    solve(matrix, other, ridge, mean)
+    solve(matrix, other, ridge, once, draw=Draw(1, 4, 1.0))
+    solve(matrix, other, ridge, twice, draw=Draw(1, 4, 2.0))
+    np.testing.assert_allclose(twice - mean, 2 * (once - mean), atol=1e-5)
+
+
 def test_a_rows_draw_depends_on_its_id_alone():
     rng, matrix = given(5, rows=12)
     other, ridge = padded(rng.normal(size=(31, 6)).astype(np.float32)), np.ones(12, np.float32)

@@ -18,7 +18,7 @@ SINGLE: Mapping[str, tuple[str, ...]] = {
 }
 """Single-threaded models, each with the models on Spark that it is compared with."""
 
-_HOW = {"seed", "blocks", "parts", "checkpoint"}  # these change how a model is computed, not which
+_HOW = {"seed", "blocks", "parts", "resume", "checkpoint"}  # these change how a model is computed, not which
 
 
 @dataclass(frozen=True)
