@@ -142,7 +142,6 @@ class Alternating:
         return factors
 
     def _progress(self, blocks: Blocks, rules: tuple[Rule, Rule]) -> Progress:
-        fit = fingerprint(
-            self.rank, self.iterations, self.seed, self.start, rules, *blocks.counts, blocks.total
-        )
+        settings = self.rank, self.iterations, self.seed, self.start, self.at_a_time()
+        fit = fingerprint(settings, rules, *blocks.counts, blocks.total)
         return Progress(Path(self.resume) if self.resume else None, fit)
