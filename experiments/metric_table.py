@@ -151,6 +151,32 @@ ROWS = Metric(
     "counts.{name}",
 )
 SINGLE = Metric("single/{name}", "s, or as named", "parts of a fit in one thread", "metrics.single_{name}")
+ENGINE = Metric(
+    "engine/{name}",
+    "s, MB, GFLOP/s or a share",
+    "parts of an iteration of a fit on the executors",
+    "metrics.engine_{name}",
+)
+
+CHAIN = Metric(
+    "chain/{name}",
+    "as named",
+    "health of Markov chains: means, R-hat and effective sizes of the noise's precision and of the RMSE on training rows",
+    "metrics.chain_{name}",
+)
+
+INTERVALS = Metric(
+    "quality/interval_{name}",
+    "0 to 1",
+    "share of the test ratings in the intervals that should hold so many percent of them (interval_80: 0.8)",
+    "metrics.interval_{name}",
+)
+DEVIATION = Metric(
+    "quality/deviation",
+    "steps of the rating scale",
+    "mean standard deviation that the model gives a rating",
+    "metrics.deviation",
+)
 
 _AROUND = "applications."
 HARNESS = (
@@ -228,7 +254,7 @@ ALONE = Metric(
 
 METRICS = (
     SECONDS, ALL_SECONDS, RMSE, COVERAGE, NDCG, REPEATS, COLD, RATE, LAG, WINDOW_RATES, WINDOW_LAGS, APPLICATIONS, MEAN, BIAS, FLOOR,
-    MAE, COVERED, MAP, PRECISION, RECALL, ROWS, SINGLE, *HARNESS, RECORDING, *TASKS, BUSY, ALONE
+    MAE, COVERED, MAP, PRECISION, RECALL, ROWS, SINGLE, ENGINE, CHAIN, INTERVALS, DEVIATION, *HARNESS, RECORDING, *TASKS, BUSY, ALONE
 )  # fmt: skip
 """Every metric of a trial and of a side of a comparison, in the order in which old names are looked up."""
 

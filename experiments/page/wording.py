@@ -15,7 +15,9 @@ LONGEST = 220
 _MOST_NAMED = 2
 _LONGEST_VALUE = 24
 _LONGEST_NAME = 48
-_WRITTEN = {"als": "ALS", "knn": "kNN", "mllib": "MLlib", "kmeans": "k-means", "reg": "regularisation"}
+_WRITTEN = {
+    "als": "ALS", "wr": "WR", "ials": "iALS", "knn": "kNN", "mllib": "MLlib", "kmeans": "k-means", "reg": "regularisation"
+}  # fmt: skip
 _COUNTED = ("rows", "users", "items", "iterations")
 _NUMBERS = (
     "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",

@@ -14,11 +14,12 @@ from jobs import params as parameters
 from jobs.judge import per_user
 from jobs.judge.cautions import after_fit, before_fit
 from jobs.judge.evaluate import Evaluation, by_user, evaluate, noise_floor, with_predictions
+from jobs.judge.intervals import held
 from jobs.judge.relevance import Relevance, relevance
 from jobs.judge.select import choose, validation_kind, validation_split
 from jobs.modelling.delivery import deliver
 from jobs.modelling.export import Exportable, export
-from jobs.modelling.model import Described, Model, Scorer
+from jobs.modelling.model import Described, Model, Scorer, Uncertain
 from jobs.modelling.preflight import Preflighted
 from jobs.modelling.similar import SimilarItems
 from jobs.params import TrainParams
@@ -212,6 +213,8 @@ class _Measured:
         if self.params.export:
             assert isinstance(scorer, Exportable)  # the parameters were checked
             export(scorer.exported(), self.training, Path(self.context.request.keep) / MODEL_FOLDER)
+        if isinstance(scorer, Uncertain):
+            metrics |= held(self.parts.test, scorer)
         if isinstance(scorer, Described):
             more, said = scorer.describe()
             metrics |= more

@@ -10,6 +10,12 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 
+USERS, ITEMS = 0, 1
+"""Sides of a matrix of ratings; also the streams of random numbers of their first factors."""
+
+NAMES = ("user", "item")
+"""Names of sides."""
+
 
 @functools.cache
 def _blas() -> Any:

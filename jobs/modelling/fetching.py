@@ -46,7 +46,24 @@ def check_driver(spark: SparkSession, rows: int, more: float, what: str) -> None
             f"which is {mib(_USABLE * free)} of {mib(free)}. Use a smaller data set, a host with more memory, or a model "
             "that is fitted on Spark (als, als_implicit)."
         )
-    sent = rows * _SENT
+    _check_sent(spark, rows * _SENT, begin)
+
+
+def check_results(spark: SparkSession, size: float, what: str) -> None:
+    """Refuse factors that Spark would not send to the driver, or that its heap cannot hold.
+
+    Args:
+        spark: the session.
+        size: bytes of the largest result of a stage.
+        what: that has them.
+
+    Raises:
+        JobError: `spark.driver.maxResultSize` or the driver's heap is too small.
+    """
+    _check_sent(spark, size, f"{what} collects factors in the driver")
+
+
+def _check_sent(spark: SparkSession, sent: float, begin: str) -> None:
     most = size_in_bytes(spark, spark.sparkContext.getConf().get("spark.driver.maxResultSize", "1g") or "1g")
     if 0 < most < sent:  # 0 is no limit
         raise JobError(

@@ -34,6 +34,14 @@ class Described(Protocol):
         """Return metrics and texts for the result, besides those of the evaluation."""
 
 
+@runtime_checkable
+class Uncertain(Protocol):
+    """A scorer that says how far off a rating may be."""
+
+    def deviating(self, pairs: DataFrame) -> DataFrame:
+        """Predict for pairs (user int, item int), with the standard deviation of a rating: (user, item, prediction float, deviation float)."""
+
+
 class Model(Protocol):
     """A recommender, a frozen dataclass of hyper-parameters. One file in `jobs/models` binds one to MODEL."""
 

@@ -94,7 +94,7 @@ def check_als(tables: Tables, rank: int, blocks: int, *, instead: str | None = N
         n_executors=n_executors,
         cores=cores(spark),
     )
-    check_memory(need, _heap(spark), f"rank {rank}")
+    check_memory(need, heap(spark), f"rank {rank}")
 
 
 def check_ratings(tables: Tables, *, instead: str | None = None) -> tuple[int, int, int]:
@@ -150,12 +150,12 @@ def check_copies(spark: SparkSession, size: float, what: str) -> None:
     Raises:
         JobError: the copies on one executor are together larger than its heap.
     """
-    heap, tasks = _heap(spark), cores(spark)
-    if size * tasks <= heap:
+    size_of_heap, tasks = heap(spark), cores(spark)
+    if size * tasks <= size_of_heap:
         return
     raise JobError(
         f"{what} needs {mib(size)} in each of an executor's {tasks} Python workers, {mib(size * tasks)} together, and "
-        f"only {mib(heap)}, as much as its heap, is assumed to be free for them. Give executors more memory "
+        f"only {mib(size_of_heap)}, as much as its heap, is assumed to be free for them. Give executors more memory "
         f"(MEMORY={whole_gib(size * tasks)}g) or fewer cores each, or use a smaller data set or another model."
     )
 
@@ -207,7 +207,7 @@ def _check_pairs(found: Profile) -> None:
         )
 
 
-def _heap(spark: SparkSession) -> float:
+def heap(spark: SparkSession) -> float:
     """Return an executor's heap in bytes; in local mode the driver is the executor."""
     if executors(spark) < 1:
         return float(jvm(spark).java.lang.Runtime.getRuntime().maxMemory())

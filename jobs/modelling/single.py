@@ -1,8 +1,8 @@
 """Common parts of models that fit in one thread of the driver, as rivals of their Spark counterparts.
 
 F. McSherry, M. Isard, D. G. Murray, "Scalability! But at what COST?", HotOS XV, 2015: a parallel system is worth its
-machines from where it beats one competent thread. Such a model names the Spark model that it is measured against in a class
-variable `counterpart`, which is how a report finds the two.
+machines from where it beats one competent thread. Such a model names the models on Spark that it is measured against in a class
+variable `counterparts`, which is how a report finds them.
 """
 
 import time

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from core.errors import JobError
 from jobs.engine.arrays import Floats, Ints
-from jobs.engine.factorise import UndeterminedError, factorise, flops
+from jobs.engine.factorise import factorise, fit_flops
+from jobs.engine.normal_equations import UndeterminedError
 from jobs.modelling.baseline import RatingModel
 from jobs.modelling.fetching import arranged, check_driver, fetch
 from jobs.modelling.preflight import check_ratings
@@ -50,7 +51,7 @@ class AlsSingle(RatingModel):
         seed: of the first factors.
     """
 
-    counterpart: ClassVar[str] = "als"
+    counterparts: ClassVar[tuple[str, ...]] = ("als", "als_wr")
 
     rank: int = 32
     iterations: int = 12
@@ -78,7 +79,7 @@ class AlsSingle(RatingModel):
             except UndeterminedError as error:
                 raise JobError(str(error)) from error
         users, items = Known.of(ratings.by_user, factors.users), Known.of(ratings.by_item, factors.items)
-        work = flops(len(user), len(users.ids) + len(items.ids), self.rank, self.iterations)
+        work = fit_flops(len(user), len(users.ids) + len(items.ids), self.rank, self.iterations)
         clock.seconds["single_solve_gflops"] = work / clock.seconds["single_solve_s"] / 1e9
         return SingleScorer(users, items, clock, fallback)
 

@@ -34,7 +34,7 @@ class ImplicitSingle:
         cg: solve by three steps of conjugate gradients from the last factors, else exactly by Cholesky.
     """
 
-    counterpart: ClassVar[str] = "als_implicit"
+    counterparts: ClassVar[tuple[str, ...]] = ("als_implicit",)
 
     rank: int = 32
     iterations: int = 12

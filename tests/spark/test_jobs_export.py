@@ -18,6 +18,9 @@ EXPORTED = [
     ("als", ALS),
     ("als", {**ALS, "on_residuals": True, "clip": False}),
     ("als_implicit", ALS),
+    ("als_wr", {"rank": 4, "iterations": 4, "parts": 3}),
+    ("bpmf", {"rank": 3, "samples": 6, "kept": 4, "burn": 2}),
+    ("ials", {"rank": 4, "iterations": 4}),
     ("bias", {}),
     ("popularity", {}),
 ]

@@ -120,7 +120,7 @@ def test_what_als_refuses_is_refused(spark):
     twice = tables._replace(ratings=tables.ratings.unionByName(tables.ratings.limit(1)))
     with pytest.raises(JobError, match="have 2 ratings"):
         ImplicitSingle().preflight(twice)
-    with pytest.raises(JobError, match="raise reg or lower the rank"):
+    with pytest.raises(JobError, match=r"raise the regularisation \(reg\) or lower the rank"):
         AlsSingle(rank=60, reg=0.0, iterations=2).fit(tables)
     with pytest.raises(JobError, match="training part"):
         AlsSingle().fit(tables._replace(ratings=tables.ratings.limit(0)))

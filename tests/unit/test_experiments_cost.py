@@ -56,9 +56,20 @@ def spark(seconds, **changes):
 
 
 def test_models_of_one_thread_name_a_model_of_spark():
-    assert SINGLE == {"als_single": "als", "implicit_single": "als_implicit"}
-    for name, counterpart in SINGLE.items():
-        assert MODELS[name]().predicts_rating is MODELS[counterpart]().predicts_rating
+    assert SINGLE == {"als_single": ("als", "als_wr"), "implicit_single": ("als_implicit",)}
+    for name, counterparts in SINGLE.items():
+        for counterpart in counterparts:
+            assert MODELS[name]().predicts_rating is MODELS[counterpart]().predicts_rating
+
+
+def test_two_models_on_spark_are_each_compared_with_one_thread():
+    ours = [trial("als_wr", each, workers=workers) for workers, each in ((1, 14.0), (2, 8.0))]
+    outcomes = [trial("als_single", 10.0), *spark([30.0, 16.0]), *ours]
+    said = answer(outcomes)
+    assert "no measured shape of ALS fits faster" in said.replace("No", "no", 1)
+    assert "from 2 worker cores on ALS WR fits faster than one thread: 1.2" in said
+    compared = FIND(EXPERIMENT, outcomes).data["cost"]
+    assert [found["counterpart"] for found in compared] == ["als", "als_wr"]
 
 
 def test_cost_is_the_least_number_of_cores_that_beats_one_thread():

@@ -66,17 +66,32 @@ def _answer(matches: Sequence[Match]) -> str:
     if not told:
         who = model_name(matches[0].rivals.counterpart)
         return f"It cannot be said from how many cores on {who} beats one thread. The notes below say why."
-    verdicts = [verdict(match, "fit") for match in told]
     few = min(map(_applications, told))
     if len(matches) == 1:
-        return f"{sentence(_short(told[0], verdicts[0]))} {_certainty(verdicts[0], few)}"
+        found = verdict(told[0], "fit")
+        return f"{sentence(_short(told[0], found))} {_certainty(found, few)}"
+    by_counterpart: dict[str, list[Match]] = {}
+    for match in matches:
+        by_counterpart.setdefault(match.rivals.counterpart, []).append(match)
+    parts = [part for group in by_counterpart.values() if (part := _together(group, told))]
+    return f"{sentence('; '.join(parts))} {sure(few)}"
+
+
+def _together(matches: Sequence[Match], told: Sequence[Match]) -> str:
+    """Say the verdicts on the fits of one model on Spark in plain words; empty if none can be told."""
+    counted_ones = [match for match in matches if match in told]
+    if not counted_ones:
+        return ""
+    verdicts = [verdict(match, "fit") for match in counted_ones]
+    if len(matches) == 1:
+        return _short(counted_ones[0], verdicts[0])
     won = [item for item in verdicts if item.kind == "reached"]
-    who = model_name(told[0].rivals.counterpart)
+    who = model_name(matches[0].rivals.counterpart)
     text = f"{who} fits faster than one thread in {number_word(len(won))} of {number_word(len(matches))} comparisons"
     if won:
         cores = sorted({item.cores for item in won if item.cores})
         text += f", from {' or '.join(map(str, cores[:3]))} worker core{'s' * (cores != [1])} on"
-    return f"{sentence(text)} {sure(few)}"
+    return text
 
 
 def _short(match: Match, found: Verdict) -> str:

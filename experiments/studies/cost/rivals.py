@@ -1,4 +1,4 @@
-"""Pairing of an experiment's trials: each single-threaded model with the trials of its Spark counterpart."""
+"""Pairing of an experiment's trials: each single-threaded model with the trials of each of its counterparts on Spark."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,12 +13,12 @@ from experiments.spec.tables import MODEL, SHAPE, of, short, under
 from jobs import params
 from jobs.models import MODELS
 
-SINGLE: Mapping[str, str] = {
-    name: vars(model)["counterpart"] for name, model in MODELS.items() if "counterpart" in vars(model)
+SINGLE: Mapping[str, tuple[str, ...]] = {
+    name: vars(model)["counterparts"] for name, model in MODELS.items() if "counterparts" in vars(model)
 }
-"""Single-threaded models, each with the Spark model that it is compared with."""
+"""Single-threaded models, each with the models on Spark that it is compared with."""
 
-_HOW = {"seed", "blocks", "checkpoint"}  # these change how a model is computed, not which
+_HOW = {"seed", "blocks", "parts", "resume", "checkpoint"}  # these change how a model is computed, not which
 
 
 @dataclass(frozen=True)
@@ -42,22 +42,21 @@ class Rivals:
 
 def rivals(outcomes: Sequence[Outcome]) -> Iterator[Rivals]:
     """Yield one comparison for each group of trials that do the same work; shared applications are in none."""
-    outcomes = [item for item in outcomes if not item.shared]
-    singles = [item for item in outcomes if item.measured and item.values.get(MODEL) in SINGLE]
-    groups: dict[str, list[Outcome]] = {}
+    outcomes = [item for item in outcomes if not item.shared and item.measured]
+    singles = [item for item in outcomes if item.values.get(MODEL) in SINGLE]
+    groups: dict[tuple[str, str, str], list[Outcome]] = {}
     for outcome in singles:
-        groups.setdefault(_key(outcome, outcome.values[MODEL]), []).append(outcome)
-    for group in groups.values():
-        model = group[0].values[MODEL]
+        model = outcome.values[MODEL]
+        for counterpart in SINGLE[model]:
+            groups.setdefault((model, counterpart, _key(outcome, model, counterpart)), []).append(outcome)
+    for (model, counterpart, key), group in groups.items():
         same = [
             item
             for item in outcomes
-            if item.measured
-            and item.values.get(MODEL) == SINGLE[model]
-            and _key(item, model) == _key(group[0], model)
+            if item.values.get(MODEL) == counterpart and _key(item, model, counterpart) == key
         ]
         if same:
-            yield Rivals(model, SINGLE[model], _where(group[0], singles), _metric(group[0]), group, same)
+            yield Rivals(model, counterpart, _where(group[0], singles), _metric(group[0]), group, same)
 
 
 def iterations(outcome: Outcome) -> int:
@@ -65,10 +64,10 @@ def iterations(outcome: Outcome) -> int:
     return int(_hyper(outcome)["iterations"])
 
 
-def _key(outcome: Outcome, model: str) -> str:
+def _key(outcome: Outcome, model: str, counterpart: str) -> str:
     """Return a text that is equal for comparable trials; parameters that only Spark's model has must have their defaults."""
-    ours, theirs = (params.hyper_parameters(MODELS[name]) for name in (model, SINGLE[model]))
-    usual = MODELS[SINGLE[model]]()
+    ours, theirs = (params.hyper_parameters(MODELS[name]) for name in (model, counterpart))
+    usual = MODELS[counterpart]()
     found = _hyper(outcome)
     shared = (ours & theirs) - _HOW
     if not usual.predicts_rating:  # other penalties, so that only the quality can be equal

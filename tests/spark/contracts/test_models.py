@@ -14,6 +14,9 @@ from jobs.runtime.session import cached_rdds
 SMALL = {
     "als": {"rank": 4, "iterations": 6, "reg": 0.05, "blocks": 2},
     "als_implicit": {"rank": 4, "iterations": 4, "blocks": 2},
+    "als_wr": {"rank": 4, "iterations": 6, "reg": 0.05},
+    "bpmf": {"rank": 4, "samples": 40, "kept": 20, "burn": 10},
+    "ials": {"rank": 4, "iterations": 4},
 }
 K = 5
 

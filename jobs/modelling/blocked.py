@@ -1,0 +1,267 @@
+"""Factors that the engine has fitted: predictions, rankings and frames from two broadcast matrices."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyspark import Broadcast
+from pyspark.sql import DataFrame, SparkSession
+
+from datasets.compiled import compiled
+from jobs.engine.accounts import product_gflops
+from jobs.engine.arrays import Floats, Ints
+from jobs.modelling.baseline import BiasFit
+from jobs.modelling.export import Exported
+from jobs.modelling.factors import FactorRanking
+
+FACTORS = "id int, features array<float>"
+_SCORED = "user int, item int, prediction float"
+
+
+class Side(NamedTuple):
+    """Factors float32 [ids, rank] of one side, and whether an id is known, bool [ids]."""
+
+    factors: Floats
+    known: npt.NDArray[np.bool_]
+
+
+class Fitted(NamedTuple):
+    """Fitted factors: users, items, metrics of the fit, and the number of tasks that ran at a time."""
+
+    users: Side
+    items: Side
+    metrics: dict[str, float]
+    slots: int
+
+
+class Baseline(NamedTuple):
+    """The bias baseline as arrays by id; `low` and `high` are the bounds of predictions."""
+
+    mean: float
+    users: Floats
+    items: Floats
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, fit: BiasFit, users: int, items: int, *, clip: bool) -> "Baseline":
+        """Collect a fitted baseline for ids below `users` and `items`."""
+        bounds = (fit.low, fit.high) if clip else (-np.inf, np.inf)
+        return cls(fit.mean, _column(fit.users, "user", users), _column(fit.items, "item", items), *bounds)
+
+
+def _column(frame: DataFrame, side: str, count: int) -> Floats:
+    found = frame.select(side, f"{side}_bias").toPandas()
+    values = np.zeros(count, dtype=np.float32)
+    values[found[side].to_numpy()] = found[f"{side}_bias"].to_numpy()
+    return values
+
+
+@dataclass(frozen=True)
+class BlockedScorer(FactorRanking):
+    """Scores and ranks by factors that every executor has.
+
+    Attributes:
+        sides: users and items, on the executors.
+        slots: tasks that run at a time; metrics: of the fit.
+        bias: predicts where a side is not known, and `baseline` is the same on the executors; None: no prediction.
+        clip: whether predictions are kept within the baseline's bounds.
+    """
+
+    spark: SparkSession
+    sides: "Broadcast[tuple[Side, Side]]"
+    slots: int
+    metrics: Mapping[str, float]
+    bias: BiasFit | None = None
+    baseline: "Broadcast[Baseline] | None" = None
+    clip: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        spark: SparkSession,
+        fitted: Fitted,
+        bias: BiasFit | None = None,
+        *,
+        clip: bool = False,
+        **more: Any,
+    ) -> Self:
+        """Send factors, and the baseline if there is one, to the executors; `more` are further attributes."""
+        users, items, metrics, slots = fitted
+        baseline = None
+        if bias is not None:
+            known = Baseline.of(bias, len(users.known), len(items.known), clip=clip)
+            baseline = spark.sparkContext.broadcast(known)
+        sides = spark.sparkContext.broadcast((users, items))
+        return cls(spark, sides, slots, metrics, bias, baseline, clip, **more)
+
+    def describe(self) -> tuple[dict[str, float], dict[str, str]]:
+        """Return the metrics of the fit, with the matrix product of the executors' cores beside them."""
+        if "engine_gflops" not in self.metrics:
+            return dict(self.metrics), {}
+        limit = product_gflops(self.spark.sparkContext, self.slots)
+        share = self.metrics["engine_gflops"] / limit
+        return {**self.metrics, "engine_product_gflops": limit, "engine_product_share": share}, {}
+
+    def score(self, pairs: DataFrame) -> DataFrame:
+        """Predict each pair; null where nothing is known of it."""
+        return pairs.select("user", "item").mapInArrow(_scoring(self.sides, self.baseline), _SCORED)
+
+    def recommend(self, users: DataFrame, k: int, seen: DataFrame | None) -> DataFrame:
+        """Rank by the product of factors, which is not clipped; users without factors are absent."""
+        return self.ranked(self.frame(0), self.frame(1), k, seen, users)
+
+    def exported(self) -> Exported:
+        return Exported(self.frame(0), self.frame(1), self.bias, on_residuals=False, clip=self.clip)
+
+    def frame(self, side: int) -> DataFrame:
+        """Return the factors of a side's known ids (id int, features array<float>)."""
+        count = len(self.sides.value[side].known)
+        ids = self.spark.range(0, count, 1, 2 * self.slots)
+        return ids.mapInArrow(_framing(self.sides, side), FACTORS)
+
+    def release(self) -> None:
+        super().release()
+        self.sides.destroy()
+        if self.baseline is not None:
+            self.baseline.destroy()
+
+
+Batches = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+
+
+def _framing(sides: "Broadcast[tuple[Side, Side]]", side: int) -> Batches:
+    def frame(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        factors, known = sides.value[side]
+        for batch in batches:
+            ids = batch.column("id").to_numpy()
+            ids = ids[known[ids]].astype(np.int32)
+            values = factors[ids]
+            offsets = np.arange(0, values.size + 1, values.shape[1], dtype=np.int32)
+            features = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.reshape(-1)))
+            yield pa.RecordBatch.from_arrays([pa.array(ids), features], names=["id", "features"])
+
+    return frame
+
+
+def _scoring(sides: "Broadcast[tuple[Side, Side]]", baseline: "Broadcast[Baseline] | None") -> Batches:
+    def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        users, items = sides.value
+        fallback = None if baseline is None else baseline.value
+        for batch in batches:
+            user, item = (_ids(batch.column(name)) for name in ("user", "item"))
+            found = predicted(users, items, user, item, fallback)
+            prediction = pa.array(found, mask=np.isnan(found))
+            yield pa.RecordBatch.from_arrays(
+                [batch.column("user"), batch.column("item"), prediction], names=["user", "item", "prediction"]
+            )
+
+    return score
+
+
+def _ids(column: pa.Array) -> Ints:
+    """Return ids, -1 for a null."""
+    found: Ints = column.fill_null(-1).to_numpy()
+    return found
+
+
+def predicted(users: Side, items: Side, user: Ints, item: Ints, baseline: Baseline | None) -> Floats:
+    """Return the product of factors of each pair, clipped; the baseline where a side is not known, NaN without one."""
+    out = np.full(len(user), np.nan, dtype=np.float32)
+    both = known_pairs(users, items, user, item)
+    products(users.factors, items.factors, user[both], item[both], both, out)
+    if baseline is None:
+        return out
+    rest = np.flatnonzero(np.isnan(out))
+    out[rest] = baseline.mean + _of(baseline.users, user[rest]) + _of(baseline.items, item[rest])
+    return out.clip(baseline.low, baseline.high)
+
+
+@dataclass(frozen=True)
+class SampledScorer(BlockedScorer):
+    """Scores by the mean over samples, which stand side by side in the factors.
+
+    Attributes:
+        rank: factors of a sample; behind those of all samples stands one more, for what all ratings have in common.
+        noise: variance of a rating around its mean; spread: of one whose user or item is not known.
+    """
+
+    rank: int = 1
+    noise: float = 1.0
+    spread: float = 1.0
+
+    def deviating(self, pairs: DataFrame) -> DataFrame:
+        """Predict pairs with the standard deviation of a rating: that of the samples and of the noise together."""
+        return pairs.select("user", "item").mapInArrow(
+            _deviating(self.sides, self.baseline, self.rank, (self.noise, self.spread)),
+            f"{_SCORED}, deviation float",
+        )
+
+
+def _deviating(
+    sides: "Broadcast[tuple[Side, Side]]",
+    baseline: "Broadcast[Baseline] | None",
+    rank: int,
+    around: tuple[float, float],
+) -> Batches:
+    noise, unknown = around
+
+    def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        users, items = sides.value
+        fallback = None if baseline is None else baseline.value
+        for batch in batches:
+            user, item = (_ids(batch.column(name)) for name in ("user", "item"))
+            found = predicted(users, items, user, item, fallback)
+            spread = np.full(len(user), unknown - noise, dtype=np.float32)
+            both = known_pairs(users, items, user, item)
+            variances(users.factors, items.factors, user[both], item[both], rank, both, spread)
+            columns = [
+                batch.column("user"),
+                batch.column("item"),
+                *map(pa.array, (found, np.sqrt(spread + np.float32(noise)))),
+            ]
+            yield pa.RecordBatch.from_arrays(columns, names=["user", "item", "prediction", "deviation"])
+
+    return score
+
+
+@compiled
+def variances(users, items, user, item, rank, places, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0917
+    """Write the variance of the samples' products of each pair to its place; users' factors are over the number of samples."""
+    samples = (users.shape[1] - 1) // rank
+    for n in range(len(places)):
+        total, squares = 0.0, 0.0
+        for sample in range(samples):
+            product = 0.0
+            for j in range(sample * rank, (sample + 1) * rank):
+                product += users[user[n], j] * items[item[n], j]
+            product *= samples
+            total += product
+            squares += product * product
+        out[places[n]] = max(0.0, squares / samples - (total / samples) ** 2)
+
+
+def _of(values: Floats, ids: Ints) -> Floats:
+    inside = (ids >= 0) & (ids < len(values))
+    found: Floats = np.where(inside, values[np.where(inside, ids, 0)], np.float32(0.0))
+    return found
+
+
+def known_pairs(users: Side, items: Side, user: Ints, item: Ints) -> npt.NDArray[np.int64]:
+    """Return the places of pairs whose user and item are known."""
+    inside = (user >= 0) & (user < len(users.known)) & (item >= 0) & (item < len(items.known))
+    both = np.flatnonzero(inside)
+    return both[users.known[user[both]] & items.known[item[both]]]
+
+
+@compiled(fastmath=("contract", "reassoc"))
+def products(users, items, user, item, places, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0917
+    """Write the product of each pair's factors to its place."""
+    for n in range(len(places)):
+        total = np.float32(0.0)
+        for j in range(users.shape[1]):
+            total += users[user[n], j] * items[item[n], j]
+        out[places[n]] = total

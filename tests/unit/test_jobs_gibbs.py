@@ -1,0 +1,97 @@
+"""Draws of Gibbs sampling against the distributions that they are of, a chain on planted factors, and the health of chains."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from jobs.engine.factorise import both_ways
+from jobs.engine.gibbs import Whole, chain, drawn_noise, drawn_normal, generator
+from jobs.modelling.chains import effective_size, r_hat
+
+USERS, ITEMS, RANK, NOISE = 150, 120, 3, 0.3
+
+
+def planted():
+    rng = np.random.default_rng(4)
+    user, item = np.nonzero(rng.random((USERS, ITEMS)) < 0.4)
+    users, items = rng.normal(size=(USERS, RANK)), rng.normal(size=(ITEMS, RANK))
+    rating = np.einsum("nf,nf->n", users[user], items[item]) + NOISE * rng.normal(size=len(user))
+    test = rng.random(len(user)) < 0.2
+    return (user[~test], item[~test], rating[~test]), (user[test], item[test], rating[test])
+
+
+def sweeps(train, count, seed=1):
+    by_user, by_item = both_ways(*train, USERS + 1, ITEMS)
+    known = np.diff(by_user.indptr) > 0, np.diff(by_item.indptr) > 0
+    return list(
+        itertools.islice(chain(Whole(by_user, by_item, RANK), known, len(train[0]), RANK, seed), count)
+    )
+
+
+def test_mean_and_precision_of_factors_are_those_of_the_factors():
+    rng = np.random.default_rng(1)
+    root = np.eye(RANK) + 0.2 * rng.normal(size=(RANK, RANK))
+    factors = (rng.normal(size=(50_000, RANK)) @ root + [1, -2, 3]).astype(np.float32)
+    draws = [drawn_normal(factors, generator(1, sweep, 0)) for sweep in range(20)]
+    mean = np.mean([draw.mean for draw in draws], axis=0)
+    precision = np.mean([draw.precision for draw in draws], axis=0)
+    np.testing.assert_allclose(mean, [1, -2, 3], atol=0.05)
+    np.testing.assert_allclose(precision @ np.cov(factors.T), np.eye(RANK), atol=0.05)
+    assert np.std([draw.mean[0] for draw in draws]) > 0
+
+
+def test_few_rows_leave_the_prior():
+    """A Wishart distribution of scale I with as many degrees of freedom as factors has the mean rank * I."""
+    draws = [drawn_normal(np.zeros((1, RANK), np.float32), generator(2, sweep, 0)) for sweep in range(4000)]
+    mean = np.mean([draw.precision for draw in draws], axis=0)
+    np.testing.assert_allclose(mean, (RANK + 1) * np.eye(RANK), atol=0.25)
+
+
+def test_the_noise_is_that_of_the_errors():
+    draws = [drawn_noise(400.0, 10_000, generator(1, sweep, 2)) for sweep in range(200)]
+    assert np.mean(draws) == pytest.approx(25, rel=0.01)
+    assert np.std(draws) == pytest.approx(25 * (2 / 10_000) ** 0.5, rel=0.2)
+
+
+def test_a_chain_finds_planted_factors_and_their_noise():
+    train, (user, item, rating) = planted()
+    kept = sweeps(train, 120)[40:]
+    mean = np.mean([np.einsum("nf,nf->n", one.users[user], one.items[item]) for one in kept], axis=0)
+    assert np.sqrt(np.mean((mean - rating) ** 2)) < 1.15 * NOISE
+    assert np.mean([one.noise for one in kept]) == pytest.approx(1 / NOISE**2, rel=0.1)
+    assert kept[-1].rmse < 1.05 * NOISE
+    assert not kept[-1].users[-1].any()  # nobody
+
+
+def test_equal_seeds_give_equal_chains_and_others_others():
+    train, _ = planted()
+    one, same, other = (sweeps(train, 3, seed)[-1] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one.users, same.users)
+    assert one.noise == same.noise
+    assert np.abs(one.users - other.users).max() > 0.1
+
+
+def walk(seed, draws, alike, chains=4):
+    rng = np.random.default_rng(seed)
+    noise, out = rng.normal(size=(chains, draws)), np.zeros((chains, draws))
+    out[:, 0] = noise[:, 0] / np.sqrt(1 - alike**2)
+    for n in range(1, draws):
+        out[:, n] = alike * out[:, n - 1] + noise[:, n]
+    return out
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.5, 0.9])
+def test_effective_size_of_a_process_whose_size_is_known(alike):
+    sizes = [effective_size(walk(seed, 1000, alike)) for seed in range(10)]
+    assert np.median(sizes) == pytest.approx(4000 * (1 - alike) / (1 + alike), rel=0.2)
+
+
+def test_chains_that_agree_and_chains_that_do_not():
+    agreed = walk(1, 500, 0.3)
+    assert 0.99 < r_hat(agreed) < 1.02
+    assert r_hat(agreed + np.array([[0], [0], [0], [3]])) > 1.3
+    assert r_hat(agreed + np.linspace(0, 5, 500)) > 1.3  # one that drifts differs from itself
+    assert r_hat(np.ones((2, 10))) == 1
+    assert np.isnan(r_hat(agreed[:, :3]))
+    assert np.isnan(effective_size(agreed[:, :3]))
