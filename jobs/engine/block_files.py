@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from core.errors import JobError
 from datasets.compiled import compiled
 from jobs.engine.arrays import Floats, Ints
 from jobs.engine.neighbours import Csr
@@ -22,7 +23,7 @@ from jobs.engine.neighbours import Csr
 _TYPES = (np.int64, np.int32, np.float32)  # of a matrix's offsets, columns and values
 
 
-class NoSpaceError(OSError):
+class NoSpaceError(JobError):
     """A disk has no room for a block; the words say which and what to do."""
 
 
