@@ -4,6 +4,7 @@ The other side's factors reach the executors as one broadcast; each block's fact
 depend on its own ratings and the other side's factors alone, so blocks, workers and the order of tasks change nothing.
 """
 
+import gc
 import logging
 import math
 import os
@@ -269,6 +270,19 @@ class _Part(NamedTuple):
     wrong: str = ""
 
 
+_settled = False
+"""Whether this process has loaded what solving takes."""
+
+
+def _settle() -> None:
+    """Let the Python worker's garbage collection, which it does after each task, pass over what was loaded for good."""
+    global _settled  # noqa: PLW0603 - once in a process
+    if not _settled:
+        gc.collect()
+        gc.freeze()
+        _settled = True
+
+
 @dataclass(frozen=True)
 class _Solve:
     """Solve the equations of a block's rows; a failure is returned, because Spark would run a failed task again."""
@@ -306,6 +320,7 @@ class _Solve:
                 squares[first:last] = squared_errors(rows_of, other, out[first:last])
                 parts[2] += clock.lap()
         packed = _packed(out)
+        _settle()
         gather, products, solve = parts.tolist()
         done = len(matrix.indices), rows, len(packed)
         took = Took(
