@@ -78,6 +78,20 @@ def parse(cls: type[T], values: Mapping[str, Any], what: str) -> T:
     return cls(**{key: convert(hints[key], value, f"{key} in {what}") for key, value in values.items()})
 
 
+def check_least(given: object, least: Mapping[str, int]) -> None:
+    """Refuse attributes that are below the least that is allowed.
+
+    Raises:
+        UsageError: with the name, the value and the allowed ones.
+    """
+    for name, lowest in least.items():
+        value = getattr(given, name)
+        if value < lowest:
+            raise UsageError(
+                f"{name} must be {lowest} or more, got {value}; set for example {name}={lowest + 1}"
+            )
+
+
 def convert(hint: Any, value: Any, what: str) -> Any:
     """Convert one value to the type that a field declares.
 

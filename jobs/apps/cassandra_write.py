@@ -141,12 +141,7 @@ def _read_lists(store: CassandraStore, table: str, rows: DataFrame, lists: int) 
 
 def _result(context: Context, params: WriteParams, sides: tuple[str, ...], reads: list[float]) -> Result:
     phases = [*(f"write_{side}" for side in sides), "read"]
-    seconds = {
-        phase: statistics.median(
-            timed.seconds for timed in context.phases.times if timed.kind == "repeat" and timed.phase == phase
-        )
-        for phase in phases
-    }
+    seconds = {phase: context.phases.median(phase) for phase in phases}
     metrics = {f"rows_per_s.{phase}": params.rows / seconds[phase] for phase in phases}
     if params.plain:
         metrics["speed_up"] = seconds["write_plain"] / seconds["write_ordered"]

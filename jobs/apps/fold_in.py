@@ -1,6 +1,5 @@
 """Sets the folding in of people, by our kernel, against that of the library `implicit`, with the same equations, in one task of one core."""
 
-import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
@@ -78,14 +77,7 @@ class FoldInJob:
                 f"the two ways disagree, so their times mean nothing: factors differ by up to {apart:.6f}, {TOLERANCE} is allowed; "
                 "please report it with these numbers and the parameters"
             )
-        seconds = {
-            side: statistics.median(
-                item.seconds
-                for item in context.phases.times
-                if item.kind == "repeat" and item.phase == f"fold_in_{side}"
-            )
-            for side in SIDES
-        }
+        seconds = {side: context.phases.median(f"fold_in_{side}") for side in SIDES}
         metrics = {f"users_per_s_{side}": params.users / seconds[side] for side in SIDES}
         return Result(
             job="fold_in",

@@ -1,6 +1,5 @@
 """Sets the blocked top-N against MLlib's `recommendForAllUsers`, with the same factors, in the same application."""
 
-import statistics
 from dataclasses import dataclass, fields
 
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -108,14 +107,7 @@ def _result(context: Context, params: TopnParams, model: Factors) -> Result:
     best = blocked.orderBy("user").select(F.col("scores")[0]).limit(_FINGERPRINT).collect()
     blocked.unpersist()
     _agree(facts, params)
-    seconds = {
-        side: statistics.median(
-            time.seconds
-            for time in context.phases.times
-            if time.kind == "repeat" and time.phase == f"recommend_{side}"
-        )
-        for side in SIDES
-    }
+    seconds = {side: context.phases.median(f"recommend_{side}") for side in SIDES}
     pairs = params.users * params.items
     metrics = {f"m_pairs_per_s_{side}": pairs / seconds[side] / 1e6 for side in SIDES}
     return Result(

@@ -17,7 +17,7 @@ from jobs.engine.arrays import ITEMS, USERS, Floats, one_thread
 from jobs.engine.draws import unit_vectors
 from jobs.engine.neighbours import Csr
 from jobs.engine.normal_equations import Draw, Prior, padded, squared_errors
-from jobs.engine.rules import Equations, solved
+from jobs.engine.rules import Equations, Half, solved
 
 Doubles = npt.NDArray[np.float64]
 
@@ -32,16 +32,6 @@ NOISE = 2
 
 _START = 0.3
 """Length of first factors. From longer ones a chain of few ratings stays where it fits their noise; from shorter ones it takes more sweeps."""
-
-
-class Half(Protocol):
-    """A half-step's results: factors float32 [ids, rank], and each id's squared errors if they were asked for."""
-
-    @property
-    def factors(self) -> Floats: ...
-
-    @property
-    def squares(self) -> Doubles | None: ...
 
 
 class HalfStep(Protocol):
@@ -186,18 +176,9 @@ class Whole:
     by_item: Csr
     rank: int
 
-    def __call__(
-        self, side: int, other: Floats, rule: Gibbs, draw: Draw, *, errors: bool = False
-    ) -> "Solved":
+    def __call__(self, side: int, other: Floats, rule: Gibbs, draw: Draw, *, errors: bool = False) -> Half:
         """Draw the factors of a side."""
         rows = self.by_item if side == ITEMS else self.by_user
         out, wide = np.zeros((len(rows.indptr) - 1, self.rank), dtype=np.float32), padded(other)
         solved(rows, wide, rule, out, prior=rule.prior(other), draw=draw)
-        return Solved(out, squared_errors(rows, wide, out) if errors else None)
-
-
-class Solved(NamedTuple):
-    """A half-step's results."""
-
-    factors: Floats
-    squares: Doubles | None
+        return Half(out, squared_errors(rows, wide, out) if errors else None)

@@ -27,7 +27,7 @@ from jobs.engine.arrays import NAMES, Floats, Ints
 from jobs.engine.blocks import Block, Blocks
 from jobs.engine.neighbours import Csr
 from jobs.engine.normal_equations import Draw, Prior, Spent, UndeterminedError, flops, padded, squared_errors
-from jobs.engine.rules import Rule, solved
+from jobs.engine.rules import Half, Rule, solved
 from jobs.engine.subspaces import Cut, cut, descend
 
 logger = logging.getLogger(__name__)
@@ -38,13 +38,6 @@ _ENTRIES = 1 << 20
 
 _ROWS = 1 << 16
 """Rows that are solved at a time: of few entries each."""
-
-
-class Half(NamedTuple):
-    """Results of a half-step: factors float32 [ids, rank], and each id's squared errors, float64 [ids], if they were asked for."""
-
-    factors: Floats
-    squares: npt.NDArray[np.float64] | None
 
 
 class Took(NamedTuple):

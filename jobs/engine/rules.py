@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from jobs.engine.arrays import Floats, one_thread
 from jobs.engine.neighbours import Csr
@@ -25,6 +26,13 @@ class Equations(NamedTuple):
     targets: Floats
     weights: Floats | None
     ridge: Floats
+
+
+class Half(NamedTuple):
+    """Results of a half-step: factors float32 [ids, rank], and each id's squared errors, float64 [ids], if they were asked for."""
+
+    factors: Floats
+    squares: npt.NDArray[np.float64] | None
 
 
 class Rule(Protocol):

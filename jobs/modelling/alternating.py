@@ -1,6 +1,7 @@
 """Alternating least squares on the engine: what its models have in common."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pyspark.sql import SparkSession
 
-from core.errors import UsageError
+from core.options import check_least
 from jobs.engine.accounts import account
 from jobs.engine.arrays import ITEMS, USERS, Floats
 from jobs.engine.blocks import Blocks, Sizes
@@ -51,7 +52,7 @@ def check_factors(spark: SparkSession, users: int, items: int, rank: int, name: 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alternating:
+class Alternating(ABC):
     """Hyper-parameters of every model that the engine fits by alternating least squares.
 
     Attributes:
@@ -71,15 +72,11 @@ class Alternating:
     resume: str = ""
 
     def __post_init__(self) -> None:
-        for name, least in (("rank", 1), ("iterations", 1), ("parts", 0), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise UsageError(
-                    f"{name} must be {least} or more, got {getattr(self, name)}; set for example {name}={least + 1}"
-                )
+        check_least(self, {"rank": 1, "iterations": 1, "parts": 0, "seed": 0})
 
+    @abstractmethod
     def rules(self, users: int, items: int) -> tuple[Rule, Rule]:
         """Return the objective of users' rows and that of items' rows, for the numbers of those that have ratings."""
-        raise NotImplementedError
 
     def at_a_time(self) -> int:
         """Return how many factors are solved for at a time; 0: all."""

@@ -14,7 +14,7 @@ from datasets.compiled import compiled
 from jobs.engine.accounts import product_gflops
 from jobs.engine.arrays import Floats, Ints
 from jobs.modelling.baseline import BiasFit
-from jobs.modelling.export import Exported
+from jobs.modelling.export import Exported, bias_column
 from jobs.modelling.factors import FactorRanking
 
 FACTORS = "id int, features array<float>"
@@ -50,14 +50,9 @@ class Baseline(NamedTuple):
     def of(cls, fit: BiasFit, users: int, items: int, *, clip: bool) -> "Baseline":
         """Collect a fitted baseline for ids below `users` and `items`."""
         bounds = (fit.low, fit.high) if clip else (-np.inf, np.inf)
-        return cls(fit.mean, _column(fit.users, "user", users), _column(fit.items, "item", items), *bounds)
-
-
-def _column(frame: DataFrame, side: str, count: int) -> Floats:
-    found = frame.select(side, f"{side}_bias").toPandas()
-    values = np.zeros(count, dtype=np.float32)
-    values[found[side].to_numpy()] = found[f"{side}_bias"].to_numpy()
-    return values
+        return cls(
+            fit.mean, bias_column(fit.users, "user", users), bias_column(fit.items, "item", items), *bounds
+        )
 
 
 @dataclass(frozen=True)
@@ -147,17 +142,24 @@ def _framing(sides: "Broadcast[tuple[Side, Side]]", side: int) -> Batches:
     return frame
 
 
-def _scoring(sides: "Broadcast[tuple[Side, Side]]", baseline: "Broadcast[Baseline] | None") -> Batches:
+def _scoring(
+    sides: "Broadcast[tuple[Side, Side]]",
+    baseline: "Broadcast[Baseline] | None",
+    deviate: Callable[[Side, Side, Ints, Ints], Floats] | None = None,
+) -> Batches:
+    """Return what predicts pairs, with the deviations that `deviate` gives them, if it is there."""
+
     def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         users, items = sides.value
         fallback = None if baseline is None else baseline.value
         for batch in batches:
             user, item = (_ids(batch.column(name)) for name in ("user", "item"))
             found = predicted(users, items, user, item, fallback)
-            prediction = pa.array(found, mask=np.isnan(found))
-            yield pa.RecordBatch.from_arrays(
-                [batch.column("user"), batch.column("item"), prediction], names=["user", "item", "prediction"]
-            )
+            columns = {"user": batch.column("user"), "item": batch.column("item")}
+            columns["prediction"] = pa.array(found, mask=np.isnan(found))
+            if deviate is not None:
+                columns["deviation"] = pa.array(deviate(users, items, user, item))
+            yield pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
     return score
 
@@ -176,7 +178,7 @@ def predicted(users: Side, items: Side, user: Ints, item: Ints, baseline: Baseli
     if baseline is None:
         return out
     rest = np.flatnonzero(np.isnan(out))
-    out[rest] = baseline.mean + _of(baseline.users, user[rest]) + _of(baseline.items, item[rest])
+    out[rest] = baseline.mean + of_ids(baseline.users, user[rest]) + of_ids(baseline.items, item[rest])
     return out.clip(baseline.low, baseline.high)
 
 
@@ -195,37 +197,25 @@ class SampledScorer(BlockedScorer):
 
     def deviating(self, pairs: DataFrame) -> DataFrame:
         """Predict pairs with the standard deviation of a rating: that of the samples and of the noise together."""
-        return pairs.select("user", "item").mapInArrow(
-            _deviating(self.sides, self.baseline, self.rank, (self.noise, self.spread)),
-            f"{_SCORED}, deviation float",
-        )
+        deviation = _Deviation(self.rank, self.noise, self.spread)
+        scoring = _scoring(self.sides, self.baseline, deviation)
+        return pairs.select("user", "item").mapInArrow(scoring, f"{_SCORED}, deviation float")
 
 
-def _deviating(
-    sides: "Broadcast[tuple[Side, Side]]",
-    baseline: "Broadcast[Baseline] | None",
-    rank: int,
-    around: tuple[float, float],
-) -> Batches:
-    noise, unknown = around
+@dataclass(frozen=True)
+class _Deviation:
+    """Deviations of pairs' ratings; attributes as of `SampledScorer`."""
 
-    def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        users, items = sides.value
-        fallback = None if baseline is None else baseline.value
-        for batch in batches:
-            user, item = (_ids(batch.column(name)) for name in ("user", "item"))
-            found = predicted(users, items, user, item, fallback)
-            spread = np.full(len(user), unknown - noise, dtype=np.float32)
-            both = known_pairs(users, items, user, item)
-            variances(users.factors, items.factors, user[both], item[both], rank, both, spread)
-            columns = [
-                batch.column("user"),
-                batch.column("item"),
-                *map(pa.array, (found, np.sqrt(spread + np.float32(noise)))),
-            ]
-            yield pa.RecordBatch.from_arrays(columns, names=["user", "item", "prediction", "deviation"])
+    rank: int
+    noise: float
+    unknown: float
 
-    return score
+    def __call__(self, users: Side, items: Side, user: Ints, item: Ints) -> Floats:
+        spread = np.full(len(user), self.unknown - self.noise, dtype=np.float32)
+        both = known_pairs(users, items, user, item)
+        variances(users.factors, items.factors, user[both], item[both], self.rank, both, spread)
+        found: Floats = np.sqrt(spread + np.float32(self.noise))
+        return found
 
 
 @compiled
@@ -244,10 +234,10 @@ def variances(users, items, user, item, rank, places, out):  # type: ignore[no-u
         out[places[n]] = max(0.0, squares / samples - (total / samples) ** 2)
 
 
-def _of(values: Floats, ids: Ints) -> Floats:
+def of_ids(values: npt.NDArray[Any], ids: Ints) -> npt.NDArray[Any]:
+    """Return the values of ids, 0 of an id that has none."""
     inside = (ids >= 0) & (ids < len(values))
-    found: Floats = np.where(inside, values[np.where(inside, ids, 0)], np.float32(0.0))
-    return found
+    return np.where(inside, values[np.where(inside, ids, 0)], values.dtype.type(0))
 
 
 def known_pairs(users: Side, items: Side, user: Ints, item: Ints) -> npt.NDArray[np.int64]:

@@ -64,8 +64,8 @@ def export(model: Exported, training: Tables, folder: Path) -> None:
         item_keys=items,
         user_factors=user_factors,
         item_factors=item_factors,
-        user_bias=_column(bias.users, "user", len(users)) if bias else np.zeros(0, np.float32),
-        item_bias=_column(bias.items, "item", len(items)) if bias else np.zeros(0, np.float32),
+        user_bias=bias_column(bias.users, "user", len(users)) if bias else np.zeros(0, np.float32),
+        item_bias=bias_column(bias.items, "item", len(items)) if bias else np.zeros(0, np.float32),
         item_known=_known(bias.items, "item", len(items)) if bias else np.zeros(0, bool),
         scalars=np.array([bias.mean, bias.low, bias.high] if bias else [0.0, 0.0, 0.0]),
         flags=np.array([bias is not None, model.on_residuals, model.clip]),
@@ -89,7 +89,8 @@ def _rows(frame: DataFrame | None, count: int) -> Any:
     return rows
 
 
-def _column(frame: DataFrame, side: str, count: int) -> Any:
+def bias_column(frame: DataFrame, side: str, count: int) -> Any:
+    """Return the baseline's biases of a side by id, float32 [count], 0 for the unknown."""
     found = frame.select(side, f"{side}_bias").toPandas()
     values = np.zeros(count, np.float32)
     values[found[side].to_numpy()] = found[f"{side}_bias"].to_numpy()

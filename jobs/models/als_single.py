@@ -16,6 +16,7 @@ from jobs.engine.arrays import Floats, Ints
 from jobs.engine.factorise import factorise, fit_flops
 from jobs.engine.normal_equations import UndeterminedError
 from jobs.modelling.baseline import RatingModel
+from jobs.modelling.blocked import of_ids
 from jobs.modelling.fetching import arranged, check_driver, fetch
 from jobs.modelling.preflight import check_ratings
 from jobs.modelling.single import Clock, Known, SingleScorer
@@ -33,7 +34,7 @@ class Fallback:
 
     def __call__(self, user: Ints, item: Ints, product: Floats) -> Floats:
         """Use the baseline where a product is not known, and clip."""
-        baseline = self.mean + _of(self.users, user) + _of(self.items, item)
+        baseline = self.mean + of_ids(self.users, user) + of_ids(self.items, item)
         prediction = np.where(np.isnan(product), baseline, product)
         if self.bounds is not None:
             prediction = prediction.clip(*self.bounds)
@@ -98,11 +99,6 @@ def _shrunk(ids: Ints, rest: npt.NDArray[Any], reg: float) -> npt.NDArray[Any]:
     total = np.bincount(ids, rest)
     means: npt.NDArray[Any] = np.divide(total, number + reg, out=np.zeros_like(total), where=number > 0)
     return means
-
-
-def _of(values: npt.NDArray[Any], ids: Ints) -> npt.NDArray[Any]:
-    inside = ids < len(values)
-    return np.where(inside, values[np.where(inside, ids, 0)], 0.0)
 
 
 MODEL = AlsSingle

@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from core.errors import JobError, UsageError
+from core.options import check_least
 from jobs.engine.arrays import ITEMS, USERS, Floats
 from jobs.engine.blocks import Blocks, Sizes, not_finite
 from jobs.engine.factorise import both_ways
@@ -62,18 +63,7 @@ class Bpmf(RatingModel):
     seed: int = 1
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("rank", 1),
-            ("samples", 1),
-            ("kept", 1),
-            ("burn", 0),
-            ("chains", 1),
-            ("seed", 0),
-        ):
-            if getattr(self, name) < least:
-                raise UsageError(
-                    f"{name} must be {least} or more, got {getattr(self, name)}; set for example {name}={least + 1}"
-                )
+        check_least(self, {"rank": 1, "samples": 1, "kept": 1, "burn": 0, "chains": 1, "seed": 0})
         if not self.chains <= self.kept <= self.samples:
             raise UsageError(
                 f"kept must be from {self.chains} (chains) to {self.samples} (samples), got {self.kept}; set for example kept={self.samples}"

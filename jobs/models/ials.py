@@ -64,7 +64,8 @@ class Ials(Alternating):
 
     def rules(self, users: int, items: int) -> tuple[Rule, Rule]:
         """A user's columns are the items that have interactions, and the other way round."""
-        return tuple(Unobserved(self.reg, self.exponent, self.unobserved, other) for other in (items, users))  # type: ignore[return-value]
+        settings = self.reg, self.exponent, self.unobserved
+        return Unobserved(*settings, items), Unobserved(*settings, users)
 
     def at_a_time(self) -> int:
         return self.subspace

@@ -5,6 +5,7 @@ Every timed part must consume its results: `consume` writes to Spark's `noop` si
 """
 
 import json
+import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,6 +75,12 @@ class Phases:
             context.setLocalProperty("spark.jobGroup.id", None)  # type: ignore[arg-type]
             context.setLocalProperty("spark.job.description", None)  # type: ignore[arg-type]
         self.add(name, seconds, len(context.statusTracker().getJobIdsForGroup(group)))
+
+    def median(self, name: str) -> float:
+        """Return the median seconds of a phase in the passes that count."""
+        return statistics.median(
+            time.seconds for time in self.times if time.kind == "repeat" and time.phase == name
+        )
 
     def add(self, name: str, seconds: float, spark_jobs: int) -> None:
         """Keep a time of this pass; that of a query, whose jobs have a group of their own, is taken elsewhere.
