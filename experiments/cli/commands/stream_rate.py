@@ -66,7 +66,7 @@ def _run(arguments: Namespace) -> int:
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    measured_stream.add_stream(parser, "synthetic/ml-32m")
+    measured_stream.add_stream(parser, "synthetic/ml-100m")
     measured_stream.add_pace(parser, None, f"{_WARM_S:.0f}s, and {_SETTLED} triggers at least")
     parser.add_argument("--alone", default="1e6", help="messages of the generator alone (1e6)")
     parser.add_argument("--backlog", default="2e6", help="messages that are drained (2e6)")
