@@ -161,7 +161,8 @@ ENGINE = Metric(
 CHAIN = Metric(
     "chain/{name}",
     "as named",
-    "health of Markov chains: means, R-hat and effective sizes of the noise's precision and of the RMSE on training rows",
+    "health of Markov chains: means, R-hat and effective sizes of the noise's precision, of the RMSE on training rows and of predictions; "
+    "by chain, the first two at each sweep, which is MLflow's step",
     "metrics.chain_{name}",
 )
 
@@ -170,6 +171,12 @@ INTERVALS = Metric(
     "0 to 1",
     "share of the test ratings in the intervals that should hold so many percent of them (interval_80: 0.8)",
     "metrics.interval_{name}",
+)
+CALIBRATION = Metric(
+    "quality/calibration",
+    "0 to 1",
+    "share of the test ratings in the interval that should hold so many percent of them, which is MLflow's step",
+    "metrics.calibration",
 )
 DEVIATION = Metric(
     "quality/deviation",
@@ -252,9 +259,28 @@ ALONE = Metric(
     f"{_USE}driver_only_s",
 )
 
+RESIDENT = (
+    Metric(
+        "memory/{phase}_mb",
+        "MB",
+        "most anonymous and shared memory of all executors, JVM and Python workers, at a time in a phase; of local workers",
+        "telemetry.resident.own",
+        factor=_MB,
+    ),
+    Metric(
+        "memory/{phase}_pss_mb",
+        "MB",
+        "the same with mapped files, pages that processes share counted once (PSS)",
+        "telemetry.resident.pss",
+        factor=_MB,
+    ),
+)
+"""Memory of the executors as the host sees it: the median of a phase's measured passes."""
+
 METRICS = (
     SECONDS, ALL_SECONDS, RMSE, COVERAGE, NDCG, REPEATS, COLD, RATE, LAG, WINDOW_RATES, WINDOW_LAGS, APPLICATIONS, MEAN, BIAS, FLOOR,
-    MAE, COVERED, MAP, PRECISION, RECALL, ROWS, SINGLE, ENGINE, CHAIN, INTERVALS, DEVIATION, *HARNESS, RECORDING, *TASKS, BUSY, ALONE
+    MAE, COVERED, MAP, PRECISION, RECALL, ROWS, SINGLE, ENGINE, CHAIN, INTERVALS, CALIBRATION, DEVIATION, *HARNESS, RECORDING, *TASKS, BUSY, ALONE,
+    *RESIDENT
 )  # fmt: skip
 """Every metric of a trial and of a side of a comparison, in the order in which old names are looked up."""
 

@@ -12,6 +12,7 @@ from experiments.metric_table import (
     LAG,
     RATE,
     REPEATS,
+    RESIDENT,
     ROWS,
     SECONDS,
     TASKS,
@@ -22,6 +23,7 @@ from experiments.metric_table import (
 )
 from experiments.results.outcome import Application, Outcome
 from experiments.results.windows import lags, measured_windows, rates
+from jobs.runtime.request import PhasePass
 
 
 class Number(NamedTuple):
@@ -81,6 +83,12 @@ def quality(outcome: Outcome) -> dict[str, float]:
     return _medians(item.metrics for item in outcome.measured)
 
 
+def series(outcome: Outcome) -> dict[str, list[tuple[int, float]]]:
+    """The series of its first application; they are equal where seeds are."""
+    shown = outcome.measured or outcome.applications
+    return shown[0].series if shown else {}
+
+
 def relevant_of(outcome: Outcome, name: str = "relevant_rows") -> str:
     """Return which test rows were relevant in its rankings: for people, or under "relevant" in short; "" without rankings."""
     return next((item.info[name] for item in outcome.measured if name in item.info), "")
@@ -108,9 +116,27 @@ def numbers(outcome: Outcome) -> Iterator[Number]:
         yield Number(quality_name(name), value)
     for name, value in counts(outcome).items():
         yield Number(ROWS.of(name), value)
+    for name, points in series(outcome).items():
+        yield from (Number(quality_name(name), value, step) for step, value in points)
     yield from _harness(shown)
     yield from _telemetry(shown)
     yield from _cores(shown)
+    for phase in phases(outcome):
+        for metric in RESIDENT:
+            if (most := resident(outcome, phase, metric.key)) is not None:
+                yield Number(metric.of(phase), most * metric.factor)
+
+
+def resident(outcome: Outcome, phase: str, kind: str) -> float | None:
+    """The median over measured passes of the most bytes that all executors had in a phase, "own" or "pss"; None where nobody looked."""
+    found = [
+        peaks[kind]
+        for item in outcome.measured or outcome.applications
+        for time in item.phases
+        if time.kind == "repeat" and time.phase == phase
+        and kind in (peaks := item.telemetry.get("resident", {}).get(str(PhasePass(phase, time.pass_)), {}))
+    ]  # fmt: skip
+    return statistics.median(found) if found else None
 
 
 def _windows(outcome: Outcome, shown: Sequence[Application]) -> Iterator[Number]:

@@ -65,6 +65,7 @@ class Application:
     warnings: list[str] = field(default_factory=list)
     share: Share | None = None
     windows: list[Window] = field(default_factory=list)
+    series: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -91,6 +92,7 @@ class Application:
             warnings=result.warnings,
             share=share,
             windows=result.windows,
+            series=result.series,
         )
 
     @property
@@ -270,9 +272,15 @@ def _without_tables(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, "values": older.values_of(values["values"], values["job"])}
 
 
+def _without_series(values: dict[str, Any]) -> dict[str, Any]:
+    """Take applications of before jobs could tell series as ones that told none."""
+    applications = [{"series": {}, **item} for item in values["applications"]]
+    return {**values, "applications": applications}
+
+
 OUTCOME = Kind(
     "the outcome of a trial",
-    (_without_format, _without_warnings, _without_shares, _without_windows, _without_tables),
+    (_without_format, _without_warnings, _without_shares, _without_windows, _without_tables, _without_series),
     "Nothing of it is shown. To have its trial run again, remove that folder and, if the trial counts as finished, delete "
     "its run in MLflow",
 )

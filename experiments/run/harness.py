@@ -285,6 +285,7 @@ class Harness:
             watch_s=driver_host.watch_s,
             workers=frozenset(f"{_WORKER}{number}" for number in range(1, shape.workers + 1)),
             runtime=runtime,
+            worker_pids=None if self.external or self.settings.backend != "local" else self._worker_pids,
         )
         return launcher.run_parts(parts, folder)
 
@@ -292,6 +293,12 @@ class Harness:
     def default_shape(self) -> Shape:
         """Return the shape in the settings."""
         return default_shape(self.settings)
+
+    def _worker_pids(self) -> list[int]:
+        """Return the processes of the workers on this host."""
+        return [
+            one.pid for one in self.cluster.running().values() if one.name.startswith(_WORKER) and one.alive
+        ]
 
     def _give_back(self) -> None:
         self._move(self.settings.backend)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ from cluster.settings import ROOT
 from core.errors import ServiceError
 from experiments.results.events import Event
 from experiments.results.parts import Following, Launched, Part, Status
+from experiments.telemetry.memory import FILE as MEMORY
+from experiments.telemetry.memory import MemoryWatch
 from jobs.runtime.request import Request
 
 POLL_S = 0.2
@@ -75,6 +77,7 @@ class Launcher:
         workers: names of the workers that the application uses; when all are gone it cannot go on.
         watch_s: seconds between looks at them.
         runtime: sources and Python of the driver.
+        worker_pids: return the processes of workers on this host, whose executors' memory is sampled; None: it is not.
     """
 
     driver_host: DriverHost
@@ -85,6 +88,7 @@ class Launcher:
     watch_s: float = WATCH_S
     grace_s: float = GRACE_S
     runtime: Runtime = HERE
+    worker_pids: Callable[[], Iterable[int]] | None = None
 
     def run(
         self,
@@ -122,7 +126,7 @@ class Launcher:
         status: Status = "ok"
         reason: str | None = None
         try:
-            reason = self._wait(process, following)
+            reason = self._wait(process, following, self._memory(folder))
         except KeyboardInterrupt:
             status, reason = "killed", "interrupted (Ctrl-C)"
         finally:
@@ -140,13 +144,21 @@ class Launcher:
             argv += ["--request", given, "--result", answer]
         return self.driver_host.command(argv, self.runtime.root, folder, self.own)
 
-    def _wait(self, process: subprocess.Popen[bytes], following: Following) -> str | None:
+    def _memory(self, folder: Path) -> MemoryWatch | None:
+        (folder / MEMORY).unlink(missing_ok=True)
+        return None if self.worker_pids is None else MemoryWatch(self.worker_pids, folder / MEMORY)
+
+    def _wait(
+        self, process: subprocess.Popen[bytes], following: Following, memory: MemoryWatch | None
+    ) -> str | None:
         """Follow the process to its end; return why it had to be stopped, None if it ended by itself."""
         next_watch, answered, died = 0.0, time.perf_counter(), following.died
         while True:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(POLL_S)
             following.look()
+            if memory is not None:
+                memory.look()
             if process.returncode is not None:
                 missing = None
                 with suppress(ServiceError):

@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -19,7 +20,7 @@ from jobs.judge.relevance import Relevance, relevance
 from jobs.judge.select import choose, validation_kind, validation_split
 from jobs.modelling.delivery import deliver
 from jobs.modelling.export import Exportable, export
-from jobs.modelling.model import Described, Model, Scorer, Uncertain
+from jobs.modelling.model import Described, Model, Sampled, Scorer, Uncertain
 from jobs.modelling.preflight import Preflighted
 from jobs.modelling.similar import SimilarItems
 from jobs.params import TrainParams
@@ -83,8 +84,8 @@ class Train:
             lambda: noise_floor(summary, tables, parts.test),
             lambda: measured.store_similar(last.scorer),
         )
-        metrics, texts = measured.described(last.scorer, evaluation)
-        metrics |= floor
+        told = measured.described(last.scorer, evaluation, [(user, item) for user, item, _ in fingerprint])
+        metrics, texts, series = told.metrics | floor, told.texts, told.series
         last.release()
         for part in parts:
             part.unpersist()
@@ -93,7 +94,8 @@ class Train:
             status="ok",
             metrics=metrics,
             counts={"train_rows": train_rows, "test_rows": test_rows, **evaluation.counts},
-            fingerprint=fingerprint,
+            fingerprint=[prediction for *_, prediction in fingerprint],
+            series=series,
             info=info | texts,
             table=[["metric", "value"], *([name, value] for name, value in metrics.items())],
         )
@@ -113,6 +115,14 @@ class _Pass:
             if frame is not None:
                 frame.unpersist()
         self.scorer.release()
+
+
+class _Told(NamedTuple):
+    """Metrics, texts and series of a judged model."""
+
+    metrics: dict[str, float]
+    texts: dict[str, str]
+    series: dict[str, list[tuple[int, float]]]
 
 
 @dataclass(frozen=True)
@@ -154,7 +164,7 @@ class _Measured:
 
     def judge(
         self, last: "_Pass", scale: tuple[float, float, float] | None
-    ) -> tuple[Evaluation, list[float]]:
+    ) -> tuple[Evaluation, list[tuple[int, int, float]]]:
         """Judge what a pass has computed, and store its recommendations; return the fingerprint too."""
         judged = with_predictions(self.parts.test, last.scored, self.test_rows).persist(_LEVEL)
         found, fingerprint, *_ = run_concurrently(
@@ -203,23 +213,35 @@ class _Measured:
         )
         per_user.write(users, Path(self.context.request.per_user))
 
-    def described(self, scorer: Scorer, found: Evaluation) -> tuple[dict[str, float], dict[str, str]]:
-        """Return metrics and texts of the judged model, add warnings about them, and export the model if asked for."""
+    def described(self, scorer: Scorer, found: Evaluation, fixed: list[tuple[int, int]]) -> "_Told":
+        """Return what is told of the judged model, add warnings about it, and export the model if asked for.
+
+        Args:
+            scorer: the model.
+            found: its evaluation.
+            fixed: pairs (user, item), the same of every model.
+        """
         ranked = self.params.top_n > 0
         for text in after_fit(self.params.model, found, self.relevant, ranked=ranked):
             self.context.warn(text)
-        metrics = dict(found.metrics)
+        metrics, series = dict(found.metrics), {}
         texts = {"relevant": self.relevant.short, "relevant_rows": self.relevant.why} if ranked else {}
         if self.params.export:
             assert isinstance(scorer, Exportable)  # the parameters were checked
             export(scorer.exported(), self.training, Path(self.context.request.keep) / MODEL_FOLDER)
         if isinstance(scorer, Uncertain):
-            metrics |= held(self.parts.test, scorer)
+            within = held(self.parts.test, scorer)
+            metrics |= within.metrics
+            series["calibration"] = within.curve
+        if isinstance(scorer, Sampled):
+            user, item = (np.array(ids, dtype=np.int32) for ids in zip(*fixed, strict=True))
+            metrics |= scorer.agreement(user, item)
+            series |= scorer.series()
         if isinstance(scorer, Described):
             more, said = scorer.describe()
             metrics |= more
             texts |= said
-        return metrics, texts
+        return _Told(metrics, texts, series)
 
     def store_similar(self, scorer: Scorer) -> None:
         """Store similar items of each item, if the model knows them."""
@@ -285,14 +307,14 @@ def _fields(model: Model) -> dict[str, Any]:
     return {name: getattr(model, name) for name in parameters.hyper_parameters(type(model))}
 
 
-def _fingerprint(judged: DataFrame) -> list[float]:
-    """Return the predictions of 1,000 test pairs that depend on the data and the split alone, in the order of (user, item).
+def _fingerprint(judged: DataFrame) -> list[tuple[int, int, float]]:
+    """Return (user, item, prediction) of 1,000 test pairs that depend on the data and the split alone, in the order of (user, item).
 
     No prediction counts as 0.
     """
     rows = judged.orderBy(F.xxhash64("user", "item"), "user", "item").limit(FINGERPRINT_PAIRS).collect()
     rows.sort(key=lambda row: (row["user"], row["item"]))
-    return [float(row["prediction"] or 0.0) for row in rows]
+    return [(row["user"], row["item"], float(row["prediction"] or 0.0)) for row in rows]
 
 
 JOB = Train()

@@ -15,9 +15,10 @@ from scipy.linalg import solve_triangular
 
 from jobs.engine.arrays import ITEMS, USERS, Floats, one_thread
 from jobs.engine.draws import unit_vectors
+from jobs.engine.links import Features, Link, drawn_link
 from jobs.engine.neighbours import Csr
-from jobs.engine.normal_equations import Draw, Prior, padded, squared_errors
-from jobs.engine.rules import Equations, Half, solved
+from jobs.engine.normal_equations import Draw, Prior, squared_errors
+from jobs.engine.rules import Equations, Half, laid, solved
 
 Doubles = npt.NDArray[np.float64]
 
@@ -35,10 +36,17 @@ _START = 0.3
 
 
 class HalfStep(Protocol):
-    """Draws the factors of a side, given the other side's; with their squared errors if they are wanted."""
+    """Draws the factors of a side, given the other side's; as `jobs.engine.half_steps.Engine.half_step`."""
 
     def __call__(
-        self, side: int, other: Floats, rule: "Gibbs", draw: Draw, *, errors: bool = False
+        self,
+        side: int,
+        other: Floats,
+        rule: "Gibbs",
+        draw: Draw,
+        *,
+        errors: bool = False,
+        own: Floats | None = None,
     ) -> Half: ...
 
 
@@ -46,7 +54,7 @@ class Sample(NamedTuple):
     """One sweep of a chain.
 
     Attributes:
-        users, items: factors, zeros of ids without ratings.
+        users, items: factors, the last of which is the id's bias; zeros of ids without ratings.
         noise: precision of the noise, drawn after them.
         rmse: of the training ratings.
     """
@@ -69,14 +77,21 @@ def generator(seed: int, sweep: int, what: int) -> np.random.Generator:
     return np.random.default_rng((seed, sweep, what))
 
 
-def drawn_normal(factors: Floats, random: np.random.Generator) -> Normal:
-    """Draw mean and precision of the factors [rows, rank] of those that have ratings, given these factors."""
+def drawn_normal(factors: Doubles, random: np.random.Generator, link: Link | None = None) -> Normal:
+    """Draw mean and precision of factors.
+
+    Args:
+        factors: [rows, rank] of those that have ratings, without what features say of each.
+        random: of this draw.
+        link: the link matrix, whose entries have this precision, too.
+    """
     rows, rank = factors.shape
     with one_thread():
-        wide = factors.astype(np.float64)
-        centre = wide.mean(axis=0)
-        spread = (wide - centre).T @ (wide - centre)
-    strength, freedom = _STRENGTH + rows, rank + rows
+        centre = factors.mean(axis=0)
+        spread = (factors - centre).T @ (factors - centre)
+        if link is not None:
+            spread += link.precision * link.matrix.T @ link.matrix
+    strength, freedom = _STRENGTH + rows, rank + rows + (0 if link is None else len(link.matrix))
     # The scale's inverse is the identity, the prior mean zero.
     inverse = np.eye(rank) + spread + _STRENGTH * rows / strength * np.outer(centre, centre)
     precision = _wishart(inverse, freedom, random)
@@ -114,6 +129,7 @@ class Gibbs:
 
     normal: Normal
     noise: float
+    biased: bool = True
 
     def equations(self, rows: Csr) -> Equations:
         """Take the ratings as they are."""
@@ -126,41 +142,77 @@ class Gibbs:
         return Prior(precision.astype(np.float32), (precision @ self.normal.mean).astype(np.float32))
 
 
-def chain(
-    half_step: HalfStep, known: tuple[Any, Any], ratings: int, rank: int, seed: int
-) -> Iterator[Sample]:
-    """Yield the sweeps of a chain without end: of each the items' factors are drawn first, then the users', then the noise.
+class Ground(NamedTuple):
+    """Ground that a chain runs on.
 
-    Args:
+    Attributes:
         half_step: draws factors.
         known: bool [users] and [items], which ids have ratings.
         ratings: number of ratings.
-        rank: number of factors.
+        features: of users and items; None: they have none.
+    """
+
+    half_step: HalfStep
+    known: tuple[Any, Any]
+    ratings: int
+    features: tuple[Features | None, Features | None] = (None, None)
+
+
+class _Side:
+    """One side's factors and what is drawn for all of them."""
+
+    def __init__(self, side: int, ground: Ground, rank: int, seed: int) -> None:
+        self._side, self._ground, self._seed = side, ground, seed
+        self._known, self._features = ground.known[side], ground.features[side]
+        self.factors = np.zeros((len(self._known), rank + 1), dtype=np.float32)
+        self.factors[:, :rank] = _START * unit_vectors(len(self._known), rank, seed, side)
+        self.factors[~self._known] = 0
+        self._link = None if self._features is None else Link.none(self._features, rank + 1)
+
+    def draw(self, sweep: int, other: Floats, noise: float, *, errors: bool = False) -> Doubles | None:
+        """Draw what is common to all factors, and then these; return the squared errors if they are wanted."""
+        random = generator(self._seed, sweep, self._side)
+        normal, own = self._normal(random)
+        draw = Draw(self._seed, 2 * sweep + self._side, noise**-0.5)
+        rule = Gibbs(normal, noise)
+        if own is not None:
+            own = (own @ (normal.precision / noise)).astype(np.float32)
+        half = self._ground.half_step(self._side, other, rule, draw, errors=errors, own=own)
+        self.factors = half.factors
+        self.factors[~self._known] = 0
+        return half.squares
+
+    def _normal(self, random: np.random.Generator) -> tuple[Normal, Any]:
+        """Draw the distribution of the factors; return what features say of each, too."""
+        factors = self.factors.astype(np.float64)
+        if self._features is None or self._link is None:
+            return drawn_normal(factors[self._known], random), None
+        expected = self._link.expected(self._features)
+        normal = drawn_normal((factors - expected)[self._known], random, self._link)
+        rest = factors - normal.mean
+        rest[~self._known] = 0
+        self._link = drawn_link(self._features, rest, normal.precision, self._link, random)
+        return normal, self._link.expected(self._features)
+
+
+def chain(ground: Ground, rank: int, seed: int) -> Iterator[Sample]:
+    """Yield the sweeps of a chain without end: of each the items' factors are drawn first, then the users', then the noise.
+
+    Args:
+        ground: that it runs on.
+        rank: number of factors besides the bias.
         seed: of all draws.
     """
-    of_users, of_items = known
-    users = _START * unit_vectors(len(of_users), rank, seed, USERS)
-    items = _START * unit_vectors(len(of_items), rank, seed, ITEMS)
-    users[~of_users], items[~of_items] = 0, 0
+    users, items = (_Side(side, ground, rank, seed) for side in (USERS, ITEMS))
     noise, sweep = 1.0, 0
     while True:
         sweep += 1
-        normal = drawn_normal(items[of_items], generator(seed, sweep, ITEMS))
-        draw = Draw(seed, 2 * sweep + ITEMS, noise**-0.5)
-        items = half_step(ITEMS, users, Gibbs(normal, noise), draw).factors
-        items[~of_items] = 0
-        normal = drawn_normal(users[of_users], generator(seed, sweep, USERS))
-        draw = Draw(seed, 2 * sweep + USERS, noise**-0.5)
-        users, squares = _with_squares(half_step(USERS, items, Gibbs(normal, noise), draw, errors=True))
-        users[~of_users] = 0
+        items.draw(sweep, users.factors, noise)
+        squares = users.draw(sweep, items.factors, noise, errors=True)
+        assert squares is not None  # they were asked for
         total = float(squares.sum())
-        noise = drawn_noise(total, ratings, generator(seed, sweep, NOISE))
-        yield Sample(users, items, noise, (total / ratings) ** 0.5)
-
-
-def _with_squares(half: Half) -> tuple[Floats, Doubles]:
-    assert half.squares is not None  # it was asked for
-    return half.factors, half.squares
+        noise = drawn_noise(total, ground.ratings, generator(seed, sweep, NOISE))
+        yield Sample(users.factors, items.factors, noise, (total / ground.ratings) ** 0.5)
 
 
 @dataclass(frozen=True)
@@ -169,16 +221,24 @@ class Whole:
 
     Attributes:
         by_user, by_item: the ratings, what is common to all taken off.
-        rank: number of factors.
     """
 
     by_user: Csr
     by_item: Csr
-    rank: int
 
-    def __call__(self, side: int, other: Floats, rule: Gibbs, draw: Draw, *, errors: bool = False) -> Half:
+    def __call__(
+        self,
+        side: int,
+        other: Floats,
+        rule: Gibbs,
+        draw: Draw,
+        *,
+        errors: bool = False,
+        own: Floats | None = None,
+    ) -> Half:
         """Draw the factors of a side."""
-        rows = self.by_item if side == ITEMS else self.by_user
-        out, wide = np.zeros((len(rows.indptr) - 1, self.rank), dtype=np.float32), padded(other)
-        solved(rows, wide, rule, out, prior=rule.prior(other), draw=draw)
-        return Half(out, squared_errors(rows, wide, out) if errors else None)
+        columns = laid(other, biased=rule.biased)
+        rows = columns.rest(self.by_item if side == ITEMS else self.by_user)
+        out, prior = np.zeros((len(rows.indptr) - 1, other.shape[1]), dtype=np.float32), rule.prior(other)
+        solved(rows, columns.factors, rule, out, prior=prior if own is None else prior.plus(own), draw=draw)
+        return Half(out, squared_errors(rows, columns.factors, out) if errors else None)

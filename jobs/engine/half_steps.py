@@ -26,8 +26,8 @@ from jobs.engine import subspaces
 from jobs.engine.arrays import NAMES, Floats, Ints
 from jobs.engine.blocks import Block, Blocks
 from jobs.engine.neighbours import Csr
-from jobs.engine.normal_equations import Draw, Prior, Spent, UndeterminedError, flops, padded, squared_errors
-from jobs.engine.rules import Half, Rule, solved
+from jobs.engine.normal_equations import Draw, Prior, Spent, UndeterminedError, flops, squared_errors
+from jobs.engine.rules import Columns, Half, Rule, laid, solved
 from jobs.engine.subspaces import Cut, cut, descend
 
 logger = logging.getLogger(__name__)
@@ -160,8 +160,9 @@ class Engine:
             rule: the objective.
             draw: draw the factors instead of solving for them; the ids of rows are filled in.
             errors: return the squared errors too.
-            own: the side's factors before; with them `width` factors are solved for at a time (`jobs.engine.subspaces`).
-            width: of a subspace, with `own`; the rule must have a prior.
+            own: float32 [ids, rank]; with `width` the side's factors before, without it what each id has on the right-hand side of its
+                equations besides the rule's prior, which must be there.
+            width: so many factors are solved for at a time (`jobs.engine.subspaces`); 0: all.
 
         Raises:
             JobError: a row's equations have no unique solution.
@@ -188,7 +189,7 @@ class Engine:
     ) -> tuple[list["_Part"], float, int]:
         """Send all factors to all executors; return the parts, the seconds until they were sent, and bytes that processes loaded."""
         start = time.perf_counter()
-        sent = self.context.broadcast(_Other(_laid(other, task.width), None, own))
+        sent = self.context.broadcast(_Other(task.laid(other), None, own))
         ready = time.perf_counter() - start
         try:
             found = self.blocks.map(side, replace(task, other=sent))
@@ -211,7 +212,7 @@ class Engine:
 
         def one(number: int) -> list[_Part]:
             before = None if own is None else np.ascontiguousarray(own[number :: self.blocks.sizes.blocks])
-            some = _Other(_laid(other[needed[number]], task.width), needed[number], before)
+            some = _Other(task.laid(other[needed[number]]), needed[number], before)
             sent = self.context.broadcast(some)
             try:
                 return self.blocks.map(side, replace(task, other=sent), [number])
@@ -233,17 +234,12 @@ class _Other(NamedTuple):
     Attributes:
         factors: of the other side, as the kernel takes them.
         ids: whose these are, ascending; None: of all.
-        own: of the block's side before, of all ids, or of the block's alone where `ids` are; None: they are not needed.
+        own: of `Engine.half_step`, of all ids, or of the block's alone where `ids` are; None: there are none.
     """
 
-    factors: Floats | Cut
+    factors: Columns | Cut
     ids: Ints | None
     own: Floats | None
-
-
-def _laid(factors: Floats, width: int) -> Floats | Cut:
-    """Return factors as the kernel takes them."""
-    return cut(factors, width) if width else padded(factors)
 
 
 def _needed(block: Block) -> tuple[int, Ints]:
@@ -288,6 +284,10 @@ class _Solve:
     errors: bool
     width: int
 
+    def laid(self, other: Floats) -> Columns | Cut:
+        """Return factors of the other side as the kernel takes them."""
+        return cut(other, self.width) if self.width else laid(other, biased=self.rule.biased)
+
     def __call__(self, block: Block) -> _Part:
         clock = _Clock()
         assert self.other is not None
@@ -295,8 +295,8 @@ class _Solve:
         load = clock.lap()
         matrix, rows = block.matrix, len(block.matrix.indptr) - 1
         out = np.zeros((rows, self.rank), dtype=np.float32)
-        if own is not None:
-            out[:] = own if ids is not None else own[block.number :: block.step]
+        if own is not None and ids is None:
+            own = own[block.number :: block.step]
         parts, squares = np.zeros(3), np.zeros(rows if self.errors else 0)
         for first, last in _chunks(matrix.indptr):
             draw = self.draw and self.draw._replace(first=block.of(first), step=block.step)
@@ -304,13 +304,17 @@ class _Solve:
                 rows_of = _rows(matrix, first, last)
                 if ids is not None:
                     rows_of = rows_of._replace(indices=np.searchsorted(ids, rows_of.indices).astype(np.int32))
-                spent = self._solved(rows_of, other, out[first:last], draw)
+                if isinstance(other, Columns):
+                    rows_of = other.rest(rows_of)
+                spent = self._solved(
+                    rows_of, other, out[first:last], None if own is None else own[first:last], draw
+                )
             except UndeterminedError as error:
                 name = f"{NAMES[block.side]} {block.of(first + error.row)}"
                 return _Part(block.number, b"", None, _NOTHING, str(error.of(name)))
             parts += clock.lap() * np.array(spent)
-            if self.errors and not isinstance(other, Cut):
-                squares[first:last] = squared_errors(rows_of, other, out[first:last])
+            if self.errors and isinstance(other, Columns):
+                squares[first:last] = squared_errors(rows_of, other.factors, out[first:last])
                 parts[2] += clock.lap()
         packed = _packed(out)
         _settle()
@@ -321,12 +325,19 @@ class _Solve:
         )
         return _Part(block.number, packed, squares if self.errors else None, took)
 
-    def _solved(self, rows: Csr, other: Floats | Cut, out: Floats, draw: Draw | None) -> Spent:
-        if not isinstance(other, Cut):
-            return solved(rows, other, self.rule, out, prior=self.prior, draw=draw)
-        assert self.prior is not None  # subspaces are for rules that have one
+    def _solved(
+        self, rows: Csr, other: Columns | Cut, out: Floats, own: Floats | None, draw: Draw | None
+    ) -> Spent:
+        prior = self.prior
+        if own is None:
+            assert isinstance(other, Columns)  # subspaces have factors before
+            return solved(rows, other.factors, self.rule, out, prior=prior, draw=draw)
+        assert prior is not None  # the rule must have one
+        if isinstance(other, Columns):
+            return solved(rows, other.factors, self.rule, out, prior=prior.plus(own), draw=draw)
+        out[:] = own
         targets, weights, ridge = self.rule.equations(rows)
-        return descend(rows._replace(values=targets), other, ridge, out, prior=self.prior, weights=weights)
+        return descend(rows._replace(values=targets), other, ridge, out, prior=prior, weights=weights)
 
 
 class _Clock:

@@ -44,10 +44,19 @@ class UndeterminedError(ValueError):
 
 
 class Prior(NamedTuple):
-    """Part of each row's equations that does not depend on its entries: matrix float32 [rank, rank] and right-hand side [rank]."""
+    """Part of each row's equations that does not depend on its entries.
+
+    Attributes:
+        matrix: float32 [rank, rank].
+        right: right-hand side, float32 [rank], or [rows, rank] where each row has its own.
+    """
 
     matrix: Floats
     right: Floats
+
+    def plus(self, right: Floats) -> "Prior":
+        """Return the same part with more on the right-hand sides, float32 [rows, rank]."""
+        return Prior(self.matrix, self.right + right)
 
 
 class Draw(NamedTuple):
@@ -99,7 +108,7 @@ def solve(
         UndeterminedError: a row's matrix is not positive definite.
     """
     rank, width = out.shape[1], other.shape[1]
-    base, right = (_NO_MATRIX, _NONE) if prior is None else _widened(prior, width)
+    base, right = (_NO_MATRIX, _NO_MATRIX) if prior is None else _widened(prior, width)
     seed, stream, scale, first, step = draw or Draw(0, 0)
     draws = _Draws(draw is not None, np.uint64(seed), np.uint64(stream), np.float32(scale), first, step)
     counted = np.zeros(3, dtype=np.int64)
@@ -126,9 +135,9 @@ def padded(factors: Floats) -> Floats:
 
 
 def _widened(prior: Prior, width: int) -> tuple[Floats, Floats]:
-    rank = len(prior.right)
-    base, right = np.zeros((width, width), dtype=np.float32), np.zeros(width, dtype=np.float32)
-    base[:rank, :rank], right[:rank] = prior.matrix, prior.right
+    rank, given = len(prior.matrix), np.atleast_2d(prior.right)
+    base, right = np.zeros((width, width), dtype=np.float32), np.zeros((len(given), width), dtype=np.float32)
+    base[:rank, :rank], right[:, :rank] = prior.matrix, given
     return base, right
 
 
@@ -162,7 +171,10 @@ def flops(entries: int, rows: int, rank: int) -> float:
 
 
 class _Terms(NamedTuple):
-    """Terms of rows' equations besides their entries' targets; empty arrays: no weights, no prior."""
+    """Terms of rows' equations besides their entries' targets; empty arrays: no weights, no prior.
+
+    `right` is [1, width] for all rows, or [rows, width].
+    """
 
     ridge: Floats
     weights: Floats
@@ -255,7 +267,7 @@ def _assemble(rows, row, other, terms, space, counted):  # type: ignore[no-untyp
     begun = cycles()
     if len(terms.right) > 0:
         space.matrix[:, :width] = terms.base
-        space.right[:] = terms.right
+        space.right[:] = terms.right[row if len(terms.right) > 1 else 0]
     else:
         space.matrix[:, :] = 0
         space.right[:] = 0

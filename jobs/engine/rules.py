@@ -38,6 +38,10 @@ class Half(NamedTuple):
 class Rule(Protocol):
     """An objective; Spark must be able to send it."""
 
+    @property
+    def biased(self) -> bool:
+        """Whether the last factor of each id is its bias: a prediction is the product of the others and both biases."""
+
     def equations(self, rows: Csr) -> Equations:
         """Return what the ratings of some rows make of their equations."""
 
@@ -53,6 +57,7 @@ class Weighted:
     """
 
     reg: float
+    biased: bool = False
 
     def equations(self, rows: Csr) -> Equations:
         """Take the ratings as they are."""
@@ -81,6 +86,11 @@ class Unobserved:
     weight: float
     columns: int
 
+    @property
+    def biased(self) -> bool:
+        """Preferences have no biases."""
+        return False
+
     def equations(self, rows: Csr) -> Equations:
         """Take the values as weights; one below 0 says with its size that there is no preference."""
         values = np.asarray(rows.values)
@@ -99,12 +109,38 @@ def _numbers(rows: Csr) -> Floats:
     return np.diff(rows.indptr).astype(np.float32)
 
 
+class Columns(NamedTuple):
+    """Factors of the other side as the kernel takes them.
+
+    Attributes:
+        factors: float32 [ids, rank], padded; a bias has been replaced by the 1 that a row's own bias is multiplied by.
+        biases: float32 [ids], which are taken off the ratings; None: there are none.
+    """
+
+    factors: Floats
+    biases: Floats | None
+
+    def rest(self, rows: Csr) -> Csr:
+        """Return what their biases leave of the ratings of rows."""
+        return rows if self.biases is None else rows._replace(values=rows.values - self.biases[rows.indices])
+
+
+def laid(other: Floats, *, biased: bool) -> Columns:
+    """Prepare the other side's factors, float32 [ids, rank]; with `biased` the last is the bias."""
+    if not biased:
+        return Columns(padded(other), None)
+    biases = np.ascontiguousarray(other[:, -1])
+    ones = other.copy()
+    ones[:, -1] = 1
+    return Columns(padded(ones), biases)
+
+
 class FoldIn:
     """Factors of rows from their ratings and the other side's factors, without a fit."""
 
     def __init__(self, other: Floats, rule: Rule) -> None:
         """Prepare for the other side's factors, float32 [ids, rank], zeros of ids that are not known."""
-        self._other, self._rule = padded(other), rule
+        self._other, self._rule = laid(other, biased=rule.biased), rule
         self._rank, self._prior = other.shape[1], rule.prior(other)
 
     def __call__(self, rows: Csr) -> Floats:
@@ -117,7 +153,7 @@ class FoldIn:
             UndeterminedError: the equations of a row have no unique solution.
         """
         out = np.zeros((len(rows.indptr) - 1, self._rank), dtype=np.float32)
-        solved(rows, self._other, self._rule, out, prior=self._prior)
+        solved(self._other.rest(rows), self._other.factors, self._rule, out, prior=self._prior)
         return out
 
 

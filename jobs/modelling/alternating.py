@@ -82,6 +82,10 @@ class Alternating(ABC):
         """Return how many factors are solved for at a time; 0: all."""
         return 0
 
+    def width(self) -> int:
+        """Return the number of factors with the bias, if the model has one."""
+        return self.rank
+
     def alternate(self, tables: Tables, users: int, items: int) -> Fitted:
         """Fit the ratings of `tables`, in which ids are below `users` and `items`.
 
@@ -93,11 +97,11 @@ class Alternating(ABC):
         begun = time.perf_counter()
         with Blocks(tables.ratings, Sizes(users, items, self.parts or TURNS * slots)) as blocks:
             built = time.perf_counter() - begun
-            engine = engine_on(blocks, self.rank, spark)
+            engine = engine_on(blocks, self.width(), spark)
             known = [count > 0 for count in blocks.counts]
             of_users, of_items = self._fit(engine, tables, known)
             blocks.release()
-        metrics = account(engine.accounts, self.rank, slots, built)
+        metrics = account(engine.accounts, self.width(), slots, built)
         return Fitted(Side(of_users, known[USERS]), Side(of_items, known[ITEMS]), metrics, slots)
 
     def _fit(
@@ -111,7 +115,7 @@ class Alternating(ABC):
             kept = (
                 0,
                 self._first(tables, known[USERS]),
-                np.zeros((len(known[ITEMS]), self.rank), dtype=np.float32),
+                np.zeros((len(known[ITEMS]), self.width()), dtype=np.float32),
             )
         done, users, items = kept
         for iteration in range(done + 1, self.iterations + 1):
@@ -132,9 +136,10 @@ class Alternating(ABC):
         return engine.half_step(side, other, rule, own=own, width=width_of(width)).factors
 
     def _first(self, tables: Tables, known: npt.NDArray[np.bool_]) -> Floats:
-        factors = unit_vectors(len(known), self.rank, self.seed, USERS)
+        factors = np.zeros((len(known), self.width()), dtype=np.float32)
+        factors[:, : self.rank] = unit_vectors(len(known), self.rank, self.seed, USERS)
         if self.start:
-            factors = warm(factors, tables.users, self.start)
+            factors = warm(factors, tables.users, self.start, biased=self.width() > self.rank)
         factors[~known] = 0
         return factors
 

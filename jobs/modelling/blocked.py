@@ -18,7 +18,7 @@ from jobs.modelling.export import Exported, bias_column
 from jobs.modelling.factors import FactorRanking
 
 FACTORS = "id int, features array<float>"
-_SCORED = "user int, item int, prediction float"
+SCORED = "user int, item int, prediction float"
 
 
 class Side(NamedTuple):
@@ -103,7 +103,7 @@ class BlockedScorer(FactorRanking):
 
     def score(self, pairs: DataFrame) -> DataFrame:
         """Predict each pair; null where nothing is known of it."""
-        return pairs.select("user", "item").mapInArrow(_scoring(self.sides, self.baseline), _SCORED)
+        return pairs.select("user", "item").mapInArrow(scoring(self.sides, self.baseline), SCORED)
 
     def recommend(self, users: DataFrame, k: int, seen: DataFrame | None) -> DataFrame:
         """Rank by the product of factors, which is not clipped; users without factors are absent."""
@@ -142,7 +142,7 @@ def _framing(sides: "Broadcast[tuple[Side, Side]]", side: int) -> Batches:
     return frame
 
 
-def _scoring(
+def scoring(
     sides: "Broadcast[tuple[Side, Side]]",
     baseline: "Broadcast[Baseline] | None",
     deviate: Callable[[Side, Side, Ints, Ints], Floats] | None = None,
@@ -180,58 +180,6 @@ def predicted(users: Side, items: Side, user: Ints, item: Ints, baseline: Baseli
     rest = np.flatnonzero(np.isnan(out))
     out[rest] = baseline.mean + of_ids(baseline.users, user[rest]) + of_ids(baseline.items, item[rest])
     return out.clip(baseline.low, baseline.high)
-
-
-@dataclass(frozen=True)
-class SampledScorer(BlockedScorer):
-    """Scores by the mean over samples, which stand side by side in the factors.
-
-    Attributes:
-        rank: factors of a sample; behind those of all samples stands one more, for what all ratings have in common.
-        noise: variance of a rating around its mean; spread: of one whose user or item is not known.
-    """
-
-    rank: int = 1
-    noise: float = 1.0
-    spread: float = 1.0
-
-    def deviating(self, pairs: DataFrame) -> DataFrame:
-        """Predict pairs with the standard deviation of a rating: that of the samples and of the noise together."""
-        deviation = _Deviation(self.rank, self.noise, self.spread)
-        scoring = _scoring(self.sides, self.baseline, deviation)
-        return pairs.select("user", "item").mapInArrow(scoring, f"{_SCORED}, deviation float")
-
-
-@dataclass(frozen=True)
-class _Deviation:
-    """Deviations of pairs' ratings; attributes as of `SampledScorer`."""
-
-    rank: int
-    noise: float
-    unknown: float
-
-    def __call__(self, users: Side, items: Side, user: Ints, item: Ints) -> Floats:
-        spread = np.full(len(user), self.unknown - self.noise, dtype=np.float32)
-        both = known_pairs(users, items, user, item)
-        variances(users.factors, items.factors, user[both], item[both], self.rank, both, spread)
-        found: Floats = np.sqrt(spread + np.float32(self.noise))
-        return found
-
-
-@compiled
-def variances(users, items, user, item, rank, places, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0917
-    """Write the variance of the samples' products of each pair to its place; users' factors are over the number of samples."""
-    samples = (users.shape[1] - 1) // rank
-    for n in range(len(places)):
-        total, squares = 0.0, 0.0
-        for sample in range(samples):
-            product = 0.0
-            for j in range(sample * rank, (sample + 1) * rank):
-                product += users[user[n], j] * items[item[n], j]
-            product *= samples
-            total += product
-            squares += product * product
-        out[places[n]] = max(0.0, squares / samples - (total / samples) ** 2)
 
 
 def of_ids(values: npt.NDArray[Any], ids: Ints) -> npt.NDArray[Any]:

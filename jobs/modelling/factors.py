@@ -2,9 +2,23 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
 from pyspark.sql import DataFrame
 
+from jobs.engine.arrays import USERS, Floats
 from jobs.engine.topn_frames import ItemFactors, recommend_factors
+
+
+def with_biases(factors: Floats, side: int, mean: float) -> Floats:
+    """Return factors of a side, [..., rank + 1] with the bias last, as [..., rank + 2] whose products are predictions: both biases and the mean included."""
+    rank = factors.shape[-1] - 1
+    out = np.ones((*factors.shape[:-1], rank + 2), dtype=np.float32)
+    if side == USERS:
+        out[..., : rank + 1] = factors
+    else:
+        out[..., :rank] = factors[..., :rank]
+        out[..., rank + 1] = factors[..., rank] + np.float32(mean)
+    return out
 
 
 @dataclass(frozen=True)

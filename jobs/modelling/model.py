@@ -4,6 +4,7 @@ from typing import Protocol, runtime_checkable
 
 from pyspark.sql import DataFrame
 
+from jobs.engine.arrays import Ints
 from jobs.prepare.stored import Tables
 
 
@@ -40,6 +41,17 @@ class Uncertain(Protocol):
 
     def deviating(self, pairs: DataFrame) -> DataFrame:
         """Predict for pairs (user int, item int), with the standard deviation of a rating: (user, item, prediction float, deviation float)."""
+
+
+@runtime_checkable
+class Sampled(Protocol):
+    """A scorer of samples from Markov chains."""
+
+    def agreement(self, user: Ints, item: Ints) -> dict[str, float]:
+        """Return metrics of how well the chains agree on predictions of pairs."""
+
+    def series(self) -> dict[str, list[tuple[int, float]]]:
+        """Return what each chain was at, by sweep."""
 
 
 class Model(Protocol):

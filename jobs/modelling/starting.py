@@ -20,13 +20,14 @@ logger = logging.getLogger(__name__)
 _PROGRESS = "fit.npz"
 
 
-def warm(first: Floats, users: DataFrame, model: str) -> Floats:
+def warm(first: Floats, users: DataFrame, model: str, *, biased: bool = False) -> Floats:
     """Replace first factors of users by those of an exported model that knows them.
 
     Args:
         first: float32 [users, rank], of users whom it does not know.
         users: (user int, key string).
         model: the file factors.npz, or its folder.
+        biased: the last factor is a bias, behind which an exported model has a 1 (`jobs.modelling.factors.with_biases`).
 
     Raises:
         JobError: there is no such file, or its factors are not of this rank.
@@ -34,11 +35,14 @@ def warm(first: Floats, users: DataFrame, model: str) -> Floats:
     given = _loaded(Path(model))
     known = ~np.isnan(given["user_factors"]).any(axis=1)
     factors = given["user_factors"][known]
-    if factors.shape[1] != first.shape[1]:
+    width = first.shape[1] + biased
+    if factors.shape[1] != width or (biased and not np.all(factors[:, -1] == 1)):
         raise JobError(
-            f"the model in {model} has {factors.shape[1]} factors a user and this fit {first.shape[1]}: a fit starts from a model of factors with "
-            "its own rank (not from bpmf, whose samples stand side by side); set rank to that, or leave start out"
+            f"the model in {model} has {factors.shape[1]} factors a user and this fit {width}{', of which the last is 1' * biased}: a fit starts "
+            "from a model with its own rank and biases (not from bpmf, whose samples stand side by side); set rank and biases to that, or "
+            "leave start out"
         )
+    factors = factors[:, : first.shape[1]]
     places = {key: place for place, key in enumerate(given["user_keys"][known].tolist())}
     rows = users.select("user", "key").toPandas()
     found = rows["key"].map(places)

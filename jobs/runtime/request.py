@@ -195,6 +195,7 @@ class Result:
         metrics: quality metrics (rmse, coverage, ...); a metric that does not apply is absent.
         counts: numbers of rows (train_rows, cold_users, rejected.<reason>, ...).
         fingerprint: predictions on fixed pairs, equal within 1e-4 if the model is the same; empty if there are none.
+        series: numbers by step, as [step, number], of what has a course: a chain by sweep, a share by level.
         info: texts about the application (Spark version, application id, data digest, ...).
         table: a table to print, as [header, row, row, ...]; empty if there is none.
         error: why it failed and what to do; the traceback is in the driver's log.
@@ -208,6 +209,7 @@ class Result:
     metrics: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     fingerprint: list[float] = field(default_factory=list)
+    series: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     info: dict[str, str] = field(default_factory=dict)
     table: list[list[Any]] = field(default_factory=list)
     error: str | None = None

@@ -154,8 +154,9 @@ def test_a_fit_starts_from_an_exported_model_of_its_rank(spark, tables, tmp_path
         one.release()
 
 
-def test_a_chain_on_blocks_is_the_chain_of_one_task(tables, monkeypatch):
-    model = Bpmf(rank=3, samples=6, kept=4, burn=14, chains=2)
+@pytest.mark.parametrize("histories", [False, True])
+def test_a_chain_on_blocks_is_the_chain_of_one_task(tables, monkeypatch, histories):
+    model = Bpmf(rank=3, samples=6, kept=4, burn=14, chains=2, histories=histories)
     in_tasks = model.fit(tables)
     monkeypatch.setattr(bpmf, "_WHOLE", 0)
     on_blocks = model.fit(tables)
@@ -164,15 +165,53 @@ def test_a_chain_on_blocks_is_the_chain_of_one_task(tables, monkeypatch):
     metrics, _ = on_blocks.describe()
     assert metrics["chain_noise"] == pytest.approx(in_tasks.describe()[0]["chain_noise"], rel=1e-4)
     assert {"chain_noise_r_hat", "chain_rmse_size"} <= metrics.keys()
+    assert [step for step, _ in on_blocks.series()["chain_rmse_2"]] == list(range(1, 18))
     in_tasks.release()
     on_blocks.release()
+
+
+def test_chains_agree_on_predictions_once_they_have_burnt_in(tables):
+    user, item, _ = fetch(tables.ratings)
+    early, late = (Bpmf(rank=3, samples=100, kept=100, burn=burn, chains=2).fit(tables) for burn in (0, 60))
+    before, after = (scorer.agreement(user[:200], item[:200]) for scorer in (early, late))
+    assert after["chain_pairs_r_hat"] < before["chain_pairs_r_hat"]
+    assert after["chain_pairs_r_hat"] < 1.2
+    assert 10 < after["chain_pairs_size"] <= 210
+    assert late.agreement(np.array([7], np.int32), np.array([0], np.int32)) == {}  # nobody knows that user
+    early.release()
+    late.release()
+
+
+def test_biases_inside_the_factorisation_predict_folds_in_and_start_again(spark, tables, tmp_path):
+    model = AlsWr(rank=3, iterations=30, reg=0.1, biases=True)
+    plain, scorer = AlsWr(rank=3, iterations=30, reg=0.1).fit(tables), model.fit(tables)
+    assert plain.sides.value[USERS].factors.shape[1] == 3
+    users, items = factors(scorer)
+    user, item, rating = fetch(tables.ratings)
+    mean = float(tables.ratings.agg({"rating": "avg"}).first()[0])
+    by_user, _ = both_ways(user, item, rating - np.float32(mean), *SIZES)
+    own = items[:, [0, 1, 2, 4]] - np.float32([0, 0, 0, mean])
+    found = FoldIn(own, Weighted(0.1, biased=True))(by_user)
+    np.testing.assert_allclose(found, users[:, :4], rtol=1e-3, atol=1e-5)
+    predictions = scorer.score(tables.ratings).toPandas()["prediction"].to_numpy()
+    wanted = (users[user] * items[item]).sum(axis=1).clip(rating.min(), rating.max())
+    np.testing.assert_allclose(np.sort(predictions), np.sort(wanted), atol=1e-4)
+    export(scorer.exported(), tables, tmp_path)
+    again = AlsWr(rank=3, iterations=1, reg=0.1, biases=True, start=str(tmp_path)).fit(tables)
+    np.testing.assert_allclose(factors(again)[0], users, atol=0.02)
+    with pytest.raises(JobError, match="has 5 factors a user and this fit 6, of which the last is 1"):
+        AlsWr(rank=4, iterations=1, biases=True, start=str(tmp_path)).fit(tables)
+    for one in (plain, scorer, again):
+        one.release()
 
 
 def test_intervals_hold_about_what_they_say(spark):
     parts = planted.parts(spark)
     train, test = parts.train.persist(), parts.test.persist()
     scorer = Bpmf(rank=4, samples=60, kept=60, burn=20).fit(planted.tables(spark)._replace(ratings=train))
-    found = held(test, scorer)
+    found, curve = held(test, scorer)
+    assert dict(curve)[80] == found["interval_80"]
+    assert [share for _, share in curve] == sorted(share for _, share in curve)
     assert found["interval_50"] == pytest.approx(0.5, abs=0.1)
     assert found["interval_95"] == pytest.approx(0.95, abs=0.04)
     assert found["interval_50"] < found["interval_80"] < found["interval_95"]
@@ -182,7 +221,7 @@ def test_intervals_hold_about_what_they_say(spark):
     assert stranger["deviation"] > known["deviation"] > 0
     scorer.release()
     one = Bpmf(rank=1, samples=60, kept=40, burn=20).fit(planted.tables(spark)._replace(ratings=train))
-    assert 0.2 < held(test, one)["deviation"] < 2  # the factor behind the samples is none of them
+    assert 0.2 < held(test, one).metrics["deviation"] < 2  # the factors behind a sample's own are none of it
     one.release()
     train.unpersist()
     test.unpersist()
@@ -277,10 +316,10 @@ def rated(spark, rows):
 
 
 @pytest.mark.parametrize("rating", [float("nan"), float("inf"), float("-inf")])
-def test_a_rating_that_is_no_number_is_refused_with_its_user_and_item(spark, rating):
+def test_a_rating_that_is_no_number_is_refused_with_its_user_and_item(spark, tables, rating):
     ratings = rated(spark, [(0, 0, 1.0), (1, 2, rating), (2, 1, 3.0)])
     with pytest.raises(JobError, match=r"user 1 for item 2 .*finite"):
-        Bpmf(samples=2, kept=2)._in_tasks(ratings, (3, 3))
+        Bpmf(samples=2, kept=2)._in_tasks(tables._replace(ratings=ratings), (3, 3))
     with pytest.raises(JobError, match=rf"user 1 for item 2 is {rating}.*finite"):
         Blocks(ratings, Sizes(3, 3, 2))
 

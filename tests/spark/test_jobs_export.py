@@ -19,6 +19,7 @@ EXPORTED = [
     ("als", {**ALS, "on_residuals": True, "clip": False}),
     ("als_implicit", ALS),
     ("als_wr", {"rank": 4, "iterations": 4, "parts": 3}),
+    ("als_wr", {"rank": 3, "iterations": 4, "biases": True}),
     ("bpmf", {"rank": 3, "samples": 6, "kept": 4, "burn": 2}),
     ("ials", {"rank": 4, "iterations": 4}),
     ("bias", {}),

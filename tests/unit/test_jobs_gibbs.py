@@ -1,4 +1,4 @@
-"""Draws of Gibbs sampling against the distributions that they are of, a chain on planted factors, and the health of chains."""
+"""Draws of Gibbs sampling against the distributions that they are of, chains on planted factors, features and biases, and the health of chains."""
 
 import itertools
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jobs.engine.factorise import both_ways
-from jobs.engine.gibbs import Whole, chain, drawn_noise, drawn_normal, generator
+from jobs.engine.gibbs import Ground, Whole, chain, drawn_noise, drawn_normal, generator
+from jobs.engine.links import Features, Link, drawn_link
 from jobs.modelling.chains import effective_size, r_hat
 
 USERS, ITEMS, RANK, NOISE = 150, 120, 3, 0.3
@@ -21,18 +22,22 @@ def planted():
     return (user[~test], item[~test], rating[~test]), (user[test], item[test], rating[test])
 
 
-def sweeps(train, count, seed=1):
+def sweeps(train, count, seed=1, rank=RANK, features=(None, None)):
     by_user, by_item = both_ways(*train, USERS + 1, ITEMS)
     known = np.diff(by_user.indptr) > 0, np.diff(by_item.indptr) > 0
-    return list(
-        itertools.islice(chain(Whole(by_user, by_item, RANK), known, len(train[0]), RANK, seed), count)
-    )
+    ground = Ground(Whole(by_user, by_item), known, len(train[0]), features)
+    return list(itertools.islice(chain(ground, rank, seed), count))
+
+
+def predicted(sample, user, item):
+    users, items = sample.users[user], sample.items[item]
+    return np.einsum("nf,nf->n", users[:, :-1], items[:, :-1]) + users[:, -1] + items[:, -1]
 
 
 def test_mean_and_precision_of_factors_are_those_of_the_factors():
     rng = np.random.default_rng(1)
     root = np.eye(RANK) + 0.2 * rng.normal(size=(RANK, RANK))
-    factors = (rng.normal(size=(50_000, RANK)) @ root + [1, -2, 3]).astype(np.float32)
+    factors = rng.normal(size=(50_000, RANK)) @ root + [1, -2, 3]
     draws = [drawn_normal(factors, generator(1, sweep, 0)) for sweep in range(20)]
     mean = np.mean([draw.mean for draw in draws], axis=0)
     precision = np.mean([draw.precision for draw in draws], axis=0)
@@ -43,7 +48,7 @@ def test_mean_and_precision_of_factors_are_those_of_the_factors():
 
 def test_few_rows_leave_the_prior():
     """A Wishart distribution of scale I with as many degrees of freedom as factors has the mean rank * I."""
-    draws = [drawn_normal(np.zeros((1, RANK), np.float32), generator(2, sweep, 0)) for sweep in range(4000)]
+    draws = [drawn_normal(np.zeros((1, RANK)), generator(2, sweep, 0)) for sweep in range(4000)]
     mean = np.mean([draw.precision for draw in draws], axis=0)
     np.testing.assert_allclose(mean, (RANK + 1) * np.eye(RANK), atol=0.25)
 
@@ -57,11 +62,68 @@ def test_the_noise_is_that_of_the_errors():
 def test_a_chain_finds_planted_factors_and_their_noise():
     train, (user, item, rating) = planted()
     kept = sweeps(train, 120)[40:]
-    mean = np.mean([np.einsum("nf,nf->n", one.users[user], one.items[item]) for one in kept], axis=0)
+    mean = np.mean([predicted(one, user, item) for one in kept], axis=0)
     assert np.sqrt(np.mean((mean - rating) ** 2)) < 1.15 * NOISE
     assert np.mean([one.noise for one in kept]) == pytest.approx(1 / NOISE**2, rel=0.1)
     assert kept[-1].rmse < 1.05 * NOISE
     assert not kept[-1].users[-1].any()  # nobody
+
+
+def test_biases_are_found_where_there_is_nothing_else():
+    rng = np.random.default_rng(7)
+    user, item = np.nonzero(rng.random((USERS, ITEMS)) < 0.3)
+    of_users, of_items = rng.normal(size=USERS), rng.normal(size=ITEMS)
+    rating = of_users[user] + of_items[item] + NOISE * rng.normal(size=len(user))
+    kept = sweeps((user, item, rating), 60, rank=1)[20:]
+    mean = np.mean([predicted(one, user, item) for one in kept], axis=0)
+    assert np.sqrt(np.mean((mean - of_users[user] - of_items[item]) ** 2)) < 0.6 * NOISE
+
+
+def test_a_link_matrix_is_drawn_from_its_distribution():
+    """Mean and deviation against those of the normal distribution, computed in the features' own axes."""
+    rng = np.random.default_rng(8)
+    rows = rng.normal(size=(200, 6)).astype(np.float32)
+    rows[:, 5] = rows[:, 4]  # two that cannot be told apart
+    root = np.eye(RANK) + 0.3 * rng.normal(size=(RANK, RANK))
+    precision = root @ root.T
+    rest = rows @ rng.normal(size=(6, RANK)) + rng.normal(size=(200, RANK))
+    before = Link(np.zeros((6, RANK)), 2.0)
+    features = Features.of(rows)
+    draws = np.array(
+        [
+            drawn_link(features, rest, precision, before, generator(3, sweep, 0)).matrix
+            for sweep in range(4000)
+        ]
+    )
+    spread = np.linalg.inv(rows.T @ rows + 2 * np.eye(6))
+    np.testing.assert_allclose(draws.mean(axis=0), spread @ rows.T @ rest, atol=0.03)
+    expected = np.kron(spread, np.linalg.inv(precision))
+    np.testing.assert_allclose(np.cov(draws.reshape(4000, -1).T), expected, atol=0.05)
+    strengths = [
+        drawn_link(features, rest, precision, before, generator(4, n, 0)).precision for n in range(200)
+    ]
+    sizes = np.einsum("nfi,ij,nfj->n", draws, precision, draws)
+    assert np.mean(strengths) == pytest.approx(np.mean((1 + 9) / (1 + sizes / 2)), rel=0.1)
+
+
+def test_features_tell_of_ids_with_few_ratings():
+    """Items whose factors are sums of their features': with two ratings each they are predicted better with the features."""
+    rng = np.random.default_rng(9)
+    labels = (rng.random((ITEMS, 8)) < 0.3).astype(np.float32)
+    items = labels @ rng.normal(size=(8, RANK)) / 1.5
+    users = rng.normal(size=(USERS, RANK))
+    user, item = np.nonzero(np.ones((USERS, ITEMS)))
+    rating = np.einsum("nf,nf->n", users[user], items[item]) + NOISE * rng.normal(size=len(user))
+    seen = rng.random(len(user)) < np.where(item < 60, 0.3, 3 / USERS)
+    few = ~seen & (item >= 60) & np.isin(item, item[seen])
+    train = user[seen], item[seen], rating[seen]
+    known = np.bincount(item[seen], minlength=ITEMS) > 0
+    errors = []
+    for features in (None, Features.of(labels * known[:, None])):
+        kept = sweeps(train, 100, features=(None, features))[40:]
+        mean = np.mean([predicted(one, user[few], item[few]) for one in kept], axis=0)
+        errors.append(np.sqrt(np.mean((mean - rating[few]) ** 2)))
+    assert errors[1] < 0.6 * errors[0]
 
 
 def test_equal_seeds_give_equal_chains_and_others_others():

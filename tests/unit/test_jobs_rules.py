@@ -46,6 +46,20 @@ def test_preferences_weigh_observed_and_unobserved_pairs(exponent, counted):
         np.testing.assert_allclose(slope, 0, atol=1e-4)
 
 
+def test_biases_are_solved_for_with_the_factors():
+    """Against the objective, differentiated: products of factors and both biases, all penalised alike."""
+    rng, user, item = interactions(4)
+    values = rng.normal(size=len(user)).astype(np.float32)
+    rows = csr(user, item, values, USERS)
+    other = rng.normal(size=(ITEMS, RANK + 1)).astype(np.float32)
+    found = FoldIn(other, Weighted(0.2, biased=True))(rows)
+    for one in range(USERS):
+        of = user == one
+        beside = np.hstack([other[item[of], :RANK], np.ones((of.sum(), 1))])
+        off = beside @ found[one] + other[item[of], RANK] - values[of]
+        np.testing.assert_allclose(beside.T @ off + 0.2 * of.sum() * found[one], 0, atol=1e-4)
+
+
 def test_a_person_without_history_has_zeros_and_one_that_is_not_determined_is_an_error():
     empty = csr(np.zeros(0, int), np.zeros(0, int), np.zeros(0), 2)
     other = np.ones((ITEMS, RANK), dtype=np.float32)
