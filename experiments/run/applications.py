@@ -18,7 +18,6 @@ from experiments.run.prepare import Prepared
 from experiments.run.progress import Progress
 from experiments.run.requests import application_request
 from experiments.telemetry import memory, telemetry
-from experiments.telemetry.bottleneck.phase import windows
 from jobs.runtime.request import Request
 
 logger = logging.getLogger(__name__)
@@ -67,8 +66,7 @@ class Applications:
         read_s = (time.perf_counter() - begin) / len(launched)
         for number, (one, log) in enumerate(zip(launched, logs, strict=True)):
             item, begin = items[number], time.perf_counter()
-            digest = log.digest(events[number])
-            digest["resident"] = memory.peaks(sampled, windows(events[number], log.last, ended=log.ended))
+            digest = memory.digest(log, events[number], sampled)
             write_json(folders[number] / "telemetry.json", digest)
             share = Share(number + 1, len(launched)) if shared else None
             application = Application.of(len(item.outcome.applications), one, digest, share)

@@ -285,7 +285,9 @@ class Harness:
             watch_s=driver_host.watch_s,
             workers=frozenset(f"{_WORKER}{number}" for number in range(1, shape.workers + 1)),
             runtime=runtime,
-            worker_pids=None if self.external or self.settings.backend != "local" else self._worker_pids,
+            worker_pids=None
+            if self.external or self.cluster.settings.backend != "local"
+            else self._worker_pids,
         )
         return launcher.run_parts(parts, folder)
 

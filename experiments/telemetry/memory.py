@@ -1,21 +1,28 @@
 """Memory of executors as the host sees it: JVM and Python workers together, sampled while an application runs.
 
-An executor's heap tells nothing of its Python workers, and resident memory counts files that are only mapped. What counts here is what
-processes keep for themselves: anonymous and shared memory. Beside it stands PSS, which counts mapped files, too, and
-each page that processes share once.
+An executor's heap tells nothing of its Python workers, and resident memory counts files that are only mapped. What counts here is
+anonymous and shared memory; pages that a forked Python worker still shares with its parent count for both. Beside it stands
+PSS, which counts each page once that processes share, and mapped files, too.
 """
 
 import json
+import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 
-from experiments.telemetry.bottleneck.phase import Window
+from core.errors import RecscaleError
+from experiments.results.events import Event
+from experiments.telemetry.bottleneck.phase import Window, windows
+from experiments.telemetry.telemetry import Telemetry
+
+logger = logging.getLogger(__name__)
 
 FILE = "memory.jsonl"
 _EVERY_S, _PSS_EVERY_S = 0.5, 3.0
@@ -39,10 +46,10 @@ class Sample(NamedTuple):
 
 @dataclass
 class MemoryWatch:
-    """Samples of the processes below workers.
+    """Samples of the processes below workers, begun before the application starts.
 
     Attributes:
-        workers: returns the process ids of the workers, whose children are executors.
+        workers: returns the process ids of the workers, whose children are executors; those there already are another application's.
         file: gets a line for each sample.
     """
 
@@ -50,14 +57,33 @@ class MemoryWatch:
     file: Path
     _due: float = field(default=0.0, init=False)
     _pss_due: float = field(default=0.0, init=False)
+    _others: frozenset[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._others = frozenset(one.pid for one in self._executors())
 
     def look(self) -> None:
-        """Take a sample if it is time."""
+        """Take a sample if it is time; samples that cannot be taken or kept end with a word, and the application goes on."""
         now = time.perf_counter()
         if now < self._due:
             return
+        try:
+            self._sample(now)
+        except (OSError, RecscaleError) as error:
+            logger.warning("the executors' memory is no longer sampled: %s", error)
+            self._due = math.inf
+
+    def _executors(self) -> list[psutil.Process]:
+        found = []
+        for pid in self.workers():
+            with suppress(psutil.Error):
+                found += psutil.Process(pid).children()
+        return found
+
+    def _sample(self, now: float) -> None:
         self._due = now + _EVERY_S
-        executors = [child for pid in self.workers() for child in _children(pid)]
+        own = [one for one in self._executors() if one.pid not in self._others]
+        executors = [pid for one in own for pid in (one.pid, *_below(one))]
         with_pss = now >= self._pss_due
         if with_pss:
             self._pss_due = now + _PSS_EVERY_S
@@ -67,9 +93,9 @@ class MemoryWatch:
             lines.write(json.dumps(sample) + "\n")
 
 
-def _children(pid: int) -> list[int]:
+def _below(process: psutil.Process) -> list[int]:
     with suppress(psutil.Error):
-        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+        return [child.pid for child in process.children(recursive=True)]
     return []
 
 
@@ -94,6 +120,12 @@ def samples(folder: Path) -> list[Sample]:
         with suppress(ValueError):
             found.append(Sample(*json.loads(line)))
     return found
+
+
+def digest(log: Telemetry, events: Sequence[Event], found: Sequence[Sample]) -> dict[str, Any]:
+    """Return an application's telemetry with `peaks` under "resident"."""
+    phases = windows(events, log.last, ended=log.ended)
+    return {**log.digest(events), "resident": peaks(found, phases)}
 
 
 def peaks(found: Sequence[Sample], phases: Iterable[Window]) -> Mapping[str, Mapping[str, int]]:

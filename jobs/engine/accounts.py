@@ -36,10 +36,28 @@ def account(half_steps: Sequence[HalfStep], rank: int, slots: int, build_s: floa
         "engine_iteration_s": sum(step.seconds for step in counted) / iterations,
         **{f"engine_{name}_s": seconds for name, seconds in parts.items()},
         "engine_routed": sum(step.routed for step in counted) / len(counted),
+        **_of_stages(counted, slots),
         "engine_shipped_mb": sum(step.shipped for step in counted) / iterations / 1e6,
         "engine_gflops": sum(step.flops(rank) for step in counted)
         / sum(step.kernel for step in counted)
         / 1e9,
+    }
+
+
+def _of_stages(half_steps: Sequence[HalfStep], slots: int) -> dict[str, float]:
+    """Return what a stage has besides the work in it, which larger clusters have, too; medians over half-steps."""
+    loading = sum(task.load for step in half_steps for task in step.tasks)
+    slowest, beside = [], []
+    for step in half_steps:
+        busy: dict[str, float] = {}
+        for task in step.tasks:
+            busy[task.process] = busy.get(task.process, 0.0) + task.busy
+        slowest.append(max(busy.values()) / (sum(busy.values()) / slots))
+        beside.append(step.seconds - step.sent - max(busy.values()))
+    return {
+        "engine_load_mb_per_s": sum(step.loaded for step in half_steps) / loading / 1e6 if loading else 0.0,
+        "engine_slowest": float(np.median(slowest)),
+        "engine_stage_s": float(np.median(beside)),
     }
 
 

@@ -164,8 +164,8 @@ class _Side:
     def __init__(self, side: int, ground: Ground, rank: int, seed: int) -> None:
         self._side, self._ground, self._seed = side, ground, seed
         self._known, self._features = ground.known[side], ground.features[side]
-        self.factors = np.zeros((len(self._known), rank + 1), dtype=np.float32)
-        self.factors[:, :rank] = _START * unit_vectors(len(self._known), rank, seed, side)
+        # Biases of zero would be believed to be as alike as that, for the longer the more ids there are.
+        self.factors = _START * unit_vectors(len(self._known), rank + 1, seed, side)
         self.factors[~self._known] = 0
         self._link = None if self._features is None else Link.none(self._features, rank + 1)
 
@@ -176,7 +176,8 @@ class _Side:
         draw = Draw(self._seed, 2 * sweep + self._side, noise**-0.5)
         rule = Gibbs(normal, noise)
         if own is not None:
-            own = (own @ (normal.precision / noise)).astype(np.float32)
+            with one_thread():
+                own = (own @ (normal.precision / noise)).astype(np.float32)
         half = self._ground.half_step(self._side, other, rule, draw, errors=errors, own=own)
         self.factors = half.factors
         self.factors[~self._known] = 0

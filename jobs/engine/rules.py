@@ -3,7 +3,7 @@
 A half-step of a fit and the folding in of one person are the same call, so that both give the same factors.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -57,7 +57,7 @@ class Weighted:
     """
 
     reg: float
-    biased: bool = False
+    biased: bool = field(default=False, repr=False)
 
     def equations(self, rows: Csr) -> Equations:
         """Take the ratings as they are."""

@@ -145,5 +145,7 @@ class Alternating(ABC):
 
     def _progress(self, blocks: Blocks, rules: tuple[Rule, Rule]) -> Progress:
         settings = self.rank, self.iterations, self.seed, self.start, self.at_a_time()
-        fit = fingerprint(settings, rules, *blocks.counts, blocks.total)
+        # A fit without biases is what it was before there were any.
+        biased = () if self.width() == self.rank else (self.width(),)
+        fit = fingerprint(settings + biased, rules, *blocks.counts, blocks.total)
         return Progress(Path(self.resume) if self.resume else None, fit)

@@ -31,14 +31,18 @@ def check_driver(spark: SparkSession, rows: int, more: float, what: str) -> None
 
     Args:
         spark: the session.
-        rows: number of ratings that are fetched.
+        rows: number of ratings that are fetched; 0: none.
         more: further bytes that the model needs, for example for factors.
         what: name of the model.
 
     Raises:
         JobError: the host's memory, `spark.driver.maxResultSize` or the driver's heap is too small.
     """
-    begin = f"{what} fetches all {rows:,} ratings into the driver"
+    begin = (
+        f"{what} fetches all {rows:,} ratings into the driver"
+        if rows
+        else f"{what} collects its factors in the driver"
+    )
     size, free = rows * ENTRY_BYTES + more, psutil.virtual_memory().available
     if size > _USABLE * free:
         raise JobError(

@@ -1,6 +1,6 @@
 """Factors of a Bayesian factorisation: samples of them, side by side, predict a mean and a deviation, and tell how the chains are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,22 +16,23 @@ _ALMOST_ALL = 0.95
 """Share of the pairs that chains are judged by: the worst ones of a thousand are chance."""
 
 
-def joined(samples: Floats, side: int, mean: float) -> Floats:
+def joined(samples: Sequence[Floats], side: int, mean: float) -> Floats:
     """Put samples side by side, so that the product of two such rows is the mean of the samples' predictions.
 
     Args:
-        samples: [samples, ids, rank + 1], the bias last.
+        samples: of each [ids, rank + 1], the bias last.
         side: whose they are.
         mean: of all ratings, which was taken off them.
 
     Returns:
         float32 [ids, samples * (rank + 2)]; users' are over the number of samples.
     """
-    wide = with_biases(samples, side, mean)
-    count, ids, width = wide.shape
-    out = np.ascontiguousarray(wide.transpose(1, 0, 2)).reshape(ids, count * width)
+    ids, width = samples[0].shape[0], samples[0].shape[1] + 1
+    out = np.empty((ids, len(samples) * width), dtype=np.float32)
+    for number, sample in enumerate(samples):
+        out[:, number * width : (number + 1) * width] = with_biases(sample, side, mean)
     if side == USERS:
-        out /= np.float32(count)
+        out /= np.float32(len(samples))
     return out
 
 

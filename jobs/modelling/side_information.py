@@ -16,6 +16,11 @@ from jobs.runtime.concurrent_actions import run_concurrently
 MOST = 4096
 """Features of a side; of more the most frequent are kept. Their products are a square matrix in each task that runs a chain."""
 
+NOTHING = (
+    "contents=true asks for what the catalogue says of items, and no two items have a word, genre, tag, person or number in common: "
+    "preprocess a data set that describes its items, or leave contents out"
+)
+
 _WEIGHTS = Weights(text=0.3, genres=1.0, tags=1.0, people=1.0, features=0.5)
 _MIN_ITEMS, _KNOTS = 2, 8
 """As models of contents have them."""
@@ -38,7 +43,7 @@ def side_information(
     """
     of_users, of_items = [], []
     if contents:
-        of_items.append(_frequent(_terms(tables, known[ITEMS]), MOST // 2))
+        of_items.append(_frequent(_terms(tables, known[ITEMS]), MOST if pairs is None else MOST // 2))
     if pairs is not None:
         user, item = pairs
         sizes = len(known[USERS]), len(known[ITEMS])
@@ -48,6 +53,12 @@ def side_information(
     with one_thread():  # a thread a side
         found = run_concurrently(partial(_features, of_users), partial(_features, of_items))
     return found[USERS], found[ITEMS]
+
+
+def size_of(users: int, items: int, rows: int) -> int:
+    """Return the most bytes of both sides' features: their products, and entries by row and by column."""
+    squares = min(users, MOST) ** 2 + min(items + users, MOST) ** 2
+    return 4 * squares + 32 * rows
 
 
 def _features(parts: list[Any]) -> Features | None:
@@ -60,7 +71,7 @@ def _terms(tables: Tables, known: Any) -> Any:
     try:
         found = catalogue(tables.items, rated, _WEIGHTS, _MIN_ITEMS, _KNOTS)
     except JobError as error:
-        raise JobError(f"{error}; or leave contents=true out, which asks for it") from error
+        raise JobError(NOTHING) from error
     by_item = found.vectors.by_item
     ids = np.repeat(found.ids, np.diff(by_item.indptr))
     kept = known[ids]

@@ -36,7 +36,7 @@ def warm(first: Floats, users: DataFrame, model: str, *, biased: bool = False) -
     known = ~np.isnan(given["user_factors"]).any(axis=1)
     factors = given["user_factors"][known]
     width = first.shape[1] + biased
-    if factors.shape[1] != width or (biased and not np.all(factors[:, -1] == 1)):
+    if factors.shape[1] != width or biased != np.all(factors[:, -1] == 1):
         raise JobError(
             f"the model in {model} has {factors.shape[1]} factors a user and this fit {width}{', of which the last is 1' * biased}: a fit starts "
             "from a model with its own rank and biases (not from bpmf, whose samples stand side by side); set rank and biases to that, or "

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from core.errors import JobError, UsageError
 from core.options import check_least
-from jobs.engine.arrays import ITEMS, USERS, Floats
+from jobs.engine.arrays import ITEMS, USERS, Floats, one_thread
 from jobs.engine.blocks import Blocks, Sizes, not_finite
 from jobs.engine.factorise import both_ways
 from jobs.engine.gibbs import Ground, Whole, chain
@@ -29,13 +29,16 @@ from jobs.modelling.chains import effective_size, r_hat
 from jobs.modelling.fetching import check_driver, check_results, fetch
 from jobs.modelling.preflight import check_copies, check_ratings
 from jobs.modelling.sampled import SampledScorer, joined
-from jobs.modelling.side_information import side_information
+from jobs.modelling.side_information import NOTHING, side_information, size_of
 from jobs.prepare.stored import Tables
 from jobs.runtime.concurrent_actions import run_concurrently
 from jobs.runtime.session import tasks_at_a_time
 
 _WHOLE = 5_000_000
 """Ratings up to which a chain is one task with all of them: its sweeps are shorter than a stage of Spark takes to start."""
+
+_RATING = 24
+"""Bytes of a rating in a task that runs a chain: by user and by item, two ids and offsets."""
 
 _APART = 1_000_003
 """Difference of two chains' seeds: chains of neighbouring seeds share no draws."""
@@ -75,15 +78,19 @@ class Bpmf(RatingModel):
             )
 
     def preflight(self, tables: Tables) -> None:
-        """Refuse what `als` refuses, and samples that the executors' Python workers cannot hold."""
+        """Refuse what `als` refuses, a catalogue without items, and what the driver or the executors' Python workers cannot hold."""
         rows, users, items = check_ratings(tables, instead="als_implicit")
-        spark, size = tables.ratings.sparkSession, 4 * (users + items) * (self.rank + 2) * self.kept
+        if self.contents and tables.items.isEmpty():
+            raise JobError(NOTHING)
+        spark, samples = tables.ratings.sparkSession, 4 * (users + items) * (self.rank + 2) * self.kept
         what = f"bpmf at rank {self.rank} with {self.kept} samples"
-        check_copies(spark, size, what)
-        if rows <= _WHOLE or self.histories:
-            check_driver(spark, rows, size, "bpmf")
+        features = size_of(users, items, rows if self.histories else 0) * (self.histories or self.contents)
+        of_chain = samples / self.chains + _RATING * rows + features if rows <= _WHOLE else 0
+        check_copies(spark, max(samples, of_chain), what)
+        fetched = rows if rows <= _WHOLE or self.histories else 0
+        check_driver(spark, fetched, 2 * samples + 2 * features, "bpmf")
         # Each task sends the samples of its chain, or one side's factors.
-        check_results(spark, size if rows <= _WHOLE else 4 * max(users, items) * (self.rank + 1), what)
+        check_results(spark, samples if rows <= _WHOLE else 4 * max(users, items) * (self.rank + 1), what)
 
     def fit(self, tables: Tables) -> SampledScorer:
         rows, users, items = check_ratings(tables, instead="als_implicit")
@@ -95,7 +102,7 @@ class Bpmf(RatingModel):
         sample = self._in_tasks if rows <= _WHOLE else self._on_blocks
         told, known = sample(tables._replace(ratings=rest), (users, items))
         of_users, of_items = (
-            Side(joined(np.concatenate([one.sets[side] for one in told]), side, bias.mean), known[side])
+            Side(joined([sample for one in told for sample in one.sets[side]], side, bias.mean), known[side])
             for side in (USERS, ITEMS)
         )
         fitted = Fitted(of_users, of_items, self._metrics(told), tasks_at_a_time(spark))
@@ -146,7 +153,10 @@ class Bpmf(RatingModel):
             pairs = fetch(tables.ratings)[:2] if self.histories else None
             features = side_information(tables, known, pairs, contents=self.contents)
             ground = Ground(engine.half_step, known, int(users.sum()), features)
-            told = run_concurrently(*(partial(self.chain, ground, number) for number in range(self.chains)))
+            with one_thread():  # a thread a chain
+                told = run_concurrently(
+                    *(partial(self.chain, ground, number) for number in range(self.chains))
+                )
             blocks.release()
         return told, known
 
@@ -164,7 +174,7 @@ class Bpmf(RatingModel):
             if sweep in places:
                 sets[USERS].append(sample.users)
                 sets[ITEMS].append(sample.items)
-        return _Told((np.stack(sets[USERS]), np.stack(sets[ITEMS])), noise, rmse)
+        return _Told(sets, noise, rmse)
 
     def _metrics(self, told: "list[_Told]") -> dict[str, float]:
         """Return means, R-hat and effective sizes after the burn-in of what was traced; chains are cut to the shortest."""
@@ -179,9 +189,9 @@ class Bpmf(RatingModel):
 
 
 class _Told(NamedTuple):
-    """Factors [kept, ids, rank + 1] of users and items of a chain; of each sweep noise and RMSE."""
+    """Factors [ids, rank + 1] of users and items in each kept sample of a chain; of each sweep noise and RMSE."""
 
-    sets: tuple[Floats, Floats]
+    sets: tuple[list[Floats], list[Floats]]
     noise: list[float]
     rmse: list[float]
 

@@ -162,6 +162,9 @@ def test_a_chain_on_blocks_is_the_chain_of_one_task(tables, monkeypatch, histori
     on_blocks = model.fit(tables)
     for one, other in zip(factors(in_tasks), factors(on_blocks), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
+    plain = Bpmf(rank=3, samples=6, kept=4, burn=14, chains=2).fit(tables)
+    assert (np.abs(factors(plain)[0] - factors(in_tasks)[0]).max() > 0.01) == histories
+    plain.release()
     metrics, _ = on_blocks.describe()
     assert metrics["chain_noise"] == pytest.approx(in_tasks.describe()[0]["chain_noise"], rel=1e-4)
     assert {"chain_noise_r_hat", "chain_rmse_size"} <= metrics.keys()
@@ -201,6 +204,8 @@ def test_biases_inside_the_factorisation_predict_folds_in_and_start_again(spark,
     np.testing.assert_allclose(factors(again)[0], users, atol=0.02)
     with pytest.raises(JobError, match="has 5 factors a user and this fit 6, of which the last is 1"):
         AlsWr(rank=4, iterations=1, biases=True, start=str(tmp_path)).fit(tables)
+    with pytest.raises(JobError, match="with its own rank and biases"):
+        AlsWr(rank=5, iterations=1, start=str(tmp_path)).fit(tables)
     for one in (plain, scorer, again):
         one.release()
 

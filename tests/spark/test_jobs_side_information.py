@@ -76,5 +76,5 @@ def test_a_fit_with_side_information_predicts_as_well_and_says_where_there_is_no
         "item", "key", "title", "text", "year", "cast(null as array<string>) genres",
         "cast(null as array<string>) people", "tags", "cast(null as map<string,float>) features",
     )  # fmt: skip
-    with pytest.raises(JobError, match=r"cannot compare them.*or leave contents=true out"):
+    with pytest.raises(JobError, match=r"no two items have a word.*or leave contents out"):
         Bpmf(samples=2, kept=2, contents=True).fit(train._replace(items=bare))

@@ -35,7 +35,7 @@ def test_chains_are_told_with_their_courses_and_intervals():
         [label, "1.010", "120", "1.300", "9", "1.040", "61", "1.400", "51.0%", "80.0%", "94.0%"]
     ]
     assert found.notes[0].startswith(
-        f"the chains do not agree yet (R-hat above 1.05) of {label} (training RMSE 1.30)"
+        f"the chains do not agree yet (R-hat above 1.05, of predictions 1.1; nan: too few draws) of {label} (training RMSE 1.30)"
     )
     drawn = {}
     for plot in found.plots:

@@ -53,3 +53,7 @@ def test_an_account_leaves_the_first_iteration_out_and_its_parts_add_up():
     work = 4000 * (8 * 9 + 16) + 40 * (8**3 / 3 + 128)
     assert abs(found["engine_gflops"] - work / (4 * 0.45) / 1e9) < 1e-12
     assert account(steps[:2], 8, 2, 3.0)["engine_iteration_s"] == 18.0
+    # The second half-step's tasks ran one after another in one process.
+    assert abs(found["engine_stage_s"] - ((1.0 - 0.03 - 0.52) + (0.6 - 0.03 - 1.04)) / 2) < 1e-9
+    assert found["engine_slowest"] == 1.5
+    assert abs(found["engine_load_mb_per_s"] - 30 / (4 * 0.05)) < 1e-9

@@ -1,5 +1,6 @@
 """Memory of executors: sampled from processes that run, told by phase, drawn into a report."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from textwrap import dedent
 
 from invented import application, outcome
 
+from core.errors import ServiceError
 from experiments.report.sections import FINDINGS
 from experiments.results.metrics import numbers
 from experiments.spec.loading import read
@@ -32,11 +34,18 @@ def test_what_processes_keep_for_themselves_is_counted_and_mapped_files_only_in_
     shell = ["sh", "-c", '"$0" -c "$1" "$2"; :', sys.executable, HOG, str(mapped)]
     with subprocess.Popen(shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as hog:
         assert hog.stdout.readline() == b"ready\n"
-        watch = MemoryWatch(lambda: [hog.pid, 2**22 + 1], tmp_path / FILE)
+        pids = []
+        watch = MemoryWatch(lambda: pids, tmp_path / FILE)
+        pids += [hog.pid, 2**22 + 1]
         watch.look()
         watch.look()  # not due yet
+        others = MemoryWatch(
+            lambda: [hog.pid], tmp_path / "others"
+        )  # what runs already is another application's
+        others.look()
         (one,) = samples(tmp_path)
         hog.stdin.close()
+    assert json.loads((tmp_path / "others").read_text())[1] == 0
     assert 64 << 20 < one.own < 100 << 20
     assert one.pss > one.own + (40 << 20)
     later = MemoryWatch(list, tmp_path / FILE)
@@ -45,6 +54,22 @@ def test_what_processes_keep_for_themselves_is_counted_and_mapped_files_only_in_
         file.write("[1.0, 2")
     assert [sample.own for sample in samples(tmp_path)] == [one.own, 0]
     assert samples(tmp_path / "nowhere") == []
+
+
+def test_an_application_goes_on_when_its_memory_cannot_be_sampled(tmp_path, caplog):
+    def failing():
+        if asked:
+            raise ServiceError("no answer")
+        return asked
+
+    asked = []
+    watch = MemoryWatch(failing, tmp_path / FILE)
+    asked.append(1)
+    watch.look()
+    watch.look()
+    assert caplog.text.count("no longer sampled: no answer") == 1
+    MemoryWatch(list, tmp_path / "nowhere" / FILE).look()
+    assert "No such file" in caplog.text
 
 
 def test_peaks_are_told_by_phase_and_pass():

@@ -46,6 +46,30 @@ def test_mean_and_precision_of_factors_are_those_of_the_factors():
     assert np.std([draw.mean[0] for draw in draws]) > 0
 
 
+def test_a_link_matrix_tells_of_the_precision_as_its_rows_would():
+    """Many entries and no rows: the mean of the Wishart distribution is freedom times the inverse of I + strength * B^T B."""
+    rng = np.random.default_rng(3)
+    link = Link(rng.normal(size=(400, RANK)) @ np.diag([1.0, 2.0, 0.5]), 3.0)
+    draws = [drawn_normal(np.zeros((1, RANK)), generator(5, sweep, 0), link) for sweep in range(300)]
+    mean = np.mean([draw.precision for draw in draws], axis=0)
+    expected = (RANK + 1 + 400) * np.linalg.inv(np.eye(RANK) + 3 * link.matrix.T @ link.matrix)
+    np.testing.assert_allclose(mean, expected, atol=0.03 * expected.max())
+
+
+def test_biases_do_not_begin_more_alike_than_factors():
+    """With many ids a chain that began with biases of zero would take them to be zero for long."""
+    rng = np.random.default_rng(6)
+    known = np.ones(20_000, bool), np.ones(2, bool)
+    user = np.arange(20_000, dtype=np.int32)
+    rating = rng.normal(size=20_000)
+    by_user, by_item = both_ways(
+        np.r_[user, user], np.repeat([0, 1], 20_000), np.r_[rating, rating], 20_000, 2
+    )
+    ground = Ground(Whole(by_user, by_item), known, 40_000)
+    first = next(chain(ground, 1, 1))
+    assert first.users[:, -1].std() > 0.2
+
+
 def test_few_rows_leave_the_prior():
     """A Wishart distribution of scale I with as many degrees of freedom as factors has the mean rank * I."""
     draws = [drawn_normal(np.zeros((1, RANK)), generator(2, sweep, 0)) for sweep in range(4000)]

@@ -13,9 +13,10 @@ from experiments.results.outcome import Outcome
 from experiments.spec.experiment import Experiment
 
 _TRACED = {"noise": "noise's precision", RMSE.key: "training RMSE", "pairs": "predictions"}
+_PAIRS = "pairs"
 _LEVELS = (50, 80, 95)
-_AGREED = 1.05
-"""R-hat above which the chains are not said to agree."""
+_AGREED, _AGREED_PAIRS = 1.05, 1.1
+"""R-hat above which the chains are not said to agree; of predictions there are as many draws as samples are kept, and the worst of twenty is told."""
 
 _NOTES = (
     (
@@ -87,13 +88,20 @@ def _notes(found: Sequence[tuple[Outcome, dict[str, float]]]) -> list[str]:
     apart = []
     for outcome, known in found:
         wide = {what: known.get(_chain(f"{what}_r_hat"), 1.0) for what in _TRACED}
-        told = ", ".join(f"{_TRACED[what]} {r_hat:.2f}" for what, r_hat in wide.items() if r_hat > _AGREED)
+        told = ", ".join(
+            f"{_TRACED[what]} {r_hat:.2f}"
+            for what, r_hat in wide.items()
+            if not r_hat <= (_AGREED_PAIRS if what == _PAIRS else _AGREED)  # NaN: too few draws
+        )
         if told:
             apart.append(f"{outcome.label} ({told})")
     if not apart:
         return []
     return [
-        f"the chains do not agree yet (R-hat above {_AGREED:g}) of {'; '.join(apart)}: more burn-in or samples would tell more"
+        (
+            f"the chains do not agree yet (R-hat above {_AGREED:g}, of predictions {_AGREED_PAIRS:g}; nan: too few draws) of {'; '.join(apart)}: raise burn or "
+            "samples, and kept where it is the predictions"
+        )
     ]
 
 

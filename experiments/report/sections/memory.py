@@ -13,7 +13,8 @@ _OWN, _PSS = RESIDENT
 _NOTES = (
     (
         "the most anonymous and shared memory of all executors together, JVM and Python workers, in half-second samples; median of the measured "
-        "passes. It has what a JVM once took and does not give back, up to its -Xmx. In brackets PSS, which counts mapped files, too"
+        "passes. It has what a JVM once took and does not give back, up to its -Xmx, and counts twice what a forked Python worker shares with its parent. In "
+        "brackets PSS, in samples of three seconds, which counts shared pages once, and mapped files, too"
     ),
 )
 

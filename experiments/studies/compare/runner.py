@@ -30,7 +30,7 @@ from experiments.studies.compare.ledger import PER_USER, Ledger
 from experiments.studies.compare.runtimes import Ready, code_of, ready
 from experiments.studies.compare.sides import NAMES, Side, sides_of
 from experiments.studies.compare.users import same_rows
-from experiments.telemetry import telemetry
+from experiments.telemetry import memory, telemetry
 
 logger = logging.getLogger(__name__)
 
@@ -222,7 +222,8 @@ class _Applications:
         except KeyboardInterrupt:
             progress.end("interrupted")
             raise
-        digest = telemetry.read(folder / "eventlog").digest(Tail(Path(request.events)).new())
+        log, events = telemetry.read(folder / "eventlog"), Tail(Path(request.events)).new()
+        digest = memory.digest(log, events, memory.samples(folder))
         write_json(folder / "telemetry.json", digest)
         shutil.rmtree(folder / "eventlog", ignore_errors=True)
         application = Application.of(number or 0, launched, digest)
