@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from jobs.engine.draws import unit_vectors
 from jobs.engine.half_steps import Engine
 from jobs.engine.rules import Rule
 from jobs.engine.subspaces import width_of
+from jobs.modelling.array_baseline import Baseline
 from jobs.modelling.blocked import Fitted, Side
 from jobs.modelling.fetching import check_results
 from jobs.modelling.preflight import check_copies, heap
@@ -86,8 +87,10 @@ class Alternating(ABC):
         """Return the number of factors with the bias, if the model has one."""
         return self.rank
 
-    def alternate(self, tables: Tables, users: int, items: int) -> Fitted:
-        """Fit the ratings of `tables`, in which ids are below `users` and `items`.
+    def alternate(
+        self, tables: Tables, users: int, items: int, baseline: Callable[[Blocks], Baseline] | None = None
+    ) -> Fitted:
+        """Fit the ratings of `tables`, in which ids are below `users` and `items`; `baseline` fits what predicts elsewhere.
 
         Raises:
             JobError: a rating is not finite, a row's equations have no unique solution, a disk is full, or there is nothing to start from.
@@ -100,9 +103,10 @@ class Alternating(ABC):
             engine = engine_on(blocks, self.width(), spark)
             known = [count > 0 for count in blocks.counts]
             of_users, of_items = self._fit(engine, tables, known)
+            elsewhere = None if baseline is None else baseline(blocks)
             blocks.release()
         metrics = account(engine.accounts, self.width(), slots, built)
-        return Fitted(Side(of_users, known[USERS]), Side(of_items, known[ITEMS]), metrics, slots)
+        return Fitted(Side(of_users, known[USERS]), Side(of_items, known[ITEMS]), metrics, slots, elsewhere)
 
     def _fit(
         self, engine: Engine, tables: Tables, known: Sequence[npt.NDArray[np.bool_]]

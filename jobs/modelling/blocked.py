@@ -6,15 +6,17 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 from pyspark import Broadcast
 from pyspark.sql import DataFrame, SparkSession
 
 from datasets.compiled import compiled
 from jobs.engine.accounts import product_gflops
-from jobs.engine.arrays import Floats, Ints
+from jobs.engine.arrays import ITEMS, NAMES, USERS, Floats, Ints
+from jobs.modelling.array_baseline import Baseline
 from jobs.modelling.baseline import BiasFit
-from jobs.modelling.export import Exported, bias_column
+from jobs.modelling.export import Exported
 from jobs.modelling.factors import FactorRanking
 
 FACTORS = "id int, features array<float>"
@@ -29,30 +31,13 @@ class Side(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """Fitted factors: users, items, metrics of the fit, and the number of tasks that ran at a time."""
+    """Fitted factors: users, items, metrics of the fit, and the number of tasks that ran at a time; `baseline` predicts ratings elsewhere."""
 
     users: Side
     items: Side
     metrics: dict[str, float]
     slots: int
-
-
-class Baseline(NamedTuple):
-    """The bias baseline as arrays by id; `low` and `high` are the bounds of predictions."""
-
-    mean: float
-    users: Floats
-    items: Floats
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, fit: BiasFit, users: int, items: int, *, clip: bool) -> "Baseline":
-        """Collect a fitted baseline for ids below `users` and `items`."""
-        bounds = (fit.low, fit.high) if clip else (-np.inf, np.inf)
-        return cls(
-            fit.mean, bias_column(fit.users, "user", users), bias_column(fit.items, "item", items), *bounds
-        )
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True)
@@ -62,36 +47,24 @@ class BlockedScorer(FactorRanking):
     Attributes:
         sides: users and items, on the executors.
         slots: tasks that run at a time; metrics: of the fit.
-        bias: predicts where a side is not known, and `baseline` is the same on the executors; None: no prediction.
-        clip: whether predictions are kept within the baseline's bounds.
+        baseline: on the executors, predicts where a side is not known; None: no prediction.
+        clip: whether predictions are kept within the range of the ratings.
     """
 
     spark: SparkSession
     sides: "Broadcast[tuple[Side, Side]]"
     slots: int
     metrics: Mapping[str, float]
-    bias: BiasFit | None = None
     baseline: "Broadcast[Baseline] | None" = None
     clip: bool = False
 
     @classmethod
-    def of(
-        cls,
-        spark: SparkSession,
-        fitted: Fitted,
-        bias: BiasFit | None = None,
-        *,
-        clip: bool = False,
-        **more: Any,
-    ) -> Self:
+    def of(cls, spark: SparkSession, fitted: Fitted, *, clip: bool = False, **more: Any) -> Self:
         """Send factors, and the baseline if there is one, to the executors; `more` are further attributes."""
-        users, items, metrics, slots = fitted
-        baseline = None
-        if bias is not None:
-            known = Baseline.of(bias, len(users.known), len(items.known), clip=clip)
-            baseline = spark.sparkContext.broadcast(known)
+        users, items, metrics, slots, found = fitted
+        baseline = None if found is None else spark.sparkContext.broadcast(found)
         sides = spark.sparkContext.broadcast((users, items))
-        return cls(spark, sides, slots, metrics, bias, baseline, clip, **more)
+        return cls(spark, sides, slots, metrics, baseline, clip, **more)
 
     def describe(self) -> tuple[dict[str, float], dict[str, str]]:
         """Return the metrics of the fit, with the matrix product of the executors' cores beside them."""
@@ -103,14 +76,30 @@ class BlockedScorer(FactorRanking):
 
     def score(self, pairs: DataFrame) -> DataFrame:
         """Predict each pair; null where nothing is known of it."""
-        return pairs.select("user", "item").mapInArrow(scoring(self.sides, self.baseline), SCORED)
+        return pairs.select("user", "item").mapInArrow(
+            scoring(self.sides, self.baseline, clip=self.clip), SCORED
+        )
 
     def recommend(self, users: DataFrame, k: int, seen: DataFrame | None) -> DataFrame:
         """Rank by the product of factors, which is not clipped; users without factors are absent."""
-        return self.ranked(self.frame(0), self.frame(1), k, seen, users)
+        return self.ranked(self.frame(USERS), self.frame(ITEMS), k, seen, users)
 
     def exported(self) -> Exported:
-        return Exported(self.frame(0), self.frame(1), self.bias, on_residuals=False, clip=self.clip)
+        bias = None
+        if self.baseline is not None:
+            mean, *_, low, high = self.baseline.value
+            bias = BiasFit(mean, self._biases(USERS), self._biases(ITEMS), low, high)
+        return Exported(self.frame(USERS), self.frame(ITEMS), bias, on_residuals=False, clip=self.clip)
+
+    def _biases(self, side: int) -> DataFrame:
+        """Return the baseline's biases of a side's known ids, as of `jobs.modelling.baseline.BiasFit`."""
+        assert self.baseline is not None
+        known, found = self.sides.value[side].known, self.baseline.value
+        values = found.users if side == USERS else found.items
+        ids = np.flatnonzero(known).astype(np.int32)
+        name = NAMES[side]
+        rows = pd.DataFrame({name: ids, f"{name}_bias": values[ids]})
+        return self.spark.createDataFrame(rows, f"{name} int, {name}_bias float")
 
     def frame(self, side: int) -> DataFrame:
         """Return the factors of a side's known ids (id int, features array<float>)."""
@@ -146,6 +135,8 @@ def scoring(
     sides: "Broadcast[tuple[Side, Side]]",
     baseline: "Broadcast[Baseline] | None",
     deviate: Callable[[Side, Side, Ints, Ints], Floats] | None = None,
+    *,
+    clip: bool,
 ) -> Batches:
     """Return what predicts pairs, with the deviations that `deviate` gives them, if it is there."""
 
@@ -154,7 +145,7 @@ def scoring(
         fallback = None if baseline is None else baseline.value
         for batch in batches:
             user, item = (_ids(batch.column(name)) for name in ("user", "item"))
-            found = predicted(users, items, user, item, fallback)
+            found = predicted(users, items, user, item, fallback, clip=clip)
             columns = {"user": batch.column("user"), "item": batch.column("item")}
             columns["prediction"] = pa.array(found, mask=np.isnan(found))
             if deviate is not None:
@@ -170,22 +161,14 @@ def _ids(column: pa.Array) -> Ints:
     return found
 
 
-def predicted(users: Side, items: Side, user: Ints, item: Ints, baseline: Baseline | None) -> Floats:
-    """Return the product of factors of each pair, clipped; the baseline where a side is not known, NaN without one."""
+def predicted(
+    users: Side, items: Side, user: Ints, item: Ints, baseline: Baseline | None, *, clip: bool
+) -> Floats:
+    """Return the product of factors of each pair; the baseline where a side is not known, NaN without one."""
     out = np.full(len(user), np.nan, dtype=np.float32)
     both = known_pairs(users, items, user, item)
     products(users.factors, items.factors, user[both], item[both], both, out)
-    if baseline is None:
-        return out
-    rest = np.flatnonzero(np.isnan(out))
-    out[rest] = baseline.mean + of_ids(baseline.users, user[rest]) + of_ids(baseline.items, item[rest])
-    return out.clip(baseline.low, baseline.high)
-
-
-def of_ids(values: npt.NDArray[Any], ids: Ints) -> npt.NDArray[Any]:
-    """Return the values of ids, 0 of an id that has none."""
-    inside = (ids >= 0) & (ids < len(values))
-    return np.where(inside, values[np.where(inside, ids, 0)], values.dtype.type(0))
+    return out if baseline is None else baseline.filled(user, item, out, clip=clip)
 
 
 def known_pairs(users: Side, items: Side, user: Ints, item: Ints) -> npt.NDArray[np.int64]:

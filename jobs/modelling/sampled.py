@@ -54,7 +54,7 @@ class SampledScorer(BlockedScorer):
     def deviating(self, pairs: DataFrame) -> DataFrame:
         """Predict pairs with the standard deviation of a rating: that of the samples and of the noise together."""
         deviation = _Deviation(sum(self.chains), self.noise, self.spread)
-        predict = scoring(self.sides, self.baseline, deviation)
+        predict = scoring(self.sides, self.baseline, deviation, clip=self.clip)
         return pairs.select("user", "item").mapInArrow(predict, f"{SCORED}, deviation float")
 
     def agreement(self, user: Ints, item: Ints) -> dict[str, float]:

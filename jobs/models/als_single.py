@@ -6,39 +6,18 @@ that its time includes getting them out of Spark.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-import numpy as np
-import numpy.typing as npt
+from functools import partial
+from typing import ClassVar
 
 from core.errors import JobError
-from jobs.engine.arrays import Floats, Ints
 from jobs.engine.factorise import factorise, fit_flops
 from jobs.engine.normal_equations import UndeterminedError
+from jobs.modelling.array_baseline import of_arrays
 from jobs.modelling.baseline import RatingModel
-from jobs.modelling.blocked import of_ids
 from jobs.modelling.fetching import arranged, check_driver, fetch
 from jobs.modelling.preflight import check_ratings
 from jobs.modelling.single import Clock, Known, SingleScorer
 from jobs.prepare.stored import Tables
-
-
-@dataclass(frozen=True)
-class Fallback:
-    """The bias baseline (see `jobs.modelling.baseline`) by id, and the clipping."""
-
-    mean: float
-    users: npt.NDArray[Any]
-    items: npt.NDArray[Any]
-    bounds: tuple[float, float] | None
-
-    def __call__(self, user: Ints, item: Ints, product: Floats) -> Floats:
-        """Use the baseline where a product is not known, and clip."""
-        baseline = self.mean + of_ids(self.users, user) + of_ids(self.items, item)
-        prediction = np.where(np.isnan(product), baseline, product)
-        if self.bounds is not None:
-            prediction = prediction.clip(*self.bounds)
-        return np.asarray(prediction, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -71,7 +50,8 @@ class AlsSingle(RatingModel):
         with clock.part("sort"):
             ratings = arranged(user, item, rating)
         with clock.part("bias"):
-            fallback = self._fallback(user, item, rating)
+            sizes = int(user.max()) + 1, int(item.max()) + 1
+            elsewhere = of_arrays(user, item, rating, sizes, self)
         with clock.part("solve"):
             try:
                 factors = factorise(
@@ -82,23 +62,7 @@ class AlsSingle(RatingModel):
         users, items = Known.of(ratings.by_user, factors.users), Known.of(ratings.by_item, factors.items)
         work = fit_flops(len(user), len(users.ids) + len(items.ids), self.rank, self.iterations)
         clock.seconds["single_solve_gflops"] = work / clock.seconds["single_solve_s"] / 1e9
-        return SingleScorer(users, items, clock, fallback)
-
-    def _fallback(self, user: Ints, item: Ints, rating: Floats) -> Fallback:
-        values = rating.astype(np.float64)
-        mean = float(values.mean())
-        items = _shrunk(item, values - mean, self.reg_item)
-        users = _shrunk(user, values - mean - items[item], self.reg_user)
-        bounds = (float(values.min()), float(values.max())) if self.clip else None
-        return Fallback(mean, users, items, bounds)
-
-
-def _shrunk(ids: Ints, rest: npt.NDArray[Any], reg: float) -> npt.NDArray[Any]:
-    """Return each id's sum over its number of ratings and `reg` more; 0 for an id without ratings."""
-    number = np.bincount(ids)
-    total = np.bincount(ids, rest)
-    means: npt.NDArray[Any] = np.divide(total, number + reg, out=np.zeros_like(total), where=number > 0)
-    return means
+        return SingleScorer(users, items, clock, partial(elsewhere.filled, clip=self.clip))
 
 
 MODEL = AlsSingle

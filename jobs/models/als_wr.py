@@ -7,11 +7,11 @@ AAIM 2008. Rows whose user or item it has not seen fall back to the bias baselin
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pyspark.sql import functions as F
-
 from jobs.engine.arrays import ITEMS, USERS
+from jobs.engine.blocks import Blocks
 from jobs.engine.rules import Rule, Weighted
 from jobs.modelling.alternating import Alternating, check_factors
+from jobs.modelling.array_baseline import Baseline, around, mean_of, of_blocks
 from jobs.modelling.baseline import RatingModel
 from jobs.modelling.blocked import BlockedScorer
 from jobs.modelling.factors import with_biases
@@ -49,20 +49,21 @@ class AlsWr(Alternating, RatingModel):
 
     def fit(self, tables: Tables) -> BlockedScorer:
         _, users, items = check_ratings(tables, instead="als_implicit")
-        bias = self.baseline(tables.ratings)
+        spark = tables.ratings.sparkSession
         if not self.biases:
-            fitted = self.alternate(tables, users, items)
-            return BlockedScorer.of(tables.ratings.sparkSession, fitted, bias, clip=self.clip)
-        rating = (F.col("rating") - F.lit(bias.mean)).cast("float")
-        fitted = self.alternate(
-            tables._replace(ratings=tables.ratings.withColumn("rating", rating)), users, items
-        )
+            fitted = self.alternate(tables, users, items, self._elsewhere)
+            return BlockedScorer.of(spark, fitted, clip=self.clip)
+        mean = mean_of(tables)
+        rest = tables._replace(ratings=around(tables.ratings, mean))
+        fitted = self.alternate(rest, users, items, lambda blocks: self._elsewhere(blocks).plus(mean))
         of_users, of_items = (
-            side._replace(factors=with_biases(side.factors, number, bias.mean))
+            side._replace(factors=with_biases(side.factors, number, mean))
             for number, side in ((USERS, fitted.users), (ITEMS, fitted.items))
         )
-        biased = fitted._replace(users=of_users, items=of_items)
-        return BlockedScorer.of(tables.ratings.sparkSession, biased, bias, clip=self.clip)
+        return BlockedScorer.of(spark, fitted._replace(users=of_users, items=of_items), clip=self.clip)
+
+    def _elsewhere(self, blocks: Blocks) -> Baseline:
+        return of_blocks(blocks, self)
 
 
 MODEL = AlsWr

@@ -23,6 +23,7 @@ from jobs.engine.factorise import both_ways
 from jobs.engine.gibbs import Ground, Whole, chain
 from jobs.engine.normal_equations import UndeterminedError
 from jobs.modelling.alternating import TURNS, engine_on
+from jobs.modelling.array_baseline import Baseline, around, mean_of, of_arrays, of_blocks
 from jobs.modelling.baseline import RatingModel
 from jobs.modelling.blocked import Fitted, Side
 from jobs.modelling.chains import effective_size, r_hat
@@ -94,24 +95,21 @@ class Bpmf(RatingModel):
 
     def fit(self, tables: Tables) -> SampledScorer:
         rows, users, items = check_ratings(tables, instead="als_implicit")
-        spark = tables.ratings.sparkSession
-        bias = self.baseline(tables.ratings)
-        rest = tables.ratings.select(
-            "user", "item", (F.col("rating") - F.lit(bias.mean)).cast("float").alias("rating")
-        )
+        spark, mean = tables.ratings.sparkSession, mean_of(tables)
+        rest = tables._replace(ratings=around(tables.ratings, mean))
         sample = self._in_tasks if rows <= _WHOLE else self._on_blocks
-        told, known = sample(tables._replace(ratings=rest), (users, items))
+        told, known, elsewhere = sample(rest, (users, items))
         of_users, of_items = (
-            Side(joined([sample for one in told for sample in one.sets[side]], side, bias.mean), known[side])
+            Side(joined([sample for one in told for sample in one.sets[side]], side, mean), known[side])
             for side in (USERS, ITEMS)
         )
-        fitted = Fitted(of_users, of_items, self._metrics(told), tasks_at_a_time(spark))
+        slots = tasks_at_a_time(spark)
+        fitted = Fitted(of_users, of_items, self._metrics(told), slots, elsewhere.plus(mean))
         noise = float(np.mean([1 / value for one in told for value in one.noise[self.burn :]]))
-        (spread,) = rest.agg(F.var_pop("rating")).first() or (noise,)
+        (spread,) = rest.ratings.agg(F.var_pop("rating")).first() or (noise,)
         return SampledScorer.of(
             spark,
             fitted,
-            bias,
             clip=self.clip,
             chains=tuple(len(one.sets[USERS]) for one in told),
             noise=noise,
@@ -141,7 +139,7 @@ class Bpmf(RatingModel):
             if isinstance(one, str):
                 raise JobError(one)
             told.append(one)
-        return told, known
+        return told, known, of_arrays(user, item, rating, sizes, self)
 
     def _on_blocks(self, tables: Tables, sizes: tuple[int, int]) -> "_Sampled":
         """Run each half-step of each chain as a stage on blocks."""
@@ -157,8 +155,9 @@ class Bpmf(RatingModel):
                 told = run_concurrently(
                     *(partial(self.chain, ground, number) for number in range(self.chains))
                 )
+            elsewhere = of_blocks(blocks, self)
             blocks.release()
-        return told, known
+        return told, known, elsewhere
 
     def chain(self, ground: Ground, number: int) -> "_Told":
         """Run one chain."""
@@ -198,8 +197,8 @@ class _Told(NamedTuple):
 
 _TRACED = ("noise", "rmse")
 
-_Sampled = tuple[list[_Told], tuple[Any, Any]]
-"""Chains, and which ids have ratings."""
+_Sampled = tuple[list[_Told], tuple[Any, Any], Baseline]
+"""Chains, which ids have ratings, and the baseline of the ratings."""
 
 
 @dataclass(frozen=True)
