@@ -91,6 +91,9 @@ stream-model: environment ## From the lake to a model, its RMSE and recommendati
 volume: environment ## Bytes a second, minute, hour, day and year at the measured sizes of messages: [RATE=1000]
 	@$(python) -m experiments volume $(call option,RATE,--rate)
 
+engine-limits: environment ## An iteration of the engine on 4 to 256 workers and up to ten billion ratings, by arithmetic from what was measured
+	@$(python) -m experiments engine-limits
+
 experiment: environment ## A grid of trials: NAME=als_scaling (resumes; `.venv/bin/python -m experiments list` names all)
 	@$(call required,NAME,als_scaling)
 	$(python) -m experiments run "$$NAME" $(call option,APPLICATIONS,--applications) $(call option,REPEATS,--repeats) $(allow)
