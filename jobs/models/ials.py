@@ -35,9 +35,9 @@ class Ials(Alternating):
 
     exportable: ClassVar[bool] = True
 
-    reg: float = 0.003
+    reg: float = 0.01
     exponent: float = 1.0
-    unobserved: float = 0.1
+    unobserved: float = 0.3
     alpha: float = 0.0
     confidence: Confidence = "linear"
     eps: float = 1.0
