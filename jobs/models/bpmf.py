@@ -66,7 +66,7 @@ class Bpmf(RatingModel):
     contents: bool = False
     histories: bool = False
     samples: int = 400
-    kept: int = 100
+    kept: int = 200
     burn: int = 40
     chains: int = 2
     seed: int = 1

@@ -47,6 +47,17 @@ def test_chains_are_told_with_their_courses_and_intervals():
     assert FINDINGS["chains"](EXPERIMENT, trials[1:]) is None
 
 
+def test_of_many_trials_pictures_name_none():
+    many, one = (FINDINGS["chains"](EXPERIMENT, [sampled()] * count) for count in (5, 1))
+    assert len(many.tables[0].rows) == 5
+    for plot, same in zip(many.plots, one.plots, strict=True):
+        axes, few = Figure().add_subplot(), Figure().add_subplot()
+        plot.draw(axes)
+        same.draw(few)
+        assert axes.get_legend() is None
+        assert len(few.get_legend().get_texts()) == 1
+
+
 def test_a_series_is_recorded_by_its_steps():
     found = [(number.name, number.step, number.value) for number in numbers(sampled())]
     assert ("chain/rmse_2", 2, 0.7) in found

@@ -1,6 +1,6 @@
 """Markov chains of Bayesian models: whether they agree, their course, and whether the intervals hold what they say."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -15,6 +15,9 @@ from experiments.spec.experiment import Experiment
 _TRACED = {"noise": "noise's precision", RMSE.key: "training RMSE", "pairs": "predictions"}
 _PAIRS = "pairs"
 _LEVELS = (50, 80, 95)
+_MOST_NAMED = 4
+"""Trials that a picture names; of more it shows how they lie together, and the table which is which."""
+
 _AGREED, _AGREED_PAIRS = 1.05, 1.1
 """R-hat above which the chains are not said to agree; of predictions there are as many draws as samples are kept, and the worst of twenty is told."""
 
@@ -116,38 +119,36 @@ def _cells(known: dict[str, float]) -> list[str]:
     ]
 
 
+def _named(found: Sequence[tuple[Outcome, dict[str, float]]]) -> Iterator[tuple[Outcome, str, str]]:
+    """Yield the trials with their colours and names in a legend; of many, all have one colour and none a name."""
+    for (outcome, _), colour in zip(found, cycle(COLOURS), strict=False):
+        yield (outcome, colour, outcome.label) if len(found) <= _MOST_NAMED else (outcome, COLOURS[0], "_")
+
+
 def _calibration(axes: Any, found: Sequence[tuple[Outcome, dict[str, float]]]) -> None:
     axes.plot([0, 100], [0, 100], color=GREY, linewidth=1)
-    for (outcome, _), colour in zip(found, cycle(COLOURS), strict=False):
+    for outcome, colour, label in _named(found):
         points = series(outcome).get(CALIBRATION.key, [])
-        axes.plot(
-            [level for level, _ in points],
-            [100 * share for _, share in points],
-            "o-",
-            color=colour,
-            label=outcome.label,
-        )
+        levels, shares = [level for level, _ in points], [100 * share for _, share in points]
+        axes.plot(levels, shares, "o-", color=colour, label=label, markersize=3, linewidth=1)
     axes.set_xlabel("% that the interval should hold")
     axes.set_ylabel("% of the test ratings that it holds")
-    axes.legend(loc="upper left")
+    if len(found) <= _MOST_NAMED:
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
 
 def _courses(axes: Any, found: Sequence[tuple[Outcome, dict[str, float]]]) -> None:
-    for (outcome, _), colour in zip(found, cycle(COLOURS), strict=False):
-        label = outcome.label
+    for outcome, colour, label in _named(found):
+        own = label
         for name, points in series(outcome).items():
             if name.startswith(_RMSE):
-                axes.plot(
-                    [sweep for sweep, _ in points],
-                    [value for _, value in points],
-                    color=colour,
-                    linewidth=1,
-                    label=label,
-                )
-                label = "_"  # one line of the legend for all chains
+                sweeps, values = [sweep for sweep, _ in points], [value for _, value in points]
+                axes.plot(sweeps, values, color=colour, linewidth=1, label=own)
+                own = "_"  # one line of the legend for all chains
     axes.set_xlabel("sweep")
     axes.set_ylabel("RMSE on training rows")
-    axes.legend(loc="upper right")
+    if len(found) <= _MOST_NAMED:
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
 
 FIND = _find
