@@ -23,7 +23,6 @@ from experiments.metric_table import (
 )
 from experiments.results.outcome import Application, Outcome
 from experiments.results.windows import lags, measured_windows, rates
-from jobs.runtime.request import PhasePass
 
 
 class Number(NamedTuple):
@@ -129,13 +128,13 @@ def numbers(outcome: Outcome) -> Iterator[Number]:
 
 def resident(outcome: Outcome, phase: str, kind: str) -> float | None:
     """The median over measured passes of the most bytes that all executors had in a phase, "own" or "pss"; None where nobody looked."""
-    found = [
-        peaks[kind]
+    peaks = (
+        item.resident_of(phase, time.pass_)
         for item in outcome.measured or outcome.applications
         for time in item.phases
         if time.kind == "repeat" and time.phase == phase
-        and kind in (peaks := item.telemetry.get("resident", {}).get(str(PhasePass(phase, time.pass_)), {}))
-    ]  # fmt: skip
+    )
+    found = [peak[kind] for peak in peaks if kind in peak]
     return statistics.median(found) if found else None
 
 

@@ -102,7 +102,14 @@ class Application:
 
     def cost_of(self, phase: str, pass_: int) -> Mapping[str, float]:
         """Return what the tasks of one pass of a phase cost; nothing where the event log does not tell."""
-        found: Mapping[str, float] = self.telemetry.get("groups", {}).get(str(PhasePass(phase, pass_)), {})
+        return self._told_of("groups", phase, pass_)
+
+    def resident_of(self, phase: str, pass_: int) -> Mapping[str, float]:
+        """Return the most bytes that its executors had in one pass of a phase; nothing where nobody looked."""
+        return self._told_of("resident", phase, pass_)
+
+    def _told_of(self, part: str, phase: str, pass_: int) -> Mapping[str, float]:
+        found: Mapping[str, float] = self.telemetry.get(part, {}).get(str(PhasePass(phase, pass_)), {})
         return found
 
 

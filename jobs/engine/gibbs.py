@@ -129,7 +129,11 @@ class Gibbs:
 
     normal: Normal
     noise: float
-    biased: bool = True
+
+    @property
+    def biased(self) -> bool:
+        """Every id has a bias."""
+        return True
 
     def equations(self, rows: Csr) -> Equations:
         """Take the ratings as they are."""

@@ -54,3 +54,14 @@ def context(spark, tmp_path):
         )
 
     return make
+
+
+@pytest.fixture(scope="module")
+def tables(spark):
+    """Lend the planted tables, kept in memory, without the ratings of one user and one item."""
+    import planted  # noqa: PLC0415 - of this folder, which is on the path by now
+
+    found = planted.tables(spark)
+    ratings = found.ratings.where("user <> 7 and item <> 3").persist()
+    yield found._replace(ratings=ratings)
+    ratings.unpersist()

@@ -13,14 +13,6 @@ from jobs.models.als_wr import AlsWr
 SIZES = planted.USERS, planted.ITEMS
 
 
-@pytest.fixture(scope="module")
-def tables(spark):
-    found = planted.tables(spark)
-    ratings = found.ratings.where("user <> 7 and item <> 3").persist()
-    yield found._replace(ratings=ratings)
-    ratings.unpersist()
-
-
 def test_blocks_and_arrays_give_the_baseline_of_the_frames(tables):
     model = AlsWr(reg_user=3.0, reg_item=2.0)
     fit = model.baseline(tables.ratings)

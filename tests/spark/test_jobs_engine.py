@@ -28,14 +28,6 @@ from jobs.models.ials import Ials
 SIZES = planted.USERS, planted.ITEMS
 
 
-@pytest.fixture(scope="module")
-def tables(spark):
-    found = planted.tables(spark)
-    ratings = found.ratings.where("user <> 7 and item <> 3").persist()
-    yield found._replace(ratings=ratings)
-    ratings.unpersist()
-
-
 def factors(scorer):
     users, items = scorer.sides.value
     return users.factors, items.factors

@@ -13,14 +13,6 @@ from jobs.models.bpmf import Bpmf
 SIZES = planted.USERS, planted.ITEMS
 
 
-@pytest.fixture(scope="module")
-def tables(spark):
-    found = planted.tables(spark)
-    ratings = found.ratings.where("user <> 7 and item <> 3").persist()
-    yield found._replace(ratings=ratings)
-    ratings.unpersist()
-
-
 def looked_at(tables):
     user, item, _ = fetch(tables.ratings)
     known = np.bincount(user, minlength=SIZES[USERS]) > 0, np.bincount(item, minlength=SIZES[ITEMS]) > 0

@@ -12,8 +12,8 @@ from experiments.results.metrics import quality, series
 from experiments.results.outcome import Outcome
 from experiments.spec.experiment import Experiment
 
-_TRACED = {"noise": "noise's precision", RMSE.key: "training RMSE", "pairs": "predictions"}
 _PAIRS = "pairs"
+_TRACED = {"noise": "noise's precision", RMSE.key: "training RMSE", _PAIRS: "predictions"}
 _LEVELS = (50, 80, 95)
 _MOST_NAMED = 4
 """Trials that a picture names; of more it shows how they lie together, and the table which is which."""
