@@ -27,7 +27,7 @@ class TrainParams:
         fold: name of a published fold (fold).
         k: length of the ranking that is judged.
         relevant: a test row with at least this rating is relevant to its user; one without a rating always is. None
-            follows the scale of the ratings (see jobs.judge.relevance).
+            follows the scale of the ratings (see jobs.prepare.relevance).
         top_n: how many items are recommended to every user and stored; 0 recommends none.
         seen: whether items that a user has in training may be recommended to them again.
         select: hyper-parameter -> values to choose from, on a part of training.

@@ -16,7 +16,6 @@ from jobs.judge import per_user
 from jobs.judge.cautions import after_fit, before_fit
 from jobs.judge.evaluate import Evaluation, by_user, evaluate, noise_floor, with_predictions
 from jobs.judge.intervals import held
-from jobs.judge.relevance import Relevance, relevance
 from jobs.judge.select import choose, validation_kind, validation_split
 from jobs.modelling.delivery import deliver
 from jobs.modelling.export import Exportable, export
@@ -26,6 +25,7 @@ from jobs.modelling.similar import SimilarItems
 from jobs.params import TrainParams
 from jobs.prepare import stored
 from jobs.prepare.profile import Profile, profile_parts
+from jobs.prepare.relevance import Relevance, relevance
 from jobs.prepare.split import Split, counted, divide, split
 from jobs.prepare.stored import Summary, Tables
 from jobs.runtime.concurrent_actions import run_concurrently

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from jobs.judge.evaluate import Evaluation
-from jobs.judge.relevance import Relevance, Scale, described, like_counts
 from jobs.prepare.profile import Profile
+from jobs.prepare.relevance import Relevance, Scale, described, like_counts
 
 
 def before_fit(

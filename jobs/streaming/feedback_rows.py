@@ -6,7 +6,8 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.stores.cassandra.feedback import END_OF_ID, EVENTS, FEEDBACK, RATING, RETRACT, RETRACTIONS
+from jobs.engine.events import RATING, RETRACT
+from jobs.stores.cassandra.feedback import END_OF_ID, EVENTS, FEEDBACK, RETRACTIONS
 
 WRITTEN = "written"
 """Column with Cassandra's write time, in microseconds since 1970."""

@@ -10,8 +10,9 @@ import pytest
 from confluent_kafka import Producer
 
 from core.errors import JobError, UsageError
+from jobs.engine.events import Event
 from jobs.stores.cassandra.access import Connection, connect
-from jobs.stores.cassandra.feedback import Event, Histories
+from jobs.stores.cassandra.feedback import Histories
 from jobs.streaming import offsets
 from jobs.streams.feedback import STREAM, TOPICS, Options
 from tests.spark.streaming import context_of, drained, fresh_topics

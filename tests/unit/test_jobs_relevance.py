@@ -9,9 +9,9 @@ from core.errors import UsageError
 from jobs import params
 from jobs.judge.cautions import after_fit, before_fit
 from jobs.judge.evaluate import Evaluation
-from jobs.judge.relevance import like_counts, relevance, threshold
 from jobs.modelling.implicit_confidence import strength_of
 from jobs.prepare.profile import Profile
+from jobs.prepare.relevance import like_counts, relevance, threshold
 from jobs.runtime.failures import explain
 
 STARS = (1.0, 5.0, 1.0)

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from core.errors import JobError
-from jobs.stores.cassandra.feedback import Event, standing
+from jobs.engine.events import Event, standing
 from jobs.streaming.popularity import Counted, Totals
 
 WINDOW, LATENESS = 1000, 500

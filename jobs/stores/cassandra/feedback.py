@@ -11,18 +11,16 @@ bytes is the order of the ids: of two messages of one time the one with the larg
 import datetime as dt
 import json
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from jobs.engine.events import Event, standing
 from jobs.stores.cassandra.access import Connection, Keyspace
 
 KEYSPACE = "recscale_streams"
 
 END_OF_ID = "\0"
 """Between a message's id and the rest of `latest`: no other character sorts before it."""
-
-RATING, RETRACT = "rating", "retract"
-"""Type of every message of the topic `ratings`; type of an event that takes back an earlier one."""
 
 
 class Table(NamedTuple):
@@ -85,23 +83,6 @@ LATE = Table(
 TABLES = (EVENTS, FEEDBACK, RETRACTIONS, POPULARITY, LATE)
 
 
-class Event(NamedTuple):
-    """One rating, or one thing that a person did.
-
-    Attributes:
-        at: when, by the message.
-        value: the rating, or an event's value; None without one.
-        retracts: id of the event that this one takes back; None unless `type` is RETRACT.
-    """
-
-    at: dt.datetime
-    id: str
-    type: str
-    item: str | None
-    value: float | None
-    retracts: str | None = None
-
-
 class Histories:
     """One user's rows, each read from one partition."""
 
@@ -130,18 +111,6 @@ class Histories:
 
     def _rows(self, table: Table, user: str) -> list[dict[str, Any]]:
         return self._keyspace.get(table.name, table.partition, [user])
-
-
-def standing(events: Iterable[Event], retracted: Collection[str]) -> list[Event]:
-    """Return one user's latest event of each item, by time and then id, among those that were not taken back."""
-    newest: dict[str, Event] = {}
-    for event in events:
-        if event.item is None or event.type == RETRACT or event.id in retracted:
-            continue
-        before = newest.get(event.item)
-        if before is None or before[:2] < event[:2]:
-            newest[event.item] = event
-    return list(newest.values())
 
 
 def forget_totals(keyspace: Keyspace, topic: str) -> None:
