@@ -141,7 +141,7 @@ class FoldIn:
     def __init__(self, other: Floats, rule: Rule) -> None:
         """Prepare for the other side's factors, float32 [ids, rank], zeros of ids that are not known."""
         self._other, self._rule = laid(other, biased=rule.biased), rule
-        self._rank, self._prior = other.shape[1], rule.prior(other)
+        self._rank, self.prior = other.shape[1], rule.prior(other)
 
     def __call__(self, rows: Csr) -> Floats:
         """Return the factors of rows, float32 [rows, rank], from their whole histories.
@@ -153,7 +153,7 @@ class FoldIn:
             UndeterminedError: the equations of a row have no unique solution.
         """
         out = np.zeros((len(rows.indptr) - 1, self._rank), dtype=np.float32)
-        solved(self._other.rest(rows), self._other.factors, self._rule, out, prior=self._prior)
+        solved(self._other.rest(rows), self._other.factors, self._rule, out, prior=self.prior)
         return out
 
 

@@ -196,6 +196,36 @@ def best_by_profile(
     return ranked(ids, best)
 
 
+def sums_of_products(histories: Csr, matrix: Vectors, out: Floats) -> None:
+    """Write for each user the sum of their items' cosines with every item, times the histories' values, which may be negative.
+
+    Args:
+        histories: a row a user, over items.
+        matrix: all items.
+        out: float32 [users, items].
+    """
+    found = np.zeros((len(out), len(matrix.by_term.indptr) - 1), dtype=np.float32)
+    _profiles(histories, matrix.by_item, found)
+    _score_all(found, matrix.by_term, out)
+
+
+@compiled
+def cosines_between(one, two, by_item, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Write the cosine of each item of `one` with each of `two` to `out`, float32 [one, two]."""
+    for row in range(len(one)):
+        for column in range(len(two)):
+            left, end = by_item.indptr[one[row]], by_item.indptr[one[row] + 1]
+            right, stop = by_item.indptr[two[column]], by_item.indptr[two[column] + 1]
+            total = np.float32(0.0)
+            while left < end and right < stop:
+                term, other = by_item.indices[left], by_item.indices[right]
+                if term == other:
+                    total += by_item.values[left] * by_item.values[right]
+                left += term <= other
+                right += other <= term
+            out[row, column] = total
+
+
 def _blocks(rows: int, width: int) -> Iterator[slice]:
     """Cut rows so that a dense matrix of a block has at most SCORES entries."""
     step = max(1, SCORES // max(width, 1))
