@@ -1,8 +1,8 @@
 """Events of people, without Spark and without a store: what was rated, liked, watched or taken back, and what of it stands."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, NamedTuple
 
 RATING, RETRACT = "rating", "retract"
 """Type of every message of the topic `ratings`; type of an event that takes back an earlier one."""
@@ -25,13 +25,20 @@ class Event(NamedTuple):
     retracts: str | None = None
 
 
-def standing(events: Iterable[Event], retracted: Collection[str]) -> list[Event]:
-    """Return one user's latest event of each item, by time and then id, among those that were not taken back."""
+def later(event: Event) -> tuple[dt.datetime, str]:
+    """Return by what the later of two events is told: the time, and of one time the id."""
+    return event.at, event.id
+
+
+def standing(
+    events: Iterable[Event], retracted: Collection[str | None], rank: Callable[[Event], Any] = later
+) -> list[Event]:
+    """Return one user's highest event of each item, by default the latest, among those that were not taken back."""
     newest: dict[str, Event] = {}
     for event in events:
         if event.item is None or event.type == RETRACT or event.id in retracted:
             continue
         before = newest.get(event.item)
-        if before is None or before[:2] < event[:2]:
+        if before is None or rank(before) < rank(event):
             newest[event.item] = event
     return list(newest.values())

@@ -120,8 +120,8 @@ def read(path: Path) -> Filed:
         )
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise JobError(
-            f"no model to make lists from in {file} ({error}): name the folder of a model that was exported "
-            "(make train MODEL=hybrid with job.export=true)"
+            f"no model to make lists from in {file} ({error}): name the folder of a model that lists are "
+            "made from and that was exported (job.export=true)"
         ) from error
 
 

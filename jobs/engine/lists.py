@@ -5,7 +5,6 @@ is folded in from the whole history; cosines with the contents of the history's 
 that does not depend on who else is asked for, and ties go to the smaller item, so equal histories have equal lists.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -14,11 +13,11 @@ import numpy.typing as npt
 from jobs.engine.arrays import Floats, Ints
 from jobs.engine.blends import Blend
 from jobs.engine.meanings import Meanings
-from jobs.engine.neighbours import SCORES, Csr
+from jobs.engine.neighbours import Csr
 from jobs.engine.rules import FoldIn, Rule
 from jobs.engine.scoring import mix, products, standardise, tiled
 from jobs.engine.top_k import leave_out, ranked, select
-from jobs.engine.vectors import Vectors, nearest, sums_of_products
+from jobs.engine.vectors import Vectors, blocks, nearest, sums_of_products
 
 
 class Known(NamedTuple):
@@ -93,7 +92,7 @@ class Lists:
         users = len(histories.indptr) - 1
         ids = np.empty((users, k), dtype=np.int32)
         best = np.empty((users, k), dtype=np.float32)
-        for block in self.blocks(users):
+        for block in blocks(users, self.items):
             left_out = None if away is None else Away(away.offsets[block.start : block.stop + 1], away.items)
             ids[block], best[block], _ = self.explained(rows_of(histories, block), k, left_out)
         return ids, best
@@ -114,12 +113,6 @@ class Lists:
         self.hide_near(histories, scores)
         select(scores, 0, ids, best)
         return ranked(ids, best)
-
-    def blocks(self, users: int) -> Iterator[slice]:
-        """Cut users so that the scores of a block are of bounded size."""
-        step = max(1, SCORES // max(self.items, 1))
-        for low in range(0, users, step):
-            yield slice(low, min(low + step, users))
 
     def parts(self, histories: Csr) -> Parts:
         """Return the scores of some users for all items."""

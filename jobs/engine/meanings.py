@@ -13,7 +13,7 @@ import numpy as np
 
 from core.errors import UsageError
 from jobs.engine.arrays import Floats
-from jobs.engine.events import RATING, RETRACT, Event
+from jobs.engine.events import RATING, RETRACT, Event, later, standing
 
 LIKE, DISLIKE = "like", "dislike"
 OPINIONS = (LIKE, DISLIKE, RATING)
@@ -103,15 +103,8 @@ def counting(events: Iterable[Event]) -> Mapping[str, Event]:
     """
     known = list(events)
     retracted = {event.retracts for event in known if event.type == RETRACT}
-    found: dict[str, Event] = {}
-    for event in known:
-        if event.item is None or event.type == RETRACT or event.id in retracted:
-            continue
-        before = found.get(event.item)
-        if before is None or _rank(before) < _rank(event):
-            found[event.item] = event
-    return found
+    return {event.item: event for event in standing(known, retracted, _rank) if event.item is not None}
 
 
-def _rank(event: Event) -> tuple[bool, dt.datetime, str]:
-    return event.type in OPINIONS, event.at, event.id
+def _rank(event: Event) -> tuple[bool, tuple[dt.datetime, str]]:
+    return event.type in OPINIONS, later(event)

@@ -153,7 +153,7 @@ def cosines(users: Ints, items: Ints, histories: Csr, by_item: Csr, otherwise: F
         otherwise: see there.
     """
     out = np.zeros(len(users), dtype=np.float32)
-    for block in _blocks(len(histories.indptr) - 1, len(otherwise)):
+    for block in blocks(len(histories.indptr) - 1, len(otherwise)):
         first, last = np.searchsorted(users, (block.start, block.stop))
         found = profiles(_rows(histories, block), by_item, otherwise)
         _cosines(users[first:last] - block.start, items[first:last], found, by_item, out[first:last])
@@ -186,7 +186,7 @@ def best_by_profile(
     n, m = len(histories.indptr) - 1, len(matrix.by_item.indptr) - 1
     ids = np.full((n, k), -1, dtype=np.int32)
     best = np.full((n, k), -np.inf, dtype=np.float32)
-    for block in _blocks(n, max(m, len(otherwise))):
+    for block in blocks(n, max(m, len(otherwise))):
         found = profiles(_rows(histories, block), matrix.by_item, otherwise)
         scores = np.empty((len(found), m), dtype=np.float32)
         _score_all(found, matrix.by_term, scores)
@@ -226,7 +226,7 @@ def cosines_between(one, two, by_item, out):  # type: ignore[no-untyped-def]  # 
             out[row, column] = total
 
 
-def _blocks(rows: int, width: int) -> Iterator[slice]:
+def blocks(rows: int, width: int) -> Iterator[slice]:
     """Cut rows so that a dense matrix of a block has at most SCORES entries."""
     step = max(1, SCORES // max(width, 1))
     for low in range(0, rows, step):
