@@ -25,7 +25,7 @@ from core.units import mib
 from jobs.engine import subspaces
 from jobs.engine.arrays import NAMES, Floats, Ints
 from jobs.engine.blocks import Block, Blocks
-from jobs.engine.neighbours import Csr
+from jobs.engine.neighbours import Csr, some_rows
 from jobs.engine.normal_equations import Draw, Prior, Spent, UndeterminedError, flops, squared_errors
 from jobs.engine.rules import Columns, Half, Rule, laid, solved
 from jobs.engine.subspaces import Cut, cut, descend
@@ -301,7 +301,7 @@ class _Solve:
         for first, last in _chunks(matrix.indptr):
             draw = self.draw and self.draw._replace(first=block.of(first), step=block.step)
             try:
-                rows_of = _rows(matrix, first, last)
+                rows_of = some_rows(matrix, first, last)
                 if ids is not None:
                     rows_of = rows_of._replace(indices=np.searchsorted(ids, rows_of.indices).astype(np.int32))
                 if isinstance(other, Columns):
@@ -359,11 +359,6 @@ def _chunks(indptr: Any) -> Iterable[tuple[int, int]]:
         last = min(rows, first + _ROWS, max(first + 1, last))
         yield first, last
         first = last
-
-
-def _rows(matrix: Csr, first: int, last: int) -> Csr:
-    low, high = int(matrix.indptr[first]), int(matrix.indptr[last])
-    return Csr(matrix.indptr[first : last + 1] - low, matrix.indices[low:high], matrix.values[low:high])
 
 
 def _packed(factors: Floats) -> bytes:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from jobs.engine.arrays import Floats, Ints
 from jobs.engine.blends import Blend
 from jobs.engine.meanings import Meanings
-from jobs.engine.neighbours import Csr
+from jobs.engine.neighbours import Csr, some_rows
 from jobs.engine.rules import FoldIn, Rule
 from jobs.engine.scoring import mix, products, standardise, tiled
 from jobs.engine.top_k import leave_out, ranked, select
@@ -94,7 +94,9 @@ class Lists:
         best = np.empty((users, k), dtype=np.float32)
         for block in blocks(users, self.items):
             left_out = None if away is None else Away(away.offsets[block.start : block.stop + 1], away.items)
-            ids[block], best[block], _ = self.explained(rows_of(histories, block), k, left_out)
+            ids[block], best[block], _ = self.explained(
+                some_rows(histories, block.start, block.stop), k, left_out
+            )
         return ids, best
 
     def explained(self, histories: Csr, k: int, away: Away | None) -> tuple[Ints, Floats, Parts]:
@@ -153,16 +155,6 @@ def likings(histories: Csr) -> npt.NDArray[np.int64]:
     ends = np.concatenate([[0], np.cumsum(histories.values > 0, dtype=np.int64)])
     found: npt.NDArray[np.int64] = ends[histories.indptr[1:]] - ends[histories.indptr[:-1]]
     return found
-
-
-def rows_of(histories: Csr, block: slice) -> Csr:
-    """Return some rows as a matrix of their own."""
-    low, high = histories.indptr[block.start], histories.indptr[block.stop]
-    return Csr(
-        histories.indptr[block.start : block.stop + 1] - low,
-        histories.indices[low:high],
-        histories.values[low:high],
-    )
 
 
 def kept(histories: Csr, wanted: npt.NDArray[np.bool_]) -> Csr:

@@ -48,6 +48,12 @@ def csr(rows: npt.NDArray[Any], columns: npt.NDArray[Any], values: npt.NDArray[A
     return from_scipy(coo_array((values.astype(np.float32), (rows, columns)), shape=shape).tocsr())
 
 
+def some_rows(matrix: Csr, first: int, last: int) -> Csr:
+    """Return the rows from `first` to before `last` as a matrix of their own."""
+    low, high = int(matrix.indptr[first]), int(matrix.indptr[last])
+    return Csr(matrix.indptr[first : last + 1] - low, matrix.indices[low:high], matrix.values[low:high])
+
+
 def from_scipy(matrix: Any) -> Csr:
     """Return SciPy's matrix of rows as compiled code takes it."""
     matrix.sort_indices()

@@ -8,9 +8,9 @@ import pytest
 from core.errors import UsageError
 from jobs.engine.blends import Blend
 from jobs.engine.events import Event
-from jobs.engine.lists import Away, Known, Lists, likings, rows_of
+from jobs.engine.lists import Away, Known, Lists, likings
 from jobs.engine.meanings import Meanings
-from jobs.engine.neighbours import Csr, csr
+from jobs.engine.neighbours import Csr, csr, some_rows
 from jobs.engine.personal import Personal
 from jobs.engine.reasons import LIKED, NEAR, POPULAR, WATCHED, reasons
 from jobs.engine.rules import Unobserved, Weighted
@@ -113,7 +113,7 @@ def test_a_list_is_the_same_to_the_last_bit_alone_and_among_others(known, histor
     ids, scores = Lists(known).made(histories, 10, away_of(histories))
     lists = Lists(known)
     for row in range(USERS):
-        alone = rows_of(histories, slice(row, row + 1))
+        alone = some_rows(histories, row, row + 1)
         found, values = lists.made(alone, 10, away_of(alone))
         np.testing.assert_array_equal(found[0], ids[row])
         np.testing.assert_array_equal(values[0], scores[row])
@@ -172,7 +172,7 @@ def test_reasons_sum_up_to_the_score(known, histories):
     """All that the entries of a history add, and popularity, is the score, but for what every item's is shifted by."""
     everything = known._replace(meanings=Meanings(near=0))
     lists = Lists(everything)
-    row = rows_of(histories, slice(0, 1))
+    row = some_rows(histories, 0, 1)
     parts = lists.parts(row)
     from jobs.engine.reasons import _likenesses, _over, _shares  # noqa: PLC0415 - what the reasons are cut from
 
