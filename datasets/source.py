@@ -91,6 +91,7 @@ class Variant:
     unpacked folder; `rows` is the publisher's count of ratings, None if it changes. If the publisher has no such folder, or
     it also contains other sets' files, `files` are patterns of the names that must be there. `page` is the web page of a
     set without `url`, whose download needs an account. Without `has_ratings` the set has items only.
+    With `of_events` its ratings are messages, which the tables of events have, too.
     """
 
     description: str
@@ -102,6 +103,7 @@ class Variant:
     files: tuple[str, ...] = ()
     page: str | None = None
     has_ratings: bool = True
+    of_events: bool = False
 
 
 class Source(Protocol):

@@ -172,6 +172,13 @@ INTERVALS = Metric(
     "share of the test ratings in the intervals that should hold so many percent of them (interval_80: 0.8)",
     "metrics.interval_{name}",
 )
+PREQUENTIAL = Metric(
+    "prequential/{name}",
+    "0 to 1",
+    "lists judged before they learn: recall and nDCG of each policy (frozen, fold_in, retrained, both), what training again gains, and the share of it "
+    "that fold-in keeps, with 95% limits over users; recall_course by part of the time, which is MLflow's step",
+    "metrics.prequential_{name}",
+)
 CALIBRATION = Metric(
     "quality/calibration",
     "0 to 1",
@@ -279,7 +286,7 @@ RESIDENT = (
 
 METRICS = (
     SECONDS, ALL_SECONDS, RMSE, COVERAGE, NDCG, REPEATS, COLD, RATE, LAG, WINDOW_RATES, WINDOW_LAGS, APPLICATIONS, MEAN, BIAS, FLOOR,
-    MAE, COVERED, MAP, PRECISION, RECALL, ROWS, SINGLE, ENGINE, CHAIN, INTERVALS, CALIBRATION, DEVIATION, *HARNESS, RECORDING, *TASKS, BUSY, ALONE,
+    MAE, COVERED, MAP, PRECISION, RECALL, ROWS, SINGLE, ENGINE, CHAIN, INTERVALS, CALIBRATION, PREQUENTIAL, DEVIATION, *HARNESS, RECORDING, *TASKS, BUSY, ALONE,
     *RESIDENT
 )  # fmt: skip
 """Every metric of a trial and of a side of a comparison, in the order in which old names are looked up."""
@@ -469,6 +476,19 @@ LATE_OF_EARLY = Metric(
     "cost of correctness: 95th percentile of late small batches over that of early ones",
     "cost.late_of_early",
 )
+FRESHNESS = Metric(
+    "freshness/{name}_s",
+    "s",
+    "a trial of freshness: from the moment at which a like was to be sent to its sending, its acknowledgement, its row, and a list that has it; 50%, 95%, "
+    "99% of the likes",
+    "trials.seconds",
+)
+LIST_ALONE = Metric(
+    "freshness/list_alone_s",
+    "s",
+    "one person's list from events in memory, on a quiet machine; MLflow's step is the list",
+    "found.alone_s",
+)
 
 OTHERS = (
     SECONDS_BY_CORES,
@@ -490,6 +510,8 @@ OTHERS = (
     COST_OF_GUARANTEE,
     ROUND_S,
     LATE_OF_EARLY,
+    FRESHNESS,
+    LIST_ALONE,
 )
 """Metrics of an experiment's own run, of comparisons, drills, rates, streams and costs of guarantees; they never had other names."""
 

@@ -51,7 +51,7 @@ class Lake:
             _FOLDER,
             scale=(LOW, HIGH, STEP),
         ),
-        "ratings": Variant("ratings of the lake as they were sent", _FOLDER),
+        "ratings": Variant("ratings of the lake as they were sent", _FOLDER, of_events=True),
     }
     options = Options
     citation = "That of the data set whose messages were sent; invented users and titles need none."

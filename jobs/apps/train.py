@@ -11,15 +11,16 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from datasets.dataset import find
 from jobs import params as parameters
 from jobs.judge import per_user
 from jobs.judge.cautions import after_fit, before_fit
 from jobs.judge.evaluate import Evaluation, by_user, evaluate, noise_floor, with_predictions
 from jobs.judge.intervals import held
-from jobs.judge.select import choose, validation_kind, validation_split
+from jobs.judge.select import choose, tune, validation_kind, validation_split
 from jobs.modelling.delivery import deliver
 from jobs.modelling.export import Exportable, export
-from jobs.modelling.model import Described, Model, Sampled, Scorer, Uncertain
+from jobs.modelling.model import Described, Listed, Model, Sampled, Scorer, Tuned, Uncertain
 from jobs.modelling.preflight import Preflighted
 from jobs.modelling.similar import SimilarItems
 from jobs.params import TrainParams
@@ -75,9 +76,11 @@ class Train:
                 model, params, training, summary.scale, context.events, relevant=relevant.least
             )
             info["selected"] = json.dumps(chosen)
+        if isinstance(model, Tuned) and params.top_n:
+            model = tune(model, params, training, relevant.least)
         info["hyper_parameters"] = json.dumps(_fields(model), sort_keys=True)
         workers.wait()
-        measured = _Measured(context, params, model, training, parts, test_rows, relevant)
+        measured = _Measured(context, params, model, training, parts, test_rows, relevant, summary)
         last = measured.passes()
         (evaluation, fingerprint), floor, _ = run_concurrently(
             lambda: measured.judge(last, summary.scale),
@@ -136,6 +139,7 @@ class _Measured:
     parts: Split
     test_rows: int
     relevant: Relevance
+    summary: Summary
 
     def passes(self) -> "_Pass":
         """Repeat the measured work; returns the last pass, the others are released."""
@@ -227,8 +231,7 @@ class _Measured:
         metrics, series = dict(found.metrics), {}
         texts = {"relevant": self.relevant.short, "relevant_rows": self.relevant.why} if ranked else {}
         if self.params.export:
-            assert isinstance(scorer, Exportable)  # the parameters were checked
-            export(scorer.exported(), self.training, Path(self.context.request.keep) / MODEL_FOLDER)
+            self._export(scorer, Path(self.context.request.keep) / MODEL_FOLDER)
         if isinstance(scorer, Uncertain):
             within = held(self.parts.test, scorer)
             metrics |= within.metrics
@@ -242,6 +245,14 @@ class _Measured:
             metrics |= more
             texts |= said
         return _Told(metrics, texts, series)
+
+    def _export(self, scorer: Scorer, folder: Path) -> None:
+        if isinstance(scorer, Listed):
+            described = find(self.summary.dataset, self.summary.options).description
+            scorer.write(self.training, folder, self.summary.dataset, of_events=described.of_events)
+            return
+        assert isinstance(scorer, Exportable)  # the parameters were checked
+        export(scorer.exported(), self.training, folder)
 
     def store_similar(self, scorer: Scorer) -> None:
         """Store similar items of each item, if the model knows them."""

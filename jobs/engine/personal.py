@@ -23,9 +23,10 @@ class Entry(NamedTuple):
 
 
 class Recommended(NamedTuple):
-    """A list, best first; `unknown` counts the items of the events that the model does not know."""
+    """A list, best first, and how many items of the events the model knows and does not know."""
 
     entries: tuple[Entry, ...]
+    known: int
     unknown: int
 
 
@@ -57,7 +58,7 @@ class Personal:
             now: time for which it is made.
             k: its length; shorter where fewer items are left.
         """
-        history, away, unknown = self._placed(user, events, now)
+        history, away, known, unknown = self._placed(user, events, now)
         found, scores, parts = self.lists.explained(history, k, away)
         items = found[0][found[0] >= 0]
         why = reasons(self.lists, history, parts, items)
@@ -65,27 +66,29 @@ class Personal:
             Entry(self.keys[item], float(score), tuple(self._named(one) for one in given))
             for item, score, given in zip(items.tolist(), scores[0], why, strict=False)
         )
-        return Recommended(entries, unknown)
+        return Recommended(entries, known, unknown)
 
-    def _placed(self, user: str, events: Iterable[Event], now: dt.datetime) -> tuple[Csr, Away, int]:
-        """Return the history by places, the items that do not come back, and how many are not known.
+    def _placed(self, user: str, events: Iterable[Event], now: dt.datetime) -> tuple[Csr, Away, int, int]:
+        """Return the history by places, the items that do not come back, and how many of the events' items are known and not.
 
         An event replaces what the training data say of its item, but watching again does not replace an opinion.
         """
         said = self._before(user)
+        preferences = self.lists.known.meanings.preferences(events, now)
         unknown = 0
-        for key, (preference, opinion) in self.lists.known.meanings.preferences(events, now).items():
+        for key, (preference, opinion) in preferences.items():
             place = self._places.get(key)
             if place is None:
                 unknown += 1
             elif opinion or place not in said:
                 said[place] = preference
-        known = sorted(said.items())
-        items = np.array([place for place, _ in known], dtype=np.int32)
-        values = np.array([value for _, value in known], dtype=np.float32)
+        ordered = sorted(said.items())
+        items = np.array([place for place, _ in ordered], dtype=np.int32)
+        values = np.array([value for _, value in ordered], dtype=np.float32)
         says = values != 0
         history = Csr(np.array([0, says.sum()], dtype=np.int64), items[says], values[says])
-        return history, Away(np.array([0, len(items)], dtype=np.int64), items), unknown
+        away = Away(np.array([0, len(items)], dtype=np.int64), items)
+        return history, away, len(preferences) - unknown, unknown
 
     def _before(self, user: str) -> dict[int, float]:
         row = self._rows.get(user)

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 
 from core.errors import JobError
 from jobs.judge.evaluate import evaluate, with_predictions
-from jobs.modelling.model import Model
+from jobs.modelling.model import Model, Tuned
 from jobs.params import TrainParams, candidates
 from jobs.prepare.split import Split, counted, divide
 from jobs.prepare.stored import Tables
@@ -39,7 +39,7 @@ def choose(
     Raises:
         JobError: no candidate has a score, or a part of the validation split is empty.
     """
-    inner = Split(*(part.persist() for part in validation_split(tables.ratings, params)))
+    inner = Split(*(part.persist() for part in _inner_split(tables.ratings, params)))
     rated = model.predicts_rating and scale is not None
     metric, sign = ("rmse", 1.0) if rated else (f"ndcg_at_{params.k}", -1.0)
     best: tuple[float, dict[str, Any], Model] | None = None
@@ -62,6 +62,27 @@ def choose(
     return best[2], best[1]
 
 
+def tune(model: Tuned, params: TrainParams, tables: Tables, relevant: float | None) -> Model:
+    """Let a model choose settings of its own on a validation part of training.
+
+    Args:
+        model: the model.
+        params: how to split.
+        tables: `ratings` is the training part alone.
+        relevant: the least rating of a relevant row; None if every row is relevant.
+
+    Raises:
+        JobError: a part of the validation split is empty.
+    """
+    inner = Split(*(part.persist() for part in _inner_split(tables.ratings, params)))
+    try:
+        counted(inner, validation_kind(params))
+        return model.tuned(tables._replace(ratings=inner.train, profile=None), inner.test, relevant, params.k)
+    finally:
+        for part in inner:
+            part.unpersist()
+
+
 def validation_kind(params: TrainParams) -> str:
     """Return the kind of split for the validation part: that of the test part, but random for published folds."""
     return "random" if params.split == "fold" else params.split
@@ -69,11 +90,20 @@ def validation_kind(params: TrainParams) -> str:
 
 def validation_split(train: DataFrame, params: TrainParams) -> Split:
     """Cut a validation part from training; a part may be empty, which `jobs.prepare.split.counted` finds."""
+    return _cut(train, params, 1)
+
+
+def _inner_split(train: DataFrame, params: TrainParams) -> Split:
+    """Cut a part to choose by from training; where a validation part was cut before, the same draw would find no row."""
+    return _cut(train, params, 2 if params.part == "validation" else 1)
+
+
+def _cut(train: DataFrame, params: TrainParams, time: int) -> Split:
     return divide(
         train,
         validation_kind(params),
         test=params.validation,
-        seed=params.split_seed + 1_000_003,
+        seed=params.split_seed + time * 1_000_003,
         n=params.n,
         fold=None,
     )

@@ -1,10 +1,12 @@
 """Interface of a model: a frozen dataclass of hyper-parameters that fits on tables and returns a scorer."""
 
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from pyspark.sql import DataFrame
 
 from jobs.engine.arrays import Ints
+from jobs.engine.lists import Known
 from jobs.prepare.stored import Tables
 
 
@@ -52,6 +54,44 @@ class Sampled(Protocol):
 
     def series(self) -> dict[str, list[tuple[int, float]]]:
         """Return what each chain was at, by sweep."""
+
+
+@runtime_checkable
+class Tuned(Protocol):
+    """A model that chooses settings of its own on rows that are kept from training."""
+
+    def tuned(self, tables: Tables, held: DataFrame, relevant: float | None, k: int) -> "Model":
+        """Return the model with the settings that rank best the relevant of the rows `held`, which are not in `tables.ratings`.
+
+        Args:
+            tables: to fit on.
+            held: of the schema RATINGS.
+            relevant: a row with at least this rating is relevant; one without always is. None: each row is.
+            k: length of the rankings.
+        """
+
+
+@runtime_checkable
+class Listing(Protocol):
+    """A model that lists are made from, event by event."""
+
+    def known(self, tables: Tables) -> Known:
+        """Fit, and return what lists are made from."""
+
+
+@runtime_checkable
+class Listed(Protocol):
+    """A scorer whose export is what lists are made from, event by event."""
+
+    def write(self, training: Tables, folder: Path, dataset: str, *, of_events: bool) -> None:
+        """Write a file that `jobs.engine.list_files` reads.
+
+        Args:
+            training: what the model was fitted on, with the keys.
+            folder: of the file.
+            dataset: name of the data set.
+            of_events: all that people did is in the tables of events, so that no history is written.
+        """
 
 
 class Model(Protocol):

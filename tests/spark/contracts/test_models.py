@@ -16,6 +16,7 @@ SMALL = {
     "als_implicit": {"rank": 4, "iterations": 4, "blocks": 2},
     "als_wr": {"rank": 4, "iterations": 6, "reg": 0.05},
     "bpmf": {"rank": 4, "samples": 40, "kept": 20, "burn": 10},
+    "hybrid": {"rank": 4, "iterations": 4, "near": 0},
     "ials": {"rank": 4, "iterations": 4},
 }
 K = 5
