@@ -7,7 +7,14 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.engine.events import RATING, RETRACT
-from jobs.stores.cassandra.feedback import END_OF_ID, EVENTS, FEEDBACK, RETRACTIONS
+from jobs.stores.cassandra.feedback import (
+    END_OF_ID,
+    EVENTS,
+    FEEDBACK,
+    OFFSET_DIGITS,
+    PARTITION_DIGITS,
+    RETRACTIONS,
+)
 
 WRITTEN = "written"
 """Column with Cassandra's write time, in microseconds since 1970."""
@@ -56,7 +63,10 @@ def unusable() -> Column:
 
 def events(messages: DataFrame) -> DataFrame:
     """Return rows of `events` in the order of its key, with their write time."""
-    return _in_order(messages.select(*EVENTS.columns, _written()), EVENTS.partition + EVENTS.clustering)
+    parts = F.lpad(F.col("partition"), PARTITION_DIGITS, "0"), F.lpad(F.col("offset"), OFFSET_DIGITS, "0")
+    place = F.when(F.col("type") != RATING, F.concat_ws(":", *parts)).alias("place")
+    columns = [place if name == "place" else F.col(name) for name in EVENTS.columns]
+    return _in_order(messages.select(*columns, _written()), EVENTS.partition + EVENTS.clustering)
 
 
 def feedback(messages: DataFrame) -> DataFrame:

@@ -8,9 +8,9 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from cassandra import (
     ConsistencyLevel,
@@ -45,6 +45,8 @@ _BEFORE_VERSIONS = "recscale_catalogue"
 """Table of layout 1: each table's name and its only physical table."""
 _LONGEST_NAME = 48 - len(PREFIX)
 _SCHEMA_TIMEOUT_S = 60.0
+_Found = TypeVar("_Found")
+
 _MISSED_S, _PAUSE_S = 60.0, 1.0
 _MISSED = (Timeout, Unavailable, OperationTimedOut)
 """Errors of coordinators that have not yet noticed that a node is gone."""
@@ -112,6 +114,11 @@ def secrets() -> dict[str, str]:
     if os.environ.get(CERTIFICATES) or os.environ.get(TRUST_STORE):
         found["spark.cassandra.connection.ssl.enabled"] = "true"
     return found
+
+
+def credentials() -> dict[str, str]:
+    """Return the variables of this process's environment with which a process on another host connects as this one does."""
+    return {name: os.environ[name] for name in (USER, PASSWORD, CERTIFICATES) if os.environ.get(name)}
 
 
 @functools.cache
@@ -224,7 +231,10 @@ class Keyspace:
         clustering: Sequence[str],
         descending: Collection[str] = (),
     ) -> None:
-        """Create an empty table unless it is there; within a partition the columns in `descending` are sorted from the last on."""
+        """Create an empty table unless it is there, and give one that an older version made the columns that it lacks.
+
+        Within a partition the columns in `descending` are sorted from the last on.
+        """
         listed = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
         key = f"({_names(partition)}){''.join(f', {_names([name])}' for name in clustering)}"
         order = ", ".join(f'"{name}" {"DESC" if name in descending else "ASC"}' for name in clustering)
@@ -233,6 +243,20 @@ class Keyspace:
             f"{f'CLUSTERING ORDER BY ({order}) AND ' if order else ''}"
             "compression = {'class': 'LZ4Compressor'} AND gc_grace_seconds = 3600"
         )
+        for name, kind in columns.items():
+            if name not in self._columns(physical):
+                try:
+                    self.run(f'ALTER TABLE {self.name}.{physical} ADD "{name}" {kind}')
+                except JobError:  # another application may have been first
+                    if name not in self._columns(physical):
+                        raise
+
+    def _columns(self, physical: str) -> set[str]:
+        found = self.run(
+            "SELECT column_name FROM system_schema.columns WHERE keyspace_name = %s AND table_name = %s",
+            [self.name, physical],
+        )
+        return {row["column_name"] for row in found}
 
     def drop(self, physical: str) -> None:
         """Drop a physical table."""
@@ -243,6 +267,10 @@ class Keyspace:
         where = " AND ".join(f'"{name}" = ?' for name in columns)
         statement = _prepared(self.session(), f"SELECT * FROM {self.name}.{physical} WHERE {where}")
         return list(self.session().execute(statement, list(key)))
+
+    def prepared(self, statement: str) -> Any:
+        """Return a statement, prepared once in this process's session."""
+        return _prepared(self.session(), statement)
 
     def _there(self) -> bool:
         """Whether the keyspace is there.
@@ -358,15 +386,34 @@ class Keyspace:
         Raises:
             JobError: no node answers.
         """
+        return self.tried(
+            lambda: list(self.session().execute(statement, list(values) or None, timeout=timeout_s)),
+            once=once,
+        )
+
+    def tried(self, action: Callable[[], _Found], *, once: bool = False) -> _Found:
+        """Return what statements of the driver return; they are repeated as `run` says.
+
+        Raises:
+            JobError: no node answers.
+        """
         end = time.monotonic() + _MISSED_S
         while True:
             try:
-                return list(self.session().execute(statement, list(values) or None, timeout=timeout_s))
+                return action()
             except _DOWN as error:
                 missed = isinstance(error, _MISSED) and self.spares_a_node
                 if once or not missed or time.monotonic() > end:
                     raise JobError(_silent(self._where, error)) from error
             time.sleep(_PAUSE_S)
+
+    def there(self) -> bool:
+        """Whether the keyspace is there; without this question, or `make`, no statement is repeated.
+
+        Raises:
+            JobError: it is another's, or of another version.
+        """
+        return self._there()
 
 
 @functools.cache

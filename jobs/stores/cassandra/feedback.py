@@ -19,6 +19,8 @@ from jobs.stores.cassandra.access import Connection, Keyspace
 
 KEYSPACE = "recscale_streams"
 
+PARTITION_DIGITS, OFFSET_DIGITS = 6, 19
+
 END_OF_ID = "\0"
 """Between a message's id and the rest of `latest`: no other character sorts before it."""
 
@@ -46,11 +48,13 @@ EVENTS = Table(
         "value": "double",
         "retracts": "text",
         "rated_at": "timestamp",
+        "place": "text",
     },
     ("user",),
     ("at", "id"),
     ("at",),
 )
+"""`place` is where a message of the topic `events` stands in Kafka, as `Through.text` writes it; one of `ratings` has none."""
 FEEDBACK = Table(
     "feedback",
     {"user": "text", "item": "text", "at": "timestamp", "latest": "text"},
@@ -83,6 +87,26 @@ LATE = Table(
 TABLES = (EVENTS, FEEDBACK, RETRACTIONS, POPULARITY, LATE)
 
 
+class Through(NamedTuple):
+    """Place of a message of the topic `events`."""
+
+    partition: int
+    offset: int
+
+    @property
+    def text(self) -> str:
+        """The place in one cell, whose bytes have its order: of a message that was sent twice the later place stays."""
+        return f"{self.partition:0{PARTITION_DIGITS}d}:{self.offset:0{OFFSET_DIGITS}d}"
+
+    @classmethod
+    def of(cls, text: str | None) -> "Through | None":
+        """Read what `text` wrote."""
+        if text is None:
+            return None
+        partition, _, offset = text.partition(":")
+        return cls(int(partition), int(offset))
+
+
 class Histories:
     """One user's rows, each read from one partition."""
 
@@ -91,10 +115,7 @@ class Histories:
 
     def events(self, user: str) -> list[Event]:
         """Return all that a user did and rated, newest first, also what was taken back and what took it back."""
-        return [
-            Event(_utc(row["at"]), row["id"], row["type"], row["item"], row["value"], row["retracts"])
-            for row in self._rows(EVENTS, user)
-        ]
+        return [event_of(row) for row in self._rows(EVENTS, user)]
 
     def feedback(self, user: str) -> dict[str, Event]:
         """Return the latest of each item that was not taken back.
@@ -111,6 +132,11 @@ class Histories:
 
     def _rows(self, table: Table, user: str) -> list[dict[str, Any]]:
         return self._keyspace.get(table.name, table.partition, [user])
+
+
+def event_of(row: Mapping[str, Any]) -> Event:
+    """Read a row of `events`."""
+    return Event(_utc(row["at"]), row["id"], row["type"], row["item"], row["value"], row["retracts"])
 
 
 def forget_totals(keyspace: Keyspace, topic: str) -> None:
