@@ -75,21 +75,30 @@ def read(params: Mapping[str, Any], model: Mapping[str, Any]) -> tuple[TrainPara
     Raises:
         UsageError: an unknown model or key (names the nearest known one), or a value that does not fit.
     """
-    given = model.get(NAME)
-    name = str(given)
-    if given not in MODELS:
-        raise UsageError(f"unknown model {given!r}: {nearest(name, MODELS)}")
-    known = hyper_parameters(MODELS[name])
-    fields = {key: value for key, value in model.items() if key != NAME}
-    if unknown := set(fields) - known:
-        raise _unknown(min(unknown), name, known)
+    fitted = model_of(model)
     if unknown := set(params) - OWN:
         raise UsageError(f"unknown key {min(unknown)!r} in parameters of train: {nearest(min(unknown), OWN)}")
-    own = parse(TrainParams, {**_with_select(params), "model": name}, "parameters of train")
-    fitted: Model = parse(MODELS[name], fields, f"parameters of model {name}")
-    _check(own, known)
+    own = parse(TrainParams, {**_with_select(params), "model": str(model[NAME])}, "parameters of train")
+    _check(own, hyper_parameters(type(fitted)))
     _check_part(own)
     return own, fitted
+
+
+def model_of(given: Mapping[str, Any]) -> Model:
+    """Parse a model: its `name`, and its fields.
+
+    Raises:
+        UsageError: an unknown model or key (names the nearest known one), or a value that does not fit.
+    """
+    name = str(given.get(NAME))
+    if name not in MODELS:
+        raise UsageError(f"unknown model {given.get(NAME)!r}: {nearest(name, MODELS)}")
+    known = hyper_parameters(MODELS[name])
+    fields = {key: value for key, value in given.items() if key != NAME}
+    if unknown := set(fields) - known:
+        raise _unknown(min(unknown), name, known)
+    fitted: Model = parse(MODELS[name], fields, f"parameters of model {name}")
+    return fitted
 
 
 def _unknown(key: str, model: str, known: frozenset[str]) -> UsageError:

@@ -16,6 +16,7 @@ from experiments.spec.tables import DATA, MODEL, RESERVED, SHAPE, STORE, for_mod
 from experiments.spec.trial import Data, Trial
 from jobs import params as train_params
 from jobs.apps.preprocess import PreprocessParams
+from jobs.modelling.model import Model
 from jobs.stores import STORES
 
 
@@ -64,7 +65,7 @@ def trial_of(row: Mapping[str, Any], varying: list[str], job: str, default: Shap
         )
     params, model = of(row, "job"), of(row, "model")
     if takes_model(job):
-        train_params.read(params, model)
+        _model(job, params, model)
     return Trial(
         job=job,
         label=_label(row, varying, job, shape),
@@ -80,7 +81,12 @@ def blocks(trial: Trial) -> int | None:
     """Into how many blocks a trial's model cuts users and items; None if it cuts nothing."""
     if not takes_model(trial.job):
         return None
-    return getattr(train_params.read(trial.params, trial.model)[1], "blocks", None)
+    return getattr(_model(trial.job, trial.params, trial.model), "blocks", None)
+
+
+def _model(job: str, params: Mapping[str, Any], model: Mapping[str, Any]) -> Model:
+    """Return a job's model; the parameters of `train` are checked, those of other jobs when they run."""
+    return train_params.read(params, model)[1] if job == "train" else train_params.model_of(model)
 
 
 def data_of(row: Mapping[str, Any], what: str) -> Data | None:

@@ -1,5 +1,6 @@
 """Lists that learn from each like at once, beside lists that wait for the next training: prequential recall and nDCG in time order."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from jobs.judge.prequential import POLICIES, Epoch, judged
 from jobs.modelling.model import Listing
 from jobs.modelling.preferences import preferences_of
 from jobs.models import MODELS
-from jobs.params import hyper_parameters
+from jobs.params import model_of
 from jobs.prepare import stored
 from jobs.prepare.stored import Tables
 from jobs.runtime.context import Context, JobKind
@@ -102,20 +103,15 @@ def _check(params: PrequentialParams) -> None:
         )
 
 
-def _model(given: Any) -> Listing:
-    name = str(given.get(NAME))
-    able = sorted(key for key, model in MODELS.items() if issubclass(model, Listing))
-    if name not in able:
+def _model(given: Mapping[str, Any]) -> Listing:
+    model = model_of(given)
+    if not isinstance(model, Listing):
+        able = sorted(key for key, one in MODELS.items() if issubclass(one, Listing))
+        name = str(given[NAME])
         raise UsageError(
             f"prequential makes lists from events, and model {name!r} has none: {nearest(name, able)}"
         )
-    values = {key: value for key, value in given.items() if key != NAME}
-    known = hyper_parameters(MODELS[name])
-    for key in values:
-        if key not in known:
-            raise UsageError(f"unknown key {key!r} in parameters of model {name}: {nearest(key, known)}")
-    found: Listing = parse(MODELS[name], values, f"parameters of model {name}")  # type: ignore[assignment]
-    return found
+    return model
 
 
 def _times(ratings: DataFrame, params: PrequentialParams) -> list[int]:

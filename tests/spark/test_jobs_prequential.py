@@ -130,5 +130,5 @@ def test_what_cannot_be_judged_in_time_order_is_refused(timed, judged):
         JOB.run(judged(timed, start="1"))
     with pytest.raises(UsageError, match="model 'als' has none"):
         JOB.run(judged(timed, model={"name": "als"}))
-    with pytest.raises(UsageError, match="unknown key 'regg'"):
+    with pytest.raises(UsageError, match="unknown key 'regg' in parameters of model hybrid"):
         JOB.run(judged(timed, model={"name": "hybrid", "regg": 1}))
