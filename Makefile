@@ -177,10 +177,17 @@ mlflow: environment ## The MLflow UI, on the address that it prints
 history: environment ## Spark's own pages of the applications that ran, on the address that it prints
 	@$(python) -m experiments history
 
-stream: environment ## Kafka's topics into the lake, Cassandra: NAME=lake [STREAM_CORES=1] [DRAIN=1] [TRIGGER=10s] [STREAM_SET="lake.topics=ratings"]
+stream: environment ## Kafka's topics into the lake, Cassandra: NAME=lake|feedback|refresh [STREAM_CORES=1] [DRAIN=1] [TRIGGER=10s] [STREAM_SET="lake.topics=ratings"]
 	@$(call required,NAME,lake)
 	$(python) -m experiments stream "$$NAME" $(call option,STREAM_CORES,--stream-cores) $(if $(call given,DRAIN),--drain) \
 	  $(call option,TRIGGER,--trigger) $(call option,STREAM_SET,--sets)
+
+publish: environment ## A new model takes the place of the one whose lists readers see: MODEL_FOLDER=/folder/of/lists.npz [DAYS=30]
+	@$(call required,MODEL_FOLDER,.run/experiments/train/.../model)
+	$(python) -m experiments publish "$$MODEL_FOLDER" $(call option,DAYS,--days)
+
+freshness: environment ## From a like to a list that has it, through the stream and made at read [RATE=20] [ROUNDS=1] (CASSANDRA=1 KAFKA=1)
+	$(python) -m experiments freshness $(call option,RATE,--rate) $(call option,ROUNDS,--rounds)
 
 stream-report: environment ## The page of a stream's run, while it goes on or after: rates, batches, lag, state [NAME=lake] [START=20261129-230752-552011]
 	@$(python) -m experiments stream-report $(if $(call given,NAME),"$$NAME") $(call option,START,--start)

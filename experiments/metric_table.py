@@ -175,8 +175,8 @@ INTERVALS = Metric(
 PREQUENTIAL = Metric(
     "prequential/{name}",
     "0 to 1",
-    "lists judged before they learn: recall and nDCG of each policy (frozen, fold_in, retrained, both), what training again gains, and the share of it "
-    "that fold-in keeps, with 95% limits over users; recall_course by part of the time, which is MLflow's step",
+    "lists judged before they learn: recall and nDCG of each policy (frozen, fold_in, retrained, both), what training again gains, alone and with fold-in, and the share of that "
+    "that fold-in has, with 95% limits over users; recall_course by part of the time, which is MLflow's step",
     "metrics.prequential_{name}",
 )
 CALIBRATION = Metric(

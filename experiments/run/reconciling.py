@@ -10,7 +10,7 @@ from cluster.settings import PARQUET, Settings
 from core.errors import UsageError
 from experiments.run.lake import run
 from experiments.run.streams import kafka
-from jobs.reconciling.run import FEEDBACK
+from jobs.reconciling.run import FEEDBACK, REFRESH
 from jobs.runtime.request import Result
 from jobs.stores.cassandra.access import PREFIX
 from jobs.streams import STREAMS
@@ -33,7 +33,7 @@ def reconcile(
         settings: where the cluster is.
         ledgers: of producers.
         contents: whether rows are compared with Kafka's messages.
-        keyspace: of the stream `feedback`; empty for its default.
+        keyspace: of the streams `feedback` and `refresh`; empty for their default.
         folder: that holds `streams` and `lake`, where it is not the run folder.
 
     Raises:
@@ -67,7 +67,7 @@ def erased(result: Result) -> dict[str, int]:
 
 def _run(settings: Settings, job: str, params: dict[str, Any], keyspace: str, folder: Path) -> Result:
     store = PARQUET, ""
-    if (folder / "streams" / FEEDBACK).is_dir():
+    if any((folder / "streams" / one).is_dir() for one in (FEEDBACK, REFRESH)):
         store = _CASSANDRA, (keyspace or str(STREAMS[FEEDBACK].options().keyspace)).removeprefix(PREFIX)
     brokers = kafka(Cluster(settings), [store[0]])
     where = {"folder": str(folder.resolve()), "brokers": brokers}

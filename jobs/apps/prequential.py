@@ -28,8 +28,6 @@ from jobs.runtime.request import NAME, Result
 FROZEN, FOLD_IN, RETRAINED, BOTH = range(len(POLICIES))
 RESAMPLES = 2_000
 _LEVEL = 0.95
-_DEFINED = 0.99
-"""Least share of the resamples in which training again gains anything; with fewer, no share of it is told."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class Prequential:
             tables.ratings.where(F.col("at").isNotNull()).withColumn("at_us", F.unix_micros("at")).persist()
         )
         context.ready()
-        times = _times(ratings, params)
+        rows, times = ratings.count(), _times(ratings, params)
         found: list[list[Any]] = []
         try:
             for _ in context.passes():
@@ -83,7 +81,12 @@ class Prequential:
             job="prequential",
             status="ok",
             metrics=told.metrics,
-            counts={"likes": told.likes, "users": told.users, "epochs": params.epochs},
+            counts={
+                "likes": told.likes,
+                "users": told.users,
+                "epochs": params.epochs,
+                "every": round((1 - params.start) * rows / params.epochs),
+            },
             series=told.series,
             info={
                 "data_digest": summary.digest,
@@ -227,29 +230,26 @@ def _told(epochs: list[_Sums], params: PrequentialParams) -> _Told:
 
 
 def _kept(what: str, means: npt.NDArray[np.float64], drawn: npt.NDArray[np.float64]) -> dict[str, float]:
-    """Return what training again gains, and the share of it that fold-in keeps, with 95% limits over resampled users."""
-    ends = [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2]
-    gain = means[RETRAINED] - means[FROZEN]
-    low, high = np.quantile(drawn[:, RETRAINED] - drawn[:, FROZEN], ends)
-    out = {
-        f"prequential_{what}_gain": float(gain),
-        f"prequential_{what}_gain_low": float(low),
-        f"prequential_{what}_gain_high": float(high),
-    }
-    for name, whole in (("kept", RETRAINED), ("kept_of_both", BOTH)):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            shares = (drawn[:, FOLD_IN] - drawn[:, FROZEN]) / (drawn[:, whole] - drawn[:, FROZEN])
-            share = (means[FOLD_IN] - means[FROZEN]) / (means[whole] - means[FROZEN])
-        defined = shares[np.isfinite(shares)]  # a gain of 0 has no shares
-        if not np.isfinite(share) or len(defined) < _DEFINED * len(shares):
-            continue
-        low, high = np.quantile(defined, ends)
-        out |= {
-            f"prequential_{what}_{name}": float(share),
-            f"prequential_{what}_{name}_low": float(low),
-            f"prequential_{what}_{name}_high": float(high),
-        }
+    """Return what training again gains over the frozen model, alone and with fold-in, and the share of it that fold-in alone has.
+
+    All with 95% limits over resampled users. A gain that is not clear of 0 has no shares.
+    """
+    out: dict[str, float] = {}
+    fold_in = means[FOLD_IN] - means[FROZEN], drawn[:, FOLD_IN] - drawn[:, FROZEN]
+    for name, whole in (("retrained", RETRAINED), ("both", BOTH)):
+        gain, gains = means[whole] - means[FROZEN], drawn[:, whole] - drawn[:, FROZEN]
+        found = _limited(f"prequential_{what}_gain_{name}", gain, gains)
+        out |= found
+        if found[f"prequential_{what}_gain_{name}_low"] > 0:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                shares = fold_in[1] / gains
+            out |= _limited(f"prequential_{what}_kept_of_{name}", fold_in[0] / gain, shares[gains != 0])
     return out
+
+
+def _limited(name: str, value: float, drawn: npt.NDArray[np.float64]) -> dict[str, float]:
+    low, high = np.quantile(drawn, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return {name: float(value), f"{name}_low": float(low), f"{name}_high": float(high)}
 
 
 JOB = Prequential()

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame
-
 from core.errors import UsageError
 from datasets.topics.connection import Connection
+from jobs.reconciling import list_tables
 from jobs.reconciling.finding import Check, table
 from jobs.reconciling.run import Reconciliation
 from jobs.runtime.context import Context
@@ -23,7 +22,7 @@ def compared(
     *,
     contents: bool = True,
 ) -> list[Check]:
-    """Compare everything in the phases offsets, contents and, where the stream `feedback` has run, cassandra.
+    """Compare everything in the phases offsets, contents and, where the streams `feedback` and `refresh` have run, cassandra and lists.
 
     Args:
         context: of the job.
@@ -32,22 +31,27 @@ def compared(
         ledgers: files of producers, whose acknowledged messages must have been read.
         contents: whether rows are compared with Kafka's own messages, as far as Kafka still holds them.
     """
-    store = context.store
-
-    def read(name: str) -> DataFrame:
-        if not isinstance(store, CassandraStore):
-            raise UsageError(
-                f"{context.request.job} needs the store cassandra where the stream feedback has run, got {context.request.store}"
-            )
-        return store.whole(name)
-
-    reconciliation = Reconciliation(context.spark, folder, connection, ledgers, read)
+    reconciliation = Reconciliation(
+        context.spark, folder, connection, ledgers, lambda name: _tables(context).whole(name)
+    )
     every = _phase(context, "offsets", reconciliation.offsets)
     if contents:
         every += _phase(context, "contents", reconciliation.contents)
     if reconciliation.feedback:
         every += _phase(context, "cassandra", reconciliation.in_cassandra)
+    if (refresh := reconciliation.refresh) is not None:
+        every += _phase(
+            context, "lists", lambda: iter([list_tables.check(context.spark, _tables(context), refresh)])
+        )
     return every
+
+
+def _tables(context: Context) -> CassandraStore:
+    if not isinstance(context.store, CassandraStore):
+        raise UsageError(
+            f"{context.request.job} needs the store cassandra where the stream feedback or refresh has run, got {context.request.store}"
+        )
+    return context.store
 
 
 def told(every: Sequence[Check]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from jobs.reconciling.offsets import Place, Ranges
 from jobs.runtime.concurrent_actions import run_concurrently
 from jobs.stores.cassandra.access import Keyspace
 from jobs.stores.cassandra.feedback import EVENTS, FEEDBACK, RETRACTIONS
+from jobs.stores.cassandra.lists import LISTS
 from jobs.streaming.tables import Table, any_age
 
 _AT_ONCE = 5_000
@@ -102,25 +103,26 @@ def _erase(spark: SparkSession, table: Table, places: Mapping[Place, Ranges]) ->
 
 
 def from_cassandra(keyspace: Keyspace, user: str) -> dict[str, int]:
-    """Erase a person's rows from Cassandra's tables; return how many there were in each.
+    """Erase a person's rows from Cassandra's tables; return how many there were in each that the streams have made.
 
-    The deletion has the time of the newest of these rows: later messages of the same name are not hidden by it, and a batch
-    that comes again stays erased.
+    The deletion of messages has the time of the newest of them: later messages of the same name are not hidden by it, and a batch
+    that comes again stays erased. That of lists has the time of now, as lists have.
     """
-    events = keyspace.get(EVENTS.name, EVENTS.partition, [user])
-    counts = {EVENTS.name: len(events)}
-    newest_us = max((_micros(row["at"]) for row in events), default=0)
-    for table in (FEEDBACK, RETRACTIONS):
-        rows = keyspace.get(table.name, table.partition, [user])
-        counts[table.name] = len(rows)
-        newest_us = max([newest_us, *(_micros(row["at"]) for row in rows if "at" in row)])
-    for table in (FEEDBACK, RETRACTIONS, EVENTS):  # the last one tells the time, should this break off
-        if counts[table.name]:
+    said = [table for table in (FEEDBACK, RETRACTIONS, EVENTS) if keyspace.columns(table.name)]
+    made = [LISTS] if keyspace.columns(LISTS.name) else []
+    rows = {table.name: keyspace.get(table.name, table.partition, [user]) for table in (*said, *made)}
+    newest_us = max(
+        (_micros(row["at"]) for table in said for row in rows[table.name] if "at" in row), default=0
+    )
+    for table in made:
+        keyspace.run(f"DELETE FROM {keyspace.name}.{table.name} WHERE user = %s", [user])
+    for table in said:  # the last one tells the time, should this break off
+        if rows[table.name]:
             keyspace.run(
                 f"DELETE FROM {keyspace.name}.{table.name} USING TIMESTAMP {newest_us} WHERE user = %s",
                 [user],
             )
-    return counts
+    return {name: len(found) for name, found in rows.items()}
 
 
 def _micros(at: object) -> int:

@@ -20,7 +20,7 @@ from jobs.reconciling.offsets import Place, Ranges
 from jobs.reconciling.placed import Stored
 from jobs.runtime.concurrent_actions import run_concurrently
 
-LAKE, FEEDBACK = "lake", "feedback"
+LAKE, FEEDBACK, REFRESH = "lake", "feedback", "refresh"
 """Names of the streams whose work is checked."""
 
 _FEW = 1_000_000
@@ -68,6 +68,11 @@ class Reconciliation:
     def feedback(self) -> list[Consumed]:
         """Queries of the stream `feedback` that have read something."""
         return [query for query in self.queries if query.stream == FEEDBACK and query.committed]
+
+    @property
+    def refresh(self) -> Consumed | None:
+        """Query of the stream `refresh`, if it has read something."""
+        return next((query for query in self.queries if query.stream == REFRESH and query.committed), None)
 
     @cached_property
     def _every(self) -> dict[str, DataFrame]:

@@ -23,7 +23,7 @@ from jobs.runtime.session import tasks_at_a_time
 from jobs.stores.cassandra.access import PREFIX, Connection, credentials
 from jobs.stores.cassandra.feedback import EVENTS, KEYSPACE, Through
 from jobs.stores.cassandra.lists import LISTS, People, Said
-from jobs.stores.cassandra.served import MODELS, SERVED, Models, Served
+from jobs.stores.cassandra.served import MODELS, NEXT, SERVED, Models, Served
 from jobs.stores.cassandra.store import CassandraStore, Key
 from jobs.streaming import feedback_rows, messages
 from jobs.streaming.refreshing import Made, Maker
@@ -178,7 +178,7 @@ class Sink:
             raise JobError(
                 f"no model is served in {self._options.keyspace} any more: start the stream with one (refresh.model)"
             )
-        wanted = {one.version: one for one in models.values()}
+        wanted = {models[role].version: models[role] for role in (SERVED, NEXT) if role in models}
         for version in set(self._loaded) - set(wanted):
             self._loaded.pop(version).release()
         for version, one in wanted.items():

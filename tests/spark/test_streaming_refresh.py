@@ -3,12 +3,14 @@
 import datetime as dt
 import json
 import uuid
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from confluent_kafka import Producer
 
 from core.errors import JobError, UsageError
+from jobs.apps.publish import JOB as PUBLISH
 from jobs.engine.blends import Blend
 from jobs.engine.list_files import Filed, read, write
 from jobs.engine.lists import Known
@@ -16,10 +18,11 @@ from jobs.engine.meanings import Meanings
 from jobs.engine.personal import NO_HISTORIES, Recommended
 from jobs.engine.rules import Unobserved
 from jobs.engine.vectors import vectors
+from jobs.reconciling import checkpoints, forgetting, list_tables
 from jobs.stores.cassandra.access import PREFIX, Connection, connect
-from jobs.stores.cassandra.feedback import EVENTS
+from jobs.stores.cassandra.feedback import EVENTS, Through
 from jobs.stores.cassandra.lists import Listed, People
-from jobs.stores.cassandra.served import NEXT, SERVED, Models, Served
+from jobs.stores.cassandra.served import BEFORE, NEXT, SERVED, Models, Served
 from jobs.stores.cassandra.store import CassandraStore, Key
 from jobs.streaming.refreshing import Maker
 from jobs.streams import feedback
@@ -222,6 +225,45 @@ def test_a_model_that_is_announced_has_lists_before_it_is_served(start, send, fo
     assert stream.listed("u1", second).through > old.through
 
 
+def test_a_published_model_has_lists_of_all_who_were_active_before_readers_see_it(
+    start, send, folders, spark, context
+):
+    stream, second = start(), read(folders[1]).version
+    now = round(dt.datetime.now().timestamp() * 1000)
+    send(event("old", "u0", "i30", now - 90 * 86_400_000))
+    send(*(event(f"e{n}", f"u{n % 4 + 1}", f"i{30 + n}", now - n * 1000) for n in range(12)))
+    stream.drain()
+    store = CassandraStore(spark, stream.keyspace.removeprefix(PREFIX))
+    place = replace(context("publish", {"folder": str(folders[1]), "k": str(K)}), store=store)
+    result = PUBLISH.run(place)
+    assert result.counts == {"lists": 4, "removed": 0}
+    served = stream.models.all()
+    assert set(served) == {SERVED, BEFORE}
+    assert (served[SERVED].version, served[SERVED].folder) == (second, str(folders[1]))
+    for user in ("u1", "u2", "u3", "u4"):
+        found, before = stream.listed(user, second), stream.listed(user)
+        assert found.recommended == wanted(stream, folders[1], user)
+        assert found.through == before.through
+    assert stream.listed("u0", second) is None, "made when it is read"
+    (refresh,) = checkpoints.consumed(stream.context.folder / "streams")
+    stream.options["model"] = ""
+    send(event("later", "u1", "i50", now + 1000))
+    stream.drain()
+    (refresh,) = checkpoints.consumed(stream.context.folder / "streams")
+    assert list_tables.check(spark, store, refresh).findings == []
+    listed = stream.listed("u1", second)
+    assert listed.through > stream.listed("u1").through
+    # Publishing again changes no list that the stream made, and back again removes none of the two.
+    place = replace(context("publish", {"folder": str(folders[1]), "k": str(K)}), store=store)
+    assert PUBLISH.run(place).counts == {"lists": 4, "removed": 0}
+    assert stream.listed("u1", second) == listed
+    place = replace(context("publish", {"folder": str(folders[0]), "k": str(K)}), store=store)
+    assert PUBLISH.run(place).counts == {"lists": 4, "removed": 0}
+    assert stream.listed("u1").recommended == wanted(stream, folders[0], "u1")
+    stream.people.keep_lists({"u9": listed._replace(version="a version before")}, 1)
+    assert PUBLISH.run(place).counts == {"lists": 4, "removed": 1}
+
+
 def test_of_two_lists_the_one_of_the_later_history_stays(start, send):
     stream = start()
     send(event("e1", "u1", "i3"))
@@ -263,6 +305,49 @@ def test_a_table_of_an_older_version_gets_the_columns_that_it_lacks(start, send,
     (history,) = stream.people.histories(["u1"])
     stream.drain()
     assert stream.listed("u1").through == history.through is not None
+
+
+def test_lists_that_are_not_those_made_again_are_named(start, send, spark):
+    stream = start()
+    send(*(event(f"e{n}", f"u{n % 5}", f"i{n}", T0 + n) for n in range(25)))
+    stream.drain()
+    store = CassandraStore(spark, stream.keyspace.removeprefix(PREFIX))
+    (refresh,) = checkpoints.consumed(stream.context.folder / "streams")
+
+    def found():
+        return {one.what: (one.count, one.where) for one in list_tables.check(spark, store, refresh).findings}
+
+    assert list_tables.check(spark, store, refresh).compared == 5
+    assert found() == {}
+    one, other = stream.listed("u1"), stream.listed("u2")
+    later = round(dt.datetime.now().timestamp() * 1_000_000)
+    stream.people.keep_lists({"u1": one._replace(recommended=other.recommended)}, later)
+    stream.people.keep_lists({"u2": other._replace(through=Through(other.through.partition, 0))}, later)
+    connect(stream.where).execute(f"DELETE FROM {stream.keyspace}.lists WHERE user = 'u3'")
+    assert found() == {
+        list_tables.OTHER: (1, "user: u1"),
+        list_tables.OLD: (1, "user: u2"),
+        list_tables.MISSING: (1, "user: u3"),
+    }
+    send(*(event(f"f{n}", f"u{n}", "i40", T0 + 1000) for n in range(5)))
+    stream.drain()
+    (refresh,) = checkpoints.consumed(stream.context.folder / "streams")
+    assert found() == {}
+
+
+def test_a_person_who_is_erased_has_no_list_until_they_come_back(start, send, spark):
+    stream = start()
+    send(event("e1", "u1", "i3"), event("e2", "u2", "i3"))
+    stream.drain()
+    keyspace = CassandraStore(spark, stream.keyspace.removeprefix(PREFIX)).keyspace
+    assert forgetting.from_cassandra(keyspace, "u1") == {"events": 1, "lists": 1}
+    assert stream.listed("u1") is None
+    assert stream.listed("u2") is not None
+    assert forgetting.from_cassandra(keyspace, "u1") == {"events": 0, "lists": 0}
+    send(event("e3", "u1", "i4", T0 + 1000))
+    stream.drain()
+    assert len(stream.people.histories(["u1"])[0].events) == 1
+    assert stream.listed("u1") is not None
 
 
 def test_models_that_cannot_be_served_are_refused(start, send, folders, tmp_path):

@@ -21,7 +21,7 @@ def _run(arguments: Namespace) -> int:
     longest = max(declared.topics().values(), key=lambda topic: topic.retention_ms)
     print(
         "Kafka keeps its own copies until their retention is over "
-        f"({longest.name}: {longest.retention}; the others: {declared.topic('events').retention}). Models and lists that were made before "
+        f"({longest.name}: {longest.retention}; the others: {declared.topic('events').retention}). Models that were made before "
         "know the user until they are made again."
     )
     return told(result)
@@ -30,7 +30,9 @@ def _run(arguments: Namespace) -> int:
 def _arguments(parser: ArgumentParser) -> None:
     shared.cluster(parser)
     parser.add_argument("user", help="identifier of the person, as messages have it")
-    parser.add_argument("--keyspace", default="", help="of the stream feedback, where it is not the default")
+    parser.add_argument(
+        "--keyspace", default="", help="of the streams feedback and refresh, where it is not the default"
+    )
 
 
 COMMAND = Command("erase one person from lake, dead letters and Cassandra", _run, _arguments)

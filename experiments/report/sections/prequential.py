@@ -12,16 +12,25 @@ from experiments.results.outcome import Outcome
 from experiments.spec.experiment import Experiment
 
 _POLICIES = {"frozen": "frozen", "fold_in": "fold-in", "retrained": "retrained", "both": "both"}
-_SHARES = {"kept": "of retraining's gain kept", "kept_of_both": "of the gain of both kept"}
+_GAINS = {
+    "gain_retrained": "retrained \u2212 frozen",
+    "gain_both": "both \u2212 frozen",
+    "kept_of_retrained": "fold-in has of the first gain",
+    "kept_of_both": "of the second",
+}
 _WHAT = {"recall": "recall", "ndcg": "nDCG"}
 
 _NOTES = (
     (
         "each like of the later part of the data is looked for in the list made just before it, then learnt from. frozen: first model, and what was known "
-        "of the person when it was fitted; fold-in: first model, all that the person did until then; retrained: latest model, what was known when "
-        "that was fitted; both: latest model, all until then. No list has items that the person had by then"
+        "of the person when it was fitted; fold-in: first model, all that the person did before; retrained: latest model, what was known when "
+        "that was fitted; both: latest model, all before. No list has items that the person had by then"
     ),
-    "kept: (fold-in \u2212 frozen) / (retrained \u2212 frozen), or both in place of retrained; 95% limits by resampling users",
+    (
+        "fold-in has: (fold-in \u2212 frozen) / (retrained \u2212 frozen), and with both in place of retrained; 95% limits by resampling users. Of a gain "
+        "that is not clear of 0 there is no share: where people come once and do all they do within hours, a model that is trained again knows none of "
+        "those who come next"
+    ),
 )
 
 
@@ -31,12 +40,12 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
     if not found:
         return None
     rows = [_row(outcome, known, what) for outcome, known in found for what in _WHAT]
-    header = ["trial", "metric", *_POLICIES.values(), "retrained \u2212 frozen", *_SHARES.values()]
+    header = ["trial", "metric", *_POLICIES.values(), *_GAINS.values()]
     plots = tuple(_plot(number, outcome) for number, (outcome, _) in enumerate(found))
     return Finding(
         "Lists that learn",
         answer=_answer(*found[0]),
-        tables=(Table(header, rows),),
+        tables=(Table(header, rows), _ages(found)),
         plots=plots,
         notes=_NOTES,
         data={"prequential": [{"trial": outcome.label, **_told(known)} for outcome, known in found]},
@@ -57,7 +66,7 @@ def _row(outcome: Outcome, known: dict[str, float], what: str) -> list[str]:
         outcome.label,
         _WHAT[what],
         *values,
-        *(_limited(known, f"{what}_{one}") for one in ("gain", *_SHARES)),
+        *(_limited(known, f"{what}_{one}") for one in _GAINS),
     ]
 
 
@@ -65,24 +74,46 @@ def _limited(known: dict[str, float], name: str) -> str:
     if _of(name) not in known:
         return NONE
     value, low, high = (known[_of(f"{name}{end}")] for end in ("", "_low", "_high"))
-    return (
-        f"{value:.4f} [{low:.4f}, {high:.4f}]"
-        if name.endswith("gain")
-        else f"{value:.2f} [{low:.2f}, {high:.2f}]"
-    )
+    form = ".4f" if "gain" in name else ".2f"
+    return f"{value:{form}} [{low:{form}}, {high:{form}}]"
 
 
 def _answer(outcome: Outcome, known: dict[str, float]) -> str:
-    gain, low = known[_of("recall_gain")], known[_of("recall_gain_low")]
-    if low <= 0:
-        return f"Training again gains no recall that is clear of 0 in {outcome.label} ({gain:+.4f}), so nothing can be kept of it."
-    if _of("recall_kept") not in known:
-        return ""
-    share, least = known[_of("recall_kept")], known[_of("recall_kept_low")]
-    return (
-        f"Fold-in keeps {share:.0%} of the recall that training again gains in {outcome.label}. "
-        f"With 95% confidence it is at least {least:.0%}."
-    )
+    told = [
+        f"A list that learns at once finds {known[_of('recall_fold_in')]:.1%} of the likes, one that never does {known[_of('recall_frozen')]:.1%}."
+    ]
+    for name, what in (
+        ("retrained", "that is trained again"),
+        ("both", "that is trained again and learns at once"),
+    ):
+        gain, low = known[_of(f"recall_gain_{name}")], known[_of(f"recall_gain_{name}_low")]
+        if low <= 0:
+            told.append(f"One {what} gains nothing that is clear of 0 over the frozen one ({gain:+.4f}).")
+            continue
+        share, least = known[_of(f"recall_kept_of_{name}")], known[_of(f"recall_kept_of_{name}_low")]
+        told.append(
+            f"Fold-in has {share:.0%} of what one {what} gains, with 95% confidence at least {least:.0%}."
+        )
+    return " ".join([*told, f"({outcome.label})"])
+
+
+def _ages(found: Sequence[tuple[Outcome, dict[str, float]]]) -> Table:
+    """Return the recall of the first and of the latest model, both with fold-in, by part of the time."""
+    rows = []
+    for outcome, _ in found:
+        known = series(outcome)
+        first, latest = (known.get(_of(f"recall_course_{policy}"), []) for policy in ("fold_in", "both"))
+        for (part, old), (_, new) in zip(first, latest, strict=True):
+            rows.append(
+                [
+                    outcome.label,
+                    str(part + 1),
+                    f"{old:.4f}",
+                    f"{new:.4f}",
+                    f"{1 - old / new:.1%}" if new else NONE,
+                ]
+            )
+    return Table(["trial", "part of the time", "first model", "latest model", "lost by age"], rows)
 
 
 def _plot(number: int, outcome: Outcome) -> Plot:

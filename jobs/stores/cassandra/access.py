@@ -244,14 +244,15 @@ class Keyspace:
             "compression = {'class': 'LZ4Compressor'} AND gc_grace_seconds = 3600"
         )
         for name, kind in columns.items():
-            if name not in self._columns(physical):
+            if name not in self.columns(physical):
                 try:
                     self.run(f'ALTER TABLE {self.name}.{physical} ADD "{name}" {kind}')
                 except JobError:  # another application may have been first
-                    if name not in self._columns(physical):
+                    if name not in self.columns(physical):
                         raise
 
-    def _columns(self, physical: str) -> set[str]:
+    def columns(self, physical: str) -> set[str]:
+        """Return the columns of a physical table; none where there is no such table."""
         found = self.run(
             "SELECT column_name FROM system_schema.columns WHERE keyspace_name = %s AND table_name = %s",
             [self.name, physical],

@@ -95,9 +95,7 @@ class People:
 
     def covered(self, users: Sequence[str], version: str) -> list[Through | None]:
         """Return the last event in each person's list that a version of a model made; None without a list or an event."""
-        statement = (
-            f'SELECT "partition", "offset" FROM {self._name(LISTS)} WHERE user = ? AND model_version = ?'
-        )
+        statement = f"SELECT through FROM {self._name(LISTS)} WHERE user = ? AND model_version = ?"
         found = self._each(statement, [(user, version) for user in users])
         return [Through.of(rows[0]["through"]) if rows else None for rows in found]
 
@@ -123,6 +121,10 @@ class People:
             through = UNSET_VALUE if one.through is None else one.through.text
             rows.append((user, one.version, one.model, as_text(one.recommended), one.made_at, through, stamp))
         self._each(statement, rows)
+
+    def remove_lists(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Remove the lists of these people and versions of models."""
+        self._each(f"DELETE FROM {self._name(LISTS)} WHERE user = ? AND model_version = ?", rows)
 
     def _name(self, table: Table) -> str:
         return f"{self._keyspace.name}.{table.name}"
