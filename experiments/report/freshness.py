@@ -107,7 +107,7 @@ def _notes(found: Found) -> Iterator[str]:
     )
     lags = [f"{one.way}: {one.lake_lag_s:.1f} s" for one in found.trials if one.lake_lag_s is not None]
     yield (
-        f"meanwhile the lake takes in {asked['lake_rate']:,.0f} ratings a second in the same application, of {asked['cores']} core(s); its largest lag "
+        f"meanwhile the lake takes in {asked['lake_rate']:,.0f} ratings a second in an application of its own, as each stream; its largest lag "
         f"in the measured part: {', '.join(lags) or 'not told'}"
     )
     yield (

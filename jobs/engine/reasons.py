@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from datasets.compiled import compiled
 from jobs.engine.arrays import Floats, Ints
 from jobs.engine.lists import Lists, Parts, kept, likings
 from jobs.engine.neighbours import Csr
@@ -18,6 +19,8 @@ LIKED, WATCHED, NEAR, POPULAR = "liked", "watched", "near", "popular"
 """Codes: those who liked, or watched, the named item like this one; its contents are near to the named item's; many like it."""
 
 MOST = 3
+_CODES = (LIKED, NEAR, POPULAR, WATCHED)
+"""Codes by the numbers that compiled code knows them by, in their order."""
 
 
 class Reason(NamedTuple):
@@ -46,25 +49,64 @@ def reasons(lists: Lists, history: Csr, parts: Parts, items: Ints) -> list[list[
     weights = lists.known.blend.of(likings(history))[0]
     by_factors = _shares(lists, history, items) * _over(weights[0], parts.factors_unit[0])
     by_content = _likenesses(lists, history, items) * _over(weights[1], parts.content_unit[0])
-    popular = weights[2] * lists.popularity[items]
-    return [_best(history, by_factors[:, n], by_content[:, n], float(popular[n])) for n in range(len(items))]
+    popular = weights[2] * lists.popularity[items].astype(np.float64)
+    codes = np.full((len(items), MOST), -1, dtype=np.int64)
+    entries, shares = np.full_like(codes, -1), np.zeros(codes.shape)
+    out = codes, entries, shares
+    _weightiest(history, by_factors, by_content.astype(np.float64), popular, out)
+    return [
+        [
+            Reason(_CODES[code], entry, round(share, 4))
+            for code, entry, share in zip(*of_item, strict=True)
+            if code >= 0
+        ]
+        for of_item in zip(codes.tolist(), entries.tolist(), shares.tolist(), strict=True)
+    ]
 
 
 def _over(weight: float, unit: float) -> float:
     return float(weight / unit) if unit > 0 else 0.0
 
 
-def _best(history: Csr, factors: npt.NDArray[np.float64], content: Floats, popular: float) -> list[Reason]:
-    found = [Reason(POPULAR, -1, popular)] if popular > 0 else []
-    for codes, shares in ((None, factors), (NEAR, content)):
-        for place in np.argsort(-shares, kind="stable")[:MOST]:
-            if shares[place] > 0 and history.values[place] > 0:
-                code = codes or (LIKED if history.values[place] >= 1 else WATCHED)
-                found.append(Reason(code, int(history.indices[place]), float(shares[place])))
-    speaking = history.values > 0
-    total = sum(float(part[speaking & (part > 0)].sum()) for part in (factors, content)) + max(popular, 0.0)
-    found.sort(key=lambda reason: (-reason.weight, reason.code, reason.item))
-    return [reason._replace(weight=round(reason.weight / total, 4)) for reason in found[:MOST]]
+@compiled
+def _weightiest(history, factors, content, popular, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Write codes, entries and shares of the weightiest reasons of each item, ties by code, then by entry."""
+    values, shares = history.values, out[2]
+    for n in range(len(popular)):
+        total = max(popular[n], 0.0)
+        if popular[n] > 0:
+            _insert(out, n, (2, -1, popular[n]))
+        for at in range(len(values)):
+            if values[at] <= 0:
+                continue
+            if factors[at, n] > 0:
+                total += factors[at, n]
+                _insert(out, n, (0 if values[at] >= 1 else 3, history.indices[at], factors[at, n]))
+            if content[at, n] > 0:
+                total += content[at, n]
+                _insert(out, n, (1, history.indices[at], content[at, n]))
+        if total > 0:
+            for place in range(shares.shape[1]):
+                shares[n, place] /= total
+
+
+@compiled
+def _insert(out, n, reason):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Put a reason into its place among the weightiest of an item, if it is one of them."""
+    codes, entries, shares = out[0][n], out[1][n], out[2][n]
+    code, entry, share = reason
+    place = len(codes)
+    while place > 0 and (
+        codes[place - 1] < 0
+        or share > shares[place - 1]
+        or (share == shares[place - 1] and (code, entry) < (codes[place - 1], entries[place - 1]))
+    ):
+        place -= 1
+    if place == len(codes):
+        return
+    for other in range(len(codes) - 1, place, -1):
+        codes[other], entries[other], shares[other] = codes[other - 1], entries[other - 1], shares[other - 1]
+    codes[place], entries[place], shares[place] = code, entry, share
 
 
 def _shares(lists: Lists, history: Csr, items: Ints) -> npt.NDArray[np.float64]:
@@ -88,5 +130,6 @@ def _shares(lists: Lists, history: Csr, items: Ints) -> npt.NDArray[np.float64]:
 def _likenesses(lists: Lists, history: Csr, items: Ints) -> Floats:
     """Return what each entry of a history adds to the content score of each item, float32 [entries, items]."""
     out = np.zeros((len(history.indices), len(items)), dtype=np.float32)
-    cosines_between(history.indices, items, lists.known.contents.by_item, out)
+    by_item, by_term = lists.known.contents
+    cosines_between(history.indices, items, by_item, len(by_term.indptr) - 1, out)
     return out * history.values[:, None]

@@ -210,20 +210,20 @@ def sums_of_products(histories: Csr, matrix: Vectors, out: Floats) -> None:
 
 
 @compiled
-def cosines_between(one, two, by_item, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Write the cosine of each item of `one` with each of `two` to `out`, float32 [one, two]."""
-    for row in range(len(one)):
-        for column in range(len(two)):
-            left, end = by_item.indptr[one[row]], by_item.indptr[one[row] + 1]
-            right, stop = by_item.indptr[two[column]], by_item.indptr[two[column] + 1]
+def cosines_between(one, two, by_item, terms, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Write the cosine of each item of `one` with each of `two` to `out`, float32 [one, two]; `terms` is their number."""
+    spread = np.zeros(terms, dtype=np.float32)
+    for column in range(len(two)):
+        low, high = by_item.indptr[two[column]], by_item.indptr[two[column] + 1]
+        for at in range(low, high):
+            spread[by_item.indices[at]] = by_item.values[at]
+        for row in range(len(one)):
             total = np.float32(0.0)
-            while left < end and right < stop:
-                term, other = by_item.indices[left], by_item.indices[right]
-                if term == other:
-                    total += by_item.values[left] * by_item.values[right]
-                left += term <= other
-                right += other <= term
+            for at in range(by_item.indptr[one[row]], by_item.indptr[one[row] + 1]):
+                total += spread[by_item.indices[at]] * by_item.values[at]
             out[row, column] = total
+        for at in range(low, high):
+            spread[by_item.indices[at]] = 0.0
 
 
 def blocks(rows: int, width: int) -> Iterator[slice]:

@@ -15,7 +15,6 @@ from experiments.studies.freshness.trials import FILE, Effort, Found, keep, meas
 
 _SIZES = {
     "rounds": "of both ways", "people": "who like", "history": "likes of each before", "items": "of the invented model", "rank": "of it",
-    "cores": "of the streams' application",
 }  # fmt: skip
 
 

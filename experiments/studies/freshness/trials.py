@@ -67,7 +67,6 @@ class Effort:
         warmup_s, measured_s: of each trial; rounds: of both ways.
         people: who like; history: likes of each before.
         items, rank, k: of the model, and length of the lists.
-        cores: of the streams' application.
     """
 
     rate: float = 20.0
@@ -80,7 +79,6 @@ class Effort:
     items: int = 26_744
     rank: int = 64
     k: int = 10
-    cores: int = 2
     seed: int = 1
 
 
@@ -209,11 +207,12 @@ class _Bench:
             else AtRead(people, Maker(self.filed), effort.k)
         )
         prober = Prober(self.connection, reader, users, effort.items, effort.seed * 1000 + number)
-        with self._streaming(names, place) as follower, self._load(place):
+        with self._streaming(names, place) as followers, self._load(place):
             prober.run(effort.rate, effort.warmup_s)
-            follower.lags.clear()
+            lags = followers["lake"].lags
+            lags.clear()
             probes = prober.run(effort.rate, effort.measured_s)
-            lag = max(follower.lags, default=None)
+            lag = max(lags, default=None)
         shutil.rmtree(place, ignore_errors=True)
         return Trial(way, number, tuple(map(_seconds, probes)), lag)
 
@@ -246,7 +245,8 @@ class _Bench:
                 )
 
     @contextmanager
-    def _streaming(self, names: Sequence[str], place: Path) -> Iterator["_Follower"]:
+    def _streaming(self, names: Sequence[str], place: Path) -> Iterator["Mapping[str, _Follower]"]:
+        """Run streams meanwhile, each in an application of its own: tasks of another one would be waited for."""
         with administered(self.connection) as broker:
             begin = {(one.topic, one.partition): one.end for one in broker.held(declared.topics())}
         options = {
@@ -257,55 +257,56 @@ class _Bench:
                 "k": self.effort.k,
             },
         }
-        params = {
-            "folder": str(place.resolve()), "begin": nested(begin), "options": {name: options[name] for name in names},
-        }  # fmt: skip
-        follower = _Follower({"lake.ratings", "refresh.events"} if "refresh" in names else {"lake.ratings"})
-        asked = Asked(names, self.effort.cores, params=params)
-        with ThreadPoolExecutor(1) as beside:
-            running = beside.submit(run, self.settings, asked, follower)
+        followers = {name: _Follower() for name in names}
+        with ThreadPoolExecutor(len(names)) as beside:
+            running = []
+            for name, follower in followers.items():
+                params = {
+                    "folder": str(place.resolve()),
+                    "begin": nested(begin),
+                    "options": {name: options[name]},
+                }
+                running.append(beside.submit(run, self.settings, Asked([name], 1, params=params), follower))
             try:
                 end = time.monotonic() + _PATIENCE_S
-                while not follower.started.wait(0.5):
-                    if running.done():
-                        running.result()
-                        raise JobError(f"the streams {', '.join(names)} ended before they had begun")
-                    if time.monotonic() > end:
-                        raise JobError(
-                            f"the streams {', '.join(names)} have ended no batch for {_PATIENCE_S:.0f} s"
-                        )
-                yield follower
-                follower.stopped = True
-                try:
-                    running.result()
-                except KeyboardInterrupt:
-                    if not follower.ended:  # by a person
-                        raise
+                for (name, follower), one in zip(followers.items(), running, strict=True):
+                    while not follower.started.wait(0.5):
+                        if one.done():
+                            one.result()
+                            raise JobError(f"the stream {name} ended before it had begun")
+                        if time.monotonic() > end:
+                            raise JobError(f"the stream {name} has ended no batch for {_PATIENCE_S:.0f} s")
+                yield followers
+                for follower, one in zip(followers.values(), running, strict=True):
+                    follower.stopped = True
+                    try:
+                        one.result()
+                    except KeyboardInterrupt:
+                        if not follower.ended:  # by a person
+                            raise
             finally:
-                follower.stopped = True
-                with undisturbed():  # a second Ctrl-C would leave the application to itself
-                    wait([running])
+                for follower in followers.values():
+                    follower.stopped = True
+                with undisturbed():  # a second Ctrl-C would leave the applications to themselves
+                    wait(running)
 
 
 class _Follower:
     """Hears of an application's events, and ends it when it is told to.
 
     Attributes:
-        started: whether each query has ended its first batch; lags: of the lake, in seconds.
+        started: whether its query has ended its first batch; lags: in seconds.
         stopped: set it to end the application; ended: whether that was done.
     """
 
-    def __init__(self, queries: set[str]) -> None:
+    def __init__(self) -> None:
         self.started, self.stopped, self.ended = threading.Event(), False, False
         self.lags: list[float] = []
-        self._waiting = set(queries)
 
     def __call__(self, event: Event) -> None:
         if event["event"] == "batch":
-            self._waiting.discard(event["query"])
-            if not self._waiting:
-                self.started.set()
-        if event["event"] == "lag" and event["query"] == "lake.ratings" and event["seconds"] is not None:
+            self.started.set()
+        if event["event"] == "lag" and event["seconds"] is not None:
             self.lags.append(float(event["seconds"]))
         if self.stopped:
             self.ended = True
