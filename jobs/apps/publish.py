@@ -32,7 +32,7 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True)
 class PublishParams:
-    """What is published.
+    """A model that is to be served, and for whom lists are made before.
 
     Attributes:
         folder: of the exported model.

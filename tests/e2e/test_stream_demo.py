@@ -28,6 +28,11 @@ def place(tmp_path, monkeypatch):
 def test_from_producers_to_recommendations(place):
     text = place.run("stream-demo", "--share", "0.05", "--forget", "user1-7")
     assert text.splitlines()[-1].startswith("stream-demo: ok ")
+    (new,) = re.findall(
+        r"likes \S+: (\d+) of 10 items of the list are new .* after it was sent", text.splitlines()[-3]
+    )
+    assert int(new) > 0
+    assert re.search(r" \(new\) +(liked|near|popular) ", text)
     (sizes,) = re.findall(r"a message takes (\d+) B in Kafka, (\d+) B in lake, (\d+) B in Cassandra", text)
     assert all(int(size) > 10 for size in sizes)
     assert place.processes() == []

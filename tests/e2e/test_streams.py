@@ -197,3 +197,26 @@ def test_latency_is_measured_to_the_visible_row_of_every_message(place):
     assert found["seen"]["after_s"] > 0
     (run,) = place.runs("stream_latency", "latency-trial")
     assert run.data.metrics["rate/latency_max_s"] == slowest
+
+
+def test_freshness_is_measured_for_lists_of_the_stream_and_made_at_read(place):
+    sizes = {
+        "rate": "5",
+        "lake-rate": "300",
+        "warmup": "3s",
+        "measured": "6s",
+        "people": "30",
+        "history": "5",
+        "items": "500",
+        "rank": "8",
+    }
+    text = place.run("freshness", *(word for name, value in sizes.items() for word in (f"--{name}", value)))
+    assert "At read it takes" in text
+    kept = json.loads((place.run_dir / "experiments" / "freshness" / "freshness.json").read_text())
+    assert {one["way"] for one in kept["trials"]} == {"stream refresh", "made at read"}
+    for trial in kept["trials"]:
+        assert len(trial["seconds"]) > 10
+        for sent, acked, row, listed in trial["seconds"]:
+            assert 0 <= sent <= acked <= row <= listed
+    assert len(place.runs("freshness", "freshness-trial")) == 2
+    assert not (place.run_dir / "experiments" / "freshness" / "work" / "streams-of-a-trial").exists()

@@ -23,19 +23,27 @@ from datasets.topics.declared import DEAD_LETTERS
 from experiments.cli import arguments as shared
 from experiments.cli.commands import Command
 from experiments.cli.commands.reconcile import told
-from experiments.cli.commands.stream_model import stream_model
+from experiments.cli.commands.stream_model import changed, stream_model
 from experiments.metric_table import BIAS, MEAN, RMSE
 from experiments.page.tables import Table
 from experiments.page.text_tables import as_text
+from experiments.report.show import finish
 from experiments.run.alone import fresh
+from experiments.run.harness import Harness
+from experiments.run.progress import Progress
 from experiments.run.reconciling import erased, forget, reconcile
+from experiments.run.runner import Sweep
 from experiments.run.streams import Asked, run
+from experiments.spec import loading as spec
+from experiments.studies.freshness.one_like import like
 from experiments.studies.volume.growth import SPANS, a_second
 from experiments.studies.volume.measured import in_lake, measured
+from jobs.apps.train import MODEL_FOLDER
 
 logger = logging.getLogger(__name__)
 
 FOLDER = "stream-demo"
+_LISTS = "stream_lists"
 SETS = ("kafka.brokers=1", "cassandra.nodes=1")
 WORKER = ("spark.workers=1", "spark.cores=2")
 """Workers that are started, where none run: with two each application would warm up a second JVM for a few thousand rows."""
@@ -57,11 +65,13 @@ class Demo:
     Attributes:
         share: of the usual number of messages.
         rows: of the table at the end: step, seconds, what came of it.
+        lists: of one person before and after a like.
     """
 
     settings: Settings
     share: float
     rows: list[list[str]] = field(default_factory=list)
+    lists: str = ""
 
     @property
     def folder(self) -> Path:
@@ -98,6 +108,7 @@ class Demo:
                 self._step("model", self._modelled)
                 compared.result()
             self._step("volume", lambda: self._measured(cluster))
+            self._step("a like", self._liked)
         finally:
             cluster.down({status.name for status in cluster.status() if status.pid} - before)
 
@@ -155,6 +166,18 @@ class Demo:
             f"{count_text(rows)} rows in {trained.files[0]}"
         )
 
+    def _liked(self) -> str:
+        with Harness(self.settings, records_classes=False) as harness:
+            text = (spec.SPECS / f"{_LISTS}.toml").read_text(encoding="utf-8")
+            sweep = Sweep(changed(text, {}), self.settings, Progress(), text, adds=True)
+            ended = sweep.within(harness)
+        _done(finish(sweep, ended, only={key for key, _ in sweep.keyed}), "a training of the model of lists")
+        (outcome,) = (item for item in sweep.kept() if item.status == "ok")
+        folder = outcome.folder(self.settings.run_dir) / f"app-{outcome.measured[-1].number}" / MODEL_FOLDER
+        liked = like(self.settings, folder)
+        self.lists = f"{as_text(liked.table())}\n\n{liked.told}"
+        return liked.told
+
     def _measured(self, cluster: Cluster) -> str:
         found = a_second(measured(cluster, self.settings.run_dir), RATE)
         each = ", ".join(f"{size / RATE:,.0f} B in {place}" for place, size in found.items())
@@ -192,7 +215,8 @@ def _run(arguments: Namespace) -> int:
         verdict = f"failed {str(error).splitlines()[0] if str(error) else type(error).__name__}"
         raise
     finally:
-        print(f"\n{as_text(demo.table())}\n\nstream-demo: {verdict}", flush=True)
+        lists = f"{demo.lists}\n\n" if demo.lists else ""
+        print(f"\n{as_text(demo.table())}\n\n{lists}stream-demo: {verdict}", flush=True)
     return 0
 
 

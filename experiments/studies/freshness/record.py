@@ -23,7 +23,13 @@ def record(found: Found, settings: Settings, uri: str | None, answer: str, files
     Raises:
         RecordingError: MLflow does not take it; it stays on disk.
     """
-    root = Node(
+    root = node(found, answer, files)
+    write(open_recorder(settings, uri).tracking, root, Tree(NAME, ("attempt", f"{found.ended_at:.3f}"), "ok"))
+
+
+def node(found: Found, answer: str, files: list[Path]) -> Node:
+    """Return the runs of an experiment."""
+    return Node(
         name=NAME,
         kind=NAME,
         tags=cut({**found.environment, NOTE: f"**{answer}**"}),
@@ -33,7 +39,6 @@ def record(found: Found, settings: Settings, uri: str | None, answer: str, files
         children=[_trial(one) for one in found.trials],
         revision=1,
     )
-    write(open_recorder(settings, uri).tracking, root, Tree(NAME, ("attempt", f"{found.ended_at:.3f}"), "ok"))
 
 
 def _trial(one: Trial) -> Node:

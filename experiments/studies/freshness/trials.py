@@ -4,10 +4,8 @@ import dataclasses
 import datetime as dt
 import logging
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,18 +16,17 @@ import numpy as np
 from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from core.errors import JobError
-from core.lock import undisturbed
 from core.versioned import Kind, unchanged
 from datasets.topics import declared
 from datasets.topics.admin import administered, make_declared
 from datasets.topics.connection import Connection as ToKafka
-from experiments.results.events import Event
 from experiments.run.producing import Producing, Sending
 from experiments.run.stores import spark_settings_of
-from experiments.run.streams import Asked, kafka, run
+from experiments.run.streams import Asked, kafka
 from experiments.run.turns import balanced
 from experiments.studies.freshness import invented
 from experiments.studies.freshness.probes import AtRead, OfRows, Probe, Prober, Reader
+from experiments.studies.freshness.streaming import streaming
 from experiments.studies.rates.generator import put_first
 from jobs.engine.events import Event as Said
 from jobs.engine.list_files import Filed
@@ -51,9 +48,15 @@ PARTS = ("sent", "acked", "row", "listed")
 """What a probe's times say, in order, each in seconds since it was to be sent."""
 
 _KEYSPACE = "recscale_freshness"
-_LOAD = Sending("ratings", 0, dataset="synthetic/ml-10m")
+_LOADS = {100_000: "synthetic/ml-100k", 10_000_000: "synthetic/ml-10m", 100_000_000: "synthetic/ml-100m"}
+"""Data sets whose ratings are the lake's messages, by about how many they have."""
+
 _PATIENCE_S = 300.0
 _MARGIN_S = 60.0
+_LONGEST_WARMUP_S, _AGAIN_S = 180.0, 10.0
+_BEHIND_S = 15.0
+"""Lag of the lake in seconds, up to which it keeps up: its batches begin every ten."""
+
 _ALONE = 2_000
 _KEPT = Kind("freshness of lists", (unchanged,), "It is measured anew")
 
@@ -207,14 +210,32 @@ class _Bench:
             else AtRead(people, Maker(self.filed), effort.k)
         )
         prober = Prober(self.connection, reader, users, effort.items, effort.seed * 1000 + number)
-        with self._streaming(names, place) as followers, self._load(place):
-            prober.run(effort.rate, effort.warmup_s)
+        asked = {name: self._asked(name, place) for name in names}
+        with streaming(self.settings, asked) as followers, self._load(place):
             lags = followers["lake"].lags
+            self._warm(prober, lags)
             lags.clear()
             probes = prober.run(effort.rate, effort.measured_s)
             lag = max(lags, default=None)
         shutil.rmtree(place, ignore_errors=True)
         return Trial(way, number, tuple(map(_seconds, probes)), lag)
+
+    def _warm(self, prober: Prober, lags: Sequence[float]) -> None:
+        """Send probes that do not count until the lake has made up for its cold start.
+
+        Raises:
+            JobError: it does not keep up.
+        """
+        effort = self.effort
+        prober.run(effort.rate, effort.warmup_s)
+        end = time.monotonic() + _LONGEST_WARMUP_S
+        while not lags or lags[-1] > _BEHIND_S:
+            if time.monotonic() > end:
+                raise JobError(
+                    f"the lake does not keep up with {effort.lake_rate:,.0f} messages a second on this machine, beside likes and lists: it is "
+                    f"{f'{lags[-1]:.0f} s' if lags else 'nobody knows how much'} behind (--lake-rate sets fewer)"
+                )
+            prober.run(effort.rate, _AGAIN_S)
 
     def _people(self, number: int) -> tuple[People, list[str]]:
         """Return who likes, with their histories in tables that were made anew."""
@@ -231,10 +252,11 @@ class _Bench:
     @contextmanager
     def _load(self, place: Path) -> Iterator[None]:
         """Let the lake have work meanwhile."""
-        seconds = self.effort.warmup_s + self.effort.measured_s + _MARGIN_S
+        seconds = self.effort.warmup_s + _LONGEST_WARMUP_S + self.effort.measured_s + _MARGIN_S
         total = round(self.effort.lake_rate * seconds)
+        dataset = next((name for rows, name in _LOADS.items() if rows >= 1.1 * total), _LOADS[max(_LOADS)])
         with Producing(
-            dataclasses.replace(_LOAD, total=total, rate=self.effort.lake_rate), self.brokers, place
+            Sending("ratings", total, self.effort.lake_rate, dataset=dataset), self.brokers, place
         ) as load:
             put_first(load.pid)
             yield
@@ -244,9 +266,8 @@ class _Bench:
                     "second (--lake-rate)"
                 )
 
-    @contextmanager
-    def _streaming(self, names: Sequence[str], place: Path) -> Iterator["Mapping[str, _Follower]"]:
-        """Run streams meanwhile, each in an application of its own: tasks of another one would be waited for."""
+    def _asked(self, name: str, place: Path) -> Asked:
+        """Return a stream that begins where its topics end now."""
         with administered(self.connection) as broker:
             begin = {(one.topic, one.partition): one.end for one in broker.held(declared.topics())}
         options = {
@@ -257,60 +278,8 @@ class _Bench:
                 "k": self.effort.k,
             },
         }
-        followers = {name: _Follower() for name in names}
-        with ThreadPoolExecutor(len(names)) as beside:
-            running = []
-            for name, follower in followers.items():
-                params = {
-                    "folder": str(place.resolve()),
-                    "begin": nested(begin),
-                    "options": {name: options[name]},
-                }
-                running.append(beside.submit(run, self.settings, Asked([name], 1, params=params), follower))
-            try:
-                end = time.monotonic() + _PATIENCE_S
-                for (name, follower), one in zip(followers.items(), running, strict=True):
-                    while not follower.started.wait(0.5):
-                        if one.done():
-                            one.result()
-                            raise JobError(f"the stream {name} ended before it had begun")
-                        if time.monotonic() > end:
-                            raise JobError(f"the stream {name} has ended no batch for {_PATIENCE_S:.0f} s")
-                yield followers
-                for follower, one in zip(followers.values(), running, strict=True):
-                    follower.stopped = True
-                    try:
-                        one.result()
-                    except KeyboardInterrupt:
-                        if not follower.ended:  # by a person
-                            raise
-            finally:
-                for follower in followers.values():
-                    follower.stopped = True
-                with undisturbed():  # a second Ctrl-C would leave the applications to themselves
-                    wait(running)
-
-
-class _Follower:
-    """Hears of an application's events, and ends it when it is told to.
-
-    Attributes:
-        started: whether its query has ended its first batch; lags: in seconds.
-        stopped: set it to end the application; ended: whether that was done.
-    """
-
-    def __init__(self) -> None:
-        self.started, self.stopped, self.ended = threading.Event(), False, False
-        self.lags: list[float] = []
-
-    def __call__(self, event: Event) -> None:
-        if event["event"] == "batch":
-            self.started.set()
-        if event["event"] == "lag" and event["seconds"] is not None:
-            self.lags.append(float(event["seconds"]))
-        if self.stopped:
-            self.ended = True
-            raise KeyboardInterrupt
+        params = {"folder": str(place.resolve()), "begin": nested(begin), "options": {name: options[name]}}
+        return Asked([name], params=params)
 
 
 def _seconds(probe: Probe) -> tuple[float, ...]:
