@@ -88,13 +88,16 @@ class _Publishing:
 
     def publish(self) -> dict[str, int]:
         phase, models = self.context.phases.phase, Models(self._where, self._keyspace)
-        before = models.all().get(SERVED)
+        there = models.all()
+        before, earlier = there.get(SERVED), there.get(BEFORE)
         since = datetime.now(UTC) - timedelta(days=self.params.days)
         model = Served(self.filed.version, self.filed.model, self.folder, since)
         if before is not None and before.version == model.version:
             self.context.warn(
                 f"version {model.version} of {model.model} is served already; lists of active people are made again"
             )
+        if earlier is not None and earlier.version == model.version:
+            time.sleep(_BEFORE_S)  # the stream may have made lists with it until a moment ago
         stamp = round((time.time() - _BEFORE_S) * 1_000_000)
         models.set(NEXT, model)
         with phase("refold"):

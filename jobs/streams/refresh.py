@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from core.errors import JobError, UsageError
 from datasets.topics import declared
 from jobs.engine import list_files
-from jobs.engine.events import Event
+from jobs.engine.events import RETRACT, Event
 from jobs.engine.list_files import Filed
 from jobs.runtime.session import tasks_at_a_time
 from jobs.stores.cassandra.access import PREFIX, Connection, credentials
@@ -26,13 +26,20 @@ from jobs.stores.cassandra.lists import LISTS, People, Said
 from jobs.stores.cassandra.served import MODELS, NEXT, SERVED, Models, Served
 from jobs.stores.cassandra.store import CassandraStore, Key
 from jobs.streaming import feedback_rows, messages
+from jobs.streaming.offsets import Range
+from jobs.streaming.plain_messages import Feed, PlainParser
 from jobs.streaming.refreshing import Made, Maker
 from jobs.streaming.stream import Query, StreamContext
 
 TOPIC = "events"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PLAINLY, JOB, FLOOD = "driver", "driver, parsed by a Spark job", "executors"
+"""How a batch was done, as its event says."""
+
 _AT_ONCE = 1_000
+_PATIENCE_S = 1.0
+_LONGEST_KEY = 65_535
 _STRANGE = 20
 """Items of a batch from which on it is said that the model knows less than half of them."""
 
@@ -123,7 +130,9 @@ class Sink:
             *feedback_rows.said(messages.kinds(schema)),
             *map(F.col, ("partition", "offset", "reason")),
         ]
-        self._usable = feedback_rows.unusable().isNull()
+        self._is_usable = feedback_rows.unusable().isNull()
+        self._plain_parser = PlainParser(declared.topic(TOPIC), schema, context.skew_s)
+        self._feed = Feed(context.connection, TOPIC)
         self._tasks = tasks_at_a_time(context.spark)
 
     def write(self, frame: DataFrame, batch: int) -> None:
@@ -134,23 +143,47 @@ class Sink:
         lists, too: the models are asked for before the lists are made and after, so that none of a person's events is missing in
         the next one's lists, whenever it is announced.
         """
-        now = datetime.fromtimestamp(self._context.clock_ms(TOPIC, batch) / 1000, UTC)
-        flooded = sum(one.count for one in self._context.ranges(TOPIC, batch)) >= self._options.flood
-        # A task takes some 50 ms before it does anything: a trickle is one task.
-        parsed = self._parser.rows(frame.coalesce(self._tasks if flooded else 1), F.lit(now))
-        rows = parsed.select(*self._columns).where(self._usable)
-        rows = rows.withColumn("at_us", F.unix_micros("at")).drop("at", "rated_at", "reason")
-        make = self._flood(rows) if flooded else self._trickle(rows)
+        ranges, now_ms = self._context.ranges(TOPIC, batch), self._context.clock_ms(TOPIC, batch)
+        how = FLOOD
+        if sum(one.count for one in ranges) >= self._options.flood:
+            make = self._flood(self._rows(frame.coalesce(self._tasks), now_ms))
+        else:
+            said = self._plain(ranges, now_ms)
+            how = JOB if said is None else PLAINLY
+            if said is None:
+                said = [_said(row) for row in self._rows(frame.coalesce(1), now_ms).collect()]
+            make = self._trickle(_kept(self._people, iter(said)))
         made, done = Made(), set[str]()
         while left := [one for one in self._current() if one.maker.version not in done]:
             made += make(left)
             done |= {one.maker.version for one in left}
         self._context.visible(TOPIC, batch, time.time())
-        self._tell(batch, made)
+        self._tell(batch, made, how)
 
-    def _trickle(self, rows: DataFrame) -> "Callable[[Sequence[_Loaded]], Made]":
-        through = _kept(self._people, map(_said, rows.collect()))
+    def _plain(self, ranges: Sequence[Range], now_ms: int) -> list[Said] | None:
+        """Return what the messages say without a Spark job; None if one of them is not plainly good.
 
+        A job waits for a core, which another query of the application may have for seconds, and planning it alone takes a tenth of a second.
+        """
+        found = self._feed.read(ranges, _PATIENCE_S)
+        if found is None:
+            return None
+        said: list[Said] = []
+        for partition, some in found.items():
+            for raw in some:
+                fields = self._plain_parser.parsed(raw, now_ms)
+                if fields is None or not _usable(fields):
+                    return None
+                said.append(_said_plainly(fields, Through(partition, raw.offset)))
+        return said
+
+    def _rows(self, frame: DataFrame, now_ms: int) -> DataFrame:
+        """Return what Kafka's messages say, without those that are in no table."""
+        now = datetime.fromtimestamp(now_ms / 1000, UTC)
+        rows = self._parser.rows(frame, F.lit(now)).select(*self._columns).where(self._is_usable)
+        return rows.withColumn("at_us", F.unix_micros("at")).drop("at", "rated_at", "reason")
+
+    def _trickle(self, through: Mapping[str, Through | None]) -> "Callable[[Sequence[_Loaded]], Made]":
         def make(models: "Sequence[_Loaded]") -> Made:
             stamp = self._stamped()
             found = (one.maker.keep(self._people, through, self._options.k, stamp) for one in models)
@@ -193,8 +226,8 @@ class Sink:
                 self._warn(f"the next model gets no lists: {error}")
         return [self._loaded[version] for version in wanted if version in self._loaded]
 
-    def _tell(self, batch: int, made: Made) -> None:
-        self._context.events.add("refreshed", query=self._query, batch=batch, **made._asdict())
+    def _tell(self, batch: int, made: Made, how: str) -> None:
+        self._context.events.add("refreshed", query=self._query, batch=batch, how=how, **made._asdict())
         if made.known + made.unknown >= _STRANGE and made.unknown > made.known:
             self._warn(
                 f"the served model knows {made.known:,} of the {made.known + made.unknown:,} items that people of a batch have events of: see that "
@@ -263,6 +296,26 @@ def _kept(people: People, said: Iterator[Said]) -> dict[str, Through | None]:
             assert one.through is not None  # it comes from Kafka
             through[one.user] = one.through if before is None else max(before, one.through)
     return through
+
+
+def _usable(fields: Mapping[str, Any]) -> bool:
+    """Whether a good message is beyond doubt one that tables can keep: see `jobs.streaming.feedback_rows.unusable`."""
+    key = sum(len(str(fields.get(name, "")).encode()) for name in ("user", "id", "item", "retracts"))
+    retracts = fields["type"] != RETRACT or "retracts" in fields
+    return bool(fields["user"]) and retracts and key <= _LONGEST_KEY
+
+
+def _said_plainly(fields: Mapping[str, Any], through: Through) -> Said:
+    value = fields.get("value")
+    event = Event(
+        _EPOCH + timedelta(milliseconds=fields["timestamp"]),
+        fields["id"],
+        fields["type"],
+        fields["item"],
+        None if value is None else float(value),
+        fields.get("retracts"),
+    )
+    return Said(fields["user"], event, through)
 
 
 def _said(row: Mapping[str, Any] | Row) -> Said:

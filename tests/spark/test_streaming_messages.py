@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from core.errors import UsageError
 from datasets.topics.declared import Topic
 from jobs.streaming import messages
+from jobs.streaming.plain_messages import PlainParser, Raw
 from jobs.streaming.proof import proven
 
 SCHEMA = {
@@ -133,6 +134,34 @@ def test_bad_messages_have_a_reason_and_keep_their_bytes(spark):
     got = {name: (row.reason, row.field) for name, row in zip(BAD, found, strict=True)}
     assert got == {name: (reason, field) for name, (_, reason, field) in BAD.items()}
     assert [row.value and bytes(row.value) for row in found] == [value for value, *_ in BAD.values()]
+
+
+def test_the_driver_parses_only_what_is_good_beyond_doubt():
+    parser = PlainParser(TOPIC, SCHEMA, messages.SKEW_S)
+
+    def parsed(value, key=b"u1", sent=NOW):
+        return parser.parsed(Raw(0, key, value, sent), NOW)
+
+    assert {name: parsed(value) for name, (value, *_) in BAD.items()} == dict.fromkeys(BAD)
+    found = {name: parsed(value) for name, value in GOOD.items()}
+    doubtful = {name for name, fields in found.items() if fields is None}
+    assert doubtful == {"everything", "escapes in a list", "one tag", "no tags", "null"}
+    for name in GOOD.keys() - doubtful:
+        assert found[name] == json.loads(GOOD[name]), name
+    for strange in (
+        of(more=1),
+        of(item="a\0b"),
+        json.dumps(PLAIN | {"item": "\ud800"}).encode(),
+        of(rating=10**300),
+        of(rating=2**60),
+        b"[" * 5000,
+        of() + b"1",
+    ):
+        assert parsed(strange) is None
+    for key in (None, b"u2", b"\xff"):
+        assert parsed(of(), key) is None
+    assert parsed(of(timestamp=NOW + 200_000)) is not None
+    assert parsed(of(timestamp=NOW + 200_000), sent=NOW - 200_000) is None
 
 
 def test_unknown_fields_are_kept_with_the_whole_message(spark):

@@ -26,7 +26,7 @@ from jobs.stores.cassandra.served import BEFORE, NEXT, SERVED, Models, Served
 from jobs.stores.cassandra.store import CassandraStore, Key
 from jobs.streaming.refreshing import Maker
 from jobs.streams import feedback
-from jobs.streams.refresh import STREAM, Options
+from jobs.streams.refresh import FLOOD, JOB, PLAINLY, STREAM, Options
 from tests.spark.streaming import context_of, drained, fresh_topics
 
 T0 = 1_700_000_000_000
@@ -152,7 +152,36 @@ def test_a_like_changes_the_list_and_says_why_and_through_which_message(start, s
     assert after.through.offset >= before.through.offset + 2
     assert stream.listed("u2") == other, "nobody else's list is written"
     assert stream.listed("nobody") is None
-    assert [one["people"] for one in stream.told("refreshed") if one["people"]] == [2, 1]
+    assert [(one["people"], one["how"]) for one in stream.told("refreshed") if one["people"]] == [
+        (2, PLAINLY),
+        (1, PLAINLY),
+    ]
+
+
+def test_messages_that_are_not_plain_are_parsed_by_a_job_and_bad_ones_are_in_no_list(
+    start, send, kafka, folders
+):
+    stream = start()
+    send(event("e1", "u1", "i3"), event("e2", "u1", "i4", more=[1]), event("", "u1", "i5", T0 + 1, value=0.5))
+    producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
+    for bad in (
+        b"{",
+        None,
+        json.dumps(event("e3", "u2", "i5")).encode(),
+        json.dumps(event("e4", "", "i5")).encode(),
+    ):
+        producer.produce("events", bad, b"u1")
+    assert producer.flush(30) == 0
+    stream.drain()
+    assert {one["how"] for one in stream.told("refreshed") if one["people"]} == {JOB}
+    (history,) = stream.people.histories(["u1"])
+    assert {one.id for one in history.events} == {"e1", "e2", ""}
+    assert stream.listed("u1").recommended == wanted(stream, folders[0], "u1")
+    assert stream.listed("u2") is None
+    send(event("e5", "u1", "i6", T0 + 1000))
+    stream.drain()
+    assert [one["how"] for one in stream.told("refreshed")][-1] == PLAINLY
+    assert len(stream.people.histories(["u1"])[0].events) == 4
 
 
 def test_a_flood_makes_the_same_rows_as_a_trickle_and_as_a_repeated_batch(start, send):
@@ -169,6 +198,7 @@ def test_a_flood_makes_the_same_rows_as_a_trickle_and_as_a_repeated_batch(start,
     for path in (last, last.with_name(f".{last.name}.crc")):
         path.unlink(missing_ok=True)
     streams[0].drain()
+    assert [one["how"] for one in streams[1].told("refreshed")][-1] == FLOOD
     tables = [stream.events_table() for stream in streams]
     assert len(tables[0]) == 91
     assert tables[0] == tables[1] == tables[2]
