@@ -1,6 +1,7 @@
 """An invented model of the size of a real one, and invented people with histories: latency depends on sizes, not on tastes."""
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ _TERMS, _OF_ITEM = 2_000, 25
 _DAY = dt.timedelta(days=1)
 
 
-def model(folder: Path, items: int, rank: int, seed: int) -> Filed:
+def model(folder: Path, keys: Sequence[str], rank: int, seed: int) -> Filed:
     """Write a model's file: factors of all items, 25 of 2,000 terms for each, popularity as the inverse of the place."""
+    items = len(keys)
     random = np.random.default_rng(seed)
     item = np.repeat(np.arange(items, dtype=np.int32), _OF_ITEM)
     # Terms are as unequally common as words are.
@@ -44,7 +46,7 @@ def model(folder: Path, items: int, rank: int, seed: int) -> Filed:
     )
     write(
         folder / FILE,
-        Filed(known, [f"item-{n}" for n in range(items)], [], NO_HISTORIES, "invented", "", "invented"),
+        Filed(known, keys, [], NO_HISTORIES, "invented", "", "invented"),
     )
     return read(folder)
 

@@ -150,7 +150,9 @@ def measure(settings: Settings, effort: Effort, folder: Path, note: Callable[[Fo
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    filed = invented.model(folder / "model", effort.items, effort.rank, effort.seed)
+    filed = invented.model(
+        folder / "model", [f"item-{n}" for n in range(effort.items)], effort.rank, effort.seed
+    )
     found = Found(dataclasses.asdict(effort), tuple(_alone(filed, effort)))
     logger.info(
         "one list alone: %.2f ms (median), %.2f ms (99%%)", *(1000 * np.quantile(found.alone_s, (0.5, 0.99)))

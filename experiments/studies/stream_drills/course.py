@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from core.errors import JobError
 from datasets.topics.admin import administered, make_declared
@@ -18,7 +19,8 @@ from experiments.run import environment
 from experiments.run.producing import Producing, Sending
 from experiments.run.reconciling import reconcile
 from experiments.run.streams import Asked, kafka, run
-from experiments.studies.stream_drills.drill import LAKE, Ground, StreamDrill, StreamDrilled
+from experiments.studies.freshness import invented
+from experiments.studies.stream_drills.drill import LAKE, REFRESH, Ground, StreamDrill, StreamDrilled
 from jobs.streaming import offsets
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ _PACE_S = 1.0
 _STUCK_S = 240.0
 _DATASET, _PATIENCE = "synthetic/ml-100k", "180s"
 _AGAIN = 3
+_MODEL, _ITEMS, _RANK = "model", 2_000, 16
+"""Of the model that lists are made with: most items of _DATASET, and some that it has not."""
 
 
 @dataclass
@@ -275,11 +279,15 @@ def _streamed(ground: Ground, course: Course) -> None:
         KeyboardInterrupt: a person ended it.
         JobError: it gave up too often.
     """
-    params = {
+    params: dict[str, Any] = {
         "trigger_s": _PACE_S if ground.setting.rate_s else 0.0,
         "most": max(_LEAST, ground.total // _BATCHES),
         "options": {LAKE: {"topics": [ground.setting.topic]}},
     }
+    if REFRESH in ground.setting.streams:
+        model = ground.run_dir / _MODEL
+        invented.model(model, [str(number) for number in range(_ITEMS)], _RANK, ground.seed)
+        params["options"][REFRESH] = {"model": str(model.resolve())}
     asked = Asked(ground.setting.streams, params=params)
     for attempt in range(_AGAIN):
         try:

@@ -9,7 +9,8 @@ from cluster.lifecycle import Cluster
 from cluster.settings import Settings
 from jobs.streaming import offsets
 
-LAKE, FEEDBACK = "lake", "feedback"
+LAKE, FEEDBACK, REFRESH = "lake", "feedback", "refresh"
+EVERY = LAKE, FEEDBACK, REFRESH
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
-"""Cassandra's node is killed while `feedback` writes to it, and started again at once."""
+"""Cassandra's node is killed while `feedback` and `refresh` write to it, and started again at once."""
 
 from experiments.studies.drills import victims
-from experiments.studies.stream_drills.drill import FEEDBACK, LAKE, Ground, Plain, Setting
+from experiments.studies.stream_drills.drill import EVERY, FEEDBACK, Ground, Plain, Setting
 
 
 class Cassandra(Plain):
-    """The lake goes on; `feedback` writes its batch again when the node is back."""
+    """The lake goes on; `feedback` and `refresh` write their batches again when the node is back."""
 
     what = "Cassandra's node (kill -9), started again at once"
-    setting = Setting("events", (LAKE, FEEDBACK), FEEDBACK)
+    setting = Setting("events", EVERY, FEEDBACK)
 
     def strike(self, ground: Ground) -> str:
         victims.kill(victims.service(ground.run_dir, "cassandra-1"))

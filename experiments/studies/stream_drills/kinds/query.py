@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from experiments.run.streams import FOLDER
 from experiments.studies.drills import victims
-from experiments.studies.stream_drills.drill import FEEDBACK, LAKE, Ground, Plain, Setting
+from experiments.studies.stream_drills.drill import EVERY, Ground, Plain, Setting
 from jobs.streaming import offsets
 from jobs.streaming.tables import Table
 
@@ -22,7 +22,7 @@ class Query(Plain):
     """
 
     what = "the streams' driver (kill -9) between the sink's commit and Spark's"
-    setting = Setting("events", (LAKE, FEEDBACK))
+    setting = Setting("events", EVERY)
 
     def strike(self, ground: Ground) -> str:
         table = Table.of(ground.run_dir / "lake", ground.setting.topic)

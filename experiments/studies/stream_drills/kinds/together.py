@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from experiments.studies.stream_drills.drill import FEEDBACK, LAKE, Ground, Plain, Setting, StreamDrill
+from experiments.studies.stream_drills.drill import EVERY, Ground, Plain, Setting, StreamDrill
 from experiments.studies.stream_drills.kinds import broker, cassandra, disk, query, worker
 from experiments.studies.stream_drills.kinds.malformed import KINDS
 
@@ -11,7 +11,7 @@ class Together(Plain):
     """Each part is hit when the streams have recovered from the last one: one start and one reconciliation for all of them."""
 
     what = "every part, one after another, while 5% of the messages are bad"
-    setting = Setting("events", (LAKE, FEEDBACK), workers=2, bad=0.05, kinds=KINDS, rate_s=240.0)
+    setting = Setting("events", EVERY, workers=2, bad=0.05, kinds=KINDS, rate_s=240.0)
 
     @property
     def parts(self) -> Sequence[StreamDrill]:
