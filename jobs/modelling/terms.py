@@ -63,6 +63,10 @@ def check_options(weights: Weights, min_items: int, knots: int) -> None:
         )
 
 
+class UndescribedError(JobError):
+    """Nothing is known of the items by which they could be compared."""
+
+
 def catalogue(
     items: DataFrame, rated: npt.NDArray[Any], weights: Weights, min_items: int, knots: int
 ) -> Catalogue:
@@ -76,11 +80,11 @@ def catalogue(
         knots: at most so many for each number; fewer for one that few items have.
 
     Raises:
-        JobError: the table is empty, or no two items have a term in common.
+        UndescribedError: the table is empty, or no two items have a term in common.
     """
     listed = _listed(items)
     if listed.empty:
-        raise JobError(
+        raise UndescribedError(
             "the catalogue is empty, and a content model needs descriptions of items: preprocess a data set that "
             "describes its items, or use a model of ratings only (als, knn)"
         )
@@ -88,7 +92,7 @@ def catalogue(
     names, groups, entries = _terms(listed, min_items, knots)
     used = np.asarray(weights)[groups] > 0
     if not used.any():
-        raise JobError(
+        raise UndescribedError(
             f"no {min_items} of the {listed['item'].nunique():,} items in the catalogue have a word, genre, tag, person or number "
             "in common with a weight above 0, so a content model cannot compare them: use a data set that describes its items, "
             "lower min_items, or use a model of ratings only (als, knn)"

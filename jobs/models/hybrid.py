@@ -24,7 +24,7 @@ from jobs.engine.meanings import Meanings
 from jobs.engine.neighbours import some_rows
 from jobs.engine.rules import Rule, Unobserved
 from jobs.engine.topn_frames import Lists as ListsOfItems
-from jobs.engine.vectors import blocks
+from jobs.engine.vectors import Vectors, blocks, vectors
 from jobs.modelling.alternating import Alternating, check_factors
 from jobs.modelling.blending import DEFAULT, chosen, pairs
 from jobs.modelling.contents import ItemVectors
@@ -32,6 +32,7 @@ from jobs.modelling.histories import Batch, Fitted, HistoryScorer, item_counts
 from jobs.modelling.list_export import write_lists
 from jobs.modelling.preferences import gathered, meanings_of, preferences
 from jobs.modelling.preflight import check_ratings
+from jobs.modelling.terms import UndescribedError
 from jobs.prepare.profile import Profile, profile_of
 from jobs.prepare.stored import Tables
 
@@ -182,8 +183,15 @@ class Hybrid(ItemVectors, Alternating):
     def _meanings(self, profile: Profile) -> Meanings:
         return meanings_of(profile, watched=self.watched, dislike=self.dislike, near=self.near)
 
-    def _contents(self, tables: Tables, counts: Any, items: int) -> Any:
-        found = self.catalogue(tables, counts)
+    def _contents(self, tables: Tables, counts: Any, items: int) -> Vectors:
+        """Return the items' vectors; where nothing describes them, vectors without a term."""
+        try:
+            found = self.catalogue(tables, counts)
+        except UndescribedError:
+            nothing = np.zeros(0, dtype=np.int32)
+            return vectors(
+                nothing, nothing, np.zeros(0), groups=np.zeros(1, dtype=np.int64), weights=np.ones(1), m=items
+            )
         if len(found.ids) != items:
             raise JobError(
                 f"the catalogue describes {len(found.ids):,} of {items:,} items: run make preprocess again, which lists them all"

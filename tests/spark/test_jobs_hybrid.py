@@ -4,6 +4,7 @@ import datetime as dt
 
 import planted
 import pytest
+from pyspark.sql import functions as F
 
 from core.errors import UsageError
 from jobs.engine.blends import Blend
@@ -75,6 +76,26 @@ def test_a_stranger_gets_what_is_popular_and_a_cold_item_a_score(fitted, tables)
         tables.ratings.sparkSession.createDataFrame([(1, 3)], "user int, item int")
     ).collect()
     assert row["prediction"] is not None
+
+
+def test_without_descriptions_lists_are_of_factors_and_popularity(tables, tmp_path):
+    bare = tables.items.select("item", "key")
+    for name in ("title", "text", "year", "genres", "people", "tags", "features"):
+        bare = bare.withColumn(name, F.lit(None).cast(tables.items.schema[name].dataType))
+    described = tables._replace(items=bare)
+    scorer = Hybrid(**SMALL, blend="0:0/0/1 1:0.5/0.4/0.1").fit(described)
+    assert len(by_spark(scorer, described)) == planted.USERS
+    scorer.write(described, tmp_path, "planted", of_events=False)
+    filed = read(tmp_path)
+    personal = Personal(Lists(filed.known), filed.items, filed.users, filed.histories)
+    found = personal.recommend("1", [], NOW, K)
+    assert as_list(found) == by_spark(scorer, described)["1"]
+    assert {code for entry in found.entries for code, _, _ in entry.reasons} <= {
+        "liked",
+        "watched",
+        "popular",
+    }
+    scorer.release()
 
 
 def test_weights_are_chosen_by_what_was_kept_from_training(spark, tables):

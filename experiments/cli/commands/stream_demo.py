@@ -169,7 +169,7 @@ class Demo:
     def _liked(self) -> str:
         with Harness(self.settings, records_classes=False) as harness:
             text = (spec.SPECS / f"{_LISTS}.toml").read_text(encoding="utf-8")
-            sweep = Sweep(changed(text, {}), self.settings, Progress(), text, adds=True)
+            sweep = Sweep(changed(text, {}, _LISTS), self.settings, Progress(), text, adds=True)
             ended = sweep.within(harness)
         _done(finish(sweep, ended, only={key for key, _ in sweep.keyed}), "a training of the model of lists")
         (outcome,) = (item for item in sweep.kept() if item.status == "ok")

@@ -63,13 +63,13 @@ def stream_model(settings: Settings, given: Mapping[str, Any], *, once: bool = F
     return Trained(code, outcome, files)
 
 
-def changed(text: str, given: Mapping[str, Any]) -> Experiment:
-    """Return the experiment of a spec with values, by their dotted names, in place of its own."""
+def changed(text: str, given: Mapping[str, Any], name: str = NAME) -> Experiment:
+    """Return the experiment of a spec of this name with values, by their dotted names, in place of its own."""
     values = tomllib.loads(text)
     for key, value in given.items():
-        table, _, name = key.partition(".")
-        values.setdefault(table, {})[name] = value
-    return spec.read(NAME, values)
+        table, _, own = key.partition(".")
+        values.setdefault(table, {})[own] = value
+    return spec.read(name, values)
 
 
 def published(outcome: Outcome, run_dir: Path) -> list[Path]:
