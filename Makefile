@@ -186,7 +186,7 @@ publish: environment ## A new model takes the place of the one whose lists reade
 	@$(call required,MODEL_FOLDER,.run/experiments/train/.../model)
 	$(python) -m experiments publish "$$MODEL_FOLDER" $(call option,DAYS,--days)
 
-freshness: environment ## From a like to a list that has it, through the stream and made at read [RATE=20] [ROUNDS=1] (CASSANDRA=1 KAFKA=1)
+freshness: environment ## From a like to a list that has it, through the stream and made at read [RATE=20] [ROUNDS=1]
 	$(python) -m experiments freshness $(call option,RATE,--rate) $(call option,ROUNDS,--rounds)
 
 stream-report: environment ## The page of a stream's run, while it goes on or after: rates, batches, lag, state [NAME=lake] [START=20261129-230752-552011]
