@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from core.errors import DataError
 from datasets import describe
 from datasets.dataset import find
-from datasets.publishers.spotify.items import FEATURES
+from datasets.publishers.spotify.items import FEATURES, interactions
 from datasets.publishers.spotify.sample import LONG, MALFORMED_SONGS, MALFORMED_TRACKS
 from datasets.sources import SOURCES
 
@@ -47,7 +47,41 @@ def test_songs_are_interactions(spark, tmp_path):
     assert sorted(rows) == sorted(
         [*first, *(("p2", f"t{n}") for n in range(1, 6)), ("p1", LONG), ("p2", LONG)]
     )
-    assert raw.ratings.where("rating IS NOT NULL OR at IS NOT NULL OR fold IS NOT NULL").count() == 0
+    assert raw.ratings.where("rating IS NOT NULL OR at IS NOT NULL").count() == 0
+
+
+def entries(spark, *playlists):
+    """Playlists of tracks and the line of each, the last first."""
+    rows = [(f"p{n}", track, f"by {track[0]}") for n, tracks in enumerate(playlists) for track in tracks]
+    columns = "user string, track string, artist string, seconds long, line int"
+    return spark.createDataFrame(
+        [(*row, None, line) for line, row in reversed(list(enumerate(rows)))], columns
+    ).repartition(3)
+
+
+def test_the_ends_of_playlists_are_folds(spark):
+    long, short = [f"a{n}" for n in range(12)], ["b0", "a0", "b1"]
+    frame = entries(spark, [*long, "a3"], short, ["a0"])
+
+    def labels(item):
+        rows = interactions(frame, item, F.col("line")).collect()
+        return sorted((row.user, row.item, row.fold) for row in rows if row.fold)
+
+    ends = [f"a{n}" for n in range(12)][-5:]
+    assert labels("track") == sorted(
+        [
+            ("p0", "a11", "last1|last5"),
+            *(("p0", track, "last5") for track in ends[:-1]),
+            ("p1", "b1", "last1"),
+        ]
+    )
+    # An artist stands where the first track is: of p1's two the second is the last.
+    assert labels("artist") == [("p1", "by a", "last1")]
+    twenty = interactions(entries(spark, [f"c{n:02}" for n in range(20)]), "track", F.col("line"))
+    found = {row.item: row.fold for row in twenty.collect()}
+    assert [found[f"c{n:02}"] for n in (9, 10, 14, 15, 18, 19)] == [
+        None, "last10", "last10", "last5|last10", "last5|last10", "last1|last5|last10",
+    ]  # fmt: skip
 
 
 def test_what_a_track_of_a_playlist_is(spark, tmp_path):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Literal
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
@@ -40,15 +40,43 @@ _EXACT = "decimal(28,12)"  # a sum of doubles would depend on their order
 _TITLES = 100
 
 
-def interactions(entries: DataFrame, item: Item) -> DataFrame:
-    """Return one row of RAW for each entry, without a rating; a playlist that holds an item twice has two rows."""
+ENDS = (1, 5, 10)
+"""Numbers of items at the end of a playlist that are a fold, for whoever hides them: `last1`, `last5` and `last10`."""
+
+
+def interactions(entries: DataFrame, item: Item, order: Column) -> DataFrame:
+    """Return one row of RAW for each entry, without a rating; a playlist that holds an item twice has two rows.
+
+    `fold` names the ends of its playlist, in `order`, that a row is in: "last5|last10" is the second to the fifth from the end. An item stands
+    where it comes first, and a playlist has an end if at least as many items are before it.
+    """
+    rows = entries.select("user", F.col(item).alias("item"), "seconds", order.alias("_order"))
+    # Both windows find the rows of a playlist together.
+    own = rows.repartition("user").withColumn(
+        "_new", F.row_number().over(Window.partitionBy("user", "item").orderBy("_order")) == 1
+    )
+    counted = F.count(F.when(F.col("_new"), 1))
+    playlist = Window.partitionBy("user")
+    placed = own.withColumns(
+        {
+            "_from_end": counted.over(playlist.orderBy(F.desc("_order"))),
+            "_items": counted.over(playlist),
+        }
+    )
+    ends = F.concat_ws(
+        "|",
+        *(
+            F.when(F.col("_new") & (F.col("_from_end") <= n) & (F.col("_items") >= 2 * n), f"last{n}")
+            for n in ENDS
+        ),
+    )
     return shaped(
-        entries.select(
+        placed.select(
             "user",
-            F.col(item).alias("item"),
+            "item",
             F.lit(None).cast("float").alias("rating"),
             F.timestamp_seconds("seconds").alias("at"),
-            F.lit(None).cast("string").alias("fold"),
+            _filled(ends, lambda text: text != "").alias("fold"),
         ),
         RAW,
     )

@@ -60,9 +60,10 @@ def read_slices(spark: SparkSession, folder: Path, item: Item) -> Raw:
         )
     rows = spark.range(len(paths), numPartitions=len(paths)).mapInArrow(partial(_rows, paths, item), _ROW)
     good, bad = rows.where("reason IS NULL"), rows.where("reason IS NOT NULL")
+    order = F.struct("file", "playlist", "pos")
     return Raw(
-        interactions(good, item),
-        items(good, item, F.struct("file", "playlist", "pos")),
+        interactions(good, item, order),
+        items(good, item, order),
         rejected(spark, _refused(bad)),
     )
 

@@ -47,7 +47,7 @@ def read_songs(spark: SparkSession, path: Path, item: Item) -> Raw:
     )
     entries = accepted(records)
     return Raw(
-        interactions(entries, item),
+        interactions(entries, item, F.col("line")),
         items(entries, item, F.col("line")),
         rejected(spark, rejected_of(records, path)),
     )
