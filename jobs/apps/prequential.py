@@ -21,6 +21,7 @@ from jobs.modelling.preferences import preferences_of
 from jobs.models import MODELS
 from jobs.params import model_of
 from jobs.prepare import stored
+from jobs.prepare.split import split, uniform
 from jobs.prepare.stored import Tables
 from jobs.runtime.context import Context, JobKind
 from jobs.runtime.request import NAME, Result
@@ -37,12 +38,15 @@ class PrequentialParams:
     Attributes:
         start: share of all interactions, in time order, on which the first model is fitted.
         epochs: parts into which the others are cut; after each the model is trained again on all so far.
+        hidden: fold of the data set whose rows are hidden instead of the later ones, for data without times, as "last5". Then the first
+            model is fitted on all rows of a share `start` of the users, and the second on what is not hidden of the others, too.
         k: length of the lists.
-        seed: of the resampling of users.
+        seed: of the resampling of users, and of the share.
     """
 
     start: float = 0.5
     epochs: int = 10
+    hidden: str = ""
     k: int = 10
     seed: int = 1
 
@@ -50,7 +54,7 @@ class PrequentialParams:
 class Prequential:
     """Phases of each pass: fit (every training) and judge (the likes between two).
 
-    For every like of the later part the person's list is made just before it in four ways (`jobs.judge.prequential.POLICIES`), by the same
+    For every like of the later part, or every hidden row, the person's list is made just before it in four ways (`jobs.judge.prequential.POLICIES`), by the same
     routine, without the items that the person had by then. The model must be one that lists are made from.
     """
 
@@ -64,15 +68,13 @@ class Prequential:
         _check(params)
         model = _model(context.request.model)
         tables, summary = stored.load(context.store)
-        ratings = (
-            tables.ratings.where(F.col("at").isNotNull()).withColumn("at_us", F.unix_micros("at")).persist()
-        )
+        ratings = (_staged if params.hidden else _timed)(tables.ratings, params).persist()
         context.ready()
-        rows, times = ratings.count(), _times(ratings, params)
+        rows, epochs = ratings.count(), [STAGES] if params.hidden else _epochs(ratings, params)
         found: list[list[Any]] = []
         try:
             for _ in context.passes():
-                found = _epochs(context, params, model, tables._replace(ratings=ratings), times)
+                found = _judged(context, params, model, tables._replace(ratings=ratings), epochs)
         finally:
             ratings.unpersist()
         sums = [_sums(rows) for rows in found]
@@ -84,8 +86,8 @@ class Prequential:
             counts={
                 "likes": told.likes,
                 "users": told.users,
-                "epochs": params.epochs,
-                "every": round((1 - params.start) * rows / params.epochs),
+                "epochs": len(epochs),
+                "every": round((1 - params.start) * rows / len(epochs)),
             },
             series=told.series,
             info={
@@ -117,49 +119,71 @@ def _model(given: Mapping[str, Any]) -> Listing:
     return model
 
 
-def _times(ratings: DataFrame, params: PrequentialParams) -> list[int]:
-    """Return when each model is fitted, and the end of all, in microseconds since 1970."""
+def _timed(ratings: DataFrame, params: PrequentialParams) -> DataFrame:
+    """Add `at_us`, microseconds since 1970, to the rows that have a time."""
+    del params
+    return ratings.where(F.col("at").isNotNull()).withColumn("at_us", F.unix_micros("at"))
+
+
+STAGES = Epoch(first_us=1, fitted_us=2, end_us=3)
+"""Stages in place of times: what the first model is fitted on, what is known of the other users, what is hidden of them."""
+
+
+def _staged(ratings: DataFrame, params: PrequentialParams) -> DataFrame:
+    """Add the stage of each row as `at_us`, from 0 on."""
+    parts = split(ratings, "fold", test=0.0, seed=0, n=0, fold=params.hidden)
+    other = uniform(params.seed, "user") >= params.start
+    known, hidden = (
+        part.withColumn("at_us", F.when(other, stage).otherwise(0).cast("long"))
+        for part, stage in zip(parts, (STAGES.first_us, STAGES.fitted_us), strict=True)
+    )
+    return known.union(hidden)
+
+
+def _epochs(ratings: DataFrame, params: PrequentialParams) -> list[Epoch]:
+    """Return when each model is fitted, and until when its likes are judged."""
     shares = [params.start + (1 - params.start) * n / params.epochs for n in range(params.epochs)]
     row = ratings.agg(F.percentile("at_us", shares), F.max("at_us")).first()
     if row is None or row[1] is None:
         raise JobError(
-            "prequential judges in time order, and no row of this data set has a time: use one that has, as movielens/1m"
+            "prequential judges in time order, and no row of this data set has a time: use one that has, as movielens/1m, or "
+            "name a fold to hide (job.hidden=last5 for Spotify's playlists)"
         )
     times = [int(time) for time in row[0]] + [row[1] + 1]
     if len(set(times)) < len(times):
         raise JobError(
             f"too many interactions of this data set have one time to cut them into {params.epochs} parts: set fewer epochs"
         )
-    return times
+    return [Epoch(times[0], *ends) for ends in pairwise(times)]
 
 
-def _epochs(
-    context: Context, params: PrequentialParams, model: Listing, tables: Tables, times: list[int]
+def _judged(
+    context: Context, params: PrequentialParams, model: Listing, tables: Tables, epochs: list[Epoch]
 ) -> list[list[Any]]:
     """Return the judged rows of each epoch."""
     spark, phase = context.spark.sparkContext, context.phases.phase
+
+    def fitted(before_us: int) -> "Broadcast[Known]":
+        with phase("fit"):
+            known = model.known(
+                tables._replace(ratings=tables.ratings.where(F.col("at_us") < before_us), profile=None)
+            )
+        return spark.broadcast(known)
+
+    first = fitted(epochs[0].first_us)
+    said = _said(tables.ratings, first.value.meanings).persist()
     found: list[list[Any]] = []
-    first: Broadcast[Known] | None = None
-    said: DataFrame | None = None
     try:
-        for number, (fitted_us, end_us) in enumerate(pairwise(times)):
-            with phase("fit"):
-                known = model.known(
-                    tables._replace(ratings=tables.ratings.where(F.col("at_us") < fitted_us), profile=None)
-                )
-            latest = spark.broadcast(known)
-            if first is None or said is None:
-                first, said = latest, _said(tables.ratings, known.meanings).persist()
+        for number, epoch in enumerate(epochs):
+            latest = first if epoch.fitted_us == epoch.first_us else fitted(epoch.fitted_us)
             with phase("judge"):
-                epoch = Epoch(times[0], fitted_us, end_us)
                 found.append(judged(said, first, latest, epoch, params.k).collect())
             if latest is not first:
                 latest.destroy()
-            context.events.add("epoch", number=number, of=params.epochs)
+            context.events.add("epoch", number=number, of=len(epochs))
     finally:
-        if first is not None and said is not None:
-            said.unpersist()
-            first.destroy()
+        said.unpersist()
+        first.destroy()
     return found
 
 

@@ -122,6 +122,42 @@ def test_the_first_part_knows_nothing_newer_and_later_ones_gain(timed, judged, s
     assert 0.4 * likes < result.counts["likes"] < 0.8 * likes
 
 
+def test_a_hidden_end_is_judged_against_a_first_model_that_knows_none_of_the_person(
+    timed, judged, monkeypatch
+):
+    last = F.when(F.pmod(F.col("user") * 7 + F.col("item") * 11, F.lit(4)) == 0, "last5|last10")
+    ratings = timed.ratings.withColumn("fold", last).withColumn("at", F.lit(None).cast("timestamp")).persist()
+    tables, fitted = timed._replace(ratings=ratings), []
+    known = Hybrid.known
+
+    def noted(self, tables):
+        fitted.append(tables.ratings.select("user", "item").toPandas())
+        return known(self, tables)
+
+    monkeypatch.setattr(Hybrid, "known", noted)
+    made = judged(tables, hidden="last5", start="0.4")
+    result = JOB.run(made)
+    assert [time.phase for time in made.phases.times] == ["fit", "fit", "judge"]
+    first, latest = fitted
+    hidden = ratings.where("fold IS NOT NULL").toPandas()
+    others = set(latest["user"]) - set(first["user"])
+    assert 0.3 * planted.USERS < len(others) < 0.9 * planted.USERS
+    rows = ratings.toPandas()
+    assert len(first) == (~rows["user"].isin(others)).sum(), "whole"
+    assert len(latest) == len(rows) - hidden["user"].isin(others).sum()
+    assert result.counts["likes"] == (hidden["user"].isin(others) & (hidden["rating"] >= 4)).sum() > 20
+    assert result.counts["epochs"] == 1
+    metrics = result.metrics
+    for what in ("recall", "ndcg"):
+        assert metrics[f"prequential_{what}_retrained"] == metrics[f"prequential_{what}_both"]
+        assert metrics[f"prequential_{what}_fold_in"] > metrics[f"prequential_{what}_frozen"]
+    with pytest.raises(UsageError, match="unknown fold 'last7'"):
+        JOB.run(judged(tables, hidden="last7"))
+    with pytest.raises(JobError, match="no published folds"):
+        JOB.run(judged(timed, hidden="last5"))
+    ratings.unpersist()
+
+
 def test_what_cannot_be_judged_in_time_order_is_refused(timed, judged):
     without = timed._replace(ratings=timed.ratings.withColumn("at", F.lit(None).cast("timestamp")))
     with pytest.raises(JobError, match="no row of this data set has a time"):

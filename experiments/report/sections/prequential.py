@@ -24,7 +24,8 @@ _NOTES = (
     (
         "each like of the later part of the data is looked for in the list made just before it, then learnt from. frozen: first model, and what was known "
         "of the person when it was fitted; fold-in: first model, all that the person did before; retrained: latest model, what was known when "
-        "that was fitted; both: latest model, all before. No list has items that the person had by then"
+        "that was fitted; both: latest model, all before. No list has items that the person had by then. Where a fold is hidden (hidden), it is "
+        "judged instead: the first model was fitted without those people, the latest one on what is not hidden of them, too"
     ),
     (
         "fold-in has: (fold-in \u2212 frozen) / (retrained \u2212 frozen), and with both in place of retrained; 95% limits by resampling users. Of a gain "
@@ -41,12 +42,12 @@ def _find(experiment: Experiment, outcomes: Sequence[Outcome]) -> Finding | None
         return None
     rows = [_row(outcome, known, what) for outcome, known in found for what in _WHAT]
     header = ["trial", "metric", *_POLICIES.values(), *_GAINS.values()]
-    plots = tuple(_plot(number, outcome) for number, (outcome, _) in enumerate(found))
+    parts = [outcome for outcome, _ in found if len(_course(outcome, "both")) > 1]
     return Finding(
         "Lists that learn",
         answer=_answer(*found[0]),
-        tables=(Table(header, rows), _ages(found)),
-        plots=plots,
+        tables=(Table(header, rows), *([_ages(parts)] if parts else [])),
+        plots=tuple(_plot(number, outcome) for number, outcome in enumerate(parts)),
         notes=_NOTES,
         data={"prequential": [{"trial": outcome.label, **_told(known)} for outcome, known in found]},
     )
@@ -97,12 +98,15 @@ def _answer(outcome: Outcome, known: dict[str, float]) -> str:
     return " ".join([*told, f"({outcome.label})"])
 
 
-def _ages(found: Sequence[tuple[Outcome, dict[str, float]]]) -> Table:
+def _course(outcome: Outcome, policy: str) -> list[tuple[int, float]]:
+    return list(series(outcome).get(_of(f"recall_course_{policy}"), []))
+
+
+def _ages(found: Sequence[Outcome]) -> Table:
     """Return the recall of the first and of the latest model, both with fold-in, by part of the time."""
     rows = []
-    for outcome, _ in found:
-        known = series(outcome)
-        first, latest = (known.get(_of(f"recall_course_{policy}"), []) for policy in ("fold_in", "both"))
+    for outcome in found:
+        first, latest = _course(outcome, "fold_in"), _course(outcome, "both")
         for (part, old), (_, new) in zip(first, latest, strict=True):
             rows.append(
                 [
@@ -125,7 +129,7 @@ def _plot(number: int, outcome: Outcome) -> Plot:
 
 def _courses(axes: Any, outcome: Outcome) -> None:
     for (policy, name), colour in zip(_POLICIES.items(), COLOURS, strict=False):
-        points = series(outcome).get(_of(f"recall_course_{policy}"), [])
+        points = _course(outcome, policy)
         axes.plot(
             [at for at, _ in points],
             [value for _, value in points],
