@@ -168,7 +168,7 @@ def test_gate_exits_with_four_when_slower_or_worse(
         (["gate", "--base", "no-such-revision"], "revision 'no-such-revision'"),
         (["gate", "--base", "main", "--pairs", "4"], r"\b5 pairs\b.*\b4\b"),
         (["gate", "--base", "main", "--tolerance", "-1"], r"--tolerance\b.*\b0\b.*-1\.0"),
-        (["compare", "models", "--contender", "model.rank=3"], r"\b10 trials"),
+        (["compare", "models", "--contender", "model.rank=3"], r"\b11 trials"),
         (["compare", "gate", "--contender", "model.rank"], "--contender .*'model.rank'"),
         (["compare", "gate", "--pairs", "0"], r"--pairs\b.*\b1\b.*\b0\b"),
         (["compare", "gate", "--contender", "package=pyspark==3.5.8"], r"\bpyspark\b.*replaced"),
