@@ -5,19 +5,15 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pyspark import Broadcast
 from pyspark.sql import DataFrame, Row
-from pyspark.sql import functions as F
 
 from core.errors import JobError, UsageError
-from datasets.topics import declared
 from jobs.engine import list_files
-from jobs.engine.events import RETRACT, Event
 from jobs.engine.list_files import Filed
 from jobs.runtime.session import tasks_at_a_time
 from jobs.stores.cassandra.access import PREFIX, Connection, credentials
@@ -25,21 +21,16 @@ from jobs.stores.cassandra.feedback import EVENTS, KEYSPACE, Through
 from jobs.stores.cassandra.lists import LISTS, People, Said
 from jobs.stores.cassandra.served import MODELS, NEXT, SERVED, Models, Served
 from jobs.stores.cassandra.store import CassandraStore, Key
-from jobs.streaming import feedback_rows, messages
-from jobs.streaming.offsets import Range
-from jobs.streaming.plain_messages import Feed, PlainParser
 from jobs.streaming.refreshing import Made, Maker
+from jobs.streaming.saying import PlainReader, Reader, said
 from jobs.streaming.stream import Query, StreamContext
 
 TOPIC = "events"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PLAINLY, JOB, FLOOD = "driver", "driver, parsed by a Spark job", "executors"
 """How a batch was done, as its event says."""
 
 _AT_ONCE = 1_000
-_PATIENCE_S = 1.0
-_LONGEST_KEY = 65_535
 _STRANGE = 20
 """Items of a batch from which on it is said that the model knows less than half of them."""
 
@@ -124,15 +115,8 @@ class Sink:
         self._unreadable: set[str] = set()
         self._stamp = 0
         self._current()  # so that the first batch does not wait for the files
-        schema = declared.schema(TOPIC)
-        self._parser = messages.Parser(declared.topic(TOPIC), schema, context.skew_s)
-        self._columns = [
-            *feedback_rows.said(messages.kinds(schema)),
-            *map(F.col, ("partition", "offset", "reason")),
-        ]
-        self._is_usable = feedback_rows.unusable().isNull()
-        self._plain_parser = PlainParser(declared.topic(TOPIC), schema, context.skew_s)
-        self._feed = Feed(context.connection, TOPIC)
+        self._reader = Reader(TOPIC, context.skew_s)
+        self._plain_reader = PlainReader(context.connection, TOPIC, context.skew_s)
         self._tasks = tasks_at_a_time(context.spark)
 
     def write(self, frame: DataFrame, batch: int) -> None:
@@ -146,42 +130,19 @@ class Sink:
         ranges, now_ms = self._context.ranges(TOPIC, batch), self._context.clock_ms(TOPIC, batch)
         how = FLOOD
         if sum(one.count for one in ranges) >= self._options.flood:
-            make = self._flood(self._rows(frame.coalesce(self._tasks), now_ms))
+            make = self._flood(self._reader.rows(frame.coalesce(self._tasks), now_ms))
         else:
-            said = self._plain(ranges, now_ms)
-            how = JOB if said is None else PLAINLY
-            if said is None:
-                said = [_said(row) for row in self._rows(frame.coalesce(1), now_ms).collect()]
-            make = self._trickle(_kept(self._people, iter(said)))
+            found = self._plain_reader.read(ranges, now_ms)
+            how = JOB if found is None else PLAINLY
+            if found is None:
+                found = [said(row) for row in self._reader.rows(frame.coalesce(1), now_ms).collect()]
+            make = self._trickle(_kept(self._people, iter(found)))
         made, done = Made(), set[str]()
         while left := [one for one in self._current() if one.maker.version not in done]:
             made += make(left)
             done |= {one.maker.version for one in left}
         self._context.visible(TOPIC, batch, time.time())
         self._tell(batch, made, how)
-
-    def _plain(self, ranges: Sequence[Range], now_ms: int) -> list[Said] | None:
-        """Return what the messages say without a Spark job; None if one of them is not plainly good.
-
-        A job waits for a core, which another query of the application may have for seconds, and planning it alone takes a tenth of a second.
-        """
-        found = self._feed.read(ranges, _PATIENCE_S)
-        if found is None:
-            return None
-        said: list[Said] = []
-        for partition, some in found.items():
-            for raw in some:
-                fields = self._plain_parser.parsed(raw, now_ms)
-                if fields is None or not _usable(fields):
-                    return None
-                said.append(_said_plainly(fields, Through(partition, raw.offset)))
-        return said
-
-    def _rows(self, frame: DataFrame, now_ms: int) -> DataFrame:
-        """Return what Kafka's messages say, without those that are in no table."""
-        now = datetime.fromtimestamp(now_ms / 1000, UTC)
-        rows = self._parser.rows(frame, F.lit(now)).select(*self._columns).where(self._is_usable)
-        return rows.withColumn("at_us", F.unix_micros("at")).drop("at", "rated_at", "reason")
 
     def _trickle(self, through: Mapping[str, Through | None]) -> "Callable[[Sequence[_Loaded]], Made]":
         def make(models: "Sequence[_Loaded]") -> Made:
@@ -281,47 +242,21 @@ class _Refreshing:
         os.environ.update(self.environment)
         people = People(self.where, self.options.keyspace)
         # A person's messages are in one partition of Kafka, so in one task.
-        through = _kept(people, map(_said, rows))
+        through = _kept(people, map(said, rows))
         for model in self.models:
             yield Maker(model.value).keep(people, through, self.options.k, self.stamp)
 
 
-def _kept(people: People, said: Iterator[Said]) -> dict[str, Through | None]:
+def _kept(people: People, events: Iterator[Said]) -> dict[str, Through | None]:
     """Write events; return the last one of each person."""
     through: dict[str, Through | None] = {}
-    while some := list(islice(said, _AT_ONCE)):
+    while some := list(islice(events, _AT_ONCE)):
         people.keep_events(some)
         for one in some:
             before = through.get(one.user)
             assert one.through is not None  # it comes from Kafka
             through[one.user] = one.through if before is None else max(before, one.through)
     return through
-
-
-def _usable(fields: Mapping[str, Any]) -> bool:
-    """Whether a good message is beyond doubt one that tables can keep: see `jobs.streaming.feedback_rows.unusable`."""
-    key = sum(len(str(fields.get(name, "")).encode()) for name in ("user", "id", "item", "retracts"))
-    retracts = fields["type"] != RETRACT or "retracts" in fields
-    return bool(fields["user"]) and retracts and key <= _LONGEST_KEY
-
-
-def _said_plainly(fields: Mapping[str, Any], through: Through) -> Said:
-    value = fields.get("value")
-    event = Event(
-        _EPOCH + timedelta(milliseconds=fields["timestamp"]),
-        fields["id"],
-        fields["type"],
-        fields["item"],
-        None if value is None else float(value),
-        fields.get("retracts"),
-    )
-    return Said(fields["user"], event, through)
-
-
-def _said(row: Mapping[str, Any] | Row) -> Said:
-    at = _EPOCH + timedelta(microseconds=row["at_us"])
-    event = Event(at, row["id"], row["type"], row["item"], row["value"], row["retracts"])
-    return Said(row["user"], event, Through(row["partition"], row["offset"]))
 
 
 STREAM = Refresh()
