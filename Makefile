@@ -177,7 +177,7 @@ mlflow: environment ## The MLflow UI, on the address that it prints
 history: environment ## Spark's own pages of the applications that ran, on the address that it prints
 	@$(python) -m experiments history
 
-stream: environment ## Kafka's topics into the lake, Cassandra: NAME=lake|feedback|refresh [STREAM_CORES=1] [DRAIN=1] [TRIGGER=10s] [STREAM_SET="lake.topics=ratings"]
+stream: environment ## Kafka's topics into the lake, Cassandra: NAME=lake|feedback|refresh|tastes [STREAM_CORES=1] [DRAIN=1] [TRIGGER=10s] [STREAM_SET="lake.topics=ratings"]
 	@$(call required,NAME,lake)
 	$(python) -m experiments stream "$$NAME" $(call option,STREAM_CORES,--stream-cores) $(if $(call given,DRAIN),--drain) \
 	  $(call option,TRIGGER,--trigger) $(call option,STREAM_SET,--sets)

@@ -1,7 +1,7 @@
-"""Times of messages as Kafka keeps them: when each was to be sent."""
+"""Times of messages as Kafka keeps them: when each was to be sent, and which was the first since a time."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from core.errors import ServiceError
 from datasets.topics.connection import Connection
 
+_ANSWER_S = 20.0
 _AT_ONCE = 10_000
 _SILENT_S = 20.0
 
@@ -67,3 +68,38 @@ def _of(consumer: Consumer, place: tuple[str, int], first: int, end: int) -> np.
                 f"{_SILENT_S:.0f} s: see its log (make logs S=kafka-1)"
             )
     return found
+
+
+def first_since(
+    connection: Connection, topic: str, partitions: Sequence[int], since_ms: int
+) -> dict[int, int]:
+    """Return for each partition the offset of the first message that was sent at a time or after it; one without any is left out.
+
+    Args:
+        connection: way to the brokers.
+        topic: whose messages.
+        partitions: that are asked for.
+        since_ms: in milliseconds since 1970.
+
+    Raises:
+        ServiceError: the brokers do not answer.
+    """
+    if not partitions:
+        return {}
+    consumer = Consumer(
+        {**connection.librdkafka(), "group.id": "recscale-times", "enable.auto.commit": False}
+    )
+    try:
+        asked = [TopicPartition(topic, partition, since_ms) for partition in partitions]
+        found = consumer.offsets_for_times(asked, timeout=_ANSWER_S)
+    except KafkaException as error:
+        raise ServiceError(
+            f"Kafka does not say where {topic} was at a time: {error}; see its log (make logs S=kafka-1)"
+        ) from error
+    finally:
+        consumer.close()
+    if failed := [one for one in found if one.error is not None]:
+        raise ServiceError(
+            f"Kafka does not say where {topic} {failed[0].partition} was at a time: {failed[0].error}; see its log (make logs S=kafka-1)"
+        )
+    return {one.partition: one.offset for one in found if one.offset >= 0}

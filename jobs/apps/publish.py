@@ -19,7 +19,7 @@ from jobs.runtime.context import Context, JobKind
 from jobs.runtime.request import Result
 from jobs.stores.cassandra.access import Connection, credentials
 from jobs.stores.cassandra.feedback import EVENTS
-from jobs.stores.cassandra.lists import LISTS, People
+from jobs.stores.cassandra.lists import LISTS, OF_STREAM, People
 from jobs.stores.cassandra.served import BEFORE, MODELS, NEXT, SERVED, Models, Served
 from jobs.stores.cassandra.store import CassandraStore, Key
 from jobs.streaming.refreshing import Made, Maker
@@ -113,7 +113,7 @@ class _Publishing:
             models.clear(NEXT)
             self.context.spark.range(1).count()
         with phase("clear"):
-            removed = self._clear({one.version for one in models.all().values()})
+            removed = self._clear({OF_STREAM, *(one.version for one in models.all().values())})
         return {"lists": made.people, "removed": removed}
 
     @property

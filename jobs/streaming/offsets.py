@@ -63,11 +63,15 @@ def ranges(checkpoint: Path, batch: int) -> list[Range]:
     Raises:
         JobError: the checkpoint does not have the batch (any longer).
     """
-    end = noted(checkpoint, batch)
-    first = noted(checkpoint, batch - 1) if batch else initial(checkpoint)
+    end, first = noted(checkpoint, batch), begins(checkpoint, batch)
     # A partition that was added since the batch before begins at its first message.
     every = [Range(*key, first.get(key, 0), offset) for key, offset in sorted(end.items())]
     return [one for one in every if one.count > 0]
+
+
+def begins(checkpoint: Path, batch: int) -> Ends:
+    """Return where a batch begins; a partition that was added since the batch before is left out."""
+    return noted(checkpoint, batch - 1) if batch else initial(checkpoint)
 
 
 def noted(checkpoint: Path, batch: int) -> Ends:

@@ -29,15 +29,16 @@ class Reader:
         self._parser = messages.Parser(declared.topic(topic), schema, skew_s)
         self._columns = [
             *feedback_rows.said(messages.kinds(schema)),
-            *map(F.col, ("partition", "offset", "reason")),
+            *map(F.col, ("partition", "offset", "intended", "reason")),
         ]
         self._is_usable = feedback_rows.unusable().isNull()
 
     def rows(self, frame: DataFrame, now_ms: int) -> DataFrame:
-        """Return what Kafka's messages say, without those that are in no table."""
+        """Return what Kafka's messages say, without those that are in no table: SAID but times, `at_us`, partition, offset, `sent_ms`."""
         now = datetime.fromtimestamp(now_ms / 1000, UTC)
         rows = self._parser.rows(frame, F.lit(now)).select(*self._columns).where(self._is_usable)
-        return rows.withColumn("at_us", F.unix_micros("at")).drop("at", "rated_at", "reason")
+        times = {"at_us": F.unix_micros("at"), "sent_ms": F.unix_millis("intended")}
+        return rows.withColumns(times).drop("at", "rated_at", "intended", "reason")
 
 
 class PlainReader:

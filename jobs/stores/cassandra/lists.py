@@ -28,6 +28,9 @@ LISTS = Table(
 )
 """One row for a person and a model, whose rows are complete before readers are sent to them. `list` is JSON of items, scores and reasons."""
 
+OF_STREAM = "stream"
+"""Version of lists that a stream makes of its own window, beside those of models: it is never published and never replaced."""
+
 _AT_ONCE = 64
 
 
