@@ -14,7 +14,7 @@ FEATURES = ("danceability", "energy", "loudness", "speechiness", "acousticness",
 
 
 class Track(NamedTuple):
-    """What one message says of a track.
+    """Message about a track.
 
     Attributes:
         id: of the track.
@@ -32,8 +32,8 @@ class Sounds(NamedTuple):
 
     Attributes:
         keys: of the tracks, by place; more may have been appended since.
-        places: place of each key, of which some may be `count` or above.
-        vectors: float32 [count, features], of length 1, or 0 where no feature of a track is known.
+        places: place of each key, of which some may be `size` or above.
+        vectors: float32 [size, features], of length 1, or 0 where no feature of a track is known.
     """
 
     keys: Sequence[str]
@@ -41,14 +41,14 @@ class Sounds(NamedTuple):
     vectors: Floats
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """Number of tracks."""
         return len(self.vectors)
 
     def place(self, key: str) -> int | None:
         """Return the place of a track, None for an unknown one."""
         found = self.places.get(key)
-        return found if found is not None and found < self.count else None
+        return found if found is not None and found < self.size else None
 
 
 class Catalogue:
@@ -106,4 +106,7 @@ def _vectors(features: Floats) -> Floats:
 def units(vectors: np.ndarray) -> Floats:
     """Return rows of length 1 as float32; those without a direction stay zeros."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 1e-9).astype(np.float32)
+    found: Floats = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 1e-9).astype(
+        np.float32
+    )
+    return found

@@ -91,7 +91,7 @@ class Tastes:
 
     @property
     def _items(self) -> int:
-        return self._sounds.count + len(self._other_keys)
+        return self._sounds.size + len(self._other_keys)
 
     def _placed(self, preferences: Mapping[str, Mapping[str, float]]) -> csr_array:
         rows, columns, values = [], [], []
@@ -120,13 +120,13 @@ class Tastes:
     def _key(self, place: int) -> str:
         return (
             self._sounds.keys[place]
-            if place < self._sounds.count
-            else self._other_keys[place - self._sounds.count]
+            if place < self._sounds.size
+            else self._other_keys[place - self._sounds.size]
         )
 
     def _tastes(self, liked: csr_array) -> Floats:
         """Return the direction of the mean sound of what each row likes, float32 [rows, features]."""
-        return units(liked[:, : self._sounds.count] @ self._sounds.vectors.astype(np.float64))
+        return units(liked[:, : self._sounds.size] @ self._sounds.vectors.astype(np.float64))
 
     def _clustered(self) -> Clusters:
         tastes = self._tastes(self._liked)
@@ -161,7 +161,7 @@ class Tastes:
         scores[list(places.values())] = 0.0
         scores = scores.round(_DIGITS)
         best = self._best(scores, k)
-        liked = sorted(place for place, value in values.items() if value > 0 and place < self._sounds.count)
+        liked = sorted(place for place, value in values.items() if value > 0 and place < self._sounds.size)
         entries = tuple(
             Entry(self._key(place), float(scores[place]), self._why(weighed[:, place], place, liked))
             for place in best
@@ -177,7 +177,7 @@ class Tastes:
         if row >= 0 and (number := int(self.clusters.of_item[row])) >= 0:
             parts[1] = (self._of_cluster[[number]] - self._liked[[row]]).toarray()[0]
         liked = csr_array(np.maximum(own, 0)[None, :])
-        parts[2, : self._sounds.count] = self._sounds.vectors @ self._tastes(liked)[0]
+        parts[2, : self._sounds.size] = self._sounds.vectors @ self._tastes(liked)[0]
         parts[3] = self._popular
         np.maximum(parts, 0, out=parts)
         most = parts[[0, 1, 3]].max(axis=1, initial=0.0)

@@ -11,7 +11,7 @@ from jobs.stores.cassandra.lists import Said
 
 
 class Sent(NamedTuple):
-    """What a message says, and when it was sent, in milliseconds since 1970."""
+    """Event of a message, and when that was sent, in milliseconds since 1970."""
 
     said: Said
     at_ms: int

@@ -1,4 +1,4 @@
-"""What messages of people say, for the driver and for tasks: read by Spark's parser, or plainly without a job."""
+"""Messages of people read as events, for the driver and for tasks: by Spark's parser, or plainly without a job."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from core.errors import UsageError
 from datasets.topics.times import first_since
+from jobs.engine.events import Event
 from jobs.engine.meanings import Meanings
 from jobs.engine.sounds import Catalogue
 from jobs.engine.tastes import Settings, Tastes
@@ -197,7 +198,7 @@ class Sink:
             for user, history in found
         }  # fmt: skip
 
-    def _own(self, user: str, events: Iterable, now: datetime) -> dict[str, float]:
+    def _own(self, user: str, events: Iterable[Event], now: datetime) -> dict[str, float]:
         """Return a person's preferences by all their events, of which the window may have more than Cassandra, and Cassandra more than the window."""
         every = [*events, *self._recent.events(user)]
         return {item: preference for item, (preference, _) in self._meanings.preferences(every, now).items()}

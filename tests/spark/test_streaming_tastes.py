@@ -118,7 +118,7 @@ def test_lists_of_the_window_stand_beside_the_models_and_say_why(start, send):
     )
     stream.drain()
     assert "loud3" not in stream.items("ana")
-    assert "loud3" not in stream.items("ben"), "nobody else likes it, and it sounds like nothing new"
+    assert "loud3" in stream.items("ben"), "as if it had never been sent"
     assert stream.listed("eva") is not None
 
 
@@ -134,7 +134,8 @@ def test_a_start_and_a_batch_that_comes_again_find_the_same_window(start, send):
     before = stream.listed("dan").recommended
     assert stream.items("dan")[0] in {"loud2", "loud3"}
     assert stream.told("tasted")[-1]["window_messages"] == len(PLAYED) + 1
-    (last,) = (stream.context.home("events") / "checkpoint" / "commits").glob("[0-9]*")
+    commits = (stream.context.home("events") / "checkpoint" / "commits").glob("[0-9]*")
+    last = max(commits, key=lambda path: int(path.name))
     for path in (last, last.with_name(f".{last.name}.crc")):
         path.unlink(missing_ok=True)
     stream.drain()

@@ -166,7 +166,7 @@ def test_settings_that_make_no_list_are_refused(wrong):
 def test_the_later_message_of_a_track_counts_and_what_is_not_told_is_the_mean():
     tracks = catalogue({"a": [1.0] * F, "b": [3.0] * F, "c": [None] * F})
     before = tracks.sounds()
-    assert before.count == 3
+    assert before.size == 3
     assert before.vectors[before.place("c")].tolist() == [0.0] * F
     assert before.vectors[before.place("a")] == pytest.approx(-before.vectors[before.place("b")])
     assert np.linalg.norm(before.vectors[before.place("a")]) == pytest.approx(1)
@@ -177,7 +177,7 @@ def test_the_later_message_of_a_track_counts_and_what_is_not_told_is_the_mean():
     tracks.add([Track("a", 5, [9.0] * F)])
     assert tracks.sounds().vectors[after.place("a")] == pytest.approx(-before.vectors[before.place("a")])
     tracks.add(Track(f"more{n}", 1, [float(n)] * F) for n in range(3000))
-    assert tracks.sounds().count == 3004
+    assert tracks.sounds().size == 3004
     assert tracks.sounds().keys[3003] == "more2999"
 
 
