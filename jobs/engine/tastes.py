@@ -138,12 +138,13 @@ class Tastes:
             Csr(offsets, columns, tastes[has].ravel()), features, self._settings.clusters, seed=_SEED, iterations=_ITERATIONS
         )  # fmt: skip
 
-    def _sums(self) -> csr_array:
+    def _sums(self) -> Scores:
         """Return what each cluster's people like, added up, [clusters, items]."""
         (people,) = np.nonzero(self.clusters.of_item >= 0)
         shape = max(len(self.clusters.sizes), 1), len(self._users)
         member = csr_array((np.ones(len(people)), (self.clusters.of_item[people], people)), shape=shape)
-        return (member @ self._liked).tocsr()
+        sums: Scores = (member @ self._liked).toarray()
+        return sums
 
     def recommend(self, user: str, own: Mapping[str, float], k: int) -> Recommended:
         """Return the list of one person, best first, ties by key.
@@ -175,9 +176,12 @@ class Tastes:
         parts = np.zeros((len(_CODES), self._items))
         parts[0] = self._by_neighbours(row, own)
         if row >= 0 and (number := int(self.clusters.of_item[row])) >= 0:
-            parts[1] = (self._of_cluster[[number]] - self._liked[[row]]).toarray()[0]
-        liked = csr_array(np.maximum(own, 0)[None, :])
-        parts[2, : self._sounds.size] = self._sounds.vectors @ self._tastes(liked)[0]
+            own_row = slice(*self._liked.indptr[row : row + 2])
+            parts[1] = self._of_cluster[number]
+            parts[1, self._liked.indices[own_row]] -= self._liked.data[own_row]
+        liked = sorted(place for place, value in values.items() if value > 0 and place < self._sounds.size)
+        taste = np.array([values[place] for place in liked]) @ self._sounds.vectors[liked]
+        parts[2, : self._sounds.size] = self._sounds.vectors @ units(taste[None, :])[0]
         parts[3] = self._popular
         np.maximum(parts, 0, out=parts)
         most = parts[[0, 1, 3]].max(axis=1, initial=0.0)
@@ -187,21 +191,19 @@ class Tastes:
 
     def _by_neighbours(self, row: int, own: Scores) -> Scores:
         """Return the sums of the nearest people's preferences times their cosines with `own`."""
-        length = float(np.linalg.norm(own))
-        over = self._lengths * length
+        over = self._lengths * math.sqrt(float((own[own != 0] ** 2).sum()))
         cosines = np.divide(self._matrix @ own, over, out=np.zeros_like(over), where=over > 0)
         if row >= 0:
             cosines[row] = 0.0
-        near = np.argsort(-cosines, kind="stable")[: self._settings.near]
-        near = near[cosines[near] > 0]
+        found = _highest(cosines, self._settings.near)
+        near = found[np.argsort(-cosines[found], kind="stable")][: self._settings.near]
         sums: Scores = cosines[near] @ self._matrix[near]
         return sums
 
     def _best(self, scores: Scores, k: int) -> list[int]:
         """Return the places of the `k` highest scores above 0, ties by key."""
-        least = np.partition(scores, len(scores) - k)[len(scores) - k] if k < len(scores) else 0.0
-        (found,) = np.nonzero((scores >= least) & (scores > 0))
-        return sorted(found.tolist(), key=lambda place: (-scores[place], self._key(place)))[:k]
+        found = _highest(scores, k).tolist()
+        return sorted(found, key=lambda place: (-scores[place], self._key(place)))[:k]
 
     def _why(
         self, weighed: Scores, place: int, liked: list[int]
@@ -224,3 +226,12 @@ class Tastes:
         """Return the liked track that sounds most like this one."""
         vectors = self._sounds.vectors
         return self._key(liked[int(np.argmax(vectors[liked] @ vectors[place]))])
+
+
+def _highest(scores: Scores, n: int) -> npt.NDArray[np.intp]:
+    """Return the places of the `n` highest scores above 0 and of all that are equal to the last of them, in ascending order."""
+    (found,) = np.nonzero(scores > 0)
+    if len(found) <= n:
+        return found
+    values = scores[found]
+    return found[values >= np.partition(values, len(found) - n)[len(found) - n]]
