@@ -234,4 +234,5 @@ def _highest(scores: Scores, n: int) -> npt.NDArray[np.intp]:
     if len(found) <= n:
         return found
     values = scores[found]
-    return found[values >= np.partition(values, len(found) - n)[len(found) - n]]
+    highest: npt.NDArray[np.intp] = found[values >= np.partition(values, len(found) - n)[len(found) - n]]
+    return highest
