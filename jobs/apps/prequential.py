@@ -68,7 +68,8 @@ class Prequential:
         _check(params)
         model = _model(context.request.model)
         tables, summary = stored.load(context.store)
-        ratings = (_staged if params.hidden else _timed)(tables.ratings, params).persist()
+        ratings = _staged(tables.ratings, params) if params.hidden else _timed(tables.ratings)
+        ratings = ratings.persist()
         context.ready()
         rows, epochs = ratings.count(), [STAGES] if params.hidden else _epochs(ratings, params)
         found: list[list[Any]] = []
@@ -119,9 +120,8 @@ def _model(given: Mapping[str, Any]) -> Listing:
     return model
 
 
-def _timed(ratings: DataFrame, params: PrequentialParams) -> DataFrame:
+def _timed(ratings: DataFrame) -> DataFrame:
     """Add `at_us`, microseconds since 1970, to the rows that have a time."""
-    del params
     return ratings.where(F.col("at").isNotNull()).withColumn("at_us", F.unix_micros("at"))
 
 

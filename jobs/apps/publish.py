@@ -21,7 +21,7 @@ from jobs.stores.cassandra.access import Connection, credentials
 from jobs.stores.cassandra.feedback import EVENTS
 from jobs.stores.cassandra.lists import LISTS, OF_STREAM, People
 from jobs.stores.cassandra.served import BEFORE, MODELS, NEXT, SERVED, Models, Served
-from jobs.stores.cassandra.store import CassandraStore, Key
+from jobs.stores.cassandra.store import CassandraStore
 from jobs.streaming.refreshing import Made, Maker
 
 _BEFORE_S = 5.0
@@ -67,10 +67,7 @@ class Publish:
             raise UsageError(f"days must be above 0 and k 1 or more, got days={params.days}, k={params.k}")
         folder = Path(params.folder).resolve()
         filed = list_files.read(folder)
-        for table in (EVENTS, LISTS, MODELS):
-            store.standing(
-                table.name, table.columns, Key(table.partition, table.clustering), table.descending
-            )
+        store.standing(EVENTS, LISTS, MODELS)
         publishing = _Publishing(context, store, params, filed, str(folder))
         counts: dict[str, int] = {}
         for _ in context.passes():

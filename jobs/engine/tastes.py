@@ -13,7 +13,6 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from core.errors import UsageError
-from jobs.engine.arrays import Floats
 from jobs.engine.clusters import Clusters, cluster
 from jobs.engine.neighbours import Csr
 from jobs.engine.personal import Entry, Recommended
@@ -124,12 +123,11 @@ class Tastes:
             else self._other_keys[place - self._sounds.size]
         )
 
-    def _tastes(self, liked: csr_array) -> Floats:
-        """Return the direction of the mean sound of what each row likes, float32 [rows, features]."""
-        return units(liked[:, : self._sounds.size] @ self._sounds.vectors.astype(np.float64))
-
     def _clustered(self) -> Clusters:
-        tastes = self._tastes(self._liked)
+        sounds = self._sounds.vectors.astype(np.float64)
+        tastes = units(
+            self._liked[:, : self._sounds.size] @ sounds
+        )  # the direction of the mean sound of what each likes
         has = np.any(tastes != 0, axis=1)
         features = tastes.shape[1]
         offsets = np.concatenate([[0], np.cumsum(has * features, dtype=np.int64)])

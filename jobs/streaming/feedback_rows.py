@@ -25,7 +25,7 @@ SAID = ("user", "at", "id", "type", "item", "value", "retracts", "rated_at")
 NO_USER, NO_ITEM, NO_EVENT, LONG = "empty user", "no item", "no event to retract", "longer than a key may be"
 """Why a message that the lake takes cannot be a row of Cassandra's."""
 
-_LONGEST = 65_535
+LONGEST_KEY = 65_535
 """Bytes in a key of Cassandra."""
 
 
@@ -57,7 +57,7 @@ def unusable() -> Column:
         .when(F.col("user") == "", NO_USER)
         .when(is_retraction() & F.col("retracts").isNull(), NO_EVENT)
         .when(~is_retraction() & F.col("item").isNull(), NO_ITEM)
-        .when(key > _LONGEST, LONG)
+        .when(key > LONGEST_KEY, LONG)
     )
 
 

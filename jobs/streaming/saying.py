@@ -18,7 +18,6 @@ from jobs.streaming.plain_messages import Feed, PlainParser
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PATIENCE_S = 1.0
-_LONGEST_KEY = 65_535
 
 
 class Reader:
@@ -77,7 +76,7 @@ def _usable(fields: Mapping[str, Any]) -> bool:
     """Whether a good message is beyond doubt one that tables can keep: see `jobs.streaming.feedback_rows.unusable`."""
     key = sum(len(str(fields.get(name, "")).encode()) for name in ("user", "id", "item", "retracts"))
     retracts = fields["type"] != RETRACT or "retracts" in fields
-    return bool(fields["user"]) and retracts and key <= _LONGEST_KEY
+    return bool(fields["user"]) and retracts and key <= feedback_rows.LONGEST_KEY
 
 
 def _said_plainly(fields: Mapping[str, Any], through: Through) -> Said:

@@ -12,7 +12,7 @@ from jobs.engine.sounds import FEATURES, Catalogue, Track
 from jobs.stores.cassandra.feedback import Table
 from jobs.stores.cassandra.store import TUNING, CassandraStore
 from jobs.streaming import messages
-from jobs.streaming.feedback_rows import LONG, WRITTEN
+from jobs.streaming.feedback_rows import LONG, LONGEST_KEY, WRITTEN
 from jobs.streaming.stream import StreamContext
 
 TOPIC = "tracks"
@@ -20,7 +20,6 @@ TRACKS = Table("tracks", {"id": "text", "at": "timestamp", "features": "text"}, 
 """`features` is a JSON object of the track's audio features; a track's latest message stays."""
 
 NO_ID = "empty id"
-_LONGEST = 65_535
 
 
 class TrackSink:
@@ -65,7 +64,7 @@ def _unusable() -> Column:
     return (
         F.when(F.col("reason").isNotNull(), F.col("reason"))
         .when(F.col("id") == "", NO_ID)
-        .when(F.octet_length("id") > _LONGEST, LONG)
+        .when(F.octet_length("id") > LONGEST_KEY, LONG)
     )
 
 

@@ -1,6 +1,5 @@
 """Ratings and events into Cassandra: each user's history, the latest of each item, and popularity by window and item."""
 
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from core.errors import UsageError
 from datasets.topics import declared
 from jobs.runtime.concurrent_actions import run_concurrently
 from jobs.runtime.session import tasks_at_a_time
-from jobs.stores.cassandra.access import PREFIX
+from jobs.stores.cassandra.access import PREFIX, check_keyspace
 from jobs.stores.cassandra.feedback import (
     EVENTS,
     FEEDBACK,
@@ -28,7 +27,7 @@ from jobs.stores.cassandra.feedback import (
     forget_totals,
 )
 from jobs.stores.cassandra.retry import forget_sessions
-from jobs.stores.cassandra.store import TUNING, CassandraStore, Key
+from jobs.stores.cassandra.store import TUNING, CassandraStore
 from jobs.streaming import feedback_rows, messages, popularity_rows
 from jobs.streaming.binding import CHECKPOINT
 from jobs.streaming.feedback_rows import WRITTEN
@@ -64,10 +63,7 @@ class Feedback:
     def queries(self, context: StreamContext, options: Options) -> Sequence[Query]:
         _check(options)
         store = CassandraStore(context.spark, options.keyspace.removeprefix(PREFIX))
-        for table in TABLES:
-            store.standing(
-                table.name, table.columns, Key(table.partition, table.clustering), table.descending
-            )
+        store.standing(*TABLES)
         settings = {name: str(value) for name, value in vars(options).items()}
         return [
             Query(topic, topic, Sink(store, context, topic, options).write, settings=settings)
@@ -76,10 +72,7 @@ class Feedback:
 
 
 def _check(options: Options) -> None:
-    if not re.fullmatch(rf"{PREFIX}[a-z0-9_]{{1,38}}", options.keyspace):
-        raise UsageError(
-            f"keyspace must be {PREFIX} and up to 38 lower case letters, digits and _, got {options.keyspace!r}"
-        )
+    check_keyspace(options.keyspace)
     if options.window_s < 1 or options.lateness_s < 0:
         raise UsageError(
             "window_s must be 1 or more and lateness_s 0 or more, in whole seconds; "

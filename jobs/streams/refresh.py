@@ -1,7 +1,6 @@
 """Each person's list anew when they did something: from the topic `events` into Cassandra's table `lists`."""
 
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,11 +15,11 @@ from core.errors import JobError, UsageError
 from jobs.engine import list_files
 from jobs.engine.list_files import Filed
 from jobs.runtime.session import tasks_at_a_time
-from jobs.stores.cassandra.access import PREFIX, Connection, credentials
+from jobs.stores.cassandra.access import PREFIX, Connection, check_keyspace, credentials
 from jobs.stores.cassandra.feedback import EVENTS, KEYSPACE, Through
-from jobs.stores.cassandra.lists import LISTS, People, Said
+from jobs.stores.cassandra.lists import LISTS, People, Said, Stamps
 from jobs.stores.cassandra.served import MODELS, NEXT, SERVED, Models, Served
-from jobs.stores.cassandra.store import CassandraStore, Key
+from jobs.stores.cassandra.store import CassandraStore
 from jobs.streaming.refreshing import Made, Maker
 from jobs.streaming.saying import PlainReader, Reader, said
 from jobs.streaming.stream import Query, StreamContext
@@ -62,10 +61,7 @@ class Refresh:
     def queries(self, context: StreamContext, options: Options) -> Sequence[Query]:
         _check(options)
         store = CassandraStore(context.spark, options.keyspace.removeprefix(PREFIX))
-        for table in (EVENTS, LISTS, MODELS):
-            store.standing(
-                table.name, table.columns, Key(table.partition, table.clustering), table.descending
-            )
+        store.standing(EVENTS, LISTS, MODELS)
         # The store may write the name in another way.
         options = replace(options, keyspace=store.keyspace.name)
         models = Models(Connection.of(context.spark.conf), options.keyspace)
@@ -75,10 +71,7 @@ class Refresh:
 
 
 def _check(options: Options) -> None:
-    if not re.fullmatch(rf"{PREFIX}[a-z0-9_]{{1,38}}", options.keyspace):
-        raise UsageError(
-            f"keyspace must be {PREFIX} and up to 38 lower case letters, digits and _, got {options.keyspace!r}"
-        )
+    check_keyspace(options.keyspace)
     if options.k < 1 or options.flood < 0:
         raise UsageError(f"k must be 1 or more and flood 0 or more, got k={options.k}, flood={options.flood}")
 
@@ -113,7 +106,7 @@ class Sink:
         self._people = People(self._where, options.keyspace)
         self._loaded: dict[str, _Loaded] = {}
         self._unreadable: set[str] = set()
-        self._stamp = 0
+        self._stamps = Stamps()
         self._current()  # so that the first batch does not wait for the files
         self._reader = Reader(TOPIC, context.skew_s)
         self._plain_reader = PlainReader(context.connection, TOPIC, context.skew_s)
@@ -146,7 +139,7 @@ class Sink:
 
     def _trickle(self, through: Mapping[str, Through | None]) -> "Callable[[Sequence[_Loaded]], Made]":
         def make(models: "Sequence[_Loaded]") -> Made:
-            stamp = self._stamped()
+            stamp = self._stamps.next()
             found = (one.maker.keep(self._people, through, self._options.k, stamp) for one in models)
             return sum(found, Made())
 
@@ -155,15 +148,10 @@ class Sink:
     def _flood(self, rows: DataFrame) -> "Callable[[Sequence[_Loaded]], Made]":
         def make(models: "Sequence[_Loaded]") -> Made:
             sent = [one.sent(self._context) for one in models]
-            refreshing = _Refreshing(sent, self._where, credentials(), self._options, self._stamped())
+            refreshing = _Refreshing(sent, self._where, credentials(), self._options, self._stamps.next())
             return sum(rows.rdd.mapPartitions(refreshing).collect(), Made())
 
         return make
-
-    def _stamped(self) -> int:
-        """Return a larger stamp than all before, in microseconds since 1970."""
-        self._stamp = max(self._stamp + 1, time.time_ns() // 1000)
-        return self._stamp
 
     def _current(self) -> "list[_Loaded]":
         """Return the models that lists are made with; files are read when their model is new."""

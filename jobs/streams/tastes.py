@@ -1,6 +1,5 @@
 """Lists from the stream's own window, beside the model's: neighbours, clusters of people and sound, for whoever did something."""
 
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -17,10 +16,10 @@ from jobs.engine.meanings import Meanings
 from jobs.engine.sounds import Catalogue
 from jobs.engine.tastes import Settings, Tastes
 from jobs.runtime.session import tasks_at_a_time
-from jobs.stores.cassandra.access import PREFIX, Connection
+from jobs.stores.cassandra.access import PREFIX, Connection, check_keyspace
 from jobs.stores.cassandra.feedback import EVENTS, KEYSPACE, Through
-from jobs.stores.cassandra.lists import LISTS, OF_STREAM, Listed, People
-from jobs.stores.cassandra.store import CassandraStore, Key
+from jobs.stores.cassandra.lists import LISTS, OF_STREAM, Listed, People, Stamps
+from jobs.stores.cassandra.store import CassandraStore
 from jobs.streaming import kafka, offsets
 from jobs.streaming.binding import CHECKPOINT
 from jobs.streaming.offsets import Ends, Range
@@ -72,10 +71,7 @@ class TasteStream:
     def queries(self, context: StreamContext, options: Options) -> Sequence[Query]:
         _check(options)
         store = CassandraStore(context.spark, options.keyspace.removeprefix(PREFIX))
-        for table in (EVENTS, LISTS, TRACKS):
-            store.standing(
-                table.name, table.columns, Key(table.partition, table.clustering), table.descending
-            )
+        store.standing(EVENTS, LISTS, TRACKS)
         # The store may write the name in another way.
         options = replace(options, keyspace=store.keyspace.name)
         catalogue = Catalogue()
@@ -89,10 +85,7 @@ class TasteStream:
 
 
 def _check(options: Options) -> None:
-    if not re.fullmatch(rf"{PREFIX}[a-z0-9_]{{1,38}}", options.keyspace):
-        raise UsageError(
-            f"keyspace must be {PREFIX} and up to 38 lower case letters, digits and _, got {options.keyspace!r}"
-        )
+    check_keyspace(options.keyspace)
     for name in ("k", "window_s", "most"):
         if getattr(options, name) < 1:
             raise UsageError(f"{name} must be 1 or more, got {getattr(options, name)}")
@@ -113,7 +106,7 @@ class Sink:
         self._reader = Reader(TOPIC, context.skew_s)
         self._tasks = tasks_at_a_time(context.spark)
         self._recent, self._after = self._empty(), -1
-        self._stamp = 0
+        self._stamps = Stamps()
 
     def _empty(self) -> Recent:
         return Recent(self._options.most, self._meanings)
@@ -174,9 +167,9 @@ class Sink:
         known = unknown = 0
         left = iter(through)
         while some := list(islice(left, _AT_ONCE)):
-            self._stamp = max(self._stamp + 1, time.time_ns() // 1000)
+            stamp = self._stamps.next()
             lists = self._listed(tastes, some, through, now)
-            self._people.keep_lists(lists, self._stamp)
+            self._people.keep_lists(lists, stamp)
             known += sum(one.recommended.known for one in lists.values())
             unknown += sum(one.recommended.unknown for one in lists.values())
         self._context.visible(TOPIC, batch, time.time())

@@ -23,7 +23,7 @@ from jobs.stores.cassandra.access import PREFIX, Connection, connect
 from jobs.stores.cassandra.feedback import EVENTS, Through
 from jobs.stores.cassandra.lists import Listed, People
 from jobs.stores.cassandra.served import BEFORE, NEXT, SERVED, Models, Served
-from jobs.stores.cassandra.store import CassandraStore, Key
+from jobs.stores.cassandra.store import CassandraStore
 from jobs.streaming.refreshing import Maker
 from jobs.streams import feedback
 from jobs.streams.refresh import FLOOD, JOB, PLAINLY, STREAM, Options
@@ -328,7 +328,7 @@ def test_a_table_of_an_older_version_gets_the_columns_that_it_lacks(start, send,
     stream = start()
     columns = {name: kind for name, kind in EVENTS.columns.items() if name != "place"}
     store = CassandraStore(spark, stream.keyspace.removeprefix(PREFIX))
-    store.standing(EVENTS.name, columns, Key(EVENTS.partition, EVENTS.clustering), EVENTS.descending)
+    store.standing(EVENTS._replace(columns=columns))
     send(event("e1", "u1", "i3"))
     context = context_of(spark, stream.context.connection.addresses[0], stream.context.folder, "feedback")
     drained(feedback.STREAM, context, {"keyspace": stream.keyspace})

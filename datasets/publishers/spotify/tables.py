@@ -45,10 +45,10 @@ def read_songs(spark: SparkSession, path: Path, item: Item) -> Raw:
     records = read_records(spark, path, NEEDED, song, ENTRY).withColumn(
         "reason", F.coalesce("reason", nameless)
     )
-    entries = accepted(records)
+    entries, order = accepted(records), F.col("line")
     return Raw(
-        interactions(entries, item, F.col("line")),
-        items(entries, item, F.col("line")),
+        interactions(entries, item, order),
+        items(entries, item, order),
         rejected(spark, rejected_of(records, path)),
     )
 

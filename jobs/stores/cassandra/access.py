@@ -25,7 +25,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 from cassandra.query import dict_factory
 
-from core.errors import JobError
+from core.errors import JobError, UsageError
 from jobs.stores.cassandra import replication
 
 PREFIX = "recscale_"
@@ -100,6 +100,18 @@ def keyspace_name(root: str) -> str:
     if len(name) > _LONGEST_NAME:
         name = f"{name[: _LONGEST_NAME - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     return PREFIX + name
+
+
+def check_keyspace(name: str) -> None:
+    """Refuse a name for a keyspace of streams that could be another program's, or that Cassandra would not take.
+
+    Raises:
+        UsageError: says what is allowed.
+    """
+    if not re.fullmatch(rf"{PREFIX}[a-z0-9_]{{1,38}}", name):
+        raise UsageError(
+            f"keyspace must be {PREFIX} and up to 38 lower case letters, digits and _, got {name!r}"
+        )
 
 
 def secrets() -> dict[str, str]:

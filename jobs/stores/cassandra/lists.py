@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -67,6 +68,18 @@ class Listed(NamedTuple):
     version: str
     through: Through | None
     made_at: dt.datetime
+
+
+class Stamps:
+    """Stamps of one writer of lists, which rise, in microseconds since 1970."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def next(self) -> int:
+        """Return a larger stamp than all before."""
+        self._last = max(self._last + 1, time.time_ns() // 1000)
+        return self._last
 
 
 class People:

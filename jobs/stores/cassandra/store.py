@@ -10,7 +10,7 @@ how versions are published, opened and removed.
 import re
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -25,6 +25,7 @@ from jobs.prepare.summary import SUMMARY, named
 from jobs.retention import Retention
 from jobs.runtime.failures import DISK_FULL
 from jobs.stores.cassandra.access import Connection, Keyspace, keyspace_name, secrets
+from jobs.stores.cassandra.feedback import Table
 from jobs.stores.cassandra.outage import OutageError, ended_by_outage
 from jobs.stores.cassandra.retry import forget_sessions, repeated
 from jobs.stores.cassandra.versions import Claims, KeyspaceVersions
@@ -160,13 +161,12 @@ class CassandraStore:
         self._wait_until_seen(physical)
         return physical
 
-    def standing(
-        self, table: str, columns: Mapping[str, str], key: Key, descending: Collection[str] = ()
-    ) -> None:
-        """Make a table without versions, to which rows are added for good, unless it is there; wait until the connector knows it."""
+    def standing(self, *tables: Table) -> None:
+        """Make tables without versions, to which rows are added for good, unless they are there; wait until the connector knows them."""
         self.keyspace.make()
-        self.keyspace.create(table, columns, key.partition, key.clustering, descending)
-        self._wait_until_seen(table)
+        for one in tables:
+            self.keyspace.create(one.name, one.columns, one.partition, one.clustering, one.descending)
+            self._wait_until_seen(one.name)
 
     def fill(self, physical: str, rows: DataFrame, tuning: Mapping[str, str]) -> None:
         """Write rows to a physical table in the order of the frame."""
